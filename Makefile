@@ -1,0 +1,66 @@
+# prefect-worker: build, test and try it. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Debian's names of what the build links against; pkg-config finds it for SwiftPM.
+BUILD_PACKAGES := libcurl4-openssl-dev libsystemd-dev libsqlite3-dev pkg-config
+# CI allows no warning; elsewhere one must not stop work.
+SWIFT_FLAGS := $(if $(filter true,$(CI)),-Xswiftc -warnings-as-errors)
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: quickstart
+quickstart: deps ## Run a flow with a Prefect server and a worker of its own, and stop both
+	@examples/quickstart/run.sh
+
+.PHONY: test
+test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST and KUBECONFIG widen them)
+	swift build --build-tests $(SWIFT_FLAGS)
+	@Tests/run.sh $(SWIFT_FLAGS)
+
+.PHONY: build
+build: deps ## Build for debugging: .build/debug/prefect-worker
+	swift build $(SWIFT_FLAGS)
+
+.PHONY: release
+release: deps ## Build for use: .build/release/prefect-worker, with Swift's libraries inside
+	swift build -c release --static-swift-stdlib --product prefect-worker
+
+.PHONY: lint
+lint: ## Check the layout of the sources
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+.PHONY: clean
+clean: ## Remove what was built and the quickstart's files
+	rm -rf .build .quickstart
+
+# What only tests need: an independent peer for HTTP/2, and certificates.
+.PHONY: test-deps
+test-deps: BUILD_PACKAGES += nghttp2-server openssl
+test-deps: deps
+
+# Installs what is missing and nothing else; without a missing package it needs neither root nor the network.
+.PHONY: deps
+deps: ## Install the Debian packages that are missing (as root or with sudo)
+	@command -v swift >/dev/null || { echo "Swift 6.2 or newer is needed: https://www.swift.org/install" >&2; exit 1; }
+	@missing=(); \
+	if command -v dpkg-query >/dev/null; then \
+	  for package in $(BUILD_PACKAGES); do \
+	    status="$$(dpkg-query -W -f '$${Status}' "$$package" 2>/dev/null || true)"; \
+	    [[ "$$status" == *" installed" ]] || missing+=("$$package"); \
+	  done; \
+	fi; \
+	command -v curl >/dev/null || missing+=(curl); \
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv); \
+	if (( $${#missing[@]} == 0 )); then exit 0; fi; \
+	command -v apt-get >/dev/null || { echo "Please install these packages: $${missing[*]}" >&2; exit 1; }; \
+	sudo=(); if (( $$(id -u) != 0 )); then sudo=(sudo); fi; \
+	echo "Installing $${missing[*]}"; \
+	log="$$(mktemp)"; \
+	if { "$${sudo[@]}" apt-get update && \
+	     "$${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$${missing[@]}"; \
+	   } >"$$log" 2>&1 </dev/null; then rm -f "$$log"; \
+	else tail -n 20 "$$log" >&2; echo "apt-get failed; its whole output is in $$log" >&2; exit 1; fi

@@ -1,0 +1,114 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let orderedCollections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let dequeModule = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nio = ["NIOCore", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
+
+let package = Package(
+    name: "prefect-worker",
+    products: [
+        .executable(name: "prefect-worker", targets: ["prefect-worker"]),
+        .library(name: "PrefectAPI", targets: ["PrefectAPI"]),
+        .library(name: "JobTemplates", targets: ["JobTemplates"]),
+        .library(name: "Worker", targets: ["Worker"]),
+        .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        // Without its traits it leaves out what only its router and its configuration files need.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // What everything else is written in.
+        .target(name: "JSON", dependencies: [orderedCollections], swiftSettings: settings),
+        // C boundaries.
+        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CLinux"),
+        // From the wire upwards.
+        .target(name: "HTTPTransport", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(
+            name: "PrefectAPI", dependencies: ["HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule],
+            swiftSettings: settings),
+        .target(name: "JobTemplates", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
+        .target(
+            name: "Worker", dependencies: ["JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging],
+            swiftSettings: settings),
+        // Backends: none knows another.
+        .target(
+            name: "ProcessBackend", dependencies: ["CLinux", "JSON", "JobTemplates", "Worker", orderedCollections],
+            swiftSettings: settings),
+        // The daemon's surroundings.
+        .target(
+            name: "HealthServer",
+            dependencies: [
+                "JSON", .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
+            ] + nio,
+            swiftSettings: settings),
+        .target(name: "WorkerLogging", dependencies: ["JSON", orderedCollections, logging], swiftSettings: settings),
+        .executableTarget(
+            name: "prefect-worker",
+            dependencies: [
+                "CLinux", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "PrefectAPI", "ProcessBackend",
+                "Worker",
+                "WorkerLogging", logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+        // Tests: a scriptable Prefect API, a fault proxy and tools, then one folder a target.
+        .target(
+            name: "TestSupport",
+            dependencies: ["JSON", orderedCollections, .product(name: "NIOHTTP1", package: "swift-nio")] + nio,
+            path: "Tests/Support", swiftSettings: settings),
+        .testTarget(
+            name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
+        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: settings),
+        .testTarget(
+            name: "PrefectAPITests",
+            dependencies: ["HTTPTransport", "JSON", "PrefectAPI", "TestSupport", orderedCollections],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: [
+                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker", orderedCollections,
+                logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["JSON", "TestSupport", "prefect-worker", orderedCollections],
+            path: "Tests/EndToEnd",
+            resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "JobTemplatesTests", dependencies: ["JSON", "JobTemplates", orderedCollections],
+            resources: [.copy("Vectors")], swiftSettings: settings),
+        .testTarget(
+            name: "ProcessBackendTests",
+            dependencies: ["JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "HealthServerTests",
+            dependencies: [
+                "HealthServer", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WorkerLoggingTests", dependencies: ["JSON", "WorkerLogging", logging], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,47 @@
+#ifndef CCURL_H
+#define CCURL_H
+
+// libcurl's option calls are variadic, which Swift cannot call, and its type
+// checking macros would only get in the way of the plain functions below.
+#define CURL_DISABLE_TYPECHECK
+#include <curl/curl.h>
+
+#include <stddef.h>
+
+// curl_easy_setopt, one function per kind of argument.
+CURLcode ccurl_easy_set_long(CURL *easy, CURLoption option, long value);
+CURLcode ccurl_easy_set_offset(CURL *easy, CURLoption option, curl_off_t value);
+CURLcode ccurl_easy_set_string(CURL *easy, CURLoption option, const char *value);
+CURLcode ccurl_easy_set_pointer(CURL *easy, CURLoption option, void *value);
+CURLcode ccurl_easy_set_list(CURL *easy, CURLoption option, struct curl_slist *value);
+// The bytes are copied; the caller may free them at once.
+CURLcode ccurl_easy_set_blob(CURL *easy, CURLoption option, const void *bytes, size_t length);
+// The bytes are copied; the size is set with them.
+CURLcode ccurl_easy_set_body(CURL *easy, const void *bytes, size_t length);
+CURLcode ccurl_easy_set_write_callback(CURL *easy, curl_write_callback callback);
+CURLcode ccurl_easy_set_header_callback(CURL *easy, curl_write_callback callback);
+CURLcode ccurl_easy_set_progress_callback(CURL *easy, curl_xferinfo_callback callback);
+CURLcode ccurl_easy_set_request_callback(CURL *easy, curl_prereq_callback callback);
+
+// curl_easy_getinfo; zero when the value is not known.
+long ccurl_easy_get_long(CURL *easy, CURLINFO info);
+
+// curl_multi_setopt.
+CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
+
+// curl_global_init with all of the parts this program uses.
+CURLcode ccurl_global_init(void);
+
+// The file of authorities this libcurl was built to use, or NULL.
+const char *ccurl_default_ca_file(void);
+
+// Makes libcurl's sockets such that programs started later do not inherit them.
+CURLcode ccurl_easy_set_close_on_exec(CURL *easy);
+
+// Names the calling thread, in at most 15 characters; a GNU extension that Swift's Glibc does not show.
+void ccurl_name_thread(const char *name);
+
+// Macros with casts or expressions that Swift does not import.
+extern const size_t ccurl_write_pause;
+
+#endif

@@ -1,0 +1,195 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <malloc.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Numbers that older headers lack; they are the same on every architecture that has these calls.
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#define CLINUX_P_PIDFD 3
+#define CLINUX_SIGNAL_PROCESS_GROUP (1u << 2)
+
+// The kernel's struct pidfd_info up to the exit code (64 bytes in its first version).
+struct clinux_pidfd_info {
+    uint64_t mask;
+    uint64_t cgroup;
+    uint32_t identities[11];
+    int32_t exit_code;
+};
+#define CLINUX_PIDFD_GET_INFO _IOWR(0xFF, 11, struct clinux_pidfd_info)
+#define CLINUX_PIDFD_INFO_EXIT (1ull << 3)
+
+int clinux_launch(const struct clinux_request *request, pid_t *pid) {
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    int error = posix_spawnattr_init(&attributes);
+    if (error) return error;
+    error = posix_spawn_file_actions_init(&actions);
+    if (error) {
+        posix_spawnattr_destroy(&attributes);
+        return error;
+    }
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    // The descriptors are moved out of the way first, so that none of them is overwritten before it has been used.
+    int moved[3] = {-1, -1, -1};
+    for (int i = 0; i < 3 && !error; i++) {
+        moved[i] = fcntl(request->descriptors[i], F_DUPFD_CLOEXEC, 3);
+        if (moved[i] < 0) error = errno;
+        else error = posix_spawn_file_actions_adddup2(&actions, moved[i], i);
+    }
+    if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    if (!error) error = posix_spawn_file_actions_addchdir_np(&actions, request->directory);
+    if (!error) error = posix_spawnattr_setsigmask(&attributes, &none);
+    if (!error) error = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (!error)
+        error = posix_spawnattr_setflags(
+            &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    // A program that was written a moment ago is busy for as long as another child, between its fork and its exec, still
+    // has the descriptor that it was written with.
+    const struct timespec moment = {0, 5000000};
+    for (int attempt = 0; !error && attempt < 40; attempt++) {
+        error = posix_spawn(pid, request->executable, &actions, &attributes, request->arguments, request->environment);
+        if (error != ETXTBSY || attempt == 39) break;
+        nanosleep(&moment, 0);
+        error = 0;
+    }
+    for (int i = 0; i < 3; i++)
+        if (moved[i] >= 0) close(moved[i]);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return error;
+}
+
+int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int clinux_pidfd_signal(int descriptor, int signal, int group) {
+    return (int)syscall(
+        SYS_pidfd_send_signal, descriptor, signal, (void *)0, group ? CLINUX_SIGNAL_PROCESS_GROUP : 0u);
+}
+
+int clinux_pidfd_wait(int descriptor, int reap, int *code) {
+    siginfo_t information;
+    memset(&information, 0, sizeof information);
+    int options = WEXITED | WNOHANG | (reap ? 0 : WNOWAIT);
+    int result;
+    do result = waitid((idtype_t)CLINUX_P_PIDFD, (id_t)descriptor, &information, options);
+    while (result < 0 && errno == EINTR);
+    if (result < 0) return -1;
+    if (information.si_pid == 0) return 0;
+    *code = information.si_code == CLD_EXITED ? information.si_status : -information.si_status;
+    return 1;
+}
+
+int clinux_pidfd_exit_code(int descriptor, int *code) {
+    struct clinux_pidfd_info information;
+    memset(&information, 0, sizeof information);
+    information.mask = CLINUX_PIDFD_INFO_EXIT;
+    if (ioctl(descriptor, CLINUX_PIDFD_GET_INFO, &information) < 0) return errno == ESRCH ? 0 : -1;
+    if (!(information.mask & CLINUX_PIDFD_INFO_EXIT)) return 0;
+    int status = information.exit_code;
+    *code = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    return 1;
+}
+
+int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_epoll_add(int epoll, int descriptor, uint64_t token) {
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.u64 = token};
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int clinux_epoll_remove(int epoll, int descriptor) { return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+
+int clinux_epoll_wait(int epoll, uint64_t *tokens, int capacity, int milliseconds) {
+    struct epoll_event events[64];
+    if (capacity > 64) capacity = 64;
+    int count = epoll_wait(epoll, events, capacity, milliseconds);
+    for (int i = 0; i < count; i++) tokens[i] = events[i].data.u64;
+    return count;
+}
+
+int clinux_eventfd(int nonblocking) { return eventfd(0, EFD_CLOEXEC | (nonblocking ? EFD_NONBLOCK : 0)); }
+
+int clinux_inotify_create(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
+
+int clinux_inotify_watch(int inotify, const char *directory) {
+    return inotify_add_watch(inotify, directory, IN_MODIFY | IN_ONLYDIR);
+}
+
+int clinux_inotify_unwatch(int inotify, int watch) { return inotify_rm_watch(inotify, watch); }
+
+int clinux_inotify_read(int inotify, int *watches, int capacity) {
+    // An event of a watched directory carries a name: at least 32 bytes each, so this buffer bounds their number.
+    char buffer[4096] __attribute__((aligned(8)));
+    ssize_t size = read(inotify, buffer, sizeof buffer);
+    if (size <= 0) return (int)size;
+    int count = 0;
+    for (ssize_t offset = 0; offset < size && count < capacity;) {
+        const struct inotify_event *event = (const struct inotify_event *)(buffer + offset);
+        watches[count++] = event->mask & IN_Q_OVERFLOW ? -1 : event->wd;
+        offset += (ssize_t)sizeof *event + event->len;
+    }
+    return count;
+}
+
+int clinux_punch_hole(int descriptor, int64_t offset, int64_t length) {
+    return fallocate(descriptor, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int clinux_loopback_listener(uint16_t *port) {
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (listener < 0) return -1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 128) < 0
+        || getsockname(listener, (struct sockaddr *)&address, &size) < 0) {
+        int error = errno;
+        close(listener);
+        errno = error;
+        return -1;
+    }
+    *port = ntohs(address.sin_port);
+    return listener;
+}
+
+int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
+
+ssize_t clinux_send(int descriptor, const void *bytes, size_t count) {
+    return send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int clinux_random(void *bytes, size_t count) { return getrandom(bytes, count, 0) == (ssize_t)count ? 0 : -1; }
+
+void clinux_prepare_thread(const char *name) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+    pthread_setname_np(pthread_self(), name);
+}
+
+void clinux_limit_malloc_arenas(int count) { mallopt(M_ARENA_MAX, count); }

@@ -1,0 +1,179 @@
+import CCurl
+import Glibc
+
+/// What lives on the loop's thread: the multi handle, the transfers and the watched descriptors.
+///
+/// Not `Sendable`: it is made before the thread starts, handed over, and from then on reached only by work that runs
+/// there.
+final class EventLoopCore {
+    /// What a watched descriptor is ready for.
+    struct Readiness: OptionSet, Sendable {
+        let rawValue: Int16
+        static let reading = Readiness(rawValue: Int16(CURL_WAIT_POLLIN))
+        static let writing = Readiness(rawValue: Int16(CURL_WAIT_POLLOUT))
+    }
+
+    private struct Watch {
+        var interest: Readiness
+        var handler: (Readiness) -> Void
+    }
+
+    private let multi: UnsafeMutableRawPointer
+    private let mailbox: Mailbox
+    private var transfers: [UInt64: Transfer] = [:]
+    private var idsByHandle: [UnsafeMutableRawPointer: UInt64] = [:]
+    private var admission: Admission
+    private var watches: [Int32: Watch] = [:]
+    /// Handles of transfers that ended well, which know the TLS sessions of the servers they spoke to.
+    private var spares: [EasyHandle] = []
+
+    private static let mostSpares = 16
+    private static let longestWait = Duration.seconds(600)
+
+    init(multi: UnsafeMutableRawPointer, mailbox: Mailbox, configuration: TransportConfiguration) {
+        self.multi = multi
+        self.mailbox = mailbox
+        admission = Admission(limitPerOrigin: configuration.maxConnectionsPerHost, limit: configuration.maxConnections)
+        // How many connections are kept, counting those in use.
+        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maxConnections ?? 64)
+    }
+
+    /// The thread's whole life.
+    func run() {
+        prepareThread()
+        while true {
+            let mail = mailbox.collect()
+            for work in mail.work { work(self) }
+            if mail.isStopping { break }
+            var running: Int32 = 0
+            curl_multi_perform(multi, &running)
+            finishTransfers()
+            checkDeadlines()
+            wait()
+        }
+        tearDown()
+    }
+
+    // MARK: Work for this thread
+
+    func start(_ plan: TransferPlan, id: UInt64, channel: ResponseChannel) {
+        // The caller may have gone while this was in the mailbox.
+        if channel.hasEnded { return }
+        guard let easy = spares.popLast() ?? EasyHandle() else {
+            channel.fail(.sendFailed, "out of memory")
+            return
+        }
+        do throws(EasyHandle.Refusal) {
+            // A transfer that has to wait is there already: its deadlines run.
+            transfers[id] = try Transfer(plan, easy: easy, channel: channel)
+            idsByHandle[easy.pointer] = id
+            if admission.enter(id, origin: plan.origin) { begin(id) }
+        } catch {
+            channel.fail(.invalidRequest, error.cause)
+        }
+    }
+
+    private func begin(_ id: UInt64) {
+        guard let transfer = transfers[id] else { return }
+        let code = curl_multi_add_handle(multi, transfer.easy.pointer)
+        guard code != CURLM_OK else { return }
+        transfer.fail(.sendFailed, String(cString: curl_multi_strerror(code)))
+        remove(id)
+    }
+
+    /// Takes a transfer out; its channel has been told why.
+    func abort(_ id: UInt64) {
+        remove(id)
+    }
+
+    func resume(_ id: UInt64) {
+        transfers[id]?.resume()
+    }
+
+    /// Calls the handler on this thread whenever the descriptor is ready, until `unwatch`. One watch a descriptor. A
+    /// hang-up shows as `reading` on a socket; on a pipe libcurl does not report it.
+    func watch(_ descriptor: Int32, for interest: Readiness, handler: @escaping (Readiness) -> Void) {
+        watches[descriptor] = Watch(interest: interest, handler: handler)
+    }
+
+    /// To be called before the descriptor is closed.
+    func unwatch(_ descriptor: Int32) {
+        watches[descriptor] = nil
+    }
+
+    // MARK: One turn
+
+    private func finishTransfers() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
+            let code = message.pointee.data.result
+            guard let id = idsByHandle[handle], let transfer = transfers[id] else { continue }
+            transfer.finish(code)
+            remove(id, isReusable: code == CURLE_OK)
+        }
+    }
+
+    private func checkDeadlines() {
+        let now = ContinuousClock.now
+        var expired: [UInt64] = []
+        for (id, transfer) in transfers {
+            guard let deadline = transfer.nextDeadline, deadline <= now else { continue }
+            transfer.checkDeadlines(at: now)
+            if transfer.hasEnded { expired.append(id) }
+        }
+        for id in expired { remove(id) }
+    }
+
+    private func wait() {
+        let now = ContinuousClock.now
+        let deadline = transfers.values.lazy.compactMap(\.nextDeadline).min()
+        let pause = deadline.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
+        if watches.isEmpty {
+            curl_multi_poll(multi, nil, 0, Int32(pause.inMilliseconds), nil)
+            return
+        }
+        var descriptors = watches.map { curl_waitfd(fd: $0.key, events: $0.value.interest.rawValue, revents: 0) }
+        curl_multi_poll(multi, &descriptors, UInt32(descriptors.count), Int32(pause.inMilliseconds), nil)
+        for descriptor in descriptors where descriptor.revents != 0 {
+            // An earlier handler may have ended this watch.
+            watches[descriptor.fd]?.handler(Readiness(rawValue: descriptor.revents))
+        }
+    }
+
+    /// Out of libcurl first: that closes the connection of what is not finished, and no callback comes after it.
+    private func remove(_ id: UInt64, isReusable: Bool = false) {
+        guard let transfer = transfers.removeValue(forKey: id) else { return }
+        idsByHandle[transfer.easy.pointer] = nil
+        // Of one that was still waiting libcurl knows nothing, and says so without harm.
+        curl_multi_remove_handle(multi, transfer.easy.pointer)
+        if isReusable, spares.count < Self.mostSpares {
+            transfer.easy.reset()
+            spares.append(transfer.easy)
+        }
+        if let next = admission.leave(id) { begin(next) }
+    }
+
+    // MARK: Beginning and end
+
+    private func prepareThread() {
+        ccurl_name_thread("http-transport")
+        // Signals are for the program's other threads. A write to a closed TLS connection raises SIGPIPE in the
+        // writing thread, which would end the process; the threads libcurl makes for names inherit the mask.
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, nil)
+    }
+
+    private func tearDown() {
+        for transfer in transfers.values { transfer.fail(.shutDown, TransferHandle.shutDownCause) }
+        // No place is to be given to those that wait.
+        admission = Admission(limitPerOrigin: nil, limit: nil)
+        for id in Array(transfers.keys) { remove(id) }
+        watches = [:]
+        spares = []
+        mailbox.closeForGood()
+        curl_multi_cleanup(multi)
+        mailbox.announceEnd()
+    }
+}

@@ -1,0 +1,35 @@
+/// An answer whose head has arrived and whose body may still be on its way.
+public struct HTTPResponse: Sendable {
+    /// The status line and the header fields.
+    public struct Head: Sendable, Equatable {
+        public var status: Int
+        public var version: HTTPVersion
+        /// As received. A value that is not UTF-8 has its broken bytes replaced by U+FFFD.
+        public var headers: HTTPHeaders
+        /// Where the answer came from after redirects, without user, password and fragment.
+        public var url: String
+
+        public init(status: Int, version: HTTPVersion = .http11, headers: HTTPHeaders = [:], url: String = "") {
+            self.status = status
+            self.version = version
+            self.headers = headers
+            self.url = url
+        }
+
+        public var isSuccess: Bool { (200..<300).contains(status) }
+    }
+
+    public let head: Head
+    public let body: HTTPBody
+
+    public var status: Int { head.status }
+    public var headers: HTTPHeaders { head.headers }
+    public var version: HTTPVersion { head.version }
+}
+
+/// The protocol version an answer came in.
+public enum HTTPVersion: String, Sendable, Hashable {
+    case http10 = "HTTP/1.0"
+    case http11 = "HTTP/1.1"
+    case http2 = "HTTP/2"
+}

@@ -1,0 +1,116 @@
+import CCurl
+
+/// A URL as libcurl reads it, so that what is decided here (proxy, origin, what an error shows) and what libcurl
+/// connects to can never differ.
+struct ParsedURL: Sendable, Equatable {
+    let scheme: String
+    /// Lower case, without the brackets of an IPv6 address.
+    let host: String
+    /// The one given, or the scheme's own.
+    let port: Int
+    let hasExplicitPort: Bool
+    /// Decoded.
+    private(set) var user: String?
+    private(set) var password: String?
+    /// The whole URL but for user, password and fragment.
+    let text: String
+    /// Scheme, host, port and path: what errors show.
+    let redacted: String
+
+    /// Nil unless the text is an absolute `http` or `https` URL.
+    init?(_ text: String) {
+        self.init(text, relativeTo: nil, schemes: ["http", "https"])
+    }
+
+    /// A proxy as the environment names it: the scheme may be missing, and SOCKS schemes are allowed.
+    init?(proxy: String) {
+        self.init(
+            proxy.contains("://") ? proxy : "http://" + proxy, relativeTo: nil,
+            schemes: ["http", "https", "socks4", "socks4a", "socks5", "socks5h"])
+    }
+
+    /// Where a `Location` header leads from here.
+    func resolving(_ location: String) -> ParsedURL? {
+        ParsedURL(location, relativeTo: text, schemes: ["http", "https"])
+    }
+
+    /// The same URL with the user and password of another one, unless it has its own.
+    func withCredentials(of other: ParsedURL) -> ParsedURL {
+        guard user == nil, password == nil else { return self }
+        var copy = self
+        copy.user = other.user
+        copy.password = other.password
+        return copy
+    }
+
+    /// The same URL with another host name, which is how a TLS server name is overridden.
+    func replacingHost(_ host: String) -> ParsedURL? {
+        let authority = hasExplicitPort ? "\(host):\(port)" : host
+        guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
+        let end = text[start...].firstIndex { $0 == "/" || $0 == "?" } ?? text.endIndex
+        return ParsedURL(text[..<start] + authority + text[end...])
+    }
+
+    /// Scheme, host and port agree.
+    func hasSameOrigin(as other: ParsedURL) -> Bool {
+        scheme == other.scheme && host == other.host && port == other.port
+    }
+
+    /// Host and port as a `Host` header has them.
+    var authority: String {
+        hasExplicitPort ? "\(bracketedHost):\(port)" : bracketedHost
+    }
+
+    var bracketedHost: String {
+        host.contains(":") ? "[\(host)]" : host
+    }
+
+    private init?(_ text: some StringProtocol, relativeTo base: String?, schemes: [String]) {
+        let text = String(text)
+        guard !text.utf8.contains(0), let handle = curl_url() else { return nil }
+        defer { curl_url_cleanup(handle) }
+        // A URL is sent as it was given; only a relative one has its dots resolved.
+        let flags = UInt32(CURLU_NON_SUPPORT_SCHEME | (base == nil ? CURLU_PATH_AS_IS : 0))
+        if let base {
+            guard curl_url_set(handle, CURLUPART_URL, base, flags) == CURLUE_OK else { return nil }
+        }
+        guard curl_url_set(handle, CURLUPART_URL, text, flags) == CURLUE_OK else { return nil }
+
+        func part(_ part: CURLUPart, _ flags: Int32 = 0) -> String? {
+            var value: UnsafeMutablePointer<CChar>?
+            guard curl_url_get(handle, part, &value, UInt32(flags)) == CURLUE_OK, let value else { return nil }
+            defer { curl_free(value) }
+            return String(cString: value)
+        }
+
+        guard let scheme = part(CURLUPART_SCHEME)?.lowercased(), schemes.contains(scheme),
+            var host = part(CURLUPART_HOST)?.lowercased(), !host.isEmpty
+        else { return nil }
+        if host.first == "[", host.last == "]" {
+            host = String(host.dropFirst().dropLast())
+        }
+        let explicitPort = part(CURLUPART_PORT).flatMap { Int($0) }
+        self.scheme = scheme
+        self.host = host
+        hasExplicitPort = explicitPort != nil
+        port = explicitPort ?? Self.defaultPort(scheme)
+        user = part(CURLUPART_USER, CURLU_URLDECODE)
+        password = part(CURLUPART_PASSWORD, CURLU_URLDECODE)
+
+        for secret in [CURLUPART_USER, CURLUPART_PASSWORD, CURLUPART_OPTIONS, CURLUPART_FRAGMENT] {
+            curl_url_set(handle, secret, nil, 0)
+        }
+        guard let whole = part(CURLUPART_URL) else { return nil }
+        self.text = whole
+        curl_url_set(handle, CURLUPART_QUERY, nil, 0)
+        redacted = part(CURLUPART_URL) ?? "\(scheme)://\(host)"
+    }
+
+    private static func defaultPort(_ scheme: String) -> Int {
+        switch scheme {
+        case "http": 80
+        case "https": 443
+        default: 1080
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import CCurl
+import Glibc
+
+/// What a failure of libcurl means to the caller.
+struct CurlFailure {
+    let code: CURLcode
+    /// libcurl's own words.
+    let cause: String
+    /// The error of the last failed connection attempt, 0 if none.
+    let systemError: Int32
+    /// The proxy's answer to CONNECT, 0 if none.
+    let tunnelStatus: Int
+    let isThroughProxy: Bool
+    let requestMayHaveBeenSent: Bool
+
+    var kind: TransportError.Kind {
+        switch code {
+        case CURLE_URL_MALFORMAT, CURLE_NOT_BUILT_IN, CURLE_UNKNOWN_OPTION, CURLE_BAD_FUNCTION_ARGUMENT:
+            .invalidRequest
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            // After the connection it is an answer without a status line.
+            requestMayHaveBeenSent ? .protocolViolation : .invalidRequest
+        case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY:
+            .proxy
+        case CURLE_COULDNT_RESOLVE_HOST:
+            .couldNotResolve
+        case CURLE_COULDNT_CONNECT:
+            isThroughProxy ? .proxy : .couldNotConnect
+        case CURLE_OPERATION_TIMEDOUT:
+            .connectTimeout
+        case CURLE_SSL_CONNECT_ERROR:
+            // A server that is going away looks like a failed handshake; no certificate is to blame for that.
+            isBrokenHandshake ? .couldNotConnect : .tls
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE,
+            CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT, CURLE_SSL_CRL_BADFILE,
+            CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_USE_SSL_FAILED:
+            .tls
+        case CURLE_SEND_ERROR, CURLE_SEND_FAIL_REWIND:
+            isTLSAlert ? .tls : isProxyTrouble ? .proxy : .sendFailed
+        case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_HTTP2:
+            .protocolViolation
+        case CURLE_RECV_ERROR where cause.contains("chunk"):
+            .protocolViolation
+        default:
+            isTLSAlert ? .tls : isProxyTrouble ? .proxy : .receiveFailed
+        }
+    }
+
+    var text: String {
+        guard systemError != 0, systemError != EINPROGRESS, code == CURLE_COULDNT_CONNECT else { return cause }
+        let reason = String(cString: strerror(systemError))
+        return cause.contains(reason) ? cause : "\(cause): \(reason)"
+    }
+
+    /// With TLS 1.3 a server refuses a client's certificate only after the handshake is over for the client.
+    private var isTLSAlert: Bool {
+        cause.contains("SSL routines") && cause.contains(" alert ")
+    }
+
+    private var isBrokenHandshake: Bool {
+        cause.hasPrefix("Recv failure:") || cause.hasPrefix("Send failure:")
+            || ["Connection reset", "SSL_ERROR_SYSCALL", "unexpected eof"].contains { cause.contains($0) }
+    }
+
+    private var isProxyTrouble: Bool {
+        isThroughProxy && (tunnelStatus >= 300 || !requestMayHaveBeenSent)
+    }
+}

@@ -1,0 +1,157 @@
+import CCurl
+
+/// One libcurl easy handle with what must live as long as its settings. Used on the loop's thread only.
+final class EasyHandle {
+    /// libcurl did not take a setting.
+    struct Refusal: Error {
+        let code: CURLcode
+        let option: CURLoption
+
+        var cause: String { "libcurl refuses option \(option.rawValue): \(String(cString: curl_easy_strerror(code)))" }
+    }
+
+    let pointer: UnsafeMutableRawPointer
+    private let errorText: UnsafeMutablePointer<CChar>
+    private var lists: [UnsafeMutablePointer<curl_slist>] = []
+
+    init?() {
+        guard let pointer = curl_easy_init() else { return nil }
+        self.pointer = pointer
+        errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
+        errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
+    }
+
+    deinit {
+        curl_easy_cleanup(pointer)
+        errorText.deallocate()
+        freeLists()
+    }
+
+    /// Back to libcurl's defaults. TLS sessions stay, so that a later connection is made faster.
+    func reset() {
+        curl_easy_reset(pointer)
+        freeLists()
+    }
+
+    private func freeLists() {
+        for list in lists { curl_slist_free_all(list) }
+        lists = []
+    }
+
+    // MARK: Settings
+
+    func set(_ option: CURLoption, _ value: Int) throws(Refusal) {
+        try check(ccurl_easy_set_long(pointer, option, value), option)
+    }
+
+    /// For settings that an older or differently built libcurl may not know, and that it can do without.
+    func setIfKnown(_ option: CURLoption, _ value: Int) {
+        _ = ccurl_easy_set_long(pointer, option, value)
+    }
+
+    /// libcurl copies the text. Nil is its default, or none.
+    func set(_ option: CURLoption, _ value: String?) throws(Refusal) {
+        try check(ccurl_easy_set_string(pointer, option, value), option)
+    }
+
+    func set(_ option: CURLoption, bytes: [UInt8]) throws(Refusal) {
+        try check(ccurl_easy_set_blob(pointer, option, bytes, bytes.count), option)
+    }
+
+    func set(_ option: CURLoption, list: [String]) throws(Refusal) {
+        var head: UnsafeMutablePointer<curl_slist>?
+        for line in list {
+            guard let extended = curl_slist_append(head, line) else {
+                curl_slist_free_all(head)
+                throw Refusal(code: CURLE_OUT_OF_MEMORY, option: option)
+            }
+            head = extended
+        }
+        if let head { lists.append(head) }
+        try check(ccurl_easy_set_list(pointer, option, head), option)
+    }
+
+    func setBody(_ bytes: [UInt8]) throws(Refusal) {
+        try check(ccurl_easy_set_body(pointer, bytes, bytes.count), CURLOPT_COPYPOSTFIELDS)
+    }
+
+    func setCloseOnExec() throws(Refusal) {
+        try check(ccurl_easy_set_close_on_exec(pointer), CURLOPT_OPENSOCKETFUNCTION)
+    }
+
+    /// Sends what libcurl reports to a transfer, which must outlive the handle's stay in the loop.
+    func setCallbacks(for transfer: Transfer, watchUpload: Bool) throws(Refusal) {
+        let context = Unmanaged.passUnretained(transfer).toOpaque()
+        try check(ccurl_easy_set_write_callback(pointer, receiveBody), CURLOPT_WRITEFUNCTION)
+        try check(ccurl_easy_set_pointer(pointer, CURLOPT_WRITEDATA, context), CURLOPT_WRITEDATA)
+        try check(ccurl_easy_set_header_callback(pointer, receiveHeadLine), CURLOPT_HEADERFUNCTION)
+        try check(ccurl_easy_set_pointer(pointer, CURLOPT_HEADERDATA, context), CURLOPT_HEADERDATA)
+        try check(ccurl_easy_set_request_callback(pointer, connectionIsReady), CURLOPT_PREREQFUNCTION)
+        try check(ccurl_easy_set_pointer(pointer, CURLOPT_PREREQDATA, context), CURLOPT_PREREQDATA)
+        if watchUpload {
+            try check(ccurl_easy_set_progress_callback(pointer, noteProgress), CURLOPT_XFERINFOFUNCTION)
+            try check(ccurl_easy_set_pointer(pointer, CURLOPT_XFERINFODATA, context), CURLOPT_XFERINFODATA)
+        }
+        try set(CURLOPT_NOPROGRESS, watchUpload ? 0 : 1)
+        errorText[0] = 0
+        try check(ccurl_easy_set_pointer(pointer, CURLOPT_ERRORBUFFER, errorText), CURLOPT_ERRORBUFFER)
+    }
+
+    // MARK: What a finished transfer leaves
+
+    /// libcurl's words for a failure: the particular ones where it has some.
+    func cause(of code: CURLcode) -> String {
+        let particular = String(cString: errorText)
+        return particular.isEmpty ? String(cString: curl_easy_strerror(code)) : particular
+    }
+
+    /// The system's error of the last failed connection attempt; 0 if there was none.
+    var systemError: Int32 { Int32(truncatingIfNeeded: ccurl_easy_get_long(pointer, CURLINFO_OS_ERRNO)) }
+
+    /// The proxy's answer to CONNECT; 0 if there was none.
+    var tunnelStatus: Int { ccurl_easy_get_long(pointer, CURLINFO_HTTP_CONNECTCODE) }
+
+    private func check(_ code: CURLcode, _ option: CURLoption) throws(Refusal) {
+        if code != CURLE_OK { throw Refusal(code: code, option: option) }
+    }
+}
+
+// The callbacks run on the loop's thread, within a call into libcurl that the loop made. The loop holds each transfer
+// until its handle is out of the multi handle, so the context is always alive.
+
+private func transfer(_ context: UnsafeMutableRawPointer?) -> Transfer? {
+    context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }
+}
+
+private func receiveHeadLine(
+    _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+) -> Int {
+    let line = UnsafeRawBufferPointer(start: bytes, count: size * count)
+    return transfer(context)?.receiveHeadLine(line) == true ? line.count : 0
+}
+
+private func receiveBody(
+    _ bytes: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ context: UnsafeMutableRawPointer?
+) -> Int {
+    let portion = UnsafeRawBufferPointer(start: bytes, count: size * count)
+    switch transfer(context)?.receive(portion) {
+    case .accepted: return portion.count
+    case .full: return ccurl_write_pause
+    case .gone, nil: return 0
+    }
+}
+
+private func connectionIsReady(
+    _ context: UnsafeMutableRawPointer?, _: UnsafeMutablePointer<CChar>?, _: UnsafeMutablePointer<CChar>?, _: Int32,
+    _: Int32
+) -> Int32 {
+    transfer(context)?.connectionIsReady()
+    return CURL_PREREQFUNC_OK
+}
+
+private func noteProgress(
+    _ context: UnsafeMutableRawPointer?, _: curl_off_t, _: curl_off_t, _: curl_off_t, _ uploaded: curl_off_t
+) -> Int32 {
+    transfer(context)?.uploaded(Int64(uploaded))
+    return 0
+}

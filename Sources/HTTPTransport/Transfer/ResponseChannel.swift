@@ -1,0 +1,181 @@
+import Synchronization
+
+/// Carries one answer from the loop's thread to the task that reads it.
+///
+/// The loop puts in a head, portions and an end; the reader takes them out, or waits. Whatever is buffered beyond
+/// the limit holds the transfer back. The first end wins: a cancelled or failed channel takes nothing more.
+final class ResponseChannel: Sendable {
+    /// What became of a portion.
+    enum Offer {
+        case accepted
+        /// Not taken: the transfer must pause and bring it again once it is resumed.
+        case full
+        /// Nobody wants it any more.
+        case gone
+    }
+
+    /// What a reader finds.
+    enum Taken {
+        case portion([UInt8], transferWaits: Bool)
+        case end(Result<[UInt8]?, TransportError>)
+        case nothingYet
+    }
+
+    typealias HeadWaiter = CheckedContinuation<Result<HTTPResponse.Head, TransportError>, Never>
+    typealias PortionWaiter = CheckedContinuation<Result<[UInt8]?, TransportError>, Never>
+
+    static let bufferLimit = 256 * 1024
+
+    fileprivate struct State {
+        var headWaiter: HeadWaiter?
+        var head: HTTPResponse.Head?
+        var portionWaiters: [PortionWaiter] = []
+        var buffer: [UInt8] = []
+        var isHeldBack = false
+        var ending: Result<[UInt8]?, TransportError>?
+        var requestMayHaveBeenSent = false
+    }
+
+    private let operation: String
+    private let state = Mutex(State())
+
+    init(operation: String) {
+        self.operation = operation
+    }
+
+    var hasEnded: Bool {
+        state.withLock { $0.ending != nil }
+    }
+
+    // MARK: The loop's side
+
+    func noteRequestMayHaveBeenSent() {
+        state.withLock { $0.requestMayHaveBeenSent = true }
+    }
+
+    func deliver(_ head: HTTPResponse.Head) {
+        let waiter = state.withLock { state in
+            if state.ending == nil { state.head = head }
+            return state.ending == nil ? state.takeHeadWaiter() : nil
+        }
+        waiter?.resume(returning: .success(head))
+    }
+
+    func offer(_ bytes: UnsafeRawBufferPointer) -> Offer {
+        let (offer, waiter) = state.withLock { state -> (Offer, PortionWaiter?) in
+            if state.ending != nil { return (.gone, nil) }
+            if !state.portionWaiters.isEmpty { return (.accepted, state.portionWaiters.removeFirst()) }
+            if state.buffer.count >= Self.bufferLimit {
+                state.isHeldBack = true
+                return (.full, nil)
+            }
+            state.buffer.append(contentsOf: bytes)
+            return (.accepted, nil)
+        }
+        waiter?.resume(returning: .success(Array(bytes)))
+        return offer
+    }
+
+    func finish() {
+        end(.success(nil))
+    }
+
+    /// Ends the channel unless it has ended, and returns the error.
+    @discardableResult
+    func fail(_ kind: TransportError.Kind, _ cause: String) -> TransportError {
+        let sent = state.withLock { $0.requestMayHaveBeenSent }
+        let error = TransportError(
+            kind: kind, operation: operation, cause: cause, requestMayHaveBeenSent: sent)
+        end(.failure(error))
+        return error
+    }
+
+    private func end(_ ending: Result<[UInt8]?, TransportError>) {
+        let (headWaiter, portionWaiters) = state.withLock { state -> (HeadWaiter?, [PortionWaiter]) in
+            if case .failure(let error) = ending, error.kind == .cancelled || error.kind == .tooLarge {
+                // The reader gave up, also on what is buffered.
+                state.buffer = []
+                if case .success = state.ending { state.ending = ending }
+            }
+            guard state.ending == nil else { return (nil, []) }
+            state.ending = ending
+            defer { state.portionWaiters = [] }
+            return (state.takeHeadWaiter(), state.portionWaiters)
+        }
+        if let headWaiter {
+            headWaiter.resume(returning: Self.headResult(of: ending))
+        }
+        for waiter in portionWaiters {
+            waiter.resume(returning: ending)
+        }
+    }
+
+    // MARK: The reader's side
+
+    /// Resumes the continuation with the head, or with the failure that came instead.
+    func awaitHead(_ waiter: HeadWaiter) {
+        let result = state.withLock { state -> Result<HTTPResponse.Head, TransportError>? in
+            if case .failure(let error) = state.ending { return .failure(error) }
+            if let head = state.head { return .success(head) }
+            state.headWaiter = waiter
+            return nil
+        }
+        if let result { waiter.resume(returning: result) }
+    }
+
+    /// What is there without waiting.
+    func take() -> Taken {
+        state.withLock { $0.take() }
+    }
+
+    /// Resumes the continuation with the next portion or the end; true when the transfer is to be resumed.
+    func awaitPortion(_ waiter: PortionWaiter) -> Bool {
+        let taken = state.withLock { state in
+            let taken = state.take()
+            if case .nothingYet = taken { state.portionWaiters.append(waiter) }
+            return taken
+        }
+        switch taken {
+        case .portion(let bytes, let transferWaits):
+            waiter.resume(returning: .success(bytes))
+            return transferWaits
+        case .end(let result):
+            waiter.resume(returning: result)
+        case .nothingYet:
+            break
+        }
+        return false
+    }
+
+    private static func headResult(
+        of ending: Result<[UInt8]?, TransportError>
+    ) -> Result<HTTPResponse.Head, TransportError> {
+        switch ending {
+        case .failure(let error):
+            .failure(error)
+        case .success:
+            // The transfer's state lets nothing succeed without a head; this keeps the waiter from hanging.
+            .failure(
+                TransportError(
+                    kind: .protocolViolation, operation: "answer", cause: "the answer has no head",
+                    requestMayHaveBeenSent: true))
+        }
+    }
+}
+
+extension ResponseChannel.State {
+    fileprivate mutating func takeHeadWaiter() -> ResponseChannel.HeadWaiter? {
+        defer { headWaiter = nil }
+        return headWaiter
+    }
+
+    fileprivate mutating func take() -> ResponseChannel.Taken {
+        if !buffer.isEmpty {
+            let bytes = buffer
+            buffer = []
+            defer { isHeldBack = false }
+            return .portion(bytes, transferWaits: isHeldBack)
+        }
+        return ending.map { .end($0) } ?? .nothingYet
+    }
+}

@@ -1,0 +1,66 @@
+internal import NIOCore
+internal import Synchronization
+
+/// All that is open on the health server: its listening socket and its connections.
+///
+/// A new connection over the limit closes the oldest one, so that clients which only hold connections can never lock
+/// out a probe. Shutting down closes everything at once and whatever arrives later on arrival.
+final class OpenConnections: Sendable {
+    private struct State {
+        var listener: (any Channel)?
+        var connections: [ObjectIdentifier: (serial: Int, channel: any Channel)] = [:]
+        var lastSerial = 0
+        var isShutDown = false
+    }
+
+    private let limit: Int
+    private let state = Mutex(State())
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// Whether ``shutDown()`` was called.
+    var isShutDown: Bool { state.withLock { $0.isShutDown } }
+
+    /// Takes the listening socket.
+    func listen(on channel: any Channel) {
+        let isTooLate = state.withLock { state in
+            state.listener = channel
+            return state.isShutDown
+        }
+        if isTooLate { channel.close(promise: nil) }
+    }
+
+    /// Takes a connection.
+    func add(_ channel: any Channel) {
+        let superfluous: (any Channel)? = state.withLock { state in
+            if state.isShutDown { return channel }
+            state.lastSerial += 1
+            state.connections[ObjectIdentifier(channel)] = (state.lastSerial, channel)
+            guard state.connections.count > limit else { return nil }
+            guard let oldest = state.connections.min(by: { $0.value.serial < $1.value.serial }) else { return nil }
+            state.connections[oldest.key] = nil
+            return oldest.value.channel
+        }
+        superfluous?.close(promise: nil)
+    }
+
+    /// Forgets a connection that is closed.
+    func remove(_ channel: any Channel) {
+        state.withLock { $0.connections[ObjectIdentifier(channel)] = nil }
+    }
+
+    /// Closes everything.
+    func shutDown() {
+        let channels = state.withLock { state in
+            state.isShutDown = true
+            defer {
+                state.connections = [:]
+                state.listener = nil
+            }
+            return [state.listener].compactMap { $0 } + state.connections.values.map(\.channel)
+        }
+        for channel in channels { channel.close(promise: nil) }
+    }
+}

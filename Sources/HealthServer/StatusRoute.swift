@@ -1,0 +1,72 @@
+internal import JSON
+
+/// What a probe found.
+public struct ProbeAnswer: Sendable, Hashable {
+    /// Whether all is well.
+    public var isGood: Bool
+    /// What is wrong, for people: one short sentence without secrets.
+    public var detail: String?
+
+    public init(isGood: Bool, detail: String? = nil) {
+        self.isGood = isGood
+        self.detail = detail
+    }
+
+    /// All is well.
+    public static let good = ProbeAnswer(isGood: true)
+
+    /// Something is wrong, and what.
+    public static func bad(_ detail: String) -> ProbeAnswer { ProbeAnswer(isGood: false, detail: detail) }
+}
+
+/// An answer to a GET request: a status code and a text.
+public struct RouteAnswer: Sendable, Hashable {
+    /// The HTTP status code.
+    public var status: Int
+    /// The media type of `body`.
+    public var contentType: String
+    /// The text.
+    public var body: String
+
+    public init(status: Int, contentType: String, body: String) {
+        self.status = status
+        self.contentType = contentType
+        self.body = body
+    }
+
+    /// `{"message": …}`, the body of all probes.
+    public static func message(_ message: String, status: Int) -> RouteAnswer {
+        let body = JSONValue([(key: "message", value: message)]).serialized(.compact)
+        return RouteAnswer(status: status, contentType: "application/json", body: body)
+    }
+}
+
+/// A path that the health server answers for GET and HEAD.
+public struct StatusRoute: Sendable {
+    /// The path, with its leading slash and without a query.
+    public let path: String
+    /// The answer now. It should come within a second; a client waits ten at most.
+    public let answer: @Sendable () async -> RouteAnswer
+
+    public init(path: String, answer: @escaping @Sendable () async -> RouteAnswer) {
+        self.path = path
+        self.answer = answer
+    }
+
+    /// `/health`, with the bodies and codes of the Python worker's health server.
+    static func health(_ probe: @escaping @Sendable () async -> ProbeAnswer) -> StatusRoute {
+        StatusRoute(path: "/health") {
+            await probe().isGood
+                ? .message("OK", status: 200)
+                : .message("Worker may be unresponsive at this time", status: 503)
+        }
+    }
+
+    /// `/ready`, whose refusal says why.
+    static func ready(_ probe: @escaping @Sendable () async -> ProbeAnswer) -> StatusRoute {
+        StatusRoute(path: "/ready") {
+            let answer = await probe()
+            return answer.isGood ? .message("OK", status: 200) : .message(answer.detail ?? "Not ready", status: 503)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+public import JSON
+public import OrderedCollections
+
+/// A job configuration that is ready to be launched: for one flow run.
+public struct PreparedJobConfiguration: Sendable, Hashable {
+    /// The command that starts the flow run.
+    public var command: String
+    /// Whether the command comes from the configuration and not from the backend.
+    public var commandIsConfigured: Bool
+    /// The job's environment variables.
+    public var env: OrderedDictionary<String, String>
+    /// The names that the configuration sets to null: they are not in `env`, and are not to be inherited either.
+    public var unsetEnv: [String]
+    /// Labels for the infrastructure.
+    public var labels: OrderedDictionary<String, String>
+    /// The name for the infrastructure.
+    public var name: String
+    /// The rendered configuration, with the fields of the backend as they are.
+    public var rendered: JSONValue
+
+    public init(
+        command: String, commandIsConfigured: Bool, env: OrderedDictionary<String, String>, unsetEnv: [String],
+        labels: OrderedDictionary<String, String>, name: String, rendered: JSONValue
+    ) {
+        self.command = command
+        self.commandIsConfigured = commandIsConfigured
+        self.env = env
+        self.unsetEnv = unsetEnv
+        self.labels = labels
+        self.name = name
+        self.rendered = rendered
+    }
+}
+
+extension PreparedJobConfiguration {
+    /// The configuration as an object, the four common fields first.
+    public var json: JSONValue {
+        var fields: OrderedDictionary<String, JSONValue> = [
+            "command": .string(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": .string(name),
+        ]
+        for (key, value) in rendered.objectValue ?? [:] where fields[key] == nil { fields[key] = value }
+        return .object(fields)
+    }
+}
+
+extension BaseJobConfiguration {
+    /// The command of a flow run wherever nothing else is configured.
+    public static let defaultCommand = "prefect flow-run execute"
+
+    /// Makes the configuration that of one flow run.
+    ///
+    /// - The environment is the worker's settings, the ids of the run and of what it belongs to, and over them the
+    ///   configuration's own variables; null ones vanish.
+    /// - The labels say what the job belongs to; the configuration's own win.
+    /// - Placeholders in the name are filled in from `ctx.flow` and `ctx.flow_run`; without a name it is the run's.
+    ///
+    /// Throws when the flow run has no id or name.
+    public func prepare(
+        for context: PreparationContext, defaultCommand: String = BaseJobConfiguration.defaultCommand
+    ) throws(TemplateError) -> PreparedJobConfiguration {
+        for field in ["id", "name"] where context.flowRun[field]?.stringValue == nil {
+            throw TemplateError(
+                .invalidField, path: "flow_run.\(field)", problem: "should be a string but is missing",
+                remedy: "see whether the API is compatible")
+        }
+        let environment = context.baseEnvironment.merging(env) { $1 }
+        return PreparedJobConfiguration(
+            command: command ?? defaultCommand, commandIsConfigured: command != nil,
+            env: environment.compactMapValues { $0 },
+            unsetEnv: env.compactMap { name, value in value == nil ? name : nil },
+            labels: context.labels.merging(labels) { $1 },
+            name: preparedName(for: context), rendered: rendered)
+    }
+
+    private func preparedName(for context: PreparationContext) -> String {
+        let runName = context.flowRun["name"]?.stringValue ?? ""
+        guard let name, !name.isEmpty else { return runName }
+        let application = ValueApplication(values: context.nameValues, environment: context.environment)
+        // A name that is only a placeholder without a value stays as it is written.
+        guard let rendered = application.apply(to: name) else { return name }
+        return rendered.isPythonTrue ? rendered.pythonText : runName
+    }
+}

@@ -1,0 +1,58 @@
+public import JSON
+public import OrderedCollections
+
+/// The base job template of a work pool: the job configuration with placeholders, and the variables that fill them.
+public struct BaseJobTemplate: Sendable, Hashable {
+    /// The configuration of a job, with placeholders for what deployments and runs may set.
+    public let jobConfiguration: OrderedDictionary<String, JSONValue>
+    /// A JSON schema whose `properties` are the job variables with their defaults.
+    public let variables: JSONValue
+
+    /// A template from its parts.
+    public init(jobConfiguration: OrderedDictionary<String, JSONValue>, variables: JSONValue) {
+        self.jobConfiguration = jobConfiguration
+        self.variables = variables
+    }
+
+    /// Reads a work pool's `base_job_template`; throws when it is not an object with the two objects
+    /// `job_configuration` and `variables`.
+    public init(json: JSONValue) throws(TemplateError) {
+        jobConfiguration = try Self.part("job_configuration", of: json)
+        variables = .object(try Self.part("variables", of: json))
+    }
+
+    private static func part(
+        _ key: String, of json: JSONValue
+    ) throws(TemplateError) -> OrderedDictionary<String, JSONValue> {
+        let remedy = "give the work pool a base job template with 'job_configuration' and 'variables'"
+        guard case .object(let members) = json else {
+            throw TemplateError(
+                .malformedTemplate, path: "base_job_template",
+                problem: "should be an object but its type is \(json.typeName)", remedy: remedy)
+        }
+        guard let value = members[key] else {
+            throw TemplateError(
+                .malformedTemplate, path: "base_job_template", problem: "the key '\(key)' is missing", remedy: remedy)
+        }
+        guard case .object(let part) = value else {
+            throw TemplateError(
+                .malformedTemplate, path: "base_job_template.\(key)",
+                problem: "should be an object but its type is \(value.typeName)", remedy: remedy)
+        }
+        return part
+    }
+
+    /// The template as the API has it.
+    public var json: JSONValue {
+        ["job_configuration": .object(jobConfiguration), "variables": variables]
+    }
+
+    /// The defaults of the variables; a default of `null` counts as none.
+    public var variableDefaults: OrderedDictionary<String, JSONValue> {
+        let properties = variables["properties"]?.objectValue ?? [:]
+        return properties.compactMapValues { schema in
+            guard let value = schema["default"], !value.isNull else { return nil }
+            return value
+        }
+    }
+}

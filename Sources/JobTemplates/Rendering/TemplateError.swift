@@ -1,0 +1,145 @@
+internal import JSON
+
+/// Why a job template could not be turned into a job configuration.
+///
+/// The message is one line and names keys, placeholders and documents only: no value of a template, a job variable, a
+/// block or a variable is part of it, since any of them may be a secret.
+public struct TemplateError: Error, Sendable, CustomStringConvertible {
+    /// What kind of trouble it is, for callers that act on it.
+    public enum Kind: Sendable, Hashable {
+        /// The base job template has not the shape of one.
+        case malformedTemplate
+        /// The job variables contradict each other or are not an object.
+        case malformedJobVariables
+        /// A block placeholder lacks the block's type or name.
+        case malformedPlaceholder
+        /// A `$ref` is not an object with the id of a block document.
+        case malformedReference
+        /// A block document does not exist.
+        case blockNotFound
+        /// A block document has nothing at the placeholder's path.
+        case unresolvedPath
+        /// An object or an array was to be written into the middle of a text.
+        case compositeInText
+        /// A block document or a variable could not be read: `cause` says why, and a later try may succeed.
+        case lookupFailed
+        /// A field of the rendered configuration has a value of the wrong type.
+        case invalidField
+        /// The value is nested too deep.
+        case tooDeep
+    }
+
+    /// What kind of trouble it is.
+    public let kind: Kind
+    /// The path of the key in trouble, like `job_configuration.env.FOO`.
+    public let path: String
+    /// The placeholder, like `{{ prefect.blocks.secret.token }}`, when one is to blame.
+    public let placeholder: String?
+    /// What is wrong.
+    public let problem: String
+    /// What the user can do about it.
+    public let remedy: String
+    /// The error of the API, when a lookup failed.
+    public let cause: (any Error)?
+
+    /// An error; line breaks and control characters are taken out of every part, and long parts are shortened.
+    public init(
+        _ kind: Kind, path: String, placeholder: String? = nil, problem: String, remedy: String,
+        cause: (any Error)? = nil
+    ) {
+        self.kind = kind
+        self.path = Self.singleLine(path)
+        self.placeholder = placeholder.map(Self.singleLine)
+        self.problem = Self.singleLine(problem)
+        self.remedy = Self.singleLine(remedy)
+        self.cause = cause
+    }
+
+    public var description: String {
+        let subject = placeholder.map { "\($0) in \(path)" } ?? path
+        let reason = cause.map { ": " + Self.singleLine(String(describing: $0)) } ?? ""
+        return "\(subject): \(problem)\(reason); \(remedy)"
+    }
+
+    private static let longestPart = 300
+
+    /// The text on one line: what would break or disturb the line becomes a space.
+    private static func singleLine(_ text: String) -> String {
+        var line = String.UnicodeScalarView()
+        for (count, scalar) in text.unicodeScalars.enumerated() {
+            if count == longestPart {
+                line.append("…")
+                break
+            }
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator: line.append(" ")
+            default: line.append(scalar)
+            }
+        }
+        return String(line)
+    }
+}
+
+/// Where in a document a value stands; written out only when an error needs it.
+struct TemplatePath {
+    private enum Step {
+        case key(String)
+        case index(Int)
+    }
+
+    private let root: String
+    private var steps: [Step] = []
+
+    init(root: String) { self.root = root }
+
+    static let jobConfiguration = TemplatePath(root: "job_configuration")
+
+    func appending(key: String) -> TemplatePath {
+        var path = self
+        path.steps.append(.key(key))
+        return path
+    }
+
+    func appending(index: Int) -> TemplatePath {
+        var path = self
+        path.steps.append(.index(index))
+        return path
+    }
+
+    var depth: Int { steps.count }
+
+    /// How deep any value may be nested. Parsed JSON is shallower; this keeps what is put together here from
+    /// exhausting the stack.
+    static let maximumDepth = 4 * JSONValue.maximumDepth
+
+    func checkDepth() throws(TemplateError) {
+        if steps.count > Self.maximumDepth {
+            throw TemplateError(
+                .tooDeep, path: root, problem: "values are nested deeper than \(Self.maximumDepth) levels",
+                remedy: "flatten the template or the job variables")
+        }
+    }
+
+    var description: String {
+        steps.reduce(into: root) { text, step in
+            switch step {
+            case .key(let key) where Self.isPlain(key): text += ".\(key)"
+            case .key(let key): text += "[\(JSONValue.string(key).serialized())]"
+            case .index(let index): text += "[\(index)]"
+            }
+        }
+    }
+
+    private static func isPlain(_ key: String) -> Bool {
+        !key.isEmpty
+            && key.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "$"),
+                    0x80...:
+                    true
+                default: false
+                }
+            }
+    }
+}

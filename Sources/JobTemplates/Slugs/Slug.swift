@@ -1,0 +1,165 @@
+/// Names made safe for where they are used, the same ones that the Python worker makes.
+///
+/// A slug is the text in ASCII (see the scripts covered under transliteration), in which everything that the place does
+/// not take is a hyphen, without hyphens in a row, at the start or at the end. HTML entities are decoded.
+public enum Slug {
+    /// The general slug, in lower case: for a worker's resource id in events.
+    public static func make(_ text: String) -> String {
+        slug(text, lowercased: true, allowing: "")
+    }
+
+    /// A container's name for Docker; `nil` when nothing is left of it and the engine is to choose one.
+    public static func dockerContainerName(_ name: String) -> String? {
+        let slug = slug(name, lowercased: false, allowing: "_.", maximumLength: 250)
+        let trimmed = slug.drop { "_-.".contains($0) }
+        return trimmed.isEmpty ? nil : String(trimmed)
+    }
+
+    /// A container label's key for Docker: the domain before the slash is reversed, `prefect.io/version` becomes
+    /// `io.prefect.version`.
+    public static func dockerLabelKey(_ key: String) -> String {
+        guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else { return key }
+        let domain = key.utf8[..<slash].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+            .reversed().map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
+        return "\(domain).\(String(decoding: key.utf8[slash...].dropFirst(), as: UTF8.self))"
+    }
+
+    /// The start of a generated object name for Kubernetes; `nil` when nothing is left of it.
+    public static func kubernetesName(_ name: String, maximumLength: Int = 45) -> String? {
+        let slug = slug(name, lowercased: true, allowing: "", maximumLength: maximumLength)
+        return slug.isEmpty ? nil : slug
+    }
+
+    /// A label's value for Kubernetes; the text itself when nothing would be left of it.
+    public static func kubernetesLabelValue(_ value: String) -> String {
+        trimmedLabel(value, allowing: "_.", maximumLength: 63)
+    }
+
+    /// A label's or an annotation's key for Kubernetes, with its prefix before the first slash; a part stays as it is
+    /// when nothing would be left of it.
+    public static func kubernetesLabelKey(_ key: String) -> String {
+        guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else {
+            return trimmedLabel(key, allowing: "_.", maximumLength: 63)
+        }
+        let prefix = String(decoding: key.utf8[..<slash], as: UTF8.self)
+        let name = String(decoding: key.utf8[slash...].dropFirst(), as: UTF8.self)
+        let nameSlug = trimmedLabel(name, allowing: "_.", maximumLength: 63)
+        return prefix.isEmpty ? nameSlug : "\(trimmedLabel(prefix, allowing: ".", maximumLength: 253))/\(nameSlug)"
+    }
+
+    private static func trimmedLabel(_ text: String, allowing extra: String, maximumLength: Int) -> String {
+        let slug = trim(slug(text, lowercased: false, allowing: extra, maximumLength: maximumLength), of: "_-.")
+        return slug.isEmpty ? text : slug
+    }
+
+    private static func trim(_ slug: String, of characters: String) -> String {
+        let start = slug.drop { characters.contains($0) }
+        let end = start.lastIndex { !characters.contains($0) }
+        return end.map { String(start[...$0]) } ?? ""
+    }
+
+    private static func slug(
+        _ text: String, lowercased: Bool, allowing extra: String, maximumLength: Int? = nil
+    ) -> String {
+        let allowed = Set(extra.utf8)
+        var slug: [UInt8] = []
+        for byte in cleaned(text) {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): slug.append(lowercased ? byte + 32 : byte)
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): slug.append(byte)
+            case _ where allowed.contains(byte): slug.append(byte)
+            default: if let last = slug.last, last != UInt8(ascii: "-") { slug.append(UInt8(ascii: "-")) }
+            }
+        }
+        if slug.last == UInt8(ascii: "-") { slug.removeLast() }
+        if let maximumLength, slug.count >= maximumLength {
+            slug.removeSubrange(maximumLength...)
+            if slug.last == UInt8(ascii: "-") { slug.removeLast() }
+        }
+        return String(decoding: slug, as: UTF8.self)
+    }
+
+    /// The text in ASCII with its entities decoded, without apostrophes and without commas between digits.
+    private static func cleaned(_ text: String) -> [UInt8] {
+        // An apostrophe in the text separates; one that comes from elsewhere (’ or an entity) is dropped.
+        let quoted = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "'" ? "-" : $0 }))
+        var scalars = Array(Transliteration.ascii(quoted).unicodeScalars)
+        if scalars.contains("&") {
+            scalars = EntityDecoder.decode(scalars).flatMap { Transliteration.asciiSkeleton(of: $0).unicodeScalars }
+        }
+        let bytes = scalars.compactMap { scalar -> UInt8? in
+            if scalar == "'" { return nil }
+            return scalar.isASCII ? UInt8(ascii: scalar) : UInt8(ascii: "-")
+        }
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        return bytes.indices.compactMap { index in
+            let isThousands =
+                bytes[index] == UInt8(ascii: ",") && index > 0 && digits.contains(bytes[index - 1])
+                && index + 1 < bytes.count && digits.contains(bytes[index + 1])
+            return isThousands ? nil : bytes[index]
+        }
+    }
+}
+
+/// Decodes HTML's character references: first names, then decimal, then hexadecimal ones.
+enum EntityDecoder {
+    static func decode(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
+        let named = replace(in: text) { name in
+            var view = String.UnicodeScalarView()
+            view.append(contentsOf: name)
+            return .some(Transliteration.entity(named: String(view)))
+        }
+        let decimal = replaceNumbers(in: named ?? text, prefix: ["#"], radix: 10)
+        return replaceNumbers(in: decimal, prefix: ["#", "x"], radix: 16)
+    }
+
+    /// One number that is no character leaves all of its kind as they are.
+    private static func replaceNumbers(
+        in text: [Unicode.Scalar], prefix: [Unicode.Scalar], radix: UInt32
+    ) -> [Unicode.Scalar] {
+        let replaced = replace(in: text) { name in
+            guard name.starts(with: prefix), name.count > prefix.count else { return .some(nil) }
+            var value: UInt32 = 0
+            for scalar in name.dropFirst(prefix.count) {
+                guard scalar.isASCII, let digit = Character(scalar).hexDigitValue, digit < radix else {
+                    return .some(nil)
+                }
+                if value <= 0x10FFFF { value = value * radix + UInt32(digit) }
+            }
+            guard value <= 0x10FFFF else { return nil }
+            return .some(Unicode.Scalar(value) ?? "\u{FFFD}")
+        }
+        return replaced ?? text
+    }
+
+    /// Replaces each `&name;` by what `lookup` says: a character, `.some(nil)` to leave it, `nil` to give up.
+    private static func replace(
+        in text: [Unicode.Scalar], lookup: (ArraySlice<Unicode.Scalar>) -> Unicode.Scalar??
+    ) -> [Unicode.Scalar]? {
+        var output: [Unicode.Scalar] = []
+        var position = 0
+        while position < text.count {
+            if text[position] == "&" {
+                let end = text[(position + 1)...].firstIndex { !isNamePart($0) } ?? text.count
+                if end < text.count, text[end] == ";", end > position + 1 {
+                    guard let result = lookup(text[(position + 1)..<end]) else { return nil }
+                    if let scalar = result {
+                        output.append(scalar)
+                        position = end + 1
+                        continue
+                    }
+                }
+            }
+            output.append(text[position])
+            position += 1
+        }
+        return output
+    }
+
+    private static func isNamePart(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar {
+        case "a"..."z", "A"..."Z", "0"..."9", "#": true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,291 @@
+internal import FoundationEssentials
+public import HTTPTransport
+public import JSON
+internal import Synchronization
+
+/// A client of one Prefect API, server or Cloud.
+///
+/// It adds what every request needs (credentials, version, attribution, custom headers, CSRF token), repeats requests
+/// as ``RetryPolicy`` says, and turns answers into JSON or an ``APIError``. It can be shared by any number of tasks.
+public final class APIClient: Sendable {
+    /// The version of Prefect that we stand in for, in labels, events and the `User-Agent`.
+    public static let prefectVersion = "3.8.8"
+    /// The version of the server's REST API that we speak.
+    public static let apiVersion = "0.8.4"
+
+    /// What a client is made of.
+    public struct Configuration: Sendable {
+        /// The API's URL up to and including `/api`, without a trailing slash.
+        public var url: String
+        /// The value of `Authorization`, when there are credentials.
+        public var authorization: Secret?
+        /// Headers that the user wants on every request; they win over ours but for the protected ones.
+        public var customHeaders: [(name: String, value: String)]
+        /// Whether CSRF tokens are used; never on Cloud.
+        public var csrfEnabled: Bool
+        /// Whether the API is Prefect Cloud.
+        public var isCloud: Bool
+        /// The deadline for connecting, for the first byte, and for each pause in an answer.
+        public var requestTimeout: Duration
+        /// When a request is repeated.
+        public var retryPolicy: RetryPolicy
+
+        /// A configuration.
+        public init(
+            url: String, authorization: Secret? = nil, customHeaders: [(name: String, value: String)] = [],
+            csrfEnabled: Bool = true, isCloud: Bool = false, requestTimeout: Duration = .seconds(60),
+            retryPolicy: RetryPolicy = RetryPolicy()
+        ) {
+            var trimmed = url[...]
+            while trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
+            self.url = String(trimmed)
+            self.authorization = authorization
+            self.customHeaders = customHeaders
+            self.csrfEnabled = csrfEnabled && !isCloud
+            self.isCloud = isCloud
+            self.requestTimeout = requestTimeout
+            self.retryPolicy = retryPolicy
+        }
+    }
+
+    /// What this client was made with.
+    public let configuration: Configuration
+    private let transport: HTTPTransport
+    private let sleep: @Sendable (Duration) async throws -> Void
+    private let state = Mutex(State())
+
+    private struct State {
+        var attribution = Attribution()
+        var maintenanceUntil: ContinuousClock.Instant?
+        var csrf: CSRFToken?
+        var csrfIsOff = false
+    }
+
+    private let csrfClientID = UUID().uuidString.lowercased()
+    private let csrfFetch = SingleFlight<Void>()
+
+    /// Who is calling, for the headers that let the server attribute requests.
+    public struct Attribution: Sendable, Hashable {
+        /// The worker's name.
+        public var workerName: String?
+        /// The worker's id; only Cloud hands them out.
+        public var workerID: String?
+
+        /// An attribution.
+        public init(workerName: String? = nil, workerID: String? = nil) {
+            self.workerName = workerName
+            self.workerID = workerID
+        }
+    }
+
+    /// A client on a transport. `sleep` is how pauses between attempts are made.
+    public init(
+        configuration: Configuration, transport: HTTPTransport,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
+        self.configuration = configuration
+        self.transport = transport
+        self.sleep = sleep
+    }
+
+    /// When the API said that it is under maintenance: the time until which it asked to be left alone.
+    public var maintenanceUntil: ContinuousClock.Instant? { state.withLock { $0.maintenanceUntil } }
+
+    // MARK: Requests
+
+    /// Sends a request and returns its answer when the status is one of success.
+    ///
+    /// - Throws: ``APIError``, or `CancellationError` when the task is cancelled.
+    public func send(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> APIAnswer {
+        var attempt = 0
+        var mayHaveBeenApplied = false
+        var tokenWasRefused = false
+        while true {
+            attempt += 1
+            let result = try await exchange(request)
+            try Task.checkCancellation()
+            let outcome: RetryPolicy.Outcome
+            switch result {
+            case .answer(let status, _, let body)
+            where (200..<300).contains(status) && effort == .persistent && !isReadable(body):
+                // A gateway's page in the API's place; what must be said has to reach the API itself.
+                outcome = .noAnswer
+                mayHaveBeenApplied = true
+            case .answer(let status, _, let body) where (200..<300).contains(status):
+                return APIAnswer(
+                    status: status, body: body, operation: request.operation, wasRepeated: mayHaveBeenApplied)
+            case .answer(403, _, let body) where refusesToken(body, sent: request):
+                outcome = .csrfTokenRefused(isFirst: !tokenWasRefused)
+                tokenWasRefused = true
+            case .answer(let status, let headers, _):
+                outcome = .status(
+                    status, retryAfter: retryAfter(headers),
+                    isMaintenance: headers["Prefect-Maintenance"]?.lowercased() == "true")
+                // A gateway may have handed the request on before it answered in the server's place.
+                if [408, 502, 503, 504].contains(status) || status == 500 { mayHaveBeenApplied = true }
+            case .noAnswer(let error, let wasForToken):
+                if error.requestMayHaveBeenSent, !wasForToken { mayHaveBeenApplied = true }
+                outcome =
+                    error.isWorthRepeating ? .noAnswer : .status(0, retryAfter: nil, isMaintenance: false)
+            }
+            let decision = configuration.retryPolicy.decide(
+                after: outcome, attempt: attempt, effort: effort, random: .random(in: 0..<1))
+            guard case .retry(let delay, let counts) = decision else {
+                throw failure(result, of: request, mayHaveBeenApplied: mayHaveBeenApplied)
+            }
+            if !counts {
+                attempt -= 1
+                state.withLock { $0.maintenanceUntil = .now + delay }
+            }
+            if delay > .zero { try await sleep(delay) }
+        }
+    }
+
+    /// Sends a request and reads its answer as JSON.
+    public func json(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> JSONValue {
+        try await send(request, effort: effort).json()
+    }
+
+    private func isReadable(_ body: [UInt8]) -> Bool { body.isEmpty || (try? JSONValue(parsing: body)) != nil }
+
+    private enum ExchangeResult {
+        case answer(status: Int, headers: HTTPHeaders, body: [UInt8])
+        /// `wasForToken` says that the request itself was not even begun.
+        case noAnswer(TransportError, wasForToken: Bool)
+    }
+
+    private func exchange(_ request: APIRequest) async throws -> ExchangeResult {
+        var isForToken = request.changesState
+        do {
+            if isForToken { try await ensureCSRFToken() }
+            isForToken = false
+            let (head, body) = try await transport.fetch(
+                httpRequest(request), maxBodyBytes: request.maximumBodyBytes)
+            return .answer(status: head.status, headers: head.headers, body: body)
+        } catch let error as TransportError {
+            if error.kind == .cancelled { throw CancellationError() }
+            return .noAnswer(error, wasForToken: isForToken)
+        }
+    }
+
+    private func httpRequest(_ request: APIRequest) -> HTTPRequest {
+        let (attribution, csrf) = state.withLock { ($0.attribution, $0.csrf) }
+        var headers = HTTPHeaders()
+        headers["User-Agent"] = "prefect/\(Self.prefectVersion) (API \(Self.apiVersion))"
+        headers["X-PREFECT-API-VERSION"] = Self.apiVersion
+        headers["Accept"] = "*/*"
+        if let authorization = configuration.authorization {
+            headers["Authorization"] = authorization.reveal()
+        }
+        if let name = attribution.workerName { headers["X-Prefect-Worker-Name"] = headerText(name) }
+        if let id = attribution.workerID { headers["X-Prefect-Worker-Id"] = headerText(id) }
+        if request.body != nil { headers["Content-Type"] = "application/json" }
+        for (name, value) in configuration.customHeaders where !Self.protectedHeaders.contains(name.lowercased()) {
+            headers[name] = value
+        }
+        if request.changesState, let csrf {
+            headers["Prefect-Csrf-Token"] = csrf.token
+            headers["Prefect-Csrf-Client"] = csrfClientID
+        }
+        var http = HTTPRequest(method: request.method, url: configuration.url + request.target, headers: headers)
+        http.body = request.body.map { .bytes($0.serializedBytes()) } ?? .none
+        let timeout = configuration.requestTimeout
+        http.deadlines = Deadlines(connect: timeout, firstByte: timeout, idle: timeout, whole: nil)
+        return http
+    }
+
+    /// Headers of the protocol that a user's own headers cannot replace.
+    public static let protectedHeaders: Set<String> = ["user-agent", "prefect-csrf-token", "prefect-csrf-client"]
+
+    /// Header values carry names that people chose: line breaks must not end the header.
+    private func headerText(_ text: String) -> String {
+        let clean = text.filter { !$0.isNewline && $0 != "\0" }
+        return clean.trimming(while: { $0 == " " || $0 == "\t" })
+    }
+
+    /// Whether a 403 is about the CSRF token. The token is forgotten then, and so is that the server had no use for one:
+    /// it may have been restarted with protection switched on.
+    private func refusesToken(_ body: [UInt8], sent: APIRequest) -> Bool {
+        guard sent.changesState, configuration.csrfEnabled,
+            String(decoding: body.prefix(4096), as: UTF8.self).contains("CSRF token")
+        else { return false }
+        state.withLock { state in
+            state.csrf = nil
+            state.csrfIsOff = false
+        }
+        return true
+    }
+
+    /// What the API asks for, as far as it is believed.
+    private func retryAfter(_ headers: HTTPHeaders) -> Duration? {
+        headers["Retry-After"].flatMap { RetryAfter.parse($0, now: Date()) }
+            .map { min($0, configuration.retryPolicy.maximumRetryAfter) }
+    }
+
+    private func failure(
+        _ result: ExchangeResult, of request: APIRequest, mayHaveBeenApplied: Bool
+    ) -> APIError {
+        switch result {
+        case .answer(let status, let headers, let body):
+            APIError(
+                .status(status), operation: request.operation,
+                detail: APIError.explanation(status: status, body: body), retryAfter: retryAfter(headers),
+                mayHaveBeenApplied: mayHaveBeenApplied)
+        case .noAnswer(let error, _):
+            APIError(
+                .noAnswer(error), operation: request.operation, detail: error.description,
+                mayHaveBeenApplied: mayHaveBeenApplied)
+        }
+    }
+
+    /// Names the caller in every later request.
+    public func setAttribution(_ attribution: Attribution) {
+        state.withLock { $0.attribution = attribution }
+    }
+
+    /// Waits the way that pauses between attempts are made.
+    public func pause(_ duration: Duration) async throws { try await sleep(duration) }
+
+    // MARK: CSRF
+
+    private struct CSRFToken {
+        let token: String
+        let expires: Timestamp?
+    }
+
+    /// Fetches a token before the first request that changes something, and again when it has expired. A server
+    /// without CSRF protection says so once and is not asked again.
+    private func ensureCSRFToken() async throws {
+        guard configuration.csrfEnabled else { return }
+        let isNeeded = state.withLock { state in
+            if state.csrfIsOff { return false }
+            guard let csrf = state.csrf else { return true }
+            return csrf.expires.map { $0 <= .now } ?? false
+        }
+        guard isNeeded else { return }
+        try await csrfFetch.run { try await self.fetchCSRFToken() }
+    }
+
+    private func fetchCSRFToken() async throws {
+        let request = APIRequest(.get, ["csrf-token"], query: [("client", csrfClientID)])
+        let (head, body) = try await transport.fetch(httpRequest(request), maxBodyBytes: 65_536)
+        guard head.status == 200, let json = try? JSONValue(parsing: body), let token = json["token"]?.stringValue
+        else {
+            // 404: a server without the route; 422: protection is switched off. Anything else is passing trouble: the
+            // request goes out without a token, and a refusal brings us back here.
+            if head.status == 404 || head.status == 422 { state.withLock { $0.csrfIsOff = true } }
+            return
+        }
+        let expires = json["expiration"]?.stringValue.flatMap { Timestamp($0) }
+        state.withLock { $0.csrf = CSRFToken(token: token, expires: expires) }
+    }
+}
+
+extension String {
+    /// The text without the characters at both ends that fulfil a condition.
+    func trimming(while condition: (Character) -> Bool) -> String {
+        var rest = self[...].drop(while: condition)
+        while let last = rest.last, condition(last) { rest.removeLast() }
+        return String(rest)
+    }
+}

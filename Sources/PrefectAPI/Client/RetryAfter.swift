@@ -1,0 +1,26 @@
+internal import FoundationEssentials
+
+/// Reads a `Retry-After` header: seconds, with or without a fraction, or an HTTP date.
+enum RetryAfter {
+    /// The time to wait, or `nil` when the header cannot be read. A date in the past gives zero.
+    static func parse(_ text: String, now: Date) -> Duration? {
+        let trimmed = text.trimming(while: \.isWhitespace)
+        // Swift's `Double` also reads hexadecimal.
+        if let seconds = Double(trimmed), seconds.isFinite, trimmed.allSatisfy({ "0123456789.+-eE".contains($0) }) {
+            return .seconds(max(0, min(seconds, 1_000_000_000)))
+        }
+        guard let date = httpDate(trimmed) else { return nil }
+        return .seconds(max(0, date.timeIntervalSince(now)))
+    }
+
+    /// `Sun, 06 Nov 1994 08:49:37 GMT`
+    private static func httpDate(_ text: String) -> Date? {
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let parts = text.split(whereSeparator: { $0 == " " || $0 == "," || $0 == ":" })
+        guard parts.count == 8, parts[7] == "GMT", let month = months.firstIndex(of: String(parts[2])),
+            let day = Int(parts[1]), let year = Int(parts[3]), let hour = Int(parts[4]), let minute = Int(parts[5]),
+            let second = Int(parts[6])
+        else { return nil }
+        return Timestamp(year: year, month: month + 1, day: day, hour: hour, minute: minute, second: second)?.date
+    }
+}

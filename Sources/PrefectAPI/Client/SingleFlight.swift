@@ -1,0 +1,70 @@
+internal import Synchronization
+
+/// Lets callers that want the same thing at the same time share one attempt to get it.
+///
+/// The first caller makes the attempt within its own task; the others wait for its result. When the first is cancelled
+/// or fails, each of the others makes its own attempt in turn.
+public final class SingleFlight<Value: Sendable>: Sendable {
+    private struct State {
+        var isRunning = false
+        var nextID = 0
+        var waiters: [Int: CheckedContinuation<Value?, Never>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// A flight that nobody is on yet.
+    public init() {}
+
+    /// Runs `attempt`, or waits for the one that is under way.
+    public func run(_ attempt: () async throws -> Value) async throws -> Value {
+        while true {
+            let isFirst = state.withLock { state in
+                if state.isRunning { return false }
+                state.isRunning = true
+                return true
+            }
+            if isFirst {
+                do {
+                    let value = try await attempt()
+                    finish(with: value)
+                    return value
+                } catch {
+                    finish(with: nil)
+                    throw error
+                }
+            }
+            if let value = await join() { return value }
+            try Task.checkCancellation()
+        }
+    }
+
+    private func finish(with value: Value?) {
+        let waiters = state.withLock { state in
+            state.isRunning = false
+            defer { state.waiters = [:] }
+            return state.waiters
+        }
+        for waiter in waiters.values { waiter.resume(returning: value) }
+    }
+
+    /// The result of the attempt under way; `nil` when it failed, when there is none any more, or on cancellation.
+    private func join() async -> Value? {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if !state.isRunning || Task.isCancelled { return true }
+                    state.waiters[id] = continuation
+                    return false
+                }
+                if isOver { continuation.resume(returning: nil) }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+internal import HTTPTransport
+public import JSON
+internal import OrderedCollections
+
+/// A deployment, as far as a worker needs to know it. Mirrors the API's `DeploymentResponse`.
+public struct Deployment: Sendable, Hashable, JSONDecodable {
+    /// The deployment's id.
+    public let id: String
+    /// The deployment's name.
+    public let name: String
+    /// The id of the flow it deploys.
+    public let flowID: String
+    /// The deployment's tags.
+    public let tags: [String]
+    /// Job variables for all of its runs.
+    public let jobVariables: JSONValue
+    /// The work pool that its runs go to.
+    public var workPoolName: String? { json["work_pool_name"]?.stringValue }
+    /// Whether it says where the flow's code is.
+    public var hasFlowCode: Bool { json["entrypoint"]?.stringValue != nil }
+    /// The deployment as the API sent it, without its parameters' schema.
+    public let json: JSONValue
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.string("id")
+        name = try fields.string("name")
+        flowID = try fields.string("flow_id")
+        tags = fields.strings("tags")
+        jobVariables = fields.value("job_variables") ?? [:]
+        var members = fields.members
+        members["parameter_openapi_schema"] = nil
+        json = .object(members)
+    }
+}
+
+/// A flow. Mirrors the API's `Flow`.
+public struct Flow: Sendable, Hashable, JSONDecodable {
+    /// The flow's id.
+    public let id: String
+    /// The flow's name.
+    public let name: String
+    /// The flow's tags.
+    public let tags: [String]
+    /// The flow as the API sent it.
+    public let json: JSONValue
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.string("id")
+        name = try fields.string("name")
+        tags = fields.strings("tags")
+        json = .object(fields.members)
+    }
+}
+
+extension APIClient {
+    /// Reads a deployment: `GET /deployments/{id}`. 404 when it was deleted.
+    public func readDeployment(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Deployment {
+        try await send(APIRequest(.get, ["deployments", id]), effort: effort).decode()
+    }
+
+    /// Reads a deployment by its names: `GET /deployments/name/{flow}/{deployment}`.
+    public func readDeployment(named name: String, ofFlow flow: String) async throws -> Deployment {
+        try await send(APIRequest(.get, ["deployments", "name", flow, name])).decode()
+    }
+
+    /// Reads a flow: `GET /flows/{id}`.
+    public func readFlow(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Flow {
+        try await send(APIRequest(.get, ["flows", id]), effort: effort).decode()
+    }
+}

@@ -1,0 +1,117 @@
+public import JSON
+
+/// A flow run, as far as a worker needs to know it. Mirrors the API's `FlowRun`.
+public struct FlowRun: Sendable, Hashable, JSONDecodable {
+    /// The run's id.
+    public let id: String
+    /// The run's name.
+    public let name: String
+    /// The flow's id.
+    public let flowID: String
+    /// The deployment's id, when the run belongs to one.
+    public let deploymentID: String?
+    /// The run's tags.
+    public let tags: [String]
+    /// The type of the run's state: `SCHEDULED`, `PENDING`, …; empty when the API did not say.
+    public let stateType: String
+    /// The name of the run's state: `Scheduled`, `Late`, `AwaitingRetry`, ….
+    public let stateName: String
+    /// When the run should start.
+    public let expectedStartTime: Timestamp?
+    /// The infrastructure that was recorded for the run.
+    public let infrastructurePID: String?
+    /// Job variables that were set for this run alone.
+    public let jobVariables: JSONValue
+    /// The state with its details, where the route returns it.
+    public let state: JSONValue?
+    /// The run as the API sent it, for templates that refer to any member of it.
+    public let json: JSONValue
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.string("id")
+        name = fields.optionalString("name") ?? id
+        flowID = try fields.string("flow_id")
+        deploymentID = fields.optionalString("deployment_id")
+        tags = fields.strings("tags")
+        let state = fields.value("state")
+        stateType = fields.optionalString("state_type") ?? state?["type"]?.stringValue ?? ""
+        stateName = fields.optionalString("state_name") ?? state?["name"]?.stringValue ?? ""
+        expectedStartTime =
+            (fields.optionalString("next_scheduled_start_time") ?? fields.optionalString("expected_start_time"))
+            .flatMap { Timestamp($0) }
+        infrastructurePID = fields.optionalString("infrastructure_pid")
+        jobVariables = fields.value("job_variables") ?? [:]
+        self.state = state
+        json = .object(fields.members)
+    }
+
+    /// The id of the transition that brought the run into its state, where the route returns it.
+    public var transitionID: String? { state?["state_details"]?["transition_id"]?.stringValue }
+
+    /// The work pool that the run belongs to, where the route returns it.
+    public var workPoolName: String? { json["work_pool_name"]?.stringValue }
+
+    /// Whether the run has ended.
+    public var isFinal: Bool { ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].contains(stateType) }
+}
+
+/// A state that a worker proposes for a flow run. Mirrors the API's `StateCreate`.
+public struct StateProposal: Sendable, Hashable {
+    /// `PENDING`, `CRASHED`, `CANCELLED`, `SCHEDULED`, ….
+    public var type: String
+    /// The state's name; `Pending`, `Submitting`, ….
+    public var name: String
+    /// The message that people read.
+    public var message: String?
+    /// The time for which a SCHEDULED state plans the run.
+    public var scheduledTime: Timestamp?
+
+    /// A state.
+    public init(type: String, name: String, message: String? = nil, scheduledTime: Timestamp? = nil) {
+        self.type = type
+        self.name = name
+        self.message = message
+        self.scheduledTime = scheduledTime
+    }
+
+    /// The run is this worker's from here on.
+    public static let pending = StateProposal(type: "PENDING", name: "Pending")
+    /// The run's infrastructure is about to be created.
+    public static let submitting = StateProposal(type: "PENDING", name: "Submitting")
+
+    /// The run's infrastructure failed.
+    public static func crashed(_ message: String) -> StateProposal {
+        StateProposal(type: "CRASHED", name: "Crashed", message: message)
+    }
+
+    /// The run was cancelled.
+    public static func cancelled(_ message: String) -> StateProposal {
+        StateProposal(type: "CANCELLED", name: "Cancelled", message: message)
+    }
+
+    /// The proposal as the API takes it. The transition id lets the server recognise a proposal that it gets twice.
+    func json(flowRunID: String, transitionID: String) -> JSONValue {
+        [
+            "type": .string(type), "name": .string(name), "message": JSONValue(message?.withoutNUL),
+            "data": nil,
+            "state_details": [
+                "flow_run_id": .string(flowRunID), "task_run_id": nil, "child_flow_run_id": nil,
+                "scheduled_time": JSONValue(scheduledTime?.iso8601), "cache_key": nil, "cache_expiration": nil,
+                "deferred": nil, "untrackable_result": false, "pause_timeout": nil, "pause_reschedule": false,
+                "pause_key": nil, "run_input_keyset": nil, "refresh_cache": nil, "retriable": nil,
+                "transition_id": .string(transitionID), "task_parameters_id": nil, "traceparent": nil,
+                "deployment_concurrency_lease_id": nil,
+            ],
+        ]
+    }
+}
+
+/// What the API made of a proposed state.
+public enum ProposalOutcome: Sendable, Hashable {
+    /// The run is in the proposed state.
+    case accepted(state: JSONValue)
+    /// The run is in another state that the API chose.
+    case rejected(state: JSONValue, reason: String)
+    /// Nothing changed.
+    case aborted(reason: String)
+}

@@ -1,0 +1,109 @@
+internal import FoundationEssentials
+internal import HTTPTransport
+internal import JSON
+public import OrderedCollections
+
+extension APIClient {
+    /// Reads a flow run: `GET /flow_runs/{id}`. 404 when it was deleted.
+    public func readFlowRun(id: String, effort: RetryPolicy.Effort = .standard) async throws -> FlowRun {
+        try await send(APIRequest(.get, ["flow_runs", id]), effort: effort).decode()
+    }
+
+    /// An id by which the API recognises a proposal that it gets twice.
+    public static func newTransitionID() -> String { UUID().uuidString.lowercased() }
+
+    /// Proposes a state: `POST /flow_runs/{id}/set_state`.
+    ///
+    /// Waits as the API asks (`WAIT`) and proposes again. When an attempt may have been applied although its answer
+    /// was lost, a refusal of the repeated one is checked against the run itself, so that our own success is not taken
+    /// for somebody else's.
+    public func propose(
+        _ proposal: StateProposal, forFlowRun id: String, force: Bool = false,
+        transitionID: String = newTransitionID(), effort: RetryPolicy.Effort = .standard
+    ) async throws -> ProposalOutcome {
+        while true {
+            let body: JSONValue = [
+                "state": proposal.json(flowRunID: id, transitionID: transitionID), "force": .bool(force),
+            ]
+            let answer = try await send(APIRequest(.post, ["flow_runs", id, "set_state"], body: body), effort: effort)
+            let json = try answer.json()
+            let details = json["details"]
+            let reason = details?["reason"]?.stringValue ?? "no reason given"
+            let state = json["state"] ?? .null
+            switch json["status"]?.stringValue {
+            case "ACCEPT":
+                return .accepted(state: state)
+            case "WAIT":
+                let seconds = details?["delay_seconds"]?.doubleValue ?? 1
+                try await pause(.seconds(min(max(seconds, 0.1), 3600)))
+            case "REJECT", "ABORT":
+                if state["state_details"]?["transition_id"]?.stringValue == transitionID {
+                    return .accepted(state: state)
+                }
+                if answer.wasRepeated,
+                    let current = try await readFlowRun(id: id, effort: effort).state,
+                    current["state_details"]?["transition_id"]?.stringValue == transitionID
+                {
+                    return .accepted(state: current)
+                }
+                return json["status"]?.stringValue == "ABORT"
+                    ? .aborted(reason: reason) : .rejected(state: state, reason: reason)
+            default:
+                throw APIError(
+                    .unreadable, operation: answer.operation, detail: "the answer names no outcome of the proposal",
+                    mayHaveBeenApplied: true)
+            }
+        }
+    }
+
+    /// Records what runs a flow run: `PATCH /flow_runs/{id}`.
+    public func setInfrastructurePID(
+        _ identifier: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
+    ) async throws {
+        let body: JSONValue = ["infrastructure_pid": .string(identifier)]
+        _ = try await send(APIRequest(.patch, ["flow_runs", id], body: body), effort: effort)
+    }
+
+    /// Adds labels to a flow run: `PATCH /flow_runs/{id}/labels`.
+    public func addLabels(
+        _ labels: OrderedDictionary<String, String>, toFlowRun id: String,
+        effort: RetryPolicy.Effort = .standard
+    ) async throws {
+        let body = JSONValue.object(labels.mapValues(JSONValue.string))
+        _ = try await send(APIRequest(.patch, ["flow_runs", id, "labels"], body: body), effort: effort)
+    }
+
+    /// Which of these runs are being cancelled: `POST /flow_runs/filter`.
+    public func cancellingFlowRuns(among ids: [String]) async throws -> [FlowRun] {
+        guard !ids.isEmpty else { return [] }
+        var cancelling: [FlowRun] = []
+        // The route returns 200 rows at most.
+        for start in stride(from: 0, to: ids.count, by: 200) {
+            let part = ids[start..<min(start + 200, ids.count)]
+            let body: JSONValue = [
+                "flow_runs": [
+                    "id": ["any_": .array(part.map(JSONValue.string))], "state": ["type": ["any_": ["CANCELLING"]]],
+                ]
+            ]
+            let rows = try await json(APIRequest(.post, ["flow_runs", "filter"], body: body), effort: .once)
+            cancelling += (rows.arrayValue ?? []).compactMap { try? FlowRun(json: JSONFields($0)) }
+        }
+        return cancelling
+    }
+}
+
+extension APIClient {
+    /// Writes a flow run's input of a name that nobody has used: `POST /flow_runs/{id}/input`, which the API takes only
+    /// once for each name. Returns whether the input is this value, also when an earlier attempt wrote it.
+    public func writeUniqueInput(named name: String, value: String, ofFlowRun id: String) async throws -> Bool {
+        let body: JSONValue = ["key": .string(name), "value": .string(value)]
+        do {
+            _ = try await send(APIRequest(.post, ["flow_runs", id, "input"], body: body))
+            return true
+        } catch let error as APIError where error.status == 409 {
+            guard error.mayHaveBeenApplied else { return false }
+            let answer = try await send(APIRequest(.get, ["flow_runs", id, "input", name]), effort: .persistent)
+            return String(decoding: answer.body, as: UTF8.self).contains(value)
+        }
+    }
+}

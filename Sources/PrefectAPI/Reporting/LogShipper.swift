@@ -1,0 +1,125 @@
+internal import FoundationEssentials
+internal import HTTPTransport
+internal import JSON
+
+/// One line of a log that the API keeps. Mirrors the API's `LogCreate`.
+public struct LogRecord: Sendable, Hashable {
+    /// The logger's name, like `prefect.flow_runs.worker`.
+    public var logger: String
+    /// The severity: 10 debug, 20 info, 30 warning, 40 error.
+    public var level: Int
+    /// The text.
+    public var message: String
+    /// When it was written.
+    public var timestamp: Timestamp
+    /// The flow run that it belongs to; `nil` for the worker's own log, which only Cloud keeps.
+    public var flowRunID: String?
+    /// The worker's id, where the API has given one.
+    public var workerID: String?
+
+    /// A line.
+    public init(
+        logger: String, level: Int, message: String, timestamp: Timestamp = .now, flowRunID: String?,
+        workerID: String? = nil
+    ) {
+        self.logger = logger
+        self.level = level
+        self.message = message
+        self.timestamp = timestamp
+        self.flowRunID = flowRunID
+        self.workerID = workerID
+    }
+
+    var json: JSONValue {
+        var json: JSONValue = [
+            "name": .string(logger), "level": .int(level), "message": .string(message.withoutNUL),
+            "timestamp": .string(timestamp.iso8601), "flow_run_id": JSONValue(flowRunID), "task_run_id": nil,
+        ]
+        if let workerID { json["worker_id"] = .string(workerID) }
+        return json
+    }
+
+    /// The record with its message cut so that the whole of it stays within a number of bytes.
+    func truncated(toBytes maximum: Int) -> LogRecord {
+        // The message's own bytes decide; what surrounds it is well below this margin.
+        let room = max(0, maximum - 400)
+        guard message.utf8.count > room else { return self }
+        let mark = "... [truncated]"
+        var copy = self
+        copy.message = String(decoding: message.utf8.prefix(max(0, room - mark.utf8.count)), as: UTF8.self) + mark
+        return copy
+    }
+}
+
+/// Sends log lines to the API in batches: `POST /logs/`.
+public struct LogShipper: Sendable {
+    private let shipper: BatchShipper<LogRecord>
+    private let maximumRecordBytes: Int
+    private let isEnabled: Bool
+
+    /// A shipper; ``run()`` does the work.
+    ///
+    /// - Parameters:
+    ///   - interval: How long a batch waits for company (`PREFECT_LOGGING_TO_API_BATCH_INTERVAL`).
+    ///   - batchBytes: The largest batch (`PREFECT_LOGGING_TO_API_BATCH_SIZE`).
+    ///   - maximumRecordBytes: Longer lines are cut (`PREFECT_LOGGING_TO_API_MAX_LOG_SIZE`).
+    ///   - isEnabled: Whether anything is sent at all (`PREFECT_LOGGING_TO_API_ENABLED`).
+    public init(
+        api: APIClient, interval: Duration, batchBytes: Int, maximumRecordBytes: Int, isEnabled: Bool,
+        notice: @escaping @Sendable (String) -> Void
+    ) {
+        self.maximumRecordBytes = maximumRecordBytes
+        self.isEnabled = isEnabled
+        let limits = BatchShipper<LogRecord>.Limits(
+            interval: interval, batchBytes: max(batchBytes - maximumRecordBytes, maximumRecordBytes),
+            batchItems: 5000, backlogBytes: 16 << 20)
+        shipper = BatchShipper(name: "log lines", limits: limits, notice: notice) { records in
+            await api.deliver(APIRequest(.post, ["logs", ""], body: .array(records.map(\.json))))
+        }
+    }
+
+    /// Queues a line; never waits.
+    public func add(_ record: LogRecord) {
+        guard isEnabled else { return }
+        let bounded = record.truncated(toBytes: maximumRecordBytes)
+        shipper.add(bounded, bytes: bounded.message.utf8.count + 250)
+    }
+
+    /// Delivers lines until the shipper is closed and all are delivered, or the task is cancelled.
+    public func run() async { await shipper.run() }
+
+    /// Lets ``run()`` deliver what waits and return.
+    public func close() { shipper.close() }
+
+    /// How many lines wait.
+    public var backlog: Int { shipper.backlog }
+}
+
+extension String {
+    /// The text as the API's database can hold it: one with a NUL would be refused again and again.
+    var withoutNUL: String { utf8.contains(0) ? replacing("\0", with: "\u{FFFD}") : self }
+}
+
+extension APIClient {
+    /// Sends one batch and says what became of it.
+    func deliver(_ request: APIRequest) async -> BatchDelivery {
+        switch await attempt(request) {
+        case .success: .delivered
+        case .failure(let error):
+            error.isTransient || error.isUnauthorized
+                ? .postponed(after: error.retryAfter) : .refused(reason: error.description)
+        }
+    }
+
+    private func attempt(_ request: APIRequest) async -> Result<Void, APIError> {
+        do {
+            _ = try await send(request, effort: .once)
+            return .success(())
+        } catch let error as APIError {
+            return .failure(error)
+        } catch {
+            return .failure(
+                APIError(.unreadable, operation: request.operation, detail: "the request was cancelled"))
+        }
+    }
+}

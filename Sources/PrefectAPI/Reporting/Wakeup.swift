@@ -1,0 +1,67 @@
+internal import Synchronization
+
+/// Lets one task wait until another has something for it, or until a time is over.
+///
+/// A signal that comes while nobody waits is kept for the next wait, so none is lost; several count as one.
+public final class Wakeup: Sendable {
+    private struct State {
+        var isSignalled = false
+        var nextID = 0
+        var waiters: [Int: CheckedContinuation<Void, Never>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// A wakeup without a signal.
+    public init() {}
+
+    /// Ends the waits under way, or the next one.
+    public func signal() {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [:] }
+            if state.waiters.isEmpty { state.isSignalled = true }
+            return state.waiters
+        }
+        for waiter in waiters.values { waiter.resume() }
+    }
+
+    /// Waits for a signal, or for the task's cancellation.
+    public func wait() async {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if state.isSignalled {
+                        state.isSignalled = false
+                        return true
+                    }
+                    if Task.isCancelled { return true }
+                    state.waiters[id] = continuation
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.resume()
+        }
+    }
+
+    /// Waits for a signal that `isMeant` (any, without one), for a time to be over, or for the task's cancellation.
+    public func wait(atMost duration: Duration, unless isMeant: (@Sendable () -> Bool)? = nil) async {
+        let deadline = ContinuousClock.now + duration
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
+            group.addTask {
+                repeat {
+                    if isMeant?() == true { return }
+                    await self.wait()
+                } while !Task.isCancelled && isMeant?() == false
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}

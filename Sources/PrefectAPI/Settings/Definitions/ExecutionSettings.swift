@@ -1,0 +1,39 @@
+extension SettingDefinition {
+    /// The settings of tasks, telemetry, tests and workers, in the order Prefect forwards them: from `tasks` to the end.
+    static let execution: [SettingDefinition] = [
+        .init("tasks.refresh_cache", .bool, default: "False"),
+        .init("tasks.default_no_cache", .bool, default: "False"),
+        .init("tasks.disable_caching", .bool, default: "False"),
+        .init("tasks.default_retries", .int(.atLeast(0)), default: "0", alias: "PREFECT_TASK_DEFAULT_RETRIES"),
+        .init(
+            "tasks.default_retry_delay_seconds", .retryDelayList, default: "0",
+            alias: "PREFECT_TASK_DEFAULT_RETRY_DELAY_SECONDS"),
+        .init("tasks.default_persist_result", .bool),
+        .init(
+            "tasks.runner.thread_pool_max_workers", .int(.above(0)),
+            alias: "PREFECT_TASK_RUNNER_THREAD_POOL_MAX_WORKERS"),
+        .init("tasks.runner.process_pool_max_workers", .int(.above(0))),
+        .init(
+            "tasks.scheduling.default_storage_block", .string,
+            alias: "PREFECT_TASK_SCHEDULING_DEFAULT_STORAGE_BLOCK"),
+        .init(
+            "tasks.scheduling.delete_failed_submissions", .bool, default: "True",
+            alias: "PREFECT_TASK_SCHEDULING_DELETE_FAILED_SUBMISSIONS"),
+        .init("telemetry.enable_resource_metrics", .bool, default: "True"),
+        .init("telemetry.resource_metrics_interval_seconds", .int(.atLeast(1)), default: "10"),
+        .init("testing.test_mode", .bool, default: "False", alias: "PREFECT_TEST_MODE"),
+        .init("testing.unit_test_mode", .bool, default: "False", alias: "PREFECT_UNIT_TEST_MODE"),
+        .init("testing.unit_test_loop_debug", .bool, default: "True", alias: "PREFECT_UNIT_TEST_LOOP_DEBUG"),
+        .init("testing.test_setting", .anything, default: "FOO", alias: "PREFECT_TEST_SETTING"),
+        .init("worker.debug_mode", .bool, default: "False"),
+        .init("worker.heartbeat_seconds", .float(), default: "30.0"),
+        .init("worker.query_seconds", .float(), default: "10.0"),
+        .init("worker.prefetch_seconds", .float(), default: "10.0"),
+        .init("worker.enable_cancellation", .bool, default: "False"),
+        .init("worker.cancellation_poll_seconds", .float(), default: "120.0"),
+        .init("worker.webserver.host", .string, default: "0.0.0.0"),
+        .init("worker.webserver.port", .int(), default: "8080"),
+        .init("ui_url", .string),
+        .init("silence_api_url_misconfiguration", .bool, default: "False"),
+    ]
+}

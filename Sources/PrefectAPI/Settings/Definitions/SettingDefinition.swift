@@ -1,0 +1,48 @@
+/// One of Prefect's settings: its names and what its value must look like.
+///
+/// The table mirrors the settings of Prefect 3.8 that have an environment variable; nothing of this program's own is
+/// in it.
+public struct SettingDefinition: Sendable, Hashable {
+    /// Where the setting stands in `prefect.toml` and under `[tool.prefect]` in `pyproject.toml`: `api.url`.
+    public let path: String
+    /// What a value must look like.
+    public let kind: SettingKind
+    /// The value that counts while nothing sets it, as it would stand in the environment; `nil` where there is none or
+    /// where it depends on other settings.
+    public let defaultText: String?
+    /// The environment variables that set it, the canonical one first; of several that are set the first counts.
+    public let environmentNames: [String]
+
+    init(_ path: String, _ kind: SettingKind, default defaultText: String? = nil, alias: String? = nil) {
+        self.path = path
+        self.kind = kind
+        self.defaultText = defaultText
+        let canonical = "PREFECT_" + path.replacing(".", with: "_").uppercased()
+        environmentNames = alias.map { [canonical, $0] } ?? [canonical]
+    }
+
+    /// The canonical environment variable: `PREFECT_API_URL`.
+    public var name: String { environmentNames[0] }
+
+    /// Whether the value may never be shown.
+    public var isSecret: Bool { kind == .secret }
+
+    /// Every setting, in the order in which Prefect forwards them to the environment of a job.
+    public static let all: [SettingDefinition] = client + server + serverServices + execution
+
+    /// Looks a setting up by its TOML path.
+    static let byPath: [String: SettingDefinition] = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })
+
+    /// Looks a setting up by any of its environment variables.
+    static let byEnvironmentName: [String: SettingDefinition] = Dictionary(
+        uniqueKeysWithValues: all.flatMap { setting in setting.environmentNames.map { ($0, setting) } })
+
+    /// The TOML tables that group settings: `api`, `server`, `server.api`.
+    static let groups: Set<String> = all.reduce(into: []) { groups, setting in
+        var path = setting.path[...]
+        while let dot = path.lastIndex(of: ".") {
+            path = path[..<dot]
+            groups.insert(String(path))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+extension PrefectSettings {
+    /// Ranges narrower than Prefect's own: outside of them the daemon could not do its work. Time spans end at some
+    /// thirty years, so that sums of them stay within reach.
+    private static let limits: KeyValuePairs<String, SettingBounds> = [
+        "api.request_timeout": .above(0, upTo: 1e9),
+        "client.max_retries": .between(0, 1e6),
+        "client.retry_jitter_factor": .between(0, 1e6),
+        "client.metrics.port": .between(0, 65_535),
+        "cloud.max_log_size": .atLeast(1),
+        "logging.to_api.batch_interval": .between(0, 1e9),
+        "logging.to_api.batch_size": .atLeast(1),
+        "logging.to_api.max_log_size": .atLeast(1),
+        "worker.heartbeat_seconds": .above(0, upTo: 1e9),
+        "worker.query_seconds": .above(0, upTo: 1e9),
+        "worker.prefetch_seconds": .between(0, 1e9),
+        "worker.cancellation_poll_seconds": .above(0, upTo: 1e9),
+        "worker.webserver.port": .between(0, 65_535),
+    ]
+
+    /// Refuses values a worker cannot work with.
+    func checkLimits() throws(SettingsError) {
+        for (path, bounds) in Self.limits {
+            guard let assignment = assigned[path] else { continue }
+            let number: Double
+            let noun: String
+            switch assignment.value {
+            case .int(let value): (number, noun) = (Double(value), "a whole number")
+            case .float(let value): (number, noun) = (value, "a number")
+            default: continue
+            }
+            if bounds.contains(number) { continue }
+            throw .invalidValue(
+                setting: assignment.setting.name, source: assignment.source, found: assignment.value.description,
+                expected: noun + bounds.expectation)
+        }
+    }
+
+    /// A batch must hold the longest record.
+    func checkLogBatch() throws(SettingsError) {
+        let logging = apiLogging
+        guard logging.batchSize < logging.maxLogSize else { return }
+        let isBatchSet = assigned["logging.to_api.batch_size"] != nil
+        let (path, found, expected) =
+            isBatchSet
+            ? (
+                "logging.to_api.batch_size", logging.batchSize,
+                "at least the \(logging.maxLogSize) of PREFECT_LOGGING_TO_API_MAX_LOG_SIZE"
+            )
+            : (
+                "logging.to_api.max_log_size", logging.maxLogSize,
+                "at most the \(logging.batchSize) of PREFECT_LOGGING_TO_API_BATCH_SIZE"
+            )
+        guard let assignment = assigned[path] else { return }
+        throw .invalidValue(
+            setting: assignment.setting.name, source: assignment.source, found: String(found), expected: expected)
+    }
+
+    /// What looks wrong with the URL of Prefect Cloud, unless `PREFECT_SILENCE_API_URL_MISCONFIGURATION` is set.
+    var apiURLWarnings: [String] {
+        guard let url = apiURL, !bool("silence_api_url_misconfiguration") else { return [] }
+        var warnings: [String] = []
+        if url.contains("app.prefect.cloud") {
+            warnings.append("PREFECT_API_URL names app.prefect.cloud, which is the UI; the API is at api.prefect.cloud")
+        }
+        if url.contains("account/") { warnings.append("PREFECT_API_URL has /account/ where /accounts/ belongs") }
+        if url.contains("workspace/") { warnings.append("PREFECT_API_URL has /workspace/ where /workspaces/ belongs") }
+        if let host = url.ranges(of: "api.prefect.cloud/").first, !url[host.upperBound...].hasPrefix("api") {
+            warnings.append("PREFECT_API_URL lacks /api after api.prefect.cloud")
+        }
+        return warnings
+    }
+}

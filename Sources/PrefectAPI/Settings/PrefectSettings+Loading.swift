@@ -1,0 +1,176 @@
+internal import FoundationEssentials
+internal import JSON
+internal import OrderedCollections
+
+extension PrefectSettings {
+    /// Reads the settings from all their sources.
+    ///
+    /// - Parameters:
+    ///   - environment: The process's environment.
+    ///   - workingDirectory: Where `.env`, `prefect.toml` and `pyproject.toml` are looked for; an absolute path.
+    ///   - profile: The profile to use, as `--profile` gives it; `nil` leaves the choice to `PREFECT_PROFILE` and the
+    ///     profiles file.
+    /// - Throws: ``SettingsError`` where a file is not TOML or cannot be read, a value is not valid or not one the
+    ///   worker can work with, or the profile asked for does not exist. A profiles file that is empty or cannot be
+    ///   read is a warning.
+    public static func load(
+        environment: [String: String], workingDirectory: String, profile: String? = nil
+    ) throws(SettingsError) -> PrefectSettings {
+        var loader = SettingsLoader(environment: environment, workingDirectory: workingDirectory)
+        return try loader.load(profile: profile)
+    }
+}
+
+/// Puts the sources on top of each other.
+private struct SettingsLoader {
+    let environment: [String: String]
+    let workingDirectory: String
+    let userHome: String
+    var layers: [SettingsLayer] = []
+    var warnings: [String] = []
+    var assigned: [String: PrefectSettings.Assignment] = [:]
+
+    init(environment: [String: String], workingDirectory: String) {
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        // A daemon's environment need not have HOME; the password database then knows.
+        let home = environment["HOME"] ?? ""
+        userHome = home.isEmpty ? FileManager.default.homeDirectoryForCurrentUser.path : home
+    }
+
+    mutating func load(profile flag: String?) throws(SettingsError) -> PrefectSettings {
+        add(SettingsLayer(environment: environment))
+        let dotenv = try readDotenv()
+        if let document = try TOMLDocument(reading: path("prefect.toml")) {
+            add(try SettingsLayer(document: document))
+        }
+        if let document = try TOMLDocument(reading: path("pyproject.toml")) {
+            add(try SettingsLayer(document: document, below: ["tool", "prefect"]))
+        }
+        let profiles = try ProfilesFile(reading: profilesPath(dotenv))
+        warnings += profiles.warnings
+        let (profile, warning) = try profiles.select(flag: flag, variable: environment["PREFECT_PROFILE"])
+        if let warning { warnings.append(warning) }
+        if !isTestMode { add(SettingsLayer(profile: profile)) }
+
+        try assignAll()
+        try applyCloudLogLimit()
+        let settings = PrefectSettings(
+            profileName: profile.name, profilesFile: profiles.path, warnings: warnings.map(\.onOneLine),
+            assigned: assigned, workingDirectory: workingDirectory,
+            systemCertificateFile: environment["SSL_CERT_FILE"], userHome: userHome)
+        try settings.checkLimits()
+        return settings.addingWarnings(settings.apiURLWarnings)
+    }
+
+    private func path(_ name: String) -> String { SettingsFile.resolve(name, in: workingDirectory) }
+
+    private mutating func add(_ layer: SettingsLayer) {
+        layers.append(layer)
+        warnings += layer.warnings
+    }
+
+    private mutating func readDotenv() throws(SettingsError) -> DotenvFile? {
+        let path = path(".env")
+        guard let text = try SettingsFile.read(path) else { return nil }
+        let dotenv = DotenvFile(parsing: text, environment: environment)
+        add(SettingsLayer(dotenv: dotenv, path: path))
+        return dotenv
+    }
+
+    /// Prefect's own tests run without profiles, and so does whoever says to be one of them.
+    private var isTestMode: Bool {
+        ["PREFECT_TEST_MODE", "PREFECT_UNIT_TEST_MODE", "PREFECT_TESTING_UNIT_TEST_MODE", "PREFECT_TESTING_TEST_MODE"]
+            .contains { !(environment[$0] ?? "").isEmpty }
+    }
+
+    /// Where the profiles are: `PREFECT_PROFILES_PATH` or `profiles_path` of any source but the profile itself, else
+    /// `profiles.toml` in the environment's `PREFECT_HOME`, else in `~/.prefect`.
+    private func profilesPath(_ dotenv: DotenvFile?) -> String {
+        let home = environment["PREFECT_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? "~/.prefect"
+        let named = layers.lazy.compactMap { $0.inputs["profiles_path"]?.input.json.stringValue }.first { !$0.isEmpty }
+        let path = named?.replacing("$PREFECT_HOME", with: home) ?? "\(home)/profiles.toml"
+        return SettingsFile.resolve(
+            SettingText.path(SettingText.expandingHome(path, userHome: userHome)), in: workingDirectory)
+    }
+
+    private mutating func assignAll() throws(SettingsError) {
+        // `home` is the first one, and the path of the profiles may refer to it.
+        var parser = SettingParser(userHome: userHome, prefectHome: "\(userHome)/.prefect")
+        for setting in SettingDefinition.all {
+            guard let assignment = try assignment(of: setting, parser: parser) else { continue }
+            assigned[setting.path] = assignment
+            if setting.kind == .home, case .string(let home) = assignment.value { parser.prefectHome = home }
+        }
+    }
+
+    private func assignment(
+        of setting: SettingDefinition, parser: SettingParser
+    ) throws(SettingsError) -> PrefectSettings.Assignment? {
+        if setting.kind.isMap { return try mergedAssignment(of: setting, parser: parser) }
+        for layer in layers {
+            guard let found = layer.inputs[setting.path] else { continue }
+            guard let value = try value(of: setting, found, parser: parser) else { continue }
+            return PrefectSettings.Assignment(setting: setting, value: value, source: found.source)
+        }
+        return nil
+    }
+
+    /// Maps of several sources are put together, the members of the lowest source first.
+    private func mergedAssignment(
+        of setting: SettingDefinition, parser: SettingParser
+    ) throws(SettingsError) -> PrefectSettings.Assignment? {
+        var merged: SettingValue?
+        var source = SettingSource.default
+        for layer in layers.reversed() {
+            guard let found = layer.inputs[setting.path],
+                let value = try value(of: setting, found, parser: parser)
+            else { continue }
+            source = found.source
+            switch (merged, value) {
+            case (.stringMap(let lower)?, .stringMap(let higher)):
+                merged = .stringMap(lower.merging(higher) { _, new in new })
+            case (.durationMap(let lower)?, .durationMap(let higher)):
+                merged = .durationMap(lower.merging(higher) { _, new in new })
+            default: merged = value
+            }
+        }
+        return merged.map { PrefectSettings.Assignment(setting: setting, value: $0, source: source) }
+    }
+
+    private func value(
+        of setting: SettingDefinition, _ found: SourcedInput, parser: SettingParser
+    ) throws(SettingsError) -> SettingValue? {
+        do {
+            return try parser.value(of: found.input, as: setting.kind)
+        } catch {
+            throw .invalidValue(
+                setting: setting.name, source: found.source,
+                found: setting.kind.isQuotable ? found.input.quoted : nil,
+                expected: setting.kind.expectation + (error.detail.map { " (\($0))" } ?? ""))
+        }
+    }
+
+    /// On Prefect Cloud a log record is not longer than Cloud takes; jobs are told so.
+    private mutating func applyCloudLogLimit() throws(SettingsError) {
+        let settings = PrefectSettings(
+            profileName: "", profilesFile: "", warnings: [], assigned: assigned, workingDirectory: workingDirectory,
+            systemCertificateFile: nil, userHome: userHome)
+        try settings.checkLogBatch()
+        guard settings.isCloud, let setting = SettingDefinition.byPath["logging.to_api.max_log_size"] else { return }
+        let own = settings.apiLogging.maxLogSize
+        let limit = settings.cloudMaxLogSize
+        let source = assigned[setting.path]?.source
+        assigned[setting.path] = PrefectSettings.Assignment(
+            setting: setting, value: .int(min(own, limit)),
+            source: limit < own ? .consequence(of: "PREFECT_CLOUD_MAX_LOG_SIZE") : source ?? .default)
+    }
+}
+
+extension PrefectSettings {
+    fileprivate func addingWarnings(_ more: [String]) -> PrefectSettings {
+        PrefectSettings(
+            profileName: profileName, profilesFile: profilesFile, warnings: warnings + more, assigned: assigned,
+            workingDirectory: workingDirectory, systemCertificateFile: systemCertificateFile, userHome: userHome)
+    }
+}

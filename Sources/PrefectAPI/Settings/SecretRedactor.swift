@@ -1,0 +1,94 @@
+internal import FoundationEssentials
+
+/// Replaces known secrets in text that is about to be shown.
+public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Shorter values are left alone: they would mask ordinary words.
+    public static let minimumLength = 6
+
+    /// The secrets as UTF-8 by their first byte, the longest first.
+    private let secrets: [UInt8: [[UInt8]]]
+    /// For each byte, whether a secret begins with it.
+    private let isFirstByte: [Bool]
+
+    /// Makes a redactor for these secrets; those of fewer than ``minimumLength`` characters are left out.
+    public init(secrets: [String]) {
+        let known = Set(secrets.filter { $0.count >= Self.minimumLength }.map { Array($0.utf8) })
+        self.secrets = Dictionary(grouping: known) { $0[0] }
+            .mapValues { group in group.sorted { $0.count > $1.count } }
+        var isFirstByte = [Bool](repeating: false, count: 256)
+        for secret in known { isFirstByte[Int(secret[0])] = true }
+        self.isFirstByte = isFirstByte
+    }
+
+    /// The text with ``Secret/mask`` in the place of every occurrence of a secret. A text without any is returned as
+    /// it is, after one pass over its bytes.
+    public func redact(_ text: String) -> String {
+        if secrets.isEmpty { return text }
+        var text = text
+        let redacted = text.withUTF8 { bytes in redact(bytes) }
+        return redacted ?? text
+    }
+
+    private func redact(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        var output: [UInt8]?
+        var copied = 0
+        var index = 0
+        while index < bytes.count {
+            guard isFirstByte[Int(bytes[index])], let candidates = secrets[bytes[index]],
+                let secret = candidates.first(where: { bytes[index...].starts(with: $0) })
+            else {
+                index += 1
+                continue
+            }
+            var masked = output ?? []
+            masked.append(contentsOf: bytes[copied..<index])
+            masked.append(contentsOf: Secret.mask.utf8)
+            output = masked
+            index += secret.count
+            copied = index
+        }
+        guard var output else { return nil }
+        output.append(contentsOf: bytes[copied...])
+        return String(decoding: output, as: UTF8.self)
+    }
+
+    /// How many secrets are known.
+    public var description: String { "SecretRedactor(\(secrets.values.reduce(0) { $0 + $1.count }) secrets)" }
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+    /// A mirror without children.
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension PrefectSettings {
+    /// A redactor for what these settings keep secret: the API key, the auth string, its password and its form in a
+    /// request, the password of the API's URL, the database's credentials, and custom headers that are credentials.
+    public var redactor: SecretRedactor {
+        var secrets: [String] = []
+        for assignment in assignments {
+            switch assignment.value {
+            case .secret(let secret): secrets.append(secret.reveal())
+            case .string(let text): if let password = text.urlPassword { secrets.append(String(password)) }
+            default: continue
+            }
+        }
+        if let authString {
+            let text = authString.reveal()
+            if let colon = text.firstIndex(of: ":") { secrets.append(String(text[text.index(after: colon)...])) }
+            secrets.append(Data(text.utf8).base64EncodedString())
+        }
+        for header in customHeaders where Self.isCredential(header.name) {
+            secrets.append(header.value)
+            // "Bearer TOKEN": the token is just as secret without its scheme.
+            if let space = header.value.firstIndex(of: " ") {
+                secrets.append(String(header.value[header.value.index(after: space)...]))
+            }
+        }
+        return SecretRedactor(secrets: secrets)
+    }
+
+    private static func isCredential(_ header: String) -> Bool {
+        let name = header.lowercased()
+        return ["authorization", "cookie", "token", "key", "secret", "password"].contains { name.contains($0) }
+    }
+}

@@ -1,0 +1,56 @@
+/// Why the settings cannot be used. Every description is one line that names the setting, file or profile, says what to
+/// change, and never shows a secret.
+public enum SettingsError: Error, Sendable, Hashable {
+    /// A value is not of its kind or out of its range.
+    ///
+    /// - Parameters:
+    ///   - setting: The canonical name.
+    ///   - source: Where the value is.
+    ///   - found: The value, where it may be shown.
+    ///   - expected: What it must be.
+    case invalidValue(setting: String, source: SettingSource, found: String?, expected: String)
+    /// A file is not TOML; line and column count from 1.
+    case malformedFile(path: String, line: Int, column: Int, reason: String)
+    /// A file is there but cannot be read.
+    case unreadableFile(path: String, reason: String)
+    /// A key that groups settings holds something else.
+    case groupExpected(key: String, file: String)
+    /// The profile that was asked for is nowhere.
+    ///
+    /// - Parameters:
+    ///   - name: The profile.
+    ///   - requestedBy: The option or variable that asks for it.
+    ///   - file: The profiles file.
+    ///   - problem: Why the file has no profiles, where that is so.
+    ///   - known: The profiles there are.
+    case unknownProfile(name: String, requestedBy: String, file: String, problem: String?, known: [String])
+}
+
+extension SettingsError: CustomStringConvertible {
+    /// The line for the user.
+    public var description: String { text.onOneLine }
+
+    private var text: String {
+        switch self {
+        case .invalidValue(let setting, let source, let found, let expected):
+            "\(setting) is not valid: expected \(expected)\(found.map { ", found \($0)" } ?? "") (set by \(source))"
+        case .malformedFile(let path, let line, let column, let reason):
+            "\(path) is not valid TOML: line \(line), column \(column): \(reason)"
+        case .unreadableFile(let path, let reason):
+            "\(path) cannot be read: \(reason)"
+        case .groupExpected(let key, let file):
+            "'\(key)' in \(file) groups settings and must be a table"
+        case .unknownProfile(let name, let requestedBy, let file, let problem, let known):
+            "the profile '\(name)', asked for with \(requestedBy), is not in \(file)\(problem.map { ", which \($0)" } ?? ""); "
+                + "there are: \(known.joined(separator: ", "))"
+        }
+    }
+}
+
+extension String {
+    /// The text with a space in the place of every control character, so that it cannot break a log line.
+    var onOneLine: String {
+        guard unicodeScalars.contains(where: { $0.value < 0x20 }) else { return self }
+        return String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
+    }
+}

@@ -1,0 +1,108 @@
+internal import JSON
+internal import OrderedCollections
+
+/// A value and where it was found.
+struct SourcedInput: Sendable, Hashable {
+    let input: SettingInput
+    let source: SettingSource
+}
+
+/// What one source says, by the TOML paths of the settings.
+struct SettingsLayer: Sendable, Hashable {
+    private(set) var inputs: [String: SourcedInput] = [:]
+    /// What the user should know about the source.
+    private(set) var warnings: [String] = []
+
+    /// The process's environment. Names count in any case, those in upper case first.
+    init(environment: [String: String]) {
+        // In this order a name in upper case comes before its other spellings.
+        let variables = Self.uppercased(environment.sorted { $0.key < $1.key })
+        take(variables) { .environment(variable: $0) }
+        warnAboutGroups(in: variables)
+    }
+
+    /// A `.env` file. Names count in any case, the last one first.
+    init(dotenv: DotenvFile, path: String) {
+        take(Self.uppercased(dotenv.variables.reversed())) { .dotenv(variable: $0, file: path) }
+        for line in dotenv.skippedLines {
+            warnings.append("line \(line) of \(path) is not NAME=value and is skipped")
+        }
+    }
+
+    /// The settings of `prefect.toml`, or those below `prefix` in another TOML file.
+    init(document: TOMLDocument, below prefix: [String] = []) throws(SettingsError) {
+        guard let table = document.table(prefix) else { return }
+        try take(table, path: "", keyPrefix: prefix.map { "\($0)." }.joined(), file: document.path)
+    }
+
+    /// A profile: keys are environment variables, in upper case.
+    init(profile: SettingsProfile) {
+        for setting in SettingDefinition.all {
+            guard let name = setting.environmentNames.first(where: { profile.values[$0] != nil }),
+                let value = profile.values[name]
+            else { continue }
+            inputs[setting.path] = SourcedInput(
+                input: .typed(value),
+                source: .profile(name: profile.name, variable: name, file: profile.file))
+        }
+        for key in SettingText.sorted(profile.values.keys)
+        where SettingDefinition.byEnvironmentName[key] == nil && !key.hasPrefix("PREFECT_INTEGRATIONS_") {
+            let place = profile.file.map { " of \($0)" } ?? ""
+            warnings.append(
+                "the setting '\(key)' in the profile '\(profile.name)'\(place) is not known and is left out")
+        }
+    }
+
+    /// The variables with names in upper case; of two that differ in case only the first counts.
+    private static func uppercased(_ variables: some Sequence<(key: String, value: String)>) -> [String: String] {
+        var result: [String: String] = [:]
+        for (name, value) in variables {
+            let canonical = name.uppercased()
+            guard canonical.hasPrefix("PREFECT_") else { continue }
+            if result[canonical] == nil { result[canonical] = value }
+        }
+        return result
+    }
+
+    private mutating func take(_ variables: [String: String], source: (String) -> SettingSource) {
+        for setting in SettingDefinition.all {
+            guard let name = setting.environmentNames.first(where: { variables[$0] != nil }),
+                let value = variables[name]
+            else { continue }
+            inputs[setting.path] = SourcedInput(input: .text(value), source: source(name))
+        }
+    }
+
+    /// Prefect would read such a variable as JSON for a whole group.
+    private mutating func warnAboutGroups(in variables: [String: String]) {
+        for group in SettingDefinition.groups.sorted() {
+            let name = "PREFECT_" + group.replacing(".", with: "_").uppercased()
+            if let value = variables[name], value.hasPrefix("{") {
+                warnings.append("\(name) is not read: set each of its settings by a variable of its own")
+            }
+        }
+    }
+
+    private mutating func take(
+        _ table: TOMLDocument.Table, path: String, keyPrefix: String, file: String
+    ) throws(SettingsError) {
+        for (key, value) in table {
+            let path = path.isEmpty ? key : "\(path).\(key)"
+            if let setting = SettingDefinition.byPath[path] {
+                if value.objectValue != nil, !setting.kind.isMap {
+                    warnings.append("'\(keyPrefix)\(path)' in \(file) is a table where a value belongs and is left out")
+                } else {
+                    inputs[path] = SourcedInput(
+                        input: .typed(value), source: .file(key: keyPrefix + path, file: file))
+                }
+            } else if SettingDefinition.groups.contains(path) {
+                guard let inner = value.objectValue else {
+                    throw .groupExpected(key: keyPrefix + path, file: file)
+                }
+                try take(inner, path: path, keyPrefix: keyPrefix, file: file)
+            } else if path != "integrations" {
+                warnings.append("the key '\(keyPrefix)\(path)' in \(file) is not a setting and is left out")
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+internal import JSON
+public import OrderedCollections
+
+/// The parsed value of a setting.
+///
+/// What it shows of itself never holds a secret: secrets, and the values of maps, which may be credentials, are masked.
+public enum SettingValue: Sendable, Hashable {
+    /// A switch.
+    case bool(Bool)
+    /// A whole number.
+    case int(Int)
+    /// A number; it need not be finite.
+    case float(Double)
+    /// A text, a path, a level or a choice.
+    case string(String)
+    /// A text that is never shown.
+    case secret(Secret)
+    /// A time span.
+    case duration(Duration)
+    /// HTTP status codes.
+    case statusCodes(Set<Int>)
+    /// Words or numbers, sorted as text.
+    case list([String])
+    /// Names and texts.
+    case stringMap(OrderedDictionary<String, String>)
+    /// Names and time spans.
+    case durationMap(OrderedDictionary<String, Duration>)
+}
+
+extension SettingValue {
+    /// The value as Prefect writes it into an environment variable, secrets in clear; `nil` where Prefect writes none,
+    /// which is so for numbers that are not finite.
+    var environmentText: String? {
+        switch self {
+        case .bool(let value): value ? "True" : "False"
+        case .int(let value): String(value)
+        case .float(let value): value.isFinite ? value.pythonDescription : nil
+        case .string(let value): value
+        case .secret(let value): value.reveal()
+        case .duration(let value): value.iso8601
+        case .statusCodes(let codes): codes.sorted().map(String.init).joined(separator: ",")
+        case .list(let items): items.joined(separator: ",")
+        case .stringMap(let members): JSONValue(members.lazy.map { (key: $0.key, value: $0.value) }).serialized(.python)
+        case .durationMap(let members):
+            JSONValue(members.lazy.map { (key: $0.key, value: $0.value.iso8601) }).serialized(.python)
+        }
+    }
+}
+
+extension SettingValue: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// The value as in the environment, with everything masked that may be a credential.
+    public var description: String {
+        switch self {
+        case .secret(let value): value.description
+        case .stringMap(let members): "{" + members.keys.map { "\($0): \(Secret.mask)" }.joined(separator: ", ") + "}"
+        case .string(let value): value.maskingURLPassword
+        case .float(let value): value.pythonDescription
+        default: environmentText ?? ""
+        }
+    }
+
+    /// The same as ``description``.
+    public var debugDescription: String { description }
+    /// A mirror without children, so that `dump` shows ``description``.
+    public var customMirror: Mirror { Mirror(self, children: [:]) }
+}
+
+extension String {
+    /// The password between the user's name and the host of a URL: `pw` in `https://me:pw@host/`.
+    var urlPassword: Substring? {
+        guard let scheme = firstRange(of: "://") else { return nil }
+        let authority = self[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        guard let at = authority.lastIndex(of: "@"), let colon = authority[..<at].firstIndex(of: ":") else {
+            return nil
+        }
+        let password = authority[authority.index(after: colon)..<at]
+        return password.isEmpty ? nil : password
+    }
+
+    var maskingURLPassword: String {
+        guard let password = urlPassword else { return self }
+        return replacingCharacters(password.startIndex..<password.endIndex, with: Secret.mask)
+    }
+
+    private func firstRange(of needle: String) -> Range<Index>? { ranges(of: needle).first }
+
+    private func replacingCharacters(_ range: Range<Index>, with text: String) -> String {
+        String(self[..<range.lowerBound]) + text + String(self[range.upperBound...])
+    }
+}

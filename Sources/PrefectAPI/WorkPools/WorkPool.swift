@@ -1,0 +1,52 @@
+public import JSON
+internal import OrderedCollections
+
+/// A work pool, as far as a worker needs to know it. Mirrors the API's `WorkPool`.
+public struct WorkPool: Sendable, Hashable, JSONDecodable {
+    /// The pool's id.
+    public let id: String
+    /// The pool's name.
+    public let name: String
+    /// The type of infrastructure: `process`, `docker`, … or one that needs no worker, like `ecs:push`.
+    public let type: String
+    /// The template that job configurations are rendered from; an empty object when the pool has none yet.
+    public var baseJobTemplate: JSONValue
+    /// Whether the pool hands out no runs at the moment.
+    public let isPaused: Bool
+    /// How many runs the server lets be pending or running at a time.
+    public let concurrencyLimit: Int?
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.string("id")
+        name = try fields.string("name")
+        type = try fields.string("type")
+        baseJobTemplate = fields.value("base_job_template") ?? [:]
+        isPaused = fields.optionalBool("is_paused") ?? false
+        concurrencyLimit = fields.optionalInt("concurrency_limit")
+    }
+
+    /// Whether Prefect Cloud itself submits the pool's runs.
+    public var isPushPool: Bool { type.hasSuffix(":push") }
+
+    /// Whether Prefect Cloud itself executes the pool's runs.
+    public var isManagedPool: Bool { type.hasSuffix(":managed") }
+
+    /// Whether the pool has been given a template.
+    public var hasTemplate: Bool { !(baseJobTemplate.objectValue ?? [:]).isEmpty }
+}
+
+/// A queue of a work pool. Mirrors the API's `WorkQueue`.
+public struct WorkQueue: Sendable, Hashable, JSONDecodable {
+    /// The queue's id.
+    public let id: String
+    /// The queue's name.
+    public let name: String
+    /// Whether the queue hands out no runs at the moment.
+    public let isPaused: Bool
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.string("id")
+        name = try fields.string("name")
+        isPaused = fields.optionalBool("is_paused") ?? false
+    }
+}

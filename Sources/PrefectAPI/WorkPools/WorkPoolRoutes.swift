@@ -1,0 +1,140 @@
+internal import HTTPTransport
+public import JSON
+internal import OrderedCollections
+
+extension APIClient {
+    /// Reads a work pool: `GET /work_pools/{name}`. 404 when there is none.
+    public func readWorkPool(
+        named name: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> WorkPool {
+        try await send(APIRequest(.get, ["work_pools", name]), effort: effort).decode()
+    }
+
+    /// Creates a work pool: `POST /work_pools/`. 409 when there is one of that name.
+    public func createWorkPool(named name: String, type: String, baseJobTemplate: JSONValue?) async throws -> WorkPool {
+        var body: JSONValue = ["name": .string(name), "type": .string(type)]
+        if let baseJobTemplate { body["base_job_template"] = baseJobTemplate }
+        return try await send(APIRequest(.post, ["work_pools", ""], body: body)).decode()
+    }
+
+    /// Gives a work pool its template: `PATCH /work_pools/{name}`.
+    public func updateWorkPool(named name: String, baseJobTemplate: JSONValue) async throws {
+        let body: JSONValue = ["base_job_template": baseJobTemplate]
+        _ = try await send(APIRequest(.patch, ["work_pools", name], body: body))
+    }
+
+    /// Reads a queue of a pool: `GET /work_pools/{pool}/queues/{name}`. 404 when the pool or the queue does not exist.
+    public func readWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
+        try await send(APIRequest(.get, ["work_pools", pool, "queues", name])).decode()
+    }
+
+    /// Creates a queue of a pool: `POST /work_pools/{pool}/queues`. 409 when there is one of that name.
+    public func createWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
+        let body: JSONValue = ["name": .string(name)]
+        return try await send(APIRequest(.post, ["work_pools", pool, "queues"], body: body)).decode()
+    }
+
+    /// Reads the queues of a pool, all or those named: `POST /work_pools/{pool}/queues/filter`.
+    public func readWorkQueues(ofPool pool: String, named names: [String]) async throws -> [WorkQueue] {
+        let filter: JSONValue = names.isEmpty ? .null : ["name": ["any_": .array(names.map(JSONValue.string))]]
+        let request = APIRequest(
+            .post, ["work_pools", pool, "queues", "filter"], body: ["work_queues": filter, "offset": 0])
+        let rows = try await json(request).arrayValue ?? []
+        return rows.compactMap { try? WorkQueue(json: JSONFields($0)) }
+    }
+
+    /// What a worker tells about itself with a heartbeat.
+    public struct Heartbeat: Sendable {
+        /// The worker's name, unique within the pool.
+        public var workerName: String
+        /// How often heartbeats come; the server counts a worker as gone after three that are missing.
+        public var intervalSeconds: Int
+        /// Whether to ask for the worker's id, which only Cloud has.
+        public var asksForID: Bool
+
+        /// A heartbeat.
+        public init(workerName: String, intervalSeconds: Int, asksForID: Bool) {
+            self.workerName = workerName
+            self.intervalSeconds = intervalSeconds
+            self.asksForID = asksForID
+        }
+    }
+
+    /// Sends a heartbeat: `POST /work_pools/{pool}/workers/heartbeat`.
+    ///
+    /// - Returns: The worker's id, when it was asked for and the API has one.
+    public func sendHeartbeat(_ heartbeat: Heartbeat, toPool pool: String) async throws -> String? {
+        var body: JSONValue = [
+            "name": .string(heartbeat.workerName), "heartbeat_interval_seconds": .int(heartbeat.intervalSeconds),
+        ]
+        if heartbeat.asksForID {
+            // Without integrations there is nothing to tell; the member itself is what Cloud looks for.
+            body["metadata"] = ["integrations": []]
+            body["return_id"] = true
+        }
+        let request = APIRequest(.post, ["work_pools", pool, "workers", "heartbeat"], body: body)
+        let answer = try await send(request, effort: .once)
+        let text = String(decoding: answer.body, as: UTF8.self)
+            .trimming(while: { $0.isWhitespace || $0 == "\"" })
+        return heartbeat.asksForID && answer.status == 200 && text.utf8.count == 36 ? text : nil
+    }
+
+    /// Polls for runs that are due: `POST /work_pools/{pool}/get_scheduled_flow_runs`.
+    ///
+    /// - Parameters:
+    ///   - queues: The queues to look into; empty means all.
+    ///   - scheduledBefore: Runs that are due later are not returned.
+    ///   - limit: At most so many; `nil` leaves it to the server (200).
+    /// - Returns: The runs in the server's order of priority; those that could not be read are listed apart.
+    public func scheduledFlowRuns(
+        inPool pool: String, queues: [String], scheduledBefore: Timestamp, limit: Int?
+    ) async throws -> ScheduledFlowRuns {
+        var body: JSONValue = [
+            "work_queue_names": .array(queues.map(JSONValue.string)),
+            "scheduled_before": .string(scheduledBefore.pythonText),
+        ]
+        if let limit { body["limit"] = .int(limit) }
+        var request = APIRequest(.post, ["work_pools", pool, "get_scheduled_flow_runs"], body: body)
+        request.maximumBodyBytes = 64 << 20
+        let answer = try await send(request, effort: .once)
+        guard let rows = try answer.json().arrayValue else {
+            throw APIError(.unreadable, operation: request.operation, detail: "the answer is not a list of runs")
+        }
+        var runs: [FlowRun] = []
+        var unreadable: [String] = []
+        for (index, row) in rows.enumerated() {
+            do {
+                let path = "[\(index)]"
+                runs.append(try JSONFields(row, path: path).decode("flow_run", as: FlowRun.self))
+            } catch {
+                unreadable.append(error.description)
+            }
+        }
+        return ScheduledFlowRuns(runs: runs, unreadable: unreadable)
+    }
+
+    /// What a poll returned.
+    public struct ScheduledFlowRuns: Sendable {
+        /// The runs that are due.
+        public let runs: [FlowRun]
+        /// For each run that could not be read, what is wrong with it.
+        public let unreadable: [String]
+    }
+}
+
+extension APIClient {
+    /// The version of the server: `GET /admin/version`. Cloud has no such route and answers 404.
+    public func readServerVersion() async throws -> String {
+        let answer = try await send(APIRequest(.get, ["admin", "version"]), effort: .once)
+        return try answer.json().stringValue ?? "unknown"
+    }
+}
+
+extension APIClient {
+    /// The names of a pool's workers that are online: `POST /work_pools/{pool}/workers/filter`.
+    public func readOnlineWorkers(ofPool pool: String) async throws -> [String] {
+        let request = APIRequest(.post, ["work_pools", pool, "workers", "filter"], body: ["limit": 200])
+        let rows = try await json(request, effort: .once).arrayValue ?? []
+        return rows.filter { $0["status"]?.stringValue == "ONLINE" }.compactMap { $0["name"]?.stringValue }
+    }
+}

@@ -1,0 +1,53 @@
+internal import Glibc
+internal import Worker
+
+/// The Python that runs flows when a job brings no command of its own.
+enum Interpreter: Hashable, Sendable {
+    /// An absolute path. Links are not followed: a virtual environment is known by the link's own place.
+    case python(String)
+    /// None, on purpose: all jobs bring their command.
+    case none
+    /// None, and why.
+    case missing(String)
+
+    static let remedy = "install Prefect there, name the right interpreter, or give every job a command"
+
+    /// Finds the interpreter that the user chose, or else the first one on the worker's PATH.
+    init(choice: String?, environment: [String: String]) {
+        let directory = currentDirectory()
+        switch choice {
+        case "none"?:
+            self = .none
+        case let choice? where choice.utf8.contains(UInt8(ascii: "/")):
+            self = .python(absolutePath(choice, home: environment["HOME"]))
+        case let choice?:
+            let found = try? ExecutableLookup.resolve(choice, path: environment["PATH"], directory: directory)
+            self =
+                found.map(Interpreter.python)
+                ?? .missing("The Python interpreter '\(choice)' was not found on the worker's PATH; \(Self.remedy)")
+        case nil:
+            for name in ["python", "python3"] {
+                let found = try? ExecutableLookup.resolve(name, path: environment["PATH"], directory: directory)
+                if let found {
+                    self = .python(found)
+                    return
+                }
+            }
+            self = .missing("Neither python nor python3 was found on the worker's PATH; \(Self.remedy)")
+        }
+    }
+}
+
+/// The directory that relative paths start from.
+func currentDirectory() -> String {
+    guard let path = getcwd(nil, 0) else { return "/" }
+    defer { free(path) }
+    return String(cString: path)
+}
+
+/// A path made absolute, with a leading `~` for the home directory.
+func absolutePath(_ path: String, home: String?) -> String {
+    if path == "~" || path.hasPrefix("~/"), let home { return home + path.dropFirst() }
+    if path.utf8.first == UInt8(ascii: "/") { return path }
+    return currentDirectory() + "/" + path
+}

@@ -1,0 +1,103 @@
+public import JSON
+internal import JobTemplates
+public import OrderedCollections
+public import Worker
+
+/// The job configuration of a flow run that is run as a process on the worker's host.
+public struct ProcessConfiguration: JobConfiguration, Sendable {
+    /// The command line, split into words as a shell does it; `nil` for the backend's own.
+    public var command: String?
+    /// The environment as the configuration shows it.
+    public var env: OrderedDictionary<String, String>
+    /// Labels. They are shown and not used, since a process has none.
+    public var labels: OrderedDictionary<String, String>
+    /// A name, shown and not used, like the labels.
+    public var name: String?
+    /// Whether what the process prints is copied to the worker's own output.
+    public var streamOutput: Bool
+    /// Where the process is started; `nil` for a private directory that is removed afterwards.
+    public var workingDirectory: String?
+
+    /// Whether the command is the backend's own, which is the flow engine, and not one that the job brings.
+    public private(set) var runsFlowEngine = true
+
+    /// The environment that the process is given: ``env`` without what the configuration sets to null.
+    var launchEnvironment: OrderedDictionary<String, String>
+    let base: BaseJobConfiguration
+
+    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`.
+    public init(rendered: JSONValue) throws(InfrastructureError) {
+        do {
+            base = try BaseJobConfiguration(rendered: rendered)
+        } catch {
+            throw InfrastructureError(.refused, "\(error)")
+        }
+        command = base.command
+        env = base.env.compactMapValues { $0 }
+        launchEnvironment = env
+        labels = base.labels
+        name = base.name
+        streamOutput = true
+        if let value = rendered["stream_output"] {
+            guard let streams = Self.boolean(value) else {
+                throw Self.mismatch("stream_output", "true or false", value)
+            }
+            streamOutput = streams
+        }
+        switch rendered["working_dir"] {
+        case nil, .null?: workingDirectory = nil
+        case .string(let path)?: workingDirectory = path
+        case .some(let value): throw Self.mismatch("working_dir", "a path", value)
+        }
+    }
+
+    /// The configuration for one flow run.
+    func prepared(for context: PreparationContext, defaultCommand: String) throws(InfrastructureError) -> Self {
+        let prepared: PreparedJobConfiguration
+        do {
+            prepared = try base.prepare(for: context, defaultCommand: defaultCommand)
+        } catch {
+            throw InfrastructureError(.refused, "\(error)")
+        }
+        let inherited = context.environment.sorted { $0.key < $1.key }
+        let environment = mergeProcessEnvironment(inherited: inherited, prepared: prepared)
+        var result = self
+        result.command = prepared.command
+        result.runsFlowEngine = !prepared.commandIsConfigured
+        result.env = environment.configured
+        result.launchEnvironment = environment.launched
+        result.labels = prepared.labels
+        result.name = prepared.name
+        return result
+    }
+
+    public var json: JSONValue {
+        [
+            "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
+            "stream_output": .bool(streamOutput), "working_dir": JSONValue(workingDirectory),
+        ]
+    }
+
+    /// A boolean in the spellings that Prefect takes.
+    private static func boolean(_ value: JSONValue) -> Bool? {
+        switch value {
+        case .bool(let value): return value
+        case .int(0), .double(0): return false
+        case .int(1), .double(1): return true
+        case .string(let text):
+            switch text.lowercased() {
+            case "true", "t", "yes", "y", "on", "1": return true
+            case "false", "f", "no", "n", "off", "0": return false
+            default: return nil
+            }
+        default: return nil
+        }
+    }
+
+    private static func mismatch(_ field: String, _ expected: String, _ value: JSONValue) -> InfrastructureError {
+        InfrastructureError(
+            .refused,
+            "The job variable '\(field)' should be \(expected) but its type is \(value.typeName); correct it or leave it out"
+        )
+    }
+}

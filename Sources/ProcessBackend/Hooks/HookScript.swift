@@ -1,0 +1,80 @@
+/// The Python program that runs a flow's own hooks when the flow's process could not: it knows only what Prefect 3
+/// publishes, so that it works with every version that a flow may bring.
+enum HookScript {
+    /// Arguments: the kind of hook (`cancellation` or `crashed`) and a file with the state as JSON.
+    static let source = #"""
+        import asyncio
+        import inspect
+        import json
+        import logging
+        import os
+        import sys
+        from uuid import UUID
+
+
+        def describe(hook):
+            while hasattr(hook, "func"):
+                hook = hook.func
+            return getattr(hook, "__name__", type(hook).__name__)
+
+
+        async def call(hook, *arguments):
+            if inspect.iscoroutinefunction(hook):
+                return await hook(*arguments)
+            # A plain function may start an event loop of its own, which only works outside of this one.
+            result = await asyncio.to_thread(hook, *arguments)
+            if inspect.isawaitable(result):
+                await result
+
+
+        async def main(kind, state_file):
+            from prefect.client.orchestration import get_client
+            from prefect.client.schemas.objects import State
+            from prefect.flows import load_flow_from_flow_run
+            from prefect.logging.loggers import flow_run_logger
+
+            with open(state_file, encoding="utf-8") as file:
+                state = State.model_validate(json.load(file))
+            async with get_client() as client:
+                flow_run = await client.read_flow_run(UUID(os.environ["PREFECT__FLOW_RUN_ID"]))
+            if flow_run.deployment_id is None:
+                return 0
+            flow_run.state = state
+            flow_run.state_type = state.type
+            flow_run.state_name = state.name
+            logger = flow_run_logger(flow_run)
+
+            # That the code is fetched once more is of interest only when it fails.
+            shared = logging.getLogger("prefect.flow_runs")
+            level = shared.level
+            shared.setLevel(logging.WARNING)
+            try:
+                flow = await load_flow_from_flow_run(flow_run, use_placeholder_flow=False)
+            except Exception:
+                logger.error("The flow could not be loaded to run its on_%s hooks", kind, exc_info=True)
+                return 1
+            finally:
+                shared.setLevel(level)
+
+            hooks = getattr(flow, f"on_{kind}_hooks", None) or []
+            logger = flow_run_logger(flow_run, flow)
+            for hook in hooks:
+                name = describe(hook)
+                logger.info("Running hook '%s' for the state '%s'", name, state.name)
+                try:
+                    await call(hook, flow, flow_run, state)
+                except (Exception, SystemExit):
+                    logger.error("Hook '%s' failed", name, exc_info=True)
+                else:
+                    logger.info("Hook '%s' has finished", name)
+            return 0
+
+
+        if __name__ == "__main__":
+            # Python puts the folder of this file first, where the flow expects the one it is run in.
+            if sys.path and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
+                sys.path[0] = os.getcwd()
+            sys.exit(asyncio.run(main(*sys.argv[1:])))
+
+        """#
+}

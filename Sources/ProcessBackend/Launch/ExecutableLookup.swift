@@ -1,0 +1,63 @@
+internal import Glibc
+internal import Worker
+
+/// Finds the file that a command's first word names, so that what is wrong with it is known before anything starts.
+enum ExecutableLookup {
+    /// The absolute path of an executable. A name without a slash is looked up on `path`, one with a slash is taken
+    /// relative to `directory`.
+    static func resolve(_ command: String, path: String?, directory: String) throws(InfrastructureError) -> String {
+        if command.utf8.contains(UInt8(ascii: "/")) {
+            let file = absolute(command, in: directory)
+            switch inspect(file) {
+            case .executable: return file
+            case .missing:
+                throw InfrastructureError(
+                    .refused, "The command '\(command)' does not exist; correct the command of the job", exitCode: 127)
+            case .unusable(let why): throw notExecutable(command, why)
+            }
+        }
+        // Without a PATH the C library's own default counts, as for a shell.
+        let folders = (path ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false)
+        var unusable: (String, String)?
+        for folder in folders {
+            let file = absolute((folder.isEmpty ? "." : folder) + "/" + command, in: directory)
+            switch inspect(file) {
+            case .executable: return file
+            case .missing: continue
+            case .unusable(let why): unusable = unusable ?? (file, why)
+            }
+        }
+        if let (file, why) = unusable { throw notExecutable(file, why) }
+        throw InfrastructureError(
+            .refused,
+            "The command '\(command)' was not found on the job's PATH; install it on the worker's host or give its path",
+            exitCode: 127)
+    }
+
+    private enum Kind {
+        case executable
+        case missing
+        case unusable(String)
+    }
+
+    private static func inspect(_ file: String) -> Kind {
+        var status = stat()
+        guard stat(file, &status) == 0 else {
+            return errno == EACCES ? .unusable("a folder of its path may not be searched") : .missing
+        }
+        if status.st_mode & S_IFMT == S_IFDIR { return .unusable("it is a directory") }
+        guard access(file, X_OK) == 0 else { return .unusable("the worker may not execute it") }
+        return .executable
+    }
+
+    private static func notExecutable(_ file: String, _ why: String) -> InfrastructureError {
+        InfrastructureError(
+            .refused, "The command '\(file)' cannot be executed: \(why); correct the file's permissions or the command",
+            exitCode: 126)
+    }
+
+    private static func absolute(_ file: String, in directory: String) -> String {
+        if file.utf8.first == UInt8(ascii: "/") { return file }
+        return directory + "/" + (file.hasPrefix("./") ? String(file.dropFirst(2)) : file)
+    }
+}

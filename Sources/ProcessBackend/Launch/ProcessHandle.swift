@@ -1,0 +1,97 @@
+internal import Glibc
+internal import JSON
+internal import OrderedCollections
+internal import Worker
+
+/// What an identifier holds: a pid, and all that is needed to be sure that it still is the same process.
+struct ProcessHandle: Hashable, Sendable {
+    let pid: pid_t
+    /// When and where it started; `nil` for a bare pid, as another worker program leaves it.
+    let origin: Origin?
+
+    struct Origin: Hashable, Sendable {
+        /// Clock ticks since the host's start.
+        let startTime: UInt64
+        let place: ProcessPlace
+        /// The run's private directory.
+        let directory: String
+        /// Where the process was started, when that is not in the run's directory.
+        let workingDirectory: String?
+    }
+
+    /// Reads an identifier.
+    init(_ identifier: InfrastructureIdentifier) throws(InfrastructureError) {
+        guard let pid = pid_t(identifier.rawValue), pid > 1 else {
+            throw InfrastructureError(
+                .notReachable, "'\(identifier.rawValue)' is not the identifier of a process on this host")
+        }
+        self.pid = pid
+        let handle = identifier.handle
+        if let start = handle["start_time"]?.intValue, let boot = handle["boot_id"]?.stringValue,
+            let directory = handle["directory"]?.stringValue
+        {
+            origin = Origin(
+                startTime: UInt64(clamping: start),
+                place: ProcessPlace(
+                    host: handle["host"]?.stringValue ?? "", bootID: boot,
+                    pidNamespace: handle["pid_namespace"]?.stringValue ?? ""),
+                directory: directory, workingDirectory: handle["working_dir"]?.stringValue)
+        } else {
+            origin = nil
+        }
+    }
+
+    /// A handle for a process of this host.
+    init(pid: pid_t, startTime: UInt64, directory: String, workingDirectory: String?) {
+        self.pid = pid
+        origin = Origin(
+            startTime: startTime, place: .current, directory: directory, workingDirectory: workingDirectory)
+    }
+
+    /// The identifier that says the same.
+    var identifier: InfrastructureIdentifier {
+        guard let origin else { return InfrastructureIdentifier(rawValue: String(pid)) }
+        var handle: OrderedDictionary<String, JSONValue> = [
+            "pid": .int(Int(pid)),
+            "start_time": .int(Int(clamping: origin.startTime)),
+            "boot_id": .string(origin.place.bootID),
+            "host": .string(origin.place.host),
+            "pid_namespace": .string(origin.place.pidNamespace),
+            "directory": .string(origin.directory),
+        ]
+        if let workingDirectory = origin.workingDirectory { handle["working_dir"] = .string(workingDirectory) }
+        return InfrastructureIdentifier(rawValue: String(pid), handle: .object(handle))
+    }
+
+    /// Whether the process could be seen from here at all, and if so, its facts when it is still there.
+    func locate(flowRunID: String) throws(InfrastructureError) -> ProcessFacts {
+        guard let origin else { return try locateBarePID(flowRunID: flowRunID) }
+        let here = ProcessPlace.current
+        // The namespace's number is only meaningful within one boot of one host.
+        guard origin.place.bootID == here.bootID, origin.place.pidNamespace == here.pidNamespace else {
+            if origin.place.host != here.host {
+                throw InfrastructureError(
+                    .notReachable, "Process \(pid) was started on host '\(origin.place.host)', this is '\(here.host)'")
+            }
+            throw InfrastructureError(
+                .notFound, "Process \(pid) ended with an earlier start of this host or container")
+        }
+        guard let facts = ProcessFacts(pid: pid), facts.startTime == origin.startTime else {
+            throw InfrastructureError(.notFound, "Process \(pid) does not exist any more")
+        }
+        return facts
+    }
+
+    private func locateBarePID(flowRunID: String) throws(InfrastructureError) -> ProcessFacts {
+        guard let facts = ProcessFacts(pid: pid), !facts.isZombie else {
+            throw InfrastructureError(
+                .notReachable, "There is no process \(pid) on this host; it ended or runs on another host")
+        }
+        guard ProcessFacts.environmentValue(of: pid, "PREFECT__FLOW_RUN_ID") == flowRunID else {
+            throw InfrastructureError(
+                .notReachable,
+                "Process \(pid) on this host is not known to belong to the flow run, so it is left alone")
+        }
+        return facts
+    }
+}

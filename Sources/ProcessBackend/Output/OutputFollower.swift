@@ -1,0 +1,214 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// A file that a run writes its output to, while it is copied to a sink.
+///
+/// The file outlives the worker: a run whose worker has died goes on printing, and the next worker goes on copying where
+/// the last one stopped. What has been copied is given back to the file system, except for the end, which explains a
+/// crash.
+final class OutputFollower: Sendable {
+    /// What ``copySome(to:)`` left.
+    enum Progress {
+        case idle
+        case more
+        case ended
+    }
+
+    /// How much of a file's end is kept.
+    static let tailSize: Int64 = 8 << 10
+    /// How much of one file is copied at a time, and the longest line that is kept whole.
+    static let chunkSize = 64 << 10
+
+    struct Limits {
+        /// How much copied output may take up space before it is given back.
+        var copied: Int64 = 1 << 20
+        /// How much copied output may take up space where the file system cannot take back a part of a file.
+        var copiedWithoutHoles: Int64 = 64 << 20
+        /// How much output may wait for a sink that takes none.
+        var backlog: Int64 = 256 << 20
+    }
+
+    private struct State {
+        var position: Int64
+        var punched: Int64 = 0
+        var canPunch = true
+        var isFinished = false
+        var isQueued = false
+        /// What stood at the file's end when it had to be emptied.
+        var savedTail: [UInt8] = []
+    }
+
+    private let descriptor: Descriptor
+    private let progressFile: String?
+    private let slot: Int
+    private let name: String
+    private let limits: Limits
+    private let state: Mutex<State>
+
+    /// Follows a file from where an earlier follower stopped.
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - progressFile: Where it is noted how far the file has been copied, if that matters.
+    ///   - slot: Which of the notes in that file is this one's.
+    ///   - name: What notices call the run.
+    init?(path: String, progressFile: String?, slot: Int, name: String, limits: Limits = Limits()) {
+        guard let descriptor = Descriptor(owning: open(path, O_RDWR | O_CLOEXEC)) else { return nil }
+        self.descriptor = descriptor
+        self.progressFile = progressFile
+        self.slot = slot
+        self.name = name
+        self.limits = limits
+        var position: Int64 = 0
+        if let progressFile, let notes = readSmallFile(progressFile, limit: 64), notes.count >= (slot + 1) * 8 {
+            for byte in notes[(slot * 8)..<(slot * 8 + 8)].reversed() { position = position << 8 | Int64(byte) }
+        }
+        state = Mutex(State(position: max(0, position)))
+    }
+
+    /// Marks the follower as waiting for its turn; `false` when it already does.
+    func markQueued() -> Bool {
+        state.withLock { state in
+            defer { state.isQueued = true }
+            return !state.isQueued
+        }
+    }
+
+    /// Says that nothing worth waiting for will be written any more.
+    func finish() {
+        state.withLock { $0.isFinished = true }
+    }
+
+    /// The last lines of the file: at most 20, and 8 KiB.
+    func tail() -> String? {
+        let saved = state.withLock { $0.savedTail }
+        var bytes = saved + read(from: max(0, size() - Self.tailSize), count: Int(Self.tailSize))
+        if bytes.count > Int(Self.tailSize) {
+            bytes.removeFirst(bytes.count - Int(Self.tailSize))
+        }
+        return Self.lastLines(of: bytes, isCut: size() > Self.tailSize || !saved.isEmpty)
+    }
+
+    static func lastLines(of bytes: [UInt8], isCut: Bool, count: Int = 20) -> String? {
+        // Space given back reads as zeros.
+        var rest = bytes.drop(while: { $0 == 0 })
+        let wasCut = isCut || rest.startIndex > 0
+        // Half a character, or half a line when there are whole ones, is not worth showing.
+        if wasCut, let end = rest.firstIndex(of: UInt8(ascii: "\n")), end + 1 < rest.endIndex {
+            rest = rest[(end + 1)...]
+        } else if wasCut {
+            rest = rest.drop(while: { $0 & 0xC0 == 0x80 })
+        }
+        while let last = rest.last,
+            last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") || last == UInt8(ascii: " ")
+        {
+            rest.removeLast()
+        }
+        let lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).suffix(count)
+        let text = String(decoding: Array(lines.joined(separator: [UInt8(ascii: "\n")])), as: UTF8.self)
+        return text.isEmpty ? nil : text
+    }
+
+    // MARK: - Copying, by one thread
+
+    /// Copies at most one chunk, in whole lines where there are any; `nil` for a sink means that nobody wants it.
+    func copySome(to write: ((ArraySlice<UInt8>) -> Void)?) -> Progress {
+        // Cleared before the file is looked at: what is written from here on queues the follower again.
+        state.withLock { $0.isQueued = false }
+        let size = size()
+        let (start, isFinished) = state.withLock { state in
+            // The run has emptied its own file, as a redirection to /dev/stderr does.
+            if size < state.position { state.position = 0 }
+            state.punched = min(state.punched, state.position)
+            return (state.position, state.isFinished)
+        }
+        var position = start
+        var progress = Progress.idle
+        if let write {
+            var bytes = read(from: start, count: Self.chunkSize)[...]
+            if let end = bytes.lastIndex(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
+                bytes = bytes[...end]
+            } else if bytes.count < Self.chunkSize, !isFinished {
+                bytes = []
+            }
+            if !bytes.isEmpty {
+                write(bytes)
+                position += Int64(bytes.count)
+                // The next run's line begins a line.
+                if isFinished, position >= size, bytes.last != UInt8(ascii: "\n") { write([UInt8(ascii: "\n")]) }
+                progress = .more
+            }
+        } else {
+            position = size
+        }
+        if progress == .idle, isFinished { progress = .ended }
+        var state = self.state.withLock { state in
+            // Part of the backlog may have been dropped meanwhile.
+            state.position = max(state.position, position)
+            return state
+        }
+        giveBack(&state, size: size, write: write)
+        self.state.withLock { current in
+            current.position = state.position
+            current.punched = state.punched
+            current.canPunch = state.canPunch
+            current.savedTail = state.savedTail
+        }
+        if state.position != start { note(state.position) }
+        return progress
+    }
+
+    /// Drops what waits longer than there is space for, while the sink takes nothing. A notice for the sink, if any.
+    func dropBacklog() -> String? {
+        let size = size()
+        let dropped: Int64 = state.withLock { state in
+            let waiting = size - state.position
+            guard waiting > limits.backlog else { return 0 }
+            let kept = limits.backlog / 2
+            let start = state.position
+            state.position = size - kept
+            if clinux_punch_hole(descriptor.raw, start, state.position - start) == 0 { state.punched = state.position }
+            return state.position - start
+        }
+        guard dropped > 0 else { return nil }
+        return "[\(name): \(dropped) bytes of output were dropped, since the worker's own output was blocked]\n"
+    }
+
+    private func giveBack(_ state: inout State, size: Int64, write: ((ArraySlice<UInt8>) -> Void)?) {
+        let end = (state.position - Self.tailSize) & ~4095
+        if state.canPunch, end - state.punched >= limits.copied {
+            if clinux_punch_hole(descriptor.raw, state.punched, end - state.punched) == 0 {
+                state.punched = end
+            } else {
+                state.canPunch = false
+            }
+        }
+        if !state.canPunch, state.position == size, size >= limits.copiedWithoutHoles {
+            // A line that arrives between the last look and this call is lost: said in the output, since it may matter.
+            state.savedTail = read(from: size - Self.tailSize, count: Int(Self.tailSize))
+            if ftruncate(descriptor.raw, 0) == 0 {
+                state.position = 0
+                write?(Array("[\(name): the output's file was emptied; a line may be missing here]\n".utf8)[...])
+            }
+        }
+    }
+
+    private func note(_ position: Int64) {
+        guard let progressFile,
+            let file = Descriptor(owning: open(progressFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+        else { return }
+        var value = position.littleEndian
+        _ = pwrite(file.raw, &value, 8, off_t(slot * 8))
+    }
+
+    private func size() -> Int64 {
+        var status = stat()
+        return fstat(descriptor.raw, &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    private func read(from offset: Int64, count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            initialized = max(0, pread(descriptor.raw, buffer.baseAddress, count, off_t(offset)))
+        }
+    }
+}

@@ -1,0 +1,95 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// Copies the output of all runs to one sink, on a thread of its own: a sink that blocks holds up nothing else.
+final class OutputPump: Sendable {
+    private struct State {
+        var queue: [OutputFollower] = []
+        var isCopying = false
+        var isStopped = false
+        var isBroken = false
+    }
+
+    private let sink: any OutputSink
+    private let wakeUp: Descriptor
+    private let state = Mutex(State())
+
+    /// Starts the thread; `nil` when the system gives no descriptor or thread.
+    static func started(name: String, sink: any OutputSink) -> OutputPump? {
+        guard let wakeUp = Descriptor(owning: clinux_eventfd(0)) else { return nil }
+        let pump = OutputPump(sink: sink, wakeUp: wakeUp)
+        guard startThread(name, stackSize: 256 << 10, { pump.run() }) else { return nil }
+        return pump
+    }
+
+    private init(sink: any OutputSink, wakeUp: Descriptor) {
+        self.sink = sink
+        self.wakeUp = wakeUp
+    }
+
+    /// Has a follower copied, now that there may be something new.
+    func wake(_ follower: OutputFollower) {
+        guard follower.markQueued() else { return }
+        state.withLock { $0.queue.append(follower) }
+        signal()
+    }
+
+    /// Whether everything that it was woken for has been copied.
+    var isIdle: Bool { state.withLock { $0.queue.isEmpty && !$0.isCopying } }
+
+    /// Ends the thread after what waits has been copied, unless the sink takes nothing.
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        signal()
+    }
+
+    private func signal() {
+        var one: UInt64 = 1
+        _ = Glibc.write(wakeUp.raw, &one, 8)
+    }
+
+    private func run() {
+        while true {
+            let (batch, isStopped) = state.withLock { state in
+                defer { state.queue.removeAll() }
+                state.isCopying = !state.queue.isEmpty
+                return (state.queue, state.isStopped)
+            }
+            if batch.isEmpty {
+                if isStopped { return }
+                var counter: UInt64 = 0
+                _ = read(wakeUp.raw, &counter, 8)
+                continue
+            }
+            // One chunk each, in turn, so that a flood of one run does not hide the others.
+            for (index, follower) in batch.enumerated() {
+                let progress = follower.copySome { bytes in
+                    self.write(bytes, waiting: batch[index...])
+                }
+                if progress == .more { wake(follower) }
+            }
+        }
+    }
+
+    private func write(_ bytes: ArraySlice<UInt8>, waiting: ArraySlice<OutputFollower>) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let isBroken = state.withLock { $0.isBroken }
+            if isBroken { return }
+            guard let count = sink.write(rest, waitingUpTo: .milliseconds(500)) else {
+                state.withLock { $0.isBroken = true }
+                return
+            }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+                continue
+            }
+            let (queued, isStopped) = state.withLock { ($0.queue, $0.isStopped) }
+            if isStopped { return }
+            // The notice follows the line that is being written.
+            let notices = (waiting.dropFirst() + queued).compactMap { $0.dropBacklog() }.joined()
+            if !notices.isEmpty { rest += Array(notices.utf8) }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+internal import Glibc
+public import Worker
+
+extension ProcessBackend {
+    /// Looks whether runs can have directories, and whether the interpreter finds Prefect.
+    public func check() async -> BackendReport {
+        var findings: [BackendReport.Finding] = []
+        let directory: RunDirectory
+        do {
+            directory = try RunDirectory.created(under: runDirectories, flowRunID: "check")
+            findings.append(
+                .init(subject: "run directories", detail: "made in \(runDirectories)", isGood: true))
+        } catch {
+            return BackendReport(findings: [
+                .init(subject: "run directories", detail: error.message, isGood: false)
+            ])
+        }
+        switch interpreter {
+        case .none:
+            findings.append(
+                .init(
+                    subject: "Python", detail: "none, on purpose: every job must bring its own command", isGood: true))
+        case .missing(let message):
+            findings.append(.init(subject: "Python", detail: message, isGood: false))
+        case .python(let path):
+            findings.append(await checkInterpreter(path, in: directory))
+        }
+        await offThread { directory.remove() }
+        return BackendReport(findings: findings)
+    }
+
+    /// Asks the interpreter whether it finds Prefect, without loading it, which takes seconds.
+    private func checkInterpreter(_ path: String, in directory: RunDirectory) async -> BackendReport.Finding {
+        func finding(_ detail: String, isGood: Bool) -> BackendReport.Finding {
+            BackendReport.Finding(subject: "Python", detail: detail, isGood: isGood)
+        }
+        let program = """
+            import importlib.util, sys
+            if importlib.util.find_spec("prefect") is None: sys.exit(3)
+            from importlib.metadata import version
+            print(version("prefect"))
+            """
+        do {
+            let child = try Launcher.spawn(
+                Launcher.Request(
+                    executable: try ExecutableLookup.resolve(path, path: nil, directory: directory.work),
+                    arguments: [path, "-c", program], environment: options.environment, directory: directory.work,
+                    output: directory.createOutput("stdout"), errors: directory.createOutput("stderr")))
+            let key = SupervisedProcess.Key(pid: child.pid, startTime: child.startTime)
+            try await supervisor.supervise(
+                child, marks: SupervisedProcess.Marks(directory: directory.path, flowRunID: ""), directory: directory,
+                streams: nil, streamsOutput: false, name: "check", controlToken: nil)
+            let status = try await supervisor.waitForEnd(key, until: .now + options.checkTimeLimit)
+            if status == nil { try await supervisor.stop(key, grace: .zero, reason: .shutdown) }
+            _ = await supervisor.forget(key)
+            switch status?.code {
+            case 0?:
+                let output = readSmallFile(directory.output + "/stdout", limit: 64) ?? []
+                let version = String(decoding: output, as: UTF8.self).filter { !$0.isWhitespace }
+                return finding("\(path) has Prefect \(version)", isGood: true)
+            case 3?:
+                return finding("\(path) does not find the package prefect; \(Interpreter.remedy)", isGood: false)
+            case let code?:
+                let errors = readSmallFile(directory.output + "/stderr", limit: 8192) ?? []
+                let detail = OutputFollower.lastLines(of: errors, isCut: false, count: 1).map { ": \($0)" } ?? ""
+                return finding("\(path) ended with status \(code)\(detail); \(Interpreter.remedy)", isGood: false)
+            case nil:
+                return finding(
+                    "\(path) did not answer within \(options.checkTimeLimit); see whether the host is overloaded",
+                    isGood: false)
+            }
+        } catch let error as InfrastructureError {
+            return finding(error.message, isGood: false)
+        } catch {
+            return finding("\(path) was not checked to the end", isGood: false)
+        }
+    }
+}

@@ -1,0 +1,111 @@
+public import JSON
+internal import OrderedCollections
+public import Worker
+
+extension ProcessBackend {
+    /// Runs the flow's hooks in a Python of its own, in the run's directory and environment, once for each hook; what
+    /// fails is written to the run's log and does not keep the other hooks from running. A flow without such hooks is
+    /// passed over quietly.
+    public func runHooks(
+        _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<ProcessConfiguration>
+    ) async {
+        // Without a deployment nobody knows where the flow's code is.
+        guard job.deploymentID != nil else {
+            job.reporter.log(.debug, "The flow run has no deployment, so its on_\(kind.rawValue) hooks cannot be run")
+            return
+        }
+        guard let python = hookInterpreter(for: job) else {
+            job.reporter.log(
+                .info, "The worker has no Python interpreter, so the flow's on_\(kind.rawValue) hooks are not run")
+            return
+        }
+        let origin = identifier.flatMap { try? ProcessHandle($0) }?.origin
+        let existing = origin.map { RunDirectory(existing: $0.directory) }.flatMap { $0.exists ? $0 : nil }
+        var temporary: RunDirectory?
+        do {
+            let directory: RunDirectory
+            if let existing {
+                directory = existing
+            } else {
+                directory = try RunDirectory.created(under: runDirectories, flowRunID: job.flowRunID)
+                temporary = directory
+            }
+            let workingDirectory = origin?.workingDirectory.flatMap { isDirectory($0) ? $0 : nil } ?? directory.work
+            let status = try await runHookScript(
+                kind, state: state, python: python, in: directory, workingDirectory: workingDirectory, job: job)
+            if status.code != 0 {
+                let detail = status.lastOutput?.split(separator: "\n").last.map { ": \($0)" } ?? ""
+                job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run\(detail)")
+            }
+        } catch is CancellationError {
+            job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks were interrupted")
+        } catch {
+            job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run: \(error)")
+        }
+        if let temporary { await offThread { temporary.remove() } }
+    }
+
+    private func runHookScript(
+        _ kind: FlowHook, state: JSONValue, python: String, in directory: RunDirectory, workingDirectory: String,
+        job: Job<ProcessConfiguration>
+    ) async throws -> ExitStatus {
+        guard let unique = randomHexadecimal(bytes: 4) else {
+            throw InfrastructureError(.unavailable, "The system has no randomness to give")
+        }
+        let script = try directory.write("hooks-\(unique).py", Array(HookScript.source.utf8))
+        let stateFile = try directory.write("state-\(unique).json", state.serializedBytes())
+        let names = OutputNames(output: "hooks-\(unique)-stdout", errors: "hooks-\(unique)-stderr")
+        var environment = Dictionary(job.configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
+        environment["PREFECT__CONTROL_PORT"] = nil
+        environment["PREFECT__CONTROL_TOKEN"] = nil
+        environment["PREFECT__FLOW_RUN_ID"] = job.flowRunID
+        environment["PREFECT__STORAGE_BASE_PATH"] = directory.path
+        let marks = SupervisedProcess.Marks(variable: "PREFECT__WORKER_HOOKS", value: unique)
+        environment[marks.variable] = marks.value
+        try Launcher.validate(environment)
+        let streams = job.configuration.streamOutput
+        let child = try Launcher.spawn(
+            Launcher.Request(
+                executable: try ExecutableLookup.resolve(
+                    python, path: environment["PATH"], directory: workingDirectory),
+                arguments: [python, script, kind.rawValue, stateFile], environment: environment,
+                directory: workingDirectory, output: streams ? directory.createOutput(names.output) : nil,
+                errors: directory.createOutput(names.errors)))
+        let key = SupervisedProcess.Key(pid: child.pid, startTime: child.startTime)
+        await supervisor.setHelper(child.pid, isRunning: true)
+        do {
+            try await supervisor.supervise(
+                child, marks: marks, directory: directory, streams: names, streamsOutput: streams,
+                name: job.flowRunName, controlToken: nil)
+            var status = try await supervisor.waitForEnd(key, until: .now + options.hookTimeLimit)
+            if status == nil {
+                try await supervisor.stop(key, grace: .seconds(2), reason: .shutdown)
+                status = ExitStatus(code: nil, lastOutput: "they took longer than \(options.hookTimeLimit)")
+            }
+            await endHelper(key)
+            return status ?? ExitStatus(code: nil)
+        } catch {
+            // In a cancelled task this sends SIGTERM and returns.
+            try? await supervisor.stop(key, grace: .zero, reason: .shutdown)
+            await endHelper(key)
+            throw error
+        }
+    }
+
+    private func endHelper(_ key: SupervisedProcess.Key) async {
+        _ = await supervisor.forget(key)
+        await supervisor.setHelper(key.pid, isRunning: false)
+    }
+
+    /// The Python that runs the job when its command names one, since that is where the flow's packages are.
+    private func hookInterpreter(for job: Job<ProcessConfiguration>) -> String? {
+        if let word = (try? commandWords(of: job))?.first,
+            let name = word.split(separator: "/").last, name.hasPrefix("python"),
+            name.dropFirst("python".count).allSatisfy({ $0.isNumber || $0 == "." })
+        {
+            return word
+        }
+        if case .python(let path) = interpreter { return path }
+        return nil
+    }
+}

@@ -1,0 +1,274 @@
+internal import Glibc
+public import JSON
+public import JobTemplates
+internal import OrderedCollections
+public import Worker
+
+/// Runs flow runs as processes on the worker's own host, for work pools of the type `process`.
+///
+/// A run's process leads a session of its own, inherits nothing but its environment, and writes into files of its
+/// private directory, so that it goes on when the worker ends and is found again by the next one. One thread watches
+/// all runs.
+///
+/// The identifier is the pid; its handle also says when and where the process started, so that a number that was given
+/// out again is never taken for the run.
+public final class ProcessBackend: InfrastructureBackend {
+    /// What a process backend is made of.
+    public struct Options: Sendable {
+        /// The Python interpreter for jobs without a command: a path or a name on the worker's PATH; `none` for none;
+        /// `nil` for the first of `python` and `python3` on the PATH.
+        public var interpreter: String?
+        /// The worker's own environment.
+        public var environment: [String: String]
+        /// Where the private directories of runs are made; `nil` for `$TMPDIR`, or else `/tmp`.
+        public var runDirectories: String?
+        /// Where the standard output of runs goes.
+        public var standardOutput: any OutputSink
+        /// Where the standard error of runs goes.
+        public var standardError: any OutputSink
+        /// How long a flow's hooks may take in all.
+        public var hookTimeLimit: Duration
+        /// How long the interpreter may take to say whether it has Prefect.
+        public var checkTimeLimit: Duration
+
+        /// Options with the worker's own output as sinks.
+        public init(
+            interpreter: String? = nil, environment: [String: String], runDirectories: String? = nil,
+            standardOutput: any OutputSink = DescriptorSink.standardOutput,
+            standardError: any OutputSink = DescriptorSink.standardError,
+            hookTimeLimit: Duration = .seconds(60), checkTimeLimit: Duration = .seconds(15)
+        ) {
+            self.interpreter = interpreter
+            self.environment = environment
+            self.runDirectories = runDirectories
+            self.standardOutput = standardOutput
+            self.standardError = standardError
+            self.hookTimeLimit = hookTimeLimit
+            self.checkTimeLimit = checkTimeLimit
+        }
+    }
+
+    public static let workerType = "process"
+
+    public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.process() }
+
+    let options: Options
+    let interpreter: Interpreter
+    let runDirectories: String
+    let supervisor: ProcessSupervisor
+    private let loop: EventLoop
+    private let pumps: [OutputPump]
+
+    /// Makes a backend and starts its threads. Throws ``InfrastructureError`` of the kind `unavailable` when the system
+    /// has no descriptor or thread left.
+    public init(options: Options) throws(InfrastructureError) {
+        self.options = options
+        interpreter = Interpreter(choice: options.interpreter, environment: options.environment)
+        let temporary = options.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 }
+        runDirectories = absolutePath(
+            options.runDirectories ?? temporary ?? "/tmp", home: options.environment["HOME"])
+        guard let loop = EventLoop.started(name: "processes"),
+            let output = OutputPump.started(name: "run-stdout", sink: options.standardOutput),
+            let errors = OutputPump.started(name: "run-stderr", sink: options.standardError)
+        else {
+            throw InfrastructureError(
+                .unavailable,
+                "The process backend could not be started: \(systemMessage(errno)); raise the limit of open files")
+        }
+        self.loop = loop
+        pumps = [output, errors]
+        supervisor = ProcessSupervisor(loop: loop, outputPump: output, errorPump: errors)
+    }
+
+    deinit {
+        loop.stop()
+        for pump in pumps { pump.stop() }
+    }
+
+    public func configuration(rendered: JSONValue) throws -> ProcessConfiguration {
+        try ProcessConfiguration(rendered: rendered)
+    }
+
+    public func prepare(_ configuration: ProcessConfiguration, for context: PreparationContext) throws
+        -> ProcessConfiguration
+    {
+        let command =
+            switch interpreter {
+            case .python(let path): processEngineCommand(interpreter: path)
+            case .none, .missing: ""
+            }
+        let prepared = try configuration.prepared(for: context, defaultCommand: command)
+        guard prepared.command?.isEmpty == false else { throw missingCommand }
+        return prepared
+    }
+
+    private var missingCommand: InfrastructureError {
+        if case .missing(let message) = interpreter { return InfrastructureError(.refused, message, exitCode: 127) }
+        return InfrastructureError(
+            .refused, "The job has no command and the worker has no Python interpreter; give the job variable 'command'"
+        )
+    }
+
+    /// Starts the run's process. A job that cannot be run as it is configured is refused with one line that names what
+    /// is wrong; a command that is not found has the exit code 127, one that cannot be executed 126.
+    public func start(_ job: Job<ProcessConfiguration>) async throws -> InfrastructureIdentifier {
+        let words = try commandWords(of: job)
+        var environment = Dictionary(job.configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
+        try Launcher.validate(environment)
+        let workingDirectory = try configuredWorkingDirectory(of: job)
+        let directory = try RunDirectory.created(under: runDirectories, flowRunID: job.flowRunID)
+        var control: (port: UInt16, token: String)?
+        do {
+            let place = workingDirectory ?? directory.work
+            let executable = try ExecutableLookup.resolve(words[0], path: environment["PATH"], directory: place)
+            environment["PREFECT__STORAGE_BASE_PATH"] = directory.path
+            // A worker that was started by a flow has these for its own parent.
+            environment["PREFECT__CONTROL_PORT"] = nil
+            environment["PREFECT__CONTROL_TOKEN"] = nil
+            control = await supervisor.makeControlToken()
+            if let control {
+                environment["PREFECT__CONTROL_PORT"] = String(control.port)
+                environment["PREFECT__CONTROL_TOKEN"] = control.token
+            }
+            let streams = job.configuration.streamOutput
+            let child = try Launcher.spawn(
+                Launcher.Request(
+                    executable: executable, arguments: words, environment: environment, directory: place,
+                    output: streams ? directory.createOutput(OutputNames.flow.output) : nil,
+                    errors: directory.createOutput(OutputNames.flow.errors)))
+            try await supervisor.supervise(
+                child, marks: SupervisedProcess.Marks(directory: directory.path, flowRunID: job.flowRunID),
+                directory: directory, streams: .flow, streamsOutput: streams, name: job.flowRunName,
+                controlToken: control?.token)
+            return ProcessHandle(
+                pid: child.pid, startTime: child.startTime, directory: directory.path,
+                workingDirectory: workingDirectory
+            ).identifier
+        } catch {
+            if let control { await supervisor.forgetControl(control.token) }
+            directory.remove()
+            throw error
+        }
+    }
+
+    /// Waits until the process has ended and nothing of its process group is left: what a run leaves in its group gets
+    /// SIGTERM, and half a second later SIGKILL. What has made itself a daemon, with a session of its own, goes on.
+    ///
+    /// For a process that an earlier worker has started, the exit code is known from Linux 6.15 on.
+    public func wait(for identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>) async throws
+        -> ExitStatus
+    {
+        let key = try await find(identifier, job)
+        guard let status = try await supervisor.waitForEnd(key) else {
+            throw InfrastructureError(.notFound, "Process \(identifier) does not exist any more")
+        }
+        return status
+    }
+
+    /// Ends the run's process: one that is being cancelled is told so first, then its group gets SIGTERM, and when
+    /// `grace` has passed since then, or its leader has ended, everything that belongs to the run is ended, by force in
+    /// the end. That is the process group, the session, who descended from the leader when the stop began, and whoever
+    /// still carries the run's environment. Only what left all of these, an orphan with an environment of its own, cannot
+    /// be found.
+    public func stop(
+        _ identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>, grace: Duration, reason: StopReason
+    ) async throws {
+        let key = try await find(identifier, job)
+        try await supervisor.stop(key, grace: grace, reason: reason)
+    }
+
+    /// Removes the run's private directory, never a `working_dir`. Does nothing while the process runs.
+    public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>) async {
+        guard let handle = try? ProcessHandle(identifier), let origin = handle.origin else { return }
+        let key = SupervisedProcess.Key(pid: handle.pid, startTime: origin.startTime)
+        guard await supervisor.forget(key) else { return }
+        let directory = RunDirectory(existing: origin.directory)
+        // The path comes from a ledger: only what this backend makes is ever removed.
+        guard directory.isOurs else { return }
+        await offThread { directory.remove() }
+    }
+
+    /// Waits until what runs have printed so far has been copied to the sinks, for the end of the worker.
+    /// - Returns: Whether that was so within the time; a sink that takes nothing is not waited for any longer.
+    @discardableResult
+    public func flushOutput(within limit: Duration) async -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while !pumps.allSatisfy(\.isIdle) {
+            guard ContinuousClock.now < deadline, (try? await Task.sleep(for: .milliseconds(10))) != nil else {
+                return false
+            }
+        }
+        return true
+    }
+
+    // MARK: - Parts
+
+    private func find(_ identifier: InfrastructureIdentifier, _ job: Job<ProcessConfiguration>) async throws
+        -> SupervisedProcess.Key
+    {
+        try await supervisor.find(
+            ProcessHandle(identifier), flowRunID: job.flowRunID, streamsOutput: job.configuration.streamOutput,
+            name: job.flowRunName)
+    }
+
+    func commandWords(of job: Job<ProcessConfiguration>) throws(InfrastructureError) -> [String] {
+        guard let command = job.configuration.command, !command.isEmpty else { throw missingCommand }
+        guard !command.utf8.contains(0) else {
+            throw InfrastructureError(.refused, "The job's command holds a NUL character; correct the command")
+        }
+        let words: [String]
+        do {
+            words = try ShellWords.split(command)
+        } catch {
+            let problem =
+                switch error {
+                case .noClosingQuotation: "a quotation mark is not closed"
+                case .noEscapedCharacter: "it ends in a backslash"
+                }
+            throw InfrastructureError(
+                .refused, "The job's command cannot be split into words: \(problem); correct the command")
+        }
+        guard words.first?.isEmpty == false else {
+            throw InfrastructureError(.refused, "The job's command names no program; correct the command")
+        }
+        return words
+    }
+
+    private func configuredWorkingDirectory(of job: Job<ProcessConfiguration>) throws(InfrastructureError) -> String? {
+        guard let configured = job.configuration.workingDirectory else { return nil }
+        guard !configured.isEmpty, !configured.utf8.contains(0) else {
+            throw InfrastructureError(.refused, "The job's working_dir is not a path; correct it or leave it out")
+        }
+        let path = absolutePath(
+            configured, home: job.configuration.launchEnvironment["HOME"] ?? options.environment["HOME"])
+        guard fileStatus(path) != nil else {
+            let problem = errno == EACCES ? "cannot be reached by the worker" : "does not exist"
+            throw InfrastructureError(
+                .refused,
+                "The working directory '\(path)' \(problem); create it on the worker's host or change working_dir")
+        }
+        guard isDirectory(path) else {
+            throw InfrastructureError(
+                .refused, "The working directory '\(path)' is not a directory; change the job's working_dir")
+        }
+        guard access(path, X_OK) == 0 else {
+            throw InfrastructureError(
+                .refused, "The working directory '\(path)' may not be entered by the worker; change its permissions")
+        }
+        return path
+    }
+
+    /// Does something slow on a thread of its own.
+    func offThread(_ work: @escaping @Sendable () -> Void) async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let isStarted = startThread("clean-up") {
+                work()
+                continuation.resume()
+            }
+            if !isStarted {
+                work()
+                continuation.resume()
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+internal import CLinux
+internal import Glibc
+internal import Worker
+
+extension ProcessSupervisor {
+    /// How long what is left of an ended run's group may take to react to SIGTERM.
+    static let leftoverGrace = Duration.milliseconds(500)
+    /// How long something that was killed may take to vanish.
+    static let killPatience = Duration.seconds(10)
+
+    // MARK: - The end of the leader
+
+    func leaderExited(_ key: SupervisedProcess.Key, attempt: Int = 0) {
+        guard let process = process(key), !process.exited.isOpen else { return }
+        var code: Int32 = 0
+        if process.isChild {
+            // Its number stays taken until everything that is found by it has been dealt with.
+            guard clinux_pidfd_wait(process.descriptor.raw, 0, &code) == 1 else { return }
+            process.exitCode = Int(code)
+        } else {
+            // The kernel tells once the new parent has taken notice: at once where that is an init, later with some
+            // stand-ins for one. Who stops the process does not wait for it.
+            let answer = clinux_pidfd_exit_code(process.descriptor.raw, &code)
+            if answer == 0, attempt < 100, process.stoppers == 0 {
+                unwatch(process)
+                loop.schedule(at: .now + .milliseconds(20)) { [weak self] in
+                    self?.assumeIsolated { $0.leaderExited(key, attempt: attempt + 1) }
+                }
+                return
+            }
+            process.exitCode = answer == 1 ? Int(code) : nil
+        }
+        unwatch(process)
+        if let token = process.controlToken { drainControl(token) }
+        resume(process.exited.open())
+        if process.stoppers == 0 { sweep(key) }
+    }
+
+    private func unwatch(_ process: SupervisedProcess) {
+        if let watch = process.watch { loop.unwatch(process.descriptor, watch) }
+        process.watch = nil
+    }
+
+    /// Ends what the leader left in its process group, then settles the status.
+    private func sweep(_ key: SupervisedProcess.Key) {
+        guard let process = process(key), process.stoppers == 0, !process.ended.isOpen else { return }
+        let left = process.leadsGroup ? groupMembers(process, ProcessFacts.all()) : []
+        let start = process.sweepStartedAt ?? .now
+        let isFirst = process.sweepStartedAt == nil
+        process.sweepStartedAt = start
+        guard !left.isEmpty, .now < start + Self.leftoverGrace + Self.killPatience else {
+            settle(process)
+            return
+        }
+        let mustKill = .now >= start + Self.leftoverGrace
+        if isFirst || mustKill {
+            for facts in left { signal(facts, mustKill ? SIGKILL : SIGTERM) }
+        }
+        loop.schedule(at: .now + .milliseconds(20)) { [weak self] in self?.assumeIsolated { $0.sweep(key) } }
+    }
+
+    /// The status is final: lets the child go and tells who waits.
+    private func settle(_ process: SupervisedProcess) {
+        guard !process.ended.isOpen else { return }
+        var code: Int32 = 0
+        if process.isChild { _ = clinux_pidfd_wait(process.descriptor.raw, 1, &code) }
+        if let token = process.controlToken { forgetControl(token) }
+        process.status = ExitStatus(
+            code: process.exitCode, conclusion: Self.conclusion(process.conclusion, code: process.exitCode),
+            lastOutput: process.errors?.tail())
+        finishOutput(process)
+        resume(process.ended.open())
+    }
+
+    private static func conclusion(_ conclusion: ControlSession.Conclusion?, code: Int?) -> ExitStatus.Conclusion? {
+        switch conclusion {
+        case .stateReported(let type, let name): .stateReported(type: type, name: name)
+        case .abortedByAPI: .abortedByAPI
+        // Only an engine that has reported the cancellation and run the hooks ends this way: one that could not, or was
+        // killed over it, ends otherwise.
+        case .cancelAcknowledged: code == 0 ? .stateReported(type: "CANCELLED", name: "Cancelled") : nil
+        case nil: nil
+        }
+    }
+
+    // MARK: - Stopping
+
+    /// Ends a process with all that belongs to it. Returns when nothing is left.
+    func stop(_ key: SupervisedProcess.Key, grace: Duration, reason: StopReason) async throws {
+        guard let process = process(key) else { return }
+        process.stoppers += 1
+        defer {
+            process.stoppers -= 1
+            if process.stoppers == 0, process.exited.isOpen { sweep(key) }
+        }
+        if reason == .cancelled, !process.exited.isOpen, process.terminatedAt == nil {
+            try await requestCancel(process, within: .seconds(1))
+        }
+        // Who left the session can still be found by its parents now, not when these are gone.
+        let family = process.exited.isOpen ? [] : descendants(of: key.pid, ProcessFacts.all())
+        let terminatedAt = process.terminatedAt ?? .now
+        if process.terminatedAt == nil {
+            process.terminatedAt = terminatedAt
+            if !process.exited.isOpen { signalGroup(process, SIGTERM) }
+        }
+        try await pause(on: process.exited, until: terminatedAt + grace)
+
+        // What is left after the leader's own orderly end is asked first, too.
+        let killAt = process.exited.isOpen ? min(terminatedAt + grace, .now + .seconds(2)) : .now
+        var asked: Set<ProcessFacts.ID> = []
+        var interval = Duration.milliseconds(5)
+        while true {
+            let left = remains(of: process, family: family)
+            if left.isEmpty, process.exited.isOpen { break }
+            let now = ContinuousClock.now
+            if now >= killAt + Self.killPatience {
+                let pids = left.map { String($0.pid) }.joined(separator: ", ")
+                throw InfrastructureError(
+                    .unavailable,
+                    "Processes \(pids) of the run do not end although they were killed; they hang in the kernel")
+            }
+            if now >= killAt {
+                signalGroup(process, SIGKILL)
+                for facts in left { signal(facts, SIGKILL) }
+            } else {
+                for facts in left where asked.insert(facts.id).inserted { signal(facts, SIGTERM) }
+            }
+            try await pause(on: process.exited.isOpen ? nil : process.exited, until: .now + interval)
+            interval = min(interval * 2, .milliseconds(100))
+        }
+    }
+
+    // MARK: - Who belongs to a run
+
+    /// Sends a signal to a process group while its leader keeps the number taken, or to the leader alone when it shares
+    /// its group with others.
+    private func signalGroup(_ process: SupervisedProcess, _ number: Int32) {
+        guard process.leadsGroup else {
+            _ = clinux_pidfd_signal(process.descriptor.raw, number, 0)
+            return
+        }
+        if clinux_pidfd_signal(process.descriptor.raw, number, 1) == 0 || errno == ESRCH { return }
+        // An older kernel: the leader is a child of ours not yet waited for, or is verified to be there.
+        if process.isChild && !process.ended.isOpen || clinux_pidfd_signal(process.descriptor.raw, 0, 0) == 0 {
+            kill(-process.key.pid, number)
+        }
+    }
+
+    /// Sends a signal to exactly this process, whoever has its number now.
+    private func signal(_ facts: ProcessFacts, _ number: Int32) {
+        guard let descriptor = Descriptor(owning: clinux_pidfd_open(facts.pid)),
+            ProcessFacts(pid: facts.pid)?.startTime == facts.startTime
+        else { return }
+        _ = clinux_pidfd_signal(descriptor.raw, number, 0)
+    }
+
+    /// Whether the leader's number still stands for it, its group and its session.
+    private func keepsNumber(_ process: SupervisedProcess, _ all: [ProcessFacts]) -> Bool {
+        if process.isChild, !process.ended.isOpen { return true }
+        // A number is not given out again while a group or session of that number has members; a process of that number
+        // that started later therefore proves that there are none.
+        guard let holder = all.first(where: { $0.pid == process.key.pid }) else { return true }
+        return holder.startTime == process.key.startTime
+    }
+
+    private func groupMembers(_ process: SupervisedProcess, _ all: [ProcessFacts]) -> [ProcessFacts] {
+        guard keepsNumber(process, all) else { return [] }
+        return all.filter {
+            $0.group == process.key.pid && $0.pid != process.key.pid && !$0.isZombie
+                && $0.startTime >= process.key.startTime
+        }
+    }
+
+    /// Everything of a run but its leader: its group, its session, who descends from it, and who carries its marks.
+    private func remains(of process: SupervisedProcess, family: Set<ProcessFacts.ID>) -> [ProcessFacts] {
+        let all = ProcessFacts.all()
+        let keepsNumber = keepsNumber(process, all)
+        let own = getpid()
+        return all.filter { facts in
+            guard facts.pid != process.key.pid, facts.pid != own, !facts.isZombie,
+                facts.startTime >= process.key.startTime, !helperSessions.contains(facts.session)
+            else { return false }
+            if keepsNumber, process.leadsGroup, facts.group == process.key.pid { return true }
+            if keepsNumber, process.leadsSession, facts.session == process.key.pid { return true }
+            if family.contains(facts.id) { return true }
+            return ProcessFacts.environmentValue(of: facts.pid, process.marks.variable) == process.marks.value
+        }
+    }
+
+    private func descendants(of pid: pid_t, _ all: [ProcessFacts]) -> Set<ProcessFacts.ID> {
+        let children = Dictionary(grouping: all, by: \.parent)
+        var found: Set<ProcessFacts.ID> = []
+        var pending = [pid]
+        while let parent = pending.popLast() {
+            for child in children[parent] ?? [] where found.insert(child.id).inserted { pending.append(child.pid) }
+        }
+        return found
+    }
+}
+
+extension ProcessFacts: Identifiable {
+    /// A process, however often its number was used.
+    var id: SupervisedProcess.Key { SupervisedProcess.Key(pid: pid, startTime: startTime) }
+}

@@ -1,0 +1,112 @@
+internal import CLinux
+internal import Glibc
+
+/// The names of a process's output files.
+struct OutputNames: Sendable {
+    let output: String
+    let errors: String
+
+    /// The flow run's own process.
+    static let flow = OutputNames(output: "stdout", errors: "stderr")
+}
+
+extension ProcessSupervisor {
+    /// Copies what a process writes into its files.
+    func follow(_ process: SupervisedProcess, in directory: RunDirectory, streams: OutputNames, name: String) {
+        let notes = process.streamsOutput && streams.output == OutputNames.flow.output ? directory.progress : nil
+        if process.streamsOutput {
+            process.output = OutputFollower(
+                path: directory.output + "/" + streams.output, progressFile: notes, slot: 0, name: name)
+        }
+        process.errors = OutputFollower(
+            path: directory.output + "/" + streams.errors, progressFile: notes, slot: 1, name: name)
+        guard process.output != nil || process.errors != nil else { return }
+        if inotify == nil, !isPolling { startWatching() }
+        if let inotify {
+            let watch = clinux_inotify_watch(inotify.raw, directory.output)
+            if watch >= 0 {
+                process.outputWatch = watch
+                watchedOutput[watch] = process.key
+            } else {
+                startPolling()
+            }
+        }
+        copyOutput(process)
+    }
+
+    /// Copies what a process left behind that nobody watches any more.
+    func copyRest(in directory: RunDirectory, streamsOutput: Bool, name: String) {
+        guard streamsOutput, directory.exists, finishedDirectories.insert(directory).inserted else { return }
+        for (slot, file, pump) in [(0, "stdout", outputPump), (1, "stderr", errorPump)] {
+            let follower = OutputFollower(
+                path: directory.output + "/" + file, progressFile: directory.progress, slot: slot, name: name)
+            if let follower {
+                follower.finish()
+                pump?.wake(follower)
+            }
+        }
+    }
+
+    /// Says that a process writes no more, and copies the rest.
+    func finishOutput(_ process: SupervisedProcess) {
+        process.output?.finish()
+        process.errors?.finish()
+        copyOutput(process)
+        process.output = nil
+        process.errors = nil
+        guard let watch = process.outputWatch else { return }
+        process.outputWatch = nil
+        // Another process of the same run may watch the same directory by the same number.
+        if watchedOutput[watch] == process.key {
+            watchedOutput[watch] = nil
+            if let inotify { _ = clinux_inotify_unwatch(inotify.raw, watch) }
+        }
+    }
+
+    private func copyOutput(_ process: SupervisedProcess) {
+        if process.streamsOutput {
+            if let output = process.output { outputPump?.wake(output) }
+            if let errors = process.errors { errorPump?.wake(errors) }
+        } else {
+            // Nobody reads it: only its space is given back.
+            _ = process.errors?.copySome(to: nil)
+        }
+    }
+
+    private func startWatching() {
+        guard let created = Descriptor(owning: clinux_inotify_create()),
+            loop.watch(created, { [weak self] _ in self?.assumeIsolated { $0.outputChanged() } }) != nil
+        else {
+            startPolling()
+            return
+        }
+        inotify = created
+    }
+
+    private func outputChanged() {
+        guard let inotify else { return }
+        var watches = [Int32](repeating: 0, count: 128)
+        var changed: Set<Int32> = []
+        for _ in 0..<16 {
+            let count = clinux_inotify_read(inotify.raw, &watches, Int32(watches.count))
+            if count <= 0 { break }
+            changed.formUnion(watches[..<Int(count)])
+        }
+        if changed.contains(-1) { changed = Set(watchedOutput.keys) }
+        for watch in changed {
+            if let key = watchedOutput[watch], let process = process(key) { copyOutput(process) }
+        }
+    }
+
+    /// Looks from time to time, where the system watches no more files for us.
+    private func startPolling() {
+        guard !isPolling else { return }
+        isPolling = true
+        poll()
+    }
+
+    private func poll() {
+        for process in running where process.outputWatch == nil { copyOutput(process) }
+        loop.schedule(at: .now + .milliseconds(250)) { [weak self] in self?.assumeIsolated { $0.poll() } }
+    }
+}

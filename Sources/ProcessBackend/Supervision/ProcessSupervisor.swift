@@ -1,0 +1,216 @@
+internal import CLinux
+internal import Glibc
+internal import Worker
+
+/// Watches all processes of the backend on one thread: the actor runs on the loop that waits for their ends, their
+/// output and their control connections.
+actor ProcessSupervisor {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private var processes: [SupervisedProcess.Key: SupervisedProcess] = [:]
+    /// Sessions of the helpers that run a flow's hooks: they carry the run's marks, but are not the run.
+    var helperSessions: Set<pid_t> = []
+
+    let outputPump: OutputPump?
+    let errorPump: OutputPump?
+    var inotify: Descriptor?
+    var watchedOutput: [Int32: SupervisedProcess.Key] = [:]
+    var isPolling = false
+    /// Directories of vanished runs whose output has been copied to its end.
+    var finishedDirectories: Set<RunDirectory> = []
+
+    private var listener: ControlListener?
+    private var hasTriedToListen = false
+    private let controlPatience: Duration
+    private var controlled: [String: SupervisedProcess.Key] = [:]
+
+    private var nextWaiter: UInt64 = 0
+    private var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+
+    init(
+        loop: EventLoop, outputPump: OutputPump?, errorPump: OutputPump?,
+        controlPatience: Duration = ControlListener.patience
+    ) {
+        self.loop = loop
+        self.controlPatience = controlPatience
+        self.outputPump = outputPump
+        self.errorPump = errorPump
+    }
+
+    // MARK: - Processes
+
+    /// Takes over a child that has just been started.
+    func supervise(
+        _ child: LaunchedChild, marks: SupervisedProcess.Marks, directory: RunDirectory, streams: OutputNames?,
+        streamsOutput: Bool, name: String, controlToken: String?
+    ) throws(InfrastructureError) {
+        let key = SupervisedProcess.Key(pid: child.pid, startTime: child.startTime)
+        let process = SupervisedProcess(
+            key: key, descriptor: child.descriptor, isChild: true, leadsGroup: true, leadsSession: true, marks: marks)
+        process.streamsOutput = streamsOutput
+        process.controlToken = controlToken
+        if let controlToken { controlled[controlToken] = key }
+        do {
+            try watch(process)
+        } catch {
+            kill(-child.pid, SIGKILL)
+            var code: Int32 = 0
+            _ = clinux_pidfd_wait(child.descriptor.raw, 1, &code)
+            throw error
+        }
+        if let streams { follow(process, in: directory, streams: streams, name: name) }
+    }
+
+    /// The process of an identifier, found again when an earlier worker has started it.
+    func find(_ handle: ProcessHandle, flowRunID: String, streamsOutput: Bool, name: String)
+        throws(InfrastructureError) -> SupervisedProcess.Key
+    {
+        if let origin = handle.origin {
+            let key = SupervisedProcess.Key(pid: handle.pid, startTime: origin.startTime)
+            if processes[key] != nil, origin.place == .current { return key }
+        }
+        let facts: ProcessFacts
+        do {
+            facts = try handle.locate(flowRunID: flowRunID)
+        } catch {
+            if let origin = handle.origin, error.kind == .notFound {
+                copyRest(in: RunDirectory(existing: origin.directory), streamsOutput: streamsOutput, name: name)
+            }
+            throw error
+        }
+        let key = SupervisedProcess.Key(pid: facts.pid, startTime: facts.startTime)
+        if processes[key] != nil { return key }
+        guard let descriptor = Descriptor(owning: clinux_pidfd_open(facts.pid)) else {
+            if errno == ESRCH { throw InfrastructureError(.notFound, "Process \(facts.pid) does not exist any more") }
+            throw InfrastructureError(
+                .unavailable, "Process \(facts.pid) could not be watched: \(systemMessage(errno))")
+        }
+        // Only now can the number not pass to another process unnoticed.
+        guard ProcessFacts(pid: facts.pid)?.startTime == facts.startTime else {
+            throw InfrastructureError(.notFound, "Process \(facts.pid) does not exist any more")
+        }
+        let marks = SupervisedProcess.Marks(directory: handle.origin?.directory, flowRunID: flowRunID)
+        let process = SupervisedProcess(
+            key: key, descriptor: descriptor, isChild: facts.parent == getpid(), leadsGroup: facts.group == facts.pid,
+            leadsSession: facts.session == facts.pid, marks: marks)
+        process.streamsOutput = streamsOutput
+        try watch(process)
+        if let origin = handle.origin {
+            follow(process, in: RunDirectory(existing: origin.directory), streams: .flow, name: name)
+        }
+        return key
+    }
+
+    func process(_ key: SupervisedProcess.Key) -> SupervisedProcess? { processes[key] }
+
+    /// The processes that have not ended.
+    var running: [SupervisedProcess] { processes.values.filter { !$0.ended.isOpen } }
+
+    /// Waits for a process to end, with what belongs to its group.
+    func waitForEnd(_ key: SupervisedProcess.Key, until deadline: ContinuousClock.Instant? = nil) async throws
+        -> ExitStatus?
+    {
+        guard let process = processes[key] else { return nil }
+        try await pause(on: process.ended, until: deadline)
+        return process.status
+    }
+
+    /// Forgets a process that has ended; `false` when it still runs.
+    func forget(_ key: SupervisedProcess.Key) -> Bool {
+        guard let process = processes[key] else { return true }
+        guard process.ended.isOpen else { return false }
+        processes[key] = nil
+        return true
+    }
+
+    func setHelper(_ session: pid_t, isRunning: Bool) {
+        if isRunning { helperSessions.insert(session) } else { helperSessions.remove(session) }
+    }
+
+    private func watch(_ process: SupervisedProcess) throws(InfrastructureError) {
+        let key = process.key
+        let token = loop.watch(process.descriptor) { [weak self] _ in
+            self?.assumeIsolated { $0.leaderExited(key) }
+        }
+        guard let token else {
+            throw InfrastructureError(
+                .unavailable, "Process \(key.pid) could not be watched: \(systemMessage(errno))")
+        }
+        process.watch = token
+        processes[key] = process
+    }
+
+    // MARK: - Waiting
+
+    /// Suspends until a gate opens or a deadline passes, whichever comes first.
+    func pause(on gate: Gate?, until deadline: ContinuousClock.Instant?) async throws {
+        if gate?.isOpen == true { return }
+        let waiter = nextWaiter
+        nextWaiter += 1
+        gate?.add(waiter)
+        let timer = deadline.map { deadline in
+            loop.schedule(at: deadline) { [weak self] in self?.assumeIsolated { $0.resume([waiter]) } }
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { waiters[waiter] = $0 }
+        } onCancel: {
+            // Comes after the continuation has been stored, since this actor runs on the same thread.
+            loop.execute { self.assumeIsolated { $0.resume([waiter]) } }
+        }
+        if let timer { loop.cancel(timer) }
+        try Task.checkCancellation()
+    }
+
+    func resume(_ ready: [UInt64]) {
+        for waiter in ready { waiters.removeValue(forKey: waiter)?.resume() }
+    }
+
+    // MARK: - Control sessions
+
+    /// A port and a token for a process that is about to be started; `nil` when there is no listener to be had.
+    func makeControlToken() -> (port: UInt16, token: String)? {
+        if !hasTriedToListen {
+            hasTriedToListen = true
+            listener = ControlListener(
+                loop: loop, patience: controlPatience,
+                onAccept: { [weak self] in self?.assumeIsolated { $0.listener?.accept() } },
+                onReady: { [weak self] watch in self?.assumeIsolated { $0.listener?.receive(watch) } },
+                onExpiry: { [weak self] watch in self?.assumeIsolated { $0.listener?.expire(watch) } },
+                report: { [weak self] token, event in self?.assumeIsolated { $0.control(token, event) } })
+        }
+        guard let listener, let token = listener.makeToken() else { return nil }
+        return (listener.port, token)
+    }
+
+    func forgetControl(_ token: String) {
+        listener?.forget(token)
+        controlled[token] = nil
+    }
+
+    func drainControl(_ token: String) { listener?.drain(token) }
+
+    /// Tells a process that it is being cancelled; whether it has taken the cancellation over, or ended its run itself.
+    func requestCancel(_ process: SupervisedProcess, within limit: Duration) async throws {
+        guard let token = process.controlToken, let listener, listener.requestCancel(token) else { return }
+        try await pause(on: process.cancelAnswered, until: .now + limit)
+        if !process.cancelAnswered.isOpen { listener.abandonCancel(token) }
+    }
+
+    private func control(_ token: String, _ event: ControlListener.Event) {
+        guard let key = controlled[token], let process = processes[key] else { return }
+        if case .concluded(let conclusion) = event, process.conclusion == nil { process.conclusion = conclusion }
+        resume(process.cancelAnswered.open())
+    }
+}
+
+extension SupervisedProcess.Marks {
+    /// The marks of a run with a directory of its own, or else of whatever runs the flow run.
+    init(directory: String?, flowRunID: String) {
+        if let directory {
+            self.init(variable: "PREFECT__STORAGE_BASE_PATH", value: directory)
+        } else {
+            self.init(variable: "PREFECT__FLOW_RUN_ID", value: flowRunID)
+        }
+    }
+}

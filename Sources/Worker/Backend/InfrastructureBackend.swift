@@ -1,0 +1,117 @@
+public import JSON
+public import JobTemplates
+
+/// What a backend runs a flow run with: the rendered job configuration in the backend's own form.
+public protocol JobConfiguration: Sendable {
+    /// The configuration as `prefect-worker render` prints it, with every field present.
+    var json: JSONValue { get }
+
+    /// Whether the job is Prefect's own flow engine, which sets a final state before it ends; `false` when the user
+    /// runs something else that may leave that to others.
+    var runsFlowEngine: Bool { get }
+}
+
+extension JobConfiguration {
+    public var runsFlowEngine: Bool { true }
+}
+
+/// Infrastructure that flow runs are launched on: processes, containers, jobs.
+///
+/// A backend keeps as little state as it can. What it must find again after a restart of the worker goes into the
+/// ``InfrastructureIdentifier`` that ``start(_:)`` returns, so that ``wait(for:job:)`` and ``stop(_:job:grace:reason:)``
+/// work for infrastructure that an earlier process of the worker has started.
+///
+/// Every throwing method throws ``InfrastructureError``, or `CancellationError` when its task is cancelled; cancelling
+/// a task that waits for infrastructure leaves the infrastructure alone.
+public protocol InfrastructureBackend: Sendable {
+    /// The backend's form of a job configuration.
+    associatedtype Configuration: JobConfiguration
+
+    /// The type of the work pools served: `process`, `docker`, `kubernetes`, …
+    static var workerType: String { get }
+
+    /// The template that a pool without one of its own is given.
+    static var defaultBaseJobTemplate: BaseJobTemplate { get }
+
+    /// Reads a rendered job configuration and validates it.
+    func configuration(rendered: JSONValue) throws -> Configuration
+
+    /// Completes a configuration for one flow run: environment, labels, name, command.
+    func prepare(_ configuration: Configuration, for context: PreparationContext) throws -> Configuration
+
+    /// Creates the infrastructure and returns as soon as it exists.
+    func start(_ job: Job<Configuration>) async throws -> InfrastructureIdentifier
+
+    /// Waits for infrastructure to end, whoever started it, and returns how it ended. May be called again.
+    func wait(for identifier: InfrastructureIdentifier, job: Job<Configuration>) async throws -> ExitStatus
+
+    /// Asks infrastructure to end, and ends it by force after `grace`. Returns when nothing of it is left.
+    func stop(
+        _ identifier: InfrastructureIdentifier, job: Job<Configuration>, grace: Duration, reason: StopReason
+    ) async throws
+
+    /// Runs the flow's own hooks for a state that the worker has set on its behalf, when the flow's process did not
+    /// run them itself. Failures are reported to the job's reporter and not thrown.
+    func runHooks(
+        _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<Configuration>
+    ) async
+
+    /// Removes what the run leaves behind, after its end has been reported and its hooks have run.
+    func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async
+
+    /// Whether the infrastructure can be used, for start-up and `prefect-worker check`.
+    func check() async -> BackendReport
+}
+
+extension InfrastructureBackend {
+    public func runHooks(
+        _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<Configuration>
+    ) async {}
+
+    public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async {}
+}
+
+/// Why infrastructure is stopped.
+public enum StopReason: Sendable, Hashable {
+    /// The flow run is being cancelled: the flow may run its `on_cancellation` hooks.
+    case cancelled
+    /// The worker shuts down.
+    case shutdown
+}
+
+/// A kind of hook that a flow can declare and that must run although its process is gone.
+public enum FlowHook: String, Sendable, Hashable {
+    case cancellation
+    case crashed
+}
+
+/// What a backend found out about its infrastructure.
+public struct BackendReport: Sendable, Hashable {
+    /// One thing that was looked at.
+    public struct Finding: Sendable, Hashable {
+        /// What was looked at, in two or three words.
+        public let subject: String
+        /// What was found, in one line; for a failure with the remedy.
+        public let detail: String
+        /// Whether it is as it must be.
+        public let isGood: Bool
+
+        /// A finding.
+        public init(subject: String, detail: String, isGood: Bool) {
+            self.subject = subject
+            self.detail = detail
+            self.isGood = isGood
+        }
+    }
+
+    /// All findings, in the order in which they were made.
+    public let findings: [Finding]
+
+    /// A report of findings.
+    public init(findings: [Finding]) {
+        self.findings = findings
+    }
+
+    /// Whether runs can be launched.
+    public var isUsable: Bool { findings.allSatisfy(\.isGood) }
+}

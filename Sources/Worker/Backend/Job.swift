@@ -1,0 +1,122 @@
+public import JSON
+
+/// One flow run to be launched: who it is, what with, and where to report.
+public struct Job<Configuration: JobConfiguration>: Sendable {
+    /// The flow run's id.
+    public let flowRunID: String
+    /// The flow run's name.
+    public let flowRunName: String
+    /// The deployment that the flow's code can be loaded from, when there is one.
+    public let deploymentID: String?
+    /// The prepared configuration.
+    public let configuration: Configuration
+    /// Where the backend writes what the run's owner should read.
+    public let reporter: any JobReporter
+
+    /// A job for a flow run.
+    public init(
+        flowRunID: String, flowRunName: String, deploymentID: String?, configuration: Configuration,
+        reporter: any JobReporter
+    ) {
+        self.flowRunID = flowRunID
+        self.flowRunName = flowRunName
+        self.deploymentID = deploymentID
+        self.configuration = configuration
+        self.reporter = reporter
+    }
+}
+
+/// A severity with the numbers that Prefect's API uses.
+public enum RunLogLevel: Int, Sendable, Hashable, Comparable {
+    case debug = 10
+    case info = 20
+    case warning = 30
+    case error = 40
+
+    public static func < (left: RunLogLevel, right: RunLogLevel) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// Where a backend reports what happens to one flow run: into the run's log, and as events.
+public protocol JobReporter: Sendable {
+    /// Writes a line into the flow run's log (and the worker's own).
+    func log(_ level: RunLogLevel, _ message: String)
+
+    /// Emits an event about a resource of the infrastructure; the run's related resources are added, and the event
+    /// follows the previous one of the same resource.
+    func emit(event: String, resource: JSONValue, payload: JSONValue)
+}
+
+/// Infrastructure that exists, by the name under which it can be found again.
+public struct InfrastructureIdentifier: Sendable, Hashable, CustomStringConvertible {
+    /// The form that the API stores as `infrastructure_pid`, the same as the Python worker's.
+    public let rawValue: String
+    /// What else the backend needs to find it again in a later process and to be sure that it is the same; an object.
+    public let handle: JSONValue
+
+    /// An identifier.
+    public init(rawValue: String, handle: JSONValue = [:]) {
+        self.rawValue = rawValue
+        self.handle = handle
+    }
+
+    public var description: String { rawValue }
+}
+
+/// How infrastructure ended.
+public struct ExitStatus: Sendable, Hashable {
+    /// The exit code; a signal's number is negative. `nil` when it ended and nobody saw how.
+    public let code: Int?
+    /// What the flow's process said about the run's outcome before it ended, when it could.
+    public let conclusion: Conclusion?
+    /// The last lines that it wrote to standard error, for the explanation of a crash.
+    public let lastOutput: String?
+    /// What the infrastructure itself gives as the reason, like a memory limit.
+    public let reason: String?
+
+    /// What a flow's process reported about its run.
+    public enum Conclusion: Sendable, Hashable {
+        /// It has set the run's state itself, to a state of this type.
+        case stateReported(type: String, name: String)
+        /// The API told it not to go on with the run.
+        case abortedByAPI
+    }
+
+    /// How something ended.
+    public init(code: Int?, conclusion: Conclusion? = nil, lastOutput: String? = nil, reason: String? = nil) {
+        self.code = code
+        self.conclusion = conclusion
+        self.lastOutput = lastOutput
+        self.reason = reason
+    }
+}
+
+/// Why a backend could not do what it was asked.
+public struct InfrastructureError: Error, Hashable, CustomStringConvertible {
+    /// What the worker should make of it.
+    public enum Kind: Sendable, Hashable {
+        /// The infrastructure does not exist (any more).
+        case notFound
+        /// It may exist, but not within reach of this worker: another host, another engine.
+        case notReachable
+        /// The job cannot be run as it is configured.
+        case refused
+        /// The infrastructure cannot be used at the moment.
+        case unavailable
+    }
+
+    /// What the worker should make of it.
+    public let kind: Kind
+    /// One line: the thing, the cause, the remedy.
+    public let message: String
+    /// The exit code that says the same, where there is a customary one (126, 127).
+    public let exitCode: Int?
+
+    /// An error.
+    public init(_ kind: Kind, _ message: String, exitCode: Int? = nil) {
+        self.kind = kind
+        self.message = message
+        self.exitCode = exitCode
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,93 @@
+internal import Synchronization
+
+/// How far the worker is on its way out; every part of it asks this one thing.
+public final class ShutdownSignal: Sendable {
+    /// The way out, step by step; it is only ever gone forward.
+    public enum Phase: Int, Sendable, Hashable, Comparable {
+        /// Runs are taken and watched.
+        case serving
+        /// No run is taken any more; those that would die with the worker are stopped with their grace.
+        case stopping
+        /// Nothing is waited for any more.
+        case forced
+
+        public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    private struct State {
+        var phase = Phase.serving
+        var nextID = 0
+        var waiters: [Int: (phase: Phase, continuation: CheckedContinuation<Void, Never>)] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// A signal for a worker that serves.
+    public init() {}
+
+    /// The current phase.
+    public var phase: Phase { state.withLock { $0.phase } }
+
+    /// Whether the worker still takes runs.
+    public var isServing: Bool { phase == .serving }
+
+    /// Goes forward to a phase; going back has no effect.
+    public func advance(to phase: Phase) {
+        let reached = state.withLock { state in
+            guard phase > state.phase else { return [CheckedContinuation<Void, Never>]() }
+            state.phase = phase
+            let due = state.waiters.filter { $0.value.phase <= phase }
+            for id in due.keys { state.waiters[id] = nil }
+            return due.values.map(\.continuation)
+        }
+        for continuation in reached { continuation.resume() }
+    }
+
+    /// Goes one phase forward, as each signal of the operator does.
+    public func escalate() {
+        advance(to: Phase(rawValue: phase.rawValue + 1) ?? .forced)
+    }
+
+    /// Waits until a phase is reached, or for the task's cancellation.
+    public func wait(for phase: Phase) async {
+        let id = state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = state.withLock { state in
+                    if state.phase >= phase || Task.isCancelled { return true }
+                    state.waiters[id] = (phase, continuation)
+                    return false
+                }
+                if isOver { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
+        }
+    }
+
+    /// Pauses between two attempts at the same thing: as long as is good for the API while the worker serves, and not
+    /// for long when it is on its way out, where every attempt may be the last.
+    public func pause(_ duration: Duration) async throws {
+        let short = Duration.seconds(2)
+        if isServing, duration > short {
+            await sleep(for: duration)
+            try Task.checkCancellation()
+            return
+        }
+        try await Task.sleep(for: isServing ? duration : min(duration, short))
+    }
+
+    /// Sleeps, at most until a phase is reached.
+    public func sleep(for duration: Duration, orUntil phase: Phase = .stopping) async {
+        guard self.phase < phase else { return }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await Task.sleep(for: duration) }
+            group.addTask { await self.wait(for: phase) }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+}

@@ -1,0 +1,30 @@
+internal import Synchronization
+
+/// What the probes of an orchestrator are told: before the daemon runs, while it runs, and while it leaves.
+public final class WorkerProbes: Sendable {
+    private struct State {
+        var daemon: WorkerDaemon?
+        var beginning = "the worker is starting"
+    }
+
+    private let state = Mutex(State())
+
+    /// Probes of a worker that is starting.
+    public init() {}
+
+    /// Says what the worker does before its daemon runs.
+    public func setBeginning(_ text: String) { state.withLock { $0.beginning = text } }
+
+    /// Lets the daemon answer from now on.
+    public func setDaemon(_ daemon: WorkerDaemon) { state.withLock { $0.daemon = daemon } }
+
+    /// Whether the worker's loops make progress. A worker that is still starting is alive.
+    public var isAlive: Bool { state.withLock { $0.daemon }?.isAlive ?? true }
+
+    /// Why the worker is not ready to run flows; `nil` when it is.
+    public var reasonNotReady: String? {
+        let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
+        guard let daemon else { return beginning }
+        return daemon.reasonNotReady
+    }
+}

@@ -1,0 +1,42 @@
+internal import PrefectAPI
+
+/// Decides, after each poll, when the next one is due. A value without a clock: it is told what came of a poll.
+struct PollPacer: Sendable, Hashable {
+    /// The ordinary time between polls.
+    let interval: Duration
+    /// The longest time between polls while the API does not answer.
+    static let maximumBackoff: Duration = .seconds(60)
+    /// The shortest time between polls while more runs are waiting than were taken.
+    static let minimumPause: Duration = .milliseconds(500)
+
+    private(set) var failures = 0
+
+    init(interval: Duration) { self.interval = interval }
+
+    /// What came of a poll.
+    enum Outcome: Sendable, Hashable {
+        /// The API answered; `mayHaveMore` says that it was asked for fewer runs than there may be.
+        case answered(mayHaveMore: Bool)
+        /// The API did not answer, or not well; `retryAfter` is what it asked for.
+        case failed(retryAfter: Duration?)
+    }
+
+    /// The pause before the next poll. `random` is drawn from 0..<1.
+    mutating func pause(after outcome: Outcome, random: Double) -> Duration {
+        switch outcome {
+        case .answered(let mayHaveMore):
+            failures = 0
+            let pause = Duration.seconds(
+                Jitter.clampedPoisson(mean: interval.inSeconds, factor: 0.3, random: random))
+            return mayHaveMore ? min(pause, Self.minimumPause) : pause
+        case .failed(let retryAfter):
+            failures += 1
+            let doubled = interval.inSeconds * Double(1 << min(failures - 1, 10))
+            // The first attempt after an outage comes soon, however long the ordinary interval is.
+            let ceiling = max(min(Self.maximumBackoff.inSeconds, max(interval.inSeconds, 60)), 0)
+            let backoff = Duration.seconds(
+                Jitter.clampedPoisson(mean: min(doubled, ceiling), factor: 0.3, random: random))
+            return max(retryAfter ?? .zero, backoff)
+        }
+    }
+}

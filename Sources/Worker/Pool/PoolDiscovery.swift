@@ -1,0 +1,75 @@
+internal import HTTPTransport
+public import PrefectAPI
+
+/// Finds out, before anything is started, what kind of pool is to be served.
+public struct PoolDiscovery: Sendable {
+    private let api: APIClient
+    private let supportedTypes: [String]
+
+    /// A discovery through an API, for the types of pools that this program has a backend for.
+    public init(api: APIClient, supportedTypes: [String]) {
+        self.api = api
+        self.supportedTypes = supportedTypes
+    }
+
+    /// What was found.
+    public enum Finding: Sendable {
+        /// The pool can be served by a backend of this type; `pool` is `nil` when it is still to be created, `notice` is
+        /// something the user should know.
+        case servable(type: String, pool: WorkPool?, notice: String?)
+        /// The pool cannot be served, for a reason that does not pass by itself.
+        case refused(reason: String)
+        /// The API does not say at the moment.
+        case unknown(APIError)
+    }
+
+    /// Looks at a pool. `type` is what the user asked for, `nil` to take the pool's.
+    public func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
+        if let type, !supportedTypes.contains(type) { return .refused(reason: unsupported(type, of: nil)) }
+        let pool: WorkPool
+        do {
+            pool = try await api.readWorkPool(named: name, effort: .once)
+        } catch let error as APIError {
+            return missing(name, type: type, createsPool: createsPool, error)
+        }
+        if !supportedTypes.contains(pool.type) || (type != nil && type != pool.type) {
+            if let reason = PoolSynchronizer.reasonNotToServe(pool, as: type ?? "process"),
+                type != nil || pool.isPushPool || pool.isManagedPool || pool.type == "prefect-agent"
+            {
+                return .refused(reason: reason)
+            }
+            return .refused(reason: unsupported(pool.type, of: name))
+        }
+        let notice = type == nil ? "Discovered type '\(pool.type)' for work pool '\(name)'." : nil
+        return .servable(type: pool.type, pool: pool, notice: notice)
+    }
+
+    private func missing(_ name: String, type: String?, createsPool: Bool, _ error: APIError) -> Finding {
+        switch error.status {
+        case 404?:
+            guard createsPool else {
+                return .servable(type: type ?? "process", pool: nil, notice: nil)
+            }
+            let notice = "Work pool '\(name)' does not exist and will be created with the type '\(type ?? "process")'."
+            return .servable(type: type ?? "process", pool: nil, notice: notice)
+        case 401?, 403?:
+            return .refused(reason: error.description)
+        default:
+            if let status = error.status, (400..<500).contains(status), !error.isTransient {
+                return .refused(reason: error.description)
+            }
+            if case .noAnswer(let cause) = error.kind, cause.kind == .invalidRequest {
+                return .refused(
+                    reason: "PREFECT_API_URL cannot be used: \(cause.cause); it should be like "
+                        + "http://127.0.0.1:4200/api")
+            }
+            return .unknown(error)
+        }
+    }
+
+    private func unsupported(_ type: String, of pool: String?) -> String {
+        let subject =
+            pool.map { "Work pool '\($0)' has the type '\(type)'" } ?? "The worker type '\(type)' is not known"
+        return "\(subject); this worker runs: \(supportedTypes.joined(separator: ", "))"
+    }
+}

@@ -1,0 +1,172 @@
+internal import JSON
+internal import JobTemplates
+internal import Logging
+internal import PrefectAPI
+
+/// Keeps what the worker knows of its pool up to date, makes what is missing, and sends heartbeats.
+struct PoolSynchronizer: Sendable {
+    let served: ServedPool
+    let workerType: String
+    let defaultTemplate: BaseJobTemplate
+    let services: WorkerServices
+    let state: PoolState
+    let contest: Contest
+
+    private var api: APIClient { services.api }
+    private var logger: Logger { services.logger }
+
+    /// Synchronises until the worker has left; the heartbeats go on while it is leaving.
+    func run(afterFirst first: Bool) async {
+        var failures = first ? 0 : 1
+        while !Task.isCancelled {
+            let pause = Jitter.clampedPoisson(
+                mean: min(served.heartbeatInterval.inSeconds, failures > 0 ? Double(1 << min(failures, 6)) : .infinity),
+                factor: 0.3, random: .random(in: 0..<1))
+            try? await Task.sleep(for: .seconds(pause))
+            if Task.isCancelled { return }
+            failures = await synchronize() ? 0 : failures + 1
+        }
+    }
+
+    /// Reads the pool unless it has just been read, makes what is missing, and sends a heartbeat. Returns whether the
+    /// pool can be served.
+    func synchronize(justRead known: WorkPool? = nil) async -> Bool {
+        let before = state.pool
+        do {
+            guard let pool = try await readPool(known) else { return false }
+            try await makeQueues(first: before == nil)
+            announceChanges(from: before, to: pool)
+            let trouble = Self.reasonNotToServe(pool, as: workerType)
+            if let trouble, state.trouble != trouble { logger.error("\(trouble)") }
+            state.setPool(pool, trouble: trouble)
+            await sendHeartbeat()
+            if trouble == nil { await contest.look() }
+            return trouble == nil
+        } catch let error as APIError {
+            report(error)
+        } catch {
+            // Cancelled: the worker leaves.
+        }
+        return false
+    }
+
+    private func report(_ error: APIError) {
+        let trouble = "Work pool '\(served.name)' cannot be read: \(error)"
+        // The same trouble is said once, and once more when it is over.
+        if state.trouble != trouble { logger.warning("\(trouble); the worker keeps trying") }
+        state.setPool(nil, trouble: trouble)
+    }
+
+    /// Why a pool of this kind cannot be served by a worker of this type, in one line; `nil` when it can.
+    static func reasonNotToServe(_ pool: WorkPool, as workerType: String) -> String? {
+        if pool.isPushPool || pool.isManagedPool {
+            return "Work pool '\(pool.name)' has the type '\(pool.type)', whose runs Prefect Cloud "
+                + "\(pool.isPushPool ? "submits" : "executes") itself; no worker is needed for it"
+        }
+        if pool.type == "prefect-agent" {
+            return "Work pool '\(pool.name)' has the type 'prefect-agent', which is for agents; create a work pool of "
+                + "the type '\(workerType)'"
+        }
+        guard pool.type == workerType else {
+            return "Work pool '\(pool.name)' has the type '\(pool.type)', but this worker runs '\(workerType)'; start "
+                + "it with --type \(pool.type) or name another pool"
+        }
+        return nil
+    }
+
+    // MARK: Pool
+
+    private func readPool(_ known: WorkPool?) async throws -> WorkPool? {
+        var pool: WorkPool
+        do {
+            if let known {
+                pool = known
+            } else {
+                pool = try await api.readWorkPool(named: served.name, effort: .once)
+            }
+        } catch let error as APIError where error.isNotFound {
+            guard served.createsPool else {
+                let trouble = "Work pool '\(served.name)' does not exist; create it, or allow the worker to"
+                if state.trouble != trouble { logger.warning("\(trouble)") }
+                state.setPool(nil, trouble: trouble)
+                return nil
+            }
+            pool = try await createPool()
+        }
+        if !pool.hasTemplate {
+            try await api.updateWorkPool(named: served.name, baseJobTemplate: defaultTemplate.json)
+            pool.baseJobTemplate = defaultTemplate.json
+        }
+        return pool
+    }
+
+    private func createPool() async throws -> WorkPool {
+        do {
+            let pool = try await api.createWorkPool(
+                named: served.name, type: workerType, baseJobTemplate: served.baseJobTemplate)
+            logger.info("Work pool '\(served.name)' created.")
+            return pool
+        } catch let error as APIError where error.status == 409 {
+            // Another worker was quicker.
+            return try await api.readWorkPool(named: served.name)
+        }
+    }
+
+    private func announceChanges(from before: WorkPool?, to pool: WorkPool) {
+        if state.hasFailedToRead, Self.reasonNotToServe(pool, as: workerType) == nil {
+            logger.info("Work pool '\(pool.name)' can be served now")
+        }
+        if pool.isPaused, before?.isPaused != true {
+            logger.warning("Work pool '\(pool.name)' is paused: no flow runs are started until it is resumed")
+        } else if !pool.isPaused, before?.isPaused == true {
+            logger.info("Work pool '\(pool.name)' is no longer paused")
+        }
+    }
+
+    // MARK: Queues
+
+    /// Creates the queues that were asked for and do not exist.
+    private func makeQueues(first: Bool) async throws {
+        guard !served.queues.isEmpty, first || state.hasLostQueues else { return }
+        var paused: [String] = []
+        for name in served.queues {
+            do {
+                let queue = try await api.readWorkQueue(named: name, ofPool: served.name)
+                if queue.isPaused { paused.append(name) }
+            } catch let error as APIError where error.isNotFound {
+                do {
+                    _ = try await api.createWorkQueue(named: name, ofPool: served.name)
+                    logger.info("Work queue '\(name)' of work pool '\(served.name)' created.")
+                } catch let error as APIError where error.status == 409 {
+                    // Another worker was quicker.
+                }
+            }
+        }
+        state.setLostQueues(false)
+        if paused.count == served.queues.count {
+            let names = paused.joined(separator: ", ")
+            logger.warning(
+                "All work queues served are paused (\(names)): no flow runs are started until one is resumed")
+        }
+    }
+
+    // MARK: Heartbeat
+
+    private func sendHeartbeat() async {
+        let heartbeat = APIClient.Heartbeat(
+            workerName: served.workerName,
+            intervalSeconds: max(1, Int(served.heartbeatInterval.inSeconds.rounded(.up))),
+            asksForID: api.configuration.isCloud && state.workerID == nil)
+        do {
+            guard let id = try await api.sendHeartbeat(heartbeat, toPool: served.name) else { return }
+            state.setWorkerID(id)
+            api.setAttribution(.init(workerName: served.workerName, workerID: id))
+        } catch let error as APIError where error.status == 422 && heartbeat.asksForID {
+            var plain = heartbeat
+            plain.asksForID = false
+            _ = try? await api.sendHeartbeat(plain, toPool: served.name)
+        } catch {
+            logger.debug("A heartbeat was not taken: \(error)")
+        }
+    }
+}

@@ -1,0 +1,94 @@
+public import JSON
+public import JobTemplates
+public import PrefectAPI
+
+/// The objects that a job configuration is made from.
+public struct JobSubject: Sendable {
+    /// The work pool with its template.
+    public var pool: WorkPool
+    /// The run's deployment, when it has one.
+    public var deployment: Deployment?
+    /// The run's flow; `nil` only when it is not known offline.
+    public var flow: Flow?
+    /// The run.
+    public var flowRun: FlowRun
+    /// The worker's name.
+    public var workerName: String?
+    /// The worker's id, where the API has given one.
+    public var workerID: String?
+
+    /// The objects.
+    public init(
+        pool: WorkPool, deployment: Deployment?, flow: Flow?, flowRun: FlowRun, workerName: String?,
+        workerID: String?
+    ) {
+        self.pool = pool
+        self.deployment = deployment
+        self.flow = flow
+        self.flowRun = flowRun
+        self.workerName = workerName
+        self.workerID = workerID
+    }
+}
+
+/// Renders the template of a pool for one flow run: what deployments, runs, blocks and variables make of it.
+public struct JobRendering: Sendable {
+    private let defaultTemplate: BaseJobTemplate
+    private let environment: [String: String]
+    private let references: any TemplateReferences
+
+    /// A rendering.
+    ///
+    /// - Parameters:
+    ///   - defaultTemplate: The template of a pool that has none.
+    ///   - environment: The environment of the worker's process.
+    ///   - references: Where blocks and variables are read from.
+    public init(
+        defaultTemplate: BaseJobTemplate, environment: [String: String], references: any TemplateReferences
+    ) {
+        self.defaultTemplate = defaultTemplate
+        self.environment = environment
+        self.references = references
+    }
+
+    /// The job configuration as the template gives it, before it is prepared for the run.
+    public func render(_ subject: JobSubject) async throws -> JSONValue {
+        let template =
+            subject.pool.hasTemplate ? try BaseJobTemplate(json: subject.pool.baseJobTemplate) : defaultTemplate
+        let variables = try JobVariables(
+            deployment: subject.deployment?.jobVariables, flowRun: subject.flowRun.jobVariables)
+        return try await JobRenderer(template: template, environment: environment, references: references)
+            .render(jobVariables: variables.json)
+    }
+}
+
+/// From the API's objects to the job configuration of one flow run, for running it and for showing it.
+public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
+    private let backend: Backend
+    private let environment: [String: String]
+    private let settingsEnvironment: [(name: String, value: String)]
+    private let rendering: JobRendering
+
+    /// A preparation for a backend; `settingsEnvironment` are Prefect's settings as they are handed on to jobs.
+    public init(
+        backend: Backend, environment: [String: String], settingsEnvironment: [(name: String, value: String)],
+        references: any TemplateReferences
+    ) {
+        self.backend = backend
+        self.environment = environment
+        self.settingsEnvironment = settingsEnvironment
+        rendering = JobRendering(
+            defaultTemplate: Backend.defaultBaseJobTemplate, environment: environment, references: references)
+    }
+
+    /// The configuration that the run is launched with.
+    public func configuration(_ subject: JobSubject) async throws -> Backend.Configuration {
+        let context = PreparationContext(
+            flowRun: subject.flowRun.json, flow: subject.flow?.json, deployment: subject.deployment?.json,
+            workPool: .init(id: subject.pool.id, name: subject.pool.name), workerName: subject.workerName,
+            workerID: subject.workerID, settingsEnvironment: settingsEnvironment, environment: environment,
+            prefectVersion: APIClient.prefectVersion)
+        let rendered = try await rendering.render(subject)
+        return try backend.prepare(backend.configuration(rendered: rendered), for: context)
+    }
+}

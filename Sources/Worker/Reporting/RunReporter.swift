@@ -1,0 +1,74 @@
+internal import JSON
+internal import Logging
+internal import PrefectAPI
+internal import Synchronization
+
+/// Writes about one flow run: into its log at the API, into the worker's own log, and as events.
+final class RunReporter: JobReporter {
+    private let flowRunID: String
+    private let services: WorkerServices
+    private let logger: Logger
+    private let workerID: String?
+    private let state = Mutex(State())
+
+    /// The secrets that the run's blocks brought into its configuration.
+    let secrets = RevealedSecrets()
+
+    private struct State {
+        var related: [JSONValue] = []
+        var previous: [String: Event] = [:]
+    }
+
+    /// The logger under which the API shows the worker's lines in a run's log.
+    private static let apiLogger = "prefect.flow_runs.worker"
+
+    init(flowRun: FlowRun, services: WorkerServices, workerID: String?) {
+        flowRunID = flowRun.id
+        self.services = services
+        self.workerID = workerID
+        var logger = services.logger
+        logger[metadataKey: "flow_run_id"] = "\(flowRun.id)"
+        logger[metadataKey: "flow_run_name"] = "\(flowRun.name)"
+        self.logger = logger
+    }
+
+    /// What events of the run's infrastructure are related to.
+    func setRelated(_ related: [JSONValue]) { state.withLock { $0.related = related } }
+
+    /// Takes the worker's secrets and those of the run's blocks out of a text.
+    func redact(_ text: String) -> String { secrets.redacting(services.redact(text)) }
+
+    func log(_ level: RunLogLevel, _ message: String) {
+        let message = redact(message)
+        logger.log(level: level.loggerLevel, "\(message)")
+        // The level of the worker's own log decides for the API's too, as it does for Prefect's loggers.
+        guard level.loggerLevel >= logger.logLevel else { return }
+        services.logs.add(
+            LogRecord(
+                logger: Self.apiLogger, level: level.rawValue, message: message, flowRunID: flowRunID,
+                workerID: workerID))
+    }
+
+    func emit(event name: String, resource: JSONValue, payload: JSONValue) {
+        let id = resource["prefect.resource.id"]?.stringValue ?? ""
+        let event = state.withLock { state in
+            let event = Event(
+                name: name, resource: resource, related: state.related, payload: payload,
+                following: state.previous[id])
+            state.previous[id] = event
+            return event
+        }
+        services.events.add(event)
+    }
+}
+
+extension RunLogLevel {
+    fileprivate var loggerLevel: Logger.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+}

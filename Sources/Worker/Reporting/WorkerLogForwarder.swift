@@ -1,0 +1,46 @@
+public import Logging
+public import PrefectAPI
+
+/// Sends the worker's own log to the API as well, where the API keeps such logs: on Cloud, once the worker has an id.
+public struct WorkerLogForwarder: LogHandler {
+    private let logger: String
+    private let logs: LogShipper
+    private let workerID: @Sendable () -> String?
+
+    public var logLevel: Logger.Level
+    public var metadata: Logger.Metadata = [:]
+
+    /// A forwarder for a logger; `workerID` is asked for each line.
+    public init(logger: String, level: Logger.Level, logs: LogShipper, workerID: @escaping @Sendable () -> String?) {
+        self.logger = logger
+        self.logs = logs
+        self.workerID = workerID
+        logLevel = level
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        // A line about one flow run goes into that run's log.
+        guard metadata["flow_run_id"] == nil, let workerID = workerID() else { return }
+        logs.add(
+            LogRecord(
+                logger: logger, level: event.level.prefectNumber, message: event.message.description, flowRunID: nil,
+                workerID: workerID))
+    }
+}
+
+extension Logger.Level {
+    fileprivate var prefectNumber: Int {
+        switch self {
+        case .trace, .debug: 10
+        case .info, .notice: 20
+        case .warning: 30
+        case .error: 40
+        case .critical: 50
+        }
+    }
+}

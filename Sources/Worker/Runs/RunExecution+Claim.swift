@@ -1,0 +1,88 @@
+internal import JSON
+internal import Logging
+internal import PrefectAPI
+
+// The first step: making a run this worker's, and this worker's alone.
+extension RunExecution {
+    /// Proposes PENDING. Only an accepted proposal makes the run this worker's.
+    func claim() async throws -> Bool {
+        reporter.log(.info, "Worker '\(served.workerName)' submitting flow run '\(flowRun.id)'")
+        let outcome: ProposalOutcome
+        let transitionID = held.newTransition()
+        do {
+            outcome = try await api.propose(.pending, forFlowRun: flowRun.id, transitionID: transitionID)
+        } catch let error as APIError where error.isNotFound {
+            reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was submitted")
+            return false
+        } catch let error as APIError {
+            guard error.isTransient, error.mayHaveBeenApplied else {
+                services.logger.warning("Flow run '\(flowRun.name)' could not be claimed, it stays scheduled: \(error)")
+                return false
+            }
+            return try await settleClaim(transitionID, after: error)
+        }
+        return try await isOurs(outcome)
+    }
+
+    /// The claim may or may not have reached the API, and no attempt brought an answer. The run itself tells, once the
+    /// API is back; until then the slot is kept, since the run may be ours.
+    private func settleClaim(_ transitionID: String, after error: APIError) async throws -> Bool {
+        services.logger.warning("Flow run '\(flowRun.name)' may be claimed, asking until the API says so: \(error)")
+        do {
+            let current = try await api.readFlowRun(id: flowRun.id, effort: .persistent)
+            if current.transitionID == transitionID {
+                return try await isOurs(.accepted(state: current.state ?? .null))
+            }
+            guard current.stateType == "SCHEDULED" else { return false }
+            return try await isOurs(
+                api.propose(
+                    .pending, forFlowRun: flowRun.id, transitionID: held.newTransition(), effort: .persistent))
+        } catch let error as APIError {
+            services.logger.warning("Flow run '\(flowRun.name)' was given up: \(error)")
+            return false
+        }
+    }
+
+    private func isOurs(_ outcome: ProposalOutcome) async throws -> Bool {
+        switch outcome {
+        case .accepted(let state) where state["type"]?.stringValue == "PENDING":
+            guard try await isSettled(state) else { return false }
+            held.confirm()
+            held.advance(to: .claimed)
+            return true
+        case .accepted(let state), .rejected(let state, _):
+            let name = state["name"]?.stringValue ?? state["type"]?.stringValue ?? "unknown"
+            reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: the API put it into the state '\(name)'")
+        case .aborted(let reason):
+            if let id = flowRun.deploymentID, reason.contains("Deployment not found") {
+                try await cancelForMissingDeployment(id)
+            } else {
+                contest.noteLostClaim()
+                reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: \(reason)")
+            }
+        }
+        return false
+    }
+
+    /// Settles, where other workers are about, whose an accepted claim is: the first to leave its mark has the run.
+    private func isSettled(_ state: JSONValue) async throws -> Bool {
+        guard contest.isOn, let due = flowRun.expectedStartTime else { return true }
+        let name = "prefect-worker-claim-\(due.microseconds)"
+        let claim = state["state_details"]?["transition_id"]?.stringValue ?? served.workerName
+        do {
+            if try await api.writeUniqueInput(named: name, value: claim, ofFlowRun: flowRun.id) { return true }
+            reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
+            return false
+        } catch let error as APIError {
+            // The mark is an additional safety; a run is not lost for want of it.
+            services.logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
+            return true
+        }
+    }
+
+    func cancelForMissingDeployment(_ id: String) async throws {
+        let message = "Deployment \(id) no longer exists, cancelled run."
+        reporter.log(.warning, message)
+        _ = try await proposePersistently(.cancelled(message), force: true)
+    }
+}

@@ -1,0 +1,108 @@
+internal import JSON
+internal import PrefectAPI
+
+// The last step: saying how the run ended, where its own process could not.
+extension RunExecution {
+    /// Says what is to be said about the end of a run, runs the hooks that are due, and cleans up.
+    func report(
+        _ status: ExitStatus, of identifier: InfrastructureIdentifier, _ prepared: Prepared, submitted: Event
+    ) async throws {
+        if held.stopReason == .cancelled {
+            try await reportCancellation(status, identifier, prepared)
+        } else {
+            try await reportExit(status, identifier, prepared)
+        }
+        let code = status.conclusion == nil ? status.code ?? -1 : 0
+        events.executed(related: prepared.related, identifier: identifier, statusCode: code, after: submitted)
+        await backend.cleanUp(identifier, job: prepared.job)
+        held.advance(to: .reported)
+    }
+
+    private func reportCancellation(
+        _ status: ExitStatus, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
+    ) async throws {
+        if case .stateReported(type: "CANCELLED", _)? = status.conclusion { return }
+        guard let current = try await readRun(), current.stateType != "CANCELLED" else { return }
+        if current.stateType == "COMPLETED" || current.stateType == "FAILED" {
+            reporter.log(.info, "Flow run '\(flowRun.name)' ended as '\(current.stateName)' before it was cancelled")
+            return
+        }
+        try await finishCancellation(current.state ?? .null, identifier, prepared)
+    }
+
+    /// Ends a run that is being cancelled and whose infrastructure is gone.
+    private func finishCancellation(
+        _ state: JSONValue, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
+    ) async throws {
+        await backend.runHooks(.cancellation, state: state, of: identifier, job: prepared.job)
+        _ = try await proposePersistently(.cancelled("Flow run was cancelled successfully."), force: true)
+        reporter.log(.info, "Flow run '\(flowRun.name)' was cancelled")
+    }
+
+    private func reportExit(
+        _ status: ExitStatus, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
+    ) async throws {
+        if case .stateReported? = status.conclusion {
+            reporter.log(.debug, "Flow run '\(flowRun.name)' reported its own outcome")
+            return
+        }
+        if status.conclusion == .abortedByAPI || status.code == 0 {
+            try await reportSilentEnd(status, prepared, identifier)
+            return
+        }
+        if let code = status.code {
+            let hint = ExitHint(code: code)
+            let explanation =
+                "Flow run infrastructure exited with non-zero status code \(code). "
+                + (status.reason ?? hint.explanation)
+            try await crash(explanation, status, identifier, prepared, resolution: hint.resolution)
+        } else {
+            let reason = status.reason.map { " \($0)" } ?? ""
+            try await crash(
+                "Flow run infrastructure ended while no worker was watching it.\(reason)", status, identifier, prepared,
+                resolution: nil)
+        }
+    }
+
+    /// An exit without a word about the run's end: a flow engine that ends like this has left its run hanging, and so has
+    /// one that was told not to begin since the run is being cancelled.
+    private func reportSilentEnd(
+        _ status: ExitStatus, _ prepared: Prepared, _ identifier: InfrastructureIdentifier
+    ) async throws {
+        guard let current = try await readRun() else { return }
+        switch current.stateType {
+        case "CANCELLING":
+            try await finishCancellation(current.state ?? .null, identifier, prepared)
+        case "RUNNING", "PENDING":
+            guard status.conclusion == nil, prepared.job.configuration.runsFlowEngine else { return }
+            let message = "The flow's process ended without an error and without setting a final state."
+            try await crash(message, ExitStatus(code: 0), identifier, prepared, resolution: nil)
+        default: break
+        }
+    }
+
+    private func crash(
+        _ message: String, _ status: ExitStatus, _ identifier: InfrastructureIdentifier, _ prepared: Prepared,
+        resolution: String?
+    ) async throws {
+        var full = message
+        if let lastLine = status.lastOutput?.split(whereSeparator: \.isNewline).last {
+            full += " Last output: \(lastLine.prefix(300))"
+        }
+        let state: JSONValue
+        switch try await proposePersistently(.crashed(full)) {
+        case .accepted(let crashed)?: state = crashed
+        case .rejected(let current, _)? where current["type"] == "CANCELLING":
+            // Somebody cancelled it at the last moment, and nothing is left that could be stopped.
+            try await finishCancellation(current, identifier, prepared)
+            return
+        default: return
+        }
+        if let output = status.lastOutput, !output.isEmpty {
+            reporter.log(.error, "The last lines of standard error:\n\(output)")
+        }
+        reporter.log(.info, "Reported flow run '\(flowRun.id)' as crashed: \(full)")
+        if let resolution { reporter.log(.info, resolution) }
+        await backend.runHooks(.crashed, state: state, of: identifier, job: prepared.job)
+    }
+}

@@ -1,0 +1,110 @@
+internal import Logging
+internal import OrderedCollections
+internal import PrefectAPI
+
+// The third step: saying that the run is being submitted, making sure that it still is ours, and starting it.
+extension RunExecution {
+    /// Says that the run is being submitted, and creates its infrastructure.
+    func submit(_ prepared: Prepared) async throws -> (InfrastructureIdentifier, Event)? {
+        let submitted = events.submitted(related: prepared.related)
+        guard try await announceSubmission() else { return nil }
+        if let reason = held.stopReason {
+            try await endBeforeStart(reason)
+            return nil
+        }
+        held.advance(to: .submitted)
+        do {
+            let identifier = try await backend.start(prepared.job)
+            held.setIdentifier(identifier)
+            reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
+            return (identifier, submitted)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            if let code = (error as? InfrastructureError)?.exitCode {
+                reporter.log(.info, ExitHint(code: code).resolution)
+            }
+            try await reportFailedSubmission(error)
+            return nil
+        }
+    }
+
+    /// The worker's labels on the run. They help people to find things; a run does not fail for want of them.
+    func label() async {
+        let labels: OrderedDictionary<String, String> = [
+            "prefect.worker.name": served.workerName, "prefect.worker.type": Backend.workerType,
+            "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool.id,
+        ]
+        do {
+            try await api.addLabels(labels, toFlowRun: flowRun.id)
+        } catch {
+            services.logger.debug("Flow run '\(flowRun.name)' has no worker labels: \(error)")
+        }
+    }
+
+    /// Proposes Submitting, and finds out by that whether the run is still this worker's and may start.
+    ///
+    /// A server on SQLite may accept the claims of two workers that come within the same moment. Of the two that go on,
+    /// the first to propose Submitting has it accepted, and the other, refused, sees whose the run is. Only a proposal
+    /// that comes late could be accepted over what has happened since: then the run is looked at before.
+    private func announceSubmission() async throws -> Bool {
+        for _ in 0..<Self.submissionAttempts {
+            if held.timeSinceConfirmation > Self.confirmationLifetime {
+                guard try await isStillOurs() else { return false }
+            }
+            let transitionID = held.newTransition()
+            do {
+                let outcome = try await api.propose(
+                    .submitting, forFlowRun: flowRun.id, transitionID: transitionID, effort: .once)
+                if case .accepted = outcome { return true }
+                return try await isStillOurs()
+            } catch let error as APIError {
+                if error.isNotFound {
+                    reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was started")
+                    return false
+                }
+                services.logger.debug("Flow run '\(flowRun.name)' does not show that it is being submitted: \(error)")
+                guard error.isTransient else { break }
+                try await api.pause(error.retryAfter ?? .milliseconds(Int.random(in: 500...1500)))
+            }
+        }
+        // The name of a state is not worth the run.
+        return try await isStillOurs()
+    }
+
+    private static var submissionAttempts: Int { 4 }
+    /// For how long nobody else can have taken and brought forward a run that was ours.
+    private static var confirmationLifetime: Duration { .milliseconds(500) }
+
+    /// Reads the run and says whether it is still pending by this worker's doing; deals with it if not.
+    private func isStillOurs() async throws -> Bool {
+        guard let current = try await readRun() else { return false }
+        switch current.stateType {
+        case "PENDING" where current.transitionID.map(held.isOwn) ?? true:
+            held.confirm()
+            return true
+        case "CANCELLING": try await endBeforeStart(.cancelled)
+        default:
+            // It has ended, waits for another time, or is another worker's.
+            reporter.log(.info, "Flow run '\(flowRun.id)' was not started: its state is '\(current.stateName)' now")
+        }
+        return false
+    }
+
+    /// Ends a run that is this worker's but has no infrastructure yet.
+    private func endBeforeStart(_ reason: StopReason) async throws {
+        switch reason {
+        case .cancelled:
+            _ = try await proposePersistently(
+                .cancelled("The flow run was cancelled before it was started."), force: true)
+        case .shutdown:
+            // Another worker can take it.
+            let back = StateProposal(
+                type: "SCHEDULED", name: "Scheduled",
+                message: "Worker '\(served.workerName)' shut down before it started the flow run.",
+                // Another time than before: the mark of this worker's claim stands for the old one.
+                scheduledTime: max(flowRun.expectedStartTime?.adding(seconds: 0.000_001) ?? .now, .now))
+            _ = try await proposePersistently(back, force: true)
+        }
+    }
+}

@@ -1,0 +1,96 @@
+internal import JSON
+internal import Logging
+internal import OrderedCollections
+
+/// The form of the log.
+public enum LogFormat: Sendable, Hashable {
+    /// `HH:MM:SS.mmm | LEVEL   | logger - message`, in local time; the level is coloured when `colors` is set.
+    case human(colors: Bool)
+    /// One JSON object a line: `timestamp` (RFC 3339, UTC), `level`, `logger`, `message` and the metadata's members.
+    case json
+}
+
+/// Renders records as lines. The redaction is applied to each text before anything is escaped or cut, because a secret
+/// with a quote or a newline in it would no longer be recognised afterwards.
+struct LogFormatter: Sendable {
+    /// Longer messages are cut, so that one line can never fill the queue.
+    static let longestMessage = 256 * 1024
+
+    let format: LogFormat
+    let redact: @Sendable (String) -> String
+
+    /// The record as the bytes of a line, its newline included.
+    func line(_ record: LogRecord) -> [UInt8] {
+        let text =
+            switch format {
+            case .human(let colors): humanLine(record, colors: colors)
+            case .json: jsonLine(record)
+            }
+        return Array(text.utf8) + [UInt8(ascii: "\n")]
+    }
+
+    // MARK: For people
+
+    private func humanLine(_ record: LogRecord, colors: Bool) -> String {
+        let name = record.level.prefectName
+        // Seven columns, the length of WARNING.
+        let padding = String(repeating: " ", count: max(0, 7 - name.utf8.count))
+        let level = colors ? "\u{1B}[\(record.level.terminalStyle)m\(name)\u{1B}[0m" : name
+        let source: String
+        if let run = record.metadata[LogContextKey.flowRunName] {
+            source = "Flow run '\(text(run).escapedForTerminal(keepingLines: false))'"
+        } else {
+            source = redact(record.logger).escapedForTerminal(keepingLines: false)
+        }
+        var line = "\(record.time.localTimeOfDay) | \(level)\(padding) | \(source) - "
+        line += prepared(record.message).escapedForTerminal(keepingLines: true)
+        let details = record.metadata.filter { !LogContextKey.all.contains($0.key) }
+        guard !details.isEmpty else { return line }
+        let list = details.sorted { $0.key < $1.key }.map { key, value in
+            "\(key)=\(text(value))".escapedForTerminal(keepingLines: false)
+        }
+        return line + " [" + list.joined(separator: ", ") + "]"
+    }
+
+    /// A text as it is, and anything else as JSON, whose leaves are redacted before they are escaped.
+    private func text(_ value: Logger.MetadataValue) -> String {
+        let value = json(value)
+        return value.stringValue ?? value.serialized(.compact)
+    }
+
+    // MARK: For programs
+
+    private func jsonLine(_ record: LogRecord) -> String {
+        var members: OrderedDictionary<String, JSONValue> = [
+            "timestamp": .string(record.time.rfc3339),
+            "level": .string(record.level.prefectName),
+            "logger": .string(redact(record.logger)),
+            "message": .string(prepared(record.message)),
+        ]
+        for key in LogContextKey.all {
+            if let value = record.metadata[key] { members[key] = json(value) }
+        }
+        for (key, value) in record.metadata.sorted(by: { $0.key < $1.key }) where !LogContextKey.all.contains(key) {
+            // The four members above are promised to be the line's own.
+            members[members[key] == nil ? key : "metadata.\(key)"] = json(value)
+        }
+        return JSONValue.object(members).serialized(.compact)
+    }
+
+    private func json(_ value: Logger.MetadataValue) -> JSONValue {
+        switch value {
+        case .string(let text): return .string(prepared(text))
+        case .stringConvertible(let number as Int): return .int(number)
+        case .stringConvertible(let truth as Bool): return .bool(truth)
+        case .stringConvertible(let other): return .string(prepared(other.description))
+        case .array(let elements): return .array(elements.map(json))
+        case .dictionary(let members):
+            let sorted = members.sorted { $0.key < $1.key }.map { ($0.key, json($0.value)) }
+            return .object(OrderedDictionary(sorted, uniquingKeysWith: { first, _ in first }))
+        }
+    }
+
+    private func prepared(_ text: String) -> String {
+        redact(text).truncated(toBytes: Self.longestMessage)
+    }
+}

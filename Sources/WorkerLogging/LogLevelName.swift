@@ -1,0 +1,38 @@
+public import Logging
+
+extension Logger.Level {
+    /// The level that a name of the setting `PREFECT_LOGGING_LEVEL` stands for: DEBUG, INFO, WARNING, ERROR or CRITICAL,
+    /// in any case; `nil` for every other name.
+    public init?(prefectName name: String) {
+        switch name.uppercased() {
+        case "DEBUG": self = .debug
+        case "INFO": self = .info
+        case "WARNING": self = .warning
+        case "ERROR": self = .error
+        case "CRITICAL": self = .critical
+        default: return nil
+        }
+    }
+
+    /// The name that Prefect gives this level; `trace` and `notice`, which it does not know, take their neighbour's.
+    public var prefectName: String {
+        switch self {
+        case .trace, .debug: "DEBUG"
+        case .info, .notice: "INFO"
+        case .warning: "WARNING"
+        case .error: "ERROR"
+        case .critical: "CRITICAL"
+        }
+    }
+
+    /// The parameters of the terminal's "select graphic rendition" sequence for this level's name.
+    var terminalStyle: String {
+        switch self {
+        case .trace, .debug: "2"
+        case .info, .notice: "36"
+        case .warning: "33"
+        case .error: "31"
+        case .critical: "1;31"
+        }
+    }
+}

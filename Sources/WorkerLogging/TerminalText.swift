@@ -1,0 +1,50 @@
+extension String {
+    /// The text with every character escaped that could steer a terminal or change how a line reads: the C0 and C1
+    /// controls (C1 holds a one-character form of "escape ["), and the marks that reverse the direction of writing.
+    ///
+    /// - Parameter keepingLines: Whether newline and tab stay as they are; else they are escaped, too.
+    func escapedForTerminal(keepingLines: Bool) -> String {
+        guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
+        var text = ""
+        text.unicodeScalars.reserveCapacity(unicodeScalars.count)
+        for scalar in unicodeScalars {
+            if !scalar.steersTerminal || (keepingLines && (scalar == "\n" || scalar == "\t")) {
+                text.unicodeScalars.append(scalar)
+            } else {
+                text += scalar.visibleEscape
+            }
+        }
+        return text
+    }
+
+    /// The first `limit` UTF-8 bytes, cut between two characters, and a note of how much is missing.
+    func truncated(toBytes limit: Int) -> String {
+        let size = utf8.count
+        guard size > limit else { return self }
+        var end = utf8.index(startIndex, offsetBy: limit)
+        while end > startIndex, end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return self[..<end] + "… (\(size - utf8.distance(from: startIndex, to: end)) more bytes)"
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var steersTerminal: Bool {
+        switch value {
+        case 0x00...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+    }
+
+    fileprivate var visibleEscape: String {
+        switch self {
+        case "\n": return "\\n"
+        case "\r": return "\\r"
+        case "\t": return "\\t"
+        default:
+            let digits = String(value, radix: 16)
+            return value < 0x100
+                ? "\\x" + String(repeating: "0", count: 2 - digits.count) + digits
+                : "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        }
+    }
+}

@@ -1,0 +1,63 @@
+import ArgumentParser
+import FoundationEssentials
+import HTTPTransport
+import Logging
+import PrefectAPI
+import WorkerLogging
+
+/// How log lines look.
+enum LogFormatOption: String, ExpressibleByArgument, CaseIterable {
+    case human
+    case json
+}
+
+/// Flags that every command takes.
+struct CommonOptions: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))
+    var profile: String?
+
+    @Option(name: .long, help: ArgumentHelp("Log lines for people or one JSON object a line.", valueName: "format"))
+    var logFormat: LogFormatOption = .human
+
+    /// Prefect's settings, with everything they come from. `rootProfile` was given before the command's name.
+    func loadSettings(rootProfile: String?) throws -> PrefectSettings {
+        let environment = ProcessInfo.processInfo.environment
+        let directory = FileManager.default.currentDirectoryPath
+        return try PrefectSettings.load(
+            environment: environment, workingDirectory: directory, profile: profile ?? rootProfile)
+    }
+
+    /// The worker's own log, on standard error.
+    func makeLogOutput(_ settings: PrefectSettings) throws -> LogOutput {
+        let redactor = settings.redactor
+        let format: LogFormat =
+            switch logFormat {
+            case .json: .json
+            case .human:
+                .human(
+                    colors: LogColors.areWanted(
+                        isEnabled: settings.colorsAreEnabled, environment: ProcessInfo.processInfo.environment))
+            }
+        return try LogOutput(format: format, redact: { redactor.redact($0) })
+    }
+}
+
+extension PrefectSettings {
+    /// The level of the worker's log.
+    var workerLogLevel: Logger.Level {
+        worker.debugMode || debugMode ? .debug : Logger.Level(prefectName: loggingLevel.name) ?? .info
+    }
+
+    /// A client of the API that the settings name.
+    func makeClient(
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) throws -> APIClient {
+        guard let configuration = APIClient.Configuration(settings: self) else {
+            throw Refusal(
+                "PREFECT_API_URL is not set, so there is no API to work for; set it, for example to "
+                    + "http://127.0.0.1:4200/api, in the environment or in the profile '\(profileName)'")
+        }
+        return APIClient(
+            configuration: configuration, transport: try HTTPTransport(.init(settings: self)), sleep: sleep)
+    }
+}

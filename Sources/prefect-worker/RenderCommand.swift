@@ -1,0 +1,85 @@
+import ArgumentParser
+import FoundationEssentials
+import JSON
+import JobTemplates
+import PrefectAPI
+import ProcessBackend
+import Worker
+
+/// `prefect-worker render`: shows what a flow run would be launched with.
+struct RenderCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "render", abstract: "Show the job configuration that a flow run would be launched with.",
+        discussion: """
+            Online, the objects are read from the API: name the pool and a deployment or a flow run. Offline, they come \
+            from one JSON file with 'work_pool' and 'flow_run' and, where there are any, 'deployment', 'flow', \
+            'worker_name' and 'worker_id'; the environment is that of this process.
+            """)
+
+    @ParentCommand var root: PrefectWorker
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .shortAndLong, help: "The work pool.")
+    var pool: String?
+
+    @Option(help: ArgumentHelp("The deployment, as FLOW/NAME.", valueName: "flow/name"))
+    var deployment: String?
+
+    @Option(help: ArgumentHelp("The flow run.", valueName: "id"))
+    var flowRun: String?
+
+    @Option(help: ArgumentHelp("A JSON file with the API's objects; nothing is asked of an API.", valueName: "file"))
+    var input: String?
+
+    @Flag(help: "Show the configuration as the template gives it, before it is prepared for the run.")
+    var raw = false
+
+    @Flag(help: "Show secrets in clear.")
+    var showSecrets = false
+
+    @Option(help: ArgumentHelp("The Python that runs flows in a process pool.", valueName: "path"))
+    var python: String?
+
+    func validate() throws {
+        if input != nil, pool != nil || deployment != nil || flowRun != nil {
+            throw ValidationError(
+                "--input takes everything from the file: leave --pool, --deployment and --flow-run out")
+        }
+        if input == nil, deployment == nil, flowRun == nil {
+            throw ValidationError("name a --deployment FLOW/NAME, a --flow-run ID, or an --input FILE")
+        }
+    }
+
+    func run() async throws {
+        let settings = try common.loadSettings(rootProfile: root.profile)
+        let environment = ProcessInfo.processInfo.environment
+        let source: RenderSource
+        if let input {
+            source = try RenderSource(offline: JSONFile.read(input, what: "The input"))
+        } else {
+            source = try await RenderSource(
+                api: settings.makeClient(), pool: pool, deployment: deployment, flowRun: flowRun)
+        }
+        guard let template = Backends.defaultTemplate(ofType: source.subject.pool.type) else {
+            throw Refusal(
+                "Work pool '\(source.subject.pool.name)' has the type '\(source.subject.pool.type)'; this worker "
+                    + "renders: \(Backends.types.joined(separator: ", "))")
+        }
+        let secrets = RevealedSecrets()
+        let references = RecordingReferences(source.references, recording: secrets)
+        let configuration: JSONValue
+        if raw {
+            let rendering = JobRendering(
+                defaultTemplate: template, environment: environment, references: references)
+            configuration = try await BaseJobConfiguration(rendered: rendering.render(source.subject)).json
+        } else {
+            let backend = try Backends.makeProcessBackend(python: python ?? environment["PREFECT_WORKER_PYTHON"])
+            configuration = try await JobPreparation(
+                backend: backend, environment: environment, settingsEnvironment: settings.environmentForJobs(),
+                references: references
+            ).configuration(source.subject).json
+        }
+        let shown = showSecrets ? configuration : secrets.masking(configuration, settings.redactor)
+        print(shown.serialized(.pretty))
+    }
+}

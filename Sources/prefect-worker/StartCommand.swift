@@ -1,0 +1,152 @@
+import ArgumentParser
+import CLinux
+import FoundationEssentials
+import HealthServer
+import JSON
+import JobTemplates
+import Logging
+import PrefectAPI
+import Worker
+import WorkerLogging
+
+/// `prefect-worker start`: the flags of `prefect worker start` with the same names and meanings.
+struct StartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "start", abstract: "Serve a work pool: take its flow runs and run them.",
+        discussion: """
+            The first SIGTERM or SIGINT ends the worker: it takes no more runs, stops those that are its child \
+            processes with 30 seconds of grace, reports them and leaves with status 0. The second takes the grace away, \
+            the third leaves at once.
+            """)
+
+    @ParentCommand var root: PrefectWorker
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .shortAndLong, help: "The worker's name; a unique one is made up if none is given.")
+    var name: String?
+
+    @Option(name: .shortAndLong, help: "The work pool to serve.")
+    var pool: String?
+
+    @Option(
+        name: .shortAndLong, parsing: .singleValue,
+        help: ArgumentHelp(
+            "A work queue of the pool to poll, repeatable; created if it does not exist. Default: all queues.",
+            valueName: "queue"))
+    var workQueue: [String] = []
+
+    @Option(name: .shortAndLong, help: "The type of worker; the pool's own type if not given.")
+    var type: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How many seconds before it is due a run is taken (PREFECT_WORKER_PREFETCH_SECONDS).", valueName: "seconds")
+    )
+    var prefetchSeconds: Int?
+
+    @Flag(inversion: .prefixedNo, help: "Poll once, run what is due, and end.")
+    var runOnce = false
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("How many runs are in flight at most.", valueName: "runs"))
+    var limit: Int?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Answer probes at /health and /ready (PREFECT_WORKER_WEBSERVER_HOST, PREFECT_WORKER_WEBSERVER_PORT).")
+    var withHealthcheck = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Accepted for compatibility: this worker brings its backends along and installs nothing.",
+            valueName: "policy"),
+        transform: InstallPolicy.init(argument:))
+    var installPolicy: InstallPolicy?
+
+    @Option(
+        help: ArgumentHelp(
+            "A JSON file with the base job template for a pool that this worker creates.", valueName: "file"))
+    var baseJobTemplate: String?
+
+    @Flag(inversion: .prefixedNo, help: "Create the work pool if it does not exist.")
+    var createPoolIfNotFound = true
+
+    @Option(
+        help: ArgumentHelp(
+            "The Python that runs flows in a process pool, or 'none' if every job has a command of its own. Default: "
+                + "PREFECT_WORKER_PYTHON, else python or python3 on PATH.",
+            valueName: "path"))
+    var python: String?
+
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit must be 1 or more") }
+        if let prefetchSeconds, prefetchSeconds < 0 { throw ValidationError("--prefetch-seconds must be 0 or more") }
+    }
+
+    func run() async throws {
+        // An arena for each thread is what a daemon of months would pay for.
+        clinux_limit_malloc_arenas(2)
+        let settings = try common.loadSettings(rootProfile: root.profile)
+        let pool = try poolName()
+        let template = try baseJobTemplate.map(readTemplate)
+        let output = try common.makeLogOutput(settings)
+        defer { output.flush(within: .seconds(2)) }
+        let shutdown = ShutdownSignal()
+        let client = try settings.makeClient(sleep: { try await shutdown.pause($0) })
+        let session = StartSession(
+            settings: settings, client: client, output: output, probes: WorkerProbes(), shutdown: shutdown)
+        try await session.run(
+            StartSession.Request(
+                pool: pool, name: try checkedName(), type: type, queues: uniqueQueues, limit: limit,
+                createsPool: createPoolIfNotFound, template: template, prefetchSeconds: prefetchSeconds,
+                runsOnce: runOnce, answersProbes: withHealthcheck,
+                python: python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"],
+                mentionsInstallPolicy: installPolicy == .always))
+    }
+
+    private var uniqueQueues: [String] {
+        workQueue.reduce(into: []) { queues, queue in
+            if !queue.isEmpty, !queues.contains(queue) { queues.append(queue) }
+        }
+    }
+
+    private func poolName() throws -> String {
+        if let pool, !pool.isEmpty { return pool }
+        if pool == nil, Terminal.isInteractive, let answer = Terminal.ask("Work pool name"), !answer.isEmpty {
+            return answer
+        }
+        throw Refusal("Missing required option '--pool' / '-p': the name of the work pool to serve")
+    }
+
+    private func checkedName() throws -> String? {
+        guard let name else { return nil }
+        if name.contains("/") || name.contains("%") {
+            throw Refusal("Worker name cannot contain '/' or '%': choose another name than '\(name)'")
+        }
+        return name.isEmpty ? nil : name
+    }
+
+    private func readTemplate(_ path: String) throws -> JSONValue {
+        let json = try JSONFile.read(path, what: "The base job template")
+        do {
+            _ = try BaseJobTemplate(json: json)
+        } catch {
+            throw Refusal("The base job template '\(path)' cannot be used: \(error)")
+        }
+        return json
+    }
+}
+
+/// The policies that `prefect worker start` has for installing missing packages.
+enum InstallPolicy: String, Sendable {
+    case always
+    case ifNotPresent = "if-not-present"
+    case never
+    case prompt
+
+    init(argument: String) throws {
+        guard let policy = InstallPolicy(rawValue: argument.lowercased()) else {
+            throw ValidationError("--install-policy must be always, if-not-present, never or prompt")
+        }
+        self = policy
+    }
+}

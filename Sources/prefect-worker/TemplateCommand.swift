@@ -1,0 +1,22 @@
+import ArgumentParser
+import JSON
+import JobTemplates
+import ProcessBackend
+import Worker
+
+/// `prefect-worker template`: the template that a new pool is given.
+struct TemplateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "template", abstract: "Print the default base job template of a type of work pool as JSON.")
+
+    @Argument(help: "The type of work pool, like process.")
+    var type: String
+
+    func run() throws {
+        guard let template = Backends.defaultTemplate(ofType: type) else {
+            throw Refusal(
+                "There is no template for the type '\(type)'; there are: \(Backends.types.joined(separator: ", "))")
+        }
+        print(template.json.serialized(.pretty))
+    }
+}

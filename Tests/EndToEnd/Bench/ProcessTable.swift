@@ -1,0 +1,41 @@
+import FoundationEssentials
+import Glibc
+
+/// The processes of this machine, as `/proc` shows them.
+enum ProcessTable {
+    /// The processes that have an environment variable with a value.
+    static func processes(withVariable name: String, _ value: String) -> [Int32] {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        let variable = Array("\(name)=\(value)".utf8)
+        return entries.compactMap { Int32($0) }.filter { process in
+            isAlive(process) && read("/proc/\(process)/environ").split(separator: 0).contains { $0 == variable[...] }
+        }
+    }
+
+    /// Whether a process is there and has not ended.
+    static func isAlive(_ process: Int32) -> Bool {
+        // The state follows the name, which is in parentheses and may hold anything.
+        let status = String(decoding: read("/proc/\(process)/stat"), as: UTF8.self)
+        guard let name = status.lastIndex(of: ")") else { return false }
+        return !["Z", "X"].contains(status[name...].dropFirst(2).prefix(1))
+    }
+
+    /// The command line of a process, its words parted by blanks.
+    static func commandLine(_ process: Int32) -> String {
+        read("/proc/\(process)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+            .joined(separator: " ")
+    }
+
+    /// Kills a process.
+    static func kill(_ process: Int32) { _ = Glibc.kill(process, SIGKILL) }
+
+    private static func read(_ path: String) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while case let count = Glibc.read(file, &buffer, buffer.count), count > 0 { bytes += buffer.prefix(count) }
+        return bytes
+    }
+}

@@ -1,0 +1,12 @@
+import Foundation
+import JSON
+import Testing
+
+/// The files of the tests.
+enum Resource {
+    /// A JSON file.
+    static func json(_ name: String) throws -> JSONValue {
+        let url = try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: "json"))
+        return try JSONValue(parsing: [UInt8](Data(contentsOf: url)))
+    }
+}

@@ -1,0 +1,34 @@
+import FoundationEssentials
+import JSON
+import TestSupport
+import Testing
+
+extension PrefectServerClient {
+    /// Creates a block of the type `secret` and returns its id.
+    func createSecret(name: String, value: String) async throws -> String {
+        let type = try await call("GET", "/block_types/slug/secret")["id"] ?? .null
+        let schemas = try await call(
+            "POST", "/block_schemas/filter", ["block_schemas": ["block_type_id": ["any_": [type]]]])
+        let body: JSONValue = [
+            "name": .string(name), "block_type_id": type, "block_schema_id": schemas[0]?["id"] ?? .null,
+            "data": ["value": .string(value)],
+        ]
+        return try #require(try await call("POST", "/block_documents/", body)["id"]?.stringValue)
+    }
+
+    /// The name of a deployment.
+    func deploymentName(_ id: String) async throws -> String {
+        try await call("GET", "/deployments/\(id)")["name"]?.stringValue ?? ""
+    }
+}
+
+extension FlowRunTests {
+    /// A time of the API's as a number.
+    static func seconds(since1970 text: String) throws -> Double {
+        // Microseconds are more than the parser takes, and it takes no fraction without being told.
+        let whole = text.prefix(19) + "Z"
+        let fraction = text.dropFirst(19).prefix { $0 == "." || $0.isNumber }
+        let date = try Date(String(whole), strategy: .iso8601)
+        return date.timeIntervalSince1970 + (Double("0" + fraction) ?? 0)
+    }
+}

@@ -1,0 +1,159 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Runs with a command of their own", .requires(.prefectServer), .bounded)
+struct CommandTests {
+    @Test("a command that is missing, cannot be executed or has no folder crashes its run alone, and says why")
+    func cannotStart() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("not-executable", "exit 0", isExecutable: false)
+            let good = try bench.script("good", "echo done >>'\(bench.folder)/good-notes'")
+            let missing = try await server.createRun(deployment: bench.deploy(command: "no-such-program --flag"))
+            let refused = try await server.createRun(deployment: bench.deploy(command: script))
+            let homeless = try await server.createRun(
+                deployment: bench.deploy(command: good, jobVariables: ["working_dir": "/no/such/folder"]))
+            try await bench.withWorker { worker in
+                let expected = [
+                    (missing, ["no-such-program"], "PATH"),
+                    (refused, ["not-executable"], "executable bit"),
+                    (homeless, ["/no/such/folder", "does not exist"], ""),
+                ]
+                for (run, parts, hint) in expected {
+                    let crash = try await server.waitForRun(run, toBe: ["Crashed", "Completed"])
+                    let message = crash["state"]?["message"]?.stringValue ?? ""
+                    for part in parts { #expect(message.contains(part), "\(message)") }
+                    #expect(message.contains("Failed to submit flow run to infrastructure"))
+                    guard !hint.isEmpty else { continue }
+                    try await eventually("the logs give the hint") {
+                        try await server.logs(of: run).contains { $0.contains(hint) }
+                    }
+                }
+                _ = try await server.createRun(deployment: bench.deploy(command: good))
+                try await bench.waitForNotes("good-notes")
+                #expect(worker.exitStatus == nil)
+            }
+            #expect(bench.notes("good-notes") == ["done"])
+        }
+    }
+
+    @Test("an exit status of a command is told with its hint and the last lines of its standard error")
+    func exitStatus() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("seven", "echo 'it went wrong' >&2; exit 137")
+            let run = try await server.createRun(deployment: bench.deploy(command: script))
+            try await bench.withWorker { worker in
+                let crash = try await server.waitForRun(run, toBe: ["Crashed", "Completed"])
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                #expect(message.contains("exited with non-zero status code 137"))
+                #expect(message.contains("memory"))
+                try await worker.waitForLine(containing: "it went wrong")
+                try await eventually("the logs tell the last words and the hint") {
+                    let logs = try await server.logs(of: run)
+                    return logs.contains { $0.contains("it went wrong") }
+                        && logs.contains { $0.contains("more memory") }
+                }
+            }
+        }
+    }
+
+    @Test("a run without a deployment is run by the command that it brings")
+    func withoutDeployment() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("own", "env >'\(bench.folder)/own-notes.tmp'; mv \"$1.tmp\" \"$1\"")
+            let run = try await server.call(
+                "POST", "/flow_runs/",
+                [
+                    "flow_id": .string(bench.flow), "work_pool_name": .string(bench.pool),
+                    "state": ["type": "SCHEDULED"],
+                    "job_variables": ["command": .string("\(script) \(bench.folder)/own-notes")],
+                ])
+            let id = try #require(run["id"]?.stringValue)
+            #expect(run["deployment_id"] == .null)
+            try await bench.withWorker { _ in try await bench.waitForNotes("own-notes") }
+            let variables = bench.notes("own-notes")
+            #expect(variables.contains("PREFECT__FLOW_RUN_ID=\(id)"))
+            #expect(variables.contains("PREFECT__FLOW_NAME=\(bench.flowName)"))
+            #expect(!variables.contains { $0.hasPrefix("PREFECT__DEPLOYMENT_ID=") })
+        }
+    }
+
+    @Test("a run whose deployment is deleted before it is taken does not run, and nothing else suffers")
+    func deploymentIsDeleted() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.folder)/runs'")
+            let gone = try await bench.deploy(command: script)
+            let stays = try await bench.deploy(command: script)
+            _ = try await server.createRun(deployment: gone)
+            let run = try await server.createRun(deployment: stays)
+            try await server.deleteDeployment(gone)
+            try await bench.withWorker { _ in try await bench.waitForNotes("runs") }
+            #expect(bench.notes("runs") == [run])
+        }
+    }
+
+    @Test(
+        "job variables reach the process: environment, variables of the server and secrets, but no output if unwanted")
+    func jobVariables() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let name = "e2e_\(TestBench.unique())"
+            try await server.call("POST", "/variables/", ["name": .string(name), "value": "from a variable"])
+            let block = name.split(separator: "_").joined(separator: "-")
+            let blockID = try await server.createSecret(name: block, value: "from a block")
+            let script = try bench.script(
+                "shout", "echo shouting; env >'\(bench.folder)/env.tmp'; mv '\(bench.folder)/env.tmp' \"$1\"; pwd -P")
+            let variables: JSONValue = [
+                "env": [
+                    "GREETING": "from the deployment", "OTHER": "only the deployment's",
+                    "VARIABLE": .string("{{ prefect.variables.\(name) }}"),
+                    "BLOCK": .string("{{ prefect.blocks.secret.\(block) }}"),
+                ], "stream_output": false, "working_dir": .string(bench.folder),
+            ]
+            let deployment = try await bench.deploy(command: "\(script) env-notes", jobVariables: variables)
+            _ = try await server.createRun(
+                deployment: deployment, jobVariables: ["env": ["GREETING": "from the run"]])
+            let output = try await bench.withWorker { worker in
+                try await bench.waitForNotes("env-notes")
+                return worker
+            }.output
+            let lines = bench.notes("env-notes")
+            #expect(lines.contains("GREETING=from the run"))
+            #expect(lines.contains("OTHER=only the deployment's"))
+            #expect(lines.contains("VARIABLE=from a variable"))
+            #expect(lines.contains("BLOCK=from a block"))
+            #expect(!output.contains { $0.contains("shouting") })
+            try await server.call("DELETE", "/variables/name/\(name)")
+            try await server.call("DELETE", "/block_documents/\(blockID)")
+        }
+    }
+
+    @Test("a block or a variable that does not exist crashes its run alone, and the reason names it")
+    func missingReference() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let noBlock = try await server.createRun(
+                deployment: bench.deploy(
+                    command: script, jobVariables: ["env": ["A": "{{ prefect.blocks.secret.no-such-block }}"]]))
+            let badPath = try await server.createRun(
+                deployment: bench.deploy(command: script, jobVariables: ["env": ["A": "{{ prefect.blocks.secret }}"]]))
+            let good = try await server.createRun(deployment: bench.deploy(command: script))
+            try await bench.withWorker { _ in
+                for (run, name) in [(noBlock, "no-such-block"), (badPath, "prefect.blocks.secret")] {
+                    let crash = try await server.waitForRun(run, toBe: ["Crashed", "Completed"])
+                    let message = crash["state"]?["message"]?.stringValue ?? ""
+                    #expect(message.contains(name), "\(message)")
+                    #expect(!message.contains("\n"))
+                }
+                try await bench.waitForNotes("runs")
+            }
+            #expect(bench.notes("runs") == ["done"])
+            #expect(try await server.flowRun(good)["state_name"] != "Crashed")
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Pools and queues", .requires(.prefectServer), .bounded)
+struct PoolTests {
+    @Test("two workers on one pool run each of forty runs exactly once")
+    func twoWorkers() async throws {
+        try await withTestBench { bench in
+            let program = try bench.write("quick.py", FlowSource.quickRun)
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0")
+            var runs: Set<String> = []
+            for _ in 0..<40 { runs.insert(try await bench.server.createRun(deployment: deployment)) }
+            try await bench.withWorker(name: "one", ["--limit", "8"]) { _ in
+                try await bench.withWorker(name: "two", ["--limit", "8"]) { _ in
+                    try await bench.waitForCompletedRuns(40)
+                }
+            }
+            let begun = bench.notes("runs").filter { $0.hasPrefix("begin ") }.map { String($0.dropFirst(6)) }
+            // Says what happened to a run that was executed more than once, or not at all.
+            for run in runs where begun.filter({ $0 == run }).count != 1 {
+                let history = try await bench.server.stateHistory(of: run)
+                Issue.record("run \(run) was executed \(begun.filter { $0 == run }.count) times: \(history)")
+            }
+            #expect(begun.count == 40)
+            #expect(Set(begun) == runs)
+            for run in runs {
+                #expect(try await bench.server.flowRun(run)["state_name"] == "Completed")
+            }
+        }
+    }
+
+    @Test("with --limit 1 no two runs are in flight at once")
+    func limitOne() async throws {
+        try await withTestBench { bench in
+            let program = try bench.write("quick.py", FlowSource.quickRun)
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0.2")
+            for _ in 0..<5 { _ = try await bench.server.createRun(deployment: deployment) }
+            try await bench.withWorker(["--limit", "1"]) { _ in
+                try await bench.waitForCompletedRuns(5)
+            }
+            let words = bench.notes("runs").map { $0.split(separator: " ").map(String.init) }
+            #expect(words.map { $0[0] } == Array(repeating: ["begin", "end"], count: 5).flatMap { $0 })
+            #expect(Set(words.map { $0[1] }).count == 5)
+        }
+    }
+
+    @Test("a queue that does not exist is created and served, and no other is")
+    func newQueue() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.folder)/runs'")
+            let elsewhere = try await server.createRun(deployment: bench.deploy(command: script))
+            try await bench.withWorker(["--work-queue", "brand-new"]) { _ in
+                try await eventually("the queue is there") {
+                    try await server.send("GET", "/work_pools/\(bench.pool)/queues/brand-new").status == 200
+                }
+                let run = try await server.createRun(
+                    deployment: bench.deploy(command: script, queue: "brand-new"))
+                #expect(try await bench.waitForNotes("runs") == [run])
+            }
+            #expect(try await server.flowRun(elsewhere)["state_name"] == "Scheduled")
+        }
+    }
+
+    @Test("a pool that does not exist is created with the template of a file, and served")
+    func newPool() async throws {
+        try await withTestBench(createsPool: false) { bench in
+            let server = bench.server
+            var template = try Resource.json("process_template")
+            template["job_configuration"]?["env"] = ["FROM_TEMPLATE": "yes"]
+            let file = try bench.write("template.json", template.serialized(.pretty))
+            let script = try bench.script("note", "echo \"$FROM_TEMPLATE\" >>'\(bench.folder)/runs'")
+            try await bench.withWorker(["--base-job-template", file]) { _ in
+                try await eventually("the pool is there") {
+                    try await server.send("GET", "/work_pools/\(bench.pool)").status == 200
+                }
+                let pool = try await server.pool(bench.pool)
+                #expect(pool["type"] == "process")
+                #expect(pool["base_job_template"]?.isEquivalent(to: template) == true)
+                _ = try await server.createRun(deployment: bench.deploy(command: script))
+                #expect(try await bench.waitForNotes("runs") == ["yes"])
+            }
+        }
+    }
+
+    @Test("a pool that does not exist and is not to be created is said to be missing, and served once it is there")
+    func noNewPool() async throws {
+        try await withTestBench(createsPool: false) { bench in
+            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            try await bench.withWorker(
+                ["--no-create-pool-if-not-found"], variables: ["PREFECT_WORKER_HEARTBEAT_SECONDS": "1"]
+            ) { worker in
+                try await worker.waitForLine("a line that says that the pool is missing") {
+                    $0.text.contains("'\(bench.pool)'") && $0.text.contains("not")
+                }
+                #expect(try await bench.server.send("GET", "/work_pools/\(bench.pool)").status == 404)
+                try await bench.server.createPool(name: bench.pool)
+                _ = try await bench.server.createRun(deployment: bench.deploy(command: script))
+                try await bench.waitForNotes("runs", within: .seconds(90))
+            }
+            #expect(bench.notes("runs") == ["done"])
+        }
+    }
+
+    @Test("a paused pool gives out nothing until it goes on")
+    func pausedPool() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let run = try await server.createRun(deployment: bench.deploy(command: script))
+            try await server.call("PATCH", "/work_pools/\(bench.pool)", ["is_paused": true])
+            try await withFaultProxy(to: server.url) { proxy in
+                try await bench.withWorker(variables: ["PREFECT_API_URL": proxy.url]) { _ in
+                    try await eventually(within: .seconds(90), "the pool is polled") {
+                        proxy.requests.filter { $0.path.hasSuffix("/get_scheduled_flow_runs") }.count >= 3
+                    }
+                    #expect(try await server.flowRun(run)["state_name"] == "Scheduled")
+                    try await server.call("PATCH", "/work_pools/\(bench.pool)", ["is_paused": false])
+                    try await bench.waitForNotes("runs")
+                }
+            }
+            #expect(bench.notes("runs") == ["done"])
+        }
+    }
+}

@@ -1,0 +1,218 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("What a user can get wrong", .bounded)
+struct RefusalTests {
+    /// Something wrong, and what is said about it.
+    struct Mistake: Sendable, CustomTestStringConvertible {
+        let testDescription: String
+        let arguments: [String]
+        /// Variables; the API's URL is one where nothing listens unless they say otherwise.
+        var variables: [String: String] = [:]
+        /// Files in the folder where the program runs; `FOLDER` in arguments and variables stands for it.
+        var files: [String: String] = [:]
+        /// What the message has to contain.
+        let says: [String]
+        var status: Int32 = 1
+    }
+
+    static let mistakes: [Mistake] = [
+        Mistake(
+            testDescription: "no API URL", arguments: ["start", "--pool", "p"], variables: ["PREFECT_API_URL": ""],
+            says: ["PREFECT_API_URL"]),
+        Mistake(
+            testDescription: "an API URL that is none", arguments: ["start", "--pool", "p"],
+            variables: ["PREFECT_API_URL": "127.0.0.1:4200/api"], says: ["PREFECT_API_URL"]),
+        Mistake(testDescription: "no pool, and nobody to ask", arguments: ["start"], says: ["--pool"]),
+        Mistake(
+            testDescription: "a slash in the name", arguments: ["start", "--pool", "p", "--name", "a/b"],
+            says: ["Worker name", "'/'", "a/b"]),
+        Mistake(
+            testDescription: "a per cent sign in the name", arguments: ["start", "--pool", "p", "--name", "a%b"],
+            says: ["Worker name", "'%'", "a%b"]),
+        Mistake(
+            testDescription: "a type that does not exist", arguments: ["start", "--pool", "p", "--type", "abacus"],
+            says: ["abacus", "process"]),
+        Mistake(
+            testDescription: "a template file that does not exist",
+            arguments: ["start", "--pool", "p", "--base-job-template", "none.json"], says: ["none.json"]),
+        Mistake(
+            testDescription: "a template that is not JSON",
+            arguments: ["start", "--pool", "p", "--base-job-template", "t.json"],
+            files: ["t.json": "{\n  \"job_configuration\": {,}\n}"], says: ["t.json", "line 2"]),
+        Mistake(
+            testDescription: "a template without its keys",
+            arguments: ["start", "--pool", "p", "--base-job-template", "t.json"],
+            files: ["t.json": "{\"variables\": {}}"], says: ["t.json", "job_configuration"]),
+        Mistake(
+            testDescription: "a profile that does not exist",
+            arguments: ["--profile", "other", "start", "--pool", "p"],
+            says: ["'other'", "profiles.toml"]),
+        Mistake(
+            testDescription: "profiles that are not TOML", arguments: ["start", "--pool", "p"],
+            variables: ["PREFECT_PROFILES_PATH": "FOLDER/profiles.toml"],
+            files: ["profiles.toml": "active = \"x\"\n[profiles.x\nA = \"b\"\n"], says: ["FOLDER/profiles.toml", "2"]),
+        Mistake(
+            testDescription: "settings that are not TOML", arguments: ["start", "--pool", "p"],
+            files: ["prefect.toml": "[api]\nurl = \"http://127.0.0.1:1/api\"\nkey = = 3\n"],
+            says: ["prefect.toml", "3"]
+        ),
+        Mistake(
+            testDescription: "a setting that cannot be read", arguments: ["start", "--pool", "p"],
+            variables: ["PREFECT_WORKER_QUERY_SECONDS": "soon"], says: ["PREFECT_WORKER_QUERY_SECONDS"]),
+        Mistake(
+            testDescription: "a template of no type", arguments: ["template", "abacus"], says: ["abacus", "process"]),
+        Mistake(
+            testDescription: "an input that does not exist", arguments: ["render", "--input", "none.json"],
+            says: ["none.json"]),
+        Mistake(
+            testDescription: "an input that is not JSON", arguments: ["render", "--input", "i.json"],
+            files: ["i.json": "nothing"], says: ["i.json", "JSON"]),
+        Mistake(
+            testDescription: "an input that lacks the run", arguments: ["render", "--input", "i.json"],
+            files: ["i.json": "{\"work_pool\": {\"id\": \"1\", \"name\": \"p\", \"type\": \"process\"}}"],
+            says: ["input", "flow_run"]),
+        Mistake(
+            testDescription: "a deployment that is not named in full", arguments: ["render", "--deployment", "flow"],
+            says: ["flow", "FLOW/NAME"]),
+    ]
+
+    @Test("is said in one line, without a trace of the program's insides", arguments: mistakes)
+    func mistake(_ mistake: Mistake) async throws {
+        try await withTemporaryDirectory { folder in
+            for (name, text) in mistake.files { try Folder.write(text, to: "\(folder)/\(name)") }
+            func filled(_ text: String) -> String {
+                text.split(separator: "FOLDER", omittingEmptySubsequences: false).joined(separator: folder)
+            }
+            var variables = ["PREFECT_API_URL": "http://127.0.0.1:1/api"]
+            for (name, value) in mistake.variables { variables[name] = filled(value) }
+            if variables["PREFECT_API_URL"] == "" { variables["PREFECT_API_URL"] = nil }
+            let worker = try await WorkerProgram.run(
+                mistake.arguments, environment: WorkerProgram.environment(home: folder, variables), in: folder,
+                timeout: .seconds(10))
+            #expect(worker.status == .exited(mistake.status), "\(worker.text)")
+            #expect(worker.output == [])
+            #expect(worker.errors.count == 1, "\(worker.text)")
+            for part in mistake.says { #expect(worker.text.contains(filled(part)), "\(worker.text)") }
+        }
+    }
+
+    @Test(
+        "a flag that does not exist, or has a value that it cannot have, is refused with the usage and status 64",
+        arguments: [
+            (["start", "--pool", "p", "--no-such-flag"], "--no-such-flag"), (["begin"], "begin"),
+            (["start", "--pool", "p", "--limit", "none"], "--limit"),
+            (["start", "--pool", "p", "--limit", "0"], "--limit"),
+            (["start", "--pool", "p", "--prefetch-seconds", "-1"], "--prefetch-seconds"),
+            (["start", "--pool", "p", "--install-policy", "maybe"], "install-policy"),
+            (["render"], "--deployment"), (["render", "--input", "f", "--pool", "p"], "--input"),
+        ])
+    func usage(_ arguments: [String], _ part: String) async throws {
+        try await withTemporaryDirectory { folder in
+            let worker = try await WorkerProgram.run(
+                arguments,
+                environment: WorkerProgram.environment(home: folder, ["PREFECT_API_URL": "http://127.0.0.1:1/api"]),
+                in: folder)
+            #expect(worker.status == .exited(64))
+            #expect(worker.errors.first?.contains(part) == true, "\(worker.text)")
+            #expect(worker.errors.contains { $0.hasPrefix("Usage: prefect-worker") })
+            #expect(worker.output == [])
+        }
+    }
+
+    @Test("wrong credentials end the worker, and are not repeated")
+    func wrongCredentials() async throws {
+        var configuration = FakeAPIConfiguration()
+        configuration.authorization = "Basic YWRtaW46cmlnaHQ="
+        try await withFakePrefectAPI(configuration: configuration) { api in
+            api.addPool(name: "p")
+            let worker = try await runWorker(api, ["PREFECT_API_AUTH_STRING": "admin:wrong-password"])
+            #expect(worker.status == .exited(1))
+            #expect(worker.errors.count == 1, "\(worker.text)")
+            #expect(worker.text.contains("401"))
+            #expect(worker.text.contains("PREFECT_API_AUTH_STRING"))
+            #expect(!worker.text.contains("wrong-password"))
+        }
+    }
+
+    @Test(
+        "a push pool, and a pool of another type, are refused with what can be done",
+        arguments: [
+            ("ecs:push", "push"), ("prefect:managed", "managed"), ("kubernetes", "kubernetes"),
+        ])
+    func otherPool(_ type: String, _ part: String) async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "cloudy", type: type)
+            let worker = try await runWorker(api, pool: "cloudy")
+            #expect(worker.status == .exited(1))
+            #expect(worker.errors.count == 1, "\(worker.text)")
+            #expect(worker.text.contains("cloudy") && worker.text.contains(part), "\(worker.text)")
+        }
+    }
+
+    @Test("a port that is taken is said before anything is served")
+    func portInUse() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            let port = api.url.split(separator: ":")[2].prefix { $0.isNumber }
+            let worker = try await runWorker(
+                api, ["PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": String(port)],
+                ["--with-healthcheck"])
+            #expect(worker.status == .exited(1))
+            #expect(worker.errors.count == 1, "\(worker.text)")
+            #expect(worker.text.contains(port))
+            #expect(worker.text.contains("in use"))
+            #expect(api.requests("POST", "*/get_scheduled_flow_runs").isEmpty)
+        }
+    }
+
+    @Test("an interpreter without Prefect ends the worker, unless every job is said to bring its command")
+    func interpreterWithoutPrefect() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            try await withTemporaryDirectory { folder in
+                // Without its site packages no Python has Prefect.
+                let python = "\(folder)/python-alone"
+                try Folder.write("#!/bin/sh\nexec python3 -S -I \"$@\"\n", to: python, isExecutable: true)
+                let worker = try await WorkerProgram.run(
+                    ["start", "--pool", "p", "--python", python], environment: environment(api, folder), in: folder)
+                #expect(worker.status == .exited(1))
+                #expect(worker.errors.contains { $0.contains(python) && $0.contains("Prefect") }, "\(worker.text)")
+                let none = try await WorkerProgram.run(
+                    ["start", "--pool", "p", "--python", "none", "--run-once"], environment: environment(api, folder),
+                    in: folder)
+                #expect(none.status == .exited(0), "\(none.text)")
+            }
+        }
+    }
+
+    @Test("a deployment that is gone when its run is taken cancels that run")
+    func deploymentIsGone() async throws {
+        try await withFakePrefectAPI { api in
+            let pool = api.addPool(name: "p")
+            let deployment = api.addDeployment(name: "d", pool: pool)
+            let run = api.scheduleRun(deployment: deployment)
+            api.removeDeploymentAlone(deployment)
+            let worker = try await runWorker(api, [:], ["--run-once", "--python", "none"])
+            #expect(worker.status == .exited(0), "\(worker.text)")
+            #expect(api.run(run)?.stateName == "Cancelled")
+        }
+    }
+
+    private func environment(
+        _ api: FakePrefectAPI, _ folder: String, _ others: [String: String] = [:]
+    ) -> [String: String] {
+        WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url].merging(others) { $1 })
+    }
+
+    private func runWorker(
+        _ api: FakePrefectAPI, _ variables: [String: String] = [:], _ arguments: [String] = [], pool: String = "p"
+    ) async throws -> WorkerProgram.Outcome {
+        try await withTemporaryDirectory { folder in
+            try await WorkerProgram.run(
+                ["start", "--pool", pool, "--name", "n"] + arguments, environment: environment(api, folder, variables),
+                in: folder)
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import HTTPTransport
+import Testing
+
+@Suite("Failures") struct FailureTests {
+    /// The error when a server does this to the first request.
+    private func error(
+        of request: HTTPRequest = HTTPRequest(url: ""), _ handler: @escaping ScriptedServer.Handler
+    ) async throws -> TransportError? {
+        let server = try ScriptedServer(handler)
+        defer { server.stop() }
+        let transport = try makeTransport()
+        var request = request
+        request.url = server.url + "/path"
+        let error = await transportError { try await transport.text(request) }
+        await transport.shutdown()
+        return error
+    }
+
+    @Test("a refused connection says so, and that nothing was sent")
+    func refused() async throws {
+        let port = try Sockets.closedPort()
+        let transport = try makeTransport()
+        let error = await transportError {
+            try await transport.text(
+                HTTPRequest(method: .post, url: "http://me:secret@127.0.0.1:\(port)/api?token=secret"))
+        }
+        #expect(error?.kind == .couldNotConnect)
+        #expect(error?.requestMayHaveBeenSent == false)
+        #expect(error?.operation == "POST http://127.0.0.1:\(port)/api")
+        #expect(error?.cause.contains("Connection refused") == true)
+        #expect(error?.description.contains("secret") == false)
+        #expect(error?.description.contains(where: \.isNewline) == false)
+        #expect(error?.remedy != nil)
+        await transport.shutdown()
+    }
+
+    @Test("a name without address says so")
+    func unresolved() async throws {
+        let transport = try makeTransport()
+        let error = await transportError { try await transport.text(HTTPRequest(url: "http://nowhere.invalid/")) }
+        #expect(error?.kind == .couldNotResolve)
+        #expect(error?.requestMayHaveBeenSent == false)
+        await transport.shutdown()
+    }
+
+    @Test("a connection closed without an answer may have taken the request")
+    func nothing() async throws {
+        let error = try await error { _ = $0.readRequest() }
+        #expect(error?.kind == .receiveFailed)
+        #expect(error?.requestMayHaveBeenSent == true)
+    }
+
+    @Test("a connection reset before the answer fails the receipt")
+    func reset() async throws {
+        let error = try await error { connection in
+            _ = connection.readRequest()
+            connection.reset()
+        }
+        #expect(error?.kind == .receiveFailed)
+        #expect(error?.requestMayHaveBeenSent == true)
+    }
+
+    @Test("a body cut short hands out what came, then fails")
+    func partial() async throws {
+        let server = try ScriptedServer { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        }
+        defer { server.stop() }
+        let transport = try makeTransport()
+        let response = try await transport.send(HTTPRequest(url: server.url))
+        var portions = response.body.makeAsyncIterator()
+        #expect(try await portions.next() == Array("half".utf8))
+        for _ in 0..<2 {
+            let error = await transportError { try await portions.next() as Any }
+            #expect(error?.kind == .receiveFailed)
+        }
+        await transport.shutdown()
+    }
+
+    @Test("a chunked body cut short fails")
+    func cutChunks() async throws {
+        let error = try await error { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            connection.chunk("half")
+        }
+        #expect(error?.kind == .receiveFailed)
+    }
+
+    @Test(
+        "an answer that is not HTTP is a violation of the protocol",
+        arguments: [
+            "SSH-2.0-OpenSSH_9.2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a length\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
+            "HTTP/1.1 2x0 OK\r\n\r\n",
+            "\0\u{1}\u{2}garbage\r\n\r\n",
+        ])
+    func garbage(_ answer: String) async throws {
+        let error = try await error { connection in
+            _ = connection.readRequest()
+            connection.write(answer)
+            connection.waitForPeerToClose()
+        }
+        #expect(error?.kind == .protocolViolation)
+    }
+
+    @Test("a head without end is given up")
+    func endlessHead() async throws {
+        let error = try await error { connection in
+            _ = connection.readRequest()
+            connection.write("HTTP/1.1 200 OK\r\n")
+            let line = "X: " + String(repeating: "y", count: 30_000) + "\r\n"
+            while connection.write(line) {}
+        }
+        #expect(error?.kind == .protocolViolation)
+    }
+
+    @Test("a server that stops reading a large body and goes away fails the request")
+    func resetWhileSending() async throws {
+        let body = [UInt8](repeating: 1, count: 32 << 20)
+        let error = try await error(of: HTTPRequest(method: .post, url: "", body: .bytes(body))) { connection in
+            _ = connection.read()
+            connection.reset()
+        }
+        #expect(error?.kind == .sendFailed || error?.kind == .receiveFailed)
+        #expect(error?.requestMayHaveBeenSent == true)
+    }
+
+    @Test("an early answer to a large body is an answer")
+    func earlyAnswer() async throws {
+        let server = try ScriptedServer { connection in
+            _ = connection.read()
+            connection.answer("413 Content Too Large", headers: ["Connection: close"], body: "no")
+            connection.waitForPeerToClose()
+        }
+        defer { server.stop() }
+        let transport = try makeTransport()
+        let body = [UInt8](repeating: 1, count: 8 << 20)
+        let answer = try await transport.text(HTTPRequest(method: .post, url: server.url, body: .bytes(body)))
+        #expect(answer.status == 413)
+        await transport.shutdown()
+    }
+}

@@ -1,0 +1,21 @@
+import FoundationEssentials
+import Glibc
+
+/// A folder of a test's own, short enough to hold a Unix socket.
+struct TemporaryDirectory {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/http-transport-XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template) else { throw SystemError(operation: "mkdtemp") }
+        path = String(cString: made)
+    }
+
+    func remove() {
+        try? FileManager.default.removeItem(atPath: path)
+    }
+}
+
+func writeFile(_ path: String, bytes: [UInt8]) throws {
+    try Data(bytes).write(to: URL(filePath: path))
+}

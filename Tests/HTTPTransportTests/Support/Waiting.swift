@@ -1,0 +1,81 @@
+import Dispatch
+import HTTPTransport
+import Synchronization
+import Testing
+
+/// Waits until something holds; false after the limit.
+func eventually(within limit: Duration = .seconds(5), _ condition: () -> Bool) async -> Bool {
+    let deadline = ContinuousClock.now.advanced(by: limit)
+    while !condition() {
+        if ContinuousClock.now > deadline { return false }
+        try? await Task.sleep(for: .milliseconds(2))
+    }
+    return true
+}
+
+/// Something that happens once: a thread of a server can wait for it, and a test can ask.
+final class Signal: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+    private let happened = Mutex(false)
+
+    func set() {
+        happened.withLock { $0 = true }
+        semaphore.signal()
+    }
+
+    var isSet: Bool { happened.withLock { $0 } }
+
+    /// For threads of servers only. Gives up after some seconds, so that no failing test leaves a thread behind.
+    func wait() {
+        _ = semaphore.wait(timeout: .now() + 10)
+        semaphore.signal()
+    }
+}
+
+/// What several threads add to.
+final class Log<Element: Sendable>: Sendable {
+    private let entries = Mutex<[Element]>([])
+
+    func append(_ entry: Element) { entries.withLock { $0.append(entry) } }
+    var all: [Element] { entries.withLock { $0 } }
+}
+
+/// A transport that no environment variable changes.
+func makeTransport(
+    http2: Bool = false, tls: TLSConfiguration = TLSConfiguration(), proxies: ProxyPolicy = .direct,
+    maxConnectionsPerHost: Int? = 16
+) throws -> HTTPTransport {
+    try HTTPTransport(
+        TransportConfiguration(
+            http2: http2, tls: tls, proxies: proxies, maxConnectionsPerHost: maxConnectionsPerHost))
+}
+
+/// The error a request or a body ends in.
+func transportError(
+    _ body: () async throws -> some Any, sourceLocation: SourceLocation = #_sourceLocation
+) async -> TransportError? {
+    do {
+        _ = try await body()
+        Issue.record("nothing was thrown", sourceLocation: sourceLocation)
+        return nil
+    } catch let error as TransportError {
+        return error
+    } catch {
+        Issue.record("\(error) is not a TransportError", sourceLocation: sourceLocation)
+        return nil
+    }
+}
+
+extension HTTPTransport {
+    /// The status and the body as text.
+    func text(_ request: HTTPRequest) async throws -> (status: Int, text: String) {
+        let (head, body) = try await fetch(request, maxBodyBytes: 1 << 20)
+        return (head.status, String(decoding: body, as: UTF8.self))
+    }
+}
+
+final class Counter: Sendable {
+    private let count = Atomic(0)
+    func add(_ amount: Int) { count.add(amount, ordering: .relaxed) }
+    var value: Int { count.load(ordering: .relaxed) }
+}

@@ -1,0 +1,60 @@
+import Logging
+import Synchronization
+
+@testable import HealthServer
+
+/// Lines that a logger was given, for tests that look at them.
+final class LogCapture: Sendable {
+    private let messages = Mutex<[String]>([])
+
+    var lines: [String] { messages.withLock { $0 } }
+
+    func logger(level: Logger.Level = .info) -> Logger {
+        Logger(label: "test", factory: { _ in Handler(capture: self, logLevel: level) })
+    }
+
+    private struct Handler: LogHandler {
+        let capture: LogCapture
+        var logLevel: Logger.Level
+        var metadata: Logger.Metadata = [:]
+        var metadataProvider: Logger.MetadataProvider?
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            capture.messages.withLock { $0.append("\(event.level): \(event.message)") }
+        }
+    }
+}
+
+/// Runs a server on a free port for the time of `body`, then cancels it.
+///
+/// - Returns: How long the server took to end.
+@discardableResult
+func withServer(
+    host: String = "127.0.0.1", liveness: ProbeAnswer = .good, readiness: ProbeAnswer = .good,
+    routes: [StatusRoute] = [], limits: HealthServer.Limits = .init(), logger: Logger = LogCapture().logger(),
+    _ body: @escaping @Sendable (Int) async throws -> Void
+) async throws -> Duration {
+    let server = HealthServer(
+        host: host, port: 0, routes: [.health { liveness }, .ready { readiness }] + routes, logger: logger,
+        limits: limits)
+    let (addresses, continuation) = AsyncStream.makeStream(of: ListeningAddress.self)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask {
+            defer { continuation.finish() }
+            try await server.run { continuation.yield($0) }
+        }
+        for await address in addresses {
+            try await body(address.port)
+            break
+        }
+        let start = ContinuousClock.now
+        group.cancelAll()
+        try await group.waitForAll()
+        return ContinuousClock.now - start
+    }
+}

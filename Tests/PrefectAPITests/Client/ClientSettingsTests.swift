@@ -1,0 +1,36 @@
+import PrefectAPI
+import Testing
+
+@Suite("A client from settings")
+struct ClientSettingsTests {
+    private func configuration(_ environment: [String: String]) throws -> APIClient.Configuration {
+        var all = environment
+        all["HOME"] = "/nowhere"
+        if all["PREFECT_API_URL"] == nil { all["PREFECT_API_URL"] = "http://127.0.0.1:4200/api" }
+        let settings = try PrefectSettings.load(environment: all, workingDirectory: "/nowhere", profile: nil)
+        return try #require(APIClient.Configuration(settings: settings))
+    }
+
+    @Test("a key becomes a bearer, an auth string goes before it")
+    func authorization() throws {
+        #expect(try configuration([:]).authorization == nil)
+        #expect(try configuration(["PREFECT_API_KEY": "pnu_x"]).authorization?.reveal() == "Bearer pnu_x")
+        let both = try configuration(["PREFECT_API_KEY": "pnu_x", "PREFECT_API_AUTH_STRING": "admin:pässword"])
+        #expect(both.authorization?.reveal() == "Basic YWRtaW46cMOkc3N3b3Jk")
+    }
+
+    @Test("retries, timeout and headers are the user's")
+    func others() throws {
+        let configuration = try configuration([
+            "PREFECT_API_URL": "https://api.prefect.cloud/api/accounts/a/workspaces/w///", "PREFECT_API_KEY": "k",
+            "PREFECT_CLIENT_MAX_RETRIES": "2", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500,504",
+            "PREFECT_CLIENT_RETRY_JITTER_FACTOR": "0", "PREFECT_API_REQUEST_TIMEOUT": "7.5",
+            "PREFECT_CLIENT_CUSTOM_HEADERS": "{\"X-A\": \"1\"}",
+        ])
+        #expect(configuration.url == "https://api.prefect.cloud/api/accounts/a/workspaces/w")
+        #expect(configuration.isCloud && !configuration.csrfEnabled)
+        #expect(configuration.retryPolicy == RetryPolicy(maxRetries: 2, jitterFactor: 0, extraCodes: [500, 504]))
+        #expect(configuration.requestTimeout == .seconds(7.5))
+        #expect(configuration.customHeaders.map(\.name) == ["X-A"])
+    }
+}

@@ -1,0 +1,160 @@
+import HTTPTransport
+import JSON
+import OrderedCollections
+import PrefectAPI
+import TestSupport
+import Testing
+
+@Suite("Proposing a state")
+struct ProposalTests {
+    private func withRun<Result: Sendable>(
+        configure: (inout APIClient.Configuration) -> Void = { _ in },
+        _ body: (FakePrefectAPI, String, APIClient, Pauses) async throws -> Result
+    ) async throws -> Result {
+        try await withFakePrefectAPI { api in
+            let deployment = api.addDeployment(name: "d", pool: api.addPool(name: "p"))
+            let run = api.scheduleRun(deployment: deployment)
+            return try await withClient(of: api.url, configure: configure) { client, pauses in
+                try await body(api, run, client, pauses)
+            }
+        }
+    }
+
+    private func type(_ outcome: ProposalOutcome) -> String {
+        switch outcome {
+        case .accepted(let state): "accepted \(state["type"]?.stringValue ?? "")"
+        case .rejected(let state, _): "rejected \(state["type"]?.stringValue ?? "")"
+        case .aborted: "aborted"
+        }
+    }
+
+    @Test("an accepted proposal carries every detail the API knows")
+    func accepted() async throws {
+        try await withRun { api, run, client, _ in
+            let outcome = try await client.propose(.pending, forFlowRun: run)
+            #expect(type(outcome) == "accepted PENDING")
+            let body = try #require(api.requests("POST", "*/set_state").first?.body)
+            #expect(body["force"] == false)
+            #expect(body["state"]?["state_details"]?.objectValue?.count == 18)
+            #expect(body["state"]?["state_details"]?["flow_run_id"]?.stringValue == run)
+            let read = try await client.readFlowRun(id: run)
+            #expect(read.transitionID == body["state"]?["state_details"]?["transition_id"]?.stringValue)
+        }
+    }
+
+    static let lost: [(String, Fault)] = [
+        ("closed", .closeConnection), ("reset", .reset), ("no HTTP", .garbage()), ("cut off", .truncatedBody),
+        ("gateway", .status(502)), ("busy", .status(503)),
+    ]
+
+    @Test("a proposal that was applied although its answer was lost is accepted", arguments: lost.indices)
+    func lostAnswer(index: Int) async throws {
+        try await withRun { api, run, client, _ in
+            api.script(method: "POST", path: "*/set_state", times: 1, answer: .applyThen(Self.lost[index].1))
+            let outcome = try await client.propose(.pending, forFlowRun: run)
+            #expect(type(outcome) == "accepted PENDING")
+            #expect(api.stateHistory(of: run) == ["Scheduled", "Pending"])
+        }
+    }
+
+    @Test("a refusal that does not tell the state is checked against the run when an answer was lost before")
+    func lostAnswerRefused() async throws {
+        try await withRun { api, run, client, _ in
+            api.script(method: "POST", path: "*/set_state", times: 1, answer: .applyThen(.closeConnection))
+            let abort: JSONValue = [
+                "state": nil, "status": "ABORT", "details": ["type": "abort_details", "reason": "already PENDING"],
+            ]
+            api.script(method: "POST", path: "*/set_state", times: 1, answer: .status(200, body: abort))
+            let outcome = try await client.propose(.pending, forFlowRun: run)
+            #expect(type(outcome) == "accepted PENDING")
+            #expect(api.requests("GET", "/flow_runs/\(run)").count == 1)
+        }
+    }
+
+    @Test("after a lost answer a transition that another has made since is not taken for ours")
+    func overtaken() async throws {
+        try await withRun { api, run, client, _ in
+            api.onRequest { request in
+                guard request.path.hasSuffix("set_state"), api.stateHistory(of: run) == ["Scheduled"] else {
+                    return nil
+                }
+                api.setState(of: run, to: .running)
+                return .closeConnection
+            }
+            let outcome = try await client.propose(.pending, forFlowRun: run)
+            #expect(type(outcome) == "aborted")
+        }
+    }
+
+    @Test("a proposal that is told to wait is made again, with the same transition")
+    func waiting() async throws {
+        try await withRun { api, run, client, pauses in
+            let wait: JSONValue = [
+                "state": nil, "status": "WAIT", "details": ["type": "wait_details", "delay_seconds": 7, "reason": "x"],
+            ]
+            api.script(method: "POST", path: "*/set_state", times: 2, answer: .status(200, body: wait))
+            let outcome = try await client.propose(.pending, forFlowRun: run)
+            #expect(type(outcome) == "accepted PENDING")
+            #expect(pauses.seconds == [7, 7])
+            let ids = api.requests("POST", "*/set_state").map { $0.body["state"]?["state_details"]?["transition_id"] }
+            #expect(Set(ids).count == 1)
+        }
+    }
+
+    @Test("a refusal tells the reason and the state the run is in")
+    func refused() async throws {
+        try await withRun { api, run, client, _ in
+            api.setState(of: run, to: .running)
+            let aborted = try await client.propose(.pending, forFlowRun: run)
+            guard case .aborted(let reason) = aborted else {
+                Issue.record("\(aborted)")
+                return
+            }
+            #expect(reason.contains("RUNNING"))
+            api.setState(of: run, to: .cancelling)
+            let rejected = try await client.propose(.crashed("x"), forFlowRun: run)
+            #expect(type(rejected) == "rejected CANCELLING")
+            let forced = try await client.propose(.cancelled("x"), forFlowRun: run, force: true)
+            #expect(type(forced) == "accepted CANCELLED")
+            let missing = await apiError {
+                _ = try await client.propose(.pending, forFlowRun: "00000000-0000-0000-0000-000000000000")
+            }
+            #expect(missing?.isNotFound == true)
+        }
+    }
+
+    @Test("an answer that names no outcome is an error that may have been applied")
+    func nonsense() async throws {
+        try await withRun { api, run, client, _ in
+            api.script(method: "POST", path: "*/set_state", answer: .status(200, body: ["status": "MAYBE"]))
+            let error = await apiError { _ = try await client.propose(.pending, forFlowRun: run) }
+            #expect(error?.mayHaveBeenApplied == true)
+            #expect(error?.isTransient == true)
+        }
+    }
+
+    @Test("a message keeps what no database holds out of the API")
+    func noNUL() async throws {
+        try await withRun { api, run, client, _ in
+            _ = try await client.propose(.crashed("a\0b"), forFlowRun: run)
+            #expect(api.run(run)?.state?.message == "a\u{FFFD}b")
+        }
+    }
+
+    @Test("runs that are being cancelled are found among many")
+    func cancelling() async throws {
+        try await withFakePrefectAPI { api in
+            let deployment = api.addDeployment(name: "d", pool: api.addPool(name: "p"))
+            let runs = api.scheduleRuns(450, deployment: deployment)
+            for run in [runs[3], runs[449]] { api.setState(of: run, to: .running) }
+            for run in [runs[3], runs[449]] { api.setState(of: run, to: .cancelling) }
+            try await withClient(of: api.url) { client, _ in
+                let found = try await client.cancellingFlowRuns(among: runs)
+                #expect(Set(found.map(\.id)) == [runs[3], runs[449]])
+                #expect(api.requests("POST", "/flow_runs/filter").count == 3)
+                let none = try await client.cancellingFlowRuns(among: [])
+                #expect(none.isEmpty)
+            }
+        }
+    }
+}

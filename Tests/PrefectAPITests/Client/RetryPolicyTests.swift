@@ -1,0 +1,177 @@
+import FoundationEssentials
+import HTTPTransport
+import Testing
+
+@testable import PrefectAPI
+
+@Suite("When a request is repeated")
+struct RetryPolicyTests {
+    private func delay(_ decision: RetryPolicy.Decision) -> Double? {
+        if case .retry(let delay, _) = decision { delay.inSeconds } else { nil }
+    }
+
+    private func status(_ code: Int, after: Duration? = nil, maintenance: Bool = false) -> RetryPolicy.Outcome {
+        .status(code, retryAfter: after, isMaintenance: maintenance)
+    }
+
+    @Test(
+        "passing trouble is retried, an error of ours or a broken server is not",
+        arguments: [
+            (408, true), (429, true), (502, true), (503, true), (400, false), (401, false), (403, false), (404, false),
+            (409, false), (422, false), (500, false), (501, false), (504, false),
+        ])
+    func statuses(code: Int, isRetried: Bool) {
+        let policy = RetryPolicy(jitterFactor: 0)
+        #expect(
+            (delay(policy.decide(after: status(code), attempt: 1, effort: .standard, random: 0)) != nil) == isRetried)
+        let persistent = policy.decide(after: status(code), attempt: 100, effort: .persistent, random: 0)
+        #expect((delay(persistent) != nil) == (isRetried || code >= 500 || code == 401))
+        #expect(policy.decide(after: status(code), attempt: 1, effort: .once, random: 0) == .stop)
+    }
+
+    @Test("extra codes are retried as well")
+    func extraCodes() {
+        let policy = RetryPolicy(jitterFactor: 0, extraCodes: [409, 500])
+        #expect(policy.isRetried(409, effort: .standard))
+        #expect(policy.isRetried(500, effort: .standard))
+        #expect(!policy.isRetried(504, effort: .standard))
+    }
+
+    @Test("delays double up to a minute, and attempts are limited")
+    func backoff() {
+        let policy = RetryPolicy(maxRetries: 5, jitterFactor: 0)
+        let delays = (1...6).map { delay(policy.decide(after: .noAnswer, attempt: $0, effort: .standard, random: 0)) }
+        #expect(delays == [2, 4, 8, 16, 32, nil])
+        for attempt in [6, 10, 63, 64, 100_000] {
+            #expect(delay(policy.decide(after: .noAnswer, attempt: attempt, effort: .persistent, random: 0)) == 60)
+        }
+        let none = RetryPolicy(maxRetries: 0)
+        #expect(none.decide(after: .noAnswer, attempt: 1, effort: .standard, random: 0) == .stop)
+    }
+
+    @Test("Retry-After is kept to and stretched a little, but not believed without limit")
+    func retryAfter() {
+        let exact = RetryPolicy(jitterFactor: 0)
+        #expect(
+            delay(exact.decide(after: status(429, after: .seconds(7)), attempt: 1, effort: .standard, random: 0)) == 7)
+        #expect(
+            delay(exact.decide(after: status(429, after: .seconds(86_400)), attempt: 1, effort: .standard, random: 0))
+                == 600)
+        let jittered = RetryPolicy(jitterFactor: 0.2)
+        for random in stride(from: 0, to: 1, by: 0.1) {
+            let outcome = status(503, after: .seconds(10))
+            let chosen = delay(jittered.decide(after: outcome, attempt: 1, effort: .standard, random: random)) ?? 0
+            #expect((10...12).contains(chosen))
+        }
+    }
+
+    @Test("maintenance is waited out without counting attempts, but not by a caller with a loop of its own")
+    func maintenance() {
+        let policy = RetryPolicy(maxRetries: 0, jitterFactor: 0)
+        let outcome = status(503, maintenance: true)
+        #expect(
+            policy.decide(after: outcome, attempt: 1, effort: .standard, random: 0)
+                == .retry(after: .seconds(1), countsAsAttempt: false))
+        #expect(policy.decide(after: outcome, attempt: 1, effort: .once, random: 0) == .stop)
+    }
+
+    @Test("jitter stays within its bounds and keeps the mean", arguments: [0.1, 0.2, 0.3, 1.0])
+    func jitter(factor: Double) {
+        let steps = 10_000
+        let values = (0..<steps).map { step in
+            Jitter.clampedPoisson(mean: 10, factor: factor, random: Double(step) / Double(steps))
+        }
+        #expect(values.allSatisfy { $0 >= 0 && $0 <= 10 * (1 + factor) + 1e-9 })
+        #expect(values == values.sorted())
+        let mean = values.reduce(0, +) / Double(steps)
+        #expect(abs(mean - 10) < 0.5)
+        #expect(Jitter.clampedPoisson(mean: 10, factor: 0, random: 0.7) == 10)
+        #expect(Jitter.clampedPoisson(mean: 0, factor: factor, random: 0.7) == 0)
+        #expect(Jitter.boundedPoisson(from: 3, to: 3, random: 0.5) == 3)
+        #expect(Jitter.boundedPoisson(from: 0, to: 0, random: 0.5) == 0)
+    }
+
+    @Test("Retry-After is read as seconds and as a date, and anything else is ignored")
+    func retryAfterHeader() throws {
+        let now = try #require(Timestamp("2026-01-02T03:04:05Z")?.date)
+        #expect(RetryAfter.parse("5", now: now) == .seconds(5))
+        #expect(RetryAfter.parse(" 0.5 ", now: now) == .seconds(0.5))
+        #expect(RetryAfter.parse("-3", now: now) == .zero)
+        #expect(RetryAfter.parse("Fri, 02 Jan 2026 03:04:15 GMT", now: now) == .seconds(10))
+        #expect(RetryAfter.parse("Thu, 01 Jan 1970 00:00:00 GMT", now: now) == .zero)
+        for text in [
+            "", "soon", "nan", "inf", "0x10", "Fri, 32 Jan 2026 03:04:15 GMT", "Fri, 02 Foo 2026 03:04:15 GMT",
+        ] {
+            #expect(RetryAfter.parse(text, now: now) == nil, "\(text)")
+        }
+    }
+}
+
+@Suite("Times of the API")
+struct TimestampTests {
+    @Test(
+        "every form that the API and Python write is read",
+        arguments: [
+            "2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05.678901+00:00", "2026-01-02 03:04:05.678901+00:00",
+            "2026-01-02T05:04:05.678901+02:00", "2026-01-01T23:34:05.678901-0330", "2026-01-02T03:04:05.678901",
+            "2026-01-02T03:04:05.678901999z", "2026-01-02t03:04:05,678901Z",
+        ])
+    func forms(text: String) throws {
+        let time = try #require(Timestamp(text))
+        #expect(time.iso8601 == "2026-01-02T03:04:05.678901Z")
+        #expect(time.pythonText == "2026-01-02 03:04:05.678901+00:00")
+    }
+
+    @Test("less than a second, a minute or a day may be left out")
+    func short() {
+        #expect(Timestamp("2026-01-02")?.pythonText == "2026-01-02 00:00:00+00:00")
+        #expect(Timestamp("2026-01-02T03:04Z")?.pythonText == "2026-01-02 03:04:00+00:00")
+        #expect(Timestamp("2026-01-02T03:04:05.5")?.iso8601 == "2026-01-02T03:04:05.500000Z")
+    }
+
+    @Test(
+        "what is no time is refused",
+        arguments: [
+            "", "2026", "2026-13-01", "2026-02-30", "2025-02-29", "2026-01-02T25:00:00Z", "2026-01-02T24:30:00Z",
+            "2026-01-02T03:60:00Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05+", "2026-01-02T03:04:05Zx",
+            "0000-01-01",
+            "２０２６-01-02",
+        ])
+    func refused(text: String) { #expect(Timestamp(text) == nil) }
+
+    @Test("times before 1970 and leap days survive the way there and back")
+    func roundTrip() throws {
+        for text in [
+            "1969-12-31T23:59:59.999999Z", "2024-02-29T12:00:00.000001Z", "0001-01-01T00:00:00.000000Z",
+            "9999-12-31T23:59:59.999999Z", "1900-02-28T00:00:00.000000Z",
+        ] {
+            let time = try #require(Timestamp(text))
+            #expect(time.iso8601 == text)
+        }
+        let time = try #require(Timestamp("2026-01-02T03:04:05Z"))
+        #expect(time.adding(seconds: 1.5).seconds(since: time) == 1.5)
+        #expect(Timestamp(time.date) == time)
+        _ = time.adding(seconds: .infinity)
+    }
+}
+
+@Suite("Parts of a path")
+struct PercentEncodingTests {
+    @Test(
+        "every character of a name stays within its part of the path",
+        arguments: [
+            ("plain-Name_1.~", "plain-Name_1.~"), ("a/b", "a%2Fb"), ("50%", "50%25"), ("what?", "what%3F"),
+            ("#1", "%231"), ("a b", "a%20b"), ("..", "%2E%2E"), (".", "%2E"), ("...", "%2E%2E%2E"), ("a..b", "a..b"),
+            ("ü", "%C3%BC"), ("\n", "%0A"), ("", ""),
+        ])
+    func encoding(text: String, encoded: String) {
+        #expect(PercentEncoding.encode(text) == encoded)
+    }
+
+    @Test("the target is made of encoded parts and a query")
+    func target() {
+        let request = APIRequest(.get, ["a b", ""], query: [("x&", "1=2")])
+        #expect(request.target == "/a%20b/?x%26=1%3D2")
+        #expect(request.operation == "GET /a%20b/")
+    }
+}

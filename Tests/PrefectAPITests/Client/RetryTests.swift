@@ -1,0 +1,253 @@
+import HTTPTransport
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+
+@Suite("Requests over an API that is not well")
+struct RetryTests {
+    @Test("passing trouble is retried until there is an answer", arguments: [408, 429, 502, 503])
+    func retried(status: Int) async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(times: 3, answer: .status(status))
+            try await withClient(of: api.url) { client, pauses in
+                let pool = try await client.readWorkPool(named: "p")
+                #expect(pool.name == "p")
+                #expect(pauses.seconds == [2, 4, 8])
+            }
+        }
+    }
+
+    @Test("a broken server is not asked again, unless the thing must be said", arguments: [500, 504])
+    func brokenServer(status: Int) async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(times: 12, answer: .status(status, body: ["detail": "broken"]))
+            try await withClient(of: api.url) { client, pauses in
+                let error = await apiError { _ = try await client.send(.read) }
+                #expect(error?.status == status)
+                #expect(error?.description == "GET /work_pools/p: the API answered \(status): broken")
+                #expect(error?.mayHaveBeenApplied == true)
+                #expect(pauses.all.isEmpty)
+                _ = try await client.send(.read, effort: .persistent)
+                #expect(pauses.seconds == [2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60])
+            }
+        }
+    }
+
+    @Test("codes that the user names are retried as well")
+    func extraCodes() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(times: 2, answer: .status(500))
+            try await withClient(of: api.url, configure: { $0.retryPolicy.extraCodes = [500] }) { client, pauses in
+                _ = try await client.send(.read)
+                #expect(pauses.all.count == 2)
+            }
+        }
+    }
+
+    @Test("attempts are limited, and none is repeated where retries are switched off", arguments: [0, 2])
+    func limited(maxRetries: Int) async throws {
+        try await withFakePrefectAPI { api in
+            let script = api.script(answer: .databaseLocked)
+            try await withClient(of: api.url, configure: { $0.retryPolicy.maxRetries = maxRetries }) { client, _ in
+                let error = await apiError { _ = try await client.send(.read) }
+                #expect(error?.status == 503)
+                #expect(script.uses == maxRetries + 1)
+            }
+        }
+    }
+
+    @Test("Retry-After is kept to, in seconds and as a date")
+    func retryAfter() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(times: 1, answer: .tooManyRequests(retryAfter: 17))
+            let past: [(name: String, value: String)] = [("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")]
+            api.script(times: 1, answer: .status(503, headers: past))
+            try await withClient(of: api.url) { client, pauses in
+                _ = try await client.send(.read)
+                // A pause of no length is not made.
+                #expect(pauses.seconds == [17])
+            }
+        }
+    }
+
+    @Test("what a caller with a loop of its own is told to wait is bounded")
+    func boundedRetryAfter() async throws {
+        try await withFakePrefectAPI { api in
+            api.script(answer: .tooManyRequests(retryAfter: 1_000_000))
+            try await withClient(of: api.url) { client, _ in
+                let error = await apiError { _ = try await client.send(.read, effort: .once) }
+                #expect(error?.retryAfter == .seconds(600))
+            }
+        }
+    }
+
+    @Test("maintenance is waited out, however long it takes")
+    func maintenance() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            let headers: [(name: String, value: String)] = [("Prefect-Maintenance", "true"), ("Retry-After", "3")]
+            api.script(times: 40, answer: .status(503, headers: headers))
+            try await withClient(of: api.url, configure: { $0.retryPolicy.maxRetries = 0 }) { client, pauses in
+                _ = try await client.send(.read)
+                #expect(pauses.seconds == Array(repeating: 3, count: 40))
+                #expect(client.maintenanceUntil != nil)
+            }
+        }
+    }
+
+    static let brokenAnswers: [(String, Fault)] = [
+        ("closed", .closeConnection), ("reset", .reset), ("half-closed", .halfClose), ("no HTTP", .garbage()),
+        ("cut off", .truncatedBody), ("binary", .garbage([0, 255, 1, 2])),
+    ]
+
+    @Test("an answer that breaks off is asked for again", arguments: brokenAnswers.indices)
+    func broken(index: Int) async throws {
+        let (what, fault) = Self.brokenAnswers[index]
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(times: 2, answer: fault)
+            try await withClient(of: api.url) { client, pauses in
+                let pool = try await client.readWorkPool(named: "p")
+                #expect(pool.name == "p", "\(what)")
+                #expect(pauses.all.count <= 2)
+            }
+        }
+    }
+
+    @Test("a server that says nothing is given up after the timeout, and asked again")
+    func silent() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(times: 1, answer: .hang)
+            try await withClient(of: api.url, configure: { $0.requestTimeout = .seconds(2) }) { client, pauses in
+                _ = try await client.readWorkPool(named: "p")
+                #expect(pauses.seconds.first == 2)
+            }
+        }
+    }
+
+    @Test("an answer may come slowly")
+    func slow() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            api.script(answer: .slowBody(chunk: 100, every: .milliseconds(5)))
+            try await withClient(of: api.url, configure: { $0.requestTimeout = .seconds(2) }) { client, _ in
+                let pool = try await client.readWorkPool(named: "p")
+                #expect(pool.name == "p")
+            }
+        }
+    }
+
+    @Test("an API that is away is asked again, and what was not sent was not applied")
+    func away() async throws {
+        try await withFakePrefectAPI { api in
+            await api.goOffline()
+            try await withClient(of: api.url) { client, pauses in
+                let error = await apiError { _ = try await client.send(.change) }
+                #expect(error?.mayHaveBeenApplied == false)
+                #expect(error?.isTransient == true)
+                #expect(error?.status == nil)
+                #expect(pauses.seconds == [2, 4, 8, 16, 32])
+            }
+        }
+    }
+
+    @Test("a token that could not be fetched does not make a request one that may have been applied")
+    func tokenNotFetched() async throws {
+        try await withFakePrefectAPI { api in
+            api.script(path: "/csrf-token", answer: .closeConnection)
+            try await withClient(of: api.url, configure: { $0.csrfEnabled = true }) { client, _ in
+                let error = await apiError { _ = try await client.send(.change, effort: .once) }
+                #expect(error != nil)
+                #expect(error?.mayHaveBeenApplied == false)
+            }
+        }
+    }
+
+    @Test("an answer that is no JSON says which URL to look at")
+    func notJSON() async throws {
+        try await withFakePrefectAPI { api in
+            let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
+            api.script(answer: .raw(Array(page.utf8)))
+            try await withClient(of: api.url) { client, _ in
+                let error = await apiError { _ = try await client.readWorkPool(named: "p") }
+                #expect(error?.description.contains("is the URL that of a Prefect API?") == true)
+                #expect(error?.description.contains("\n") == false)
+            }
+        }
+    }
+
+    @Test("JSON of another shape says what is missing")
+    func otherShape() async throws {
+        try await withFakePrefectAPI { api in
+            api.script(answer: .status(200, body: ["id": "x", "name": 7]))
+            try await withClient(of: api.url) { client, _ in
+                let error = await apiError { _ = try await client.readWorkPool(named: "p") }
+                #expect(error?.description.contains("'name'") == true)
+            }
+        }
+    }
+
+    @Test("a cancelled task leaves the pause between attempts, and the attempt itself")
+    func cancelled() async throws {
+        try await withFakePrefectAPI { api in
+            api.script(path: "/work_pools/p", answer: .databaseLocked)
+            api.script(path: "/work_pools/hangs", answer: .hang)
+            let isPausing = Gate()
+            let sleep: @Sendable (Duration) async throws -> Void = { _ in
+                isPausing.open()
+                try await Task.sleep(for: .seconds(600))
+            }
+            try await withClient(of: api.url, sleep: sleep) { client, _ in
+                await withTaskGroup(of: Bool.self) { group in
+                    for name in ["p", "hangs"] {
+                        group.addTask {
+                            do {
+                                _ = try await client.readWorkPool(named: name)
+                                return false
+                            } catch {
+                                return error is CancellationError
+                            }
+                        }
+                    }
+                    await isPausing.wait()
+                    try? await api.waitUntil("both are under way") { $0.requests.count >= 2 }
+                    group.cancelAll()
+                    for await isCancellation in group { #expect(isCancellation) }
+                }
+            }
+        }
+    }
+
+    @Test("an error text is one line without credentials")
+    func noSecrets() async throws {
+        try await withFakePrefectAPI { api in
+            api.script(times: 1, answer: .status(401, body: ["detail": "line one\nline two"]))
+            api.script(times: 1, answer: .closeConnection)
+            let url = api.url.replacing("http://", with: "http://user:topsecret1@")
+            let configure: (inout APIClient.Configuration) -> Void = {
+                $0.authorization = Secret("Bearer topsecret2")
+                $0.customHeaders = [("X-Key", "topsecret3")]
+                $0.retryPolicy.maxRetries = 0
+            }
+            try await withClient(of: url, configure: configure) { client, _ in
+                for _ in 1...2 {
+                    let error = await apiError {
+                        let query = [(name: "token", value: "topsecret4")]
+                        _ = try await client.send(APIRequest(.get, ["x"], query: query))
+                    }
+                    let text = String(describing: error) + (error?.description ?? "")
+                    #expect(error != nil)
+                    #expect(!text.contains("topsecret"))
+                    #expect(error?.description.contains("\n") == false)
+                }
+                #expect(!String(describing: client.configuration.authorization).contains("topsecret"))
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import HTTPTransport
+import JSON
+import PrefectAPI
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Logs and events on their way to the API")
+struct ShippingTests {
+    private final class Notices: Sendable {
+        let all = Mutex<[String]>([])
+        func add(_ text: String) { all.withLock { $0.append(text) } }
+        var texts: [String] { all.withLock { $0 } }
+    }
+
+    private func record(_ message: String) -> LogRecord {
+        LogRecord(logger: "prefect.flow_runs.worker", level: 20, message: message, flowRunID: "run")
+    }
+
+    private func withLogs<Result: Sendable>(
+        maximumRecordBytes: Int = 1_000_000, isEnabled: Bool = true,
+        _ body: (FakePrefectAPI, LogShipper, Notices) async throws -> Result
+    ) async throws -> Result {
+        try await withFakePrefectAPI { api in
+            try await withClient(of: api.url) { client, _ in
+                let notices = Notices()
+                let logs = LogShipper(
+                    api: client, interval: .milliseconds(30), batchBytes: 4_000_000,
+                    maximumRecordBytes: maximumRecordBytes, isEnabled: isEnabled, notice: { notices.add($0) })
+                async let work: Void = logs.run()
+                let result: Result
+                do {
+                    result = try await body(api, logs, notices)
+                } catch {
+                    logs.close()
+                    throw error
+                }
+                logs.close()
+                await work
+                return result
+            }
+        }
+    }
+
+    @Test("lines arrive as the API takes them, several at a time")
+    func lines() async throws {
+        try await withLogs { api, logs, _ in
+            for number in 1...20 { logs.add(record("line \(number)")) }
+            try await api.waitUntil("all are there") { $0.logs.count == 20 }
+            #expect(api.requests("POST", "/logs/").count <= 3)
+            #expect(api.snapshot.logMessages(of: "run") == (1...20).map { "line \($0)" })
+            let first = try #require(api.logs.first)
+            #expect(first["name"] == "prefect.flow_runs.worker")
+            #expect(first["level"] == 20)
+            #expect(first["task_run_id"] == .null)
+            #expect(first["worker_id"] == nil)
+            #expect(Timestamp(first["timestamp"]?.stringValue ?? "") != nil)
+        }
+    }
+
+    @Test("a line that is too long is cut, between characters or not, and says so")
+    func truncated() async throws {
+        try await withLogs(maximumRecordBytes: 1000) { api, logs, _ in
+            logs.add(record(String(repeating: "日", count: 5000)))
+            logs.add(record("short"))
+            try await api.waitUntil("both are there") { $0.logs.count == 2 }
+            let message = try #require(api.logs[0]["message"]?.stringValue)
+            #expect(message.hasSuffix("... [truncated]"))
+            #expect(message.utf8.count <= 620)
+            #expect(api.logs[1]["message"] == "short")
+        }
+    }
+
+    @Test("what no database holds is taken out of a line, which would be refused for ever")
+    func noNUL() async throws {
+        try await withLogs { api, logs, _ in
+            logs.add(record("a\0b"))
+            try await api.waitUntil("it is there") { $0.logs.first?["message"] == "a\u{FFFD}b" }
+        }
+    }
+
+    @Test("an outage loses nothing and keeps the order", arguments: [500, 401, 429, 503])
+    func outage(status: Int) async throws {
+        try await withLogs { api, logs, notices in
+            let script = api.script(path: "/logs/", times: 1, answer: .status(status))
+            for number in 1...3 { logs.add(record("line \(number)")) }
+            try await eventually("it was tried") { script.uses == 1 }
+            logs.add(record("line 4"))
+            logs.close()
+            try await api.waitUntil("all are there") { $0.logs.count == 4 }
+            #expect(api.snapshot.logMessages(of: "run") == (1...4).map { "line \($0)" })
+            #expect(notices.texts.isEmpty)
+        }
+    }
+
+    @Test("a batch that the API refuses for good is dropped, and that is said")
+    func refused() async throws {
+        try await withLogs { api, logs, notices in
+            api.script(path: "/logs/", times: 1, answer: .status(422, body: ["detail": "bad"]))
+            logs.add(record("lost"))
+            try await eventually("it is said") { notices.texts.count == 1 }
+            #expect(
+                notices.texts[0] == "1 log lines were refused by the API and are lost: POST /logs/: the API "
+                    + "answered 422: bad")
+            logs.add(record("next"))
+            try await api.waitUntil("the next one arrives") { $0.logs.count == 1 }
+        }
+    }
+
+    @Test("nothing is sent where logging to the API is switched off")
+    func disabled() async throws {
+        try await withLogs(isEnabled: false) { _, logs, _ in
+            logs.add(record("x"))
+            #expect(logs.backlog == 0)
+        }
+    }
+
+    @Test("events arrive once and in order, each following the one before it")
+    func events() async throws {
+        try await withFakePrefectAPI { api in
+            try await withClient(of: api.url) { client, _ in
+                let events = EventShipper(api: client, interval: .milliseconds(20), notice: { _ in })
+                let first = Event(name: "one", resource: ["prefect.resource.id": "r"])
+                let second = Event(name: "two", resource: ["prefect.resource.id": "r"], following: first)
+                let old = Event(
+                    name: "old", resource: [:], occurred: Timestamp.now.adding(seconds: -3600))
+                let late = Event(name: "late", resource: [:], following: old)
+                for event in [first, second, late] { events.add(event) }
+                events.close()
+                await events.run()
+                #expect(api.requests("POST", "/events").count == 1)
+                #expect(api.events.map { $0["event"]?.stringValue } == ["one", "two", "late"])
+                #expect(api.events[1]["follows"]?.stringValue == first.id)
+                #expect(api.events[2]["follows"] == .null)
+                #expect(first.id != second.id)
+                #expect(first.id.utf8.count == 36)
+                #expect(Array(first.id)[14] == "7")
+            }
+        }
+    }
+
+    @Test("an event has at most as many related resources as the API takes")
+    func tooManyRelated() {
+        let related = (0..<150).map { number -> JSONValue in ["prefect.resource.id": .int(number)] }
+        let event = Event(name: "x", resource: [:], related: related)
+        #expect(event.related.count == 100)
+    }
+}

@@ -1,0 +1,150 @@
+import FoundationEssentials
+import PrefectAPI
+import Testing
+
+@Suite("Refused settings")
+struct SettingsErrorTests {
+    @Test("a file that is not TOML is refused with the line, even where another source hides its values")
+    func malformed() throws {
+        let folder = try SettingsFolder(["work/prefect.toml": "[api]\nurl = \n"])
+        #expect(
+            folder.refusal(["PREFECT_API_URL": "x"]).hasPrefix(
+                "@DIR@/work/prefect.toml is not valid TOML: line 2, column 7: "))
+        let pyproject = try SettingsFolder(["work/pyproject.toml": "[project\nname = \"x\"\n"])
+        #expect(pyproject.refusal().hasPrefix("@DIR@/work/pyproject.toml is not valid TOML: line 1, column 9: "))
+        let nul = try SettingsFolder(["work/prefect.toml": "a = 1\nb = \"\0\"\n"])
+        #expect(nul.refusal().contains("line 2, column 1: the line holds a NUL character"))
+    }
+
+    @Test(
+        "what is wrong with a TOML file is said without what the file says",
+        arguments: [
+            "key = pnu_S3CRETVALUE99", "key = \"pnu_S3CRETVALUE99",
+            "key = \"pnu_S3CRETVALUE99\"\nkey = \"pnu_S3CRETVALUE99\"",
+            "key = \"pnu_S3CRETVALUE99\\q\"", "key = \"x\" pnu_S3CRETVALUE99",
+            "\"pnu_S3CRETVALUE99\" = 1\n\"pnu_S3CRETVALUE99\" = 2",
+            "key = 3141592653589793238462643383279", "[pnu_S3CRETVALUE99",
+        ])
+    func quotesNothing(text: String) throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": "[api]\n\(text)\n"]).refusal()
+        #expect(refusal.contains("is not valid TOML: line "))
+        #expect(!refusal.contains("S3CRET"))
+        #expect(!refusal.contains("314159"))
+        #expect(!refusal.contains("\n"))
+    }
+
+    @Test("a file that cannot be read is refused")
+    func unreadable() throws {
+        for name in [".env", "prefect.toml", "pyproject.toml"] {
+            let folder = try SettingsFolder()
+            try Data([0x41, 0x3D, 0xFF, 0xFE]).write(to: URL(filePath: "\(folder.work)/\(name)"))
+            #expect(folder.refusal() == "@DIR@/work/\(name) cannot be read: it is not UTF-8 text")
+        }
+    }
+
+    @Test("a directory with the name of a file is no file")
+    func directory() throws {
+        let folder = try SettingsFolder(["work/.env/pyvenv.cfg": "x", "work/prefect.toml/y": "z"])
+        #expect(try folder.load().warnings.isEmpty)
+    }
+
+    @Test("a value where a group of settings belongs is refused")
+    func group() throws {
+        let folder = try SettingsFolder(["work/pyproject.toml": "[tool.prefect]\nserver.api = 5\n"])
+        #expect(
+            folder.refusal()
+                == "'tool.prefect.server.api' in @DIR@/work/pyproject.toml groups settings and must be a table")
+    }
+
+    @Test(
+        "a refused value is named with its source and with what was expected",
+        arguments: [
+            (
+                ["PREFECT_API_ENABLE_HTTP2": "maybe"],
+                #"PREFECT_API_ENABLE_HTTP2 is not valid: expected true or false, found "maybe" (set by PREFECT_API_ENABLE_HTTP2 in the environment)"#
+            ),
+            (
+                ["PREFECT_API_ENABLE_METRICS": "2"],
+                #"PREFECT_SERVER_METRICS_ENABLED is not valid: expected true or false, found "2" (set by PREFECT_API_ENABLE_METRICS in the environment)"#
+            ),
+            (
+                ["PREFECT_CLIENT_MAX_RETRIES": "-1"],
+                #"PREFECT_CLIENT_MAX_RETRIES is not valid: expected a whole number of at least 0, found "-1" (set by PREFECT_CLIENT_MAX_RETRIES in the environment)"#
+            ),
+            (
+                ["PREFECT_LOGGING_LEVEL": "loud\nline"],
+                #"PREFECT_LOGGING_LEVEL is not valid: expected DEBUG, INFO, WARNING, ERROR or CRITICAL, found "loud\nline" (set by PREFECT_LOGGING_LEVEL in the environment)"#
+            ),
+            (
+                ["PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "60"],
+                #"PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD is not valid: expected a number of seconds or a time span such as PT20S, longer than PT1H, found "60" (set by PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD in the environment)"#
+            ),
+        ])
+    func messages(environment: [String: String], expected: String) throws {
+        #expect(try SettingsFolder().refusal(environment) == expected)
+    }
+
+    @Test("a value from a file is named with the key and the file")
+    func messageForFile() throws {
+        let folder = try SettingsFolder(["work/prefect.toml": "worker.query_seconds = \"soon\"\n"])
+        #expect(
+            folder.refusal()
+                == #"PREFECT_WORKER_QUERY_SECONDS is not valid: expected a number, found "soon" (set by worker.query_seconds in @DIR@/work/prefect.toml)"#
+        )
+    }
+
+    @Test("the value of a secret, a header or a text is never quoted")
+    func neverQuoted() throws {
+        let toml = try SettingsFolder(["work/prefect.toml": "api.key = 987654321\n"]).refusal()
+        #expect(
+            toml == "PREFECT_API_KEY is not valid: expected a string (set by api.key in @DIR@/work/prefect.toml)")
+        let headers = try SettingsFolder().refusal(["PREFECT_CLIENT_CUSTOM_HEADERS": #"{"Authorization": "s3cr3t"#])
+        #expect(headers.hasPrefix("PREFECT_CLIENT_CUSTOM_HEADERS is not valid: expected a JSON object or a table"))
+        #expect(!headers.contains("s3cr3t"))
+        let number = try SettingsFolder().refusal(["PREFECT_CLIENT_CUSTOM_HEADERS": #"{"X-Token": 987654321}"#])
+        #expect(number.contains("the value of 'X-Token' is no string"))
+        #expect(!number.contains("987654321"))
+    }
+
+    @Test(
+        "numbers the daemon cannot work with are refused",
+        arguments: [
+            ("PREFECT_WORKER_QUERY_SECONDS", "0"), ("PREFECT_WORKER_QUERY_SECONDS", "-1"),
+            ("PREFECT_WORKER_QUERY_SECONDS", "nan"), ("PREFECT_WORKER_QUERY_SECONDS", "inf"),
+            ("PREFECT_WORKER_QUERY_SECONDS", "1e30"), ("PREFECT_WORKER_HEARTBEAT_SECONDS", "0"),
+            ("PREFECT_WORKER_PREFETCH_SECONDS", "-0.5"), ("PREFECT_WORKER_CANCELLATION_POLL_SECONDS", "0"),
+            ("PREFECT_WORKER_WEBSERVER_PORT", "65536"), ("PREFECT_WORKER_WEBSERVER_PORT", "-1"),
+            ("PREFECT_CLIENT_METRICS_PORT", "70000"), ("PREFECT_API_REQUEST_TIMEOUT", "0"),
+            ("PREFECT_API_REQUEST_TIMEOUT", "inf"), ("PREFECT_CLIENT_RETRY_JITTER_FACTOR", "inf"),
+            ("PREFECT_LOGGING_TO_API_BATCH_INTERVAL", "-1"), ("PREFECT_LOGGING_TO_API_MAX_LOG_SIZE", "0"),
+            ("PREFECT_CLOUD_MAX_LOG_SIZE", "0"),
+        ])
+    func limits(name: String, text: String) throws {
+        let refusal = try SettingsFolder().refusal([name: text])
+        #expect(refusal.hasPrefix("\(name) is not valid: expected "), "\(refusal)")
+        #expect(refusal.hasSuffix("(set by \(name) in the environment)"))
+    }
+
+    @Test("zero is taken where it makes sense")
+    func zeros() throws {
+        let settings = try settings([
+            "PREFECT_WORKER_PREFETCH_SECONDS": "0", "PREFECT_WORKER_WEBSERVER_PORT": "0",
+            "PREFECT_CLIENT_MAX_RETRIES": "0",
+            "PREFECT_CLIENT_RETRY_JITTER_FACTOR": "0", "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0",
+        ])
+        #expect(settings.worker.prefetchSeconds == 0)
+        #expect(settings.apiLogging.batchInterval == .zero)
+    }
+
+    @Test("a batch of log records that cannot hold the longest record is refused")
+    func logBatch() throws {
+        let refusal = try SettingsFolder().refusal(["PREFECT_LOGGING_TO_API_BATCH_SIZE": "5"])
+        #expect(
+            refusal
+                == "PREFECT_LOGGING_TO_API_BATCH_SIZE is not valid: expected at least the 1000000 of PREFECT_LOGGING_TO_API_MAX_LOG_SIZE, found 5 (set by PREFECT_LOGGING_TO_API_BATCH_SIZE in the environment)"
+        )
+        #expect(
+            try SettingsFolder().refusal(["PREFECT_LOGGING_TO_API_MAX_LOG_SIZE": "9000000"]).contains(
+                "at most the 4000000"))
+    }
+}

@@ -1,0 +1,219 @@
+import Foundation
+import JSON
+import Testing
+import Worker
+
+@testable import ProcessBackend
+
+/// What the tests against a real Prefect need: an API, and a Python that finds Prefect.
+private enum Prefect {
+    static let environment = ProcessInfo.processInfo.environment
+
+    static let python: String? = {
+        guard environment["PREFECT_API_URL"] != nil,
+            case .python(let path) = Interpreter(choice: nil, environment: environment)
+        else { return nil }
+        let process = try? Launcher.spawn(
+            Launcher.Request(
+                executable: path,
+                arguments: [path, "-c", "import importlib.util as u, sys; sys.exit(u.find_spec('prefect') is None)"],
+                environment: environment, directory: "/"))
+        guard let process else { return nil }
+        var status: Int32 = 0
+        return waitpid(process.pid, &status, 0) == process.pid && status == 0 ? path : nil
+    }()
+}
+
+@Suite(
+    .serialized,
+    .enabled(if: Prefect.python != nil, "needs PREFECT_API_URL, and a python on the PATH that can import prefect"))
+struct EndToEndTests {
+    private static let flow = """
+        import asyncio, os, signal, time
+        from prefect import flow
+
+        def mark(name):
+            with open(os.environ["T"] + "/" + name, "a") as file:
+                file.write("x")
+
+        def broken(flow, flow_run, state):
+            mark("broken")
+            raise ValueError("this hook is broken")
+
+        def plain(flow, flow_run, state):
+            asyncio.run(asyncio.sleep(0))
+            mark(f"plain-{flow.name}-{state.name}-{flow_run.id}")
+
+        async def modern(flow, flow_run, state):
+            await asyncio.sleep(0)
+            mark("modern-" + state.type.value)
+
+        @flow(on_cancellation=[broken, plain, modern], on_crashed=[broken, plain, modern])
+        def hooked():
+            mode = os.environ["MODE"]
+            if mode == "fail":
+                raise RuntimeError("as asked")
+            if mode == "stubborn":
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            mark("running")
+            while mode != "complete":
+                time.sleep(0.05)
+
+        @flow
+        def bare():
+            pass
+        """
+
+    /// Asks the API something, with the HTTP client that Prefect brings.
+    private func api(_ bench: Workbench, _ script: String) async throws -> JSONValue {
+        let program = """
+            import httpx, json, os, time
+            client = httpx.Client(base_url=os.environ["PREFECT_API_URL"], timeout=30)
+            def call(method, path, body):
+                # A server on SQLite that is busy answers 503.
+                for attempt in range(20):
+                    response = client.request(method, path, json=body)
+                    if response.status_code != 503:
+                        break
+                    time.sleep(0.2)
+                response.raise_for_status()
+                return response.json() if response.content else None
+            def post(path, /, **body):
+                return call("POST", path, body)
+            def get(path, /):
+                return call("GET", path, None)
+            def result():
+            \(script.split(separator: "\n").map { "    " + $0 }.joined(separator: "\n"))
+            with open(os.environ["T"] + "/answer", "w") as file:
+                json.dump(result(), file)
+            """
+        let job = try bench.job(
+            "\(Prefect.python ?? "") -c \(shellQuoted(program))",
+            env: Prefect.environment.merging(["T": bench.directory.path]) { $1 })
+        let status = try await bench.run(job)
+        #expect(status.code == 0, "\(status.lastOutput ?? "")")
+        return try JSONValue(parsing: bench.directory.read("answer") ?? "null")
+    }
+
+    /// A bench with the flow's file, and a run of one of its flows.
+    private func prepared(flow: String = "hooked", mode: String) async throws
+        -> (Workbench, Job<ProcessConfiguration>)
+    {
+        let bench = try Workbench(interpreter: Prefect.python, environment: Prefect.environment)
+        let code = bench.directory.file("code")
+        try FileManager.default.createDirectory(atPath: code, withIntermediateDirectories: true)
+        _ = try bench.directory.write("code/flows.py", Self.flow)
+        let ids = try await api(
+            bench,
+            """
+            flow = post("/flows/", name="\(flow)")
+            deployment = post("/deployments/", name="process-backend", flow_id=flow["id"], entrypoint="flows.py:\(flow)",
+                path="\(code)")
+            run = post("/deployments/" + deployment["id"] + "/create_flow_run", state={"type": "PENDING"})
+            return {"run": run["id"], "deployment": deployment["id"]}
+            """)
+        let run = try #require(ids["run"]?.stringValue)
+        let job = try bench.job(
+            "\(Prefect.python ?? "") -m prefect.engine",
+            env: Prefect.environment.merging(
+                ["MODE": mode, "T": bench.directory.path, "PREFECT__FLOW_RUN_ID": run]
+            ) { $1 },
+            flowRunID: run, deploymentID: ids["deployment"]?.stringValue)
+        return (bench, job)
+    }
+
+    private func state(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws -> String? {
+        try await api(bench, "return get('/flow_runs/\(job.flowRunID)')['state_name']").stringValue
+    }
+
+    private func logs(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws -> String {
+        try await api(
+            bench,
+            "return [log['message'] for log in post('/logs/filter', logs={'flow_run_id': {'any_': ['\(job.flowRunID)']}})]"
+        ).serialized()
+    }
+
+    private func running(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws
+        -> InfrastructureIdentifier
+    {
+        let identifier = try await bench.backend.start(job)
+        await eventually("the flow runs", within: .seconds(90)) { bench.directory.read("running") != nil }
+        return identifier
+    }
+
+    /// Each hook has run once for a state, and the broken one did not keep the others from it.
+    private func expectHooks(
+        _ bench: Workbench, _ job: Job<ProcessConfiguration>, name: String, type: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        #expect(bench.directory.read("broken") == "x", sourceLocation: sourceLocation)
+        #expect(
+            bench.directory.read("plain-hooked-\(name)-\(job.flowRunID)") == "x", sourceLocation: sourceLocation)
+        #expect(bench.directory.read("modern-\(type)") == "x", sourceLocation: sourceLocation)
+    }
+
+    @Test("the engine's own report is the conclusion", arguments: [("complete", "COMPLETED"), ("fail", "FAILED")])
+    func conclusions(mode: String, type: String) async throws {
+        let (bench, job) = try await prepared(mode: mode)
+        let status = try await bench.run(job)
+        #expect(status.conclusion == .stateReported(type: type, name: type.capitalized))
+        #expect(try await state(bench, job) == type.capitalized)
+        #expect(bench.directory.read("broken") == nil)
+    }
+
+    @Test("a flow that cooperates is cancelled by its engine, which runs the hooks and reports the state")
+    func cooperative() async throws {
+        let (bench, job) = try await prepared(mode: "wait")
+        let identifier = try await running(bench, job)
+        _ = try await api(
+            bench,
+            "return post('/flow_runs/\(job.flowRunID)/set_state', state={'type': 'CANCELLING', 'name': 'Cancelling'}, force=True)"
+        )
+        try await bench.backend.stop(identifier, job: job, grace: .seconds(60), reason: .cancelled)
+        let status = try await bench.backend.wait(for: identifier, job: job)
+        #expect(status.code == 0)
+        #expect(status.conclusion == .stateReported(type: "CANCELLED", name: "Cancelled"))
+        #expect(try await state(bench, job) == "Cancelled")
+        expectHooks(bench, job, name: "Cancelling", type: "CANCELLING")
+    }
+
+    @Test("a flow that ignores SIGTERM is killed, and its cancellation hooks are run for it")
+    func stubborn() async throws {
+        let (bench, job) = try await prepared(mode: "stubborn")
+        let identifier = try await running(bench, job)
+        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(500), reason: .cancelled)
+        let status = try await bench.backend.wait(for: identifier, job: job)
+        #expect(status.code == -9)
+        #expect(status.conclusion == nil)
+        await bench.backend.runHooks(
+            .cancellation, state: ["type": "CANCELLING", "name": "Cancelling"], of: identifier, job: job)
+        expectHooks(bench, job, name: "Cancelling", type: "CANCELLING")
+        #expect(bench.reporter.messages.isEmpty, "\(bench.reporter.messages)")
+    }
+
+    @Test("the crash hooks of a flow that was killed are run for it, and its log says so")
+    func crashed() async throws {
+        let (bench, job) = try await prepared(mode: "wait")
+        let identifier = try await running(bench, job)
+        kill(pid_t(identifier.rawValue) ?? 0, SIGKILL)
+        #expect(try await bench.backend.wait(for: identifier, job: job).code == -9)
+        await bench.backend.runHooks(
+            .crashed, state: ["type": "CRASHED", "name": "Crashed", "message": "killed"], of: identifier, job: job)
+        expectHooks(bench, job, name: "Crashed", type: "CRASHED")
+        let log = try await logs(bench, job)
+        #expect(log.contains("Hook 'broken' failed") && log.contains("this hook is broken"))
+        #expect(log.contains("Hook 'modern' has finished"))
+        await bench.backend.cleanUp(identifier, job: job)
+        #expect(!FileManager.default.fileExists(atPath: identifier.handle["directory"]?.stringValue ?? ""))
+    }
+
+    @Test("a flow without hooks is passed over quietly, even when it never had a process")
+    func noHooks() async throws {
+        let (bench, job) = try await prepared(flow: "bare", mode: "wait")
+        let before = bench.runDirectories.count
+        await bench.backend.runHooks(.crashed, state: ["type": "CRASHED", "name": "Crashed"], of: nil, job: job)
+        #expect(bench.reporter.messages.isEmpty, "\(bench.reporter.messages)")
+        #expect(try await logs(bench, job) == "[]")
+        #expect(bench.runDirectories.count <= before + 1)
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import JSON
+import Testing
+import Worker
+
+@testable import ProcessBackend
+
+/// How hooks are run, with a stand-in for Python; what they do in a real one is tested end to end.
+struct HookTests {
+    private let state: JSONValue = ["type": "CRASHED", "name": "Crashed"]
+
+    private func bench(_ python: String, hookTimeLimit: Duration = .seconds(60)) throws -> Workbench {
+        let directory = try TemporaryDirectory()
+        return try Workbench(
+            directory: directory, interpreter: try directory.write("stand-in", "#!/bin/sh\n" + python, mode: 0o755),
+            hookTimeLimit: hookTimeLimit)
+    }
+
+    @Test("hooks are run where the run was, with its environment, and their output is the run's")
+    func place() async throws {
+        let bench = try bench(
+            "echo hooked; pwd > $T/place; echo $2 > $T/kind; cat $3 > $T/state; echo $A $PREFECT__CONTROL_TOKEN > $T/env\n"
+        )
+        let job = try bench.job("true", env: ["A": "1"], deploymentID: "d")
+        let identifier = try await bench.backend.start(job)
+        _ = try await bench.backend.wait(for: identifier, job: job)
+        await bench.backend.runHooks(.crashed, state: state, of: identifier, job: job)
+        let directory = identifier.handle["directory"]?.stringValue ?? ""
+        #expect(bench.directory.read("place") == directory + "/work\n")
+        #expect(bench.directory.read("kind") == "crashed\n")
+        #expect(bench.directory.read("state") == state.serialized())
+        #expect(bench.directory.read("env") == "1\n")
+        #expect(bench.reporter.messages.isEmpty)
+        await eventually("the output is copied") { bench.output.text == "hooked\n" }
+        await bench.backend.cleanUp(identifier, job: job)
+        #expect(bench.runDirectories.isEmpty)
+    }
+
+    @Test("hooks that take too long are ended with all that they started")
+    func deadline() async throws {
+        let bench = try bench("trap '' TERM; sleep 1000 & sleep 1000\n", hookTimeLimit: .milliseconds(50))
+        let job = try bench.job("true", deploymentID: "d")
+        await bench.backend.runHooks(.cancellation, state: state, of: nil, job: job)
+        #expect(processes(of: job.flowRunID) == [])
+        #expect(bench.reporter.messages.map(\.level) == [.warning])
+        #expect(bench.reporter.messages.first?.message.contains("longer") == true)
+        #expect(bench.runDirectories.isEmpty)
+    }
+
+    @Test("hooks that cannot be run are reported, with the reason")
+    func failure() async throws {
+        let bench = try bench("echo 'first' >&2; echo 'no such module' >&2; exit 1\n")
+        await bench.backend.runHooks(.crashed, state: state, of: nil, job: try bench.job("true", deploymentID: "d"))
+        #expect(bench.reporter.messages.count == 1)
+        #expect(bench.reporter.messages.first?.message.hasSuffix(": no such module") == true)
+        #expect(bench.reporter.messages.first?.level == .warning)
+    }
+
+    @Test("a run without a deployment has its hooks passed over, and so has one without a Python")
+    func skipped() async throws {
+        let bench = try bench("touch $T/ran\n")
+        await bench.backend.runHooks(.crashed, state: state, of: nil, job: try bench.job("true"))
+        let without = try Workbench(directory: bench.directory, interpreter: "none")
+        await without.backend.runHooks(.crashed, state: state, of: nil, job: try without.job("true", deploymentID: "d"))
+        #expect(bench.directory.read("ran") == nil)
+        #expect(bench.reporter.messages.map(\.level) == [.debug])
+        #expect(without.reporter.messages.map(\.level) == [.info])
+    }
+
+    @Test("the Python that a job's own command names runs its hooks")
+    func ownPython() async throws {
+        let bench = try bench("touch $T/wrong\n")
+        let python = try bench.directory.write("python3.12", "#!/bin/sh\ntouch $T/right\n", mode: 0o755)
+        await bench.backend.runHooks(
+            .crashed, state: state, of: nil, job: try bench.job("\(python) -m prefect.engine", deploymentID: "d"))
+        #expect(bench.directory.read("right") != nil)
+        #expect(bench.directory.read("wrong") == nil)
+    }
+}

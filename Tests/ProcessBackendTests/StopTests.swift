@@ -1,0 +1,216 @@
+import Foundation
+import JSON
+import Testing
+import Worker
+
+@testable import ProcessBackend
+
+struct StopTests {
+    /// Starts a job of shell and waits until it has made the file `ready`.
+    private func started(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws
+        -> InfrastructureIdentifier
+    {
+        let identifier = try await bench.backend.start(job)
+        await eventually("the process is ready") { bench.directory.read("ready") != nil }
+        return identifier
+    }
+
+    @Test("SIGTERM comes first, and an orderly end within the grace period is left to its own")
+    func orderly() async throws {
+        let bench = try Workbench()
+        let job = try bench.shell("trap 'echo bye; exit 3' TERM; touch $T/ready; while :; do sleep 0.01; done")
+        let identifier = try await started(bench, job)
+        try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .shutdown)
+        #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+        await eventually("its last words are copied") { bench.output.text == "bye\n" }
+    }
+
+    @Test("what ignores SIGTERM is killed after the grace period, with its group, its session and who left that")
+    func stubborn() async throws {
+        let bench = try Workbench()
+        // In the group; in the session with a group of its own; in a session of its own; the same as an orphan.
+        let job = try bench.shell(
+            """
+            trap '' TERM
+            sleep 1000 &
+            python3 -c 'import os, time; os.setpgid(0, 0); time.sleep(1000)' &
+            setsid sleep 1000 &
+            (setsid sleep 1000 &)
+            touch $T/ready
+            while :; do sleep 1000; done
+            """)
+        let identifier = try await bench.backend.start(job)
+        await eventually("everything runs") { processes(of: job.flowRunID).count >= 6 }
+        let start = ContinuousClock.now
+        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(200), reason: .shutdown)
+        #expect(.now - start >= .milliseconds(200))
+        #expect(processes(of: job.flowRunID) == [])
+        #expect(try await bench.backend.wait(for: identifier, job: job).code == -9)
+    }
+
+    @Test("a child that left the session and its environment is found by its parents")
+    func escaped() async throws {
+        let bench = try Workbench()
+        let job = try bench.shell(
+            "env -i setsid sh -c 'trap \"\" TERM; echo $$ > '$T'/escaped; while :; do /bin/sleep 1000; done' & trap 'exit 0' TERM; while :; do sleep 0.01; done"
+        )
+        let identifier = try await bench.backend.start(job)
+        await eventually("the child has escaped") { bench.directory.read("escaped")?.hasSuffix("\n") == true }
+        let escaped = try #require(pid_t(bench.directory.read("escaped")?.dropLast() ?? ""))
+        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(300), reason: .shutdown)
+        #expect(!isAlive(escaped))
+    }
+
+    @Test("another attempt of the same flow run on this host is not touched")
+    func otherAttempt() async throws {
+        let bench = try Workbench()
+        let job = try bench.shell("sleep 1000")
+        let first = try await bench.backend.start(job)
+        let second = try await bench.backend.start(job)
+        try await bench.backend.stop(first, job: job, grace: .seconds(5), reason: .shutdown)
+        #expect(isAlive(pid_t(second.rawValue) ?? 0))
+        try await bench.backend.stop(second, job: job, grace: .seconds(5), reason: .shutdown)
+    }
+
+    @Test("stopping twice at the same time, and again afterwards, sends one SIGTERM and is no error")
+    func twice() async throws {
+        let bench = try Workbench()
+        let job = try bench.shell(
+            """
+            n=-1
+            trap 'echo term; [ $n -ge 0 ] || n=0' TERM
+            touch $T/ready
+            while [ $n -lt 30 ]; do sleep 0.01; [ $n -lt 0 ] || n=$((n+1)); done
+            exit 4
+            """)
+        let identifier = try await started(bench, job)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+                }
+            }
+            try await group.waitForAll()
+        }
+        try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+        #expect(try await bench.backend.wait(for: identifier, job: job).code == 4)
+        await eventually("the signal is counted") { !bench.output.text.isEmpty }
+        #expect(bench.output.text == "term\n")
+    }
+
+    @Test("after a normal end nothing of the process group is left, and a daemon with a session of its own is")
+    func leftovers() async throws {
+        let bench = try Workbench()
+        let job = try bench.shell(
+            "sh -c 'trap \"\" TERM; touch $T/ready; while :; do sleep 1000; done' & setsid sleep 1000 & while [ ! -e $T/ready ]; do sleep 0.01; done; exit 0"
+        )
+        let identifier = try await bench.backend.start(job)
+        let status = try await bench.backend.wait(for: identifier, job: job)
+        #expect(status.code == 0)
+        let left = processes(of: job.flowRunID)
+        #expect(left.count == 1)
+        // A stop that comes afterwards takes that as well.
+        try await bench.backend.stop(identifier, job: job, grace: .seconds(1), reason: .shutdown)
+        #expect(processes(of: job.flowRunID) == [])
+    }
+
+    @Test("a grandchild that keeps the output open delays nothing")
+    func openOutput() async throws {
+        let bench = try Workbench()
+        let job = try bench.shell("echo begun; setsid sleep 1000 & exit 6")
+        let identifier = try await bench.backend.start(job)
+        let start = ContinuousClock.now
+        #expect(try await bench.backend.wait(for: identifier, job: job).code == 6)
+        #expect(.now - start < .seconds(10))
+        await eventually("the output is there") { bench.output.text == "begun\n" }
+        try await bench.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
+    }
+
+    // MARK: - Control sessions
+
+    /// A stand-in for a flow's engine, which speaks its side of the session.
+    private func engine(_ body: String) -> String {
+        """
+        import json, os, signal, socket, struct, sys, time
+        port, token = os.environ["PREFECT__CONTROL_PORT"], os.environ["PREFECT__CONTROL_TOKEN"]
+        link = socket.create_connection(("127.0.0.1", int(port)))
+        link.sendall(token.encode() + b"\\n" + b"\\x00PF\\x02\\x01")
+        assert link.recv(5) == b"\\x00PF\\x02\\x01"
+        def report(**receipt):
+            data = json.dumps(receipt).encode()
+            link.sendall(b"\\x01" + struct.pack("!I", len(data)) + data)
+            assert link.recv(1) == b"\\x02"
+        def ready():
+            open(os.environ["T"] + "/ready", "w").close()
+        \(body)
+        """
+    }
+
+    @Test("what an engine reports about its run is the conclusion, whatever its exit code")
+    func receipt() async throws {
+        let bench = try Workbench()
+        let failed = try await bench.run(
+            bench.python(
+                engine(
+                    "report(disposition='STATE_REPORTED', state_id='00000000-0000-4000-8000-000000000003', state_name='Failed', state_type='FAILED'); sys.exit(1)"
+                )))
+        #expect(failed.code == 1)
+        #expect(failed.conclusion == .stateReported(type: "FAILED", name: "Failed"))
+        let aborted = try await bench.run(bench.python(engine("report(disposition='ORCHESTRATION_ABORTED')")))
+        #expect(aborted.conclusion == .abortedByAPI)
+    }
+
+    @Test("a cancelled engine is told so before SIGTERM, and its clean end is the conclusion")
+    func cancelled() async throws {
+        let bench = try Workbench()
+        let job = try bench.python(
+            engine(
+                """
+                def term(number, frame):
+                    sys.exit(0 if intent == b"c" else 9)
+                intent = None
+                signal.signal(signal.SIGTERM, term)
+                ready()
+                intent = link.recv(1)
+                link.sendall(b"a")
+                time.sleep(100)
+                """))
+        let identifier = try await started(bench, job)
+        try await bench.backend.stop(identifier, job: job, grace: .seconds(20), reason: .cancelled)
+        let status = try await bench.backend.wait(for: identifier, job: job)
+        #expect(status.code == 0)
+        #expect(status.conclusion == .stateReported(type: "CANCELLED", name: "Cancelled"))
+    }
+
+    @Test("an engine that acknowledges a cancellation and is killed over it has concluded nothing")
+    func cancelledAndKilled() async throws {
+        let bench = try Workbench()
+        let job = try bench.python(
+            engine(
+                """
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                ready()
+                link.recv(1)
+                link.sendall(b"a")
+                time.sleep(100)
+                """))
+        let identifier = try await started(bench, job)
+        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(50), reason: .cancelled)
+        let status = try await bench.backend.wait(for: identifier, job: job)
+        #expect(status.code == -9)
+        #expect(status.conclusion == nil)
+    }
+
+    @Test("a process that does not answer is sent SIGTERM after a second; a shutdown asks nothing")
+    func unanswered() async throws {
+        for reason in [StopReason.cancelled, .shutdown] {
+            let bench = try Workbench()
+            let job = try bench.python(engine("ready(); time.sleep(100)"))
+            let identifier = try await started(bench, job)
+            let start = ContinuousClock.now
+            try await bench.backend.stop(identifier, job: job, grace: .seconds(20), reason: reason)
+            if reason == .cancelled { #expect(.now - start >= .seconds(1)) }
+            #expect(try await bench.backend.wait(for: identifier, job: job).code == -15)
+        }
+    }
+}

@@ -1,0 +1,141 @@
+import Foundation
+import JSON
+import JobTemplates
+import OrderedCollections
+import Synchronization
+import Testing
+import Worker
+
+@testable import ProcessBackend
+
+/// A sink that keeps what it is given.
+final class RecordingSink: OutputSink {
+    private let bytes = Mutex<[UInt8]>([])
+
+    func write(_ new: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int? {
+        bytes.withLock { $0 += new }
+        return new.count
+    }
+
+    var content: [UInt8] { bytes.withLock { $0 } }
+    var text: String { String(decoding: content, as: UTF8.self) }
+    var lines: [String] { text.split(separator: "\n").map(String.init) }
+}
+
+/// A reporter that keeps what it is told.
+final class RecordingReporter: JobReporter {
+    private let entries = Mutex<[(level: RunLogLevel, message: String)]>([])
+
+    func log(_ level: RunLogLevel, _ message: String) { entries.withLock { $0.append((level, message)) } }
+    func emit(event: String, resource: JSONValue, payload: JSONValue) {}
+    var messages: [(level: RunLogLevel, message: String)] { entries.withLock { $0 } }
+}
+
+/// A directory that is removed when nobody holds it any more.
+final class TemporaryDirectory: Sendable {
+    let path: String
+
+    init() throws {
+        path = "/tmp/process-backend-tests-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    func write(_ name: String, _ text: String, mode: Int = 0o644) throws -> String {
+        let file = file(name)
+        try text.write(toFile: file, atomically: false, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        return file
+    }
+
+    func read(_ name: String) -> String? { try? String(contentsOfFile: file(name), encoding: .utf8) }
+}
+
+/// A backend with everything around it that a test looks at.
+struct Workbench {
+    let directory: TemporaryDirectory
+    let output = RecordingSink()
+    let errors = RecordingSink()
+    let reporter = RecordingReporter()
+    let backend: ProcessBackend
+    static let path = ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"
+
+    init(
+        directory: TemporaryDirectory? = nil, interpreter: String? = "none", output: (any OutputSink)? = nil,
+        environment: [String: String] = ["PATH": Workbench.path], checkTimeLimit: Duration = .seconds(15),
+        hookTimeLimit: Duration = .seconds(60)
+    ) throws {
+        self.directory = try directory ?? TemporaryDirectory()
+        backend = try ProcessBackend(
+            options: .init(
+                interpreter: interpreter, environment: environment, runDirectories: self.directory.file("runs"),
+                standardOutput: output ?? self.output, standardError: errors, hookTimeLimit: hookTimeLimit,
+                checkTimeLimit: checkTimeLimit))
+    }
+
+    func job(
+        _ command: String?, env: [String: String] = [:], streams: Bool = true, workingDirectory: String? = nil,
+        flowRunID: String = UUID().uuidString.lowercased(), deploymentID: String? = nil
+    ) throws -> Job<ProcessConfiguration> {
+        var variables = ["PATH": Self.path, "PREFECT__FLOW_RUN_ID": flowRunID, "T": directory.path]
+        variables.merge(env) { $1 }
+        let configuration = try ProcessConfiguration(rendered: [
+            "command": JSONValue(command), "env": JSONValue(variables.map { (key: $0.key, value: $0.value) }),
+            "stream_output": .bool(streams), "working_dir": JSONValue(workingDirectory),
+        ])
+        return Job(
+            flowRunID: flowRunID, flowRunName: "brave-otter", deploymentID: deploymentID, configuration: configuration,
+            reporter: reporter)
+    }
+
+    /// A job that runs lines of shell.
+    func shell(
+        _ script: String, env: [String: String] = [:], streams: Bool = true, workingDirectory: String? = nil
+    ) throws -> Job<ProcessConfiguration> {
+        try job(
+            "sh -c \(shellQuoted(script))", env: env, streams: streams, workingDirectory: workingDirectory)
+    }
+
+    func python(_ script: String, env: [String: String] = [:]) throws -> Job<ProcessConfiguration> {
+        try job("python3 -c \(shellQuoted(script))", env: env)
+    }
+
+    func run(_ job: Job<ProcessConfiguration>) async throws -> Worker.ExitStatus {
+        try await backend.wait(for: backend.start(job), job: job)
+    }
+
+    var runDirectories: [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: directory.file("runs"))) ?? []
+    }
+}
+
+/// Waits until a condition holds; fails the test when it does not in time.
+func eventually(
+    _ what: Comment, within limit: Duration = .seconds(20), sourceLocation: SourceLocation = #_sourceLocation,
+    _ condition: () async throws -> Bool
+) async rethrows {
+    let deadline = ContinuousClock.now + limit
+    while ContinuousClock.now < deadline {
+        if try await condition() { return }
+        try? await Task.sleep(for: .milliseconds(5))
+    }
+    Issue.record(what, sourceLocation: sourceLocation)
+}
+
+/// A word as a POSIX shell reads it back.
+func shellQuoted(_ word: String) -> String {
+    "'" + word.replacingOccurrences(of: "'", with: "'\"'\"'") + "'"
+}
+
+/// Whether a process exists and has not ended.
+func isAlive(_ pid: pid_t) -> Bool { ProcessFacts(pid: pid).map { !$0.isZombie } ?? false }
+
+/// The processes whose environment names a flow run.
+func processes(of flowRunID: String) -> [pid_t] {
+    ProcessFacts.all().filter {
+        !$0.isZombie && ProcessFacts.environmentValue(of: $0.pid, "PREFECT__FLOW_RUN_ID") == flowRunID
+    }.map(\.pid)
+}

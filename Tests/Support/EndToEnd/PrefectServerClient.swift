@@ -1,0 +1,250 @@
+internal import FoundationEssentials
+public import JSON
+internal import OrderedCollections
+
+/// A small client of a Prefect server for what tests set up and look at, which shares no code with the worker's own.
+///
+/// It rides through what a busy server does (503 while its database is locked, 429, broken connections) by asking again.
+/// It speaks to a ``FakePrefectAPI`` just as well.
+public struct PrefectServerClient: Sendable {
+    /// The server did not answer as it should have.
+    public struct Failure: Error, CustomStringConvertible {
+        /// The request, as `POST /flows/`.
+        public let request: String
+        /// What was wrong.
+        public let problem: String
+
+        public var description: String { "\(request): \(problem)" }
+    }
+
+    /// The API's URL.
+    public let url: String
+    /// How long to go on asking a server that cannot answer now.
+    public var patience: Duration
+    /// How long to wait for one answer.
+    public var timeout = Duration.seconds(20)
+    /// Headers of every request, for example `Authorization`.
+    public var headers: [(name: String, value: String)] = []
+    private let target: HTTPTarget
+
+    /// A client of the API at a URL like `http://127.0.0.1:4200/api`.
+    public init(url: String, patience: Duration = .seconds(30)) throws {
+        self.url = url
+        self.patience = patience
+        target = try HTTPTarget(url)
+    }
+
+    /// A client of the server that `PREFECT_API_URL` names.
+    public static func fromEnvironment() throws -> PrefectServerClient {
+        guard let url = ProcessInfo.processInfo.environment["PREFECT_API_URL"] else {
+            throw Failure(request: "PREFECT_API_URL", problem: "is not set")
+        }
+        return try PrefectServerClient(url: url)
+    }
+
+    /// Sends a request and returns whatever the answer is; only a server that cannot answer now is asked again.
+    ///
+    /// A request whose connection breaks is sent again too, so a server may see it twice.
+    ///
+    /// - Parameters:
+    ///   - method: The method.
+    ///   - path: The path below the API's URL, with its query.
+    ///   - body: The body.
+    public func send(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> HTTPAnswer {
+        let clock = ContinuousClock()
+        let deadline = clock.now + patience
+        var pause = Duration.milliseconds(50)
+        while true {
+            var problem: String
+            do {
+                let answer = try await HTTPExchange.send(
+                    method, host: target.host, port: target.port, path: target.path + path, headers: headers,
+                    body: body?.serializedBytes(), timeout: timeout)
+                guard [429, 502, 503].contains(answer.status) else { return answer }
+                problem = "the answer is \(answer.status)"
+            } catch is CancellationError {
+                throw CancellationError()
+            } catch {
+                problem = "there is no answer (\(error))"
+            }
+            if clock.now >= deadline {
+                problem += ", for \(patience) now"
+                throw Failure(request: "\(method) \(path)", problem: problem)
+            }
+            try await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(1))
+        }
+    }
+
+    /// Sends a request whose answer has to be a success, and returns its body.
+    @discardableResult
+    public func call(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+        let answer = try await send(method, path, body)
+        guard (200..<300).contains(answer.status) else {
+            let text = String(decoding: answer.rawBody.prefix(400), as: UTF8.self)
+            throw Failure(request: "\(method) \(path)", problem: "the answer is \(answer.status): \(text)")
+        }
+        return answer.body
+    }
+
+    private func id(_ method: String, _ path: String, _ body: JSONValue) async throws -> String {
+        guard let id = try await call(method, path, body)["id"]?.stringValue else {
+            throw Failure(request: "\(method) \(path)", problem: "the answer has no id")
+        }
+        return id
+    }
+}
+
+extension PrefectServerClient {
+    /// Creates a work pool and returns it.
+    @discardableResult
+    public func createPool(name: String, type: String = "process", template: JSONValue? = nil) async throws -> JSONValue
+    {
+        var body: JSONValue = ["name": .string(name), "type": .string(type)]
+        if let template { body["base_job_template"] = template }
+        return try await call("POST", "/work_pools/", body)
+    }
+
+    /// Reads a work pool.
+    public func pool(_ name: String) async throws -> JSONValue { try await call("GET", "/work_pools/\(name)") }
+
+    /// Deletes a work pool; one that is gone already is well.
+    public func deletePool(_ name: String) async throws { try await delete("/work_pools/\(name)") }
+
+    /// Creates a queue of a pool and returns it.
+    @discardableResult
+    public func createQueue(_ name: String, pool: String) async throws -> JSONValue {
+        try await call("POST", "/work_pools/\(pool)/queues", ["name": .string(name)])
+    }
+
+    /// Creates a flow, or finds the one of that name, and returns its id.
+    public func createFlow(name: String) async throws -> String {
+        try await id("POST", "/flows/", ["name": .string(name)])
+    }
+
+    /// Creates a deployment and returns its id.
+    ///
+    /// - Parameters:
+    ///   - name: The deployment's name.
+    ///   - flow: The flow's id.
+    ///   - pool: The pool's name.
+    ///   - entrypoint: Where the flow is, like `flow.py:main`.
+    ///   - path: The folder that the entrypoint is relative to.
+    ///   - jobVariables: The job variables.
+    ///   - others: Any other members of the request, which win.
+    public func createDeployment(
+        name: String, flow: String, pool: String?, entrypoint: String? = nil, path: String? = nil,
+        jobVariables: JSONValue = [:], others: JSONValue = [:]
+    ) async throws -> String {
+        var body: JSONValue = [
+            "name": .string(name), "flow_id": .string(flow), "work_pool_name": JSONValue(pool),
+            "entrypoint": JSONValue(entrypoint), "path": JSONValue(path), "job_variables": jobVariables,
+            "enforce_parameter_schema": false,
+        ]
+        for (key, value) in others.objectValue ?? [:] { body[key] = value }
+        return try await id("POST", "/deployments/", body)
+    }
+
+    /// Deletes a deployment; one that is gone already is well.
+    public func deleteDeployment(_ id: String) async throws { try await delete("/deployments/\(id)") }
+
+    /// Creates a scheduled run of a deployment and returns its id.
+    ///
+    /// - Parameters:
+    ///   - deployment: The deployment's id.
+    ///   - delay: How long after now it is due.
+    ///   - jobVariables: The run's own job variables.
+    ///   - parameters: The run's parameters.
+    ///   - name: The run's name.
+    public func createRun(
+        deployment: String, after delay: Duration = .zero, jobVariables: JSONValue = [:], parameters: JSONValue = [:],
+        name: String? = nil
+    ) async throws -> String {
+        let due = WireTime(Date()).adding(seconds: delay / .seconds(1))
+        var body: JSONValue = [
+            "job_variables": jobVariables, "parameters": parameters,
+            "state": ["type": "SCHEDULED", "state_details": ["scheduled_time": .string(due.description)]],
+        ]
+        if let name { body["name"] = .string(name) }
+        return try await id("POST", "/deployments/\(deployment)/create_flow_run", body)
+    }
+
+    /// Reads a run.
+    public func flowRun(_ id: String) async throws -> JSONValue { try await call("GET", "/flow_runs/\(id)") }
+
+    /// Deletes a run; one that is gone already is well.
+    public func deleteRun(_ id: String) async throws { try await delete("/flow_runs/\(id)") }
+
+    /// The names of all states a run had, in order.
+    public func stateHistory(of run: String) async throws -> [String] {
+        let states = try await call("GET", "/flow_run_states/?flow_run_id=\(run)").arrayValue ?? []
+        let dated = states.map { ($0["timestamp"]?.stringValue ?? "", $0["name"]?.stringValue ?? "") }
+        return dated.sorted { $0.0 < $1.0 }.map(\.1)
+    }
+
+    /// Proposes a state, or forces it, and returns the answer.
+    @discardableResult
+    public func setState(
+        of run: String, to type: String, name: String? = nil, message: String? = nil, force: Bool = false
+    ) async throws -> JSONValue {
+        let state: JSONValue = ["type": .string(type), "name": JSONValue(name), "message": JSONValue(message)]
+        return try await call("POST", "/flow_runs/\(run)/set_state", ["state": state, "force": .bool(force)])
+    }
+
+    /// Waits until a run is in one of some states, and returns it.
+    ///
+    /// - Parameters:
+    ///   - run: The run's id.
+    ///   - names: The names of the states.
+    ///   - timeout: How long to wait.
+    @discardableResult
+    public func waitForRun(
+        _ run: String, toBe names: Set<String>, within timeout: Duration = .seconds(60),
+        isolation: isolated (any Actor)? = #isolation
+    ) async throws -> JSONValue {
+        var last: JSONValue = .null
+        do {
+            try await eventually(within: timeout, "the run is in one of the states", every: .milliseconds(200)) {
+                last = try await flowRun(run)
+                return names.contains(last["state_name"]?.stringValue ?? "")
+            }
+        } catch is WaitTimeout {
+            let message = last["state"]?["message"]?.stringValue ?? "none"
+            throw WaitTimeout(
+                what: "run \(run) is \(names.sorted().joined(separator: " or "))", timeout: timeout,
+                detail: "it is \(last["state_name"]?.stringValue ?? "unknown"), message: \(message)")
+        }
+        return last
+    }
+
+    /// The messages of a run's logs, in the order of their times.
+    public func logs(of run: String) async throws -> [String] {
+        let filter: JSONValue = [
+            "logs": ["flow_run_id": ["any_": [.string(run)]]], "limit": 200, "sort": "TIMESTAMP_ASC",
+        ]
+        let items = try await call("POST", "/logs/filter", filter).arrayValue ?? []
+        return items.compactMap { $0["message"]?.stringValue }
+    }
+
+    /// The newest events of some names, at most 50; those of one resource when its id is given.
+    public func events(named names: [String], resource: String? = nil) async throws -> [JSONValue] {
+        let now = WireTime(Date())
+        var filter: JSONValue = [
+            "event": ["name": .array(names.map(JSONValue.string))],
+            "occurred": [
+                "since": .string(now.adding(seconds: -86_400).description),
+                "until": .string(now.adding(seconds: 86_400).description),
+            ],
+        ]
+        if let resource { filter["any_resource"] = ["id": [.string(resource)]] }
+        let answer = try await call("POST", "/events/filter", ["filter": filter, "limit": 50])
+        return answer["events"]?.arrayValue ?? []
+    }
+
+    private func delete(_ path: String) async throws {
+        let answer = try await send("DELETE", path)
+        guard (200..<300).contains(answer.status) || answer.status == 404 else {
+            throw Failure(request: "DELETE \(path)", problem: "the answer is \(answer.status)")
+        }
+    }
+}

@@ -1,0 +1,81 @@
+public import JSON
+internal import OrderedCollections
+internal import Synchronization
+
+extension FakePrefectAPI {
+    /// What the server has seen and keeps, now.
+    public var snapshot: FakeAPISnapshot {
+        core.withLock { FakeAPISnapshot(world: $0.world, requests: $0.requests) }
+    }
+
+    /// All requests, in the order of arrival.
+    public var requests: [RecordedRequest] { core.withLock { $0.requests } }
+
+    /// The requests that match, in the order of arrival.
+    public func requests(_ method: String? = nil, _ path: String) -> [RecordedRequest] {
+        snapshot.requests(method, path)
+    }
+
+    /// Forgets the requests so far, for tests that measure from some moment on.
+    public func forgetRequests() {
+        change { $0.requests.removeAll() }
+    }
+
+    /// The log items that were sent, in order.
+    public var logs: [JSONValue] { core.withLock { $0.world.logs } }
+
+    /// The events that were sent, in order.
+    public var events: [JSONValue] { core.withLock { $0.world.events } }
+
+    /// A run as `GET /flow_runs/{id}` answers it; `null` when there is none.
+    public func flowRun(_ id: String) -> JSONValue {
+        let text = core.withLock { core in core.world.runs[id].map { core.world.json(of: $0) } }
+        return text.flatMap { try? JSONValue(parsing: $0) } ?? .null
+    }
+
+    /// A run; `nil` when there is none with the id.
+    public func run(_ id: String) -> FakeFlowRun? { core.withLock { $0.world.runs[id] } }
+
+    /// A work pool; `nil` when there is none with the name.
+    public func pool(_ name: String) -> FakeWorkPool? { core.withLock { $0.world.pools[name] } }
+
+    /// The names of all states a run had, in order; empty for a run that is not known.
+    public func stateHistory(of id: String) -> [String] { run(id)?.stateNames ?? [] }
+
+    /// Waits until a condition holds; it is asked again after every request and every change.
+    ///
+    /// - Parameters:
+    ///   - what: What should happen, for the message.
+    ///   - timeout: How long to wait.
+    ///   - condition: The question, about how things stand then.
+    /// - Throws: ``WaitTimeout`` with a summary, or what the condition throws, or `CancellationError`.
+    public func waitUntil(
+        _ what: String = "the condition holds", timeout: Duration = .seconds(10),
+        isolation: isolated (any Actor)? = #isolation, _ condition: (FakeAPISnapshot) throws -> Bool
+    ) async throws {
+        try await wait(for: what, timeout: timeout) { try condition($0) ? () : nil }
+    }
+
+    /// Waits until there is something to find, and returns it.
+    ///
+    /// - Parameters:
+    ///   - what: What should be found, for the message.
+    ///   - timeout: How long to wait.
+    ///   - find: Finds it in how things stand then; `nil` goes on waiting.
+    /// - Throws: ``WaitTimeout`` with a summary, or what the closure throws, or `CancellationError`.
+    @discardableResult
+    public func wait<Found>(
+        for what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        _ find: (FakeAPISnapshot) throws -> Found?
+    ) async throws -> Found {
+        let found = try await changes.wait(timeout: timeout) { () -> Found? in
+            let now = snapshot
+            if let found = try find(now) { return found }
+            // Each look at a large state costs its next change a copy.
+            if now.requests.count > 5000 { try await Task.sleep(for: .milliseconds(5)) }
+            return nil
+        }
+        guard let found else { throw WaitTimeout(what: what, timeout: timeout, detail: snapshot.summary) }
+        return found
+    }
+}

@@ -1,0 +1,266 @@
+public import JSON
+internal import OrderedCollections
+
+/// A work pool, as the fake keeps it.
+public struct FakeWorkPool: Sendable {
+    /// The pool's id.
+    public let id: String
+    /// The pool's name.
+    public let name: String
+    /// The worker type the pool is for.
+    public let type: String
+    /// The id of the queue `default`.
+    public let defaultQueueID: String
+    /// The pool's description.
+    public internal(set) var description: String?
+    /// The base job template; empty until one is given.
+    public internal(set) var baseJobTemplate: JSONValue
+    /// Whether polls of the pool get nothing.
+    public internal(set) var isPaused: Bool
+    /// How many runs of the pool may be pending or running.
+    public internal(set) var concurrencyLimit: Int?
+    /// Whether a worker's heartbeat was seen.
+    public internal(set) var isReady = false
+    /// The workers that sent heartbeats, in order of the first.
+    public internal(set) var workers: [FakeWorker] = []
+    var storageConfiguration: JSONValue = [
+        "bundle_upload_step": nil, "bundle_execution_step": nil, "default_result_storage_block_id": nil,
+    ]
+    let created: WireTime
+    var updated: WireTime
+
+    func json(activeSlots: Int) -> String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: updated, name: name)
+        text.add("description", description)
+        text.add("type", type)
+        text.add("base_job_template", baseJobTemplate)
+        text.add("is_paused", isPaused)
+        text.add("concurrency_limit", concurrencyLimit)
+        text.add("status", plain: isPaused ? "PAUSED" : isReady ? "READY" : "NOT_READY")
+        text.add("default_queue_id", plain: defaultQueueID)
+        text.add("storage_configuration", storageConfiguration)
+        text.add("active_slots", concurrencyLimit == nil ? nil : activeSlots)
+        return text.closed
+    }
+}
+
+/// A worker that sent heartbeats over REST.
+public struct FakeWorker: Sendable {
+    /// The worker's id.
+    public let id: String
+    /// The worker's name, unique in its pool.
+    public let name: String
+    /// The interval it announced last.
+    public internal(set) var heartbeatInterval: Int?
+    /// How many heartbeats it sent.
+    public internal(set) var heartbeats = 0
+    let created: WireTime
+    var lastHeartbeat: WireTime
+
+    func json(poolID: String) -> String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: lastHeartbeat, name: name)
+        text.add("work_pool_id", plain: poolID)
+        text.add("last_heartbeat_time", lastHeartbeat)
+        text.add("heartbeat_interval_seconds", heartbeatInterval)
+        text.add("status", plain: "ONLINE")
+        return text.closed
+    }
+}
+
+/// A work queue of a pool, as the fake keeps it.
+public struct FakeWorkQueue: Sendable {
+    /// The queue's id.
+    public let id: String
+    /// The queue's name, unique in its pool.
+    public let name: String
+    /// The pool the queue belongs to.
+    public let poolID: String
+    /// The rank among the pool's queues; 1 is served first.
+    public internal(set) var priority: Int
+    /// Whether polls get nothing from the queue.
+    public internal(set) var isPaused = false
+    /// How many runs of the queue may be pending or running.
+    public internal(set) var concurrencyLimit: Int?
+    /// Whether the queue was polled.
+    public var isReady: Bool { lastPolled != nil }
+    let description: String
+    let created: WireTime
+    var lastPolled: WireTime?
+
+    func json(pool: String, activeSlots: Int) -> String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: lastPolled ?? created, name: name)
+        text.add("description", description)
+        text.add("is_paused", isPaused)
+        text.add("concurrency_limit", concurrencyLimit)
+        text.add("priority", priority)
+        text.add("work_pool_id", plain: poolID)
+        text.add("filter", raw: "null")
+        text.add("last_polled", lastPolled)
+        text.add("work_pool_name", pool)
+        text.add("status", plain: isPaused ? "PAUSED" : isReady ? "READY" : "NOT_READY")
+        text.add("active_slots", concurrencyLimit == nil ? nil : activeSlots)
+        return text.closed
+    }
+}
+
+/// A flow, as the fake keeps it.
+public struct FakeFlow: Sendable {
+    /// The flow's id.
+    public let id: String
+    /// The flow's name, unique.
+    public let name: String
+    /// The flow's tags.
+    public internal(set) var tags: [String]
+    let created: WireTime
+
+    var json: String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: created, name: name)
+        text.add("tags", tags)
+        text.add("labels", raw: "{}")
+        return text.closed
+    }
+}
+
+/// A deployment, as the fake keeps it.
+public struct FakeDeployment: Sendable {
+    /// What happens to a run that finds no free slot of the deployment's limit.
+    public enum CollisionStrategy: String, Sendable {
+        /// It is scheduled anew.
+        case enqueue = "ENQUEUE"
+        /// It is cancelled.
+        case cancelNew = "CANCEL_NEW"
+    }
+
+    /// The deployment's id.
+    public let id: String
+    /// The deployment's name, unique for its flow.
+    public let name: String
+    /// The deployment's flow.
+    public let flowID: String
+    /// The queue its runs wait in.
+    public internal(set) var workQueueID: String?
+    /// The deployment's job variables.
+    public internal(set) var jobVariables: JSONValue
+    /// The deployment's parameters.
+    public internal(set) var parameters: JSONValue
+    /// The deployment's tags, which its runs get too.
+    public internal(set) var tags: [String]
+    /// The entrypoint, like `flow.py:main`.
+    public internal(set) var entrypoint: String?
+    /// The folder the entrypoint is relative to.
+    public internal(set) var path: String?
+    /// The pull steps.
+    public internal(set) var pullSteps: JSONValue
+    /// How many of its runs may be pending or running.
+    public internal(set) var concurrencyLimit: Int?
+    /// What happens to a run beyond that limit.
+    public internal(set) var collisionStrategy: CollisionStrategy
+    /// Whether one of its queues was polled.
+    public internal(set) var isReady = false
+    /// The queue that was asked for by name, which polls repeat.
+    let namedQueue: String?
+    /// The leases that hold the limit's slots.
+    var leases: Set<String> = []
+    let limitID: String
+    let created: WireTime
+    var updated: WireTime
+
+    func json(queue: String?, pool: String?) -> String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: updated, name: name)
+        text.add("version", raw: "null")
+        text.add("description", raw: "null")
+        text.add("flow_id", plain: flowID)
+        text.add("paused", false)
+        text.add("schedules", raw: "[]")
+        text.add("concurrency_limit", raw: "null")
+        text.add("global_concurrency_limit", raw: limitJSON ?? "null")
+        text.add(
+            "concurrency_options",
+            collisionStrategy == .enqueue ? .null : ["collision_strategy": .string(collisionStrategy.rawValue)])
+        text.add("job_variables", jobVariables)
+        text.add("parameters", parameters)
+        text.add("tags", tags)
+        text.add("labels", ["prefect.flow.id": .string(flowID)])
+        text.add("work_queue_name", queue)
+        text.add("work_queue_id", plain: workQueueID)
+        text.add("last_polled", raw: "null")
+        text.add("parameter_openapi_schema", raw: "{}")
+        text.add("path", path)
+        text.add("pull_steps", pullSteps)
+        text.add("entrypoint", entrypoint)
+        for absent in ["storage_document_id", "infrastructure_document_id", "created_by", "updated_by"] {
+            text.add(absent, raw: "null")
+        }
+        text.add("work_pool_name", pool)
+        text.add("status", plain: isReady ? "READY" : "NOT_READY")
+        text.add("enforce_parameter_schema", true)
+        return text.closed
+    }
+
+    private var limitJSON: String? {
+        guard let concurrencyLimit else { return nil }
+        var text = JSONText()
+        text.addIdentity(id: limitID, created: created, updated: updated)
+        text.add("active", true)
+        text.add("name", "deployment:\(id)")
+        text.add("limit", concurrencyLimit)
+        text.add("active_slots", leases.count)
+        text.add("slot_decay_per_second", 0.0)
+        return text.closed
+    }
+}
+
+/// A block document, as the fake keeps it; every value counts as secret.
+struct FakeBlock: Sendable {
+    let id: String
+    let slug: String
+    let name: String
+    let data: JSONValue
+    let created: WireTime
+
+    func json(includingSecrets: Bool) -> String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: created, name: name)
+        text.add("data", includingSecrets ? data : data.masked)
+        text.add("block_schema_id", plain: id)
+        text.add("block_schema", ["fields": ["block_type_slug": .string(slug), "block_schema_references": [:]]])
+        text.add("block_type_id", plain: id)
+        text.add("block_type_name", slug)
+        text.add("block_type", ["id": .string(id), "name": .string(slug), "slug": .string(slug)])
+        text.add("block_document_references", raw: "{}")
+        text.add("is_anonymous", false)
+        return text.closed
+    }
+}
+
+/// A variable, as the fake keeps it.
+struct FakeVariable: Sendable {
+    let id: String
+    let name: String
+    let value: JSONValue
+    let created: WireTime
+
+    var json: String {
+        var text = JSONText()
+        text.addIdentity(id: id, created: created, updated: created, name: name)
+        text.add("value", value)
+        text.add("tags", raw: "[]")
+        return text.closed
+    }
+}
+
+extension JSONValue {
+    fileprivate var masked: JSONValue {
+        switch self {
+        case .object(let members): .object(members.mapValues(\.masked))
+        case .array(let elements): .array(elements.map(\.masked))
+        case .null: .null
+        default: "********"
+        }
+    }
+}

@@ -1,0 +1,241 @@
+public import FoundationEssentials
+public import JSON
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// Stands between a client and a real server and lets things go wrong on the way.
+///
+/// It forwards bytes unchanged, so that any server and any client can be used through it; requests are only looked at,
+/// and only where they are HTTP/1 in plain text.
+public final class FaultProxy: Sendable {
+    /// What the proxy does with all connections; can be changed at any time.
+    public enum Mode: Sendable, Hashable {
+        /// Forwards.
+        case pass
+        /// Forwards everything later, in each direction.
+        case latency(Duration)
+        /// Refuses new connections; existing ones go on.
+        case refuse
+        /// Takes bytes, and connections, and forwards nothing: a half-open connection.
+        case blackHole(Direction)
+        /// Ends the connection after so many bytes of an answer.
+        case cutAnswers(afterBytes: Int)
+    }
+
+    /// Which bytes are meant.
+    public enum Direction: Sendable, Hashable {
+        /// From the client to the server.
+        case requests
+        /// From the server to the client.
+        case answers
+        /// Both.
+        case both
+    }
+
+    /// What happens to a single request.
+    public enum Interception: Sendable {
+        /// It reaches the server and its answer is lost: the connection ends instead.
+        case loseAnswer
+        /// It does not reach the server and gets this answer; the connection goes on.
+        case answer(Int, headers: [(name: String, value: String)] = [], body: JSONValue? = nil)
+        /// It does not reach the server and the connection is reset.
+        case reset
+        /// It reaches the server later.
+        case delay(Duration)
+    }
+
+    /// A request that came through.
+    public struct Request: Sendable, Hashable, CustomStringConvertible {
+        /// The method.
+        public let method: String
+        /// The path with the query.
+        public let path: String
+        /// The number of its connection, counted from 0.
+        public let connection: Int
+        /// When its headers were complete.
+        public let time: Date
+
+        public var description: String { "\(method) \(path)" }
+    }
+
+    struct Rule: Sendable {
+        let pattern: RequestPattern
+        let interception: Interception
+        var remaining: Int?
+    }
+
+    struct State: Sendable {
+        var mode = Mode.pass
+        var rules: [Rule] = []
+        var requests: [Request] = []
+        var connections: [Int: any Channel] = [:]
+        var connectionCount = 0
+        var swallowedBytes = 0
+        var listener: (any Channel)?
+    }
+
+    let state = Mutex(State())
+    let changes = Changes()
+    let target: HTTPTarget
+    private let reservation: PortReservation
+
+    private init(target: HTTPTarget) throws {
+        self.target = target
+        reservation = try PortReservation()
+    }
+
+    /// Starts a proxy, on a free local port, to the server of a URL like `http://127.0.0.1:4200/api`.
+    public static func start(to url: String) async throws -> FaultProxy {
+        let proxy = try FaultProxy(target: HTTPTarget(url))
+        try await proxy.listen()
+        return proxy
+    }
+
+    /// Starts a proxy, on a free local port, to a server.
+    public static func start(host: String, port: Int) async throws -> FaultProxy {
+        try await start(to: "http://\(host):\(port)")
+    }
+
+    /// The proxy's port.
+    public var port: Int { reservation.port }
+
+    /// The URL the server's is replaced with: the proxy's host and port, the server's path.
+    public var url: String { "http://127.0.0.1:\(port)\(target.path)" }
+
+    /// Ends all connections and takes no more.
+    public func stop() async {
+        await closeListener()
+        await resetConnections()
+    }
+
+    /// Changes what happens to all connections.
+    public func setMode(_ mode: Mode) async throws {
+        state.withLock { $0.mode = mode }
+        if mode == .refuse {
+            await closeListener()
+        } else if state.withLock({ $0.listener == nil }) {
+            try await listen()
+        }
+    }
+
+    /// Resets all connections there are.
+    public func resetConnections() async {
+        for channel in state.withLock({ Array($0.connections.values) }) {
+            try? await channel.eventLoop.submit { channel.reset() }.get()
+            try? await channel.closeFuture.get()
+        }
+    }
+
+    /// Lets something happen to the requests that match; of several rules the first that is not used up counts.
+    ///
+    /// - Parameters:
+    ///   - method: The method; `nil` means every one.
+    ///   - path: The whole path without the query, with `*` for any text.
+    ///   - times: For how many requests; `nil` means for all.
+    ///   - interception: What happens.
+    public func intercept(
+        method: String? = nil, path: String = "*", times: Int? = nil, _ interception: Interception
+    ) {
+        let rule = Rule(
+            pattern: RequestPattern(method: method, path: path), interception: interception, remaining: times)
+        state.withLock { $0.rules.append(rule) }
+    }
+
+    /// Lets all requests through again.
+    public func endInterceptions() {
+        state.withLock { $0.rules.removeAll() }
+    }
+
+    /// How many connections clients made.
+    public var connectionCount: Int { state.withLock { $0.connectionCount } }
+
+    /// How many connections of clients are open.
+    public var openConnections: Int { state.withLock { $0.connections.count } }
+
+    /// How many bytes vanished in black holes.
+    public var swallowedBytes: Int { state.withLock { $0.swallowedBytes } }
+
+    /// All requests, the intercepted ones too, in the order of their coming.
+    public var requests: [Request] { state.withLock { $0.requests } }
+
+    /// The requests that match; the path is compared without the query.
+    public func requests(_ method: String? = nil, _ path: String) -> [Request] {
+        let pattern = RequestPattern(method: method, path: path)
+        return requests.filter { pattern.matches(method: $0.method, path: $0.path.withoutQuery) }
+    }
+
+    /// Forgets the requests so far, for tests that measure from some moment on.
+    public func forgetRequests() {
+        state.withLock { $0.requests.removeAll() }
+    }
+
+    /// Waits until a condition holds; it is asked again after every request and every change of a connection.
+    public func waitUntil(
+        _ what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        _ condition: (FaultProxy) throws -> Bool
+    ) async throws {
+        let found = try await changes.wait(timeout: timeout) { try condition(self) ? true : nil }
+        if found == nil {
+            throw WaitTimeout(
+                what: what, timeout: timeout,
+                detail: "\(connectionCount) connections, \(openConnections) open; requests: \(requests)")
+        }
+    }
+
+    /// Notes a request and decides what happens to it.
+    func decide(_ method: String, _ path: String, connection: Int) -> Interception? {
+        defer { changes.notify() }
+        return state.withLock { state in
+            state.requests.append(Request(method: method, path: path, connection: connection, time: Date()))
+            let index = state.rules.firstIndex { rule in
+                rule.remaining != 0 && rule.pattern.matches(method: method, path: path.withoutQuery)
+            }
+            guard let index else { return nil }
+            if let remaining = state.rules[index].remaining { state.rules[index].remaining = remaining - 1 }
+            return state.rules[index].interception
+        }
+    }
+
+    private func closeListener() async {
+        let listener = state.withLock { state in
+            defer { state.listener = nil }
+            return state.listener
+        }
+        await listener?.stopListening()
+    }
+
+    private func listen() async throws {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let link = ProxyLink(proxy: self, client: channel)
+                    try channel.pipeline.syncOperations.addHandler(ProxyLink.ClientSide(link))
+                }
+            }
+            .bind(host: "127.0.0.1", port: port).get()
+        state.withLock { $0.listener = channel }
+    }
+}
+
+/// Runs something with a proxy to the server of a URL, and stops that proxy afterwards.
+public func withFaultProxy<Result>(
+    to url: String, isolation: isolated (any Actor)? = #isolation, _ body: (FaultProxy) async throws -> Result
+) async throws -> Result {
+    let proxy = try await FaultProxy.start(to: url)
+    do {
+        let result = try await body(proxy)
+        await proxy.stop()
+        return result
+    } catch {
+        await proxy.stop()
+        throw error
+    }
+}
+
+extension String {
+    fileprivate var withoutQuery: String { String(prefix { $0 != "?" }) }
+}

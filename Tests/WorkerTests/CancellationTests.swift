@@ -1,0 +1,190 @@
+import JSON
+import Logging
+import PrefectAPI
+import TestSupport
+import Testing
+import Worker
+
+@Suite("Cancelling a flow run", .serialized)
+struct CancellationTests {
+    private func hooks(_ backend: FakeBackend) -> [FakeBackend.Call] {
+        backend.calls.filter { if case .hooks = $0 { true } else { false } }
+    }
+
+    private func running(_ api: FakePrefectAPI, _ run: String) async throws {
+        try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+        api.setState(of: run, to: .running)
+    }
+
+    @Test("a running run is stopped with its grace, its hooks run once, and it ends as cancelled")
+    func whileRunning() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let other = api.scheduleRun(deployment: deployment)
+            try await withWorker(api) { subject in
+                try await running(api, run)
+                try await running(api, other)
+                api.setState(of: run, to: .cancelling)
+                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await eventually("it is let go") { !subject.worker.registry.contains(run) }
+                #expect(hooks(subject.backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
+                let stops = subject.backend.calls.filter { if case .stop = $0 { true } else { false } }
+                #expect(stops == [.stop(run, grace: .seconds(5), .cancelled)])
+                #expect(subject.backend.calls.contains(.cleanUp(run)))
+                #expect(subject.worker.registry.contains(other))
+                #expect(api.run(other)?.stateType == .running)
+            }
+        }
+    }
+
+    @Test("a run whose flow has ended it as cancelled by itself is left alone")
+    func flowDoesIt() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend { $0.statusOfStopped = .reported("CANCELLED", code: 0) }
+            try await withWorker(api, backend: backend) { subject in
+                try await running(api, run)
+                api.setState(of: run, to: .cancelling)
+                try await subject.waitUntilIdle()
+                #expect(hooks(backend).isEmpty)
+                let proposals = api.requests("POST", "/flow_runs/\(run)/set_state").map { $0.body["state"]?["type"] }
+                #expect(proposals == ["PENDING", "PENDING"])
+            }
+        }
+    }
+
+    @Test("a run that completed before it could be stopped stays completed")
+    func completedFirst() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let stopping = Gate()
+            let backend = FakeBackend { $0.holdStopped = stopping }
+            try await withWorker(api, backend: backend) { subject in
+                try await running(api, run)
+                api.setState(of: run, to: .cancelling)
+                try await eventually("it is being stopped") {
+                    backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
+                }
+                api.setState(of: run, to: .completed)
+                backend.finish(run, ExitStatus(code: 0))
+                stopping.open()
+                try await subject.waitUntilIdle()
+                #expect(api.run(run)?.stateType == .completed)
+                #expect(hooks(backend).isEmpty)
+            }
+        }
+    }
+
+    @Test("a run that is cancelled before it is started is never started", arguments: ["claimed", "submitting"])
+    func beforeStart(moment: String) async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            api.onRequest { request in
+                let isMoment =
+                    moment == "claimed"
+                    ? request.path == "/deployments/\(deployment.id)" : request.body["state"]?["name"] == "Submitting"
+                if isMoment, api.run(run)?.stateType == .pending { api.setState(of: run, to: .cancelling) }
+                return nil
+            }
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await subject.waitUntilIdle()
+                #expect(subject.backend.started.isEmpty)
+            }
+        }
+    }
+
+    @Test("a run that runs elsewhere by now is not started a second time")
+    func runsElsewhere() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            api.onRequest { request in
+                if request.body["state"]?["name"] == "Submitting" { api.setState(of: run, to: .running) }
+                return nil
+            }
+            try await withWorker(api) { subject in
+                try await eventually("it is let go") { subject.log.contains("was not started") }
+                #expect(subject.backend.started.isEmpty)
+                #expect(api.run(run)?.stateType == .running)
+            }
+        }
+    }
+
+    static let ends: [(String, Worker.ExitStatus)] = [
+        ("a crash", ExitStatus(code: 1)), ("a silent end", ExitStatus(code: 0)),
+        ("the API's word", ExitStatus(code: 0, conclusion: .abortedByAPI)),
+    ]
+
+    @Test("a run that ends while it is being cancelled does not stay in between", arguments: ends.indices)
+    func endedMeanwhile(index: Int) async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            // The worker does not look for cancellations before the run has ended.
+            try await withWorker(api, serve: { $0.cancellationPollInterval = .seconds(600) }) { subject in
+                try await running(api, run)
+                api.setState(of: run, to: .cancelling)
+                subject.backend.finish(run, Self.ends[index].1)
+                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await subject.waitUntilIdle()
+                #expect(hooks(subject.backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
+            }
+        }
+    }
+
+    @Test("a run that the API did not let begin is left as it is")
+    func abortedByAPI() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api) { subject in
+                try await running(api, run)
+                subject.backend.finish(run, ExitStatus(code: 0, conclusion: .abortedByAPI))
+                try await subject.waitUntilIdle()
+                #expect(api.run(run)?.stateType == .running)
+            }
+        }
+    }
+
+    @Test("a stop that fails for the moment is tried again")
+    func stopFails() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let away = InfrastructureError(.unavailable, "the engine is away")
+            let backend = FakeBackend { $0.stopErrors = [away, away] }
+            try await withWorker(api, backend: backend) { subject in
+                try await running(api, run)
+                api.setState(of: run, to: .cancelling)
+                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await subject.waitUntilIdle()
+            }
+        }
+    }
+
+    @Test("infrastructure that is gone when it should be stopped is no error")
+    func stopFindsNothing() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend { $0.stopErrors = [InfrastructureError(.notFound, "no such process")] }
+            try await withWorker(api, backend: backend) { subject in
+                try await running(api, run)
+                api.setState(of: run, to: .cancelling)
+                try await eventually("it was asked for") {
+                    backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
+                }
+                backend.finish(run, ExitStatus(code: -9))
+                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await subject.waitUntilIdle()
+                #expect(subject.log.messages(.error).isEmpty)
+            }
+        }
+    }
+
+    @Test("nothing is looked up while no run is held")
+    func noRuns() async throws {
+        try await withPool { api, _ in
+            try await withWorker(api) { _ in
+                try await api.waitUntil("polls go on") { $0.requests("POST", "*/get_scheduled_flow_runs").count >= 5 }
+                #expect(api.requests("POST", "/flow_runs/filter").isEmpty)
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+import Worker
+
+@Suite("What the worker tells about its runs", .serialized)
+struct EventTests {
+    @Test("each run has a submitted and an executed event with all that is related")
+    func events() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment, name: "lucky-cat", tags: ["own"])
+            let backend = FakeBackend { $0.immediateEnd = { _ in ExitStatus(code: 3) } }
+            try await withWorker(api, backend: backend) { subject in
+                try await api.waitUntil("both are there") { $0.events.count == 3 }
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+                let pool = try #require(api.pool("p"))
+                let worker: JSONValue = [
+                    "prefect.resource.id": "prefect.worker.process.tester", "prefect.resource.name": "tester",
+                    "prefect.version": "3.8.8", "prefect.worker-type": "process",
+                ]
+                #expect(
+                    api.events.map { $0["event"]?.stringValue } == [
+                        "prefect.worker.started", "prefect.worker.submitted-flow-run",
+                        "prefect.worker.executed-flow-run", "prefect.worker.stopped",
+                    ])
+                #expect(api.events.allSatisfy { $0["resource"] == worker })
+                let place: JSONValue = [
+                    "prefect.resource.id": .string("prefect.work-pool.\(pool.id)"),
+                    "prefect.resource.role": "work-pool", "prefect.resource.name": "p",
+                ]
+                #expect(api.events[0]["related"] == [place])
+                #expect(api.events[0]["follows"] == .null)
+                let related = try #require(api.events[1]["related"]?.arrayValue)
+                #expect(
+                    related.map { $0["prefect.resource.role"]?.stringValue } == [
+                        "deployment", "flow", "flow-run", "tag", "tag", "tag", "work-pool",
+                    ])
+                #expect(related[0]["prefect.resource.id"]?.stringValue == "prefect.deployment.\(deployment.id)")
+                #expect(related[1]["prefect.resource.name"] == "my-flow")
+                #expect(related[2]["prefect.resource.id"]?.stringValue == "prefect.flow-run.\(run)")
+                #expect(related[2]["prefect.resource.name"] == "lucky-cat")
+                #expect(
+                    related[3...5].map { $0["prefect.resource.id"]?.stringValue } == [
+                        "prefect.tag.from-deployment", "prefect.tag.from-flow", "prefect.tag.own",
+                    ])
+                #expect(related[6] == place)
+                let executed = api.events[2]
+                #expect(executed["follows"] == api.events[1]["id"])
+                let entry = try #require(executed["related"]?[2])
+                #expect(entry["prefect.infrastructure.identifier"]?.stringValue == "fake:\(run)")
+                #expect(entry["prefect.infrastructure.status-code"] == "3")
+                #expect(api.events[3]["follows"] == api.events[0]["id"])
+            }
+        }
+    }
+
+    @Test("what the infrastructure tells about a run is related to it and to the worker, each event after the last")
+    func infrastructureEvents() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend {
+                $0.beforeStart = { job in
+                    for name in ["created", "running"] {
+                        job.reporter.emit(
+                            event: "prefect.docker.container.\(name)",
+                            resource: ["prefect.resource.id": "prefect.docker.container.1"], payload: [:])
+                    }
+                }
+            }
+            try await withWorker(api, backend: backend) { _ in
+                let found = try await api.wait(for: "both are there") { state -> [JSONValue]? in
+                    let events = state.events.filter {
+                        $0["event"]?.stringValue?.hasPrefix("prefect.docker") == true
+                    }
+                    return events.count == 2 ? events : nil
+                }
+                #expect(found[0]["follows"] == .null)
+                #expect(found[1]["follows"] == found[0]["id"])
+                let roles = found[1]["related"]?.arrayValue?.compactMap { $0["prefect.resource.role"]?.stringValue }
+                #expect(roles?.last == "worker")
+                #expect(
+                    found[1]["related"]?.arrayValue?.contains {
+                        $0["prefect.resource.id"]?.stringValue == "prefect.flow-run.\(run)"
+                    } == true)
+            }
+        }
+    }
+
+    /// Requests about runs: all but what the worker sends by the clock, and batches of logs and events.
+    private func requestsAboutRuns(_ api: FakePrefectAPI) -> [String: Int] {
+        var counts: [String: Int] = [:]
+        for request in api.requests where !request.path.hasPrefix("/work_pools") {
+            let isBatch = request.path == "/logs/" || request.path == "/events"
+            guard !isBatch, request.path != "/flow_runs/filter", request.path != "/csrf-token" else { continue }
+            let parts = request.path.split(separator: "/")
+            let kind = ([request.method, String(parts.first ?? "")] + parts.dropFirst(2).map(String.init))
+            counts[kind.joined(separator: " "), default: 0] += 1
+        }
+        return counts
+    }
+
+    @Test("a run costs five requests, and one more for each flow", arguments: [1, 40])
+    func fewRequests(count: Int) async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(count, deployment: deployment)
+            try await withWorker(api) { subject in
+                try await api.waitUntil("all run and are labelled") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                        && state.requests("PATCH", "*/labels").count == count
+                }
+                for run in runs {
+                    api.setState(of: run, to: .completed)
+                    subject.backend.finish(run, .reported("COMPLETED"))
+                }
+                try await subject.waitUntilIdle()
+                let counts = requestsAboutRuns(api)
+                print("requests for \(count) runs: \(counts.sorted { $0.key < $1.key })")
+                #expect(counts["POST flow_runs set_state"] == 2 * count)
+                #expect(counts["PATCH flow_runs labels"] == count)
+                #expect(counts["PATCH flow_runs"] == count)
+                #expect(counts["GET flows"] == 1)
+                #expect((counts["GET deployments"] ?? 0) <= count)
+                #expect(counts.values.reduce(0, +) <= 5 * count + 1)
+            }
+        }
+    }
+}
+
+@Suite("Probes", .serialized)
+struct ProbeTests {
+    @Test("a worker that starts is alive and not ready, one that serves is both, one that leaves is alive")
+    func stages() async throws {
+        try await withPool { api, _ in
+            let probes = WorkerProbes()
+            #expect(probes.isAlive)
+            #expect(probes.reasonNotReady == "the worker is starting")
+            probes.setBeginning("looking for the work pool")
+            #expect(probes.reasonNotReady == "looking for the work pool")
+            let gate = Gate()
+            api.script(method: "GET", path: "/work_pools/p", times: 1, answer: .hold(gate))
+            try await withWorker(api) { subject in
+                probes.setDaemon(subject.daemon)
+                #expect(probes.isAlive)
+                #expect(probes.reasonNotReady == "the work pool has not been read yet")
+                gate.open()
+                try await eventually("it is ready") { probes.reasonNotReady == nil }
+                #expect(probes.isAlive)
+                subject.shutdown.escalate()
+                #expect(probes.reasonNotReady == "the worker is shutting down")
+                try await subject.waitForEnd()
+                #expect(probes.isAlive)
+            }
+        }
+    }
+}
+
+@Suite("What kind of pool it is", .serialized)
+struct PoolDiscoveryTests {
+    private func find(
+        _ api: FakePrefectAPI, type: String? = nil, createsPool: Bool = true, name: String = "p"
+    ) async throws -> String {
+        try await withWorkerClient(api) { client in
+            let discovery = PoolDiscovery(api: client, supportedTypes: ["process", "docker"])
+            switch try await discovery.find(pool: name, type: type, createsPool: createsPool) {
+            case .servable(let type, let pool, let notice):
+                return "\(type) \(pool?.name ?? "none") \(notice == nil ? "quiet" : "notice")"
+            case .refused(let reason): return "refused: \(reason)"
+            case .unknown(let error): return "unknown: \(error)"
+            }
+        }
+    }
+
+    @Test("the pool's type is taken, and the user's must be the same")
+    func types() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p", type: "docker")
+            let found1 = try await find(api)
+            #expect(found1 == "docker p notice")
+            let found2 = try await find(api, type: "docker")
+            #expect(found2 == "docker p quiet")
+            let found3 = try await find(api, type: "process")
+            #expect(found3.hasPrefix("refused:"))
+            let found4 = try await find(api, type: "ecs")
+            #expect(found4.contains("'ecs'"))
+            api.addPool(name: "push", type: "ecs:push")
+            let found5 = try await find(api, name: "push")
+            #expect(found5.contains("Prefect Cloud"))
+            api.addPool(name: "ecs", type: "ecs")
+            let found6 = try await find(api, name: "ecs")
+            #expect(found6.contains("this worker runs: process, docker"))
+        }
+    }
+
+    @Test("a pool that is missing is a process pool, to be created or waited for")
+    func missing() async throws {
+        try await withFakePrefectAPI { api in
+            let found7 = try await find(api)
+            #expect(found7 == "process none notice")
+            let found8 = try await find(api, createsPool: false)
+            #expect(found8 == "process none quiet")
+            let found9 = try await find(api, type: "docker")
+            #expect(found9 == "docker none notice")
+        }
+    }
+
+    @Test("wrong credentials are refused, an API that is away is waited for")
+    func trouble() async throws {
+        try await withFakePrefectAPI { api in
+            api.script(times: 1, answer: .status(401))
+            let found10 = try await find(api)
+            #expect(found10.contains("PREFECT_API_KEY"))
+            api.script(times: 1, answer: .status(503))
+            let found11 = try await find(api)
+            #expect(found11.hasPrefix("unknown:"))
+            await api.goOffline()
+            let found12 = try await find(api)
+            #expect(found12.hasPrefix("unknown:"))
+        }
+    }
+
+    @Test("a check looks at everything and changes nothing")
+    func check() async throws {
+        try await withFakePrefectAPI { api in
+            let pool = api.addPool(name: "p")
+            api.addQueue(name: "q", pool: pool)
+            try await withWorkerClient(api) { client in
+                let good = await PoolCheck(api: client, pool: "p", queues: ["q"], supportedTypes: ["process"]).run()
+                #expect(good.map(\.isGood) == [true, true, true])
+                let bad = await PoolCheck(api: client, pool: "p", queues: ["none"], supportedTypes: ["docker"]).run()
+                #expect(bad.map(\.isGood) == [true, true, false, false])
+                let missing = await PoolCheck(api: client, pool: "x", queues: [], supportedTypes: ["process"]).run()
+                #expect(missing.map(\.isGood) == [true, false])
+            }
+            #expect(api.requests.allSatisfy { $0.method == "GET" })
+        }
+    }
+}

@@ -1,0 +1,244 @@
+import JSON
+import Logging
+import PrefectAPI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("Polling", .serialized)
+struct PollingTests {
+    @Test("a run that cannot be read keeps none of the others back")
+    func unreadable() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(200, deployment: deployment)
+            let bad = runs[77]
+            api.script(
+                path: "*/get_scheduled_flow_runs",
+                answer: .replaceBody { body in
+                    .array(
+                        (body.arrayValue ?? []).map { row in
+                            guard row["flow_run"]?["id"]?.stringValue == bad else { return row }
+                            var row = row
+                            row["flow_run"]?["flow_id"] = nil
+                            return row
+                        })
+                })
+            let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
+            try await withWorker(api, backend: backend) { subject in
+                try await eventually(within: .seconds(20), "199 have run") { backend.startCount >= 199 }
+                #expect(Set(backend.started) == Set(runs).subtracting([bad]))
+                #expect(subject.log.messages(.error).first?.contains("flow_id") == true)
+                #expect(api.run(bad)?.stateName == "Scheduled")
+            }
+        }
+    }
+
+    @Test("a thousand runs go through ten slots, never more at a time, and every slot is freed")
+    func thousand() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(1000, deployment: deployment)
+            api.configure { $0.pageLimit = 2000 }
+            let mostUsed = Mutex(0)
+            let backend = FakeBackend {
+                $0.beforeStart = { _ in await Task.yield() }
+                $0.immediateEnd = { _ in .reported("COMPLETED") }
+            }
+            let change: (inout ServedPool) -> Void = {
+                $0.limit = 10
+                $0.pollInterval = .milliseconds(1)
+            }
+            api.onRequest { request in
+                if request.path.hasSuffix("get_scheduled_flow_runs") {
+                    mostUsed.withLock { $0 = max($0, request.body["limit"]?.intValue ?? 0) }
+                }
+                return nil
+            }
+            try await withWorker(api, backend: backend, serve: change) { subject in
+                try await eventually(within: .seconds(50), "all have run") { backend.startCount >= 1000 }
+                try await subject.waitUntilIdle()
+                #expect(Set(backend.started) == Set(runs))
+                #expect(backend.started.count == 1000)
+                #expect(backend.mostActive <= 10)
+                #expect(mostUsed.withLock { $0 } <= 20)
+            }
+        }
+    }
+
+    @Test("a server that returns more runs than it was asked for does not exceed the limit")
+    func generousServer() async throws {
+        try await withPool { api, deployment in
+            api.scheduleRuns(50, deployment: deployment)
+            api.onRequest { request in
+                guard request.path.hasSuffix("get_scheduled_flow_runs"), request.body["limit"] != nil else {
+                    return nil
+                }
+                // What it would answer without a limit.
+                let rows = api.snapshot.runs.filter { $0.stateType == .scheduled }.map { run -> JSONValue in
+                    ["work_pool_id": "x", "work_queue_id": "y", "flow_run": api.flowRun(run.id)]
+                }
+                return .status(200, body: .array(rows))
+            }
+            try await withWorker(api, serve: { $0.limit = 7 }) { subject in
+                try await eventually("seven run") { subject.backend.started.count == 7 }
+                #expect(subject.worker.registry.count == 7)
+                let run = subject.backend.started[3]
+                subject.backend.finish(run, .reported("COMPLETED"))
+                try await eventually("the next one runs") { subject.backend.started.count == 8 }
+                #expect(subject.backend.mostActive == 7)
+            }
+        }
+    }
+
+    @Test("more runs than one answer holds are fetched one answer after the other, without waiting for the interval")
+    func manyPages() async throws {
+        try await withPool { api, deployment in
+            api.scheduleRuns(450, deployment: deployment)
+            try await withWorker(api, serve: { $0.pollInterval = .seconds(60) }) { subject in
+                try await eventually(within: .seconds(30), "all run") { subject.backend.startCount == 450 }
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").allSatisfy { $0.body["limit"] == nil })
+                #expect(subject.backend.mostActive == 450)
+            }
+        }
+    }
+
+    @Test("no poll is sent while no slot is free")
+    func noFreeSlot() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            try await withWorker(api, serve: { $0.limit = 2 }) { subject in
+                try await eventually("two run") { subject.backend.started.count == 2 }
+                let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
+                try await api.waitUntil("heartbeats go on") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 4 }
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").count <= polls + 1)
+                #expect(subject.daemon.isAlive)
+                subject.backend.finish(runs[0], .reported("COMPLETED"))
+                try await eventually("the third runs") { subject.backend.started.count == 3 }
+            }
+        }
+    }
+
+    @Test("only the queues asked for are polled, in the API's order of priority")
+    func queues() async throws {
+        try await withFakePrefectAPI { api in
+            let pool = api.addPool(name: "p")
+            api.addQueue(name: "low", pool: pool, priority: 9)
+            api.addQueue(name: "high", pool: pool, priority: 2)
+            let others = api.addDeployment(name: "other", pool: pool)
+            let low = api.addDeployment(name: "low", pool: pool, queue: "low")
+            let high = api.addDeployment(name: "high", pool: pool, queue: "high")
+            let ignored = api.scheduleRun(deployment: others)
+            let second = api.scheduleRun(deployment: low)
+            let first = api.scheduleRun(deployment: high)
+            let change: (inout ServedPool) -> Void = {
+                $0.queues = ["low", "high"]
+                $0.limit = 1
+            }
+            try await withWorker(api, serve: change) { subject in
+                try await eventually("one runs") { subject.backend.started == [first] }
+                subject.backend.finish(first, .reported("COMPLETED"))
+                try await eventually("the other runs") { subject.backend.started == [first, second] }
+                #expect(api.run(ignored)?.stateName == "Scheduled")
+            }
+        }
+    }
+
+    @Test("a run is taken shortly before it is due, and not earlier")
+    func prefetch() async throws {
+        try await withPool { api, deployment in
+            let soon = api.scheduleRun(deployment: deployment, at: Timestamp.now.adding(seconds: 5).date)
+            let later = api.scheduleRun(deployment: deployment, at: Timestamp.now.adding(seconds: 3600).date)
+            try await withWorker(api, serve: { $0.prefetch = .seconds(60) }) { subject in
+                try await eventually("the first one is taken") { subject.backend.started == [soon] }
+                #expect(api.run(later)?.stateName == "Scheduled")
+            }
+        }
+    }
+
+    @Test("runs that are too large together are asked for in smaller numbers")
+    func tooLarge() async throws {
+        let size = 65 << 20
+        let huge =
+            Array("HTTP/1.1 200 OK\r\ncontent-length: \(size)\r\n\r\n".utf8) + Array(repeating: 0x20, count: size)
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(5, deployment: deployment)
+            api.script(path: "*/get_scheduled_flow_runs", times: 1, answer: .raw(huge))
+            try await withWorker(api) { subject in
+                try await eventually("all run") { subject.backend.started.count == runs.count }
+                let limits = api.requests("POST", "*/get_scheduled_flow_runs").prefix(2).map { $0.body["limit"] }
+                #expect(limits == [nil, 50])
+                #expect(subject.log.contains("too large together"))
+            }
+        }
+    }
+
+    @Test("polling rides through an outage while runs go on, and takes up again by itself")
+    func outage() async throws {
+        try await withPool { api, deployment in
+            let before = api.scheduleRun(deployment: deployment)
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it runs") { $0.run(before)?.infrastructurePID != nil }
+                await api.goOffline()
+                try await eventually("it is noticed") { subject.daemon.reasonNotReady?.contains("cannot be") == true }
+                #expect(subject.daemon.isAlive)
+                #expect(subject.worker.registry.contains(before))
+                subject.backend.finish(before, ExitStatus(code: 1))
+                let after = api.scheduleRun(deployment: deployment)
+                try await api.comeBack()
+                try await api.waitUntil("the crash is told and the next run is started") {
+                    $0.run(before)?.stateType == .crashed && $0.run(after)?.infrastructurePID != nil
+                }
+                try await eventually("it is ready") { subject.daemon.reasonNotReady == nil }
+                let complaints = subject.log.messages(.warning).filter { $0.contains("keeps trying") }
+                #expect(complaints.count < 10)
+            }
+        }
+    }
+
+    @Test("whatever becomes of a run, its slot is free again and its end was dealt with", arguments: 0..<4)
+    func everySlotIsFreed(seed: Int) async throws {
+        try await withPool { api, deployment in
+            var random = SystemRandomNumberGenerator()
+            let runs = api.scheduleRuns(60, deployment: deployment)
+            let fates = Dictionary(uniqueKeysWithValues: runs.map { ($0, Int.random(in: 0..<9, using: &random)) })
+            for (run, fate) in fates {
+                let path = "/flow_runs/\(run)/set_state"
+                switch fate {
+                case 0: api.script(path: path, times: 1, answer: .status(404))
+                case 1: api.script(path: path, times: 1, answer: .tooManyRequests(retryAfter: 1))
+                case 2: api.script(path: path, times: 1, answer: .applyThen(.closeConnection))
+                case 3: api.script(path: path, times: 1, answer: .status(400))
+                default: break
+                }
+            }
+            let backend = FakeBackend {
+                $0.beforeStart = { job in
+                    if fates[job.flowRunID] == 4 { throw InfrastructureError(.refused, "no") }
+                }
+                $0.immediateEnd = { job in
+                    switch fates[job.flowRunID] {
+                    case 5: ExitStatus(code: 1)
+                    case 6: ExitStatus(code: 0)
+                    case 7: ExitStatus(code: nil)
+                    default: .reported("COMPLETED")
+                    }
+                }
+            }
+            let change: (inout ServedPool) -> Void = {
+                $0.limit = 5
+                $0.pollInterval = .milliseconds(2)
+            }
+            try await withWorker(api, backend: backend, serve: change) { subject in
+                try await eventually(within: .seconds(30), "all are dealt with") {
+                    backend.startCount >= 60 && subject.worker.registry.count == 0
+                }
+                #expect(backend.mostActive <= 5)
+                #expect(backend.started.count == 60)
+                for (run, fate) in fates where [4, 5, 6, 7].contains(fate) {
+                    #expect(api.run(run)?.stateType == .crashed)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import JSON
+import JobTemplates
+import Logging
+import PrefectAPI
+import TestSupport
+import Testing
+import Worker
+
+@Suite("Keeping a work pool up to date", .serialized)
+struct PoolSyncTests {
+    @Test("a pool that is missing is created, with its template and its queues")
+    func createsPool() async throws {
+        try await withFakePrefectAPI { api in
+            try await withWorker(api, serve: { $0.queues = ["high", "low"] }) { subject in
+                try await api.waitUntil("all is there") {
+                    $0.queue("high", pool: "p") != nil && $0.queue("low", pool: "p") != nil
+                        && $0.pool("p")?.workers.isEmpty == false
+                }
+                let pool = try #require(api.pool("p"))
+                #expect(pool.type == "process")
+                #expect(pool.baseJobTemplate == FakeBackend.defaultBaseJobTemplate.json)
+                #expect(pool.workers.map(\.name) == ["tester"])
+                #expect(subject.log.contains("Work pool 'p' created."))
+                let create = try #require(api.requests("POST", "/work_pools/").first)
+                #expect(create.body == ["name": "p", "type": "process"])
+                // Nothing is made twice, however many heartbeats there are.
+                try await api.waitUntil("heartbeats go on") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                #expect(api.requests("POST", "/work_pools/p/queues").count == 2)
+                #expect(api.requests("POST", "/work_pools/").count == 1)
+            }
+        }
+    }
+
+    @Test("a template given by the user goes with the pool that is created")
+    func ownTemplate() async throws {
+        try await withFakePrefectAPI { api in
+            try await withWorker(api, serve: { $0.baseJobTemplate = FakePrefectAPI.processTemplate }) { _ in
+                try await api.waitUntil("the pool is there") { $0.pool("p")?.workers.isEmpty == false }
+                #expect(api.pool("p")?.baseJobTemplate == FakePrefectAPI.processTemplate)
+                #expect(api.requests("PATCH", "/work_pools/p").isEmpty)
+            }
+        }
+    }
+
+    @Test("a pool that may not be created is waited for, and said to be missing once")
+    func waitsForPool() async throws {
+        try await withFakePrefectAPI { api in
+            try await withWorker(api, serve: { $0.createsPool = false }) { subject in
+                try await api.waitUntil("it is looked for again") { $0.requests("GET", "/work_pools/p").count >= 3 }
+                #expect(api.pools.isEmpty)
+                #expect(subject.log.messages(.warning).filter { $0.contains("does not exist") }.count == 1)
+                #expect(subject.daemon.reasonNotReady?.contains("'p' does not exist") == true)
+                let pool = api.addPool(name: "p")
+                let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
+                try await api.waitUntil("it is served") { $0.run(run)?.infrastructurePID != nil }
+                #expect(subject.daemon.reasonNotReady == nil)
+            }
+        }
+    }
+
+    @Test("heartbeats tell whole seconds and the worker's name")
+    func heartbeats() async throws {
+        try await withPool { api, _ in
+            try await withWorker(api) { _ in
+                try await api.waitUntil("heartbeats come") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                let bodies = api.requests("POST", "*/workers/heartbeat").map(\.body)
+                #expect(bodies.allSatisfy { $0 == ["name": "tester", "heartbeat_interval_seconds": 1] })
+            }
+        }
+    }
+
+    @Test("on Cloud the worker's id is asked for once, and goes into headers and logs")
+    func cloudID() async throws {
+        var configuration = FakeAPIConfiguration()
+        configuration.isCloud = true
+        try await withPool(configuration: configuration) { api, deployment in
+            try await withWorker(api, isCloud: true) { subject in
+                try await api.waitUntil("heartbeats come") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                let id = try #require(api.pool("p")?.workers.first?.id)
+                let heartbeats = api.requests("POST", "*/workers/heartbeat")
+                #expect(heartbeats.filter { $0.body["return_id"] == true }.count == 1)
+                #expect(heartbeats[0].body["metadata"] == ["integrations": []])
+                #expect(heartbeats[0].header("X-Prefect-Worker-Id") == nil)
+                #expect(heartbeats[1].header("X-Prefect-Worker-Id") == id)
+                #expect(subject.worker.state.workerID == id)
+                let run = api.scheduleRun(deployment: deployment)
+                try await api.waitUntil("its log has the worker's id") { state in
+                    state.logs.contains {
+                        $0["flow_run_id"]?.stringValue == run && $0["worker_id"]?.stringValue == id
+                    }
+                }
+                try await eventually("its configuration has it too") {
+                    subject.backend.contexts.first?.workerID == id
+                }
+            }
+        }
+    }
+
+    @Test("an API that does not know of ids gets plain heartbeats")
+    func cloudWithoutID() async throws {
+        try await withPool { api, _ in
+            api.onRequest { request in
+                request.body["return_id"] == true ? .status(422, body: ["detail": "unknown field"]) : nil
+            }
+            try await withWorker(api, isCloud: true) { _ in
+                try await api.waitUntil("a heartbeat was taken") { $0.pool("p")?.workers.isEmpty == false }
+            }
+        }
+    }
+
+    @Test("a paused pool is said to be paused once, and served when it is resumed")
+    func paused() async throws {
+        try await withPool { api, deployment in
+            api.setPaused(true, pool: "p")
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it is polled") { $0.requests("POST", "*/get_scheduled_flow_runs").count >= 3 }
+                #expect(api.run(run)?.stateName == "Scheduled")
+                #expect(subject.log.messages(.warning).filter { $0.contains("is paused") }.count == 1)
+                api.setPaused(false, pool: "p")
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await eventually("the log tells") { subject.log.contains("no longer paused") }
+            }
+        }
+    }
+
+    @Test(
+        "a pool that is not for this worker is not polled",
+        arguments: ["docker", "ecs:push", "prefect:managed", "prefect-agent"])
+    func otherType(type: String) async throws {
+        try await withFakePrefectAPI { api in
+            let pool = api.addPool(name: "p", type: type)
+            let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it is read again") { $0.requests("GET", "/work_pools/p").count >= 3 }
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").isEmpty)
+                #expect(api.run(run)?.stateName == "Scheduled")
+                let problems = subject.log.messages(.error)
+                #expect(problems.count == 1)
+                #expect(problems.first?.contains("'\(type)'") == true)
+                #expect(subject.daemon.reasonNotReady == problems.first)
+            }
+        }
+    }
+
+    @Test("a pool that is deleted is made again with its queues, and served")
+    func recreated() async throws {
+        try await withFakePrefectAPI { api in
+            try await withWorker(api, serve: { $0.queues = ["fast"] }) { subject in
+                try await api.waitUntil("it is polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                let before = api.pool("p")?.id
+                api.removePool("p")
+                try await api.waitUntil("pool and queue are there again") {
+                    $0.pool("p").map { $0.id != before } == true && $0.queue("fast", pool: "p") != nil
+                }
+                let pool = try #require(api.pool("p"))
+                let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool, queue: "fast"))
+                try await api.waitUntil("it is served") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("its labels name the new pool") {
+                    $0.run(run)?.labels["prefect.work-pool.id"]?.stringValue == pool.id
+                }
+                try await eventually("it is ready") { subject.daemon.reasonNotReady == nil }
+            }
+        }
+    }
+
+    @Test("a key that is refused for a while stops nothing for good, and is complained about once")
+    func unauthorized() async throws {
+        try await withPool { api, deployment in
+            try await withWorker(api) { subject in
+                let running = api.scheduleRun(deployment: deployment)
+                try await api.waitUntil("it runs") { $0.run(running)?.infrastructurePID != nil }
+                api.configure { $0.authorization = "Bearer other" }
+                try await eventually("it is not ready") { subject.daemon.reasonNotReady?.contains("401") == true }
+                let later = api.scheduleRun(deployment: deployment)
+                #expect(subject.daemon.isAlive)
+                api.configure { $0.authorization = nil }
+                try await api.waitUntil("the next run is started") { $0.run(later)?.infrastructurePID != nil }
+                #expect(subject.worker.registry.contains(running))
+                #expect(subject.log.messages(.warning).filter { $0.contains("cannot be read") }.count <= 1)
+            }
+        }
+    }
+}
+
+extension FakePrefectAPI {
+    fileprivate var pools: [FakeWorkPool] { snapshot.pools }
+}

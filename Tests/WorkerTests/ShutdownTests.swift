@@ -1,0 +1,209 @@
+import JSON
+import Logging
+import PrefectAPI
+import TestSupport
+import Testing
+import Worker
+
+@Suite("The worker's way out", .serialized)
+struct ShutdownTests {
+    @Test("a worker without runs leaves at once and says so")
+    func idle() async throws {
+        try await withPool { api, _ in
+            try await withWorker(api, serve: { $0.pollInterval = .seconds(600) }) { subject in
+                try await api.waitUntil("it polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+                #expect(
+                    api.events.map { $0["event"]?.stringValue } == ["prefect.worker.started", "prefect.worker.stopped"])
+                #expect(api.events.last?["follows"] == api.events.first?["id"])
+            }
+        }
+    }
+
+    @Test("the first signal stops the runs with their grace, and each is reported")
+    func firstSignal() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            try await withWorker(api) { subject in
+                try await api.waitUntil("all run") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
+                let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+                for run in runs {
+                    #expect(subject.backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
+                    #expect(subject.backend.calls.contains(.cleanUp(run)))
+                    #expect(api.run(run)?.stateType == .crashed)
+                    #expect(api.run(run)?.state?.message?.contains("-15") == true)
+                }
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").count <= polls + 1)
+                let executed = api.events.filter { $0["event"] == "prefect.worker.executed-flow-run" }
+                #expect(executed.count == 3)
+            }
+        }
+    }
+
+    @Test("heartbeats go on while runs end, and the second signal does not wait for their grace")
+    func secondSignal() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend { $0.holdStopped = Gate() }
+            try await withWorker(api, backend: backend) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                subject.shutdown.escalate()
+                try await eventually("it is being stopped") {
+                    backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown))
+                }
+                let beats = api.pool("p")?.workers.first?.heartbeats ?? 0
+                try await api.waitUntil("heartbeats go on") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= beats + 2
+                }
+                #expect(subject.daemon.isAlive)
+                #expect(subject.daemon.reasonNotReady == "the worker is shutting down")
+                #expect(!subject.hasEnded.isOpen)
+                subject.shutdown.escalate()
+                try await eventually("it is ended by force") {
+                    backend.calls.contains(.stop(run, grace: .zero, .shutdown))
+                }
+                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
+            }
+        }
+    }
+
+    @Test("a run that was claimed but not started goes back for another worker")
+    func claimedOnly() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let gate = Gate()
+            let script = api.script(method: "GET", path: "/deployments/*", answer: .hold(gate))
+            try await withWorker(api) { subject in
+                try await eventually("it is being configured") { script.uses == 1 }
+                subject.shutdown.escalate()
+                gate.open()
+                try await subject.waitForEnd()
+                #expect(subject.backend.started.isEmpty)
+                #expect(api.run(run)?.stateType == .scheduled)
+                #expect(api.run(run)?.state?.message?.contains("'tester' shut down before it started") == true)
+            }
+            try await withWorker(api) { _ in
+                try await api.waitUntil("the next worker takes it") { $0.run(run)?.infrastructurePID != nil }
+            }
+        }
+    }
+
+    @Test("a run that was returned but not claimed stays scheduled")
+    func notClaimed() async throws {
+        try await withPool { api, deployment in
+            let gate = Gate()
+            let run = api.scheduleRun(deployment: deployment)
+            let poll = api.script(path: "*/get_scheduled_flow_runs", times: 1, answer: .hold(gate))
+            try await withWorker(api) { subject in
+                try await eventually("it is being polled") { poll.uses == 1 }
+                subject.shutdown.escalate()
+                gate.open()
+                try await subject.waitForEnd()
+                #expect(api.stateHistory(of: run) == ["Scheduled"])
+                #expect(subject.backend.started.isEmpty)
+            }
+        }
+    }
+
+    @Test("a cancellation that is under way outranks the shutdown")
+    func cancelledBefore() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let gate = Gate()
+            let backend = FakeBackend { $0.holdStopped = gate }
+            try await withWorker(api, backend: backend) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                api.setState(of: run, to: .running)
+                api.setState(of: run, to: .cancelling)
+                try await eventually("it is being stopped") {
+                    backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
+                }
+                subject.shutdown.escalate()
+                gate.open()
+                try await subject.waitForEnd()
+                #expect(api.run(run)?.stateType == .cancelled)
+            }
+        }
+    }
+
+    @Test("an API that does not answer keeps the worker no longer than its farewell")
+    func withoutAPI() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api, farewell: .milliseconds(300)) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                api.script(answer: .hang)
+                subject.shutdown.advance(to: .forced)
+                try await subject.waitForEnd(within: .seconds(10))
+                #expect(subject.backend.calls.contains(.stop(run, grace: .zero, .shutdown)))
+                #expect(subject.log.contains("leaves although not everything"))
+                #expect(subject.log.contains("was left behind"))
+            }
+        }
+    }
+
+    @Test("a worker that never reached the API leaves when it is told to")
+    func neverReached() async throws {
+        try await withFakePrefectAPI { api in
+            await api.goOffline()
+            try await withWorker(api, farewell: .milliseconds(300)) { subject in
+                try await eventually("it has tried") { subject.log.contains("cannot be read") }
+                #expect(subject.daemon.isAlive)
+                #expect(subject.daemon.reasonNotReady?.contains("cannot be read") == true)
+                subject.shutdown.advance(to: .forced)
+                try await subject.waitForEnd(within: .seconds(10))
+            }
+        }
+    }
+
+    @Test("a pool that is served once is polled once, and the worker ends with its runs")
+    func once() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            let change: (inout ServedPool) -> Void = { $0.runsOnce = true }
+            try await withWorker(api, serve: change) { subject in
+                try await api.waitUntil("all run") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
+                let later = api.scheduleRun(deployment: deployment)
+                #expect(!subject.hasEnded.isOpen)
+                #expect(subject.worker.state.timeSinceTick == .zero)
+                for run in runs { subject.backend.finish(run, .reported("COMPLETED")) }
+                try await subject.waitForEnd()
+                #expect(api.run(later)?.stateName == "Scheduled")
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").count == 1)
+            }
+        }
+    }
+
+    @Test("logs that the API never takes do not keep a worker whose runs have ended")
+    func untoldLogs() async throws {
+        try await withPool { api, deployment in
+            api.scheduleRun(deployment: deployment)
+            api.script(path: "/logs/", answer: .status(500))
+            let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
+            let change: (inout ServedPool) -> Void = { $0.runsOnce = true }
+            try await withWorker(api, backend: backend, farewell: .seconds(3), serve: change) { subject in
+                try await subject.waitForEnd()
+                #expect(subject.log.contains("leaves although not everything"))
+                #expect(api.events.count == 4)
+            }
+        }
+    }
+
+    @Test("a pool that is served once and empty ends the worker at once")
+    func onceEmpty() async throws {
+        try await withPool { api, _ in
+            try await withWorker(api, serve: { $0.runsOnce = true }) { subject in
+                try await subject.waitForEnd()
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").count == 1)
+                #expect(api.events.count == 2)
+            }
+        }
+    }
+}

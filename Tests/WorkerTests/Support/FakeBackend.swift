@@ -1,0 +1,192 @@
+import JSON
+import JobTemplates
+import Synchronization
+import TestSupport
+import Worker
+
+/// The fake's job configuration: the common fields, and what a test says about the job.
+struct FakeConfiguration: JobConfiguration {
+    var base: BaseJobConfiguration
+    var runsFlowEngine: Bool
+    var context: PreparationContext?
+
+    var json: JSONValue { base.json }
+}
+
+/// Infrastructure that does what a test says and remembers what it was asked to do.
+final class FakeBackend: InfrastructureBackend {
+    typealias Configuration = FakeConfiguration
+
+    static let workerType = "process"
+    static let defaultBaseJobTemplate = DefaultTemplates.process()
+
+    /// What the worker asked for, in order.
+    enum Call: Hashable {
+        case start(String)
+        case wait(String)
+        case stop(String, grace: Duration, StopReason)
+        case hooks(FlowHook, stateType: String, String)
+        case cleanUp(String)
+    }
+
+    /// What a test decides; the defaults are a flow run that goes on until it is told to end.
+    struct Script: Sendable {
+        /// Before infrastructure exists; an error is what `start` throws.
+        var beforeStart: @Sendable (Job<FakeConfiguration>) async throws -> Void = { _ in }
+        /// How a run ends at once; `nil` leaves it running until ``FakeBackend/finish(_:_:)``.
+        var immediateEnd: @Sendable (Job<FakeConfiguration>) -> ExitStatus? = { _ in nil }
+        /// How a run ends that is stopped.
+        var statusOfStopped = ExitStatus(code: -15)
+        /// How long a stopped run takes; it ends by itself only when the gate is open, or at once without grace.
+        var holdStopped: Gate?
+        /// What `stop` throws instead of stopping, while there is something left to throw.
+        var stopErrors: [InfrastructureError] = []
+        /// What `wait` throws.
+        var waitError: InfrastructureError?
+        /// Whether jobs run the flow engine.
+        var runsFlowEngine = true
+    }
+
+    private struct Infrastructure {
+        let ended = Gate()
+        var status: ExitStatus?
+    }
+
+    private struct State {
+        var script = Script()
+        var calls: [Call] = []
+        var startCount = 0
+        var infrastructure: [String: Infrastructure] = [:]
+        var active = 0
+        var mostActive = 0
+        var contexts: [PreparationContext] = []
+    }
+
+    private let state = Mutex(State())
+
+    init(_ change: (inout Script) -> Void = { _ in }) {
+        state.withLock { change(&$0.script) }
+    }
+
+    /// Changes what happens from now on.
+    func script(_ change: (inout Script) -> Void) { state.withLock { change(&$0.script) } }
+
+    /// What the worker asked for, in order.
+    var calls: [Call] { state.withLock { $0.calls } }
+
+    /// The runs that infrastructure was created for, in order.
+    var started: [String] {
+        calls.compactMap { if case .start(let run) = $0 { run } else { nil } }
+    }
+
+    /// How often infrastructure was to be created.
+    var startCount: Int { state.withLock { $0.startCount } }
+
+    /// The most infrastructures that existed at a time.
+    var mostActive: Int { state.withLock { $0.mostActive } }
+
+    /// What the configurations were prepared for, in order.
+    var contexts: [PreparationContext] { state.withLock { $0.contexts } }
+
+    /// Ends the infrastructure of a run.
+    func finish(_ run: String, _ status: ExitStatus) {
+        let ended = state.withLock { state -> Gate? in
+            let id = "fake:\(run)"
+            guard state.infrastructure[id] != nil, state.infrastructure[id]?.status == nil else { return nil }
+            state.infrastructure[id]?.status = status
+            state.active -= 1
+            return state.infrastructure[id]?.ended
+        }
+        ended?.open()
+    }
+
+    func configuration(rendered: JSONValue) throws -> FakeConfiguration {
+        FakeConfiguration(
+            base: try BaseJobConfiguration(rendered: rendered),
+            runsFlowEngine: state.withLock { $0.script.runsFlowEngine })
+    }
+
+    func prepare(_ configuration: FakeConfiguration, for context: PreparationContext) throws -> FakeConfiguration {
+        state.withLock { $0.contexts.append(context) }
+        var prepared = configuration
+        prepared.context = context
+        return prepared
+    }
+
+    func start(_ job: Job<FakeConfiguration>) async throws -> InfrastructureIdentifier {
+        let script = state.withLock { state in
+            state.calls.append(.start(job.flowRunID))
+            state.startCount += 1
+            return state.script
+        }
+        try await script.beforeStart(job)
+        let id = "fake:\(job.flowRunID)"
+        state.withLock { state in
+            state.infrastructure[id] = Infrastructure()
+            state.active += 1
+            state.mostActive = max(state.mostActive, state.active)
+        }
+        if let status = script.immediateEnd(job) { finish(job.flowRunID, status) }
+        return InfrastructureIdentifier(rawValue: id)
+    }
+
+    func wait(
+        for identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>
+    ) async throws -> ExitStatus {
+        let (ended, error) = state.withLock { state in
+            state.calls.append(.wait(job.flowRunID))
+            return (state.infrastructure[identifier.rawValue]?.ended, state.script.waitError)
+        }
+        if let error { throw error }
+        guard let ended else { throw InfrastructureError(.notFound, "there is no '\(identifier)'") }
+        await ended.wait()
+        try Task.checkCancellation()
+        return state.withLock { $0.infrastructure[identifier.rawValue]?.status } ?? ExitStatus(code: nil)
+    }
+
+    func stop(
+        _ identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>, grace: Duration, reason: StopReason
+    ) async throws {
+        let (script, error) = state.withLock { state in
+            state.calls.append(.stop(job.flowRunID, grace: grace, reason))
+            return (state.script, state.script.stopErrors.isEmpty ? nil : state.script.stopErrors.removeFirst())
+        }
+        if let error { throw error }
+        if grace > .zero, let gate = script.holdStopped {
+            let ended = state.withLock { $0.infrastructure[identifier.rawValue]?.ended }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await gate.wait() }
+                group.addTask { await ended?.wait() }
+                await group.next()
+                group.cancelAll()
+            }
+        }
+        try Task.checkCancellation()
+        finish(job.flowRunID, script.statusOfStopped)
+    }
+
+    func runHooks(
+        _ kind: FlowHook, state hookState: JSONValue, of identifier: InfrastructureIdentifier?,
+        job: Job<FakeConfiguration>
+    ) async {
+        let type = hookState["type"]?.stringValue ?? "none"
+        state.withLock { $0.calls.append(.hooks(kind, stateType: type, job.flowRunID)) }
+    }
+
+    func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>) async {
+        state.withLock { $0.calls.append(.cleanUp(job.flowRunID)) }
+    }
+
+    func check() async -> BackendReport { BackendReport(findings: []) }
+}
+
+extension ExitStatus {
+    /// The flow's process has set a final state of this type.
+    static func reported(_ type: String, code: Int = 0) -> ExitStatus {
+        ExitStatus(code: code, conclusion: .stateReported(type: type, name: type.capitalizedName))
+    }
+}
+
+extension String {
+    fileprivate var capitalizedName: String { prefix(1) + dropFirst().lowercased() }
+}

@@ -1,0 +1,152 @@
+import HTTPTransport
+import JSON
+import Logging
+import PrefectAPI
+import Synchronization
+import TestSupport
+import Worker
+
+/// Lines of the worker's own log.
+final class CapturedLog: Sendable {
+    private let entries = Mutex<[(level: Logger.Level, message: String)]>([])
+
+    /// The messages of a level, or of all.
+    func messages(_ level: Logger.Level? = nil) -> [String] {
+        entries.withLock { $0.filter { level == nil || $0.level == level }.map(\.message) }
+    }
+
+    func contains(_ text: String, level: Logger.Level? = nil) -> Bool {
+        messages(level).contains { $0.contains(text) }
+    }
+
+    fileprivate func append(_ level: Logger.Level, _ message: String) {
+        entries.withLock { $0.append((level, message)) }
+    }
+
+    var logger: Logger {
+        var logger = Logger(label: "worker") { _ in Handler(log: self) }
+        logger.logLevel = .debug
+        return logger
+    }
+
+    private struct Handler: LogHandler {
+        let log: CapturedLog
+        var logLevel = Logger.Level.debug
+        var metadata: Logger.Metadata = [:]
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) { log.append(event.level, event.message.description) }
+    }
+}
+
+/// A worker on real sockets against a fake API, with intervals of milliseconds.
+struct WorkerUnderTest: Sendable {
+    let api: FakePrefectAPI
+    let client: APIClient
+    let backend: FakeBackend
+    let worker: PoolWorker<FakeBackend>
+    let daemon: WorkerDaemon
+    let services: WorkerServices
+    let log: CapturedLog
+    /// Open when the daemon has returned.
+    let hasEnded: Gate
+
+    var shutdown: ShutdownSignal { services.shutdown }
+
+    /// Waits until the daemon has returned.
+    func waitForEnd(within timeout: Duration = .seconds(10)) async throws {
+        try await eventually(within: timeout, "the worker ends") { hasEnded.isOpen }
+    }
+
+    /// Waits until no run is held any more and every slot is free.
+    func waitUntilIdle(within timeout: Duration = .seconds(10)) async throws {
+        try await eventually(within: timeout, "no run is held any more") { worker.registry.count == 0 }
+    }
+}
+
+/// Runs a worker for a pool `p` while `body` goes on, and ends it afterwards, gently or not.
+func withWorker<Result: Sendable>(
+    _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
+    url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
+    farewell: Duration = .seconds(15), serve change: (inout ServedPool) -> Void = { _ in },
+    _ body: (WorkerUnderTest) async throws -> Result
+) async throws -> Result {
+    let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
+    let client = APIClient(
+        configuration: .init(
+            url: url ?? api.url, isCloud: isCloud, requestTimeout: requestTimeout, retryPolicy: retryPolicy),
+        transport: transport,
+        // The pauses between attempts are what the policy says; here they pass fast.
+        sleep: { try await Task.sleep(for: min($0, .milliseconds(20))) })
+    client.setAttribution(.init(workerName: "tester"))
+    let log = CapturedLog()
+    let notice: @Sendable (String) -> Void = { log.logger.warning("\($0)") }
+    let services = WorkerServices(
+        api: client,
+        logs: LogShipper(
+            api: client, interval: .milliseconds(50), batchBytes: 4_000_000, maximumRecordBytes: 1_000_000,
+            isEnabled: true, notice: notice),
+        events: EventShipper(api: client, interval: .milliseconds(50), notice: notice), logger: log.logger,
+        shutdown: ShutdownSignal(), environment: ["HOME": "/nowhere"],
+        settingsEnvironment: [(name: "PREFECT_API_URL", value: api.url)],
+        redact: { $0.replacing("top-secret", with: "********") })
+    var served = ServedPool(
+        name: "p", workerName: "tester", pollInterval: .milliseconds(30), prefetch: .seconds(1),
+        heartbeatInterval: .milliseconds(50), cancellationPollInterval: .milliseconds(30), stopGrace: .seconds(5))
+    change(&served)
+    let worker = PoolWorker(served: served, backend: backend, services: services)
+    let daemon = WorkerDaemon(pools: [worker], services: services, farewell: farewell)
+    let subject = WorkerUnderTest(
+        api: api, client: client, backend: backend, worker: worker, daemon: daemon, services: services, log: log,
+        hasEnded: Gate())
+    let result = await withTaskGroup(of: Void.self, returning: Swift.Result<Result, any Error>.self) { group in
+        group.addTask {
+            await daemon.run()
+            subject.hasEnded.open()
+        }
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(try await body(subject))
+        } catch {
+            result = .failure(error)
+        }
+        group.cancelAll()
+        return result
+    }
+    await transport.shutdown()
+    return try result.get()
+}
+
+/// A fake API with a pool `p` and a deployment of it.
+func withPool<Result>(
+    configuration: FakeAPIConfiguration = FakeAPIConfiguration(), template: JSONValue = FakePrefectAPI.processTemplate,
+    jobVariables: JSONValue = [:], _ body: (FakePrefectAPI, FakeDeployment) async throws -> Result
+) async throws -> Result {
+    try await withFakePrefectAPI(configuration: configuration) { api in
+        let pool = api.addPool(name: "p", template: template)
+        let flow = api.addFlow(name: "my-flow", tags: ["from-flow"])
+        let deployment = api.addDeployment(
+            name: "my-deployment", flow: flow, pool: pool, jobVariables: jobVariables, tags: ["from-deployment"])
+        return try await body(api, deployment)
+    }
+}
+
+/// Runs something with a client of an API that does not try again.
+func withWorkerClient<Result: Sendable>(
+    _ api: FakePrefectAPI, _ body: (APIClient) async throws -> Result
+) async throws -> Result {
+    let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
+    let client = APIClient(configuration: .init(url: api.url), transport: transport, sleep: { _ in })
+    do {
+        let result = try await body(client)
+        await transport.shutdown()
+        return result
+    } catch {
+        await transport.shutdown()
+        throw error
+    }
+}

@@ -1,0 +1,187 @@
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("Pauses between polls")
+struct PollPacerTests {
+    @Test("the ordinary pause is the interval with jitter")
+    func ordinary() {
+        var pacer = PollPacer(interval: .seconds(10))
+        for random in stride(from: 0, to: 1, by: 0.05) {
+            let pause = pacer.pause(after: .answered(mayHaveMore: false), random: random).inSeconds
+            #expect((7.5...13).contains(pause))
+        }
+    }
+
+    @Test("more runs that wait are fetched soon, but not at once")
+    func more() {
+        var pacer = PollPacer(interval: .seconds(10))
+        #expect(pacer.pause(after: .answered(mayHaveMore: true), random: 0.5) == .milliseconds(500))
+        var fast = PollPacer(interval: .milliseconds(100))
+        #expect(fast.pause(after: .answered(mayHaveMore: true), random: 0.5) < .milliseconds(150))
+    }
+
+    @Test("failures back off to a minute, or the interval when that is longer, and one answer ends that")
+    func backoff() {
+        var pacer = PollPacer(interval: .seconds(10))
+        let pauses = (1...2000).map { _ in pacer.pause(after: .failed(retryAfter: nil), random: 0.9999).inSeconds }
+        #expect(pauses.allSatisfy { $0 <= 78.001 })
+        #expect(pauses[0] <= 13 && pauses[1] > 15 && pauses[2] > 30)
+        _ = pacer.pause(after: .answered(mayHaveMore: false), random: 0)
+        #expect(pacer.failures == 0)
+        #expect(pacer.pause(after: .failed(retryAfter: nil), random: 0.5).inSeconds <= 13)
+    }
+
+    @Test("what the API asks for is kept to")
+    func retryAfter() {
+        var pacer = PollPacer(interval: .seconds(10))
+        #expect(pacer.pause(after: .failed(retryAfter: .seconds(300)), random: 0.5) == .seconds(300))
+        #expect(pacer.pause(after: .failed(retryAfter: .zero), random: 0.5) > .seconds(5))
+    }
+}
+
+@Suite("Slots")
+struct SlotLimiterTests {
+    @Test("a slot is given back once, however often that is asked for")
+    func once() {
+        let limiter = SlotLimiter(limit: 2)
+        let first = limiter.take()
+        let second = limiter.take()
+        #expect(limiter.take() == nil)
+        #expect(limiter.free == 0)
+        first?.release()
+        first?.release()
+        #expect(limiter.free == 1)
+        second?.release()
+        #expect(limiter.used == 0)
+    }
+
+    @Test("a slot that is let go is given back")
+    func letGo() {
+        let limiter = SlotLimiter(limit: 1)
+        do { _ = limiter.take() }
+        #expect(limiter.free == 1)
+    }
+
+    @Test("without a limit there is always a slot")
+    func unlimited() {
+        let limiter = SlotLimiter(limit: nil)
+        let slots = (0..<1000).compactMap { _ in limiter.take() }
+        #expect(slots.count == 1000)
+        #expect(limiter.free == nil)
+        #expect(limiter.used == 1000)
+    }
+
+    @Test("who waits for a slot is woken, and cancellation ends the wait")
+    func waiting() async {
+        let limiter = SlotLimiter(limit: 1)
+        let slot = limiter.take()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await limiter.waitForFreeSlot() }
+            group.addTask { slot?.release() }
+        }
+        let other = limiter.take()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await limiter.waitForFreeSlot() }
+            group.cancelAll()
+        }
+        other?.release()
+    }
+}
+
+@Suite("What exit codes mean")
+struct ExitHintTests {
+    @Test(
+        "every code has an explanation and a remedy", arguments: [-15, -11, -9, 0, 1, 2, 125, 126, 127, 137, 143, 247])
+    func hints(code: Int) {
+        let hint = ExitHint(code: code)
+        #expect(hint.explanation.hasSuffix(".") && hint.resolution.hasSuffix("."))
+        #expect(!hint.explanation.contains("\n"))
+    }
+
+    @Test("the usual suspects are told apart")
+    func distinct() {
+        let hints = [0, -9, -15, -11, 1, 125, 126, 127, 137, 143, 247, 3].map { ExitHint(code: $0) }
+        #expect(Set(hints).count == hints.count)
+        #expect(ExitHint(code: -11).explanation.contains("signal 11"))
+    }
+}
+
+@Suite("The way out")
+struct ShutdownSignalTests {
+    @Test("it is only gone forward, step by step, and whoever waits is told")
+    func phases() async {
+        let signal = ShutdownSignal()
+        #expect(signal.isServing)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await signal.wait(for: .stopping) }
+            group.addTask { await signal.sleep(for: .seconds(600)) }
+            group.addTask { signal.escalate() }
+        }
+        #expect(signal.phase == .stopping)
+        signal.advance(to: .serving)
+        #expect(signal.phase == .stopping)
+        signal.escalate()
+        signal.escalate()
+        #expect(signal.phase == .forced)
+        await signal.wait(for: .forced)
+        await signal.sleep(for: .seconds(600))
+    }
+
+    @Test("cancellation ends a wait")
+    func cancelled() async {
+        let signal = ShutdownSignal()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await signal.wait(for: .forced) }
+            group.cancelAll()
+        }
+        #expect(signal.isServing)
+    }
+}
+
+@Suite("Runs in hand")
+struct RunRegistryTests {
+    private func run(_ id: String) throws -> FlowRun {
+        try FlowRun(json: JSONFields(["id": .string(id), "name": "n", "flow_id": "f"]))
+    }
+
+    @Test("a run is held once")
+    func once() throws {
+        let registry = RunRegistry()
+        let held = try #require(registry.register(try run("a")))
+        #expect(registry.register(try run("a")) == nil)
+        #expect(registry.unclaimedCount == 1)
+        held.advance(to: .claimed)
+        #expect(registry.unclaimedCount == 0)
+        #expect(registry.count == 1)
+    }
+
+    @Test("a run that is let go during a poll is not taken from its answer, but from the next one")
+    func letGo() throws {
+        let registry = RunRegistry()
+        let held = try #require(registry.register(try run("a")))
+        registry.beginPoll()
+        registry.remove(held)
+        #expect(registry.register(try run("a")) == nil)
+        registry.beginPoll()
+        #expect(registry.register(try run("a")) != nil)
+    }
+
+    @Test("a cancellation outranks a shutdown, and the end of a run ends the wait for either")
+    func stopRequests() async throws {
+        let registry = RunRegistry()
+        let held = try #require(registry.register(try run("a")))
+        held.requestStop(.shutdown)
+        #expect(await held.waitForStopRequest() == .shutdown)
+        held.requestStop(.cancelled)
+        held.requestStop(.shutdown)
+        #expect(held.stopReason == .cancelled)
+        let other = try #require(registry.register(try run("b")))
+        async let request = other.waitForStopRequest()
+        other.advance(to: .exited)
+        #expect(await request == nil)
+    }
+}

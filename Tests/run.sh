@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs the tests that have been built, one target after the other: within a target they run side by side, and many of
+# them watch the clock. Arguments go to `swift test`. Ends with a line that counts all of them.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# The quick ones first; what starts Prefect's flows last.
+TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WorkerLoggingTests HealthServerTests WorkerTests
+  SupportTests ProcessBackendTests EndToEndTests)
+
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0 status=0
+for target in "${TARGETS[@]}"; do
+  echo "== $target"
+  swift test --skip-build "$@" --filter "^$target\\." >"$log" 2>&1 || status=1
+  # Each test that failed, with what it said; of the others only the number.
+  grep -E '^(✘|➜|error|Fatal)' "$log" | grep -v 'Test run with' | cut -c1-2000
+  grep -E '^. Test run with' "$log" | tail -n 1
+  total="$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' "$log" | tail -n 1)"
+  [[ "${total:-0}" -gt 0 ]] || { echo "$target ran no test:"; tail -n 20 "$log"; status=1; }
+  bad="$(grep -E '^✘ Test .* failed after' "$log" | grep -cv 'Test run with')"
+  left="$(grep -cE '^➜ Test [^ ].* skipped' "$log")"
+  failed=$((failed + bad)) skipped=$((skipped + left)) passed=$((passed + ${total:-0} - bad - left))
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$status"
