@@ -103,6 +103,36 @@ struct ClaimTests {
         }
     }
 
+    @Test("of two workers whose claims were both accepted, the one that left its mark has the run", arguments: [false, true])
+    func contested(isOurs: Bool) async throws {
+        try await withPool { api, deployment in
+            try await withWorkerClient(api) { other in
+                _ = try await other.sendHeartbeat(.init(workerName: "other", intervalSeconds: 60, asksForID: false), toPool: "p")
+            }
+            let run = api.scheduleRun(deployment: deployment)
+            if !isOurs {
+                api.script(method: "POST", path: "/flow_runs/\(run)/input", times: 1, answer: .status(409))
+            }
+            api.onRequest { request in
+                guard request.body["state"]?["name"] == "Submitting", api.stateHistory(of: run).count == 2 else {
+                    return nil
+                }
+                // The claim of the other shows in the run, though it goes no further.
+                api.setState(of: run, to: .pending)
+                return .status(503)
+            }
+            try await withWorker(api) { subject in
+                if isOurs {
+                    try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                    #expect(subject.backend.started == [run])
+                } else {
+                    try await eventually("it was let go") { subject.log.contains("another worker has claimed it") }
+                    #expect(subject.backend.started.isEmpty)
+                }
+            }
+        }
+    }
+
     @Test("a claim that the API refuses for the moment leaves the run scheduled for the next poll")
     func tooManyRequests() async throws {
         try await withPool { api, deployment in

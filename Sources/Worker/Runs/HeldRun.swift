@@ -29,6 +29,7 @@ public final class HeldRun: Sendable {
         var stopReason: StopReason?
         var identifier: InfrastructureIdentifier?
         var transitions: Set<String> = []
+        var isSettled = false
         var confirmedAt = ContinuousClock.now
     }
 
@@ -58,8 +59,17 @@ public final class HeldRun: Sendable {
         return id
     }
 
-    /// Whether a transition was this worker's doing.
-    func isOwn(_ transition: String) -> Bool { state.withLock { $0.transitions.contains(transition) } }
+    /// Notes that the claim's mark is this worker's: of several workers whose claims were accepted, this one has the run.
+    func settle() { state.withLock { $0.isSettled = true } }
+
+    /// Whether a run that is pending by this transition may still be started by this worker. Where claims are settled,
+    /// a mere Pending of another worker's is that of one that lost: it goes no further.
+    func mayGoOn(in stateName: String, by transition: String?) -> Bool {
+        state.withLock { state in
+            guard let transition, !state.transitions.contains(transition) else { return true }
+            return state.isSettled && stateName == "Pending"
+        }
+    }
 
     /// Notes that the API has just said that the run is this worker's.
     func confirm() { state.withLock { $0.confirmedAt = .now } }

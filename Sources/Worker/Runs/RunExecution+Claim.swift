@@ -70,7 +70,10 @@ extension RunExecution {
         let name = "prefect-worker-claim-\(due.microseconds)"
         let claim = state["state_details"]?["transition_id"]?.stringValue ?? served.workerName
         do {
-            if try await api.writeUniqueInput(named: name, value: claim, ofFlowRun: flowRun.id) { return true }
+            if try await api.writeUniqueInput(named: name, value: claim, ofFlowRun: flowRun.id) {
+                held.settle()
+                return true
+            }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
             return false
         } catch let error as APIError {

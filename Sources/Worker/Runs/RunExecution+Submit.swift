@@ -80,7 +80,7 @@ extension RunExecution {
     private func isStillOurs() async throws -> Bool {
         guard let current = try await readRun() else { return false }
         switch current.stateType {
-        case "PENDING" where current.transitionID.map(held.isOwn) ?? true:
+        case "PENDING" where held.mayGoOn(in: current.stateName, by: current.transitionID):
             held.confirm()
             return true
         case "CANCELLING": try await endBeforeStart(.cancelled)

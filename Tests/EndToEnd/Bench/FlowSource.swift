@@ -91,7 +91,7 @@ enum FlowSource {
     /// A program that does for a run what a flow's engine does, in a moment: it says Running, notes the run's id in the
     /// file that it is told, and says Completed.
     static let quickRun = #"""
-        import json, os, sys, time, urllib.error, urllib.request
+        import http.client, json, os, sys, time, urllib.request
 
         run = os.environ["PREFECT__FLOW_RUN_ID"]
 
@@ -99,11 +99,11 @@ enum FlowSource {
         def say(kind, name):
             body = json.dumps({"state": {"type": kind, "name": name}, "force": True}).encode()
             url = os.environ["PREFECT_API_URL"] + "/flow_runs/" + run + "/set_state"
-            for _ in range(100):
+            while True:
                 try:
                     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
                     return urllib.request.urlopen(request, timeout=30).read()
-                except urllib.error.URLError:
+                except (OSError, http.client.HTTPException):
                     time.sleep(0.2)
 
 

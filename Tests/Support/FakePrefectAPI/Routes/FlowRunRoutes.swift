@@ -47,6 +47,20 @@ extension Route {
             return .noContent
         },
         Route("POST", "/flow_runs/{id}/set_state", setState),
+        Route("POST", "/flow_runs/{id}/input") { world, call throws(Refusal) in
+            let key = try call.string("key")
+            guard try world.run(call.arguments[0]).inputs[key] == nil else {
+                throw Refusal(status: 409, body: ["detail": "A flow run input with this key already exists."])
+            }
+            world.runs[call.arguments[0]]?.inputs[key] = try call.string("value")
+            return Reply(status: 201)
+        },
+        Route("GET", "/flow_runs/{id}/input/{}") { world, call throws(Refusal) in
+            guard let value = try world.run(call.arguments[0]).inputs[call.arguments[1]] else {
+                throw .notFound("Flow run input not found")
+            }
+            return .json(JSONValue.string(value))
+        },
         Route("POST", "/flow_runs/filter") { world, call throws(Refusal) in
             let limit = try call.limit(atMost: world.configuration.pageLimit)
             let runs = try filterRuns(world, call).dropFirst(call["offset"]?.intValue ?? 0).prefix(limit)

@@ -22,6 +22,8 @@ public struct FakeFlowRun: Sendable {
     public internal(set) var labels: JSONValue
     /// The run's tags, the deployment's among them.
     public internal(set) var tags: [String]
+    /// The values of the run's inputs by their keys.
+    public internal(set) var inputs: [String: String] = [:]
     /// Where the run's infrastructure is, once a worker has said so.
     public internal(set) var infrastructurePID: String?
     /// How often the run entered a running state.
