@@ -64,6 +64,14 @@ long ccurl_easy_get_long(CURL *easy, CURLINFO info) {
     return value;
 }
 
+curl_socket_t ccurl_easy_active_socket(CURL *easy) {
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    if (curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK) {
+        return CURL_SOCKET_BAD;
+    }
+    return socket;
+}
+
 CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value) {
     return curl_multi_setopt(multi, option, value);
 }

@@ -5,8 +5,8 @@ import Synchronization
 /// Everything throws `TransportError`; a cancelled task gets one of kind `cancelled`. Nothing is retried but what
 /// libcurl repeats by itself: a request whose kept connection turned out to be closed before a byte came back.
 public final class HTTPTransport: Sendable {
-    private let configuration: TransportConfiguration
-    private let loop: EventLoop
+    let configuration: TransportConfiguration
+    let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)
 
     /// Starts the thread. Throws when the system has none left.
@@ -33,7 +33,7 @@ public final class HTTPTransport: Sendable {
             let plan = try TransferPlan(
                 request, url: target, configuration: configuration, wholeDeadline: wholeDeadline)
             let handle = TransferHandle(
-                id: lastID.add(1, ordering: .relaxed).newValue, channel: ResponseChannel(operation: plan.operation),
+                id: newID(), channel: ResponseChannel(operation: plan.operation),
                 loop: loop)
             let head = try await handle.start(plan)
             switch Redirect.next(after: head, to: request, at: target, hops: hops) {
@@ -51,6 +51,11 @@ public final class HTTPTransport: Sendable {
                 hops += 1
             }
         }
+    }
+
+    /// What the loop knows a transfer or a WebSocket by.
+    func newID() -> UInt64 {
+        lastID.add(1, ordering: .relaxed).newValue
     }
 
     /// Sends a request and reads the whole body, which fails with `tooLarge` beyond `maxBodyBytes`.

@@ -26,6 +26,9 @@ CURLcode ccurl_easy_set_request_callback(CURL *easy, curl_prereq_callback callba
 // curl_easy_getinfo; zero when the value is not known.
 long ccurl_easy_get_long(CURL *easy, CURLINFO info);
 
+// The socket of a handle that did no more than connect; CURL_SOCKET_BAD when its connection is gone.
+curl_socket_t ccurl_easy_active_socket(CURL *easy);
+
 // curl_multi_setopt.
 CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
 

@@ -18,14 +18,20 @@ final class EventLoopCore {
         var handler: (Readiness) -> Void
     }
 
-    private let multi: UnsafeMutableRawPointer
+    let multi: UnsafeMutableRawPointer
     private let mailbox: Mailbox
     private var transfers: [UInt64: Transfer] = [:]
-    private var idsByHandle: [UnsafeMutableRawPointer: UInt64] = [:]
+    var sockets: [UInt64: SocketConnection] = [:]
+    var idsByHandle: [UnsafeMutableRawPointer: UInt64] = [:]
     private var admission: Admission
     private var watches: [Int32: Watch] = [:]
     /// Handles of transfers that ended well, which know the TLS sessions of the servers they spoke to.
     private var spares: [EasyHandle] = []
+
+    /// How many connections are kept, counting those in use.
+    let mostConnections: Int
+    /// Where WebSockets read to before their bytes are looked at.
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
     private static let mostSpares = 16
     private static let longestWait = Duration.seconds(600)
@@ -34,8 +40,12 @@ final class EventLoopCore {
         self.multi = multi
         self.mailbox = mailbox
         admission = Admission(limitPerOrigin: configuration.maxConnectionsPerHost, limit: configuration.maxConnections)
-        // How many connections are kept, counting those in use.
-        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, configuration.maxConnections ?? 64)
+        mostConnections = configuration.maxConnections ?? 64
+        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, mostConnections)
+    }
+
+    deinit {
+        buffer.deallocate()
     }
 
     /// The thread's whole life.
@@ -108,7 +118,11 @@ final class EventLoopCore {
         while let message = curl_multi_info_read(multi, &left) {
             guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
             let code = message.pointee.data.result
-            guard let id = idsByHandle[handle], let transfer = transfers[id] else { continue }
+            guard let id = idsByHandle[handle] else { continue }
+            guard let transfer = transfers[id] else {
+                withSocket(id) { $0.connected(code) }
+                continue
+            }
             transfer.finish(code)
             remove(id, isReusable: code == CURLE_OK)
         }
@@ -123,11 +137,13 @@ final class EventLoopCore {
             if transfer.hasEnded { expired.append(id) }
         }
         for id in expired { remove(id) }
+        checkSocketDeadlines(at: now)
     }
 
     private func wait() {
         let now = ContinuousClock.now
-        let deadline = transfers.values.lazy.compactMap(\.nextDeadline).min()
+        let deadlines = transfers.values.compactMap(\.nextDeadline) + sockets.values.compactMap(\.nextDeadline)
+        let deadline = deadlines.min()
         let pause = deadline.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
         if watches.isEmpty {
             curl_multi_poll(multi, nil, 0, Int32(pause.inMilliseconds), nil)
@@ -170,6 +186,7 @@ final class EventLoopCore {
         // No place is to be given to those that wait.
         admission = Admission(limitPerOrigin: nil, limit: nil)
         for id in Array(transfers.keys) { remove(id) }
+        tearDownSockets()
         watches = [:]
         spares = []
         mailbox.closeForGood()

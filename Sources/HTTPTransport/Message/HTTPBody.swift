@@ -33,18 +33,40 @@ public struct HTTPBody: AsyncSequence, Sendable {
         AsyncIterator(source: source)
     }
 
-    /// All that is left of the body. Ends the transfer with an error of kind `tooLarge` as soon as there are more
-    /// than `maxBytes` of it.
+    /// All that is left of the body. Ends the transfer with an error of kind `tooLarge`, and closes its connection, as
+    /// soon as there are more than `maxBytes` of it once decompressed; without waiting for a byte when the head
+    /// announces more.
     public func collect(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
+        if let announced = source.announcedBytes, announced > maxBytes {
+            throw source.end(
+                .tooLarge, "the answer's body of \(announced) bytes is larger than the limit of \(maxBytes) bytes")
+        }
         var collected: [UInt8] = []
         while let portion = try await source.nextPortion() {
             guard portion.count <= maxBytes - collected.count else {
-                throw source.end(.tooLarge, "the answer is larger than \(maxBytes) bytes")
+                throw source.end(
+                    .tooLarge,
+                    "the answer's body is larger than the limit of \(maxBytes) bytes: it was dropped after "
+                        + "\(collected.count + portion.count) bytes")
             }
             if collected.isEmpty {
                 collected = portion
             } else {
                 collected.append(contentsOf: portion)
+            }
+        }
+        return collected
+    }
+
+    /// What the rest of the body begins with: at most `maxBytes` of it. When there is more, the transfer is ended and
+    /// its connection closed.
+    public func beginning(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
+        var collected: [UInt8] = []
+        while let portion = try await source.nextPortion() {
+            collected.append(contentsOf: portion.prefix(maxBytes - collected.count))
+            if collected.count == maxBytes {
+                source.cancel()
+                break
             }
         }
         return collected

@@ -27,6 +27,19 @@ public struct HTTPResponse: Sendable {
     public var version: HTTPVersion { head.version }
 }
 
+extension HTTPResponse.Head {
+    /// How many bytes of body `Content-Length` announces, the most of several; nil without one, and where an answer has
+    /// no body whatever it says. A number beyond all reckoning is `Int.max`.
+    func announcedBytes(for method: HTTPMethod) -> Int? {
+        guard method != .head, status != 204, status != 304 else { return nil }
+        return headers.values(for: "Content-Length").compactMap { value in
+            guard !value.isEmpty, value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+            else { return nil }
+            return Int(value) ?? .max
+        }.max()
+    }
+}
+
 /// The protocol version an answer came in.
 public enum HTTPVersion: String, Sendable, Hashable {
     case http10 = "HTTP/1.0"

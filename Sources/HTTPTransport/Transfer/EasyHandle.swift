@@ -93,8 +93,17 @@ final class EasyHandle {
             try check(ccurl_easy_set_pointer(pointer, CURLOPT_XFERINFODATA, context), CURLOPT_XFERINFODATA)
         }
         try set(CURLOPT_NOPROGRESS, watchUpload ? 0 : 1)
-        errorText[0] = 0
+        try setErrorText()
+    }
+
+    /// Keeps libcurl's particular words for `cause`.
+    func setErrorText() throws(Refusal) {
+        clearErrorText()
         try check(ccurl_easy_set_pointer(pointer, CURLOPT_ERRORBUFFER, errorText), CURLOPT_ERRORBUFFER)
+    }
+
+    func clearErrorText() {
+        errorText[0] = 0
     }
 
     // MARK: What a finished transfer leaves

@@ -10,23 +10,30 @@ struct HeadParser: Sendable {
         case malformed(String)
     }
 
-    /// More than this over all lines is not a head but an attack or a mistake.
+    /// More than this over all lines, those of interim heads and trailers included, is not a head but an attack or a
+    /// mistake.
     static let limit = 256 * 1024
 
     private let url: String
+    private let awaitsSwitch: Bool
     private var current: HTTPResponse.Head?
     private var isComplete = false
     private var size = 0
 
-    init(url: String) {
+    /// With `awaitsSwitch` a 101 is the answer itself, and not one of those before it.
+    init(url: String, awaitsSwitch: Bool = false) {
         self.url = url
+        self.awaitsSwitch = awaitsSwitch
     }
 
     /// Takes one line with its line end.
     mutating func consume(_ line: some Collection<UInt8>) -> Outcome {
-        if isComplete { return .trailer }
         size += line.count
-        guard size <= Self.limit else { return .malformed("the answer's head is larger than \(Self.limit) bytes") }
+        guard size <= Self.limit else {
+            let part = isComplete ? "head and trailers are" : "head is"
+            return .malformed("the answer's \(part) larger than \(Self.limit) bytes")
+        }
+        if isComplete { return .trailer }
 
         let content = Self.trimmed(line)
         guard var head = current else {
@@ -35,8 +42,9 @@ struct HeadParser: Sendable {
         }
         if content.isEmpty {
             current = nil
-            // A switch of protocols was not asked for, so 101 is interim like the others.
-            if (100..<200).contains(head.status) { return .interim }
+            // A switch of protocols that was not asked for is interim like the others.
+            let isSwitch = awaitsSwitch && head.status == 101
+            if (100..<200).contains(head.status), !isSwitch { return .interim }
             isComplete = true
             return .head(head)
         }

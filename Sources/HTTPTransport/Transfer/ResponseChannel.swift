@@ -29,6 +29,7 @@ final class ResponseChannel: Sendable {
     fileprivate struct State {
         var headWaiter: HeadWaiter?
         var head: HTTPResponse.Head?
+        var announcedBytes: Int?
         var portionWaiters: [PortionWaiter] = []
         var buffer: [UInt8] = []
         var isHeldBack = false
@@ -47,15 +48,23 @@ final class ResponseChannel: Sendable {
         state.withLock { $0.ending != nil }
     }
 
+    /// How many bytes of body the head announces, as they are transferred; nil without a word of it.
+    var announcedBytes: Int? {
+        state.withLock { $0.announcedBytes }
+    }
+
     // MARK: The loop's side
 
     func noteRequestMayHaveBeenSent() {
         state.withLock { $0.requestMayHaveBeenSent = true }
     }
 
-    func deliver(_ head: HTTPResponse.Head) {
+    func deliver(_ head: HTTPResponse.Head, announcedBytes: Int?) {
         let waiter = state.withLock { state in
-            if state.ending == nil { state.head = head }
+            if state.ending == nil {
+                state.head = head
+                state.announcedBytes = announcedBytes
+            }
             return state.ending == nil ? state.takeHeadWaiter() : nil
         }
         waiter?.resume(returning: .success(head))

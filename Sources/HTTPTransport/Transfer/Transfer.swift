@@ -105,7 +105,7 @@ final class Transfer {
     private func perform(_ actions: [TransferState.Action]) {
         for action in actions {
             switch action {
-            case .deliver(let head): channel.deliver(head)
+            case .deliver(let head): channel.deliver(head, announcedBytes: head.announcedBytes(for: plan.method))
             case .complete: channel.finish()
             case .fail(let kind, let cause): channel.fail(kind, cause)
             }

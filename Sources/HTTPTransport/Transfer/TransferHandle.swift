@@ -32,6 +32,9 @@ final class TransferHandle: Sendable {
         return try result.get()
     }
 
+    /// How many bytes of body the head announces, as they are transferred; nil without a word of it.
+    var announcedBytes: Int? { channel.announcedBytes }
+
     func nextPortion(
         isolation: isolated (any Actor)? = #isolation
     ) async throws(TransportError) -> [UInt8]? {

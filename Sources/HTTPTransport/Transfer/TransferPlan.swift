@@ -119,7 +119,7 @@ struct TransferPlan: Sendable {
     }
 
     /// The characters of RFC 9110's `token`.
-    private static func isToken(_ text: String) -> Bool {
+    static func isToken(_ text: String) -> Bool {
         !text.isEmpty
             && text.utf8.allSatisfy { byte in
                 switch byte {

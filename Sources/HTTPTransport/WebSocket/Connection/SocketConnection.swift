@@ -1,0 +1,268 @@
+import CCurl
+
+/// One WebSocket on the loop's thread: moves bytes between libcurl's connection and the states, and what the states
+/// decide to the channel.
+final class SocketConnection {
+    let easy: EasyHandle
+    private let id: UInt64
+    private let plan: SocketPlan
+    private let channel: SocketChannel
+    private let opening: UInt64
+    private unowned let core: EventLoopCore
+    private var answer: UpgradeAnswer
+    /// Nil until the server has agreed.
+    private var state: SocketState?
+    private var outbox = Outbox()
+    /// What is on its way out, and how much of it libcurl has taken.
+    private var outgoing: (frame: Outbox.Written, sent: Int)?
+    private var descriptor: Int32?
+    private var interest: EventLoopCore.Readiness = []
+    private var handshakeMayHaveBeenSent = false
+    private var isHeldBack = false
+    /// Set when there may be more to read than poll can see: since when it wants another turn.
+    private var wantsTurn: ContinuousClock.Instant?
+    private(set) var isOver = false
+    private var generator = SystemRandomNumberGenerator()
+
+    /// How often it reads or writes before others have their turn.
+    private static let roundsPerTurn = 16
+
+    /// `opening` is the ticket of who waits for the WebSocket to be open.
+    init(
+        _ plan: SocketPlan, id: UInt64, opening: UInt64, easy: EasyHandle, channel: SocketChannel, core: EventLoopCore
+    ) throws(EasyHandle.Refusal) {
+        self.plan = plan
+        self.id = id
+        self.opening = opening
+        self.easy = easy
+        self.channel = channel
+        self.core = core
+        answer = UpgradeAnswer(to: plan.upgrade, url: plan.transfer.url.text)
+        try easy.configure(plan.transfer)
+        try easy.setConnectOnly()
+    }
+
+    var nextDeadline: ContinuousClock.Instant? {
+        if isOver { return nil }
+        if let wantsTurn { return wantsTurn }
+        return state.map(\.nextDeadline) ?? plan.deadline
+    }
+
+    // MARK: From the loop
+
+    /// libcurl is done with connecting.
+    func connected(_ code: CURLcode) {
+        guard code == CURLE_OK else {
+            let failure = CurlFailure(
+                code: code, cause: easy.cause(of: code), systemError: easy.systemError,
+                tunnelStatus: easy.tunnelStatus, isThroughProxy: plan.transfer.proxy != nil,
+                requestMayHaveBeenSent: false)
+            let proxy = plan.transfer.proxy.map { " (through the proxy \($0.address))" } ?? ""
+            return fail(failure.kind, failure.text + proxy)
+        }
+        guard let descriptor = easy.activeSocket else {
+            return fail(.couldNotConnect, "the connection was closed as soon as it was made")
+        }
+        self.descriptor = descriptor
+        outgoing = (Outbox.Written(bytes: plan.upgrade.bytes), 0)
+        turn(.reading)
+    }
+
+    /// Reads if that may bring something, writes what there is, and says what to wait for.
+    func turn(_ readiness: EventLoopCore.Readiness) {
+        wantsTurn = nil
+        if readiness.contains(.reading) { read() }
+        write()
+        watch()
+    }
+
+    func checkDeadlines(at now: ContinuousClock.Instant) {
+        if wantsTurn != nil { return turn(.reading) }
+        guard let deadline = nextDeadline, deadline <= now else { return }
+        if state != nil {
+            handle(.clock)
+            return turn([])
+        }
+        // A refusal whose body does not end is one all the same.
+        if answer.isRefusal { return conclude(answer.end()) }
+        let limit = plan.connectTimeout.map { " within \($0.inSeconds)" } ?? " in time"
+        fail(.connectTimeout, "the WebSocket was not open" + limit)
+    }
+
+    // MARK: From the tasks
+
+    func send(_ message: WebSocket.Message, ticket: UInt64) {
+        guard state?.isOpen == true, channel.isAwaited(ticket) else { return }
+        outbox.add(message, ticket: ticket)
+        turn([])
+    }
+
+    func withdraw(_ ticket: UInt64) {
+        outbox.withdraw(ticket)
+    }
+
+    func ping(ticket: UInt64) {
+        handle(.ping(ticket: ticket))
+        turn([])
+    }
+
+    func close(_ code: WebSocket.CloseCode, reason: String) {
+        handle(.close(code, reason: reason))
+        // What was held back until now is in front of the server's answer.
+        turn(.reading)
+    }
+
+    /// A receiver has made room.
+    func release() {
+        isHeldBack = false
+        handle(.released)
+        turn(.reading)
+    }
+
+    /// Ends it without waiting for the server, which is told if that is possible at once.
+    func leave(_ kind: WebSocketError.Kind) {
+        handle(.close(.goingAway, reason: ""))
+        channel.end(kind)
+        write()
+        isOver = true
+    }
+
+    /// Nobody uses it any more. A closing handshake that has begun has a deadline of its own.
+    func abandon() {
+        if state?.isOpen != false { leave(.cancelled) }
+    }
+
+    // MARK: Reading
+
+    private func read() {
+        for _ in 0..<Self.roundsPerTurn {
+            guard !isOver, !(isHeldBack && state?.isOpen == true) else { return }
+            switch easy.receive(into: core.buffer) {
+            case .bytes(let bytes): take(bytes)
+            case .nothingYet: return
+            case .end: endOfStream()
+            case .failed(let cause): lose(cause)
+            }
+        }
+        wantsTurn = .now
+    }
+
+    private func take(_ bytes: [UInt8]) {
+        if state == nil {
+            conclude(answer.receive(bytes))
+        } else {
+            handle(.received(bytes))
+        }
+    }
+
+    private func conclude(_ outcome: UpgradeAnswer.Outcome) {
+        switch outcome {
+        case .incomplete:
+            break
+        case .open(let subprotocol, let headers, let rest):
+            state = SocketState(plan.limits, openedAt: .now)
+            channel.open(SocketChannel.Opening(subprotocol: subprotocol, headers: headers), ticket: opening)
+            if !rest.isEmpty { handle(.received(rest)) }
+        case .refused(let refusal):
+            end(.refused(refusal))
+        case .mismatch(let cause):
+            end(.handshake(cause))
+        case .malformed(let cause):
+            fail(.protocolViolation, cause)
+        }
+    }
+
+    private func endOfStream() {
+        if state != nil { return handle(.endOfStream) }
+        if answer.isRefusal { return conclude(answer.end()) }
+        fail(.receiveFailed, "the server ended the connection before it answered the handshake")
+    }
+
+    /// The connection broke.
+    private func lose(_ cause: String) {
+        guard state != nil else { return fail(.receiveFailed, cause) }
+        end(.lost(cause))
+    }
+
+    // MARK: Writing
+
+    private func write() {
+        for _ in 0..<Self.roundsPerTurn where !isOver {
+            if outgoing == nil { outgoing = outbox.next(using: &generator).map { ($0, 0) } }
+            guard let (frame, sent) = outgoing else { return }
+            handshakeMayHaveBeenSent = true
+            switch easy.send(frame.bytes, from: sent) {
+            case .taken(let count):
+                handle(.progress)
+                let total = sent + count
+                outgoing = total < frame.bytes.count ? (frame, total) : nil
+                if outgoing == nil, let ticket = frame.finishes { channel.resolve(ticket) }
+            case .full:
+                return
+            case .failed(let cause):
+                outgoing = nil
+                outbox = Outbox()
+                // What the server said before it ended the connection may still be there, such as why.
+                read()
+                return lose(cause)
+            }
+        }
+    }
+
+    // MARK: What follows
+
+    private func handle(_ event: SocketState.Event) {
+        perform(state?.handle(event, at: .now) ?? [])
+    }
+
+    private func perform(_ actions: [SocketState.Action]) {
+        var hasRoom = true
+        for action in actions {
+            switch action {
+            case .deliver(let message): hasRoom = channel.deliver(message) && hasRoom
+            case .writePing(let payload): outbox.addPing(payload)
+            case .writePong(let payload): outbox.addPong(payload)
+            case .writeClose(let payload): outbox.close(payload)
+            case .answered(let ticket): channel.resolve(ticket)
+            case .end(let kind): channel.end(kind)
+            case .drop: isOver = true
+            }
+        }
+        if !hasRoom {
+            isHeldBack = true
+            handle(.heldBack)
+        }
+    }
+
+    private func fail(_ kind: TransportError.Kind, _ cause: String) {
+        end(
+            .notConnected(
+                TransportError(
+                    kind: kind, operation: WebSocketError.subject(plan.url), cause: cause,
+                    requestMayHaveBeenSent: handshakeMayHaveBeenSent)))
+    }
+
+    private func end(_ kind: WebSocketError.Kind) {
+        channel.end(kind)
+        isOver = true
+    }
+
+    private func watch() {
+        guard let descriptor, !isOver else { return }
+        var wanted: EventLoopCore.Readiness = []
+        if !(isHeldBack && state?.isOpen == true) { wanted.insert(.reading) }
+        if outgoing != nil || !outbox.isEmpty { wanted.insert(.writing) }
+        guard wanted != interest else { return }
+        interest = wanted
+        // Watched for nothing, a hang-up would wake the loop again and again.
+        if wanted.isEmpty { return core.unwatch(descriptor) }
+        core.watch(descriptor, for: wanted) { [id, unowned core] readiness in
+            core.withSocket(id) { $0.turn(readiness) }
+        }
+    }
+
+    /// To be called before the connection is closed.
+    func unwatch() {
+        if let descriptor { core.unwatch(descriptor) }
+    }
+}
