@@ -8,20 +8,28 @@ public struct JSONError: Error, Hashable, CustomStringConvertible {
     public let line: Int
     /// The column in bytes, counted from 1.
     public let column: Int
+    /// Whether it holds more values than are taken, and may be JSON for all that.
+    public let isTooLarge: Bool
 
-    public var description: String { "not valid JSON: \(reason) (line \(line), column \(column))" }
+    public var description: String {
+        "\(isTooLarge ? "too large" : "not valid JSON"): \(reason) (line \(line), column \(column))"
+    }
 }
 
 extension JSONValue {
     /// How deep arrays and objects may be nested: deeper input is refused instead of exhausting the stack.
     public static let maximumDepth = 200
 
+    /// How many values a text may hold, those in others included: a value takes up to fifty times the memory of its
+    /// text, so the size of the text alone bounds little.
+    public static let maximumValues = 1_000_000
+
     /// Parses UTF-8 bytes.
     ///
     /// `NaN`, `Infinity` and `-Infinity` are taken as Python writes them; of repeated keys the last one counts; invalid
     /// UTF-8 and lone surrogates become U+FFFD.
-    public init(parsing bytes: [UInt8]) throws(JSONError) {
-        var parser = JSONParser(bytes: bytes)
+    public init(parsing bytes: [UInt8], maximumValues: Int = maximumValues) throws(JSONError) {
+        var parser = JSONParser(bytes: bytes, maximumValues: maximumValues)
         self = try parser.parseDocument()
     }
 
@@ -33,11 +41,14 @@ extension JSONValue {
 
 struct JSONParser {
     private let bytes: [UInt8]
+    private let maximumValues: Int
     private var position = 0
     private var depth = 0
+    private var count = 0
 
-    init(bytes: [UInt8]) {
+    init(bytes: [UInt8], maximumValues: Int) {
         self.bytes = bytes
+        self.maximumValues = maximumValues
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
@@ -48,12 +59,12 @@ struct JSONParser {
         return value
     }
 
-    private func failure(_ reason: String) -> JSONError {
+    private func failure(_ reason: String, isTooLarge: Bool = false) -> JSONError {
         let end = min(position, bytes.count)
         let before = bytes[..<end]
         let line = before.count(where: { $0 == UInt8(ascii: "\n") }) + 1
         let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        return JSONError(reason: reason, line: line, column: end - lineStart + 1)
+        return JSONError(reason: reason, line: line, column: end - lineStart + 1, isTooLarge: isTooLarge)
     }
 
     private mutating func skipWhitespace() {
@@ -66,6 +77,8 @@ struct JSONParser {
     }
 
     private mutating func parseValue() throws(JSONError) -> JSONValue {
+        count += 1
+        if count > maximumValues { throw failure("more than \(maximumValues) values", isTooLarge: true) }
         skipWhitespace()
         guard position < bytes.count else { throw failure("the text ends where a value is expected") }
         switch bytes[position] {

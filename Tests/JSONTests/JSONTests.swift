@@ -78,6 +78,17 @@ struct JSONParsingTests {
         #expect(try JSONValue(parsing: flat).arrayValue?.count == 1000)
     }
 
+    @Test("the number of values is limited, wherever they stand")
+    func count() throws {
+        let bytes = Array(#"[1, {"a": [2, 3], "b": {}}, "x"]"#.utf8)
+        #expect(try JSONValue(parsing: bytes, maximumValues: 8).arrayValue?.count == 3)
+        let error = try #require(throws: JSONError.self) { try JSONValue(parsing: bytes, maximumValues: 7) }
+        #expect(error.isTooLarge)
+        #expect(error.description == "too large: more than 7 values (line 1, column 28)")
+        let malformed = try #require(throws: JSONError.self) { try JSONValue(parsing: "[") }
+        #expect(!malformed.isTooLarge)
+    }
+
     @Test("cut or damaged text ends in a value or an error", .timeLimit(.minutes(1)))
     func damaged() throws {
         let text = Array(#"{"a": [1.5e3, "é\ud83d\ude00\n", {"b": null}], "c": [true, -0.0, NaN]}"#.utf8)

@@ -163,7 +163,7 @@ private enum APIObject {
         guard var members = object.objectValue else { return defaults }
         members.merge(defaults.objectValue ?? [:]) { present, _ in present }
         for key in times {
-            guard let text = members[key]?.stringValue, let time = Timestamp(text), time.isUTC else { continue }
+            guard let text = members[key]?.stringValue, let time = Timestamp(utc: text) else { continue }
             members[key] = .string(time.apiFormat)
         }
         return .object(members)

@@ -25,7 +25,8 @@ public final class APIClient: Sendable {
         public var csrfEnabled: Bool
         /// Whether the API is Prefect Cloud.
         public var isCloud: Bool
-        /// The deadline for connecting, for the first byte, and for each pause in an answer.
+        /// The deadline for connecting, for the first byte, and for each pause in an answer; the whole exchange may
+        /// take ten times as long, so that an answer that drips does not hold its request for ever.
         public var requestTimeout: Duration
         /// When a request is repeated.
         public var retryPolicy: RetryPolicy
@@ -48,13 +49,24 @@ public final class APIClient: Sendable {
         }
     }
 
-    /// What this client was made with.
-    public let configuration: Configuration
+    /// What this client works with at the moment.
+    public var configuration: Configuration { state.withLock { $0.configuration } }
+
+    /// Works with another configuration from now on; requests under way go on with it at their next attempt.
+    public func reconfigure(_ configuration: Configuration) {
+        state.withLock { state in
+            state.configuration = configuration
+            state.csrf = nil
+            state.csrfIsOff = false
+        }
+    }
+
     private let transport: HTTPTransport
     private let sleep: @Sendable (Duration) async throws -> Void
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     private struct State {
+        var configuration: Configuration
         var attribution = Attribution()
         var maintenanceUntil: ContinuousClock.Instant?
         var csrf: CSRFToken?
@@ -83,7 +95,7 @@ public final class APIClient: Sendable {
         configuration: Configuration, transport: HTTPTransport,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
-        self.configuration = configuration
+        state = Mutex(State(configuration: configuration))
         self.transport = transport
         self.sleep = sleep
     }
@@ -159,9 +171,13 @@ public final class APIClient: Sendable {
         do {
             if isForToken { try await ensureCSRFToken() }
             isForToken = false
-            let (head, body) = try await transport.fetch(
-                httpRequest(request), maxBodyBytes: request.maximumBodyBytes)
-            return .answer(status: head.status, headers: head.headers, body: body)
+            let response = try await transport.send(httpRequest(request))
+            // Of a refusal only the words count, and it must stay one however long its body is.
+            let body =
+                response.head.isSuccess
+                ? try await response.body.collect(upTo: request.maximumBodyBytes)
+                : try await response.body.beginning(upTo: Self.maximumExplanationBytes)
+            return .answer(status: response.status, headers: response.headers, body: body)
         } catch let error as TransportError {
             if error.kind == .cancelled { throw CancellationError() }
             return .noAnswer(error, wasForToken: isForToken)
@@ -190,9 +206,12 @@ public final class APIClient: Sendable {
         var http = HTTPRequest(method: request.method, url: configuration.url + request.target, headers: headers)
         http.body = request.body.map { .bytes($0.serializedBytes()) } ?? .none
         let timeout = configuration.requestTimeout
-        http.deadlines = Deadlines(connect: timeout, firstByte: timeout, idle: timeout, whole: nil)
+        http.deadlines = Deadlines(connect: timeout, firstByte: timeout, idle: timeout, whole: timeout * 10)
         return http
     }
+
+    /// How much is read of an answer that is no success.
+    static let maximumExplanationBytes = 65_536
 
     /// Headers of the protocol that a user's own headers cannot replace.
     public static let protectedHeaders: Set<String> = ["user-agent", "prefect-csrf-token", "prefect-csrf-client"]

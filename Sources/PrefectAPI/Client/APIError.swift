@@ -73,14 +73,22 @@ extension APIError {
 
     /// What an error body says, bounded and on one line.
     private static func message(in body: [UInt8]) -> String? {
-        guard body.count < 65_536, let json = try? JSONValue(parsing: body) else { return nil }
+        guard let json = try? JSONValue(parsing: body) else { return nil }
         let text = ["detail", "exception_message", "message", "exception_detail"].lazy.compactMap { key -> String? in
             guard let value = json[key], !value.isNull else { return nil }
             return value.stringValue ?? value.serialized()
         }.first
-        guard let text else { return nil }
-        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return line.count > 300 ? line.prefix(300) + "…" : line
+        return text?.explanation
+    }
+}
+
+extension String {
+    /// What the API says to people, on one line and no longer than a line should be.
+    var explanation: String {
+        // Cut first: what is said may be of any length. A character has any number of scalars.
+        let beginning = String(unicodeScalars.prefix(300))
+        let line = beginning.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return beginning.utf8.count < utf8.count ? line + "…" : line
     }
 }
 

@@ -46,6 +46,11 @@ public struct APIAnswer: Sendable {
     public func json() throws(APIError) -> JSONValue {
         do {
             return try JSONValue(parsing: body)
+        } catch  where error.isTooLarge {
+            let cause = TransportError(
+                kind: .tooLarge, operation: operation, cause: "the answer is \(error.description)",
+                requestMayHaveBeenSent: true)
+            throw APIError(.noAnswer(cause), operation: operation, detail: cause.cause, mayHaveBeenApplied: true)
         } catch {
             throw APIError(
                 .unreadable, operation: operation,

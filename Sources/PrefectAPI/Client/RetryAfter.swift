@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import JSON
 
 /// Reads a `Retry-After` header: seconds, with or without a fraction, or an HTTP date.
 enum RetryAfter {

@@ -27,6 +27,22 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// The run as the API sent it, for templates that refer to any member of it.
     public let json: JSONValue
 
+    /// A run of which nothing but its id and name is known, like one that was deleted.
+    public init(id: String, name: String) {
+        self.id = id
+        self.name = name
+        flowID = ""
+        deploymentID = nil
+        tags = []
+        stateType = ""
+        stateName = ""
+        expectedStartTime = nil
+        infrastructurePID = nil
+        jobVariables = [:]
+        state = nil
+        json = ["id": .string(id), "name": .string(name)]
+    }
+
     public init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = fields.optionalString("name") ?? id
@@ -61,7 +77,7 @@ public struct StateProposal: Sendable, Hashable {
     public var type: String
     /// The state's name; `Pending`, `Submitting`, ….
     public var name: String
-    /// The message that people read.
+    /// The message that people read; sent with at most ``maximumMessageBytes``.
     public var message: String?
     /// The time for which a SCHEDULED state plans the run.
     public var scheduledTime: Timestamp?
@@ -73,6 +89,9 @@ public struct StateProposal: Sendable, Hashable {
         self.message = message
         self.scheduledTime = scheduledTime
     }
+
+    /// How much of a message is sent: a longer one could be refused, and with it what must be said.
+    public static let maximumMessageBytes = 65_536
 
     /// The run is this worker's from here on.
     public static let pending = StateProposal(type: "PENDING", name: "Pending")
@@ -92,11 +111,12 @@ public struct StateProposal: Sendable, Hashable {
     /// The proposal as the API takes it. The transition id lets the server recognise a proposal that it gets twice.
     func json(flowRunID: String, transitionID: String) -> JSONValue {
         [
-            "type": .string(type), "name": .string(name), "message": JSONValue(message?.withoutNUL),
+            "type": .string(type), "name": .string(name),
+            "message": JSONValue(message?.withoutNUL.truncated(toBytes: Self.maximumMessageBytes)),
             "data": nil,
             "state_details": [
                 "flow_run_id": .string(flowRunID), "task_run_id": nil, "child_flow_run_id": nil,
-                "scheduled_time": JSONValue(scheduledTime?.iso8601), "cache_key": nil, "cache_expiration": nil,
+                "scheduled_time": JSONValue(scheduledTime?.apiFormat), "cache_key": nil, "cache_expiration": nil,
                 "deferred": nil, "untrackable_result": false, "pause_timeout": nil, "pause_reschedule": false,
                 "pause_key": nil, "run_input_keyset": nil, "refresh_cache": nil, "retriable": nil,
                 "transition_id": .string(transitionID), "task_parameters_id": nil, "traceparent": nil,
@@ -114,4 +134,23 @@ public enum ProposalOutcome: Sendable, Hashable {
     case rejected(state: JSONValue, reason: String)
     /// Nothing changed.
     case aborted(reason: String)
+}
+
+/// A state that a flow run has or had. Mirrors the API's `State`.
+public struct RecordedState: Sendable, Hashable, JSONDecodable {
+    /// `SCHEDULED`, `PENDING`, ….
+    public let type: String
+    /// The state's name.
+    public let name: String
+    /// When the run entered it.
+    public let timestamp: Timestamp
+    /// The id of the transition that brought it about, when its proposer gave one.
+    public let transitionID: String?
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        type = try fields.string("type")
+        name = fields.optionalString("name") ?? type
+        timestamp = fields.optionalString("timestamp").flatMap { Timestamp($0) } ?? .earliest
+        transitionID = fields.value("state_details")?["transition_id"]?.stringValue
+    }
 }

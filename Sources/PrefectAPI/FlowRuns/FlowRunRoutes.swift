@@ -9,6 +9,15 @@ extension APIClient {
         try await send(APIRequest(.get, ["flow_runs", id]), effort: effort).decode()
     }
 
+    /// All states that a flow run had: `GET /flow_run_states/`. Empty when the run was deleted.
+    public func readStates(ofFlowRun id: String, effort: RetryPolicy.Effort = .standard) async throws
+        -> [RecordedState]
+    {
+        let request = APIRequest(.get, ["flow_run_states", ""], query: [("flow_run_id", id)])
+        let rows = try await json(request, effort: effort).arrayValue ?? []
+        return rows.compactMap { try? RecordedState(json: JSONFields($0)) }
+    }
+
     /// An id by which the API recognises a proposal that it gets twice.
     public static func newTransitionID() -> String { UUID().uuidString.lowercased() }
 
@@ -28,7 +37,7 @@ extension APIClient {
             let answer = try await send(APIRequest(.post, ["flow_runs", id, "set_state"], body: body), effort: effort)
             let json = try answer.json()
             let details = json["details"]
-            let reason = details?["reason"]?.stringValue ?? "no reason given"
+            let reason = details?["reason"]?.stringValue?.explanation ?? "no reason given"
             let state = json["state"] ?? .null
             switch json["status"]?.stringValue {
             case "ACCEPT":

@@ -3,9 +3,16 @@ internal import Synchronization
 
 /// What waits to be told to the API, told in batches: log lines, events.
 ///
-/// Items are kept in order and in bounded memory. A batch goes out a while after its first item came, or as soon as it
-/// is large enough; one that the API does not take for the moment is kept and tried again for as long as it takes.
-/// When more waits than fits, the oldest items are dropped and counted.
+/// Items are kept in order. A batch goes out a while after its first item came, or as soon as it is large enough; one
+/// that the API does not take for the moment is kept and tried again for as long as it takes.
+///
+/// Memory is bounded, however long that is: beside the batch that is on its way, no more than
+/// ``Limits/backlogItems`` items and ``Limits/backlogBytes`` bytes wait (a single item always may). When more come, the
+/// oldest are dropped first. That is said when it begins, and with the number of items when the API takes some again.
+///
+/// A batch that the API refuses for good is sent again in halves, down to the items that are refused alone: only these
+/// are dropped, and said to be. When nothing of it is taken in ``BatchSieve/maximumRefusals`` attempts, what is left of
+/// the batch is dropped too.
 public final class BatchShipper<Item: Sendable>: Sendable {
     /// How items are gathered.
     public struct Limits: Sendable, Hashable {
@@ -17,21 +24,54 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         public var batchItems: Int
         /// How many bytes may wait.
         public var backlogBytes: Int
+        /// How many items may wait.
+        public var backlogItems: Int
 
         /// Limits.
-        public init(interval: Duration, batchBytes: Int, batchItems: Int, backlogBytes: Int) {
+        public init(
+            interval: Duration, batchBytes: Int, batchItems: Int, backlogBytes: Int, backlogItems: Int
+        ) {
             self.interval = interval
             self.batchBytes = batchBytes
             self.batchItems = batchItems
             self.backlogBytes = backlogBytes
+            self.backlogItems = backlogItems
         }
     }
 
+    private typealias Entry = (item: Item, bytes: Int)
+
     private struct State {
-        var queue: Deque<(item: Item, bytes: Int)> = []
+        var queue: Deque<Entry> = []
         var bytes = 0
         var dropped = 0
+        var sieve = BatchSieve()
         var isClosing = false
+
+        mutating func removeFirst(_ count: Int) {
+            for entry in queue.prefix(count) { bytes -= entry.bytes }
+            queue.removeFirst(count)
+        }
+
+        mutating func reinsert(_ batch: [Entry], limits: Limits) {
+            queue.insert(contentsOf: batch, at: 0)
+            bytes += batch.reduce(0) { $0 + $1.bytes }
+            trim(to: limits)
+        }
+
+        /// Drops the oldest items beyond the limits.
+        mutating func trim(to limits: Limits) {
+            var surplus = max(0, queue.count - limits.backlogItems)
+            var rest = queue.prefix(surplus).reduce(bytes) { $0 - $1.bytes }
+            while rest > limits.backlogBytes, surplus < queue.count - 1 {
+                rest -= queue[surplus].bytes
+                surplus += 1
+            }
+            guard surplus > 0 else { return }
+            removeFirst(surplus)
+            sieve.forget(surplus)
+            dropped += surplus
+        }
     }
 
     private let limits: Limits
@@ -57,15 +97,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         let isWorthWaking = state.withLock { state in
             state.queue.append((item, bytes))
             state.bytes += bytes
-            var surplus = 0
-            while state.bytes > limits.backlogBytes, surplus < state.queue.count - 1 {
-                state.bytes -= state.queue[surplus].bytes
-                surplus += 1
-            }
-            if surplus > 0 {
-                state.queue.removeFirst(surplus)
-                state.dropped += surplus
-            }
+            state.trim(to: limits)
             return state.queue.count == 1 || state.bytes >= limits.batchBytes || state.queue.count == limits.batchItems
         }
         if isWorthWaking { wakeup.signal() }
@@ -73,6 +105,9 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 
     /// How many items wait.
     public var backlog: Int { state.withLock { $0.queue.count } }
+
+    /// How many bytes wait.
+    public var backlogBytes: Int { state.withLock { $0.bytes } }
 
     /// Lets ``run()`` deliver what waits, without waiting for company, and then return.
     public func close() {
@@ -83,25 +118,31 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     /// Delivers items until ``close()`` was called and nothing waits any more, or until its task is cancelled.
     public func run() async {
         var failures = 0
+        var hasToldOfDropping = false
         while !Task.isCancelled {
-            let isClosing = state.withLock { $0.isClosing }
+            let (isClosing, isSearching) = state.withLock { ($0.isClosing, $0.sieve.isSearching) }
             if backlog == 0 {
-                if isClosing { return }
+                if isClosing { break }
                 await wakeup.wait()
                 continue
             }
-            if !isClosing, failures == 0 { await gather() }
-            if Task.isCancelled { return }
-            reportDropped()
+            if !isClosing, !isSearching, failures == 0 { await gather() }
+            if Task.isCancelled { break }
             let batch = takeBatch()
             switch await deliver(batch.map(\.item)) {
             case .delivered:
                 failures = 0
+                hasToldOfDropping = false
+                state.withLock { $0.sieve.delivered() }
+                tellDropped()
+                tellRefused()
             case .refused(let reason):
                 failures = 0
-                notice("\(batch.count) \(name) were refused by the API and are lost: \(reason)")
+                sift(batch, refusedFor: reason)
+                tellRefused()
             case .postponed(let asked):
                 putBack(batch)
+                if !hasToldOfDropping { hasToldOfDropping = tellDropping() }
                 failures += 1
                 let backoff = Jitter.clampedPoisson(
                     mean: failures >= 6 ? 60 : Double(1 << failures), factor: 0.3, random: .random(in: 0..<1))
@@ -111,6 +152,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                     unless: { !isClosing && self.state.withLock { $0.isClosing } })
             }
         }
+        tellDropped()
     }
 
     /// Waits for company until the interval is over or the batch is full.
@@ -126,30 +168,57 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         }
     }
 
-    private func takeBatch() -> [(item: Item, bytes: Int)] {
+    private func takeBatch() -> [Entry] {
         state.withLock { state in
-            var count = 0
-            var bytes = 0
-            for entry in state.queue.prefix(limits.batchItems) {
-                if count > 0, bytes + entry.bytes > limits.batchBytes { break }
-                count += 1
-                bytes += entry.bytes
-            }
-            let batch = Array(state.queue.prefix(count))
-            state.queue.removeFirst(count)
-            state.bytes -= bytes
+            let batch = Array(state.queue.prefix(state.sieve.take() ?? fullBatch(of: state)))
+            state.removeFirst(batch.count)
             return batch
         }
     }
 
-    private func putBack(_ batch: [(item: Item, bytes: Int)]) {
+    private func fullBatch(of state: State) -> Int {
+        var count = 0
+        var bytes = 0
+        for entry in state.queue.prefix(limits.batchItems) {
+            if count > 0, bytes + entry.bytes > limits.batchBytes { break }
+            count += 1
+            bytes += entry.bytes
+        }
+        return count
+    }
+
+    private func putBack(_ batch: [Entry]) {
         state.withLock { state in
-            state.queue.insert(contentsOf: batch, at: 0)
-            state.bytes += batch.reduce(0) { $0 + $1.bytes }
+            state.sieve.postponed()
+            state.reinsert(batch, limits: limits)
         }
     }
 
-    private func reportDropped() {
+    /// Goes on looking for what is wrong in a batch that was refused.
+    private func sift(_ batch: [Entry], refusedFor reason: String) {
+        state.withLock { state in
+            switch state.sieve.refused(batch.count, reason: reason) {
+            case .halve: state.reinsert(batch, limits: limits)
+            case .drop(let following): state.removeFirst(min(following, state.queue.count))
+            }
+        }
+    }
+
+    private func tellRefused() {
+        guard let loss = state.withLock({ $0.sieve.conclude() }) else { return }
+        notice("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
+    }
+
+    /// Says that items are being dropped, if they are.
+    private func tellDropping() -> Bool {
+        guard state.withLock({ $0.dropped > 0 }) else { return false }
+        notice(
+            "The oldest \(name) are being lost: the API takes none, and no more than \(limits.backlogItems) of them or "
+                + "\(limits.backlogBytes >> 10) KiB are kept")
+        return true
+    }
+
+    private func tellDropped() {
         let dropped = state.withLock { state in
             defer { state.dropped = 0 }
             return state.dropped
@@ -164,7 +233,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 public enum BatchDelivery: Sendable {
     /// It arrived.
     case delivered
-    /// It will never be taken; `reason` says why.
+    /// As it is, it will never be taken; `reason` says why.
     case refused(reason: String)
     /// It was not taken this time; try again, after this long when the API said so.
     case postponed(after: Duration?)

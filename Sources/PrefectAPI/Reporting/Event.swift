@@ -37,7 +37,7 @@ public struct Event: Sendable, Hashable {
     /// The event as the API takes it.
     public var json: JSONValue {
         [
-            "occurred": .string(occurred.iso8601), "event": .string(name), "resource": resource,
+            "occurred": .string(occurred.apiFormat), "event": .string(name), "resource": resource,
             "related": .array(related), "payload": payload, "id": .string(id), "follows": JSONValue(follows),
         ]
     }
@@ -61,15 +61,26 @@ enum UUIDv7 {
 }
 
 /// Sends events to the API in batches: `POST /events`.
+///
+/// Through an outage, however long, at most 10,000 events or 8 MiB wait beside the batch on its way; then the oldest are
+/// dropped, as ``BatchShipper`` says.
 public struct EventShipper: Sendable {
     private let shipper: BatchShipper<Event>
 
     /// A shipper; ``run()`` does the work.
+    ///
+    /// - Parameters:
+    ///   - interval: How long a batch waits for company.
+    ///   - backlogBytes: How many bytes may wait.
+    ///   - backlogItems: How many events may wait.
+    ///   - notice: Is told, in one line, what was lost.
     public init(
-        api: APIClient, interval: Duration = .seconds(2), notice: @escaping @Sendable (String) -> Void
+        api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
+        notice: @escaping @Sendable (String) -> Void
     ) {
         let limits = BatchShipper<Event>.Limits(
-            interval: interval, batchBytes: 1 << 20, batchItems: 200, backlogBytes: 8 << 20)
+            interval: interval, batchBytes: 1 << 20, batchItems: 200, backlogBytes: backlogBytes,
+            backlogItems: backlogItems)
         shipper = BatchShipper(name: "events", limits: limits, notice: notice) { events in
             await api.deliver(APIRequest(.post, ["events"], body: .array(events.map(\.json))))
         }
@@ -77,7 +88,8 @@ public struct EventShipper: Sendable {
 
     /// Queues an event; never waits.
     public func add(_ event: Event) {
-        shipper.add(event, bytes: 300 + event.related.count * 150)
+        // Resources and payload hold what flows and blocks were named: nothing but their text tells their size.
+        shipper.add(event, bytes: event.json.serializedBytes().count)
     }
 
     /// Delivers events until the shipper is closed and all are delivered, or the task is cancelled.
@@ -88,4 +100,7 @@ public struct EventShipper: Sendable {
 
     /// How many events wait.
     public var backlog: Int { shipper.backlog }
+
+    /// How many bytes wait, as ``BatchShipper/Limits/backlogBytes`` counts them.
+    public var backlogBytes: Int { shipper.backlogBytes }
 }

@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
+public import JSON
 
 /// One line of a log that the API keeps. Mirrors the API's `LogCreate`.
 public struct LogRecord: Sendable, Hashable {
@@ -33,7 +33,7 @@ public struct LogRecord: Sendable, Hashable {
     var json: JSONValue {
         var json: JSONValue = [
             "name": .string(logger), "level": .int(level), "message": .string(message.withoutNUL),
-            "timestamp": .string(timestamp.iso8601), "flow_run_id": JSONValue(flowRunID), "task_run_id": nil,
+            "timestamp": .string(timestamp.apiFormat), "flow_run_id": JSONValue(flowRunID), "task_run_id": nil,
         ]
         if let workerID { json["worker_id"] = .string(workerID) }
         return json
@@ -43,15 +43,16 @@ public struct LogRecord: Sendable, Hashable {
     func truncated(toBytes maximum: Int) -> LogRecord {
         // The message's own bytes decide; what surrounds it is well below this margin.
         let room = max(0, maximum - 400)
-        guard message.utf8.count > room else { return self }
-        let mark = "... [truncated]"
         var copy = self
-        copy.message = String(decoding: message.utf8.prefix(max(0, room - mark.utf8.count)), as: UTF8.self) + mark
+        copy.message = message.truncated(toBytes: room)
         return copy
     }
 }
 
 /// Sends log lines to the API in batches: `POST /logs/`.
+///
+/// Through an outage, however long, at most 50,000 lines or 16 MiB wait beside the batch on its way; then the oldest are
+/// dropped, as ``BatchShipper`` says.
 public struct LogShipper: Sendable {
     private let shipper: BatchShipper<LogRecord>
     private let maximumRecordBytes: Int
@@ -64,15 +65,18 @@ public struct LogShipper: Sendable {
     ///   - batchBytes: The largest batch (`PREFECT_LOGGING_TO_API_BATCH_SIZE`).
     ///   - maximumRecordBytes: Longer lines are cut (`PREFECT_LOGGING_TO_API_MAX_LOG_SIZE`).
     ///   - isEnabled: Whether anything is sent at all (`PREFECT_LOGGING_TO_API_ENABLED`).
+    ///   - backlogBytes: How many bytes may wait.
+    ///   - backlogItems: How many lines may wait.
+    ///   - notice: Is told, in one line, what was lost.
     public init(
         api: APIClient, interval: Duration, batchBytes: Int, maximumRecordBytes: Int, isEnabled: Bool,
-        notice: @escaping @Sendable (String) -> Void
+        backlogBytes: Int = 16 << 20, backlogItems: Int = 50_000, notice: @escaping @Sendable (String) -> Void
     ) {
         self.maximumRecordBytes = maximumRecordBytes
         self.isEnabled = isEnabled
         let limits = BatchShipper<LogRecord>.Limits(
             interval: interval, batchBytes: max(batchBytes - maximumRecordBytes, maximumRecordBytes),
-            batchItems: 5000, backlogBytes: 16 << 20)
+            batchItems: 5000, backlogBytes: backlogBytes, backlogItems: backlogItems)
         shipper = BatchShipper(name: "log lines", limits: limits, notice: notice) { records in
             await api.deliver(APIRequest(.post, ["logs", ""], body: .array(records.map(\.json))))
         }
@@ -82,7 +86,8 @@ public struct LogShipper: Sendable {
     public func add(_ record: LogRecord) {
         guard isEnabled else { return }
         let bounded = record.truncated(toBytes: maximumRecordBytes)
-        shipper.add(bounded, bytes: bounded.message.utf8.count + 250)
+        let names = [bounded.logger, bounded.flowRunID ?? "", bounded.workerID ?? ""]
+        shipper.add(bounded, bytes: names.reduce(bounded.message.utf8.count + 250) { $0 + $1.utf8.count })
     }
 
     /// Delivers lines until the shipper is closed and all are delivered, or the task is cancelled.
@@ -93,20 +98,32 @@ public struct LogShipper: Sendable {
 
     /// How many lines wait.
     public var backlog: Int { shipper.backlog }
+
+    /// How many bytes wait, as ``BatchShipper/Limits/backlogBytes`` counts them.
+    public var backlogBytes: Int { shipper.backlogBytes }
 }
 
 extension String {
     /// The text as the API's database can hold it: one with a NUL would be refused again and again.
     var withoutNUL: String { utf8.contains(0) ? replacing("\0", with: "\u{FFFD}") : self }
+
+    /// The text within a number of bytes; one that is cut says so at its end.
+    func truncated(toBytes maximum: Int) -> String {
+        guard utf8.count > maximum else { return self }
+        let mark = "... [truncated]"
+        return String(decoding: utf8.prefix(max(0, maximum - mark.utf8.count)), as: UTF8.self) + mark
+    }
 }
 
 extension APIClient {
-    /// Sends one batch and says what became of it.
+    /// Sends one batch and says what became of it. A refusal of who we are says nothing about the batch, which waits.
     func deliver(_ request: APIRequest) async -> BatchDelivery {
+        var request = request
+        request.maximumBodyBytes = 1 << 20
         switch await attempt(request) {
-        case .success: .delivered
+        case .success: return .delivered
         case .failure(let error):
-            error.isTransient || error.isUnauthorized
+            return error.isTransient || error.isUnauthorized
                 ? .postponed(after: error.retryAfter) : .refused(reason: error.description)
         }
     }

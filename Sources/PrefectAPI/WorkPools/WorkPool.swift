@@ -16,6 +16,16 @@ public struct WorkPool: Sendable, Hashable, JSONDecodable {
     /// How many runs the server lets be pending or running at a time.
     public let concurrencyLimit: Int?
 
+    /// A pool of which nothing but its name and type is known, like one that was deleted.
+    public init(name: String, type: String) {
+        id = ""
+        self.name = name
+        self.type = type
+        baseJobTemplate = [:]
+        isPaused = false
+        concurrencyLimit = nil
+    }
+
     public init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = try fields.string("name")

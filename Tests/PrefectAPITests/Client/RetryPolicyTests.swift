@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTPTransport
+import JSON
 import Testing
 
 @testable import PrefectAPI
@@ -104,54 +105,6 @@ struct RetryPolicyTests {
         ] {
             #expect(RetryAfter.parse(text, now: now) == nil, "\(text)")
         }
-    }
-}
-
-@Suite("Times of the API")
-struct TimestampTests {
-    @Test(
-        "every form that the API and Python write is read",
-        arguments: [
-            "2026-01-02T03:04:05.678901Z", "2026-01-02T03:04:05.678901+00:00", "2026-01-02 03:04:05.678901+00:00",
-            "2026-01-02T05:04:05.678901+02:00", "2026-01-01T23:34:05.678901-0330", "2026-01-02T03:04:05.678901",
-            "2026-01-02T03:04:05.678901999z", "2026-01-02t03:04:05,678901Z",
-        ])
-    func forms(text: String) throws {
-        let time = try #require(Timestamp(text))
-        #expect(time.iso8601 == "2026-01-02T03:04:05.678901Z")
-        #expect(time.pythonText == "2026-01-02 03:04:05.678901+00:00")
-    }
-
-    @Test("less than a second, a minute or a day may be left out")
-    func short() {
-        #expect(Timestamp("2026-01-02")?.pythonText == "2026-01-02 00:00:00+00:00")
-        #expect(Timestamp("2026-01-02T03:04Z")?.pythonText == "2026-01-02 03:04:00+00:00")
-        #expect(Timestamp("2026-01-02T03:04:05.5")?.iso8601 == "2026-01-02T03:04:05.500000Z")
-    }
-
-    @Test(
-        "what is no time is refused",
-        arguments: [
-            "", "2026", "2026-13-01", "2026-02-30", "2025-02-29", "2026-01-02T25:00:00Z", "2026-01-02T24:30:00Z",
-            "2026-01-02T03:60:00Z", "2026-01-02T03:04:05.Z", "2026-01-02T03:04:05+", "2026-01-02T03:04:05Zx",
-            "0000-01-01",
-            "２０２６-01-02",
-        ])
-    func refused(text: String) { #expect(Timestamp(text) == nil) }
-
-    @Test("times before 1970 and leap days survive the way there and back")
-    func roundTrip() throws {
-        for text in [
-            "1969-12-31T23:59:59.999999Z", "2024-02-29T12:00:00.000001Z", "0001-01-01T00:00:00.000000Z",
-            "9999-12-31T23:59:59.999999Z", "1900-02-28T00:00:00.000000Z",
-        ] {
-            let time = try #require(Timestamp(text))
-            #expect(time.iso8601 == text)
-        }
-        let time = try #require(Timestamp("2026-01-02T03:04:05Z"))
-        #expect(time.adding(seconds: 1.5).seconds(since: time) == 1.5)
-        #expect(Timestamp(time.date) == time)
-        _ = time.adding(seconds: .infinity)
     }
 }
 

@@ -1,7 +1,8 @@
-import PrefectAPI
 import Synchronization
 import TestSupport
 import Testing
+
+@testable import PrefectAPI
 
 @Suite("Telling things in batches")
 struct BatchShipperTests {
@@ -9,6 +10,8 @@ struct BatchShipperTests {
     private final class Receiver: Sendable {
         struct State {
             var answers: [BatchDelivery] = []
+            /// The items for whose sake a batch is refused.
+            var bad: Set<Int> = []
             var taken: [[Int]] = []
             var attempts = 0
             var notices: [String] = []
@@ -19,7 +22,10 @@ struct BatchShipperTests {
         func deliver(_ batch: [Int]) -> BatchDelivery {
             state.withLock { state in
                 state.attempts += 1
-                let answer = state.answers.isEmpty ? .delivered : state.answers.removeFirst()
+                var answer = state.answers.isEmpty ? BatchDelivery.delivered : state.answers.removeFirst()
+                if case .delivered = answer, !state.bad.isDisjoint(with: batch) {
+                    answer = .refused(reason: "not good")
+                }
                 if case .delivered = answer { state.taken.append(batch) }
                 return answer
             }
@@ -32,11 +38,13 @@ struct BatchShipperTests {
 
     private func shipper(
         _ receiver: Receiver, interval: Duration = .milliseconds(30), bytes: Int = 1000, items: Int = 100,
-        backlog: Int = 100_000
+        backlog: Int = 100_000, backlogItems: Int = 10_000
     ) -> BatchShipper<Int> {
         BatchShipper(
             name: "numbers",
-            limits: .init(interval: interval, batchBytes: bytes, batchItems: items, backlogBytes: backlog),
+            limits: .init(
+                interval: interval, batchBytes: bytes, batchItems: items, backlogBytes: backlog,
+                backlogItems: backlogItems),
             notice: { notice in receiver.state.withLock { $0.notices.append(notice) } },
             deliver: { receiver.deliver($0) })
     }
@@ -107,16 +115,100 @@ struct BatchShipperTests {
         #expect(receiver.taken == [[1]])
     }
 
-    @Test("a batch that is refused is dropped, and that is said")
-    func refused() async throws {
+    @Test("when too many wait the oldest are dropped, however small they are")
+    func boundedInNumber() async throws {
         let receiver = Receiver()
-        receiver.state.withLock { $0.answers = [.refused(reason: "not good")] }
-        let shipper = shipper(receiver, items: 2)
-        for number in 1...3 { shipper.add(number, bytes: 10) }
+        let shipper = shipper(receiver, backlogItems: 10)
+        for number in 1...35 { shipper.add(number, bytes: 0) }
+        #expect(shipper.backlog == 10)
         shipper.close()
         await shipper.run()
-        #expect(receiver.taken == [[3]])
-        #expect(receiver.notices == ["2 numbers were refused by the API and are lost: not good"])
+        #expect(receiver.taken.flatMap(\.self) == Array(26...35))
+    }
+
+    @Test("an outage says once that items are dropped, and at its end how many")
+    func noticesOfOutage() async throws {
+        let receiver = Receiver()
+        receiver.state.withLock { $0.answers = Array(repeating: .postponed(after: .milliseconds(2)), count: 20) }
+        let shipper = shipper(receiver, items: 5, backlog: 100)
+        for number in 1...60 { shipper.add(number, bytes: 10) }
+        async let work: Void = shipper.run()
+        try await eventually("it is said") { receiver.notices.count == 1 }
+        #expect(receiver.notices.first?.hasPrefix("The oldest numbers are being lost") == true)
+        try await eventually("the outage is over") { receiver.taken.count >= 2 }
+        shipper.close()
+        await work
+        #expect(receiver.taken.flatMap(\.self) == Array(51...60))
+        #expect(receiver.notices.count == 2)
+        #expect(receiver.notices.last?.hasPrefix("50 numbers were lost") == true)
+    }
+
+    @Test("what is put back after a failure counts with what came meanwhile")
+    func boundedWithBatchOnItsWay() async throws {
+        let receiver = Receiver()
+        let shipper = Mutex<BatchShipper<Int>?>(nil)
+        let most = Mutex(0)
+        let subject = BatchShipper<Int>(
+            name: "numbers",
+            limits: .init(
+                interval: .zero, batchBytes: 1000, batchItems: 5, backlogBytes: 1000, backlogItems: 8),
+            notice: { _ in },
+            deliver: { batch in
+                guard receiver.attempts < 6 else { return receiver.deliver(batch) }
+                for number in 0..<4 { shipper.withLock { $0?.add(100 * receiver.attempts + number, bytes: 1) } }
+                most.withLock { $0 = max($0, shipper.withLock { $0?.backlog } ?? 0) }
+                _ = receiver.deliver([])
+                return .postponed(after: .milliseconds(1))
+            })
+        shipper.withLock { $0 = subject }
+        for number in 1...8 { subject.add(number, bytes: 1) }
+        subject.close()
+        await subject.run()
+        #expect(most.withLock { $0 } <= 8)
+        #expect(receiver.taken.flatMap(\.self) == Array(400...403) + Array(500...503))
+        shipper.withLock { $0 = nil }
+    }
+
+    @Test("of a batch that is refused only the bad items are dropped, and that is said once")
+    func refused() async throws {
+        let receiver = Receiver()
+        receiver.state.withLock { $0.bad = [3, 40, 41, 100] }
+        let shipper = shipper(receiver)
+        for number in 1...150 { shipper.add(number, bytes: 1) }
+        shipper.close()
+        await shipper.run()
+        let good = Set(1...150).subtracting([3, 40, 41, 100]).sorted()
+        #expect(receiver.taken.flatMap(\.self) == good)
+        #expect(receiver.notices == ["4 numbers were refused by the API and are lost: not good"])
+        #expect(receiver.attempts < 80)
+    }
+
+    @Test("the search for a bad item survives an outage and what is dropped meanwhile")
+    func refusedInOutage() async throws {
+        let receiver = Receiver()
+        receiver.state.withLock { state in
+            state.bad = [7]
+            state.answers = [.delivered, .delivered, .postponed(after: .zero), .postponed(after: .zero)]
+        }
+        let shipper = shipper(receiver, items: 8, backlogItems: 8)
+        for number in 1...8 { shipper.add(number, bytes: 1) }
+        shipper.close()
+        await shipper.run()
+        #expect(receiver.taken.flatMap(\.self) == [1, 2, 3, 4, 5, 6, 8])
+        #expect(receiver.notices.count == 1)
+    }
+
+    @Test("an API that takes nothing of a batch is not asked for each item")
+    func refusedAltogether() async throws {
+        let receiver = Receiver()
+        receiver.state.withLock { $0.bad = Set(1...2000) }
+        let shipper = shipper(receiver, bytes: 100_000, items: 2000)
+        for number in 1...2001 { shipper.add(number, bytes: 1) }
+        shipper.close()
+        await shipper.run()
+        #expect(receiver.taken == [[2001]])
+        #expect(receiver.attempts <= BatchSieve.maximumRefusals + 1)
+        #expect(receiver.notices == ["2000 numbers were refused by the API and are lost: not good"])
     }
 
     @Test("closing delivers what waits without waiting for company")

@@ -17,6 +17,63 @@ struct SettingsErrorTests {
     }
 
     @Test(
+        "a table without a name is refused with its place",
+        arguments: [
+            ("a = 1\n[=]x]\n", 2, 2), ("[.a]", 1, 2), ("[[ # x\n", 1, 4), ("x = [\n  [+1] # [\n]\n[\n", 4, 2),
+            ("s = \"\"\"\n[=]\n\\\"\"\"\"\nl = '''\n[=]''''\n[é]", 6, 2), ("[[[a]]]", 1, 3),
+        ])
+    func nameless(text: String, line: Int, column: Int) throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": text]).refusal()
+        #expect(
+            refusal == "@DIR@/work/prefect.toml is not valid TOML: line \(line), column \(column): "
+                + "a name is expected after '['")
+    }
+
+    @Test(
+        "a date without an hour, or with half of one, is refused with its place",
+        arguments: [
+            "1979-05-27Tx:", "[1979-05-27t-5:00]", "1979-05-27 5\n", "[1979-05-27 5, 1]", "[ 1979-0_5-27 5 ]",
+            "1979-a5-!7 5\n",
+        ])
+    func hourless(value: String) throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": "x = 1\n1979-05-27Tx = \(value)"]).refusal()
+        #expect(refusal.contains("is not valid TOML: line 2, column "))
+        #expect(refusal.hasSuffix("expected after the date") && refusal.contains(": an hour "))
+    }
+
+    @Test(
+        "what cannot begin a value is refused with its place",
+        arguments: [("x = [1, }", 9), ("x = [\u{2028}]", 6), ("x = [{a = 1}, \u{85}]", 15), ("é = 1", 1)])
+    func noValue(text: String, column: Int) throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": text]).refusal()
+        #expect(refusal.hasPrefix("@DIR@/work/prefect.toml is not valid TOML: line 1, column \(column): a value or "))
+    }
+
+    @Test("a quote within a value is refused with its place")
+    func quoteWithin() throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": "x = 1979-'5-27 5\n"]).refusal()
+        #expect(refusal.contains("line 1, column 10: a quote cannot stand within a value"))
+    }
+
+    @Test("brackets in values and text are no tables")
+    func brackets() throws {
+        let text = #"""
+            x = [
+              [+1], [ # [=
+                {a = [{b = 1}]}, "[=]", '[=]' ]
+            ]
+            s = """
+            [=]
+            ""\""""
+            [ "tool" . 'prefect' ] # [=
+            api.url = "http://h/api"
+            t = [ 1979-05-27 07:32:00, 1979-05-27T07:32:00Z, 1979-05-27 , 1 , 2,3 ]
+            """#
+        let settings = try SettingsFolder(["work/pyproject.toml": text]).load()
+        #expect(settings.apiURL == "http://h/api")
+    }
+
+    @Test(
         "what is wrong with a TOML file is said without what the file says",
         arguments: [
             "key = pnu_S3CRETVALUE99", "key = \"pnu_S3CRETVALUE99",

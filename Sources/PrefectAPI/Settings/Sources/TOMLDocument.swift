@@ -24,6 +24,9 @@ struct TOMLDocument: Sendable, Hashable {
         if let line = Self.lineOfNUL(in: text) {
             throw .malformedFile(path: path, line: line, column: 1, reason: "the line holds a NUL character")
         }
+        if let finding = TOMLGuard.finding(in: text) {
+            throw .malformedFile(path: path, line: finding.line, column: finding.column, reason: finding.reason)
+        }
         do {
             root = Self.convert(try TOMLTable(string: text))
         } catch let error as TOMLParseError {

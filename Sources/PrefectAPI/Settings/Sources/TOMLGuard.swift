@@ -1,0 +1,151 @@
+/// Finds what the TOML parser does not refuse but ends the process for: table headers without a name, such as `[=x]`,
+/// dates with half an hour or none, such as `2026-02-03Tx` and `2026-02-03 5`, and elements of arrays that are none, such as `[}` and
+/// blanks of other scripts.
+///
+/// It follows a document statement by statement, and is right about one that is valid up to the finding.
+struct TOMLGuard {
+    /// What is wrong, and where, counted from 1.
+    struct Finding: Hashable {
+        let line: Int
+        let column: Int
+        let reason: String
+    }
+
+    private let bytes: [UInt8]
+    private var position = 0
+    private var reason: String?
+
+    /// The first finding; `nil` when the parser can have the text.
+    static func finding(in text: String) -> Finding? {
+        var scanner = TOMLGuard(bytes: Array(text.utf8))
+        scanner.scan()
+        guard let reason = scanner.reason else { return nil }
+        let before = scanner.bytes[..<scanner.position]
+        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        return Finding(
+            line: before.count { $0 == UInt8(ascii: "\n") } + 1, column: scanner.position - lineStart + 1,
+            reason: reason)
+    }
+
+    private init(bytes: [UInt8]) {
+        self.bytes = bytes
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
+    }
+
+    private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private mutating func skip(while condition: (UInt8) -> Bool) {
+        while let byte = next, condition(byte) { position += 1 }
+    }
+
+    private mutating func skipLine() { skip { $0 != UInt8(ascii: "\n") } }
+
+    /// Goes on to the end, or to the place of a finding.
+    private mutating func scan() {
+        while reason == nil {
+            skip { " \t\r\n".utf8.contains($0) }
+            switch next {
+            case nil: return
+            case UInt8(ascii: "#"): skipLine()
+            case UInt8(ascii: "["):
+                position += 1
+                if next == UInt8(ascii: "[") { position += 1 }
+                skip { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+                if let byte = next, !Self.mayFollow(byte) {
+                    reason = "a name is expected after '['"
+                    return
+                }
+                skipLine()
+            default: skipAssignment()
+            }
+        }
+    }
+
+    /// What begins a name, and what the parser refuses by itself.
+    private static func mayFollow(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        default: isDigit(byte) || "-_\"']".utf8.contains(byte)
+        }
+    }
+
+    /// Skips a key and its value, which may go on over lines.
+    private mutating func skipAssignment() {
+        var brackets: [UInt8] = []
+        var isValue = false
+        while let byte = next {
+            switch byte {
+            case UInt8(ascii: "\n") where brackets.isEmpty: return
+            case UInt8(ascii: "#"): skipLine()
+            case UInt8(ascii: "\""), UInt8(ascii: "'"):
+                if isValue, !Self.mayPrecedeValue(bytes[position - 1]) {
+                    reason = "a quote cannot stand within a value"
+                    return
+                }
+                skipString(quote: byte)
+            case UInt8(ascii: "}") where brackets.last == UInt8(ascii: "["):
+                reason = "a value or ']' is expected"
+                return
+            case 0x80...:
+                reason = "a value or a name of such characters must stand in quotes"
+                return
+            case UInt8(ascii: "T"), UInt8(ascii: "t"):
+                if isValue, isDateWithoutHour {
+                    position += 1
+                    reason = "an hour is expected after the date"
+                    return
+                }
+                position += 1
+            case UInt8(ascii: " "):
+                position += 1
+                if isValue, isHalfAnHour {
+                    reason = "an hour of two digits is expected after the date"
+                    return
+                }
+            default:
+                if byte == UInt8(ascii: "=") { isValue = true }
+                if byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{") { brackets.append(byte) }
+                if byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { _ = brackets.popLast() }
+                position += 1
+            }
+        }
+    }
+
+    /// Whether a date ends here and what follows the next byte is no hour.
+    private var isDateWithoutHour: Bool {
+        guard position >= 10, position + 1 < bytes.count else { return false }
+        let isDate = zip(bytes[position - 10..<position], "0000-00-00".utf8).allSatisfy { byte, form in
+            form == UInt8(ascii: "-") ? byte == form : Self.isDigit(byte)
+        }
+        return isDate && !Self.isDigit(bytes[position + 1])
+    }
+
+    /// Whether a single digit stands here behind a space and something that a value ends with; no valid text has that.
+    private var isHalfAnHour: Bool {
+        guard position >= 2, position + 1 < bytes.count, Self.isDigit(bytes[position]) else { return false }
+        return !Self.mayPrecedeValue(bytes[position - 2]) && !Self.isDigit(bytes[position + 1])
+    }
+
+    private static func mayPrecedeValue(_ byte: UInt8) -> Bool { "=,.[{ \t\r\n".utf8.contains(byte) }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+
+    private mutating func skipString(quote: UInt8) {
+        let fence = [quote, quote, quote]
+        let isLong = bytes[position...].starts(with: fence)
+        position += isLong ? 3 : 1
+        while let byte = next {
+            if byte == UInt8(ascii: "\\"), quote == UInt8(ascii: "\"") {
+                position = min(position + 2, bytes.count)
+            } else if isLong, bytes[position...].starts(with: fence) {
+                // One or two quotes more belong to the text.
+                skip { $0 == quote }
+                return
+            } else {
+                if !isLong, byte == UInt8(ascii: "\n") { return }
+                position += 1
+                if !isLong, byte == quote { return }
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import HTTPTransport
+import JSON
+import TestSupport
+import Testing
+
+@testable import PrefectAPI
+
+@Suite("Limits of what an answer may cost")
+struct BodyLimitTests {
+    private static let block = Array(repeating: UInt8(ascii: " "), count: 65_536)
+
+    private static let limited: APIRequest = {
+        var request = APIRequest(.get, ["work_pools", "p"], query: [("token", "secret")])
+        request.maximumBodyBytes = 1 << 20
+        return request
+    }()
+
+    private func withAnswer(
+        _ answer: HostileServer.Answer, timeout: Duration = .seconds(20),
+        _ body: (HostileServer, APIClient) async throws -> Void
+    ) async throws {
+        try await withHostileServer(answer) { server in
+            try await withClient(
+                of: server.url,
+                configure: {
+                    $0.requestTimeout = timeout
+                    $0.retryPolicy.maxRetries = 0
+                }
+            ) { client, _ in
+                try await body(server, client)
+            }
+        }
+    }
+
+    private func noAnswer(_ error: APIError?) -> TransportError? {
+        if case .noAnswer(let cause) = error?.kind { cause } else { nil }
+    }
+
+    @Test(
+        "a body that is announced too large is refused before it comes, and its connection is closed",
+        arguments: ["104857600", "1048577", "99999999999999999999999"])
+    func announced(length: String) async throws {
+        // Nothing follows the head: who waits for it waits in vain.
+        try await withAnswer(.init("HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\n")) { server, client in
+            let error = await apiError { _ = try await client.send(Self.limited) }
+            #expect(noAnswer(error)?.kind == .tooLarge)
+            let text = try #require(error?.description)
+            #expect(text.hasPrefix("GET /work_pools/p: GET \(server.url)/work_pools/p: the answer's body of "))
+            #expect(text.contains("limit of 1048576 bytes"))
+            #expect(length.utf8.count > 19 || text.contains(length))
+            #expect(!text.contains("secret") && !text.contains("\n"))
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+            #expect(server.requestCount == 1)
+        }
+    }
+
+    @Test(
+        "a body without an end is dropped as soon as it is too large",
+        arguments: ["Transfer-Encoding: chunked\r\n", ""])
+    func endless(framing: String) async throws {
+        let chunk = framing.isEmpty ? Self.block : Array("10000\r\n".utf8) + Self.block + Array("\r\n".utf8)
+        let answer = HostileServer.Answer("HTTP/1.1 200 OK\r\n\(framing)\r\n", rest: chunk)
+        try await withAnswer(answer) { server, client in
+            let error = await apiError { _ = try await client.send(Self.limited) }
+            #expect(noAnswer(error)?.kind == .tooLarge)
+            #expect(error?.description.contains("larger than the limit of 1048576 bytes") == true)
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+            // The limit, and what the system and the transport hold on the way.
+            #expect(server.sentBytes < 24 << 20)
+        }
+    }
+
+    @Test("what counts of a compressed body is its size when it is decompressed", arguments: [32 << 20, 1 << 20])
+    func bomb(limit: Int) async throws {
+        let before = ResidentMemory.peak
+        let answer = HostileServer.Answer(
+            beginning: Array("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+                + Array("C\r\n".utf8) + GzipBomb.beginning + Array("\r\n".utf8),
+            rest: Array("\(String(GzipBomb.rest.count, radix: 16))\r\n".utf8) + GzipBomb.rest + Array("\r\n".utf8))
+        try await withAnswer(answer) { server, client in
+            var request = Self.limited
+            request.maximumBodyBytes = limit
+            let error = await apiError { _ = try await client.send(request) }
+            #expect(noAnswer(error)?.kind == .tooLarge)
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+            #expect(server.sentBytes < 32 << 20)
+            // The bytes that were sent stand for more than a gigabyte.
+            #expect(ResidentMemory.peak - before < 400 << 20)
+        }
+    }
+
+    @Test(
+        "a head without an end is refused",
+        arguments: [
+            ("HTTP/1.1 200 OK\r\n", "X-More: and more\r\n"), ("HTTP/1.1 200 OK\r\nX-Long: ", "xxxxxxxxxxxxxxxx"),
+            ("", "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-Trailer: and more\r\n"),
+        ])
+    func endlessHead(beginning: String, rest: String) async throws {
+        let block = Array(String(repeating: rest, count: 1000).utf8)
+        try await withAnswer(.init(beginning, rest: block)) { server, client in
+            let error = await apiError { _ = try await client.send(Self.limited) }
+            #expect(noAnswer(error) != nil)
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+            #expect(server.sentBytes < 24 << 20)
+        }
+    }
+
+    @Test(
+        "an answer that drips does not hold its request for ever", .timeLimit(.minutes(1)),
+        arguments: [("HTTP/1.1 200 OK\r\n\r\n", " "), ("HTTP/1.1 200 OK\r\n", "X-More: 1\r\n")])
+    func drip(beginning: String, rest: String) async throws {
+        let answer = HostileServer.Answer(beginning, rest: Array(rest.utf8), pause: .milliseconds(10))
+        try await withAnswer(answer, timeout: .milliseconds(150)) { server, client in
+            let error = await apiError { _ = try await client.send(Self.limited) }
+            // On a machine that is busy a pause may pass for one that is too long.
+            #expect([.wholeTimeout, .idleTimeout, .firstByteTimeout].contains(noAnswer(error)?.kind))
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+        }
+    }
+
+    @Test("a refusal with an endless explanation is a refusal", arguments: [400, 404, 422])
+    func endlessExplanation(status: Int) async throws {
+        let answer = HostileServer.Answer("HTTP/1.1 \(status) No\r\n\r\n", rest: Self.block)
+        try await withAnswer(answer) { server, client in
+            let error = await apiError { _ = try await client.send(Self.limited) }
+            #expect(error?.status == status)
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+            #expect(server.sentBytes < 24 << 20)
+        }
+    }
+
+    @Test("an answer of more values than fit into memory is too large, however few bytes it has")
+    func values() async throws {
+        try await withFakePrefectAPI { api in
+            try await withClient(of: api.url) { client, _ in
+                let body =
+                    Array("[".utf8) + Array(repeatElement(Array("0,".utf8), count: JSONValue.maximumValues).joined())
+                let head = Array("HTTP/1.1 200 OK\r\ncontent-length: \(body.count)\r\n\r\n".utf8)
+                api.script(answer: .raw(head + body))
+                let error = await apiError { _ = try await client.json(.read) }
+                #expect(noAnswer(error)?.kind == .tooLarge)
+                #expect(error?.description.contains("more than \(JSONValue.maximumValues) values") == true)
+            }
+        }
+    }
+
+    @Test("what the API says to people is cut to a line", arguments: ["REJECT", "ABORT"])
+    func longReason(status: String) async throws {
+        try await withFakePrefectAPI { api in
+            try await withClient(of: api.url) { client, _ in
+                let text = JSONValue.string("line\n" + String(repeating: "x", count: 1 << 20))
+                let body: JSONValue = ["status": .string(status), "state": nil, "details": ["reason": text]]
+                api.script(answer: .status(200, body: body))
+                let outcome = try await client.propose(.pending, forFlowRun: "run")
+                switch outcome {
+                case .rejected(_, let reason), .aborted(let reason):
+                    #expect(reason.utf8.count < 400 && !reason.contains("\n"))
+                case .accepted: Issue.record("accepted")
+                }
+            }
+        }
+    }
+
+    @Test("a body as large as the limit is read, and so is the announcement of a body that cannot come")
+    func within() async throws {
+        try await withFakePrefectAPI { api in
+            try await withClient(of: api.url) { client, _ in
+                let size = 1 << 20
+                let head = Array("HTTP/1.1 200 OK\r\ncontent-length: \(size)\r\n\r\n".utf8)
+                api.script(times: 1, answer: .raw(head + Array(repeating: 0x20, count: size)))
+                let whole = try await client.send(Self.limited)
+                #expect(whole.body.count == size)
+                api.script(times: 1, answer: .raw(Array("HTTP/1.1 204 No\r\ncontent-length: 9999999\r\n\r\n".utf8)))
+                let none = try await client.send(Self.limited)
+                #expect(none.body.isEmpty)
+            }
+        }
+    }
+}

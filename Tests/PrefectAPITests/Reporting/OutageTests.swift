@@ -1,0 +1,144 @@
+import HTTPTransport
+import JSON
+import PrefectAPI
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite("Logs and events through a long outage")
+struct OutageTests {
+    private final class Notices: Sendable {
+        private let all = Mutex<[String]>([])
+        func add(_ text: String) { all.withLock { $0.append(text) } }
+        var texts: [String] { all.withLock { $0 } }
+    }
+
+    private struct Subject: Sendable {
+        let api: FakePrefectAPI
+        let logs: LogShipper
+        let events: EventShipper
+        let notices: Notices
+    }
+
+    private static let bound = 200
+
+    private func withShippers(
+        backlogBytes: Int = 1 << 20, _ body: (Subject) async throws -> Void
+    ) async throws {
+        try await withFakePrefectAPI { api in
+            try await withClient(of: api.url) { client, _ in
+                let notices = Notices()
+                let subject = Subject(
+                    api: api,
+                    logs: LogShipper(
+                        api: client, interval: .milliseconds(10), batchBytes: 200_000, maximumRecordBytes: 100_000,
+                        isEnabled: true, backlogBytes: backlogBytes, backlogItems: Self.bound,
+                        notice: { notices.add($0) }),
+                    events: EventShipper(
+                        api: client, interval: .milliseconds(10), backlogBytes: backlogBytes,
+                        backlogItems: Self.bound, notice: { notices.add($0) }),
+                    notices: notices)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await subject.logs.run() }
+                    group.addTask { await subject.events.run() }
+                    try await body(subject)
+                    subject.logs.close()
+                    subject.events.close()
+                }
+            }
+        }
+    }
+
+    private func record(_ message: String) -> LogRecord {
+        LogRecord(logger: "prefect.flow_runs.worker", level: 20, message: message, flowRunID: "run")
+    }
+
+    /// An API that is away but answers at once, so that what would take hours is tried within moments.
+    private static let away = Fault.status(503, headers: [(name: "Retry-After", value: "0.01")])
+
+    @Test("the newest are kept in bounded memory and arrive in order, and what is lost is said once and counted")
+    func outage() async throws {
+        try await withShippers { subject in
+            let script = subject.api.script(answer: Self.away)
+            let total = Self.bound * 4
+            for number in 1...total {
+                subject.logs.add(record("line \(number)"))
+                subject.events.add(Event(name: "event \(number)", resource: ["prefect.resource.id": "r"]))
+                #expect(subject.logs.backlog <= Self.bound && subject.events.backlog <= Self.bound)
+                if number.isMultiple(of: 50) {
+                    let uses = script.uses
+                    try await eventually("it is tried in vain") { script.uses > uses + 1 }
+                }
+            }
+            try await eventually("it is said") { subject.notices.texts.count == 2 }
+            let uses = script.uses
+            try await eventually("it is tried again and again") { script.uses > uses + 6 }
+            script.end()
+            try await subject.api.waitUntil("the newest are there") {
+                $0.logs.last?["message"]?.stringValue == "line \(total)"
+                    && $0.events.last?["event"]?.stringValue == "event \(total)"
+            }
+            let lines = subject.api.snapshot.logMessages(of: "run")
+            let events = subject.api.events.compactMap { $0["event"]?.stringValue }
+            let newest = total - Self.bound + 1...total
+            // A batch that was on its way when others were dropped may have brought older ones.
+            #expect(Array(lines.suffix(Self.bound)) == newest.map { "line \($0)" })
+            #expect(Array(events.suffix(Self.bound)) == newest.map { "event \($0)" })
+            try await eventually("the numbers are said") { subject.notices.texts.count == 4 }
+            let notices = subject.notices.texts
+            #expect(notices.prefix(2).allSatisfy { $0.hasPrefix("The oldest ") })
+            #expect(notices.contains { $0.hasPrefix("\(total - lines.count) log lines were lost") })
+            #expect(notices.contains { $0.hasPrefix("\(total - events.count) events were lost") })
+        }
+    }
+
+    @Test("long lines and great events are counted by their bytes")
+    func bytes() async throws {
+        try await withShippers(backlogBytes: 1 << 20) { subject in
+            let script = subject.api.script(answer: Self.away)
+            let long = String(repeating: "x", count: 10 << 20)
+            let payload = JSONValue.string(String(repeating: "x", count: 90_000))
+            for number in 1...60 {
+                subject.logs.add(record("\(number) \(long)"))
+                subject.events.add(
+                    Event(name: "\(number)", resource: ["prefect.resource.id": "r"], payload: ["text": payload]))
+                #expect(subject.logs.backlogBytes <= 1 << 20 && subject.events.backlogBytes <= 1 << 20)
+            }
+            script.end()
+            try await subject.api.waitUntil("the newest are there") {
+                $0.logs.last?["message"]?.stringValue?.hasPrefix("60 ") == true
+                    && $0.events.last?["event"] == "60"
+            }
+            #expect(subject.api.logs.allSatisfy { ($0["message"]?.stringValue?.utf8.count ?? 0) < 100_000 })
+        }
+    }
+
+    @Test("of a batch that the API refuses only what is bad in it is lost", arguments: [400, 413, 422])
+    func bad(status: Int) async throws {
+        try await withShippers { subject in
+            let isBad: @Sendable (JSONValue) -> Bool = {
+                $0["message"] == "bad" || $0["event"] == "bad"
+            }
+            let gate = Gate()
+            subject.api.onRequest { request in
+                guard (request.body.arrayValue ?? []).contains(where: isBad) else { return nil }
+                return .hold(gate, then: .status(status, body: ["detail": "no good"]))
+            }
+            for number in 1...100 {
+                let isBad = number == 30 || number == 77
+                subject.logs.add(record(isBad ? "bad" : "line \(number)"))
+                subject.events.add(
+                    Event(name: isBad ? "bad" : "event \(number)", resource: ["prefect.resource.id": "r"]))
+            }
+            gate.open()
+            try await subject.api.waitUntil("all others are there") { $0.logs.count == 98 && $0.events.count == 98 }
+            let good = Set(1...100).subtracting([30, 77]).sorted()
+            #expect(subject.api.snapshot.logMessages(of: "run") == good.map { "line \($0)" })
+            #expect(subject.api.events.map { $0["event"]?.stringValue } == good.map { "event \($0)" })
+            try await eventually("it is said") { subject.notices.texts.count >= 2 }
+            let lost = subject.notices.texts.filter { $0.contains("refused by the API and are lost") }
+            #expect(lost.count == subject.notices.texts.count)
+            #expect(lost.allSatisfy { $0.hasSuffix("the API answered \(status): no good") })
+        }
+    }
+}

@@ -1,0 +1,16 @@
+internal import FoundationEssentials
+
+/// How much memory this process has of the system.
+public enum ResidentMemory {
+    /// The most bytes that it ever had.
+    public static var peak: Int { kibibytes("VmHWM:") * 1024 }
+
+    /// The bytes that it has now.
+    public static var current: Int { kibibytes("VmRSS:") * 1024 }
+
+    private static func kibibytes(_ name: String) -> Int {
+        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
+        let line = status.split(separator: "\n").first { $0.hasPrefix(name) } ?? ""
+        return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
+    }
+}

@@ -1,0 +1,148 @@
+import HTTPTransport
+import JSON
+import Logging
+import OrderedCollections
+import PrefectAPI
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("A worker and an API that knows no bounds", .serialized)
+struct BoundsTests {
+    private static let poll = "*/get_scheduled_flow_runs"
+
+    /// An answer to a poll: runs that the API knows, and then others up to a number.
+    private func rows(of runs: [String], in api: FakePrefectAPI, count: Int) -> JSONValue {
+        let parameters: JSONValue = ["text": .string(String(repeating: "x", count: 200))]
+        let others = (runs.count..<count).map { number -> JSONValue in
+            ["id": .string("unknown-\(number)"), "flow_id": "f", "name": "n", "parameters": parameters]
+        }
+        return .array((runs.map { api.flowRun($0) } + others).map { ["flow_run": $0] })
+    }
+
+    @Test("of ten thousand runs that are due no more are taken than were asked for", .timeLimit(.minutes(2)))
+    func tenThousand() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(250, deployment: deployment)
+            let all = rows(of: runs, in: api, count: 10_000)
+            api.script(path: Self.poll, times: 1, answer: .status(200, body: all))
+            api.script(path: Self.poll, answer: .status(200, body: []))
+            let before = ResidentMemory.current
+            try await withWorker(api) { subject in
+                try await eventually(within: .seconds(60), "as many run as were asked for") {
+                    subject.backend.startCount == 200
+                }
+                let polls = api.requests("POST", Self.poll)
+                #expect(polls.first?.body["limit"] == nil)
+                try await api.waitUntil("it goes on polling") {
+                    $0.requests("POST", Self.poll).count > polls.count + 2
+                }
+                #expect(subject.backend.startCount == 200)
+                #expect(subject.worker.registry.count == 200)
+                #expect(Set(subject.backend.started) == Set(runs.prefix(200)))
+                let warnings = subject.log.messages(.warning).filter { $0.contains("where 200 were asked for") }
+                #expect(warnings.count == 1)
+                #expect(warnings.first?.contains("10000 flow runs") == true)
+            }
+            #expect(ResidentMemory.current - before < 400 << 20)
+        }
+    }
+
+    @Test("runs that cannot be read are named up to a number and then counted")
+    func unreadable() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let broken = (0..<1000).map { _ in ["flow_run": ["name": "no id"]] as JSONValue }
+            let good: JSONValue = ["flow_run": api.flowRun(run)]
+            api.script(path: Self.poll, times: 1, answer: .status(200, body: .array(broken + [good])))
+            try await withWorker(api) { subject in
+                try await eventually("the one that can be read runs") { subject.backend.started == [run] }
+                let problems = subject.log.messages(.error)
+                #expect(problems.count == 11)
+                #expect(problems.last?.hasPrefix("990 more flow runs") == true)
+            }
+        }
+    }
+
+    @Test("an answer of a hundred megabytes is not waited for: fewer runs are asked for at once")
+    func announced() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            let head = Array("HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n".utf8)
+            // Nothing follows it.
+            api.script(path: Self.poll, times: 3, answer: .raw(head))
+            try await withWorker(api) { subject in
+                try await eventually("all run") { subject.backend.started.count == runs.count }
+                let limits = api.requests("POST", Self.poll).prefix(4).map { $0.body["limit"]?.intValue }
+                #expect(limits == [nil, 50, 12, 3])
+            }
+        }
+    }
+
+    @Test("a poll's answer without an end is dropped")
+    func endless() async throws {
+        let chunk = Array("10000\r\n".utf8) + Array(repeating: 0x20, count: 65_536) + Array("\r\n".utf8)
+        let answer = HostileServer.Answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", rest: chunk)
+        try await withHostileServer(answer) { server in
+            let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
+            let client = APIClient(configuration: .init(url: server.url, csrfEnabled: false), transport: transport)
+            let error = await #expect(throws: APIError.self) {
+                try await client.scheduledFlowRuns(inPool: "p", queues: [], scheduledBefore: .now, limit: nil)
+            }
+            #expect(error?.description.contains("larger than the limit of 67108864 bytes") == true)
+            try await eventually("the connection is closed") { server.openConnections == 0 }
+            // The limit, and what the system and the transport hold on the way.
+            #expect(server.sentBytes < 90 << 20)
+            await transport.shutdown()
+        }
+    }
+
+    @Test("lines and messages of ten megabytes are cut before they are kept")
+    func longLines() async throws {
+        try await withPool { api, deployment in
+            let text = String(repeating: "x", count: 10 << 20)
+            let run = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend {
+                $0.beforeStart = { job in
+                    job.reporter.log(.info, text)
+                    throw InfrastructureError(.refused, "no: \(text)")
+                }
+            }
+            try await withWorker(api, backend: backend) { subject in
+                try await api.waitUntil("it has crashed") { $0.run(run)?.stateType == .crashed }
+                try await subject.waitUntilIdle()
+                try await api.waitUntil("its log is there") { !$0.logs.isEmpty }
+                let state = try #require(api.flowRun(run)["state"]?["message"]?.stringValue)
+                #expect(state.hasSuffix("... [truncated]") && state.utf8.count <= StateProposal.maximumMessageBytes)
+                #expect(api.logs.allSatisfy { ($0["message"]?.stringValue?.utf8.count ?? 0) <= 1_000_000 })
+            }
+        }
+    }
+}
+
+@Suite("How many runs a poll asks for")
+struct PollSizeTests {
+    @Test("it is what fits, what is being claimed included, and never more than the server's own limit")
+    func wanted() {
+        let size = PollSize()
+        #expect(size.wanted(free: nil, unclaimed: 7) == 200)
+        #expect(size.wanted(free: 3, unclaimed: 2) == 5)
+        #expect(size.wanted(free: 500, unclaimed: 0) == 200)
+    }
+
+    @Test("answers that are too large shrink it down to one, and full ones let it grow again")
+    func shrinking() {
+        var size = PollSize()
+        #expect((0..<5).map { _ in size.shrink() } == [50, 12, 3, 1, nil])
+        for _ in 0..<9 { size.grow() }
+        #expect(size.wanted(free: nil, unclaimed: 0) == 200)
+    }
+
+    @Test("an answer with more than was asked for is noted once")
+    func excess() {
+        var size = PollSize()
+        let noted = [(200, 200), (201, 200), (10_000, 200)].map { size.isFirstExcess(of: $0.0, over: $0.1) }
+        #expect(noted == [false, true, false])
+    }
+}
