@@ -31,6 +31,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         // Without its traits it leaves out what only its router and its configuration files need.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -40,6 +41,7 @@ let package = Package(
         // C boundaries.
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CLinux"),
+        .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
         .target(name: "HTTPTransport", dependencies: ["CCurl"], swiftSettings: settings),
         .target(
@@ -47,7 +49,11 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "JobTemplates", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
         .target(
-            name: "Worker", dependencies: ["JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging],
+            name: "Worker",
+            dependencies: [
+                "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: settings),
         // Backends: none knows another.
         .target(
@@ -62,13 +68,14 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
             ] + nio,
             swiftSettings: settings),
+        .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: settings),
         .target(name: "WorkerLogging", dependencies: ["JSON", orderedCollections, logging], swiftSettings: settings),
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
                 "CLinux", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "PrefectAPI", "ProcessBackend",
-                "Worker",
-                "WorkerLogging", logging, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Systemd", "Worker", "WorkerLogging", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
         // Tests: a scriptable Prefect API, a fault proxy and tools, then one folder a target.

@@ -16,6 +16,7 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -42,6 +43,23 @@ struct clinux_pidfd_info {
 #define CLINUX_PIDFD_GET_INFO _IOWR(0xFF, 11, struct clinux_pidfd_info)
 #define CLINUX_PIDFD_INFO_EXIT (1ull << 3)
 
+// The limit that this process was started with, and hands on.
+static struct rlimit inherited_open_files;
+static int open_files_were_raised;
+
+long clinux_raise_open_files(long most) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -1;
+    if (!open_files_were_raised) inherited_open_files = limit;
+    rlim_t wanted = limit.rlim_max < (rlim_t)most ? limit.rlim_max : (rlim_t)most;
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == 0) open_files_were_raised = 1;
+        else getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur > LONG_MAX ? LONG_MAX : (long)limit.rlim_cur;
+}
+
 int clinux_launch(const struct clinux_request *request, pid_t *pid) {
     posix_spawnattr_t attributes;
     posix_spawn_file_actions_t actions;
@@ -63,6 +81,10 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
         else error = posix_spawn_file_actions_adddup2(&actions, moved[i], i);
     }
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    // Written by the child itself, so that it is there if and only if the child came so far.
+    if (!error && request->mark)
+        error = posix_spawn_file_actions_addopen(
+            &actions, 3, request->mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (!error) error = posix_spawn_file_actions_addchdir_np(&actions, request->directory);
     if (!error) error = posix_spawnattr_setsigmask(&attributes, &none);
     if (!error) error = posix_spawnattr_setsigdefault(&attributes, &all);
@@ -76,12 +98,14 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
         error = posix_spawn(pid, request->executable, &actions, &attributes, request->arguments, request->environment);
         if (error != ETXTBSY || attempt == 39) break;
         nanosleep(&moment, 0);
+        if (request->mark) unlink(request->mark);
         error = 0;
     }
     for (int i = 0; i < 3; i++)
         if (moved[i] >= 0) close(moved[i]);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
+    if (!error && open_files_were_raised) prlimit(*pid, RLIMIT_NOFILE, &inherited_open_files, NULL);
     return error;
 }
 

@@ -4,7 +4,7 @@ internal import JSON
 public struct ProbeAnswer: Sendable, Hashable {
     /// Whether all is well.
     public var isGood: Bool
-    /// What is wrong, for people: one short sentence without secrets.
+    /// What is wrong, or what is going on, for people: one short sentence without secrets.
     public var detail: String?
 
     public init(isGood: Bool, detail: String? = nil) {
@@ -53,11 +53,12 @@ public struct StatusRoute: Sendable {
         self.answer = answer
     }
 
-    /// `/health`, with the bodies and codes of the Python worker's health server.
+    /// `/health`, with the bodies and codes of the Python worker's health server, as long as nothing else is to be said.
     static func health(_ probe: @escaping @Sendable () async -> ProbeAnswer) -> StatusRoute {
         StatusRoute(path: "/health") {
-            await probe().isGood
-                ? .message("OK", status: 200)
+            let answer = await probe()
+            return answer.isGood
+                ? .message(answer.detail ?? "OK", status: 200)
                 : .message("Worker may be unresponsive at this time", status: 503)
         }
     }

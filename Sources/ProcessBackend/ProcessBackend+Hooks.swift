@@ -59,7 +59,7 @@ extension ProcessBackend {
         environment["PREFECT__CONTROL_PORT"] = nil
         environment["PREFECT__CONTROL_TOKEN"] = nil
         environment["PREFECT__FLOW_RUN_ID"] = job.flowRunID
-        environment["PREFECT__STORAGE_BASE_PATH"] = directory.path
+        environment[Self.directoryVariable] = directory.path
         let marks = SupervisedProcess.Marks(variable: "PREFECT__WORKER_HOOKS", value: unique)
         environment[marks.variable] = marks.value
         try Launcher.validate(environment)

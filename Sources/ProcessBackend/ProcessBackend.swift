@@ -22,6 +22,8 @@ public final class ProcessBackend: InfrastructureBackend {
         public var environment: [String: String]
         /// Where the private directories of runs are made; `nil` for `$TMPDIR`, or else `/tmp`.
         public var runDirectories: String?
+        /// Whether nobody else makes directories there, so that those of runs that are over can be removed.
+        public var ownsRunDirectories: Bool
         /// Where the standard output of runs goes.
         public var standardOutput: any OutputSink
         /// Where the standard error of runs goes.
@@ -34,6 +36,7 @@ public final class ProcessBackend: InfrastructureBackend {
         /// Options with the worker's own output as sinks.
         public init(
             interpreter: String? = nil, environment: [String: String], runDirectories: String? = nil,
+            ownsRunDirectories: Bool = false,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
             standardError: any OutputSink = DescriptorSink.standardError,
             hookTimeLimit: Duration = .seconds(60), checkTimeLimit: Duration = .seconds(15)
@@ -41,6 +44,7 @@ public final class ProcessBackend: InfrastructureBackend {
             self.interpreter = interpreter
             self.environment = environment
             self.runDirectories = runDirectories
+            self.ownsRunDirectories = ownsRunDirectories
             self.standardOutput = standardOutput
             self.standardError = standardError
             self.hookTimeLimit = hookTimeLimit
@@ -56,6 +60,8 @@ public final class ProcessBackend: InfrastructureBackend {
     let interpreter: Interpreter
     let runDirectories: String
     let supervisor: ProcessSupervisor
+    /// When this backend was made: what is older in the run directories is an earlier worker's.
+    let beginning: Timestamp
     private let loop: EventLoop
     private let pumps: [OutputPump]
 
@@ -63,6 +69,7 @@ public final class ProcessBackend: InfrastructureBackend {
     /// has no descriptor or thread left.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options
+        beginning = .now
         interpreter = Interpreter(choice: options.interpreter, environment: options.environment)
         let temporary = options.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 }
         runDirectories = absolutePath(
@@ -121,7 +128,7 @@ public final class ProcessBackend: InfrastructureBackend {
         do {
             let place = workingDirectory ?? directory.work
             let executable = try ExecutableLookup.resolve(words[0], path: environment["PATH"], directory: place)
-            environment["PREFECT__STORAGE_BASE_PATH"] = directory.path
+            environment[Self.directoryVariable] = directory.path
             // A worker that was started by a flow has these for its own parent.
             environment["PREFECT__CONTROL_PORT"] = nil
             environment["PREFECT__CONTROL_TOKEN"] = nil
@@ -135,14 +142,14 @@ public final class ProcessBackend: InfrastructureBackend {
                 Launcher.Request(
                     executable: executable, arguments: words, environment: environment, directory: place,
                     output: streams ? directory.createOutput(OutputNames.flow.output) : nil,
-                    errors: directory.createOutput(OutputNames.flow.errors)))
+                    errors: directory.createOutput(OutputNames.flow.errors), mark: directory.started))
             try await supervisor.supervise(
                 child, marks: SupervisedProcess.Marks(directory: directory.path, flowRunID: job.flowRunID),
                 directory: directory, streams: .flow, streamsOutput: streams, name: job.flowRunName,
                 controlToken: control?.token)
             return ProcessHandle(
                 pid: child.pid, startTime: child.startTime, directory: directory.path,
-                workingDirectory: workingDirectory
+                workingDirectory: workingDirectory, streamsOutput: streams
             ).identifier
         } catch {
             if let control { await supervisor.forgetControl(control.token) }
@@ -177,17 +184,6 @@ public final class ProcessBackend: InfrastructureBackend {
         try await supervisor.stop(key, grace: grace, reason: reason)
     }
 
-    /// Removes the run's private directory, never a `working_dir`. Does nothing while the process runs.
-    public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>) async {
-        guard let handle = try? ProcessHandle(identifier), let origin = handle.origin else { return }
-        let key = SupervisedProcess.Key(pid: handle.pid, startTime: origin.startTime)
-        guard await supervisor.forget(key) else { return }
-        let directory = RunDirectory(existing: origin.directory)
-        // The path comes from a ledger: only what this backend makes is ever removed.
-        guard directory.isOurs else { return }
-        await offThread { directory.remove() }
-    }
-
     /// Waits until what runs have printed so far has been copied to the sinks, for the end of the worker.
     /// - Returns: Whether that was so within the time; a sink that takes nothing is not waited for any longer.
     @discardableResult
@@ -203,7 +199,7 @@ public final class ProcessBackend: InfrastructureBackend {
 
     // MARK: - Parts
 
-    private func find(_ identifier: InfrastructureIdentifier, _ job: Job<ProcessConfiguration>) async throws
+    func find(_ identifier: InfrastructureIdentifier, _ job: Job<ProcessConfiguration>) async throws
         -> SupervisedProcess.Key
     {
         try await supervisor.find(

@@ -7,19 +7,24 @@ public import Logging
 public struct WorkerLogHandler: LogHandler {
     private let logger: String
     private let output: LogOutput
+    private let currentLevel: @Sendable () -> Logger.Level
+    private var ownLevel: Logger.Level?
 
-    public var logLevel: Logger.Level
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? currentLevel() }
+        set { ownLevel = newValue }
+    }
     public var metadata: Logger.Metadata = [:]
     public var metadataProvider: Logger.MetadataProvider?
 
     /// - Parameters:
     ///   - logger: The name that the lines carry.
     ///   - output: Where they go.
-    ///   - level: What is less grave than this is not logged.
-    public init(logger: String, output: LogOutput, level: Logger.Level) {
+    ///   - level: What is less grave than this is not logged; asked for each line, since it may change.
+    public init(logger: String, output: LogOutput, level: @autoclosure @escaping @Sendable () -> Logger.Level) {
         self.logger = logger
         self.output = output
-        self.logLevel = level
+        currentLevel = level
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {

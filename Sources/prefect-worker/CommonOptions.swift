@@ -28,8 +28,9 @@ struct CommonOptions: ParsableArguments {
     }
 
     /// The worker's own log, on standard error.
-    func makeLogOutput(_ settings: PrefectSettings) throws -> LogOutput {
-        let redactor = settings.redactor
+    func makeLogOutput(
+        _ settings: PrefectSettings, redact: @escaping @Sendable (String) -> String
+    ) throws -> LogOutput {
         let format: LogFormat =
             switch logFormat {
             case .json: .json
@@ -38,7 +39,7 @@ struct CommonOptions: ParsableArguments {
                     colors: LogColors.areWanted(
                         isEnabled: settings.colorsAreEnabled, environment: ProcessInfo.processInfo.environment))
             }
-        return try LogOutput(format: format, redact: { redactor.redact($0) })
+        return try LogOutput(format: format, redact: redact)
     }
 }
 

@@ -15,7 +15,9 @@ struct PrefectWorker: AsyncParsableCommand {
             `pyproject.toml` and the active profile, in this order.
             """,
         version: "prefect-worker \(version) (Prefect \(APIClient.prefectVersion), API \(APIClient.apiVersion))",
-        subcommands: [StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self])
+        subcommands: [
+            StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self, RunsCommand.self,
+        ])
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))
     var profile: String?

@@ -14,9 +14,10 @@ struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "start", abstract: "Serve a work pool: take its flow runs and run them.",
         discussion: """
-            The first SIGTERM or SIGINT ends the worker: it takes no more runs, stops those that are its child \
-            processes with 30 seconds of grace, reports them and leaves with status 0. The second takes the grace away, \
-            the third leaves at once.
+            The first SIGTERM or SIGINT drains the worker: it takes no more runs, waits for those in flight and leaves \
+            with status 0. The second stops the runs that are its child processes with 30 seconds of grace and reports \
+            them; the third leaves at once. What is left when the worker ends, however it does, is found again by the \
+            next start with the same state directory. SIGHUP reads settings and profile again.
             """)
 
     @ParentCommand var root: PrefectWorker
@@ -77,7 +78,25 @@ struct StartCommand: AsyncParsableCommand {
             valueName: "path"))
     var python: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where the worker writes down the runs in flight. Default: STATE_DIRECTORY as systemd sets it, else a folder "
+                + "of the pool below PREFECT_HOME/prefect-worker.",
+            valueName: "folder"))
+    var stateDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long to wait for runs in flight after the first SIGTERM before they are stopped "
+                + "(PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS). Default: as long as they take.",
+            valueName: "seconds"))
+    var drainTimeout: Double?
+
+    @Flag(help: "On the first SIGTERM leave process runs going; the next start of this worker goes on with them.")
+    var detachOnExit = false
+
     func validate() throws {
+        if let drainTimeout, !(drainTimeout >= 0) { throw ValidationError("--drain-timeout must be 0 or more") }
         if let limit, limit < 1 { throw ValidationError("--limit must be 1 or more") }
         if let prefetchSeconds, prefetchSeconds < 0 { throw ValidationError("--prefetch-seconds must be 0 or more") }
     }
@@ -85,22 +104,39 @@ struct StartCommand: AsyncParsableCommand {
     func run() async throws {
         // An arena for each thread is what a daemon of months would pay for.
         clinux_limit_malloc_arenas(2)
-        let settings = try common.loadSettings(rootProfile: root.profile)
+        let openFiles = clinux_raise_open_files(65_536)
+        let environment = ProcessInfo.processInfo.environment
+        let loadSettings: @Sendable () throws -> PrefectSettings = { [common, profile = root.profile] in
+            try common.loadSettings(rootProfile: profile)
+        }
+        let settings = try loadSettings()
         let pool = try poolName()
         let template = try baseJobTemplate.map(readTemplate)
-        let output = try common.makeLogOutput(settings)
+        let live = LiveSettings(settings)
+        let output = try common.makeLogOutput(settings, redact: { live.redact($0) })
         defer { output.flush(within: .seconds(2)) }
         let shutdown = ShutdownSignal()
         let client = try settings.makeClient(sleep: { try await shutdown.pause($0) })
         let session = StartSession(
-            settings: settings, client: client, output: output, probes: WorkerProbes(), shutdown: shutdown)
+            settings: settings, live: live, loadSettings: loadSettings, client: client, output: output,
+            probes: WorkerProbes(), shutdown: shutdown, settingsEnvironment: Live(settings.environmentForJobs()))
         try await session.run(
             StartSession.Request(
                 pool: pool, name: try checkedName(), type: type, queues: uniqueQueues, limit: limit,
                 createsPool: createPoolIfNotFound, template: template, prefetchSeconds: prefetchSeconds,
                 runsOnce: runOnce, answersProbes: withHealthcheck,
-                python: python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"],
-                mentionsInstallPolicy: installPolicy == .always))
+                python: python ?? environment["PREFECT_WORKER_PYTHON"],
+                mentionsInstallPolicy: installPolicy == .always, stateDirectory: stateDir,
+                drainTimeout: try drainTimeout ?? drainTimeout(in: environment), detachesOnExit: detachOnExit,
+                openFiles: openFiles))
+    }
+
+    private func drainTimeout(in environment: [String: String]) throws -> Double? {
+        guard let text = environment["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS"], !text.isEmpty else { return nil }
+        guard let seconds = Double(text), seconds >= 0 else {
+            throw Refusal("PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS must be a number of seconds, 0 or more, not '\(text)'")
+        }
+        return seconds
     }
 
     private var uniqueQueues: [String] {

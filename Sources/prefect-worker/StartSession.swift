@@ -11,10 +11,14 @@ import WorkerLogging
 /// One life of `prefect-worker start`: everything that it wires together.
 struct StartSession: Sendable {
     let settings: PrefectSettings
+    let live: LiveSettings
+    let loadSettings: @Sendable () throws -> PrefectSettings
     let client: APIClient
     let output: LogOutput
     let probes: WorkerProbes
     let shutdown: ShutdownSignal
+    /// Prefect's settings as they are handed on to jobs.
+    let settingsEnvironment: Live<[(name: String, value: String)]>
 
     /// What the command line asks for.
     struct Request: Sendable {
@@ -30,10 +34,14 @@ struct StartSession: Sendable {
         let answersProbes: Bool
         let python: String?
         let mentionsInstallPolicy: Bool
+        let stateDirectory: String?
+        let drainTimeout: Double?
+        let detachesOnExit: Bool
+        let openFiles: Int
     }
 
     private func logger(_ label: String) -> Logger {
-        Logger(label: label) { WorkerLogHandler(logger: $0, output: output, level: settings.workerLogLevel) }
+        Logger(label: label) { [live] in WorkerLogHandler(logger: $0, output: output, level: live.logLevel) }
     }
 
     /// Serves until the work is done or a signal ends it.
@@ -43,17 +51,29 @@ struct StartSession: Sendable {
         if request.mentionsInstallPolicy {
             logger.info("--install-policy has no effect: this worker brings its backends along")
         }
-        let signals = OperatorSignals(shutdown: shutdown, logger: logger)
+        let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let signals = OperatorSignals(
+            shutdown: shutdown, logger: logger, leavesRuns: request.detachesOnExit, reload: { reload.yield() })
         defer { signals.stop() }
-        guard request.answersProbes else { return try await serve(request, logger) }
-        try await withProbes(logger) { try await serve(request, logger) }
+        let pools = Live<[Live<ServedPool>]>([])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await reloadSettings(on: reloads, pools: pools, request, logger) }
+            group.addTask { await tellServiceManager() }
+            defer { group.cancelAll() }
+            try await run(request, pools: pools, logger)
+        }
+    }
+
+    private func run(_ request: Request, pools: Live<[Live<ServedPool>]>, _ logger: Logger) async throws {
+        guard request.answersProbes else { return try await serve(request, pools, logger) }
+        try await withProbes(logger) { try await serve(request, pools, logger) }
     }
 
     /// Runs a body while the health server answers; nothing starts before its port is ours.
     private func withProbes(_ logger: Logger, _ body: @escaping @Sendable () async throws -> Void) async throws {
         let server = HealthServer(
             host: settings.worker.webserverHost, port: settings.worker.webserverPort,
-            liveness: { [probes] in probes.isAlive ? .good : .bad("Worker may be unresponsive at this time") },
+            liveness: { [probes] in probes.liveness },
             readiness: { [probes] in probes.reasonNotReady.map { .bad($0) } ?? .good }, logger: logger)
         let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -80,17 +100,23 @@ struct StartSession: Sendable {
         }
     }
 
-    private func serve(_ request: Request, _ logger: Logger) async throws {
-        guard let (type, found) = try await discover(request, logger) else { return }
-        let backend = try Backends.makeProcessBackend(python: request.python)
+    private func serve(_ request: Request, _ pools: Live<[Live<ServedPool>]>, _ logger: Logger) async throws {
         let name = request.name ?? "ProcessWorker \(UUID().uuidString.lowercased())"
+        let state = try StateDirectories.take(
+            request.stateDirectory, pool: request.pool, workerName: name, settings: settings,
+            environment: ProcessInfo.processInfo.environment, notice: { logger.warning("\($0)") })
+        guard let (type, found) = try await discover(request, logger) else { return }
+        let backend = try Backends.makeProcessBackend(python: request.python, stateDirectory: state?.path)
         client.setAttribution(.init(workerName: name))
-        let daemon = makeDaemon(request, name: name, type: type, backend: backend, found: found)
+        let daemon = makeDaemon(
+            request, name: name, type: type, backend: backend, found: found, stateDirectory: state?.path, pools: pools)
         probes.setDaemon(daemon)
-        async let checked: Void = Backends.check(backend, logger: logger, shutdown: shutdown)
+        async let checked: Void = Backends.check(
+            backend, logger: logger, shutdown: shutdown, pools: pools.value)
         await daemon.run()
         // The last that runs have printed is still on its way to our own output.
         await backend.flushOutput(within: .seconds(2))
+        withExtendedLifetime(state) {}
         try await checked
         if request.runsOnce, let trouble = daemon.pools.lazy.compactMap(\.state.trouble).first {
             throw Refusal(trouble)
@@ -98,9 +124,9 @@ struct StartSession: Sendable {
     }
 
     private func makeDaemon(
-        _ request: Request, name: String, type: String, backend: ProcessBackend, found: WorkPool?
+        _ request: Request, name: String, type: String, backend: ProcessBackend, found: WorkPool?,
+        stateDirectory: String?, pools: Live<[Live<ServedPool>]>
     ) -> WorkerDaemon {
-        let worker = settings.worker
         let label = "prefect.workers.\(type).\(name.lowercased())"
         let stderrLogger = self.logger(label)
         let notice: @Sendable (String) -> Void = { stderrLogger.warning("\($0)") }
@@ -110,29 +136,35 @@ struct StartSession: Sendable {
             maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, notice: notice)
         let workerID = WorkerIdentity()
         let logger = Logger(label: label) {
-            [level = settings.workerLogLevel, output, isCloud = settings.isCloud] label in
-            let handler = WorkerLogHandler(logger: label, output: output, level: level)
+            [live, output, isCloud = settings.isCloud] label in
+            let handler = WorkerLogHandler(logger: label, output: output, level: live.logLevel)
             guard isCloud else { return handler }
             return MultiplexLogHandler([
                 handler,
-                WorkerLogForwarder(logger: label, level: level, logs: logs, workerID: { workerID.current }),
+                WorkerLogForwarder(logger: label, level: live.logLevel, logs: logs, workerID: { workerID.current }),
             ])
         }
-        let redactor = settings.redactor
         let services = WorkerServices(
             api: client, logs: logs, events: EventShipper(api: client, notice: notice), logger: logger,
-            shutdown: shutdown, environment: ProcessInfo.processInfo.environment,
-            settingsEnvironment: settings.environmentForJobs(), redact: { redactor.redact($0) })
-        let served = ServedPool(
-            name: request.pool, workerName: name, queues: request.queues, limit: request.limit,
+            ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: shutdown,
+            environment: Backends.environment, settingsEnvironment: settingsEnvironment,
+            redact: { [live] in live.redact($0) })
+        let most = Backends.processRuns(openFiles: request.openFiles)
+        if let limit = request.limit, limit > most {
+            logger.warning(
+                "Open files are limited to \(request.openFiles), enough for \(most) runs at a time; raise LimitNOFILE=")
+        }
+        var served = ServedPool(
+            name: request.pool, workerName: name, queues: request.queues, limit: min(request.limit ?? most, most),
             createsPool: request.createsPool, baseJobTemplate: request.template,
-            pollInterval: .seconds(worker.querySeconds),
-            prefetch: .seconds(request.prefetchSeconds ?? Int(worker.prefetchSeconds)),
-            heartbeatInterval: .seconds(worker.heartbeatSeconds),
-            cancellationPollInterval: settings.cancellationPollInterval, runsOnce: request.runsOnce)
+            leavesRunsOnExit: request.detachesOnExit,
+            runsOnce: request.runsOnce)
+        served.take(settings, prefetchSeconds: request.prefetchSeconds)
         let pool = PoolWorker(served: served, backend: backend, services: services, justRead: found)
         workerID.follow(pool.state)
-        return WorkerDaemon(pools: [pool], services: services)
+        pools.update { $0.append(pool.live) }
+        return WorkerDaemon(
+            pools: [pool], services: services, drainTimeout: request.drainTimeout.map { .seconds($0) })
     }
 
     /// The pool and its type, asked for until the API says it; `nil` when the worker is told to leave before that.

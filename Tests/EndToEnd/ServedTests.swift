@@ -166,23 +166,18 @@ struct ServedTests {
             _ = try await bench.server.createRun(deployment: bench.deploy(command: script))
             try await withFaultProxy(to: bench.server.url) { proxy in
                 try await proxy.setMode(.refuse)
-                let variables = [
-                    "PREFECT_API_URL": proxy.url, "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
-                    "PREFECT_WORKER_WEBSERVER_PORT": "0",
-                ]
+                let variables = Probe.anyPort.merging(["PREFECT_API_URL": proxy.url]) { $1 }
                 try await bench.withWorker(["--with-healthcheck"], variables: variables) { worker in
-                    let line = try await worker.waitForLine(containing: "/health")
-                    let address = try #require(line.split(separator: " ").first { $0.hasPrefix("http://") })
-                    let port = try #require(address.split(separator: ":").last.flatMap { Int($0.prefix { $0 != "/" }) })
+                    let probe = try await Probe(worker)
                     try await worker.waitForLine(containing: "cannot be used yet")
-                    #expect(try await Probe.status("/health", port: port) == 200)
-                    #expect(try await Probe.status("/ready", port: port) == 503)
+                    #expect(try await probe.get("/health") == "200 OK")
+                    #expect(try await probe.get("/ready").hasPrefix("503 "))
                     try await proxy.setMode(.pass)
                     try await bench.waitForNotes("runs", within: .seconds(90))
                     try await eventually(within: .seconds(10), "the worker is ready") {
-                        try await Probe.status("/ready", port: port) == 200
+                        try await probe.get("/ready") == "200 OK"
                     }
-                    #expect(try await Probe.status("/health", port: port) == 200)
+                    #expect(try await probe.get("/health") == "200 OK")
                 }
             }
             #expect(bench.notes("runs") == ["done"])

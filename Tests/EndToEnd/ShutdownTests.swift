@@ -1,3 +1,4 @@
+import FoundationEssentials
 import JSON
 import TestSupport
 import Testing
@@ -36,25 +37,140 @@ struct ShutdownTests {
         }
     }
 
-    @Test("the second SIGTERM takes the grace away from a run that does not heed the first")
-    func twice() async throws {
+    /// No limit to the time that runs may take to end.
+    private static let draining = ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": ""]
+
+    @Test("the first SIGTERM lets the run in flight end, while probes say so and no other run is taken")
+    func drain() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let program = try bench.write("quick.py", FlowSource.quickRun)
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 5")
+            let run = try await server.createRun(deployment: deployment)
+            try await bench.withWorker(["--with-healthcheck"], variables: Self.draining.merging(Probe.anyPort) { $1 }) {
+                worker in
+                let probe = try await Probe(worker)
+                try await bench.waitForNotes("runs")
+                worker.send(.terminate)
+                try await worker.waitForLine(containing: "draining")
+                let later = try await server.createRun(deployment: deployment)
+                #expect(try await probe.get("/health") == "200 draining, 1 flow run left")
+                #expect(try await probe.get("/ready") == "503 the worker is shutting down: draining, 1 flow run left")
+                #expect(try await worker.waitForExit(timeout: .seconds(60)) == .exited(0))
+                #expect(try await server.flowRun(run)["state_name"] == "Completed")
+                #expect(try await server.flowRun(later)["state_type"] == "SCHEDULED")
+            }
+            #expect(bench.survivors() == [])
+            #expect(try await bench.remains() == [])
+        }
+    }
+
+    @Test("the second SIGTERM stops what runs, the third leaves at once, and the next worker says what became of it")
+    func thrice() async throws {
         try await withTestBench { bench in
             let script = try bench.script(
                 "stubborn", "trap '' TERM; echo $$ >>'\(bench.folder)/pid'; while :; do sleep 1; done")
             let run = try await bench.server.createRun(deployment: bench.deploy(command: script))
-            try await bench.withWorker { worker in
+            try await withChildProcess(
+                WorkerProgram.path, bench.arguments(), environment: bench.environment(Self.draining),
+                workingDirectory: bench.folder
+            ) { worker in
                 try await bench.waitForNotes("pid")
                 worker.send(.terminate)
-                try await worker.waitForLine(containing: "SIGTERM")
+                try await worker.waitForLine(containing: "draining")
+                worker.send(.terminate)
+                try await worker.waitForLine(containing: "stopping flow run")
                 #expect(worker.exitStatus == nil)
                 worker.send(.terminate)
-                #expect(try await worker.waitForExit(timeout: .seconds(30)) == .exited(0))
-                let saidSo = worker.errors.contains { $0.contains("not everything could be told") }
-                let state = try await bench.server.flowRun(run)["state_name"]
-                // Without grace there is little time too for a server that is busy.
-                #expect(state == "Crashed" || saidSo, "\(worker.summary)")
+                #expect(try await worker.waitForExit(timeout: .seconds(10)) == .exited(143))
+            }
+            let process = try #require(Int32(bench.notes("pid").first ?? ""))
+            #expect(bench.survivors().contains(process))
+            try await bench.withWorker { worker in
+                try await worker.waitForLine(containing: "still runs as '\(process)': watching it")
+                ProcessTable.kill(process)
+                try await eventually(within: .seconds(60), "it is reported") {
+                    try await bench.server.flowRun(run)["state_name"] == "Crashed"
+                }
             }
             #expect(bench.survivors() == [])
+            #expect(try await bench.remains() == [])
+        }
+    }
+
+    @Test("with --detach-on-exit runs go on without the worker, and the next one goes on with them and their output")
+    func detach() async throws {
+        try await withTestBench { bench in
+            let program = try bench.write(
+                "talk.py",
+                FlowSource.quickRun.replacing("note(\"end\")", with: "print('the end', flush=True); note(\"end\")"))
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 6")
+            let run = try await bench.server.createRun(deployment: deployment)
+            try await bench.withWorker(["--detach-on-exit"]) { worker in
+                try await bench.waitForNotes("runs")
+                worker.send(.terminate)
+                #expect(try await worker.waitForExit(timeout: .seconds(20)) == .exited(0))
+            }
+            #expect(!bench.survivors().isEmpty)
+            try await bench.withWorker(["--detach-on-exit"]) { worker in
+                try await eventually(within: .seconds(60), "the next worker prints it") {
+                    worker.output.contains("the end")
+                }
+                try await bench.waitForCompletedRuns(1)
+                try await eventually(within: .seconds(60), "nothing is left") { try await bench.remains() == [] }
+            }
+            #expect(bench.notes("runs") == ["begin \(run)", "end \(run)"])
+            #expect(bench.survivors() == [])
+        }
+    }
+
+    @Test("SIGHUP reads the profile again, for the worker and for the runs that begin after that")
+    func reload() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            try FileManager.default.createDirectory(
+                atPath: bench.folder + "/prefect", withIntermediateDirectories: true)
+            let profile = { (level: String) in
+                "active = 'p'\n[profiles.p]\nPREFECT_LOGGING_LEVEL = '\(level)'\n"
+                    + "PREFECT_API_KEY = 'pnu_\(level)secret'\n"
+            }
+            try bench.write("prefect/profiles.toml", profile("WARNING"))
+            let script = try bench.script("note", "echo \"$PREFECT_LOGGING_LEVEL\" >>'\(bench.folder)/runs'")
+            let deployment = try await bench.deploy(command: script)
+            try await bench.withWorker { worker in
+                _ = try await server.createRun(deployment: deployment)
+                try await bench.waitForNotes("runs")
+                try bench.write("prefect/profiles.toml", "[profiles.p")
+                worker.send(.hangup)
+                try await worker.waitForLine(containing: "the settings stay as they were")
+                try bench.write("prefect/profiles.toml", profile("DEBUG"))
+                worker.send(.hangup)
+                try await worker.waitForLine(containing: "changed: PREFECT_API_KEY, PREFECT_LOGGING_LEVEL")
+                _ = try await server.createRun(deployment: deployment)
+                try await eventually(within: .seconds(60), "another has run") { bench.notes("runs").count == 2 }
+                #expect(!worker.errors.contains { $0.contains("secret") })
+            }
+            #expect(bench.notes("runs") == ["WARNING", "DEBUG"])
+        }
+    }
+
+    @Test(
+        "a state directory that another worker has is refused by name, and one that cannot be written is done without")
+    func stateDirectory() async throws {
+        try await withTestBench { bench in
+            let state = ["--state-dir", bench.folder + "/state"]
+            try await bench.withWorker(name: "first", state) { worker in
+                try await worker.waitForLine(containing: "started")
+                let second = try await WorkerProgram.run(
+                    bench.arguments(name: "second", state), environment: bench.environment(), in: bench.folder)
+                #expect(second.status == .exited(1))
+                #expect(second.errors.count == 1)
+                #expect(second.text.contains("belongs to worker 'first'") && second.text.contains("--state-dir"))
+            }
+            try await bench.withWorker(["--state-dir", "/proc/nowhere"]) { worker in
+                try await worker.waitForLine(containing: "The state directory '/proc/nowhere' cannot be used")
+                try await worker.waitForLine(containing: "started")
+            }
         }
     }
 

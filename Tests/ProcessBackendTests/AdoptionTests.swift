@@ -17,8 +17,9 @@ struct AdoptionTests {
 
     private func identifier(_ pid: pid_t, in directory: String = "/nonexistent") throws -> InfrastructureIdentifier {
         let facts = try #require(ProcessFacts(pid: pid))
-        return ProcessHandle(pid: pid, startTime: facts.startTime, directory: directory, workingDirectory: nil)
-            .identifier
+        return ProcessHandle(
+            pid: pid, startTime: facts.startTime, directory: directory, workingDirectory: nil, streamsOutput: true
+        ).identifier
     }
 
     @Test("the identifier is the pid, and its handle survives JSON")

@@ -103,11 +103,14 @@ struct ClaimTests {
         }
     }
 
-    @Test("of two workers whose claims were both accepted, the one that left its mark has the run", arguments: [false, true])
+    @Test(
+        "of two workers whose claims were both accepted, the one that left its mark has the run",
+        arguments: [false, true])
     func contested(isOurs: Bool) async throws {
         try await withPool { api, deployment in
             try await withWorkerClient(api) { other in
-                _ = try await other.sendHeartbeat(.init(workerName: "other", intervalSeconds: 60, asksForID: false), toPool: "p")
+                let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
+                _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
             }
             let run = api.scheduleRun(deployment: deployment)
             if !isOurs {

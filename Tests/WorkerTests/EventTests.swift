@@ -148,7 +148,7 @@ struct ProbeTests {
                 try await eventually("it is ready") { probes.reasonNotReady == nil }
                 #expect(probes.isAlive)
                 subject.shutdown.escalate()
-                #expect(probes.reasonNotReady == "the worker is shutting down")
+                #expect(probes.reasonNotReady == "the worker is shutting down: draining, 0 flow runs left")
                 try await subject.waitForEnd()
                 #expect(probes.isAlive)
             }

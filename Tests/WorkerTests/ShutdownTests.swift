@@ -21,8 +21,32 @@ struct ShutdownTests {
         }
     }
 
-    @Test("the first signal stops the runs with their grace, and each is reported")
-    func firstSignal() async throws {
+    @Test("the first signal lets the runs in flight end by themselves, and no other is taken")
+    func drains() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                subject.shutdown.escalate()
+                let later = api.scheduleRun(deployment: deployment)
+                let beats = api.pool("p")?.workers.first?.heartbeats ?? 0
+                try await api.waitUntil("heartbeats go on") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= beats + 2
+                }
+                #expect(subject.daemon.isAlive)
+                #expect(subject.daemon.reasonNotReady == "the worker is shutting down: draining, 1 flow run left")
+                #expect(!subject.hasEnded.isOpen)
+                api.setState(of: run, to: .completed)
+                subject.backend.finish(run, .reported("COMPLETED"))
+                try await subject.waitForEnd()
+                #expect(api.run(run)?.stateType == .completed)
+                #expect(api.stateHistory(of: later) == ["Scheduled"])
+            }
+        }
+    }
+
+    @Test("the second signal stops the runs with their grace, and each is reported")
+    func secondSignal() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
             try await withWorker(api) { subject in
@@ -31,45 +55,39 @@ struct ShutdownTests {
                 }
                 let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
                 subject.shutdown.escalate()
+                subject.shutdown.escalate()
                 try await subject.waitForEnd()
-                for run in runs {
-                    #expect(subject.backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
-                    #expect(subject.backend.calls.contains(.cleanUp(run)))
-                    #expect(api.run(run)?.stateType == .crashed)
-                    #expect(api.run(run)?.state?.message?.contains("-15") == true)
-                }
+                expectStopped(runs, subject)
                 #expect(api.requests("POST", "*/get_scheduled_flow_runs").count <= polls + 1)
-                let executed = api.events.filter { $0["event"] == "prefect.worker.executed-flow-run" }
-                #expect(executed.count == 3)
             }
         }
     }
 
-    @Test("heartbeats go on while runs end, and the second signal does not wait for their grace")
-    func secondSignal() async throws {
+    @Test("when the time to drain is over, the runs are stopped")
+    func drainTimeout() async throws {
         try await withPool { api, deployment in
-            let run = api.scheduleRun(deployment: deployment)
-            let backend = FakeBackend { $0.holdStopped = Gate() }
-            try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            try await withWorker(api, drainTimeout: .milliseconds(100)) { subject in
+                try await api.waitUntil("all run") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
                 subject.shutdown.escalate()
-                try await eventually("it is being stopped") {
-                    backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown))
-                }
-                let beats = api.pool("p")?.workers.first?.heartbeats ?? 0
-                try await api.waitUntil("heartbeats go on") {
-                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= beats + 2
-                }
-                #expect(subject.daemon.isAlive)
-                #expect(subject.daemon.reasonNotReady == "the worker is shutting down")
-                #expect(!subject.hasEnded.isOpen)
-                subject.shutdown.escalate()
-                try await eventually("it is ended by force") {
-                    backend.calls.contains(.stop(run, grace: .zero, .shutdown))
-                }
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
+                try await subject.waitForEnd()
+                expectStopped(runs, subject)
+                #expect(subject.log.contains("The time to drain is over: stopping 3 flow runs"))
             }
         }
+    }
+
+    private func expectStopped(_ runs: [String], _ subject: WorkerUnderTest) {
+        for run in runs {
+            #expect(subject.backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
+            #expect(subject.backend.calls.contains(.cleanUp(run)))
+            #expect(subject.api.run(run)?.stateType == .crashed)
+            #expect(subject.api.run(run)?.state?.message?.contains("-15") == true)
+        }
+        let executed = subject.api.events.filter { $0["event"] == "prefect.worker.executed-flow-run" }
+        #expect(executed.count == runs.count)
     }
 
     @Test("a run that was claimed but not started goes back for another worker")
@@ -123,7 +141,7 @@ struct ShutdownTests {
                 try await eventually("it is being stopped") {
                     backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
                 }
-                subject.shutdown.escalate()
+                subject.shutdown.advance(to: .stopping)
                 gate.open()
                 try await subject.waitForEnd()
                 #expect(api.run(run)?.stateType == .cancelled)
@@ -138,11 +156,10 @@ struct ShutdownTests {
             try await withWorker(api, farewell: .milliseconds(300)) { subject in
                 try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
                 api.script(answer: .hang)
-                subject.shutdown.advance(to: .forced)
+                subject.shutdown.advance(to: .stopping)
                 try await subject.waitForEnd(within: .seconds(10))
-                #expect(subject.backend.calls.contains(.stop(run, grace: .zero, .shutdown)))
-                #expect(subject.log.contains("leaves although not everything"))
-                #expect(subject.log.contains("was left behind"))
+                #expect(subject.backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
+                #expect(subject.log.contains("is left to the next start of this worker at stage 'exited'"))
             }
         }
     }
@@ -155,7 +172,7 @@ struct ShutdownTests {
                 try await eventually("it has tried") { subject.log.contains("cannot be read") }
                 #expect(subject.daemon.isAlive)
                 #expect(subject.daemon.reasonNotReady?.contains("cannot be read") == true)
-                subject.shutdown.advance(to: .forced)
+                subject.shutdown.advance(to: .stopping)
                 try await subject.waitForEnd(within: .seconds(10))
             }
         }

@@ -117,17 +117,17 @@ struct ShutdownSignalTests {
         let signal = ShutdownSignal()
         #expect(signal.isServing)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await signal.wait(for: .stopping) }
+            group.addTask { await signal.wait(for: .draining) }
             group.addTask { await signal.sleep(for: .seconds(600)) }
             group.addTask { signal.escalate() }
         }
-        #expect(signal.phase == .stopping)
+        #expect(signal.phase == .draining)
         signal.advance(to: .serving)
+        #expect(signal.phase == .draining)
+        signal.escalate()
+        signal.escalate()
         #expect(signal.phase == .stopping)
-        signal.escalate()
-        signal.escalate()
-        #expect(signal.phase == .forced)
-        await signal.wait(for: .forced)
+        await signal.wait(for: .stopping)
         await signal.sleep(for: .seconds(600))
     }
 
@@ -135,7 +135,7 @@ struct ShutdownSignalTests {
     func cancelled() async {
         let signal = ShutdownSignal()
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await signal.wait(for: .forced) }
+            group.addTask { await signal.wait(for: .stopping) }
             group.cancelAll()
         }
         #expect(signal.isServing)

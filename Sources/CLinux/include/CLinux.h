@@ -15,6 +15,8 @@ struct clinux_request {
     const char *directory;
     /// Descriptors that become 0, 1 and 2; no other is inherited.
     int descriptors[3];
+    /// A file that the child makes just before it becomes the program; NULL for none.
+    const char *mark;
 };
 
 /// Starts a process in a session of its own, with no signal blocked or ignored. Returns 0 or an errno, after the exec.
@@ -62,6 +64,10 @@ int clinux_random(void *bytes, size_t count);
 
 /// Blocks all signals in the calling thread and names it.
 void clinux_prepare_thread(const char *name);
+
+/// Raises the limit of open files to what is allowed, and to `most` at most. Returns the limit in force, or -1. Processes
+/// that are launched after that are given the limit that this one was started with.
+long clinux_raise_open_files(long most);
 
 /// Bounds the number of glibc's memory arenas, of which it otherwise makes one for each thread up to eight a core.
 void clinux_limit_malloc_arenas(int count);

@@ -20,6 +20,8 @@ enum Launcher {
         /// `nil` stands for `/dev/null`.
         var output: Descriptor?
         var errors: Descriptor?
+        /// A file that the process makes just before its program is loaded.
+        var mark: String?
     }
 
     /// Starts a process and returns once its program has been loaded.
@@ -39,7 +41,11 @@ enum Launcher {
                         raw.environment = variables
                         raw.directory = directory
                         raw.descriptors = (null.raw, (request.output ?? null).raw, (request.errors ?? null).raw)
-                        return clinux_launch(&raw, &pid)
+                        guard let mark = request.mark else { return clinux_launch(&raw, &pid) }
+                        return mark.withCString { mark in
+                            raw.mark = mark
+                            return clinux_launch(&raw, &pid)
+                        }
                     }
                 }
             }

@@ -17,6 +17,8 @@ struct ProcessHandle: Hashable, Sendable {
         let directory: String
         /// Where the process was started, when that is not in the run's directory.
         let workingDirectory: String?
+        /// Whether what it prints is copied to the worker's own output.
+        let streamsOutput: Bool
     }
 
     /// Reads an identifier.
@@ -35,17 +37,19 @@ struct ProcessHandle: Hashable, Sendable {
                 place: ProcessPlace(
                     host: handle["host"]?.stringValue ?? "", bootID: boot,
                     pidNamespace: handle["pid_namespace"]?.stringValue ?? ""),
-                directory: directory, workingDirectory: handle["working_dir"]?.stringValue)
+                directory: directory, workingDirectory: handle["working_dir"]?.stringValue,
+                streamsOutput: handle["stream_output"]?.boolValue ?? true)
         } else {
             origin = nil
         }
     }
 
     /// A handle for a process of this host.
-    init(pid: pid_t, startTime: UInt64, directory: String, workingDirectory: String?) {
+    init(pid: pid_t, startTime: UInt64, directory: String, workingDirectory: String?, streamsOutput: Bool) {
         self.pid = pid
         origin = Origin(
-            startTime: startTime, place: .current, directory: directory, workingDirectory: workingDirectory)
+            startTime: startTime, place: .current, directory: directory, workingDirectory: workingDirectory,
+            streamsOutput: streamsOutput)
     }
 
     /// The identifier that says the same.
@@ -58,6 +62,7 @@ struct ProcessHandle: Hashable, Sendable {
             "host": .string(origin.place.host),
             "pid_namespace": .string(origin.place.pidNamespace),
             "directory": .string(origin.directory),
+            "stream_output": .bool(origin.streamsOutput),
         ]
         if let workingDirectory = origin.workingDirectory { handle["working_dir"] = .string(workingDirectory) }
         return InfrastructureIdentifier(rawValue: String(pid), handle: .object(handle))

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import JSON
 internal import Worker
 
 /// The private directory of one run: where it works unless it is told where, and what it prints.
@@ -7,12 +8,14 @@ internal import Worker
 ///     work/                    the working directory
 ///     output/stdout, stderr    what the process printed, until it has been copied
 ///     progress                 how far that has been copied
+///     started                  made by the run's process itself, just before its program is loaded
 struct RunDirectory: Hashable, Sendable {
     let path: String
 
     var work: String { path + "/work" }
     var output: String { path + "/output" }
     var progress: String { path + "/progress" }
+    var started: String { path + "/started" }
 
     /// A directory that exists already.
     init(existing path: String) {
@@ -22,8 +25,7 @@ struct RunDirectory: Hashable, Sendable {
     /// Makes a fresh one under a root, which is made as well when it is missing.
     static func created(under root: String, flowRunID: String) throws(InfrastructureError) -> RunDirectory {
         guard let unique = randomHexadecimal(bytes: 6) else { throw failure(root, EIO) }
-        let readable = String(flowRunID.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(64))
-        let directory = RunDirectory(existing: "\(root)/\(namePrefix)\(readable)-\(unique)")
+        let directory = RunDirectory(existing: "\(root)/\(name(ofRun: flowRunID))\(unique)")
         makeRoot(root)
         for path in [directory.path, directory.work, directory.output] {
             // A name that exists is never taken over: somebody else may own it.
@@ -35,6 +37,53 @@ struct RunDirectory: Hashable, Sendable {
         }
         return directory
     }
+
+    /// What the names of a run's directories begin with.
+    private static func name(ofRun flowRunID: String) -> String {
+        let readable = flowRunID.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(64)
+        return "\(namePrefix)\(readable)-"
+    }
+
+    /// All directories under a root that workers of this user have made; for one run, or for all.
+    static func all(under root: String, ofRun flowRunID: String? = nil) -> [RunDirectory] {
+        let prefix = flowRunID.map(name(ofRun:)) ?? namePrefix
+        guard let listing = opendir(root) else { return [] }
+        defer { closedir(listing) }
+        var found: [RunDirectory] = []
+        while let entry = readdir(listing) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix(while: { $0 != 0 }), as: UTF8.self)
+            }
+            let directory = RunDirectory(existing: "\(root)/\(name)")
+            if name.hasPrefix(prefix), directory.isOurs { found.append(directory) }
+        }
+        return found
+    }
+
+    /// The id of the flow run that it was made for, as far as the name tells.
+    var flowRunID: String? {
+        guard let name = path.split(separator: "/").last?.dropFirst(Self.namePrefix.count),
+            let end = name.lastIndex(of: "-")
+        else { return nil }
+        return String(name[..<end])
+    }
+
+    /// Whether the run's process was ever started. When it was not, it cannot be any more after this.
+    ///
+    /// The process makes its mark by the directory's name, so it is either made before the directory loses that name, or
+    /// not at all.
+    func settleWhetherStarted() -> Bool {
+        if isMarked { return true }
+        let gone = RunDirectory(existing: path + ".gone")
+        guard rename(path, gone.path) == 0 else { return isMarked }
+        guard gone.isMarked else {
+            gone.remove()
+            return false
+        }
+        return rename(gone.path, path) == 0
+    }
+
+    private var isMarked: Bool { access(started, F_OK) == 0 }
 
     private static func makeRoot(_ root: String) {
         var prefix = ""
@@ -80,6 +129,13 @@ struct RunDirectory: Hashable, Sendable {
     var exists: Bool {
         var status = stat()
         return lstat(work, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// Whether nothing was made in it since a moment.
+    func isOlder(than moment: Timestamp) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return false }
+        return status.st_mtim.tv_sec * 1_000_000 + status.st_mtim.tv_nsec / 1000 < moment.microseconds
     }
 
     /// Whether it is one that a worker of this user has made.

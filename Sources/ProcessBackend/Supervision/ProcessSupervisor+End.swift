@@ -187,6 +187,16 @@ extension ProcessSupervisor {
         }
     }
 
+    /// Ends what a run whose leader ended unwatched has left in its session.
+    func endLeftovers(session: pid_t, of directory: String) {
+        for facts in ProcessFacts.all() where facts.session == session && !facts.isZombie {
+            guard ProcessFacts.environmentValue(of: facts.pid, ProcessBackend.directoryVariable) == directory else {
+                continue
+            }
+            signal(facts, SIGKILL)
+        }
+    }
+
     private func descendants(of pid: pid_t, _ all: [ProcessFacts]) -> Set<ProcessFacts.ID> {
         let children = Dictionary(grouping: all, by: \.parent)
         var found: Set<ProcessFacts.ID> = []

@@ -104,6 +104,9 @@ actor ProcessSupervisor {
 
     func process(_ key: SupervisedProcess.Key) -> SupervisedProcess? { processes[key] }
 
+    /// Whether a process is watched, or was to its end and has not been forgotten.
+    func knows(_ key: SupervisedProcess.Key) -> Bool { processes[key] != nil }
+
     /// The processes that have not ended.
     var running: [SupervisedProcess] { processes.values.filter { !$0.ended.isOpen } }
 
@@ -208,7 +211,7 @@ extension SupervisedProcess.Marks {
     /// The marks of a run with a directory of its own, or else of whatever runs the flow run.
     init(directory: String?, flowRunID: String) {
         if let directory {
-            self.init(variable: "PREFECT__STORAGE_BASE_PATH", value: directory)
+            self.init(variable: ProcessBackend.directoryVariable, value: directory)
         } else {
             self.init(variable: "PREFECT__FLOW_RUN_ID", value: flowRunID)
         }

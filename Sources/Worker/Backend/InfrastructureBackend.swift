@@ -33,6 +33,10 @@ public protocol InfrastructureBackend: Sendable {
     /// The template that a pool without one of its own is given.
     static var defaultBaseJobTemplate: BaseJobTemplate { get }
 
+    /// Whether infrastructure goes on when the worker is gone: then no shutdown of the worker ends it, and the next
+    /// worker finds it again. `false` by default.
+    static var outlivesWorker: Bool { get }
+
     /// Reads a rendered job configuration and validates it.
     func configuration(rendered: JSONValue) throws -> Configuration
 
@@ -50,6 +54,21 @@ public protocol InfrastructureBackend: Sendable {
         _ identifier: InfrastructureIdentifier, job: Job<Configuration>, grace: Duration, reason: StopReason
     ) async throws
 
+    /// Begins to watch infrastructure that an earlier process of the worker has started, before anything else is known of
+    /// its run, so that no end of it goes unseen. Does nothing by default.
+    func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async
+
+    /// What is left of the infrastructure of a run that an earlier process of the worker has left. Without an identifier
+    /// that process died while it created the infrastructure: then this finds out whether it did, and sees to it that what
+    /// is not there yet does not come any more.
+    func remains(
+        of job: Job<Configuration>, identifier: InfrastructureIdentifier?
+    ) async throws -> InfrastructureRemains
+
+    /// Removes what earlier processes of the worker left behind for runs that are not among `flowRunIDs`, and that nothing
+    /// uses any more. Does nothing by default.
+    func discardRemains(except flowRunIDs: Set<String>) async
+
     /// Runs the flow's own hooks for a state that the worker has set on its behalf, when the flow's process did not
     /// run them itself. Failures are reported to the job's reporter and not thrown.
     func runHooks(
@@ -64,11 +83,29 @@ public protocol InfrastructureBackend: Sendable {
 }
 
 extension InfrastructureBackend {
+    public static var outlivesWorker: Bool { false }
+
+    public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {}
+
+    public func discardRemains(except flowRunIDs: Set<String>) async {}
+
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<Configuration>
     ) async {}
 
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async {}
+}
+
+/// What is left of the infrastructure of a run that an earlier process of the worker has left.
+public enum InfrastructureRemains: Sendable, Hashable {
+    /// It was never created, and will not be.
+    case neverStarted
+    /// It is there.
+    case running(InfrastructureIdentifier)
+    /// It existed and has ended.
+    case ended(InfrastructureIdentifier)
+    /// It may be there, out of this worker's reach.
+    case outOfReach
 }
 
 /// Why infrastructure is stopped.

@@ -88,6 +88,12 @@ public struct ExitStatus: Sendable, Hashable {
         self.lastOutput = lastOutput
         self.reason = reason
     }
+
+    /// The same with its texts changed.
+    func mapTexts(_ change: (String) -> String) -> ExitStatus {
+        ExitStatus(
+            code: code, conclusion: conclusion, lastOutput: lastOutput.map(change), reason: reason.map(change))
+    }
 }
 
 /// Why a backend could not do what it was asked.

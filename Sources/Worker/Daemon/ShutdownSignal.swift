@@ -6,10 +6,11 @@ public final class ShutdownSignal: Sendable {
     public enum Phase: Int, Sendable, Hashable, Comparable {
         /// Runs are taken and watched.
         case serving
-        /// No run is taken any more; those that would die with the worker are stopped with their grace.
+        /// No run is taken any more; those in flight are watched to their end, or left to the next worker if they are to
+        /// outlive this one.
+        case draining
+        /// Runs that would die with the worker are stopped with their grace.
         case stopping
-        /// Nothing is waited for any more.
-        case forced
 
         public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
     }
@@ -45,7 +46,7 @@ public final class ShutdownSignal: Sendable {
 
     /// Goes one phase forward, as each signal of the operator does.
     public func escalate() {
-        advance(to: Phase(rawValue: phase.rawValue + 1) ?? .forced)
+        advance(to: Phase(rawValue: phase.rawValue + 1) ?? .stopping)
     }
 
     /// Waits until a phase is reached, or for the task's cancellation.
@@ -72,16 +73,18 @@ public final class ShutdownSignal: Sendable {
     /// for long when it is on its way out, where every attempt may be the last.
     public func pause(_ duration: Duration) async throws {
         let short = Duration.seconds(2)
-        if isServing, duration > short {
+        switch phase {
+        case .serving where duration > short:
             await sleep(for: duration)
             try Task.checkCancellation()
-            return
+        case .serving: try await Task.sleep(for: duration)
+        case .draining: try await Task.sleep(for: min(duration, .seconds(5)))
+        case .stopping: try await Task.sleep(for: min(duration, short))
         }
-        try await Task.sleep(for: isServing ? duration : min(duration, short))
     }
 
     /// Sleeps, at most until a phase is reached.
-    public func sleep(for duration: Duration, orUntil phase: Phase = .stopping) async {
+    public func sleep(for duration: Duration, orUntil phase: Phase = .draining) async {
         guard self.phase < phase else { return }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await Task.sleep(for: duration) }

@@ -20,18 +20,14 @@ public struct WorkerDaemon: Sendable {
     /// The pools served.
     public let pools: [any PoolService]
     private let services: WorkerServices
+    private let drainTimeout: Duration?
 
-    private let farewell: Duration
-
-    /// How long the worker tries to say what is to be said when it was told twice to leave.
-    private var shortFarewell: Duration { min(farewell, .seconds(5)) }
-
-    /// A daemon that serves pools. `farewell` is how long, after the end of the runs, it tries to say what is to be said
-    /// before it leaves.
-    public init(pools: [any PoolService], services: WorkerServices, farewell: Duration = .seconds(15)) {
+    /// A daemon that serves pools. `drainTimeout` is how long runs in flight are waited for before they are stopped; `nil`
+    /// means for as long as they take.
+    public init(pools: [any PoolService], services: WorkerServices, drainTimeout: Duration? = nil) {
         self.pools = pools
         self.services = services
-        self.farewell = farewell
+        self.drainTimeout = drainTimeout
     }
 
     /// Serves all pools; returns when each has ended and what waited to be told to the API has been told, or when the
@@ -39,7 +35,7 @@ public struct WorkerDaemon: Sendable {
     public func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await serveAndSayFarewell() }
-            group.addTask { await limitFarewell() }
+            group.addTask { await limitShutdown() }
             await group.next()
             group.cancelAll()
         }
@@ -59,7 +55,7 @@ public struct WorkerDaemon: Sendable {
             services.events.close()
             // An API that takes nothing any more must not keep a worker whose runs have ended.
             group.addTask {
-                try? await Task.sleep(for: farewell)
+                try? await Task.sleep(for: services.farewell)
                 warnOfUntold()
             }
             await group.next()
@@ -68,13 +64,40 @@ public struct WorkerDaemon: Sendable {
     }
 
     /// Sees to it that the worker leaves when it was told to, whatever it is waiting for.
-    private func limitFarewell() async {
-        await services.shutdown.wait(for: .stopping)
+    private func limitShutdown() async {
+        await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
+        if let drainTimeout {
+            await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
+            if services.shutdown.phase < .stopping, !Task.isCancelled {
+                services.logger.warning("The time to drain is over: stopping \(Self.count(runsInFlight))")
+                services.shutdown.advance(to: .stopping)
+            }
+        } else {
+            await services.shutdown.wait(for: .stopping)
+        }
+        guard services.shutdown.phase >= .stopping else { return }
         let grace = pools.map(\.served.stopGrace).max() ?? .zero
-        await services.shutdown.sleep(for: grace + farewell, orUntil: .forced)
-        if services.shutdown.phase == .forced { try? await Task.sleep(for: shortFarewell) }
+        try? await Task.sleep(for: grace + services.farewell)
         warnOfUntold()
+    }
+
+    /// Whether the worker takes runs.
+    public var isServing: Bool { services.shutdown.isServing }
+
+    /// How many flow runs are in flight, in all pools.
+    public var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
+
+    private static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
+
+    /// What the worker does at the moment, in a few words, for a service manager and for people.
+    public var status: String {
+        switch services.shutdown.phase {
+        case .serving:
+            pools.lazy.compactMap(\.state.trouble).first ?? "serving, \(Self.count(runsInFlight)) in flight"
+        case .draining: "draining, \(Self.count(runsInFlight)) left"
+        case .stopping: "stopping, \(Self.count(runsInFlight)) left"
+        }
     }
 
     private func warnOfUntold() {
@@ -93,7 +116,7 @@ public struct WorkerDaemon: Sendable {
 
     /// Why the worker is not ready to run flows, in one line; `nil` when it is.
     public var reasonNotReady: String? {
-        if !services.shutdown.isServing { return "the worker is shutting down" }
+        if !services.shutdown.isServing { return "the worker is shutting down: \(status)" }
         return pools.lazy.compactMap(\.state.trouble).first
     }
 }

@@ -21,6 +21,15 @@ public final class WorkerProbes: Sendable {
     /// Whether the worker's loops make progress. A worker that is still starting is alive.
     public var isAlive: Bool { state.withLock { $0.daemon }?.isAlive ?? true }
 
+    /// Whether the worker takes runs, or is yet to.
+    public var isServing: Bool { state.withLock { $0.daemon }?.isServing ?? true }
+
+    /// What the worker does at the moment, in a few words.
+    public var status: String {
+        let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
+        return daemon?.status ?? beginning
+    }
+
     /// Why the worker is not ready to run flows; `nil` when it is.
     public var reasonNotReady: String? {
         let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }

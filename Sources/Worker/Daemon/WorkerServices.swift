@@ -11,28 +11,53 @@ public struct WorkerServices: Sendable {
     public var events: EventShipper
     /// The worker's own log.
     public var logger: Logger
+    /// The runs in flight, written down.
+    public var ledger: RunLedger
     /// The way out.
     public var shutdown: ShutdownSignal
+    /// How long the worker, on its way out, tries to say what is to be said, once nothing else is left to be done.
+    public var farewell: Duration
     /// The environment of the worker's process.
     public var environment: [String: String]
     /// Prefect's settings as they are handed on to jobs.
-    public var settingsEnvironment: [(name: String, value: String)]
+    public var settingsEnvironment: Live<[(name: String, value: String)]>
     /// Takes the worker's own secrets out of a text.
     public var redact: @Sendable (String) -> String
 
     /// The shared parts.
     public init(
-        api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger, shutdown: ShutdownSignal,
-        environment: [String: String], settingsEnvironment: [(name: String, value: String)],
+        api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger, ledger: RunLedger,
+        shutdown: ShutdownSignal, farewell: Duration = .seconds(15), environment: [String: String],
+        settingsEnvironment: Live<[(name: String, value: String)]>,
         redact: @escaping @Sendable (String) -> String
     ) {
         self.api = api
         self.logs = logs
         self.events = events
         self.logger = logger
+        self.ledger = ledger
         self.shutdown = shutdown
+        self.farewell = farewell
         self.environment = environment
         self.settingsEnvironment = settingsEnvironment
         self.redact = redact
+    }
+}
+
+extension WorkerServices {
+    /// Does something that must be done, for as long as it takes. Only a worker on its way out gives up, after its
+    /// farewell, and leaves it to the next one: then a `CancellationError` is thrown.
+    func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                await shutdown.wait(for: .draining)
+                try await Task.sleep(for: farewell)
+                throw CancellationError()
+            }
+            defer { group.cancelAll() }
+            guard let result = try await group.next() else { throw CancellationError() }
+            return result
+        }
     }
 }

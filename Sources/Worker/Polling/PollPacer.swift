@@ -3,7 +3,7 @@ internal import PrefectAPI
 /// Decides, after each poll, when the next one is due. A value without a clock: it is told what came of a poll.
 struct PollPacer: Sendable, Hashable {
     /// The ordinary time between polls.
-    let interval: Duration
+    var interval: Duration
     /// The longest time between polls while the API does not answer.
     static let maximumBackoff: Duration = .seconds(60)
     /// The shortest time between polls while more runs are waiting than were taken.

@@ -5,13 +5,14 @@ internal import PrefectAPI
 
 /// Keeps what the worker knows of its pool up to date, makes what is missing, and sends heartbeats.
 struct PoolSynchronizer: Sendable {
-    let served: ServedPool
+    let live: Live<ServedPool>
     let workerType: String
     let defaultTemplate: BaseJobTemplate
     let services: WorkerServices
     let state: PoolState
     let contest: Contest
 
+    private var served: ServedPool { live.value }
     private var api: APIClient { services.api }
     private var logger: Logger { services.logger }
 

@@ -6,8 +6,8 @@ public import PrefectAPI
 /// Serves one work pool with one backend: keeps in touch with the API, takes the runs that are due and follows each of
 /// them to its end.
 public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
-    /// The pool and how it is served.
-    public let served: ServedPool
+    /// The pool and how it is served, as the settings say at the moment.
+    public let live: Live<ServedPool>
     /// What is known of the pool; for probes.
     public let state = PoolState()
     /// The runs in flight.
@@ -19,9 +19,12 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private let justRead: WorkPool?
     private let contest: Contest
 
+    /// The pool and how it is served.
+    public var served: ServedPool { live.value }
+
     /// A worker for a pool; `justRead` is the pool as it was read a moment ago, when it was.
     public init(served: ServedPool, backend: Backend, services: WorkerServices, justRead: WorkPool? = nil) {
-        self.served = served
+        live = Live(served)
         self.backend = backend
         self.services = services
         slots = SlotLimiter(limit: served.limit)
@@ -32,7 +35,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     private var synchronizer: PoolSynchronizer {
         PoolSynchronizer(
-            served: served, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
+            live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
             services: services, state: state, contest: contest)
     }
 
@@ -41,62 +44,113 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     public func run() async {
         let events = WorkerEvents(
             events: services.events, workerName: served.workerName, workerType: Backend.workerType)
+        let left = await restore()
         await withTaskGroup(of: Void.self) { group in
             let isSynchronized = await synchronizer.synchronize(justRead: justRead)
             let started = events.started(pool: state.pool)
             services.logger.info("Worker '\(served.workerName)' started!")
             group.addTask { await synchronizer.run(afterFirst: isSynchronized) }
             group.addTask {
-                await CancellationWatch(served: served, services: services, registry: registry).run()
+                await CancellationWatch(live: live, services: services, registry: registry).run()
             }
-            await serve()
+            await serve(left)
             group.cancelAll()
             events.stopped(pool: state.pool, after: started)
             services.logger.info("Worker '\(served.workerName)' stopped!")
         }
     }
 
-    /// Polls and runs what comes; returns when polling has ended and no run is left.
-    private func serve() async {
+    /// Polls and runs what comes, and goes on with what was left; returns when polling has ended and no run is left.
+    private func serve(_ left: [LeftRun]) async {
         let contexts = RunContextReader(api: services.api)
-        let (due, hand) = AsyncStream.makeStream(of: (held: HeldRun, slot: Slot).self)
+        let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
-            served: served, services: services, state: state, slots: slots, registry: registry, contest: contest,
-            hand: { hand.yield(($0, $1)) })
+            live: live, services: services, state: state, slots: slots, registry: registry, contest: contest,
+            workerType: Backend.workerType, hand: { hand.yield($0) })
         await withDiscardingTaskGroup { group in
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
                 hand.finish()
             }
-            group.addTask { await stopRunsOnShutdown() }
+            group.addTask { await followShutdown() }
             await withDiscardingTaskGroup { runs in
-                for await (held, slot) in due {
-                    runs.addTask { await execute(held, slot, contexts) }
-                }
+                for run in left { runs.addTask { await recover(run, contexts) } }
+                for await run in due { runs.addTask { await execute(run, contexts) } }
             }
             // All runs have ended; the watch for the shutdown is the only task left.
             group.cancelAll()
         }
     }
 
-    private func execute(_ held: HeldRun, _ slot: Slot, _ contexts: RunContextReader) async {
+    private func execute(_ run: DueRun, _ contexts: RunContextReader) async {
         defer {
-            registry.remove(held)
-            slot.release()
+            registry.remove(run.held)
+            run.slot.release()
         }
-        guard let pool = state.pool else { return }
-        let reporter = RunReporter(flowRun: held.flowRun, services: services, workerID: state.workerID)
+        guard let pool = state.pool else { return await services.ledger.remove(run.held.id) }
+        let reporter = RunReporter(flowRun: run.flowRun, services: services, workerID: state.workerID)
         await RunExecution(
-            held: held, backend: backend, pool: pool, served: served, services: services, contexts: contexts,
-            reporter: reporter, workerID: state.workerID, contest: contest
+            held: run.held, flowRun: run.flowRun, backend: backend, pool: pool, live: live, services: services,
+            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest
         ).run()
     }
 
-    /// Stops the runs that would die with the worker, when it is told to leave. A run that is handed over after that
-    /// finds out by itself.
-    private func stopRunsOnShutdown() async {
-        await services.shutdown.wait(for: .stopping)
+    // MARK: Recovery
+
+    private struct LeftRun: Sendable {
+        let entry: LedgerEntry
+        let held: HeldRun
+        let slot: Slot
+    }
+
+    /// Takes hold of the runs that an earlier process has left, before the first poll could return one of them.
+    private func restore() async -> [LeftRun] {
+        let entries = services.ledger.entries.filter { $0.pool == served.name && $0.workerType == Backend.workerType }
+        if !entries.isEmpty {
+            services.logger.info("Found \(entries.count) flow runs of an earlier process of this worker")
+        }
+        var left: [LeftRun] = []
+        for entry in entries {
+            left.append(LeftRun(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
+            if entry.stage == .running, let identifier = entry.identifier {
+                await backend.adopt(identifier, flowRunID: entry.flowRunID, flowRunName: entry.flowRunName)
+            }
+        }
+        await backend.discardRemains(except: Set(services.ledger.entries.map(\.flowRunID)))
+        return left
+    }
+
+    private func recover(_ run: LeftRun, _ contexts: RunContextReader) async {
+        defer {
+            registry.remove(run.held)
+            run.slot.release()
+        }
+        let recovery = RunRecovery(
+            entry: run.entry, held: run.held, backend: backend, live: live, services: services, contexts: contexts,
+            state: state, contest: contest)
+        await recovery.run()
+    }
+
+    // MARK: Shutdown
+
+    /// Leaves the runs that outlive the worker, and stops the others when they have been waited for long enough. A run
+    /// that is handed over after that finds out by itself.
+    private func followShutdown() async {
+        await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
+        if Backend.outlivesWorker || served.leavesRunsOnExit {
+            for held in registry.all { held.requestLeave() }
+            return
+        }
+        await services.shutdown.wait(for: .stopping)
+        guard services.shutdown.phase >= .stopping else { return }
         for held in registry.all { held.requestStop(.shutdown) }
     }
+}
+
+/// A run that a poll has returned, with its slot.
+struct DueRun: Sendable {
+    let held: HeldRun
+    let flowRun: FlowRun
+    let slot: Slot
 }

@@ -31,6 +31,12 @@ public final class SlotLimiter: Sendable {
         return isTaken ? Slot(limiter: self) : nil
     }
 
+    /// Takes a slot for a run that goes on already, be the limit reached or not.
+    func takeBeyondLimit() -> Slot {
+        state.withLock { $0.used += 1 }
+        return Slot(limiter: self)
+    }
+
     /// Waits until a slot may be free, or for the task's cancellation.
     public func waitForFreeSlot() async {
         while !Task.isCancelled, let free, free == 0 { await freed.wait() }

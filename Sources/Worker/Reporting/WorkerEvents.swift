@@ -70,7 +70,7 @@ struct WorkerEvents: Sendable {
 
     /// `prefect.worker.executed-flow-run`, with the infrastructure and how it ended on the flow run's entry.
     func executed(
-        related: [JSONValue], identifier: InfrastructureIdentifier, statusCode: Int, after submitted: Event
+        related: [JSONValue], identifier: InfrastructureIdentifier, statusCode: Int, after submitted: Event?
     ) {
         let extended = related.map { resource in
             guard resource["prefect.resource.role"] == "flow-run" else { return resource }

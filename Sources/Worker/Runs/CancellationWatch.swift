@@ -3,9 +3,11 @@ internal import PrefectAPI
 
 /// Finds out which of the runs in flight are being cancelled, and has them stopped.
 struct CancellationWatch: Sendable {
-    let served: ServedPool
+    let live: Live<ServedPool>
     let services: WorkerServices
     let registry: RunRegistry
+
+    private var served: ServedPool { live.value }
 
     /// Looks for cancellations while there are runs, until its task is cancelled.
     func run() async {
@@ -22,7 +24,7 @@ struct CancellationWatch: Sendable {
     }
 
     private func look() async {
-        let ids = registry.all.filter { $0.stopReason == nil && $0.stage != .due }.map(\.flowRun.id)
+        let ids = registry.all.filter { $0.stopReason == nil && $0.stage != .due }.map(\.id)
         guard !ids.isEmpty else { return }
         do {
             for run in try await services.api.cancellingFlowRuns(among: ids) {

@@ -1,42 +1,48 @@
-public import PrefectAPI
+internal import PrefectAPI
 internal import Synchronization
-
-/// How far a flow run is in this worker's hands.
-public enum RunStage: String, Sendable, Hashable {
-    /// Returned by a poll, not yet this worker's.
-    case due
-    /// The API has accepted it as this worker's.
-    case claimed
-    /// Its job configuration is being made.
-    case configured
-    /// Its infrastructure is being created.
-    case submitted
-    /// Its infrastructure exists and is watched.
-    case running
-    /// Its infrastructure has ended.
-    case exited
-    /// All that was to be said about it has been said.
-    case reported
-}
 
 /// A flow run that this worker holds, with what others ask of it.
 public final class HeldRun: Sendable {
-    /// The run as the poll returned it.
-    public let flowRun: FlowRun
+    /// The flow run's id.
+    public let id: String
+    /// The flow run's name.
+    public let name: String
+    /// The transitions by which this worker brings the run forward.
+    let transitions: RunTransitions
 
     private struct State {
         var stage = RunStage.due
         var stopReason: StopReason?
+        var isToBeLeft = false
         var identifier: InfrastructureIdentifier?
-        var transitions: Set<String> = []
+        var exit: ExitStatus?
         var isSettled = false
         var confirmedAt = ContinuousClock.now
     }
 
     private let state = Mutex(State())
     private let stopRequested = Wakeup()
+    private let leaveRequested = Wakeup()
 
-    init(flowRun: FlowRun) { self.flowRun = flowRun }
+    /// A run that a poll has returned.
+    init(_ flowRun: FlowRun) {
+        id = flowRun.id
+        name = flowRun.name
+        transitions = RunTransitions()
+    }
+
+    /// A run that an earlier process has left.
+    init(_ entry: LedgerEntry) {
+        id = entry.flowRunID
+        name = entry.flowRunName
+        transitions = entry.transitions
+        state.withLock { state in
+            state.stage = entry.stage
+            state.identifier = entry.identifier
+            state.exit = entry.exit
+            state.isSettled = entry.isSettled
+        }
+    }
 
     /// How far the run is.
     public var stage: RunStage { state.withLock { $0.stage } }
@@ -52,13 +58,6 @@ public final class HeldRun: Sendable {
         if stage == .exited { stopRequested.signal() }
     }
 
-    /// A transition by which this worker is about to bring the run forward.
-    func newTransition() -> String {
-        let id = APIClient.newTransitionID()
-        state.withLock { _ = $0.transitions.insert(id) }
-        return id
-    }
-
     /// Notes that the claim's mark is this worker's: of several workers whose claims were accepted, this one has the run.
     func settle() { state.withLock { $0.isSettled = true } }
 
@@ -66,7 +65,7 @@ public final class HeldRun: Sendable {
     /// a mere Pending of another worker's is that of one that lost: it goes no further.
     func mayGoOn(in stateName: String, by transition: String?) -> Bool {
         state.withLock { state in
-            guard let transition, !state.transitions.contains(transition) else { return true }
+            guard let transition, !transitions.contains(transition) else { return true }
             return state.isSettled && stateName == "Pending"
         }
     }
@@ -76,6 +75,21 @@ public final class HeldRun: Sendable {
 
     /// How long ago the API said so.
     var timeSinceConfirmation: Duration { state.withLock { ContinuousClock.now - $0.confirmedAt } }
+
+    /// What the ledger holds of the run.
+    func entry(api: String, pool: String, workerType: String) -> LedgerEntry {
+        state.withLock { state in
+            LedgerEntry(
+                flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType, stage: state.stage,
+                transitions: transitions, isSettled: state.isSettled, identifier: state.identifier, exit: state.exit)
+        }
+    }
+
+    /// How the infrastructure ended, once that is known.
+    var exit: ExitStatus? { state.withLock { $0.exit } }
+
+    /// Notes how the infrastructure ended.
+    func setExit(_ exit: ExitStatus) { state.withLock { $0.exit = exit } }
 
     func setIdentifier(_ identifier: InfrastructureIdentifier) {
         state.withLock { state in
@@ -90,6 +104,20 @@ public final class HeldRun: Sendable {
             if state.stopReason != .cancelled { state.stopReason = reason }
         }
         stopRequested.signal()
+    }
+
+    /// Asks that the run be left as it is, to a later process.
+    func requestLeave() {
+        state.withLock { $0.isToBeLeft = true }
+        leaveRequested.signal()
+    }
+
+    /// Whether the run is to be left to a later process.
+    var isToBeLeft: Bool { state.withLock { $0.isToBeLeft } }
+
+    /// Waits until the run is to be left, or for the task's cancellation.
+    func waitForLeave() async {
+        while !Task.isCancelled, !isToBeLeft { await leaveRequested.wait() }
     }
 
     /// Whether the run's infrastructure has ended.
@@ -109,61 +137,4 @@ public final class HeldRun: Sendable {
         }
         return nil
     }
-}
-
-/// The flow runs that a pool's worker holds.
-public final class RunRegistry: Sendable {
-    private struct State {
-        var runs: [String: HeldRun] = [:]
-        /// The runs that were let go since the poll under way began.
-        var leftSincePoll: Set<String> = []
-    }
-
-    private let state = Mutex(State())
-    private let changed = Wakeup()
-
-    /// A registry without runs.
-    public init() {}
-
-    /// Notes that a poll begins. What it returns may be older than what this worker does meanwhile: a run that is let go
-    /// before the answer is there has been dealt with, and is not taken again because of it.
-    func beginPoll() { state.withLock { $0.leftSincePoll = [] } }
-
-    /// Registers a run of the poll under way; `nil` when it is held, or was held when the poll began.
-    func register(_ flowRun: FlowRun) -> HeldRun? {
-        let held = state.withLock { state -> HeldRun? in
-            guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
-            let held = HeldRun(flowRun: flowRun)
-            state.runs[flowRun.id] = held
-            return held
-        }
-        if held != nil { changed.signal() }
-        return held
-    }
-
-    func remove(_ run: HeldRun) {
-        state.withLock { state in
-            guard state.runs[run.flowRun.id] === run else { return }
-            state.runs[run.flowRun.id] = nil
-            state.leftSincePoll.insert(run.flowRun.id)
-        }
-    }
-
-    /// Whether a run is held.
-    public func contains(_ id: String) -> Bool { run(id) != nil }
-
-    /// All runs that are held.
-    public var all: [HeldRun] { state.withLock { Array($0.runs.values) } }
-
-    /// How many runs are held.
-    public var count: Int { state.withLock { $0.runs.count } }
-
-    /// How many of the runs are not yet this worker's, so that a poll may still return them.
-    var unclaimedCount: Int { state.withLock { $0.runs.values.count(where: { $0.stage == .due }) } }
-
-    /// The run of an id, when it is held.
-    public func run(_ id: String) -> HeldRun? { state.withLock { $0.runs[id] } }
-
-    /// Waits until a run has been registered, or for the task's cancellation.
-    func waitForRegistration() async { await changed.wait() }
 }

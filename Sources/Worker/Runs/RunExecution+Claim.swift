@@ -8,7 +8,7 @@ extension RunExecution {
     func claim() async throws -> Bool {
         reporter.log(.info, "Worker '\(served.workerName)' submitting flow run '\(flowRun.id)'")
         let outcome: ProposalOutcome
-        let transitionID = held.newTransition()
+        let transitionID = held.transitions.claim
         do {
             outcome = try await api.propose(.pending, forFlowRun: flowRun.id, transitionID: transitionID)
         } catch let error as APIError where error.isNotFound {
@@ -29,26 +29,28 @@ extension RunExecution {
     private func settleClaim(_ transitionID: String, after error: APIError) async throws -> Bool {
         services.logger.warning("Flow run '\(flowRun.name)' may be claimed, asking until the API says so: \(error)")
         do {
-            let current = try await api.readFlowRun(id: flowRun.id, effort: .persistent)
+            let current = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
             if current.transitionID == transitionID {
                 return try await isOurs(.accepted(state: current.state ?? .null))
             }
             guard current.stateType == "SCHEDULED" else { return false }
             return try await isOurs(
-                api.propose(
-                    .pending, forFlowRun: flowRun.id, transitionID: held.newTransition(), effort: .persistent))
+                persistently {
+                    try await api.propose(
+                        .pending, forFlowRun: flowRun.id, transitionID: transitionID, effort: .persistent)
+                })
         } catch let error as APIError {
             services.logger.warning("Flow run '\(flowRun.name)' was given up: \(error)")
             return false
         }
     }
 
-    private func isOurs(_ outcome: ProposalOutcome) async throws -> Bool {
+    func isOurs(_ outcome: ProposalOutcome) async throws -> Bool {
         switch outcome {
         case .accepted(let state) where state["type"]?.stringValue == "PENDING":
             guard try await isSettled(state) else { return false }
             held.confirm()
-            held.advance(to: .claimed)
+            await enter(.claimed)
             return true
         case .accepted(let state), .rejected(let state, _):
             let name = state["name"]?.stringValue ?? state["type"]?.stringValue ?? "unknown"

@@ -1,26 +1,57 @@
+internal import JSON
 internal import JobTemplates
+internal import Logging
 internal import PrefectAPI
 
 // The second step: from the API's objects to the backend's configuration.
 extension RunExecution {
-    /// Reads deployment and flow, renders the template and prepares the backend's configuration.
+    /// Reads deployment and flow, renders the template and prepares the backend's configuration. A run that cannot be
+    /// configured is ended.
     func configure() async throws -> Prepared? {
         do {
+            let prepared = try await prepare()
+            await enter(.configured)
+            return prepared
+        } catch let error as MissingDeployment {
+            try await cancelForMissingDeployment(error.id)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            try await reportFailedSubmission(error)
+        }
+        return nil
+    }
+
+    /// Makes the job of a run whose infrastructure exists already. Where its configuration cannot be made as it was, the
+    /// backend's defaults have to do: the job is not started with it, only watched and stopped.
+    func reconfigure() async throws -> Prepared {
+        do {
+            return try await prepare()
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            services.logger.warning(
+                "Flow run '\(flowRun.name)' goes on, its configuration cannot be made again: \(error)")
+            let configuration = try backend.configuration(rendered: [:])
+            let related = WorkerEvents.resources(of: flowRun, flow: nil, deployment: nil, pool: pool)
+            return prepared(configuration, deployment: nil, related: related)
+        }
+    }
+
+    /// The run's deployment does not exist any more.
+    private struct MissingDeployment: Error, CustomStringConvertible {
+        let id: String
+
+        var description: String { "its deployment \(id) no longer exists" }
+    }
+
+    private func prepare() async throws -> Prepared {
+        try await persistently {
             async let readFlow = contexts.flow(id: flowRun.flowID)
-            let deployment: Deployment?
-            if let id = flowRun.deploymentID {
-                do {
-                    deployment = try await contexts.deployment(id: id)
-                } catch let error as APIError where error.isNotFound {
-                    try await cancelForMissingDeployment(id)
-                    return nil
-                }
-            } else {
-                deployment = nil
-            }
+            let deployment = try await readDeployment()
             let flow = try await readFlow
             let configuration = try await JobPreparation(
-                backend: backend, environment: services.environment, settingsEnvironment: services.settingsEnvironment,
+                backend: backend, environment: services.environment, settingsEnvironment: services.settingsEnvironment.value,
                 references: RecordingReferences(
                     APITemplateReferences(api: api, effort: .persistent), recording: reporter.secrets)
             ).configuration(
@@ -28,20 +59,28 @@ extension RunExecution {
                     pool: pool, deployment: deployment, flow: flow, flowRun: flowRun, workerName: served.workerName,
                     workerID: workerID))
             let related = WorkerEvents.resources(of: flowRun, flow: flow, deployment: deployment, pool: pool)
-            reporter.setRelated(related + [events.relatedWorker])
-            held.advance(to: .configured)
-            return Prepared(
-                job: Job(
-                    flowRunID: flowRun.id, flowRunName: flowRun.name,
-                    deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil,
-                    configuration: configuration, reporter: reporter),
-                related: related)
-        } catch let error as CancellationError {
-            throw error
-        } catch {
-            try await reportFailedSubmission(error)
-            return nil
+            return prepared(configuration, deployment: deployment, related: related)
         }
+    }
+
+    private func readDeployment() async throws -> Deployment? {
+        guard let id = flowRun.deploymentID else { return nil }
+        do {
+            return try await contexts.deployment(id: id)
+        } catch let error as APIError where error.isNotFound {
+            throw MissingDeployment(id: id)
+        }
+    }
+
+    private func prepared(
+        _ configuration: Backend.Configuration, deployment: Deployment?, related: [JSONValue]
+    ) -> Prepared {
+        reporter.setRelated(related + [events.relatedWorker])
+        let job = Job(
+            flowRunID: flowRun.id, flowRunName: flowRun.name,
+            deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, configuration: configuration,
+            reporter: reporter)
+        return Prepared(job: job, related: related)
     }
 
     func reportFailedSubmission(_ error: any Error) async throws {

@@ -5,9 +5,11 @@ internal import PrefectAPI
 extension RunExecution {
     /// Says what is to be said about the end of a run, runs the hooks that are due, and cleans up.
     func report(
-        _ status: ExitStatus, of identifier: InfrastructureIdentifier, _ prepared: Prepared, submitted: Event
+        _ status: ExitStatus, of identifier: InfrastructureIdentifier, _ prepared: Prepared, submitted: Event?
     ) async throws {
-        if held.stopReason == .cancelled {
+        if isRecovered, try await !isStillToBeReported() {
+            reporter.log(.debug, "Flow run '\(flowRun.name)' has ended or is another worker's now")
+        } else if held.stopReason == .cancelled {
             try await reportCancellation(status, identifier, prepared)
         } else {
             try await reportExit(status, identifier, prepared)
@@ -16,6 +18,19 @@ extension RunExecution {
         events.executed(related: prepared.related, identifier: identifier, statusCode: code, after: submitted)
         await backend.cleanUp(identifier, job: prepared.job)
         held.advance(to: .reported)
+    }
+
+    /// Whether a run that an earlier process has begun with is this worker's still and has not ended.
+    private func isStillToBeReported() async throws -> Bool {
+        guard let standing = try await readStanding() else { return false }
+        return standing.isOurs && [.pending, .running, .cancelling].contains(standing.situation)
+    }
+
+    /// What the API knows of the run; `nil` when it was deleted.
+    func readStanding() async throws -> RunStanding? {
+        guard let current = try await readRun() else { return nil }
+        let history = try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
+        return RunStanding(current, history: history, entry: entry)
     }
 
     private func reportCancellation(
@@ -57,10 +72,23 @@ extension RunExecution {
                 + (status.reason ?? hint.explanation)
             try await crash(explanation, status, identifier, prepared, resolution: hint.resolution)
         } else {
+            try await reportUnseenEnd(status, prepared, identifier)
+        }
+    }
+
+    /// An end that nobody saw, or whose exit code nobody can know any more: the API's state decides.
+    private func reportUnseenEnd(
+        _ status: ExitStatus, _ prepared: Prepared, _ identifier: InfrastructureIdentifier
+    ) async throws {
+        guard let current = try await readRun() else { return }
+        switch current.stateType {
+        case "CANCELLING": try await finishCancellation(current.state ?? .null, identifier, prepared)
+        case "RUNNING", "PENDING":
             let reason = status.reason.map { " \($0)" } ?? ""
             try await crash(
                 "Flow run infrastructure ended while no worker was watching it.\(reason)", status, identifier, prepared,
                 resolution: nil)
+        default: break
         }
     }
 

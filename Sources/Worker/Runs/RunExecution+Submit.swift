@@ -1,3 +1,4 @@
+internal import JSON
 internal import Logging
 internal import OrderedCollections
 internal import PrefectAPI
@@ -8,14 +9,15 @@ extension RunExecution {
     func submit(_ prepared: Prepared) async throws -> (InfrastructureIdentifier, Event)? {
         let submitted = events.submitted(related: prepared.related)
         guard try await announceSubmission() else { return nil }
-        if let reason = held.stopReason {
+        if let reason = held.stopReason ?? (services.shutdown.isServing ? nil : .shutdown) {
             try await endBeforeStart(reason)
             return nil
         }
-        held.advance(to: .submitted)
+        await enter(.submitted)
         do {
             let identifier = try await backend.start(prepared.job)
             held.setIdentifier(identifier)
+            await enter(.running)
             reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
             return (identifier, submitted)
         } catch let error as CancellationError {
@@ -29,14 +31,15 @@ extension RunExecution {
         }
     }
 
-    /// The worker's labels on the run. They help people to find things; a run does not fail for want of them.
+    /// The worker's labels on the run, said for as long as it takes. They help people to find things; a run does not
+    /// fail for want of them.
     func label() async {
         let labels: OrderedDictionary<String, String> = [
             "prefect.worker.name": served.workerName, "prefect.worker.type": Backend.workerType,
             "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool.id,
         ]
         do {
-            try await api.addLabels(labels, toFlowRun: flowRun.id)
+            try await persistently { try await api.addLabels(labels, toFlowRun: flowRun.id, effort: .persistent) }
         } catch {
             services.logger.debug("Flow run '\(flowRun.name)' has no worker labels: \(error)")
         }
@@ -52,10 +55,9 @@ extension RunExecution {
             if held.timeSinceConfirmation > Self.confirmationLifetime {
                 guard try await isStillOurs() else { return false }
             }
-            let transitionID = held.newTransition()
             do {
                 let outcome = try await api.propose(
-                    .submitting, forFlowRun: flowRun.id, transitionID: transitionID, effort: .once)
+                    .submitting, forFlowRun: flowRun.id, transitionID: held.transitions.submission, effort: .once)
                 if case .accepted = outcome { return true }
                 return try await isStillOurs()
             } catch let error as APIError {
@@ -92,7 +94,7 @@ extension RunExecution {
     }
 
     /// Ends a run that is this worker's but has no infrastructure yet.
-    private func endBeforeStart(_ reason: StopReason) async throws {
+    func endBeforeStart(_ reason: StopReason) async throws {
         switch reason {
         case .cancelled:
             _ = try await proposePersistently(

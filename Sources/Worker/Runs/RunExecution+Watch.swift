@@ -11,7 +11,8 @@ extension RunExecution {
         async let labelled: Void = label()
         defer { held.advance(to: .exited) }
         let status = try await waitForEnd(identifier, prepared)
-        held.advance(to: .exited)
+        held.setExit(status.mapTexts(reporter.redact))
+        await enter(.exited)
         await stopping
         await labelled
         return status
@@ -19,9 +20,21 @@ extension RunExecution {
 
     private func waitForEnd(_ identifier: InfrastructureIdentifier, _ prepared: Prepared) async throws -> ExitStatus {
         try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
-            group.addTask { try await backend.wait(for: identifier, job: prepared.job) }
+            group.addTask {
+                do {
+                    return try await backend.wait(for: identifier, job: prepared.job)
+                } catch let error as InfrastructureError where error.kind == .notFound {
+                    // It has ended, and nobody saw how.
+                    return ExitStatus(code: nil)
+                }
+            }
             group.addTask {
                 await recordIdentifier(identifier)
+                return nil
+            }
+            group.addTask {
+                await held.waitForLeave()
+                if held.isToBeLeft { throw CancellationError() }
                 return nil
             }
             while let result = try await group.next() {
@@ -50,11 +63,9 @@ extension RunExecution {
         case .cancelled: reporter.log(.info, "Cancelling flow run '\(flowRun.name)': stopping '\(identifier)'")
         case .shutdown: reporter.log(.warning, "The worker shuts down: stopping flow run '\(flowRun.name)'")
         }
-        async let _: Void = forceWhenAsked(identifier, prepared, reason)
         while !held.hasEnded, !Task.isCancelled {
             do {
-                let grace = services.shutdown.phase == .forced ? .zero : served.stopGrace
-                try await backend.stop(identifier, job: prepared.job, grace: grace, reason: reason)
+                try await backend.stop(identifier, job: prepared.job, grace: served.stopGrace, reason: reason)
                 return
             } catch let error as InfrastructureError where error.kind == .unavailable {
                 // Nobody else asks again: the run would go on for ever.
@@ -70,14 +81,5 @@ extension RunExecution {
                 return
             }
         }
-    }
-
-    /// An operator who asks again does not want to wait for the grace any more.
-    private func forceWhenAsked(
-        _ identifier: InfrastructureIdentifier, _ prepared: Prepared, _ reason: StopReason
-    ) async {
-        await services.shutdown.wait(for: .forced)
-        guard services.shutdown.phase == .forced else { return }
-        try? await backend.stop(identifier, job: prepared.job, grace: .zero, reason: reason)
     }
 }

@@ -10,16 +10,19 @@ internal import PrefectAPI
 /// the run's own trouble: nothing is thrown out of ``run()``.
 struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     let held: HeldRun
+    let flowRun: FlowRun
     let backend: Backend
     let pool: WorkPool
-    let served: ServedPool
+    let live: Live<ServedPool>
     let services: WorkerServices
     let contexts: RunContextReader
     let reporter: RunReporter
     let workerID: String?
     let contest: Contest
+    /// Whether an earlier process has begun with it, so that the API may know more of it than this one.
+    var isRecovered = false
 
-    var flowRun: FlowRun { held.flowRun }
+    var served: ServedPool { live.value }
     var api: APIClient { services.api }
     var events: WorkerEvents {
         WorkerEvents(events: services.events, workerName: served.workerName, workerType: Backend.workerType)
@@ -33,19 +36,43 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
 
     /// Takes the run through all of its steps.
     func run() async {
-        guard services.shutdown.isServing else { return }
+        await follow {
+            guard services.shutdown.isServing, try await claim() else { return }
+            try await goOn()
+        }
+    }
+
+    /// Takes a run that is this worker's through the steps that are left.
+    func goOn() async throws {
+        guard let prepared = try await configure() else { return }
+        guard let (identifier, submitted) = try await submit(prepared) else { return }
+        let status = try await watch(identifier, prepared)
+        try await report(status, of: identifier, prepared, submitted: submitted)
+    }
+
+    /// Does what is to be done with the run, and takes it out of the ledger when that has been done.
+    func follow(_ steps: () async throws -> Void) async {
         do {
-            guard try await claim() else { return }
-            guard let prepared = try await configure() else { return }
-            guard let (identifier, submitted) = try await submit(prepared) else { return }
-            let status = try await watch(identifier, prepared)
-            try await report(status, of: identifier, prepared, submitted: submitted)
+            try await steps()
+            await services.ledger.remove(held.id)
         } catch is CancellationError {
-            // The worker leaves: what is left undone here is found again by whoever looks at the run's state.
-            services.logger.warning("Flow run '\(flowRun.name)' was left behind at stage '\(held.stage.rawValue)'")
+            // The worker leaves: the next one finds the run in the ledger.
+            services.logger.info(
+                "Flow run '\(flowRun.name)' is left to the next start of this worker at stage '\(held.stage.rawValue)'")
         } catch {
             reporter.log(.error, "Flow run '\(flowRun.name)' could not be followed any further: \(error)")
         }
+    }
+
+    /// Notes how far the run is, and writes it down.
+    func enter(_ stage: RunStage) async {
+        held.advance(to: stage)
+        await services.ledger.record([entry])
+    }
+
+    /// What the ledger holds of the run.
+    var entry: LedgerEntry {
+        held.entry(api: api.configuration.url, pool: served.name, workerType: Backend.workerType)
     }
 
     // MARK: What every step may need
@@ -53,7 +80,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     /// The run as it is now; `nil` when it was deleted.
     func readRun() async throws -> FlowRun? {
         do {
-            return try await api.readFlowRun(id: flowRun.id, effort: .persistent)
+            return try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
         } catch let error as APIError where error.isNotFound {
             services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             return nil
@@ -66,7 +93,10 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
         var proposal = proposal
         proposal.message = proposal.message.map(reporter.redact)
         do {
-            return try await api.propose(proposal, forFlowRun: flowRun.id, force: force, effort: .persistent)
+            let redacted = proposal
+            return try await persistently {
+                try await api.propose(redacted, forFlowRun: flowRun.id, force: force, effort: .persistent)
+            }
         } catch let error as APIError {
             if error.isNotFound {
                 services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
@@ -76,5 +106,10 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
             }
             return nil
         }
+    }
+
+    /// ``WorkerServices/persistently(_:)``
+    func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+        try await services.persistently(body)
     }
 }

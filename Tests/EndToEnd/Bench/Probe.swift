@@ -1,14 +1,29 @@
+import JSON
 import TestSupport
 import Testing
 
-/// Asks a worker how it is.
-enum Probe {
-    /// The status of the answer to one request.
-    static func status(_ path: String, port: Int) async throws -> Int {
+/// Asks a worker that answers probes how it is.
+struct Probe: Sendable {
+    private let port: Int
+
+    /// What lets a worker answer probes at a port that is free.
+    static let anyPort = ["PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "0"]
+
+    /// Waits until the worker says where it answers.
+    init(_ worker: ChildProcess) async throws {
+        let line = try await worker.waitForLine(containing: "/health")
+        let address = try #require(line.split(separator: " ").first { $0.hasPrefix("http://") })
+        port = try #require(address.split(separator: ":").last.flatMap { Int($0.prefix { $0 != "/" }) })
+    }
+
+    /// The status and the message of an answer: `200 OK`.
+    func get(_ path: String) async throws -> String {
         let connection = try await RawConnection.connect(port: port)
         try await connection.sendRequest("GET", path)
-        let answer = try await connection.receive(until: "\r\n\r\n")
+        let answer = try await connection.receive(until: "}")
         await connection.close()
-        return try #require(Int(answer.split(separator: " ")[1]))
+        let status = try #require(answer.split(separator: " ").dropFirst().first)
+        let body = answer[(answer.firstIndex(of: "{") ?? answer.endIndex)...]
+        return try "\(status) \(JSONValue(parsing: Array(body.utf8))["message"]?.stringValue ?? "")"
     }
 }

@@ -66,6 +66,15 @@ struct TestBench: Sendable {
         return notes(name)
     }
 
+    /// How many runs of the bench are in a state of one of these types.
+    func count(ofStates types: [String]) async throws -> Int? {
+        let filter: JSONValue = [
+            "flows": ["id": ["any_": [.string(flow)]]],
+            "flow_runs": ["state": ["type": ["any_": .array(types.map(JSONValue.string))]]],
+        ]
+        return try await server.call("POST", "/flow_runs/count", filter).intValue
+    }
+
     /// Waits until so many runs of the bench are Completed.
     func waitForCompletedRuns(_ count: Int) async throws {
         let filter: JSONValue = [
@@ -76,12 +85,25 @@ struct TestBench: Sendable {
         }
     }
 
-    /// The environment of the workers.
+    /// What is left in the workers' state directories: rows of ledgers, and folders of runs.
+    func remains() async throws -> [String] {
+        let root = "\(folder)/prefect/prefect-worker"
+        let rows = try await WorkerProgram.run(["runs", "--json"], environment: environment(), in: folder).output
+        let directories = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        let runs = directories.flatMap { directory in
+            (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/\(directory)/runs")) ?? []
+        }
+        return rows + runs
+    }
+
+    /// The environment of the workers. A worker that is told to end stops its runs at once, unless a test wants it to
+    /// drain.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
         WorkerProgram.environment(
             home: folder,
             [
                 "PREFECT_API_URL": server.url, "PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": folder + "/tmp",
+                "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "0",
             ].merging(others) { $1 })
     }
 

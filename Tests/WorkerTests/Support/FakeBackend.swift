@@ -27,6 +27,8 @@ final class FakeBackend: InfrastructureBackend {
         case stop(String, grace: Duration, StopReason)
         case hooks(FlowHook, stateType: String, String)
         case cleanUp(String)
+        case adopt(String)
+        case remains(String)
     }
 
     /// What a test decides; the defaults are a flow run that goes on until it is told to end.
@@ -43,6 +45,10 @@ final class FakeBackend: InfrastructureBackend {
         var stopErrors: [InfrastructureError] = []
         /// What `wait` throws.
         var waitError: InfrastructureError?
+        /// What ``FakeBackend/remains(of:identifier:)`` throws, while there is something left to throw.
+        var remainsErrors: [InfrastructureError] = []
+        /// What is left of a run's infrastructure, where that is not what became of it here.
+        var remains: @Sendable (String) -> InfrastructureRemains? = { _ in nil }
         /// Whether jobs run the flow engine.
         var runsFlowEngine = true
     }
@@ -175,6 +181,27 @@ final class FakeBackend: InfrastructureBackend {
 
     func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>) async {
         state.withLock { $0.calls.append(.cleanUp(job.flowRunID)) }
+    }
+
+    func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
+        state.withLock { $0.calls.append(.adopt(flowRunID)) }
+    }
+
+    func remains(
+        of job: Job<FakeConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> InfrastructureRemains {
+        let (script, infrastructure, error) = state.withLock { state in
+            state.calls.append(.remains(job.flowRunID))
+            return (
+                state.script, state.infrastructure["fake:\(job.flowRunID)"],
+                state.script.remainsErrors.isEmpty ? nil : state.script.remainsErrors.removeFirst()
+            )
+        }
+        if let error { throw error }
+        if let remains = script.remains(job.flowRunID) { return remains }
+        guard let infrastructure else { return .neverStarted }
+        let found = InfrastructureIdentifier(rawValue: "fake:\(job.flowRunID)")
+        return infrastructure.status == nil ? .running(found) : .ended(found)
     }
 
     func check() async -> BackendReport { BackendReport(findings: []) }

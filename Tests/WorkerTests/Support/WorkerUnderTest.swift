@@ -72,7 +72,8 @@ struct WorkerUnderTest: Sendable {
 func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
-    farewell: Duration = .seconds(15), serve change: (inout ServedPool) -> Void = { _ in },
+    farewell: Duration = .seconds(15), drainTimeout: Duration? = nil, stateDirectory: String? = nil,
+    serve change: (inout ServedPool) -> Void = { _ in },
     _ body: (WorkerUnderTest) async throws -> Result
 ) async throws -> Result {
     let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
@@ -91,15 +92,15 @@ func withWorker<Result: Sendable>(
             api: client, interval: .milliseconds(50), batchBytes: 4_000_000, maximumRecordBytes: 1_000_000,
             isEnabled: true, notice: notice),
         events: EventShipper(api: client, interval: .milliseconds(50), notice: notice), logger: log.logger,
-        shutdown: ShutdownSignal(), environment: ["HOME": "/nowhere"],
-        settingsEnvironment: [(name: "PREFECT_API_URL", value: api.url)],
+        ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: ShutdownSignal(), farewell: farewell,
+        environment: ["HOME": "/nowhere"], settingsEnvironment: Live([(name: "PREFECT_API_URL", value: api.url)]),
         redact: { $0.replacing("top-secret", with: "********") })
     var served = ServedPool(
         name: "p", workerName: "tester", pollInterval: .milliseconds(30), prefetch: .seconds(1),
         heartbeatInterval: .milliseconds(50), cancellationPollInterval: .milliseconds(30), stopGrace: .seconds(5))
     change(&served)
     let worker = PoolWorker(served: served, backend: backend, services: services)
-    let daemon = WorkerDaemon(pools: [worker], services: services, farewell: farewell)
+    let daemon = WorkerDaemon(pools: [worker], services: services, drainTimeout: drainTimeout)
     let subject = WorkerUnderTest(
         api: api, client: client, backend: backend, worker: worker, daemon: daemon, services: services, log: log,
         hasEnded: Gate())

@@ -1,0 +1,119 @@
+public import JSON
+internal import OrderedCollections
+
+/// What the ledger holds of one flow run in flight: how far it is, and what a later process needs to go on with it.
+///
+/// Neither the job's configuration nor any secret is among it; these are read from the API again.
+public struct LedgerEntry: Sendable, Hashable {
+    /// The flow run's id.
+    public let flowRunID: String
+    /// The flow run's name.
+    public var flowRunName: String
+    /// The URL of the API that it came from, where only a run that is missing there is known to be deleted.
+    public var api: String
+    /// The work pool that it came from.
+    public var pool: String
+    /// The type of the backend that runs it.
+    public var workerType: String
+    /// How far the run is; written before the act that the stage announces.
+    public var stage: RunStage
+    /// The transitions by which this worker brings the run forward, by which the API's states tell whose it is.
+    public var transitions: RunTransitions
+    /// Whether the claim's mark is this worker's, where several workers had a claim accepted.
+    public var isSettled: Bool
+    /// The run's infrastructure, once there is any.
+    public var identifier: InfrastructureIdentifier?
+    /// How the infrastructure ended, once it has.
+    public var exit: ExitStatus?
+    /// When the entry was written last.
+    public var written: Timestamp
+
+    init(
+        flowRunID: String, flowRunName: String, api: String, pool: String, workerType: String, stage: RunStage,
+        transitions: RunTransitions, isSettled: Bool = false, identifier: InfrastructureIdentifier? = nil,
+        exit: ExitStatus? = nil, written: Timestamp = .now
+    ) {
+        self.flowRunID = flowRunID
+        self.flowRunName = flowRunName
+        self.api = api
+        self.pool = pool
+        self.workerType = workerType
+        self.stage = stage
+        self.transitions = transitions
+        self.isSettled = isSettled
+        self.identifier = identifier
+        self.exit = exit
+        self.written = written
+    }
+}
+
+// MARK: - As it is stored
+
+extension LedgerEntry: JSONDecodable {
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        let stage = try fields.string("stage")
+        guard let stage = RunStage(rawValue: stage) else {
+            throw JSONDecodingError(path: "stage", problem: "'\(stage)' is no stage of a run")
+        }
+        self.init(
+            flowRunID: try fields.string("flow_run_id"), flowRunName: try fields.string("flow_run_name"),
+            api: try fields.string("api"), pool: try fields.string("pool"),
+            workerType: try fields.string("worker_type"), stage: stage,
+            transitions: RunTransitions(
+                claim: try fields.string("claim"), submission: try fields.string("submission")),
+            isSettled: fields.value("is_settled")?.boolValue ?? false,
+            identifier: fields.optionalString("identifier").map {
+                InfrastructureIdentifier(rawValue: $0, handle: fields.value("handle") ?? [:])
+            },
+            exit: fields.value("exit").map(ExitStatus.init(ledger:)),
+            written: fields.optionalString("written").flatMap { Timestamp($0) } ?? .now)
+    }
+
+    /// The entry as it is stored.
+    public var json: JSONValue {
+        var members: OrderedDictionary<String, JSONValue> = [
+            "flow_run_id": .string(flowRunID), "flow_run_name": .string(flowRunName), "api": .string(api),
+            "pool": .string(pool), "worker_type": .string(workerType), "stage": .string(stage.rawValue),
+            "claim": .string(transitions.claim), "submission": .string(transitions.submission),
+            "is_settled": .bool(isSettled), "written": .string(written.apiFormat),
+        ]
+        if let identifier {
+            members["identifier"] = .string(identifier.rawValue)
+            members["handle"] = identifier.handle
+        }
+        if let exit { members["exit"] = exit.ledger }
+        return .object(members)
+    }
+}
+
+extension ExitStatus {
+    fileprivate init(ledger json: JSONValue) {
+        let conclusion: Conclusion? =
+            switch json["conclusion"]?.stringValue {
+            case "aborted": .abortedByAPI
+            case "reported":
+                .stateReported(
+                    type: json["state_type"]?.stringValue ?? "", name: json["state_name"]?.stringValue ?? "")
+            default: nil
+            }
+        self.init(
+            code: json["code"]?.intValue, conclusion: conclusion, lastOutput: json["last_output"]?.stringValue,
+            reason: json["reason"]?.stringValue)
+    }
+
+    fileprivate var ledger: JSONValue {
+        var members: OrderedDictionary<String, JSONValue> = [:]
+        if let code { members["code"] = .int(code) }
+        if let lastOutput { members["last_output"] = .string(lastOutput) }
+        if let reason { members["reason"] = .string(reason) }
+        switch conclusion {
+        case .abortedByAPI: members["conclusion"] = "aborted"
+        case .stateReported(let type, let name):
+            members["conclusion"] = "reported"
+            members["state_type"] = .string(type)
+            members["state_name"] = .string(name)
+        case nil: break
+        }
+        return .object(members)
+    }
+}

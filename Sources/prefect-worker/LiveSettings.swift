@@ -1,0 +1,32 @@
+import Logging
+import PrefectAPI
+import Worker
+
+/// Prefect's settings while they may be read again, with the secrets of all that were ever in force.
+final class LiveSettings: Sendable {
+    private let settings: Live<PrefectSettings>
+    private let redactors: Live<[SecretRedactor]>
+
+    init(_ settings: PrefectSettings) {
+        self.settings = Live(settings)
+        redactors = Live([settings.redactor])
+    }
+
+    /// The settings in force.
+    var current: PrefectSettings { settings.value }
+
+    /// Puts other settings in force, and returns the names of those that differ.
+    func replace(with fresh: PrefectSettings) -> [String] {
+        let before = Dictionary(current.environmentForJobs().map { ($0.name, $0.value) }) { $1 }
+        let after = Dictionary(fresh.environmentForJobs().map { ($0.name, $0.value) }) { $1 }
+        redactors.update { $0.append(fresh.redactor) }
+        settings.update { $0 = fresh }
+        return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted()
+    }
+
+    /// Takes all secrets out of a text, those of earlier settings too.
+    func redact(_ text: String) -> String { redactors.value.reduce(text) { $1.redact($0) } }
+
+    /// The level of the worker's own log.
+    var logLevel: Logger.Level { current.workerLogLevel }
+}

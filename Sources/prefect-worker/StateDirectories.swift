@@ -1,0 +1,53 @@
+import FoundationEssentials
+import Glibc
+import JobTemplates
+import PrefectAPI
+import Worker
+
+/// Where workers keep what they must find again.
+enum StateDirectories {
+    /// The place that the user, or systemd for the unit, has named.
+    static func named(_ argument: String?, environment: [String: String]) -> String? {
+        let name = argument ?? environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
+        guard let name, !name.isEmpty else { return nil }
+        if name.hasPrefix("~/"), let home = environment["HOME"] { return home + name.dropFirst() }
+        return name.hasPrefix("/") ? name : FileManager.default.currentDirectoryPath + "/" + name
+    }
+
+    /// The place for workers of a pool that were told no other.
+    static func standard(pool: String, settings: PrefectSettings) -> String {
+        "\(root(settings))/\(Slug.make(pool))"
+    }
+
+    private static func root(_ settings: PrefectSettings) -> String { "\(settings.home)/prefect-worker" }
+
+    /// Takes the worker's own directory. One that the user has named and another worker has is refused; any other trouble
+    /// is told with `notice`, and the worker goes on without.
+    static func take(
+        _ argument: String?, pool: String, workerName: String, settings: PrefectSettings,
+        environment: [String: String], notice: (String) -> Void
+    ) throws -> StateDirectory? {
+        let holder = "worker '\(workerName)' on work pool '\(pool)' (pid \(getpid()))"
+        do throws(StateDirectory.Problem) {
+            if let named = named(argument, environment: environment) {
+                return try StateDirectory.take(named, for: holder)
+            }
+            return try StateDirectory.takeFree(standard(pool: pool, settings: settings), for: holder)
+        } catch {
+            let problem = error
+            if case .held = problem { throw Refusal("\(problem)") }
+            notice("\(problem); the worker goes on, but would not find its runs again after a restart")
+            return nil
+        }
+    }
+
+    /// All directories of this user's workers that exist; the named one alone, if one is named.
+    static func existing(
+        _ argument: String?, settings: PrefectSettings, environment: [String: String]
+    ) -> [String] {
+        if let named = named(argument, environment: environment) { return [named] }
+        let root = root(settings)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        return names.sorted().map { "\(root)/\($0)" }
+    }
+}

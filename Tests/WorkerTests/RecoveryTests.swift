@@ -1,0 +1,288 @@
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+import Worker
+
+@Suite("Finding runs again", .serialized)
+struct RecoveryTests {
+    /// A fake API with a pool, a backend and a state directory that outlive workers.
+    private func withRestarts(
+        _ body: (FakePrefectAPI, FakeDeployment, FakeBackend, String) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        try await withPool { api, deployment in
+            try await body(api, deployment, FakeBackend(), directory.path)
+        }
+    }
+
+    /// Lives until `body` has seen enough, and dies without a word.
+    private func die<Result: Sendable>(
+        _ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String,
+        _ body: (WorkerUnderTest) async throws -> Result
+    ) async throws -> Result {
+        try await withWorker(api, backend: backend, stateDirectory: directory, body)
+    }
+
+    /// Lives until everything that was left has been dealt with.
+    private func recover(_ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String) async throws {
+        try await die(api, backend, in: directory) { try await waitForRecovery($0) }
+    }
+
+    private func waitForRecovery(_ subject: WorkerUnderTest) async throws {
+        // What was left is held before the first poll.
+        try await eventually("it has polled") { subject.worker.state.hasPolled }
+        try await subject.waitUntilIdle()
+    }
+
+    @Test("a run that still runs is watched again, and started once")
+    func stillRunning() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            api.setState(of: run, to: .running)
+            try await die(api, backend, in: directory) { subject in
+                try await eventually("it is watched") { backend.calls.contains(.adopt(run)) }
+                try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
+                #expect(subject.worker.registry.contains(run))
+                backend.finish(run, ExitStatus(code: 3))
+                try await subject.waitUntilIdle()
+            }
+            #expect(backend.started == [run])
+            #expect(api.run(run)?.stateType == .crashed)
+            #expect(api.run(run)?.state?.message?.contains("status code 3") == true)
+            #expect(backend.calls.contains(.cleanUp(run)))
+            #expect(try RunLedger.entries(inDirectory: directory).isEmpty)
+        }
+    }
+
+    @Test("of a run that ended meanwhile, the API's state decides", arguments: [FakeState.Kind.completed, .running])
+    func endedMeanwhile(state: FakeState.Kind) async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            api.setState(of: run, to: state)
+            backend.finish(run, ExitStatus(code: nil))
+            try await recover(api, backend, in: directory)
+            #expect(backend.started == [run])
+            #expect(backend.calls.contains(.cleanUp(run)))
+            #expect(try RunLedger.entries(inDirectory: directory).isEmpty)
+            if state == .completed {
+                #expect(api.run(run)?.stateType == .completed)
+            } else {
+                #expect(api.run(run)?.stateType == .crashed)
+                #expect(api.run(run)?.state?.message?.contains("while no worker was watching it") == true)
+            }
+        }
+    }
+
+    @Test("a run whose claim was made and whose worker died is started by the next one")
+    func claimedOnly() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            let gate = Gate()
+            let script = api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
+            try await die(api, backend, in: directory) { _ in
+                try await eventually("it is being configured") { script.uses == 1 }
+            }
+            gate.open()
+            #expect(backend.started.isEmpty)
+            try await die(api, backend, in: directory) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                #expect(subject.log.contains("had been claimed and not started"))
+            }
+            #expect(backend.started == [run])
+        }
+    }
+
+    @Test("a run whose claim another worker has made meanwhile is left to it")
+    func anothersNow() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            let gate = Gate()
+            let script = api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
+            try await die(api, backend, in: directory) { _ in
+                try await eventually("it is being configured") { script.uses == 1 }
+            }
+            gate.open()
+            api.setState(of: run, to: .scheduled)
+            api.setState(of: run, to: .pending)
+            try await recover(api, backend, in: directory)
+            #expect(backend.started.isEmpty)
+            #expect(api.run(run)?.stateType == .pending)
+            #expect(try RunLedger.entries(inDirectory: directory).isEmpty)
+        }
+    }
+
+    @Test("a worker that died while it started a run finds out whether it did", arguments: [false, true])
+    func whileStarting(hadStarted: Bool) async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            let reached = Gate()
+            backend.script { script in
+                script.beforeStart = { _ in
+                    reached.open()
+                    try await Task.sleep(for: .seconds(600))
+                }
+            }
+            try await die(api, backend, in: directory) { _ in await reached.wait() }
+            backend.script { $0.beforeStart = { _ in } }
+            let identifier = InfrastructureIdentifier(rawValue: "fake:\(run)")
+            if hadStarted { backend.script { $0.remains = { _ in .ended(identifier) } } }
+            try await die(api, backend, in: directory) { subject in
+                if hadStarted {
+                    try await waitForRecovery(subject)
+                } else {
+                    try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                }
+            }
+            #expect(backend.calls.contains(.remains(run)))
+            // The first start never came to its end.
+            #expect(backend.started == (hadStarted ? [run] : [run, run]))
+            #expect(api.run(run)?.stateType == (hadStarted ? .crashed : .pending))
+        }
+    }
+
+    @Test("a crash that the API did not take is reported by the next worker")
+    func untoldCrash() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            let outage = try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                api.setState(of: run, to: .running)
+                let script = api.script(path: "/flow_runs/*", answer: .status(503))
+                backend.finish(run, ExitStatus(code: 77, lastOutput: "no top-secret left"))
+                try await eventually("it is being told") { script.uses >= 2 }
+                return script
+            }
+            #expect(try RunLedger.entries(inDirectory: directory).map(\.stage) == [.exited])
+            // What a flow has printed is on the disk without secrets, too.
+            #expect(try RunLedger.entries(inDirectory: directory).first?.exit?.lastOutput == "no ******** left")
+            outage.end()
+            try await recover(api, backend, in: directory)
+            #expect(api.run(run)?.stateType == .crashed)
+            #expect(api.run(run)?.state?.message?.contains("status code 77") == true)
+            #expect(try RunLedger.entries(inDirectory: directory).isEmpty)
+        }
+    }
+
+    @Test("runs that are left on purpose are found by the next worker, and nothing is stopped")
+    func detached() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            try await withWorker(
+                api, backend: backend, stateDirectory: directory, serve: { $0.leavesRunsOnExit = true }
+            ) { subject in
+                try await api.waitUntil("all run") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+            }
+            #expect(try RunLedger.entries(inDirectory: directory).map(\.stage) == [.running, .running, .running])
+            try await die(api, backend, in: directory) { subject in
+                try await eventually("all are watched") { runs.allSatisfy { subject.worker.registry.contains($0) } }
+                for run in runs {
+                    api.setState(of: run, to: .completed)
+                    backend.finish(run, .reported("COMPLETED"))
+                }
+                try await subject.waitUntilIdle()
+            }
+            #expect(backend.started.sorted() == runs.sorted())
+            #expect(!backend.calls.contains { if case .stop = $0 { true } else { false } })
+            for run in runs { #expect(api.run(run)?.stateType == .completed) }
+        }
+    }
+
+    @Test("a run that was cancelled while no worker was there is stopped and ends as Cancelled")
+    func cancelledMeanwhile() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            api.setState(of: run, to: .running)
+            api.setState(of: run, to: .cancelling)
+            try await recover(api, backend, in: directory)
+            #expect(backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled)))
+            #expect(api.run(run)?.stateType == .cancelled)
+        }
+    }
+
+    @Test("runs that go on count against the limit, and are there before the first poll")
+    func limit() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let runs = api.scheduleRuns(2, deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("both run") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
+            }
+            for run in runs { api.setState(of: run, to: .running) }
+            let next = api.scheduleRun(deployment: deployment)
+            let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
+            try await withWorker(api, backend: backend, stateDirectory: directory, serve: { $0.limit = 1 }) { subject in
+                try await eventually("both are held") { subject.worker.registry.count == 2 }
+                backend.finish(runs[0], .reported("COMPLETED"))
+                try await eventually("one is left") { subject.worker.registry.count == 1 }
+                #expect(api.requests("POST", "*/get_scheduled_flow_runs").count == polls)
+                backend.finish(runs[1], .reported("COMPLETED"))
+                try await api.waitUntil("the next one runs") { $0.run(next)?.infrastructurePID != nil }
+            }
+        }
+    }
+
+    @Test("infrastructure that cannot be reached at the start is asked for until it can")
+    func unavailable() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            backend.script { $0.remainsErrors = [InfrastructureError(.unavailable, "the engine is away")] }
+            try await die(api, backend, in: directory) { subject in
+                try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
+                #expect(subject.log.contains("cannot be told yet, trying again: the engine is away"))
+            }
+            #expect(api.run(run)?.stateType == .pending)
+        }
+    }
+
+    @Test("a run that is out of reach is kept for later, unless it has ended", arguments: [false, true])
+    func outOfReach(hasEnded: Bool) async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            if hasEnded { api.setState(of: run, to: .completed) }
+            backend.script { $0.remains = { _ in .outOfReach } }
+            try await recover(api, backend, in: directory)
+            #expect(api.run(run)?.stateType == (hasEnded ? .completed : .pending))
+            #expect(try RunLedger.entries(inDirectory: directory).count == (hasEnded ? 0 : 1))
+        }
+    }
+
+    @Test("a run that was deleted, or whose template cannot be rendered any more, is watched to its end all the same")
+    func withoutItsConfiguration() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            api.setState(of: run, to: .running)
+            api.script(method: "GET", path: "/deployments/*", answer: .status(404))
+            try await die(api, backend, in: directory) { subject in
+                try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
+                backend.finish(run, ExitStatus(code: 1))
+                try await subject.waitUntilIdle()
+                #expect(subject.log.contains("its configuration cannot be made again"))
+            }
+            #expect(api.run(run)?.stateType == .crashed)
+        }
+    }
+}
