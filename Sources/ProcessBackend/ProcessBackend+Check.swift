@@ -7,7 +7,7 @@ extension ProcessBackend {
         var findings: [BackendReport.Finding] = []
         let directory: RunDirectory
         do {
-            directory = try RunDirectory.created(under: runDirectories, flowRunID: "check")
+            directory = try RunDirectory.created(under: runDirectories, flowRunID: "check", maker: tag)
             findings.append(
                 .init(subject: "run directories", detail: "made in \(runDirectories)", isGood: true))
         } catch {

@@ -27,7 +27,8 @@ extension ProcessBackend {
             if let existing {
                 directory = existing
             } else {
-                directory = try RunDirectory.created(under: runDirectories, flowRunID: job.flowRunID)
+                directory = try RunDirectory.created(
+                    under: runDirectories, flowRunID: job.flowRunID, maker: tag)
                 temporary = directory
             }
             let workingDirectory = origin?.workingDirectory.flatMap { isDirectory($0) ? $0 : nil } ?? directory.work

@@ -53,7 +53,7 @@ extension ProcessBackend {
     public func discardRemains(except flowRunIDs: Set<String>) async {
         guard options.ownsRunDirectories else { return }
         let left = RunDirectory.all(under: runDirectories).filter { directory in
-            directory.flowRunID.map { !flowRunIDs.contains($0) } == true && directory.isOlder(than: beginning)
+            directory.flowRunID.map { !flowRunIDs.contains($0) } == true && !directory.isMade(by: tag)
         }
         guard !left.isEmpty else { return }
         let used = Set(

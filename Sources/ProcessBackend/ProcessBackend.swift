@@ -60,8 +60,8 @@ public final class ProcessBackend: InfrastructureBackend {
     let interpreter: Interpreter
     let runDirectories: String
     let supervisor: ProcessSupervisor
-    /// When this backend was made: what is older in the run directories is an earlier worker's.
-    let beginning: Timestamp
+    /// What the names of the directories have that this backend makes; those without it are an earlier worker's.
+    let tag: String
     private let loop: EventLoop
     private let pumps: [OutputPump]
 
@@ -69,7 +69,7 @@ public final class ProcessBackend: InfrastructureBackend {
     /// has no descriptor or thread left.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options
-        beginning = .now
+        tag = randomHexadecimal(bytes: 4) ?? "\(getpid())x"
         interpreter = Interpreter(choice: options.interpreter, environment: options.environment)
         let temporary = options.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 }
         runDirectories = absolutePath(
@@ -123,7 +123,8 @@ public final class ProcessBackend: InfrastructureBackend {
         var environment = Dictionary(job.configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
         try Launcher.validate(environment)
         let workingDirectory = try configuredWorkingDirectory(of: job)
-        let directory = try RunDirectory.created(under: runDirectories, flowRunID: job.flowRunID)
+        let directory = try RunDirectory.created(
+            under: runDirectories, flowRunID: job.flowRunID, maker: tag)
         var control: (port: UInt16, token: String)?
         do {
             let place = workingDirectory ?? directory.work

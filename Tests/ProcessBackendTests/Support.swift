@@ -66,12 +66,13 @@ struct Workbench {
     init(
         directory: TemporaryDirectory? = nil, interpreter: String? = "none", output: (any OutputSink)? = nil,
         environment: [String: String] = ["PATH": Workbench.path], checkTimeLimit: Duration = .seconds(15),
-        hookTimeLimit: Duration = .seconds(60)
+        hookTimeLimit: Duration = .seconds(60), ownsRunDirectories: Bool = false
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         backend = try ProcessBackend(
             options: .init(
                 interpreter: interpreter, environment: environment, runDirectories: self.directory.file("runs"),
+                ownsRunDirectories: ownsRunDirectories,
                 standardOutput: output ?? self.output, standardError: errors, hookTimeLimit: hookTimeLimit,
                 checkTimeLimit: checkTimeLimit))
     }

@@ -115,6 +115,7 @@ struct ClaimTests {
             let run = api.scheduleRun(deployment: deployment)
             if !isOurs {
                 api.script(method: "POST", path: "/flow_runs/\(run)/input", times: 1, answer: .status(409))
+                api.script(path: "/flow_runs/\(run)/input/*", answer: .status(200, body: "another's"))
             }
             api.onRequest { request in
                 guard request.body["state"]?["name"] == "Submitting", api.stateHistory(of: run).count == 2 else {

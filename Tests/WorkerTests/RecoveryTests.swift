@@ -99,6 +99,47 @@ struct RecoveryTests {
         }
     }
 
+    @Test("a run whose claim never arrived is claimed by the next process")
+    func claimNotMade() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            let run = api.scheduleRun(deployment: deployment)
+            let claim = api.script(method: "POST", path: "/flow_runs/\(run)/set_state", times: 1, answer: .hang)
+            try await die(api, backend, in: directory) { _ in
+                try await eventually("it is being claimed") { claim.uses == 1 }
+            }
+            #expect(api.stateHistory(of: run) == ["Scheduled"])
+            try await die(api, backend, in: directory) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                #expect(subject.log.contains("was about to be claimed: claiming it"))
+            }
+            #expect(backend.started == [run])
+            let claims = api.requests("POST", "/flow_runs/\(run)/set_state").map(\.body).filter {
+                $0["state"]?["name"] == "Pending"
+            }
+            // By the same transition, in case that the first comes late.
+            #expect(Set(claims.map { $0["state"]?["state_details"]?["transition_id"] }).count == 1)
+        }
+    }
+
+    @Test("the mark that an earlier process has left on a contested run is known as this worker's own")
+    func ownMark() async throws {
+        try await withRestarts { api, deployment, backend, directory in
+            try await withWorkerClient(api) { other in
+                let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
+                _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
+            }
+            let run = api.scheduleRun(deployment: deployment)
+            let mark = api.script(method: "POST", path: "/flow_runs/\(run)/input", times: 1, answer: .applyThen(.hang))
+            try await die(api, backend, in: directory) { _ in
+                try await eventually("it leaves its mark") { mark.uses == 1 }
+            }
+            try await die(api, backend, in: directory) { _ in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            }
+            #expect(backend.started == [run])
+        }
+    }
+
     @Test("a run whose claim another worker has made meanwhile is left to it")
     func anothersNow() async throws {
         try await withRestarts { api, deployment, backend, directory in

@@ -111,6 +111,24 @@ struct ShutdownTests {
         }
     }
 
+    @Test("a run that is cancelled while it is given back stays cancelled")
+    func cancelledWhileGivenBack() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api) { subject in
+                api.onRequest { request in
+                    if request.body["state"]?["name"] == "Submitting" { subject.shutdown.escalate() }
+                    if request.method == "GET", request.path == "/flow_runs/\(run)" {
+                        api.setState(of: run, to: .cancelled)
+                    }
+                    return nil
+                }
+                try await subject.waitForEnd()
+            }
+            #expect(api.stateHistory(of: run).last == "Cancelled")
+        }
+    }
+
     @Test("a run that was returned but not claimed stays scheduled")
     func notClaimed() async throws {
         try await withPool { api, deployment in

@@ -103,15 +103,17 @@ extension APIClient {
 
 extension APIClient {
     /// Writes a flow run's input of a name that nobody has used: `POST /flow_runs/{id}/input`, which the API takes only
-    /// once for each name. Returns whether the input is this value, also when an earlier attempt wrote it.
-    public func writeUniqueInput(named name: String, value: String, ofFlowRun id: String) async throws -> Bool {
+    /// once for each name. Returns whether the input is this value, also when an earlier attempt, or an earlier process,
+    /// wrote it.
+    public func writeUniqueInput(
+        named name: String, value: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> Bool {
         let body: JSONValue = ["key": .string(name), "value": .string(value)]
         do {
-            _ = try await send(APIRequest(.post, ["flow_runs", id, "input"], body: body))
+            _ = try await send(APIRequest(.post, ["flow_runs", id, "input"], body: body), effort: effort)
             return true
         } catch let error as APIError where error.status == 409 {
-            guard error.mayHaveBeenApplied else { return false }
-            let answer = try await send(APIRequest(.get, ["flow_runs", id, "input", name]), effort: .persistent)
+            let answer = try await send(APIRequest(.get, ["flow_runs", id, "input", name]), effort: effort)
             return String(decoding: answer.body, as: UTF8.self).contains(value)
         }
     }

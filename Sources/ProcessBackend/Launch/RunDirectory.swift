@@ -1,6 +1,5 @@
 internal import CLinux
 internal import Glibc
-internal import JSON
 internal import Worker
 
 /// The private directory of one run: where it works unless it is told where, and what it prints.
@@ -22,10 +21,12 @@ struct RunDirectory: Hashable, Sendable {
         self.path = path
     }
 
-    /// Makes a fresh one under a root, which is made as well when it is missing.
-    static func created(under root: String, flowRunID: String) throws(InfrastructureError) -> RunDirectory {
+    /// Makes a fresh one under a root, which is made as well when it is missing. Its name tells its maker, too.
+    static func created(
+        under root: String, flowRunID: String, maker: String
+    ) throws(InfrastructureError) -> RunDirectory {
         guard let unique = randomHexadecimal(bytes: 6) else { throw failure(root, EIO) }
-        let directory = RunDirectory(existing: "\(root)/\(name(ofRun: flowRunID))\(unique)")
+        let directory = RunDirectory(existing: "\(root)/\(name(ofRun: flowRunID))\(maker)\(unique)")
         makeRoot(root)
         for path in [directory.path, directory.work, directory.output] {
             // A name that exists is never taken over: somebody else may own it.
@@ -131,12 +132,8 @@ struct RunDirectory: Hashable, Sendable {
         return lstat(work, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Whether nothing was made in it since a moment.
-    func isOlder(than moment: Timestamp) -> Bool {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return false }
-        return status.st_mtim.tv_sec * 1_000_000 + status.st_mtim.tv_nsec / 1000 < moment.microseconds
-    }
+    /// Whether it was made by this maker.
+    func isMade(by maker: String) -> Bool { path.split(separator: "-").last?.hasPrefix(maker) == true }
 
     /// Whether it is one that a worker of this user has made.
     var isOurs: Bool {

@@ -24,6 +24,8 @@ actor ProcessSupervisor {
     private var hasTriedToListen = false
     private let controlPatience: Duration
     private var controlled: [String: SupervisedProcess.Key] = [:]
+    /// What processes have reported that were quicker than the one who started them.
+    private var earlyConclusions: [String: ControlSession.Conclusion] = [:]
 
     private var nextWaiter: UInt64 = 0
     private var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -50,7 +52,10 @@ actor ProcessSupervisor {
             key: key, descriptor: child.descriptor, isChild: true, leadsGroup: true, leadsSession: true, marks: marks)
         process.streamsOutput = streamsOutput
         process.controlToken = controlToken
-        if let controlToken { controlled[controlToken] = key }
+        if let controlToken {
+            controlled[controlToken] = key
+            process.conclusion = earlyConclusions.removeValue(forKey: controlToken)
+        }
         do {
             try watch(process)
         } catch {
@@ -189,6 +194,7 @@ actor ProcessSupervisor {
     func forgetControl(_ token: String) {
         listener?.forget(token)
         controlled[token] = nil
+        earlyConclusions[token] = nil
     }
 
     func drainControl(_ token: String) { listener?.drain(token) }
@@ -201,7 +207,11 @@ actor ProcessSupervisor {
     }
 
     private func control(_ token: String, _ event: ControlListener.Event) {
-        guard let key = controlled[token], let process = processes[key] else { return }
+        guard let key = controlled[token] else {
+            if case .concluded(let first) = event, earlyConclusions[token] == nil { earlyConclusions[token] = first }
+            return
+        }
+        guard let process = processes[key] else { return }
         if case .concluded(let conclusion) = event, process.conclusion == nil { process.conclusion = conclusion }
         resume(process.cancelAnswered.open())
     }

@@ -19,6 +19,8 @@ public struct LedgerEntry: Sendable, Hashable {
     public var stage: RunStage
     /// The transitions by which this worker brings the run forward, by which the API's states tell whose it is.
     public var transitions: RunTransitions
+    /// When the run was due that this worker was about to claim; the claim's mark is named after it.
+    public var due: Timestamp?
     /// Whether the claim's mark is this worker's, where several workers had a claim accepted.
     public var isSettled: Bool
     /// The run's infrastructure, once there is any.
@@ -30,8 +32,8 @@ public struct LedgerEntry: Sendable, Hashable {
 
     init(
         flowRunID: String, flowRunName: String, api: String, pool: String, workerType: String, stage: RunStage,
-        transitions: RunTransitions, isSettled: Bool = false, identifier: InfrastructureIdentifier? = nil,
-        exit: ExitStatus? = nil, written: Timestamp = .now
+        transitions: RunTransitions, due: Timestamp? = nil, isSettled: Bool = false,
+        identifier: InfrastructureIdentifier? = nil, exit: ExitStatus? = nil, written: Timestamp = .now
     ) {
         self.flowRunID = flowRunID
         self.flowRunName = flowRunName
@@ -40,6 +42,7 @@ public struct LedgerEntry: Sendable, Hashable {
         self.workerType = workerType
         self.stage = stage
         self.transitions = transitions
+        self.due = due
         self.isSettled = isSettled
         self.identifier = identifier
         self.exit = exit
@@ -61,6 +64,7 @@ extension LedgerEntry: JSONDecodable {
             workerType: try fields.string("worker_type"), stage: stage,
             transitions: RunTransitions(
                 claim: try fields.string("claim"), submission: try fields.string("submission")),
+            due: fields.optionalString("due").flatMap { Timestamp($0) },
             isSettled: fields.value("is_settled")?.boolValue ?? false,
             identifier: fields.optionalString("identifier").map {
                 InfrastructureIdentifier(rawValue: $0, handle: fields.value("handle") ?? [:])
@@ -77,6 +81,7 @@ extension LedgerEntry: JSONDecodable {
             "claim": .string(transitions.claim), "submission": .string(transitions.submission),
             "is_settled": .bool(isSettled), "written": .string(written.apiFormat),
         ]
+        if let due { members["due"] = .string(due.apiFormat) }
         if let identifier {
             members["identifier"] = .string(identifier.rawValue)
             members["handle"] = identifier.handle

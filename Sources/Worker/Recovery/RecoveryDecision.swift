@@ -18,16 +18,20 @@ struct RunStanding: Sendable, Hashable {
     let situation: Situation
     /// Whether the last claim that the API accepted is this worker's.
     let isOurs: Bool
+    /// Whether it still waits as it did when this worker was about to claim it, so that the claim may be on its way yet.
+    let mayBeClaimed: Bool
 
-    init(situation: Situation, isOurs: Bool) {
+    init(situation: Situation, isOurs: Bool, mayBeClaimed: Bool = false) {
         self.situation = situation
         self.isOurs = isOurs
+        self.mayBeClaimed = mayBeClaimed
     }
 
     /// The standing of a run by all the states that it had; `history` need not be in order.
     ///
-    /// The last state of the type PENDING is the last claim. A mere Pending of another worker's does not count where
-    /// this one holds the claim's mark: it was accepted beside ours, and lost.
+    /// The last state of the type PENDING is the last claim. A mere Pending of another worker's that follows our own does
+    /// not count where this one holds the claim's mark: it was accepted beside ours, and lost. Nor does it where the mark
+    /// is still to be asked for. One that follows after the run was planned anew is another claim.
     init(_ run: FlowRun, history: [RecordedState], entry: LedgerEntry) {
         situation =
             switch run.stateType {
@@ -37,10 +41,16 @@ struct RunStanding: Sendable, Hashable {
             case "COMPLETED", "FAILED", "CRASHED", "CANCELLED": .final
             default: .waiting
             }
-        let claims = history.filter { $0.type == "PENDING" }.sorted { $0.timestamp < $1.timestamp }
-        let last = claims.last { claim in
-            !(entry.isSettled && claim.name == "Pending" && claim.transitionID.map(entry.transitions.contains) != true)
+        let steps = history.filter { $0.type == "PENDING" || $0.type == "SCHEDULED" }
+            .sorted { $0.timestamp < $1.timestamp }
+        var last = steps.last { $0.type == "PENDING" }
+        if entry.isSettled || entry.stage == .due,
+            let own = steps.lastIndex(where: { $0.transitionID.map(entry.transitions.contains) == true }),
+            steps[own...].dropFirst().allSatisfy({ $0.name == "Pending" })
+        {
+            last = steps[own]
         }
+        mayBeClaimed = entry.stage == .due && run.stateType == "SCHEDULED" && run.expectedStartTime == entry.due
         isOurs = last?.transitionID.map(entry.transitions.contains) ?? false
     }
 }
@@ -49,6 +59,8 @@ struct RunStanding: Sendable, Hashable {
 enum RecoveryDecision: Sendable, Hashable {
     /// Nothing is left to be done by this worker.
     case forget
+    /// The claim may have been sent and has not come: make it again. The same transition does no harm twice.
+    case claim
     /// The run is claimed and its infrastructure was never created: go on from there.
     case goOn
     /// The infrastructure is there: watch it to its end.
@@ -65,6 +77,7 @@ enum RecoveryDecision: Sendable, Hashable {
     init(_ run: RunStanding, remains: InfrastructureRemains) {
         switch remains {
         case .running(let identifier): self = .watch(identifier)
+        case .neverStarted where run.mayBeClaimed: self = .claim
         case _ where run.situation == .final || run.situation == .deleted || !run.isOurs: self = .forget
         case .outOfReach: self = .keep
         case .neverStarted:

@@ -33,7 +33,8 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
     }
 
     private func goOn(_ execution: RunExecution<Backend>) async throws {
-        let standing = try await execution.readStanding() ?? RunStanding(situation: .deleted, isOurs: false)
+        let current = try await execution.readStanding()
+        let standing = current?.standing ?? RunStanding(situation: .deleted, isOurs: false)
         let (remains, prepared) = try await remains(execution)
         let decision = RecoveryDecision(standing, remains: remains)
         tell(decision, standing)
@@ -41,9 +42,12 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         case .forget:
             guard let prepared, case .ended(let identifier) = remains else { return }
             await backend.cleanUp(identifier, job: prepared.job)
+        case .claim:
+            guard services.shutdown.isServing, try await execution.claim() else { return }
+            try await execution.goOn()
         case .goOn:
             if entry.stage == .due {
-                guard try await execution.isOurs(.accepted(state: execution.flowRun.state ?? .null)) else { return }
+                guard try await execution.isOurs(.accepted(state: current?.run.state ?? .null)) else { return }
             }
             try await execution.goOn()
         case .watch(let identifier):
@@ -92,6 +96,7 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         let what =
             switch decision {
             case .forget: "needs nothing more"
+            case .claim: "was about to be claimed: claiming it"
             case .goOn: "had been claimed and not started: starting it"
             case .watch(let identifier): "still runs as '\(identifier)': watching it"
             case .report(let identifier): "ended as '\(identifier)' meanwhile: reporting it"

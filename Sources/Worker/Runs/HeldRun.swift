@@ -1,3 +1,4 @@
+internal import JSON
 internal import PrefectAPI
 internal import Synchronization
 
@@ -9,6 +10,8 @@ public final class HeldRun: Sendable {
     public let name: String
     /// The transitions by which this worker brings the run forward.
     let transitions: RunTransitions
+    /// When the run was due that a poll has returned.
+    let due: Timestamp?
 
     private struct State {
         var stage = RunStage.due
@@ -29,6 +32,7 @@ public final class HeldRun: Sendable {
         id = flowRun.id
         name = flowRun.name
         transitions = RunTransitions()
+        due = flowRun.expectedStartTime
     }
 
     /// A run that an earlier process has left.
@@ -36,6 +40,7 @@ public final class HeldRun: Sendable {
         id = entry.flowRunID
         name = entry.flowRunName
         transitions = entry.transitions
+        due = entry.due
         state.withLock { state in
             state.stage = entry.stage
             state.identifier = entry.identifier
@@ -81,7 +86,8 @@ public final class HeldRun: Sendable {
         state.withLock { state in
             LedgerEntry(
                 flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType, stage: state.stage,
-                transitions: transitions, isSettled: state.isSettled, identifier: state.identifier, exit: state.exit)
+                transitions: transitions, due: due, isSettled: state.isSettled, identifier: state.identifier,
+                exit: state.exit)
         }
     }
 

@@ -33,6 +33,9 @@ extension RunExecution {
             if current.transitionID == transitionID {
                 return try await isOurs(.accepted(state: current.state ?? .null))
             }
+            if current.stateType == "CANCELLING", try await readStanding()?.standing.isOurs == true {
+                try await endBeforeStart(.cancelled)
+            }
             guard current.stateType == "SCHEDULED" else { return false }
             return try await isOurs(
                 persistently {
@@ -48,7 +51,7 @@ extension RunExecution {
     func isOurs(_ outcome: ProposalOutcome) async throws -> Bool {
         switch outcome {
         case .accepted(let state) where state["type"]?.stringValue == "PENDING":
-            guard try await isSettled(state) else { return false }
+            guard try await isSettled() else { return false }
             held.confirm()
             await enter(.claimed)
             return true
@@ -67,19 +70,22 @@ extension RunExecution {
     }
 
     /// Settles, where other workers are about, whose an accepted claim is: the first to leave its mark has the run.
-    private func isSettled(_ state: JSONValue) async throws -> Bool {
-        guard contest.isOn, let due = flowRun.expectedStartTime else { return true }
+    private func isSettled() async throws -> Bool {
+        guard contest.isOn, let due = held.due else { return true }
         let name = "prefect-worker-claim-\(due.microseconds)"
-        let claim = state["state_details"]?["transition_id"]?.stringValue ?? served.workerName
         do {
-            if try await api.writeUniqueInput(named: name, value: claim, ofFlowRun: flowRun.id) {
+            let isOurs = try await persistently {
+                try await api.writeUniqueInput(
+                    named: name, value: held.transitions.claim, ofFlowRun: flowRun.id, effort: .persistent)
+            }
+            if isOurs {
                 held.settle()
                 return true
             }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
             return false
         } catch let error as APIError {
-            // The mark is an additional safety; a run is not lost for want of it.
+            // An API without marks: a run is not lost for want of one.
             services.logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
             return true
         }

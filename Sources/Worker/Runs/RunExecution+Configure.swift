@@ -22,8 +22,8 @@ extension RunExecution {
         return nil
     }
 
-    /// Makes the job of a run whose infrastructure exists already. Where its configuration cannot be made as it was, the
-    /// backend's defaults have to do: the job is not started with it, only watched and stopped.
+    /// Makes the job of a run whose infrastructure exists already. Where its configuration cannot be made as it was,
+    /// the backend's defaults have to do: the job is not started with it, only watched and stopped.
     func reconfigure() async throws -> Prepared {
         do {
             return try await prepare()
@@ -51,7 +51,8 @@ extension RunExecution {
             let deployment = try await readDeployment()
             let flow = try await readFlow
             let configuration = try await JobPreparation(
-                backend: backend, environment: services.environment, settingsEnvironment: services.settingsEnvironment.value,
+                backend: backend, environment: services.environment,
+                settingsEnvironment: services.settingsEnvironment.value,
                 references: RecordingReferences(
                     APITemplateReferences(api: api, effort: .persistent), recording: reporter.secrets)
             ).configuration(

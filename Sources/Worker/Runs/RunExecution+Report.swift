@@ -22,15 +22,15 @@ extension RunExecution {
 
     /// Whether a run that an earlier process has begun with is this worker's still and has not ended.
     private func isStillToBeReported() async throws -> Bool {
-        guard let standing = try await readStanding() else { return false }
+        guard let standing = try await readStanding()?.standing else { return false }
         return standing.isOurs && [.pending, .running, .cancelling].contains(standing.situation)
     }
 
-    /// What the API knows of the run; `nil` when it was deleted.
-    func readStanding() async throws -> RunStanding? {
+    /// What the API knows of the run, and the run that this was read from; `nil` when it was deleted.
+    func readStanding() async throws -> (run: FlowRun, standing: RunStanding)? {
         guard let current = try await readRun() else { return nil }
         let history = try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
-        return RunStanding(current, history: history, entry: entry)
+        return (current, RunStanding(current, history: history, entry: entry))
     }
 
     private func reportCancellation(

@@ -85,7 +85,9 @@ extension RunExecution {
         case "PENDING" where held.mayGoOn(in: current.stateName, by: current.transitionID):
             held.confirm()
             return true
-        case "CANCELLING": try await endBeforeStart(.cancelled)
+        case "CANCELLING":
+            // Somebody else's run may be running meanwhile: only one that nobody else has claimed is ended.
+            if try await readStanding()?.standing.isOurs == true { try await endBeforeStart(.cancelled) }
         default:
             // It has ended, waits for another time, or is another worker's.
             reporter.log(.info, "Flow run '\(flowRun.id)' was not started: its state is '\(current.stateName)' now")
@@ -100,13 +102,16 @@ extension RunExecution {
             _ = try await proposePersistently(
                 .cancelled("The flow run was cancelled before it was started."), force: true)
         case .shutdown:
-            // Another worker can take it.
+            // Another worker can take it, unless something else has become of it.
+            guard let current = try await readRun(), current.stateType == "PENDING",
+                held.mayGoOn(in: current.stateName, by: current.transitionID)
+            else { return }
             let back = StateProposal(
                 type: "SCHEDULED", name: "Scheduled",
                 message: "Worker '\(served.workerName)' shut down before it started the flow run.",
                 // Another time than before: the mark of this worker's claim stands for the old one.
-                scheduledTime: max(flowRun.expectedStartTime?.adding(seconds: 0.000_001) ?? .now, .now))
-            _ = try await proposePersistently(back, force: true)
+                scheduledTime: max(held.due?.adding(seconds: 0.000_001) ?? .now, .now))
+            _ = try await proposePersistently(back)
         }
     }
 }

@@ -1,0 +1,141 @@
+import Foundation
+import JSON
+import Testing
+import Worker
+
+@testable import ProcessBackend
+
+@Suite("What earlier workers have left")
+struct RecoveryTests {
+    private let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func worker() throws -> Workbench { try Workbench(directory: directory, ownsRunDirectories: true) }
+
+    /// A private directory as a worker makes it that dies before it starts the run's process.
+    private func abandon(_ flowRunID: String, by maker: String = "other") throws -> RunDirectory {
+        try RunDirectory.created(under: directory.file("runs"), flowRunID: flowRunID, maker: maker)
+    }
+
+    @Test("a process whose worker died before it could note the pid is found by the mark and the environment")
+    func found() async throws {
+        let earlier = try worker()
+        let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end")
+        let identifier = try await earlier.backend.start(job)
+        let later = try worker()
+        let remains = try await later.backend.remains(of: job, identifier: nil)
+        #expect(remains == .running(identifier))
+        async let status = later.backend.wait(for: identifier, job: job)
+        _ = try directory.write("go", "")
+        _ = try await status
+        await eventually("what it prints is copied") { later.output.text.contains("the end") }
+        await later.backend.cleanUp(identifier, job: job)
+        #expect(later.runDirectories.isEmpty)
+    }
+
+    @Test("a process that began and ended unwatched is known to have done so, and is not started again")
+    func ended() async throws {
+        let earlier = try worker()
+        let job = try earlier.shell("exit 0")
+        _ = try await earlier.run(job)
+        #expect(!earlier.runDirectories.isEmpty)
+        let later = try worker()
+        guard case .ended(let identifier) = try await later.backend.remains(of: job, identifier: nil) else {
+            Issue.record("it is not known to have ended")
+            return
+        }
+        await later.backend.cleanUp(identifier, job: job)
+        #expect(later.runDirectories.isEmpty)
+    }
+
+    @Test("a run whose process was never started leaves nothing, and none can be started for it any more")
+    func neverStarted() async throws {
+        let job = try worker().shell("")
+        let directory = try abandon(job.flowRunID)
+        let later = try worker()
+        #expect(try await later.backend.remains(of: job, identifier: nil) == .neverStarted)
+        #expect(later.runDirectories.isEmpty)
+        // A child of the dead worker that is only now about to become the run's process cannot make its mark.
+        let request = Launcher.Request(
+            executable: "/bin/sh", arguments: ["sh", "-c", "echo >\(self.directory.file("ran"))"], environment: [:],
+            directory: "/", mark: directory.started)
+        #expect(throws: InfrastructureError.self) { _ = try Launcher.spawn(request) }
+        #expect(self.directory.read("ran") == nil)
+    }
+
+    @Test("another run's directory is not taken for this one's")
+    func others() async throws {
+        let job = try worker().shell("")
+        let other = try abandon("\(job.flowRunID)0")
+        #expect(try await worker().backend.remains(of: job, identifier: nil) == .neverStarted)
+        #expect(other.exists)
+    }
+
+    @Test("a process is found by its identifier, known to have ended, or out of reach")
+    func identified() async throws {
+        let earlier = try worker()
+        let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done")
+        let identifier = try await earlier.backend.start(job)
+        let later = try worker()
+        #expect(try await later.backend.remains(of: job, identifier: identifier) == .running(identifier))
+        var elsewhere = identifier.handle
+        elsewhere["boot_id"] = "other"
+        elsewhere["host"] = "other"
+        let far = InfrastructureIdentifier(rawValue: identifier.rawValue, handle: elsewhere)
+        #expect(try await later.backend.remains(of: job, identifier: far) == .outOfReach)
+        _ = try directory.write("go", "")
+        _ = try await earlier.backend.wait(for: identifier, job: job)
+        #expect(try await worker().backend.remains(of: job, identifier: identifier) == .ended(identifier))
+    }
+
+    @Test("the end of an adopted process is seen before anything else is known of its run")
+    func adopted() async throws {
+        let earlier = try worker()
+        let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end; echo last >&2")
+        let identifier = try await earlier.backend.start(job)
+        let later = try worker()
+        await later.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
+        _ = try directory.write("go", "")
+        await eventually("what it prints is copied") { later.output.text.contains("the end") }
+        // Known as a run of this worker's, though the process is gone.
+        _ = try await earlier.backend.wait(for: identifier, job: job)
+        #expect(try await later.backend.remains(of: job, identifier: identifier) == .running(identifier))
+        #expect(try await later.backend.wait(for: identifier, job: job).lastOutput != nil)
+    }
+
+    @Test("what a run that ended unwatched has left in its session goes with its directory")
+    func leftovers() async throws {
+        let earlier = try worker()
+        let job = try earlier.shell("sleep 1000 & echo $! >$T/left; while [ ! -e $T/go ]; do sleep 0.01; done")
+        let identifier = try await earlier.backend.start(job)
+        await eventually("it has a child") { directory.read("left")?.hasSuffix("\n") == true }
+        let child = try #require(pid_t(directory.read("left")?.dropLast() ?? ""))
+        // The leader goes while nobody but the kernel looks on.
+        let leader = try #require(pid_t(identifier.rawValue))
+        kill(leader, SIGSTOP)
+        kill(child, SIGSTOP)
+        kill(leader, SIGKILL)
+        let later = try worker()
+        await later.backend.cleanUp(identifier, job: job)
+        await eventually("nothing is left") { !isAlive(child) }
+        #expect(later.runDirectories.isEmpty)
+    }
+
+    @Test("directories of runs that are over are removed, those that are used or expected are not")
+    func discard() async throws {
+        let earlier = try worker()
+        let job = try earlier.shell("sleep 1000")
+        let identifier = try await earlier.backend.start(job)
+        let (expected, over) = (try abandon("expected"), try abandon("over"))
+        let later = try worker()
+        let fresh = try abandon("fresh", by: later.backend.tag)
+        await later.backend.discardRemains(except: ["expected"])
+        #expect(expected.exists && fresh.exists && !over.exists)
+        #expect(identifier.handle["directory"]?.stringValue.map { RunDirectory(existing: $0).exists } == true)
+        try await later.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
+        let careful = try Workbench(directory: directory)
+        await careful.backend.discardRemains(except: [])
+        #expect(expected.exists)
+    }
+}

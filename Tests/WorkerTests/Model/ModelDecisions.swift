@@ -1,0 +1,127 @@
+import JSON
+import PrefectAPI
+
+@testable import Worker
+
+/// The program's own decisions, asked with the model's states in the program's form. What was asked is remembered.
+final class ModelDecisions {
+    /// A worker that decides wrongly, or acts in the wrong order.
+    enum Mutation: Hashable, CaseIterable {
+        case none
+        /// The row that announces the start is written after it.
+        case writesSubmittedAfterStart
+        /// A recovery does not ask whose the run is.
+        case takesEveryRunForOurs
+        /// A recovery goes on with what it should forget.
+        case goesOnInsteadOfForgetting
+        /// A recovery forgets what it should go on with.
+        case forgetsInsteadOfGoingOn
+        /// A refused Submitting is taken for leave to go on.
+        case goesOnWhoeverHasTheRun
+    }
+
+    private struct StandingQuestion: Hashable {
+        let state: ModelState
+        let history: ModelHistory
+        let claim: ModelTransition
+        let stage: ModelRow.Stage
+        let isSettled: Bool
+    }
+
+    private struct GoOnQuestion: Hashable {
+        let state: ModelState
+        let claim: ModelTransition
+        let stage: ModelRow.Stage
+        let isSettled: Bool
+    }
+
+    private let mutation: Mutation
+    private var standings: [StandingQuestion: RunStanding] = [:]
+    private var permissions: [GoOnQuestion: Bool] = [:]
+
+    init(_ mutation: Mutation) { self.mutation = mutation }
+
+    /// The standing of a run that was read in `state`, by its history.
+    func standing(of state: ModelState, _ history: ModelHistory, _ id: ModelWorkerID, _ worker: ModelWorker) throws
+        -> RunStanding
+    {
+        let question = StandingQuestion(
+            state: state, history: history, claim: ModelTransition(.claim, of: id, attempt: worker.attempt),
+            stage: worker.row.stage, isSettled: worker.isSettled)
+        if let standing = standings[question] { return standing }
+        let run = try FlowRun(json: JSONFields(["id": "run", "flow_id": "flow", "state": Self.json(state, at: 0)]))
+        let records = try history.states.enumerated().map { index, state in
+            try RecordedState(json: JSONFields(Self.json(state, at: index)))
+        }
+        // The API gives them in no particular order.
+        var standing = RunStanding(run, history: records.reversed(), entry: try Self.entry(id, worker))
+        if mutation == .takesEveryRunForOurs {
+            standing = RunStanding(
+                situation: standing.situation, isOurs: true, mayBeClaimed: standing.mayBeClaimed)
+        }
+        standings[question] = standing
+        return standing
+    }
+
+    /// What is to be done about a run that an earlier process left.
+    func recovery(_ standing: RunStanding, _ remains: InfrastructureRemains) -> RecoveryDecision {
+        let decision = RecoveryDecision(standing, remains: remains)
+        switch (mutation, decision) {
+        case (.goesOnInsteadOfForgetting, .forget): return .goOn
+        case (.forgetsInsteadOfGoingOn, .goOn): return .forget
+        default: return decision
+        }
+    }
+
+    /// Whether a run that is pending in this state may be started by this worker.
+    func mayGoOn(in state: ModelState, _ id: ModelWorkerID, _ worker: ModelWorker) throws -> Bool {
+        if mutation == .goesOnWhoeverHasTheRun { return true }
+        let question = GoOnQuestion(
+            state: state, claim: ModelTransition(.claim, of: id, attempt: worker.attempt), stage: worker.row.stage,
+            isSettled: worker.isSettled)
+        if let answer = permissions[question] { return answer }
+        let held = HeldRun(try Self.entry(id, worker))
+        let answer = held.mayGoOn(in: Self.name(state.kind), by: state.transition.id)
+        permissions[question] = answer
+        return answer
+    }
+
+    var writesSubmittedAfterStart: Bool { mutation == .writesSubmittedAfterStart }
+
+    // MARK: The program's form
+
+    private static func entry(_ id: ModelWorkerID, _ worker: ModelWorker) throws -> LedgerEntry {
+        let (claim, submission) = (
+            ModelTransition(.claim, of: id, attempt: worker.attempt),
+            ModelTransition(.submission, of: id, attempt: worker.attempt)
+        )
+        return try LedgerEntry(
+            json: JSONFields([
+                "flow_run_id": "run", "flow_run_name": "run", "api": "http://api", "pool": "pool",
+                "worker_type": "process", "stage": .string(worker.row.stage.runStage.rawValue),
+                "claim": JSONValue(claim.id), "submission": JSONValue(submission.id),
+                "is_settled": .bool(worker.isSettled),
+            ]))
+    }
+
+    private static func json(_ state: ModelState, at second: Int) -> JSONValue {
+        [
+            "type": .string(state.kind.isPending ? "PENDING" : name(state.kind).uppercased()),
+            "name": .string(name(state.kind)), "timestamp": .string("2026-01-01T00:00:\(second + 10)Z"),
+            "state_details": ["transition_id": JSONValue(state.transition.id)],
+        ]
+    }
+
+    private static func name(_ kind: ModelState.Kind) -> String {
+        switch kind {
+        case .scheduled: "Scheduled"
+        case .pending: "Pending"
+        case .submitting: "Submitting"
+        case .running: "Running"
+        case .cancelling: "Cancelling"
+        case .completed: "Completed"
+        case .crashed: "Crashed"
+        case .cancelled: "Cancelled"
+        }
+    }
+}
