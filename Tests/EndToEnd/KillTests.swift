@@ -19,6 +19,26 @@ struct KillTests {
         return ("\(call):\(round % 2 == 0 ? "before" : "after"):\(number)", .milliseconds(1200))
     }
 
+    @Test("a worker whose disk is full says so and runs what is due all the same", arguments: [1, 40])
+    func fullDisk(from write: Int) async throws {
+        try await withTestBench { bench in
+            let shim = try await bench.compileShared("kill_at")
+            let program = try bench.write("quick.py", FlowSource.quickRun)
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0")
+            for _ in 0..<5 { _ = try await bench.server.createRun(deployment: deployment) }
+            let variables = ["LD_PRELOAD": shim, "KILL_AT": "pwrite:full:\(write)"]
+            try await bench.withWorker(variables: variables) { worker in
+                try await worker.waitForLine("a line about the ledger") {
+                    $0.text.contains("ledger") && $0.text.contains("cannot be written") && $0.text.contains("full")
+                }
+                try await bench.waitForCompletedRuns(5)
+                #expect(worker.errors.count { $0.contains("cannot be written") } == 1)
+            }
+            #expect(bench.notes("runs").count { $0.hasPrefix("begin ") } == 5)
+            #expect(bench.survivors() == [])
+        }
+    }
+
     @Test("killed two hundred times at random and at every boundary, it runs each of a hundred runs exactly once")
     func loop() async throws {
         try await withTestBench { bench in

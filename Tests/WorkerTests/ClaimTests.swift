@@ -137,6 +137,32 @@ struct ClaimTests {
         }
     }
 
+    @Test("a claim that was written over the end of a run that another worker has run is put right")
+    func writtenOverTheEnd() async throws {
+        try await withPool { api, deployment in
+            try await withWorkerClient(api) { other in
+                let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
+                _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
+            }
+            let run = api.scheduleRun(deployment: deployment)
+            api.script(method: "POST", path: "/flow_runs/\(run)/input", answer: .status(409))
+            api.script(path: "/flow_runs/\(run)/input/*", answer: .status(200, body: "another's"))
+            let history: JSONValue = [
+                ["type": "PENDING", "name": "Pending", "timestamp": "2026-01-01T00:00:00Z"],
+                [
+                    "type": "COMPLETED", "name": "Well done", "timestamp": "2026-01-01T00:00:01Z", "message": "at last",
+                    "state_details": [:],
+                ],
+            ]
+            api.script(path: "/flow_run_states/*", answer: .status(200, body: history))
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it has ended again") { $0.run(run)?.stateName == "Well done" }
+                #expect(api.run(run)?.state?.message == "at last")
+                #expect(subject.backend.started.isEmpty)
+            }
+        }
+    }
+
     @Test("a claim that the API refuses for the moment leaves the run scheduled for the next poll")
     func tooManyRequests() async throws {
         try await withPool { api, deployment in

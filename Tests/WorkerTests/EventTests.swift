@@ -122,6 +122,7 @@ struct EventTests {
                 #expect(counts["PATCH flow_runs"] == count)
                 #expect(counts["GET flows"] == 1)
                 #expect((counts["GET deployments"] ?? 0) <= count)
+                // The look for other workers is shared by all runs that come together, as the deployment is.
                 #expect(counts.values.reduce(0, +) <= 5 * count + 1)
             }
         }

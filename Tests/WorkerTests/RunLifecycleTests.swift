@@ -8,6 +8,23 @@ import Worker
 
 @Suite("A flow run from the poll to its report", .serialized)
 struct RunLifecycleTests {
+    @Test("the end of a run is reported although its labels are not taken, and the run is held until they are")
+    func labelsLast() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let refused = api.script(path: "/flow_runs/\(run)/labels", answer: .status(503))
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                subject.backend.finish(run, ExitStatus(code: 3))
+                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
+                #expect(subject.worker.registry.contains(run))
+                refused.end()
+                try await subject.waitUntilIdle()
+                #expect(api.run(run)?.labels["prefect.worker.name"] == "tester")
+            }
+        }
+    }
+
     @Test("a run that reports its own end is claimed, started, labelled, watched and left alone")
     func completes() async throws {
         try await withPool { api, deployment in

@@ -68,7 +68,9 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     public var workPoolName: String? { json["work_pool_name"]?.stringValue }
 
     /// Whether the run has ended.
-    public var isFinal: Bool { ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"].contains(stateType) }
+    public var isFinal: Bool { Self.finalTypes.contains(stateType) }
+
+    static let finalTypes: Set = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 }
 
 /// A state that a worker proposes for a flow run. Mirrors the API's `StateCreate`.
@@ -81,6 +83,8 @@ public struct StateProposal: Sendable, Hashable {
     public var message: String?
     /// The time for which a SCHEDULED state plans the run.
     public var scheduledTime: Timestamp?
+    /// What the state says of the run's result.
+    public var data: JSONValue?
 
     /// A state.
     public init(type: String, name: String, message: String? = nil, scheduledTime: Timestamp? = nil) {
@@ -113,7 +117,7 @@ public struct StateProposal: Sendable, Hashable {
         [
             "type": .string(type), "name": .string(name),
             "message": JSONValue(message?.withoutNUL.truncated(toBytes: Self.maximumMessageBytes)),
-            "data": nil,
+            "data": data ?? .null,
             "state_details": [
                 "flow_run_id": .string(flowRunID), "task_run_id": nil, "child_flow_run_id": nil,
                 "scheduled_time": JSONValue(scheduledTime?.apiFormat), "cache_key": nil, "cache_expiration": nil,
@@ -146,11 +150,20 @@ public struct RecordedState: Sendable, Hashable, JSONDecodable {
     public let timestamp: Timestamp
     /// The id of the transition that brought it about, when its proposer gave one.
     public let transitionID: String?
+    /// What the state says to people.
+    public let message: String?
+    /// What the state says of the run's result.
+    public let data: JSONValue?
+
+    /// Whether a run in this state has ended.
+    public var isFinal: Bool { FlowRun.finalTypes.contains(type) }
 
     public init(json fields: JSONFields) throws(JSONDecodingError) {
         type = try fields.string("type")
         name = fields.optionalString("name") ?? type
         timestamp = fields.optionalString("timestamp").flatMap { Timestamp($0) } ?? .earliest
         transitionID = fields.value("state_details")?["transition_id"]?.stringValue
+        message = fields.optionalString("message")
+        data = fields.value("data")
     }
 }

@@ -108,13 +108,14 @@ extension APIClient {
     public func writeUniqueInput(
         named name: String, value: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> Bool {
-        let body: JSONValue = ["key": .string(name), "value": .string(value)]
+        // As JSON: the API gives the input back as it was written, and only what can be read is taken for its answer.
+        let body: JSONValue = ["key": .string(name), "value": .string(JSONValue.string(value).serialized())]
         do {
             _ = try await send(APIRequest(.post, ["flow_runs", id, "input"], body: body), effort: effort)
             return true
         } catch let error as APIError where error.status == 409 {
             let answer = try await send(APIRequest(.get, ["flow_runs", id, "input", name]), effort: effort)
-            return String(decoding: answer.body, as: UTF8.self).contains(value)
+            return try answer.json().stringValue == value
         }
     }
 }

@@ -10,7 +10,6 @@ struct PollLoop: Sendable {
     let state: PoolState
     let slots: SlotLimiter
     let registry: RunRegistry
-    let contest: Contest
     let workerType: String
     /// Takes a run on.
     let hand: @Sendable (DueRun) -> Void
@@ -87,7 +86,6 @@ struct PollLoop: Sendable {
             tell(of: due.unreadable)
             if state.hasPollTrouble { services.logger.info("Work pool '\(served.name)' can be polled again") }
             state.setPollTrouble(nil)
-            if due.runs.count > 1 { await contest.lookUnlessOn() }
             if size.isFirstExcess(of: due.runs.count, over: wanted) {
                 services.logger.warning(
                     """

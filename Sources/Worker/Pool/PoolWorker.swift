@@ -65,7 +65,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         let contexts = RunContextReader(api: services.api)
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
-            live: live, services: services, state: state, slots: slots, registry: registry, contest: contest,
+            live: live, services: services, state: state, slots: slots, registry: registry,
             workerType: Backend.workerType, hand: { hand.yield($0) })
         await withDiscardingTaskGroup { group in
             group.addTask {

@@ -55,8 +55,7 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
             held.setIdentifier(identifier)
             await execution.enter(.running)
             if standing.situation == .cancelling { held.requestStop(.cancelled) }
-            let status = try await execution.watch(identifier, prepared)
-            try await execution.report(status, of: identifier, prepared, submitted: nil)
+            try await execution.accompany(identifier, prepared, submitted: nil)
         case .report(let identifier):
             guard let prepared else { return }
             let status = entry.exit ?? ExitStatus(code: nil)

@@ -71,7 +71,7 @@ extension RunExecution {
 
     /// Settles, where other workers are about, whose an accepted claim is: the first to leave its mark has the run.
     private func isSettled() async throws -> Bool {
-        guard contest.isOn, let due = held.due else { return true }
+        guard let due = held.due, await contest.mayConcernAcceptedClaim() else { return true }
         let name = "prefect-worker-claim-\(due.microseconds)"
         do {
             let isOurs = try await persistently {
@@ -83,12 +83,26 @@ extension RunExecution {
                 return true
             }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
+            try await restoreEnd()
             return false
         } catch let error as APIError {
             // An API without marks: a run is not lost for want of one.
             services.logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
             return true
         }
+    }
+
+    /// Puts right what a claim has done that the server wrote late: over the end of a run that another worker has run
+    /// meanwhile. As long as the run goes on, its own next state does that.
+    private func restoreEnd() async throws {
+        guard let current = try await readRun(), current.transitionID == held.transitions.claim else { return }
+        let history = try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
+        let states = history.sorted { $0.timestamp < $1.timestamp }
+        guard let last = states.last, last.isFinal else { return }
+        reporter.log(.info, "Flow run '\(flowRun.id)' has ended as '\(last.name)' before its claim was written")
+        var end = StateProposal(type: last.type, name: last.name, message: last.message)
+        end.data = last.data
+        _ = try await proposePersistently(end, force: true)
     }
 
     func cancelForMissingDeployment(_ id: String) async throws {

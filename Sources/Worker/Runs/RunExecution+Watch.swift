@@ -2,19 +2,29 @@ internal import PrefectAPI
 
 // The fourth step: waiting for the end of the infrastructure, or bringing it about.
 extension RunExecution {
+    /// Watches the infrastructure to its end and reports that. Meanwhile the API is told whose it is; a run that is over in
+    /// no time, or whose end has to be told first, is not let go before that.
+    func accompany(
+        _ identifier: InfrastructureIdentifier, _ prepared: Prepared, submitted: Event?
+    ) async throws {
+        async let labelled: Void = label()
+        async let recorded: Void = recordIdentifier(identifier)
+        let status = try await watch(identifier, prepared)
+        try await report(status, of: identifier, prepared, submitted: submitted)
+        await labelled
+        await recorded
+    }
+
     /// Waits for the end of the infrastructure, and brings it about when that is asked for.
-    func watch(_ identifier: InfrastructureIdentifier, _ prepared: Prepared) async throws -> ExitStatus {
+    private func watch(_ identifier: InfrastructureIdentifier, _ prepared: Prepared) async throws -> ExitStatus {
         // The end of the infrastructure must not cut off a stop that is under way: what is left of it has to go too.
         // So the two run side by side, and the end tells the other that nothing is left to be asked for.
         async let stopping: Void = stopWhenAsked(identifier, prepared)
-        // Nothing waits for the labels, the run's end excepted: a run that is over in no time has them all the same.
-        async let labelled: Void = label()
         defer { held.advance(to: .exited) }
         let status = try await waitForEnd(identifier, prepared)
         held.setExit(status.mapTexts(reporter.redact))
         await enter(.exited)
         await stopping
-        await labelled
         return status
     }
 
@@ -27,10 +37,6 @@ extension RunExecution {
                     // It has ended, and nobody saw how.
                     return ExitStatus(code: nil)
                 }
-            }
-            group.addTask {
-                await recordIdentifier(identifier)
-                return nil
             }
             group.addTask {
                 await held.waitForLeave()
@@ -49,11 +55,13 @@ extension RunExecution {
     /// Tells the API what runs the flow run, so that others can stop it.
     private func recordIdentifier(_ identifier: InfrastructureIdentifier) async {
         do {
-            try await api.setInfrastructurePID(identifier.rawValue, ofFlowRun: flowRun.id, effort: .persistent)
+            try await persistently {
+                try await api.setInfrastructurePID(identifier.rawValue, ofFlowRun: flowRun.id, effort: .persistent)
+            }
         } catch let error as APIError {
             reporter.log(.warning, "The flow run's infrastructure '\(identifier)' could not be recorded: \(error)")
         } catch {
-            // The run has ended or the worker leaves: nobody needs the identifier any more.
+            // The worker leaves; the next one says it, if the run still runs then.
         }
     }
 

@@ -46,8 +46,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     func goOn() async throws {
         guard let prepared = try await configure() else { return }
         guard let (identifier, submitted) = try await submit(prepared) else { return }
-        let status = try await watch(identifier, prepared)
-        try await report(status, of: identifier, prepared, submitted: submitted)
+        try await accompany(identifier, prepared, submitted: submitted)
     }
 
     /// Does what is to be done with the run, and takes it out of the ledger when that has been done.

@@ -80,9 +80,27 @@ struct TestBench: Sendable {
         let filter: JSONValue = [
             "flows": ["id": ["any_": [.string(flow)]]], "flow_runs": ["state": ["name": ["any_": ["Completed"]]]],
         ]
-        try await eventually(within: .seconds(150), "\(count) runs are Completed", every: .milliseconds(500)) {
-            try await server.call("POST", "/flow_runs/count", filter).intValue == count
+        do {
+            try await eventually(within: .seconds(150), "\(count) runs are Completed", every: .milliseconds(500)) {
+                try await server.call("POST", "/flow_runs/count", filter).intValue == count
+            }
+        } catch {
+            throw Explained(error: error, detail: try await unfinished())
         }
+    }
+
+    /// The runs of the bench that are not Completed, with what became of them.
+    private func unfinished() async throws -> String {
+        let filter: JSONValue = ["flows": ["id": ["any_": [.string(flow)]]]]
+        var lines: [String] = []
+        for run in try await server.call("POST", "/flow_runs/filter", filter).arrayValue ?? [] {
+            guard run["state_name"] != "Completed", let id = run["id"]?.stringValue else { continue }
+            let history = try await server.stateHistory(of: id)
+            let worker = run["labels"]?["prefect.worker.name"]?.stringValue ?? "no worker"
+            let process = run["infrastructure_pid"]?.stringValue ?? "no process"
+            lines.append("\n  \(id) \(run["name"]?.stringValue ?? "") is \(history), of \(worker), \(process)")
+        }
+        return "unfinished are" + lines.joined()
     }
 
     /// What is left in the workers' state directories: rows of ledgers, and folders of runs.

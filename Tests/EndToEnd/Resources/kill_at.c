@@ -1,7 +1,9 @@
 // Preloaded into a worker: ends it by SIGKILL before or after the call that KILL_AT names, as in "spawn:after:2" for the
-// moment after its second start of a process. What the worker starts is left alone.
+// moment after its second start of a process; "pwrite:full:2" fills the disk instead, from the second write of the ledger
+// on. What the worker starts is left alone.
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -60,6 +62,10 @@ int rmdir(const char *path) {
 // What SQLite writes the ledger with.
 ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off64_t offset) {
     ssize_t (*next)(int, const void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pwrite64");
+    if (strcmp(name, "pwrite") == 0 && strcmp(when, "full") == 0 && atomic_fetch_sub(&left, 1) <= 1) {
+        errno = ENOSPC;
+        return -1;
+    }
     AROUND("pwrite", ssize_t, next(descriptor, bytes, count, offset))
 }
 

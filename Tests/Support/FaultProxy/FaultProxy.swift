@@ -63,6 +63,20 @@ public final class FaultProxy: Sendable {
         let pattern: RequestPattern
         let interception: Interception
         var remaining: Int?
+        var chance: Chance?
+    }
+
+    /// A part of all requests, chosen at random but always the same for the same seed.
+    public struct Chance: Sendable {
+        private let count: Int
+        private var random: FuzzRandom
+
+        /// One request in so many.
+        public static func oneIn(_ count: Int, seed: UInt64) -> Chance {
+            Chance(count: count, random: FuzzRandom(seed: seed))
+        }
+
+        fileprivate mutating func isDrawn() -> Bool { random.oneIn(count) }
     }
 
     struct State: Sendable {
@@ -133,12 +147,15 @@ public final class FaultProxy: Sendable {
     ///   - method: The method; `nil` means every one.
     ///   - path: The whole path without the query, with `*` for any text.
     ///   - times: For how many requests; `nil` means for all.
+    ///   - chance: To which of the requests that match it happens; `nil` means to each.
     ///   - interception: What happens.
     public func intercept(
-        method: String? = nil, path: String = "*", times: Int? = nil, _ interception: Interception
+        method: String? = nil, path: String = "*", times: Int? = nil, chance: Chance? = nil,
+        _ interception: Interception
     ) {
         let rule = Rule(
-            pattern: RequestPattern(method: method, path: path), interception: interception, remaining: times)
+            pattern: RequestPattern(method: method, path: path), interception: interception, remaining: times,
+            chance: chance)
         state.withLock { $0.rules.append(rule) }
     }
 
@@ -188,8 +205,12 @@ public final class FaultProxy: Sendable {
         defer { changes.notify() }
         return state.withLock { state in
             state.requests.append(Request(method: method, path: path, connection: connection, time: Date()))
-            let index = state.rules.firstIndex { rule in
-                rule.remaining != 0 && rule.pattern.matches(method: method, path: path.withoutQuery)
+            let index = state.rules.indices.first { index in
+                let rule = state.rules[index]
+                guard rule.remaining != 0, rule.pattern.matches(method: method, path: path.withoutQuery) else {
+                    return false
+                }
+                return state.rules[index].chance?.isDrawn() ?? true
             }
             guard let index else { return nil }
             if let remaining = state.rules[index].remaining { state.rules[index].remaining = remaining - 1 }

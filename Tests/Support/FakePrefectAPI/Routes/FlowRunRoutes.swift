@@ -59,7 +59,7 @@ extension Route {
             guard let value = try world.run(call.arguments[0]).inputs[call.arguments[1]] else {
                 throw .notFound("Flow run input not found")
             }
-            return .json(JSONValue.string(value))
+            return Reply(status: 200, headers: [("content-type", "text/plain; charset=utf-8")], body: value)
         },
         Route("POST", "/flow_runs/filter") { world, call throws(Refusal) in
             let limit = try call.limit(atMost: world.configuration.pageLimit)

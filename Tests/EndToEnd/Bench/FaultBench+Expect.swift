@@ -1,0 +1,148 @@
+import JSON
+import TestSupport
+import Testing
+
+extension FaultBench {
+    /// What is to be told of a run, besides its end.
+    struct Telling: OptionSet {
+        let rawValue: Int
+        /// Its process and the worker's labels.
+        static let process = Telling(rawValue: 1)
+        /// The log lines of its submission.
+        static let submission = Telling(rawValue: 2)
+        /// The event of its submission.
+        static let submittedEvent = Telling(rawValue: 4)
+        /// The event of its end.
+        static let executedEvent = Telling(rawValue: 8)
+        static let all: Telling = [.process, .submission, .submittedEvent, .executedEvent]
+    }
+
+    /// Waits until all runs have ended as they should, all of it has been told, and nothing is left but the workers; and
+    /// expects that no run began twice and no event was told twice.
+    func expectEnds(_ runs: [Run], telling: Telling = .all, workers: [ChildProcess]) async throws {
+        var problems: [String] = []
+        do {
+            try await eventually(within: .seconds(120), "all has ended and been told", every: .milliseconds(500)) {
+                let states = try await states()
+                problems = runs.flatMap { problemsOfState($0, states[$0.id] ?? .null, telling) }
+                // A run that has ended otherwise stays as it is.
+                let isWrong = runs.contains { run in
+                    let type = states[run.id]?["state_type"]?.stringValue ?? ""
+                    return Self.finalStates.contains(type) && type != run.ending.rawValue.uppercased()
+                }
+                if isWrong { return true }
+                if problems.isEmpty { problems = try await problemsOfLogs(runs, telling) }
+                if problems.isEmpty { problems = try await problemsOfEvents(runs, telling) }
+                if problems.isEmpty { problems = try await problemsOfRemains(workers) }
+                return problems.isEmpty
+            }
+        } catch let timeout as WaitTimeout {
+            try await problems += histories(runs)
+            throw WaitTimeout(
+                what: timeout.what, timeout: timeout.timeout,
+                detail: timeout.detail + "\n  " + problems.joined(separator: "\n  "))
+        }
+        for run in runs {
+            let count = noted("begin").filter { $0 == run.id }.count
+            if count != 1 { problems.append("\(run.id) ran \(count) times") }
+        }
+        guard !problems.isEmpty else { return }
+        try await problems += histories(runs)
+        Issue.record("\(problems.joined(separator: "\n"))\n\(workers.map(\.summary).joined(separator: "\n"))")
+    }
+
+    /// What happened to runs, for messages.
+    private func histories(_ runs: [Run]) async throws -> [String] {
+        var histories: [String] = []
+        for run in runs {
+            let states = try await bench.server.stateHistory(of: run.id)
+            let requests = proxy.requests.filter { $0.path.contains(run.id) }
+            histories.append("\(run.id) had the states \(states), \(requests)")
+        }
+        return histories
+    }
+
+    private static let finalStates = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
+
+    /// All runs of the bench as the server has them.
+    private func states() async throws -> [String: JSONValue] {
+        let filter: JSONValue = ["flows": ["id": ["any_": [.string(bench.flow)]]]]
+        let runs = try await bench.server.call("POST", "/flow_runs/filter", filter).arrayValue ?? []
+        return Dictionary(runs.map { ($0["id"]?.stringValue ?? "", $0) }) { $1 }
+    }
+
+    /// Whether the server knows the processes of these runs, and whose they are.
+    func areTold(_ runs: [Run]) async throws -> Bool {
+        let states = try await states()
+        return runs.allSatisfy { run in
+            let found = states[run.id]
+            return found?["infrastructure_pid"]?.stringValue != nil
+                && found?["labels"]?["prefect.worker.name"]?.stringValue != nil
+        }
+    }
+
+    private func problemsOfState(_ run: Run, _ found: JSONValue, _ telling: Telling) -> [String] {
+        var problems: [String] = []
+        let name = found["state_name"]?.stringValue ?? "missing"
+        let message = found["state"]?["message"]?.stringValue ?? ""
+        if name != run.ending.rawValue {
+            problems.append("\(run.id) is \(name), not \(run.ending.rawValue): \(message)")
+        } else if run.ending == .crashed, !message.contains("exited with non-zero status code 3.") {
+            problems.append("\(run.id) crashed without its exit code: \(message)")
+        }
+        if telling.contains(.process) {
+            if found["infrastructure_pid"]?.stringValue == nil { problems.append("\(run.id) has no process") }
+            if found["labels"]?["prefect.worker.name"]?.stringValue == nil {
+                problems.append("\(run.id) has no labels")
+            }
+        }
+        return problems
+    }
+
+    private func problemsOfLogs(_ runs: [Run], _ telling: Telling) async throws -> [String] {
+        let filter: JSONValue = [
+            "logs": ["flow_run_id": ["any_": .array(runs.map { .string($0.id) })]], "limit": 200,
+            "sort": "TIMESTAMP_ASC",
+        ]
+        let lines = try await bench.server.call("POST", "/logs/filter", filter).arrayValue ?? []
+        return runs.flatMap { run in
+            let said = lines.filter { $0["flow_run_id"]?.stringValue == run.id }
+                .compactMap { $0["message"]?.stringValue }
+            var parts = telling.contains(.submission) ? ["submitting flow run", "submitted to infrastructure"] : []
+            switch run.ending {
+            case .completed: break
+            case .crashed: parts += ["as crashed: Flow run infrastructure exited", "these are the last words"]
+            case .cancelled: parts += ["was cancelled"]
+            }
+            return parts.filter { part in !said.contains { $0.contains(part) } }
+                .map { "\(run.id) has no line with '\($0)' but \(said)" }
+        }
+    }
+
+    private func problemsOfEvents(_ runs: [Run], _ telling: Telling) async throws -> [String] {
+        let pool = try await bench.server.pool(bench.pool)["id"]?.stringValue ?? ""
+        let kinds: [(Telling, String)] = [
+            (.submittedEvent, "prefect.worker.submitted-flow-run"),
+            (.executedEvent, "prefect.worker.executed-flow-run"),
+        ]
+        let events = try await bench.server.events(named: kinds.map(\.1), resource: "prefect.work-pool.\(pool)")
+        return runs.flatMap { run in
+            kinds.compactMap { kind, name in
+                let count = events.filter { event in
+                    event["event"]?.stringValue == name
+                        && event["related"]?.arrayValue?.contains {
+                            $0["prefect.resource.id"]?.stringValue == "prefect.flow-run.\(run.id)"
+                        } == true
+                }.count
+                let isRight = telling.contains(kind) ? count == 1 : count <= 1
+                return isRight ? nil : "\(run.id) has \(count) events \(name)"
+            }
+        }
+    }
+
+    private func problemsOfRemains(_ workers: [ChildProcess]) async throws -> [String] {
+        let remains = try await bench.remains().map { "left: \($0)" }
+        let processes = Set(bench.survivors()).subtracting(workers.map(\.processID))
+        return remains + processes.map { "left: \($0): \(ProcessTable.commandLine($0))" }
+    }
+}

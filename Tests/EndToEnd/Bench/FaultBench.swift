@@ -1,0 +1,94 @@
+import JSON
+import TestSupport
+import Testing
+
+/// A bench whose workers reach the server through a fault proxy alone, while the tests and, unless they are told
+/// otherwise, the runs speak to the server itself.
+struct FaultBench: Sendable {
+    /// The pool, the server and the folder.
+    let bench: TestBench
+    /// What stands between the workers and the server.
+    let proxy: FaultProxy
+    private let deployment: String
+    private let program: String
+
+    /// How a run is to end.
+    enum Ending: String, Sendable {
+        case completed = "Completed"
+        /// With the exit code 3, after a last word.
+        case crashed = "Crashed"
+        case cancelled = "Cancelled"
+    }
+
+    /// A run that a test waits for.
+    struct Run: Sendable {
+        let id: String
+        let ending: Ending
+    }
+
+    fileprivate init(_ bench: TestBench, _ proxy: FaultProxy) async throws {
+        self.bench = bench
+        self.proxy = proxy
+        let crash = """
+            if len(sys.argv) > 3:
+                print("these are the last words", file=sys.stderr, flush=True)
+                sys.exit(3)
+
+            """
+        program = try bench.write(
+            "quick.py", FlowSource.quickRun.replacing("say(\"COMPLETED\"", with: crash + "say(\"COMPLETED\""))
+        deployment = try await bench.deploy(command: "true")
+    }
+
+    /// Creates runs that are due now.
+    ///
+    /// - Parameters:
+    ///   - count: How many.
+    ///   - seconds: How long each lasts.
+    ///   - ending: How each is to end.
+    ///   - throughProxy: Whether the runs, too, speak to the server through the proxy.
+    func add(
+        _ count: Int, lasting seconds: Double, ending: Ending = .completed, throughProxy: Bool = false
+    ) async throws -> [Run] {
+        var runs: [Run] = []
+        for _ in 0..<count {
+            let command = "python \(program) \(bench.folder)/runs \(seconds)" + (ending == .crashed ? " crash" : "")
+            let variables: JSONValue = [
+                "command": .string(command),
+                "env": ["PREFECT_API_URL": .string(throughProxy ? proxy.url : bench.server.url)],
+            ]
+            let id = try await bench.server.createRun(deployment: deployment, jobVariables: variables)
+            runs.append(Run(id: id, ending: ending))
+        }
+        return runs
+    }
+
+    /// The environment of a worker behind the proxy.
+    func environment(_ others: [String: String] = [:]) -> [String: String] {
+        ["PREFECT_API_URL": proxy.url].merging(others) { $1 }
+    }
+
+    /// The runs that have noted something (`begin`, `end`), in the order of their doing so.
+    func noted(_ word: String) -> [String] {
+        bench.notes("runs").filter { $0.hasPrefix(word + " ") }.map { String($0.dropFirst(word.count + 1)) }
+    }
+
+    /// Waits until all of these runs have noted something.
+    func wait(for word: String, of runs: [Run]) async throws {
+        let what = "\(runs.count) runs have noted their \(word)"
+        try await eventually(within: .seconds(120), what, every: .milliseconds(50)) {
+            Set(noted(word)).isSuperset(of: runs.map(\.id))
+        }
+    }
+}
+
+/// Does something with a new bench behind a fault proxy, and removes everything afterwards.
+func withFaultBench<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ body: (FaultBench) async throws -> Result
+) async throws -> Result {
+    try await withTestBench { bench in
+        try await withFaultProxy(to: bench.server.url) { proxy in
+            try await body(FaultBench(bench, proxy))
+        }
+    }
+}

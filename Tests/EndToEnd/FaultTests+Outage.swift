@@ -1,0 +1,76 @@
+import JSON
+import TestSupport
+import Testing
+
+extension FaultTests {
+    /// Takes the API away: nobody can connect, and who was connected is so no more.
+    private func beginOutage(_ proxy: FaultProxy) async throws {
+        try await proxy.setMode(.refuse)
+        await proxy.resetConnections()
+    }
+
+    @Test("an API that is gone for twenty seconds while flows run, end, crash and are cancelled costs nothing")
+    func outage() async throws {
+        try await withFaultBench { faults in
+            try await faults.bench.withWorker(variables: faults.environment()) { worker in
+                let ending = try await faults.add(2, lasting: 6) + faults.add(2, lasting: 6, throughProxy: true)
+                let crashing = try await faults.add(1, lasting: 7, ending: .crashed)
+                let lasting = try await faults.add(1, lasting: 20)
+                let cancelled = try await faults.add(1, lasting: 600, ending: .cancelled)
+                let begun = ending + crashing + lasting + cancelled
+                try await faults.wait(for: "begin", of: begun)
+                try await beginOutage(faults.proxy)
+                async let isOver: Void = Task.sleep(for: .seconds(20))
+                let due = try await faults.add(2, lasting: 0.5)
+                try await faults.bench.server.setState(of: cancelled[0].id, to: "CANCELLING", name: "Cancelling")
+                try await faults.wait(for: "end", of: ending + crashing)
+                try await isOver
+                #expect(faults.noted("begin").count == begun.count)
+                #expect(try await faults.bench.server.flowRun(crashing[0].id)["state_name"] == "Running")
+                try await faults.proxy.setMode(.pass)
+                try await faults.expectEnds(begun + due, workers: [worker])
+            }
+        }
+    }
+
+    @Test("a worker that is killed and started again while the API is gone loses nothing and runs nothing twice")
+    func outageAcrossRestart() async throws {
+        try await withFaultBench { faults in
+            let variables = faults.environment()
+            let bench = faults.bench
+            var begun: [FaultBench.Run] = []
+            var crashing: [FaultBench.Run] = []
+            var due: [FaultBench.Run] = []
+            try await withChildProcess(
+                WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
+                workingDirectory: bench.folder
+            ) { worker in
+                begun = try await faults.add(2, lasting: 12) + faults.add(2, lasting: 25)
+                crashing = try await faults.add(1, lasting: 6, ending: .crashed)
+                try await faults.wait(for: "begin", of: begun + crashing)
+                try await eventually(within: .seconds(60), "what runs them has been told", every: .milliseconds(200)) {
+                    try await faults.areTold(begun + crashing)
+                }
+                due = try await faults.add(2, lasting: 0.5)
+                try await beginOutage(faults.proxy)
+                due += try await faults.add(1, lasting: 0.5)
+                try await eventually(within: .seconds(60), "the crash is written down", every: .milliseconds(200)) {
+                    let rows = try await WorkerProgram.run(
+                        ["runs", "--json"], environment: bench.environment(), in: bench.folder
+                    ).output
+                    return rows.contains { $0.contains(crashing[0].id) && $0.contains("exited") }
+                }
+                worker.send(.kill)
+                #expect(try await worker.waitForExit() == .signalled(9))
+            }
+            try await faults.wait(for: "end", of: Array(begun.prefix(2)))
+            try await bench.withWorker(variables: variables) { worker in
+                try await worker.waitForLine(containing: "keeps trying")
+                try await faults.proxy.setMode(.pass)
+                // What waited to be told in the memory of the killed worker is lost; what is told of the ends is not.
+                try await faults.expectEnds(begun + due, telling: .process, workers: [worker])
+                try await faults.expectEnds(crashing, telling: [.process, .executedEvent], workers: [worker])
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import FoundationEssentials
+import JSON
+import TestSupport
+import Testing
+
+@Suite("A worker whose way to the API is bad", .requires(.prefectServer), .bounded)
+struct FaultTests {
+    /// Lets runs be in flight, in all their stages, and fall due while a fault goes on, and expects that each of them ends
+    /// as it should, none runs twice, and everything is told.
+    ///
+    /// - Parameters:
+    ///   - variables: The worker's environment besides the usual.
+    ///   - workers: The workers' names.
+    ///   - fault: Lets the fault begin, and returns when it is over or when it can go on until the end of the test.
+    private func expectNothingLost(
+        _ variables: [String: String] = [:], workers: [String] = ["bench"],
+        through fault: (FaultBench) async throws -> Void
+    ) async throws {
+        try await withFaultBench { faults in
+            try await withWorkers(workers, faults, variables) { workers in
+                var runs = try await faults.add(2, lasting: 3)
+                runs += try await faults.add(1, lasting: 3, ending: .crashed)
+                try await faults.wait(for: "begin", of: runs)
+                async let more = faults.add(5, lasting: 0.5)
+                async let crashing = faults.add(1, lasting: 0.2, ending: .crashed)
+                try await fault(faults)
+                runs += try await more + crashing
+                try await faults.expectEnds(runs, workers: workers)
+                // What a worker says while it leaves is to be heard too.
+                faults.proxy.endInterceptions()
+            }
+        }
+    }
+
+    private func withWorkers(
+        _ names: [String], _ faults: FaultBench, _ variables: [String: String], _ running: [ChildProcess] = [],
+        _ body: ([ChildProcess]) async throws -> Void
+    ) async throws {
+        guard let name = names.first else { return try await body(running) }
+        try await faults.bench.withWorker(name: name, variables: faults.environment(variables)) { worker in
+            try await withWorkers(Array(names.dropFirst()), faults, variables, running + [worker], body)
+        }
+    }
+
+    /// Changes the proxy so many times, at random moments, and lets everything pass again.
+    private func disturb(
+        _ proxy: FaultProxy, times: Int, _ random: inout FuzzRandom,
+        _ change: (FaultProxy, inout FuzzRandom) async throws -> Void
+    ) async throws {
+        for _ in 0..<times {
+            try await change(proxy, &random)
+            try await Task.sleep(for: .milliseconds(Int.random(in: 50...600, using: &random)))
+        }
+        try await proxy.setMode(.pass)
+    }
+
+    @Test("a delay of 300 ms each way costs time and nothing else")
+    func latency() async throws {
+        try await expectNothingLost { faults in
+            try await faults.proxy.setMode(.latency(.milliseconds(300)))
+        }
+    }
+
+    @Test("connections that are reset at any moment cost nothing", arguments: [1, 2])
+    func resets(seed: UInt64) async throws {
+        var random = FuzzRandom(seed: seed)
+        try await expectNothingLost { faults in
+            try await disturb(faults.proxy, times: 25, &random) { proxy, _ in await proxy.resetConnections() }
+        }
+    }
+
+    @Test(
+        "connections that are open and let nothing through cost nothing",
+        arguments: [FaultProxy.Direction.requests, .answers])
+    func blackHole(_ direction: FaultProxy.Direction) async throws {
+        try await expectNothingLost(["PREFECT_API_REQUEST_TIMEOUT": "2"]) { faults in
+            try await faults.proxy.setMode(.blackHole(direction))
+            try await Task.sleep(for: .seconds(7))
+            #expect(faults.proxy.swallowedBytes > 0)
+            try await faults.proxy.setMode(.pass)
+        }
+    }
+
+    @Test(
+        "an API that refuses everything for a while, and every third request after that, costs nothing",
+        arguments: [429, 500, 502, 503])
+    func refusals(status: Int) async throws {
+        let refusal = FaultProxy.Interception.answer(
+            status, headers: status == 429 ? [("Retry-After", "1")] : [], body: ["detail": "not now"])
+        try await expectNothingLost { faults in
+            faults.proxy.forgetRequests()
+            faults.proxy.intercept(refusal)
+            try await Task.sleep(for: .seconds(5))
+            #expect(!faults.proxy.requests.isEmpty)
+            faults.proxy.endInterceptions()
+            // A bounded number of them: a request that is refused again and again is repeated ever more rarely.
+            faults.proxy.intercept(times: 12, chance: .oneIn(3, seed: UInt64(status)), refusal)
+        }
+    }
+
+    @Test("answers that end in their midst cost nothing", arguments: [1, 2])
+    func cutAnswers(seed: UInt64) async throws {
+        var random = FuzzRandom(seed: seed)
+        try await expectNothingLost { faults in
+            try await disturb(faults.proxy, times: 25, &random) { proxy, random in
+                // In the headers or in the body; now and then a request gets through.
+                let bytes = Int.random(in: 1...900, using: &random)
+                try await proxy.setMode(random.oneIn(4) ? .pass : .cutAnswers(afterBytes: bytes))
+            }
+        }
+    }
+
+    @Test("requests that are applied and whose answers are lost cost nothing, with two workers on the pool")
+    func lostAnswers() async throws {
+        let requests: [(method: String, path: String)] = [
+            ("POST", "/api/flow_runs/*/set_state"), ("PATCH", "/api/flow_runs/*"), ("POST", "/api/flow_runs/*/input"),
+            ("POST", "/api/work_pools/*/get_scheduled_flow_runs"), ("POST", "/api/logs/"), ("POST", "/api/events"),
+        ]
+        try await expectNothingLost(workers: ["one", "two"]) { faults in
+            let proxy = faults.proxy
+            proxy.forgetRequests()
+            for (index, request) in requests.enumerated() {
+                // The first ones, and then every other of some.
+                proxy.intercept(method: request.method, path: request.path, times: 2, .loseAnswer)
+                proxy.intercept(
+                    method: request.method, path: request.path, times: 4, chance: .oneIn(2, seed: UInt64(index)),
+                    .loseAnswer)
+            }
+            for request in requests {
+                try await proxy.waitUntil("\(request) came", timeout: .seconds(120)) {
+                    !$0.requests(request.method, request.path).isEmpty
+                }
+            }
+        }
+    }
+}
