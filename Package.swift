@@ -81,7 +81,10 @@ let package = Package(
         // Tests: a scriptable Prefect API, a fault proxy and tools, then one folder a target.
         .target(
             name: "TestSupport",
-            dependencies: ["JSON", orderedCollections, .product(name: "NIOHTTP1", package: "swift-nio")] + nio,
+            dependencies: [
+                "JSON", orderedCollections, .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ] + nio,
             path: "Tests/Support", swiftSettings: settings),
         .testTarget(
             name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),

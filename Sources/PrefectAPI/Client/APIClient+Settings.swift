@@ -10,8 +10,8 @@ extension APIClient.Configuration {
             settings.authString.map { Secret("Basic " + Data($0.reveal().utf8).base64EncodedString()) }
             ?? settings.apiKey.map { Secret("Bearer " + $0.reveal()) }
         self.init(
-            url: url, authorization: authorization, customHeaders: settings.customHeaders,
-            csrfEnabled: settings.csrfSupportEnabled, isCloud: settings.isCloud,
+            url: url, authorization: authorization, webSocketToken: settings.authString ?? settings.apiKey,
+            customHeaders: settings.customHeaders, csrfEnabled: settings.csrfSupportEnabled, isCloud: settings.isCloud,
             requestTimeout: settings.requestTimeout,
             retryPolicy: RetryPolicy(
                 maxRetries: settings.maxRetries, jitterFactor: settings.retryJitterFactor,

@@ -12,6 +12,8 @@ public final class APIClient: Sendable {
     public static let prefectVersion = "3.8.8"
     /// The version of the server's REST API that we speak.
     public static let apiVersion = "0.8.4"
+    /// What every request and every WebSocket calls us.
+    static let userAgent = "prefect/\(prefectVersion) (API \(apiVersion))"
 
     /// What a client is made of.
     public struct Configuration: Sendable {
@@ -19,6 +21,8 @@ public final class APIClient: Sendable {
         public var url: String
         /// The value of `Authorization`, when there are credentials.
         public var authorization: Secret?
+        /// What WebSockets authenticate with in their first message, when there are credentials.
+        public var webSocketToken: Secret?
         /// Headers that the user wants on every request; they win over ours but for the protected ones.
         public var customHeaders: [(name: String, value: String)]
         /// Whether CSRF tokens are used; never on Cloud.
@@ -33,14 +37,15 @@ public final class APIClient: Sendable {
 
         /// A configuration.
         public init(
-            url: String, authorization: Secret? = nil, customHeaders: [(name: String, value: String)] = [],
-            csrfEnabled: Bool = true, isCloud: Bool = false, requestTimeout: Duration = .seconds(60),
-            retryPolicy: RetryPolicy = RetryPolicy()
+            url: String, authorization: Secret? = nil, webSocketToken: Secret? = nil,
+            customHeaders: [(name: String, value: String)] = [], csrfEnabled: Bool = true, isCloud: Bool = false,
+            requestTimeout: Duration = .seconds(60), retryPolicy: RetryPolicy = RetryPolicy()
         ) {
             var trimmed = url[...]
             while trimmed.hasSuffix("/") { trimmed = trimmed.dropLast() }
             self.url = String(trimmed)
             self.authorization = authorization
+            self.webSocketToken = webSocketToken
             self.customHeaders = customHeaders
             self.csrfEnabled = csrfEnabled && !isCloud
             self.isCloud = isCloud
@@ -61,7 +66,7 @@ public final class APIClient: Sendable {
         }
     }
 
-    private let transport: HTTPTransport
+    let transport: HTTPTransport
     private let sleep: @Sendable (Duration) async throws -> Void
     private let state: Mutex<State>
 
@@ -187,7 +192,7 @@ public final class APIClient: Sendable {
     private func httpRequest(_ request: APIRequest) -> HTTPRequest {
         let (attribution, csrf) = state.withLock { ($0.attribution, $0.csrf) }
         var headers = HTTPHeaders()
-        headers["User-Agent"] = "prefect/\(Self.prefectVersion) (API \(Self.apiVersion))"
+        headers["User-Agent"] = Self.userAgent
         headers["X-PREFECT-API-VERSION"] = Self.apiVersion
         headers["Accept"] = "*/*"
         if let authorization = configuration.authorization {

@@ -1,0 +1,142 @@
+public import JSON
+
+/// Something of a run that is over for the API but not for its infrastructure: the worker is to remove what is left of
+/// it. It is this worker's for the time of a lease; when that ends without an acknowledgement, it is delivered again,
+/// here or elsewhere, at most three times in all. Mirrors `cleanup.message.v1`.
+public struct CleanupMessage: Sendable, Hashable, JSONDecodable {
+    /// What happened to the run.
+    public enum Kind {
+        /// The run was being cancelled for too long, and the server has called it cancelled.
+        public static let cancellingTimeout = "cancelling_timeout_teardown.v1"
+        /// The run was claimed and never begun.
+        public static let pendingClaim = "pending_claim_teardown.v1"
+    }
+
+    /// The message's id, the same at each delivery.
+    public let id: String
+    /// One of ``Kind``, or one that the worker has not asked for.
+    public let kind: String
+    /// Counts deliveries, from 1.
+    public let deliveryCount: Int
+    /// The queue of the run.
+    public let workQueueID: String?
+    /// The run.
+    public let flowRunID: String
+    /// The identifier of its infrastructure, as far as the server has it.
+    public let infrastructurePID: String?
+    /// The claim, for ``Kind/pendingClaim``.
+    public let claimID: String?
+    /// The execution, for ``Kind/pendingClaim``.
+    public let executionID: String?
+    /// Anything else.
+    public let data: JSONValue
+
+    /// What shows that the message is ours.
+    let reservation: Secret
+    /// By the server's clock.
+    let leaseExpires: Timestamp
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.uuid("message_id")
+        kind = try fields.string("kind")
+        let token = try fields.string("reservation_token")
+        guard !token.isEmpty else { throw fields.error("reservation_token", "is empty") }
+        reservation = Secret(token)
+        leaseExpires = try fields.timestamp("lease_expires_at")
+        deliveryCount = try fields.integer("delivery_count", atLeast: 1)
+        workQueueID = try fields.uuidIfPresent("work_queue_id")
+        data = fields.value("data") ?? [:]
+        guard data.objectValue != nil else { throw fields.error("data", "should be an object") }
+        let target = try JSONFields(fields.value("target") ?? .null, path: fields.path(of: "target"))
+        if kind == Kind.cancellingTimeout || kind == Kind.pendingClaim {
+            flowRunID = try target.uuid("flow_run_id")
+            infrastructurePID = try target.stringIfPresent("infrastructure_pid")
+            claimID = kind == Kind.pendingClaim ? try target.uuid("claim_id") : nil
+            executionID = try target.uuidIfPresent("execution_id")
+        } else {
+            // Of another kind nothing is known; it is given back.
+            flowRunID = target.optionalString("flow_run_id") ?? ""
+            infrastructurePID = target.optionalString("infrastructure_pid")
+            claimID = nil
+            executionID = nil
+        }
+    }
+}
+
+/// What became of a cleanup.
+public enum CleanupVerdict: Sendable, Hashable {
+    /// Nothing is left to be removed.
+    case done
+    /// The worker cannot do it, for the reason, one of ``Reason`` or a name of the same form; another one may try.
+    case release(reason: String)
+
+    /// The reasons that the API's own workers give.
+    public enum Reason {
+        public static let missingHandle = "missing_infrastructure_handle"
+        public static let contextUnavailable = "configuration_context_unavailable"
+        public static let unsupportedWorkerType = "unsupported_worker_type"
+        public static let infrastructureNotAvailable = "infrastructure_not_available"
+        static let unsupportedKind = "unsupported_cleanup_kind"
+        static let noCapacity = "concurrency_limit_reached"
+        static let unavailable = "cleanup_delivery_unavailable"
+        static let handlerFailed = "handler_failed"
+    }
+}
+
+/// The server's answer to an operation on a cleanup. Mirrors `cleanup.operation_result.v1`.
+struct CleanupResult: Sendable, Hashable, JSONDecodable {
+    let frameID: String
+    let operation: String
+    let status: String
+    let leaseExpires: Timestamp?
+
+    private static let operations = ["ack", "release", "renew"]
+    private static let statuses = [
+        "accepted", "not_current", "not_found", "expired", "invalid_token", "unauthorized", "dead_lettered", "error",
+    ]
+
+    init(json fields: JSONFields) throws(JSONDecodingError) {
+        frameID = try fields.uuid("request_frame_id")
+        _ = try fields.uuid("message_id")
+        operation = try fields.string("operation")
+        guard Self.operations.contains(operation) else { throw fields.error("operation", "is unknown") }
+        status = try fields.string("status")
+        guard Self.statuses.contains(status) else { throw fields.error("status", "is unknown") }
+        leaseExpires = fields.value("lease_expires_at") == nil ? nil : try fields.timestamp("lease_expires_at")
+        let reason = try fields.stringIfPresent("reason") ?? ""
+        guard status == "accepted" || !reason.isEmpty else { throw fields.error("reason", "is missing") }
+        guard (leaseExpires != nil) == (status == "accepted" && operation == "renew") else {
+            throw fields.error("lease_expires_at", "does not go with operation and status")
+        }
+    }
+}
+
+/// What is said to the server about a cleanup.
+struct CleanupOperation: Sendable, Hashable {
+    enum Kind: Sendable, Hashable {
+        case ack
+        case renew
+        case release(reason: String)
+    }
+
+    let kind: Kind
+    let messageID: String
+    let reservation: Secret
+    /// The frame's id, a new one for each attempt.
+    let frameID: String
+
+    func frame(at now: Timestamp) -> OutgoingFrame {
+        var payload: JSONValue = [
+            "message_id": .string(messageID), "reservation_token": .string(reservation.reveal()),
+        ]
+        let type: String
+        switch kind {
+        case .ack: type = "cleanup.ack.v1"
+        case .renew: type = "cleanup.renew.v1"
+        case .release(let reason):
+            type = "cleanup.release.v1"
+            payload["reason"] = .string(reason)
+        }
+        return OutgoingFrame(type, id: frameID, at: now, payload)
+    }
+}

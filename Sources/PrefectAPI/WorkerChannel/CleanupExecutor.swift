@@ -1,0 +1,101 @@
+internal import JSON
+internal import Synchronization
+
+/// Runs the handlers of cleanups, and takes what is to be said about them to the connection that there is.
+final class CleanupExecutor: Sendable {
+    typealias Handler = @Sendable (CleanupMessage) async throws -> CleanupVerdict
+    typealias Route = @Sendable (CleanupOperation) async -> Void
+
+    private struct State {
+        var desk: CleanupDesk
+        var actions: [CleanupDesk.Action] = []
+        var route: Route?
+        var cancellations: [Secret: Wakeup] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let wakeup = Wakeup()
+    private let handler: Handler
+
+    init(desk: CleanupDesk, handler: @escaping Handler) {
+        state = Mutex(State(desk: desk))
+        self.handler = handler
+    }
+
+    /// A connection is healthy; with a limit of 0 it takes no cleanups.
+    func connect(limit: Int, route: @escaping Route) {
+        state.withLock { $0.route = route }
+        handle(.connected(limit: limit))
+    }
+
+    func disconnect() {
+        state.withLock { $0.route = nil }
+        handle(.disconnected)
+    }
+
+    func handle(_ event: CleanupDesk.Event) {
+        state.withLock { $0.actions += $0.desk.handle(event) }
+        wakeup.signal()
+    }
+
+    /// Works until its task is cancelled; then handlers are cancelled too, and what they did is delivered again.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            while !Task.isCancelled {
+                let (actions, deadline) = state.withLock { state in
+                    defer { state.actions = [] }
+                    return (state.actions, state.desk.deadline)
+                }
+                for action in actions { perform(action, in: &group) }
+                guard actions.isEmpty else { continue }
+                guard let deadline else {
+                    await wakeup.wait()
+                    continue
+                }
+                let rest = deadline.seconds(since: .now)
+                if rest > 0 { await wakeup.wait(atMost: .seconds(rest)) }
+                if !Task.isCancelled, deadline <= .now { handle(.tick) }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func perform(_ action: CleanupDesk.Action, in group: inout DiscardingTaskGroup) {
+        switch action {
+        case .start(let message):
+            let cancellation = Wakeup()
+            state.withLock { $0.cancellations[message.reservation] = cancellation }
+            group.addTask { await self.clean(message, until: cancellation) }
+        case .cancel(let reservation):
+            state.withLock { $0.cancellations[reservation] }?.signal()
+        case .send(let operation):
+            guard let route = state.withLock({ $0.route }) else { return }
+            group.addTask { await route(operation) }
+        }
+    }
+
+    private func clean(_ message: CleanupMessage, until cancellation: Wakeup) async {
+        let verdict = await withTaskGroup(of: CleanupVerdict?.self) { group in
+            group.addTask { [handler] in
+                do {
+                    return try await handler(message)
+                } catch {
+                    return .release(reason: CleanupVerdict.Reason.handlerFailed)
+                }
+            }
+            group.addTask {
+                await cancellation.wait()
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            // A handler that was cancelled may take its time.
+            await group.waitForAll()
+            return first
+        }
+        let reservation = message.reservation
+        state.withLock { $0.cancellations[reservation] = nil }
+        guard !Task.isCancelled else { return }
+        handle(.handled(reservation: reservation, verdict ?? .release(reason: CleanupVerdict.Reason.handlerFailed)))
+    }
+}

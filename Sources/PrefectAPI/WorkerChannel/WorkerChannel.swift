@@ -1,0 +1,112 @@
+internal import HTTPTransport
+internal import JSON
+internal import Synchronization
+
+/// Prefect's worker channel: a WebSocket over which a worker's heartbeats go, changes of its pool come at once, and, for
+/// backends that can stop what they started by its identifier, cleanups. Mirrors
+/// `/work_pools/{name}/workers/connect`.
+///
+/// It is opportunistic: an API without it, or a moment without it, costs nothing but speed, because whoever has it does
+/// over REST what ``isHealthy`` does not vouch for. It is never given up.
+public final class WorkerChannel: Sendable {
+    /// How patient the channel is.
+    struct Timing: Sendable {
+        /// From connecting to `worker.ready.v1`.
+        var setup = Duration.seconds(10)
+        var schedule = ReconnectSchedule()
+        var cleanup = CleanupDesk.Timing()
+        /// The part of a heartbeat's interval that chance may take away.
+        var heartbeatJitter = 0.2
+    }
+
+    struct Progress {
+        var state = State.connecting
+        var isRetryWanted = false
+        var hasBeenHealthy = false
+    }
+
+    let api: APIClient
+    let poolName: String
+    let identity: Identity
+    let handlers: Handlers
+    let timing: Timing
+    let cleanups: CleanupExecutor
+    private let progress = Mutex(Progress())
+    private let wakeup = Wakeup()
+
+    /// A channel to a pool; ``run()`` does the work.
+    public convenience init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers) {
+        self.init(api: api, poolName: poolName, identity: identity, handlers: handlers, timing: Timing())
+    }
+
+    init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers, timing: Timing) {
+        self.api = api
+        self.poolName = poolName
+        self.identity = identity
+        self.handlers = handlers
+        self.timing = timing
+        cleanups = CleanupExecutor(
+            desk: CleanupDesk(kinds: identity.handledCleanupKinds, timing: timing.cleanup), handler: handlers.onCleanup)
+    }
+
+    /// How the channel is.
+    public var state: State { progress.withLock { $0.state } }
+
+    /// Whether heartbeats and snapshots go over the channel, so that REST need not carry them.
+    public var isHealthy: Bool {
+        if case .healthy = state { true } else { false }
+    }
+
+    /// Lets a channel that waits, for whatever reason, try again at once: the pool was created, say.
+    public func retryNow() {
+        let isOfUse = progress.withLock { progress in
+            if case .healthy = progress.state { return false }
+            progress.isRetryWanted = true
+            return true
+        }
+        if isOfUse { wakeup.signal() }
+    }
+
+    /// Keeps the channel, until the task is cancelled.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            if identity.wantsCleanups { group.addTask { await self.cleanups.run() } }
+            await keep()
+            group.cancelAll()
+        }
+        await enter(.stopped)
+    }
+
+    private func keep() async {
+        var schedule = timing.schedule
+        var apiAnswered = false
+        while !Task.isCancelled {
+            progress.withLock { $0.isRetryWanted = false }
+            if case .unavailable = state {} else { await enter(.connecting) }
+            let attempt = ChannelConnection(
+                self, hasBeenHealthy: progress.withLock { $0.hasBeenHealthy }, apiHadAnswered: apiAnswered)
+            let outage = await attempt.run {
+                self.progress.withLock { $0.hasBeenHealthy = true }
+                await self.enter(.healthy(since: .now))
+            }
+            if Task.isCancelled { return await attempt.close(after: outage) }
+            if attempt.wasHealthy { schedule.succeeded() }
+            apiAnswered = attempt.apiAnswered
+            let pause = schedule.pause(after: outage.prospect, random: .random(in: 0..<1))
+            let end = Timestamp.now.adding(seconds: pause)
+            await enter(outage.prospect == .passing ? .waiting(until: end, outage) : .unavailable(outage))
+            await attempt.close(after: outage)
+            await wakeup.wait(
+                atMost: .seconds(max(0, end.seconds(since: .now))),
+                unless: { self.progress.withLock { $0.isRetryWanted } })
+        }
+    }
+
+    private func enter(_ state: State) async {
+        let hasChanged = progress.withLock { progress in
+            defer { progress.state = state }
+            return progress.state != state
+        }
+        if hasChanged { await handlers.onState(state) }
+    }
+}

@@ -1,0 +1,72 @@
+import JSON
+import Testing
+
+@testable import PrefectAPI
+
+@Suite("How the worker channel ends")
+struct ChannelOutageTests {
+    private func outage(_ event: ChannelSession.Event, hasBeenHealthy: Bool = false) -> ChannelOutage? {
+        var session = ChannelSession(identity: .recorded, introducesItself: true, hasBeenHealthy: hasBeenHealthy)
+        for case .end(let outage) in session.handle(event) { return outage }
+        return nil
+    }
+
+    @Test(
+        "the reason of a close frame counts, and without a known one the code",
+        arguments: [
+            (1008, "authentication_failed", ChannelOutage.Reason.authenticationFailed, ChannelOutage.Prospect.lasting),
+            (1008, "authorization_failed", .authorizationFailed, .lasting),
+            (1008, "unsupported_version", .unsupportedVersion, .lasting),
+            (1002, "protocol_error", .protocolError, .lasting),
+            (1011, "heartbeat_persistence_failed", .heartbeatPersistenceFailed, .passing),
+            (1011, "transient_server_error", .transientServerError, .passing),
+            (1000, "authorization_failed", .authorizationFailed, .lasting),
+            (1008, "", .authorizationFailed, .lasting), (1002, "x", .protocolError, .lasting),
+            (1011, "setup_timeout", .transientServerError, .passing), (1000, "", .connectionLost, .passing),
+            (1001, "", .connectionLost, .passing), (1005, "", .connectionLost, .passing),
+            (1012, "service restart", .connectionLost, .passing),
+        ])
+    func closes(code: Int, text: String, reason: ChannelOutage.Reason, prospect: ChannelOutage.Prospect) {
+        let outage = outage(.closed(code: code, reason: text))
+        #expect(outage?.reason == reason && outage?.prospect == prospect)
+    }
+
+    @Test(
+        "a refused handshake is a word on credentials, on the endpoint, or on the moment",
+        arguments: [
+            (401, ChannelOutage.Reason.authenticationFailed), (403, .authorizationFailed),
+            (404, .endpointUnavailable), (405, .endpointUnavailable), (302, .endpointUnavailable),
+            (400, .endpointUnavailable), (429, .transientServerError), (500, .transientServerError),
+            (503, .transientServerError),
+        ])
+    func refusals(status: Int, reason: ChannelOutage.Reason) {
+        #expect(outage(.refused(status: status))?.reason == reason)
+        #expect(outage(.refused(status: status), hasBeenHealthy: true)?.reason == reason)
+    }
+
+    @Test("without a connection there is no endpoint, unless the API does not answer either or there was one")
+    func connections() {
+        let refused = { ChannelSession.Event.notConnected(detail: "refused", apiAnswers: $0) }
+        #expect(outage(refused(true))?.prospect == .noEndpoint)
+        #expect(outage(refused(false))?.prospect == .passing)
+        #expect(outage(refused(true), hasBeenHealthy: true)?.prospect == .passing)
+        #expect(outage(.notUnderstood(detail: "x"))?.prospect == .noEndpoint)
+        #expect(outage(.notUnderstood(detail: "x"), hasBeenHealthy: true)?.prospect == .passing)
+        #expect(outage(.lost(detail: "x"))?.description == "connection_lost: x")
+    }
+
+    @Test("pauses double up to 30 seconds, lie in their upper half, and begin anew after success")
+    func schedule() {
+        var schedule = ReconnectSchedule()
+        let longest = (0..<8).map { _ in schedule.pause(after: .passing, random: 0) }
+        #expect(longest == [1, 2, 4, 8, 16, 30, 30, 30])
+        #expect(schedule.pause(after: .passing, random: 0.999) > 15)
+        schedule.succeeded()
+        #expect(schedule.pause(after: .passing, random: 0.5) == 0.75)
+        for random in [0, 0.5, 0.999] {
+            let pause = schedule.pause(after: .lasting, random: random)
+            #expect((225...390).contains(pause))
+        }
+        #expect(schedule.pause(after: .passing, random: 0) == 1)
+    }
+}
