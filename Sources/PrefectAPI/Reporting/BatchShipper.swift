@@ -78,16 +78,25 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private let state = Mutex(State())
     private let wakeup = Wakeup()
     private let deliver: @Sendable ([Item]) async -> BatchDelivery
+    private let isImmediate: @Sendable () -> Bool
     private let notice: @Sendable (String) -> Void
     private let name: String
 
-    /// A shipper; ``run()`` does the work. `notice` is told, in one line, what was lost.
+    /// A shipper; ``run()`` does the work.
+    ///
+    /// - Parameters:
+    ///   - name: What the items are called.
+    ///   - limits: How they are gathered.
+    ///   - isImmediate: Whether there is a way at the moment on which a batch need not wait for company.
+    ///   - notice: Is told, in one line, what was lost.
+    ///   - deliver: Brings a batch to the API.
     public init(
-        name: String, limits: Limits, notice: @escaping @Sendable (String) -> Void,
-        deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
+        name: String, limits: Limits, isImmediate: @escaping @Sendable () -> Bool = { false },
+        notice: @escaping @Sendable (String) -> Void, deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
     ) {
         self.name = name
         self.limits = limits
+        self.isImmediate = isImmediate
         self.notice = notice
         self.deliver = deliver
     }
@@ -108,6 +117,9 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 
     /// How many bytes wait.
     public var backlogBytes: Int { state.withLock { $0.bytes } }
+
+    /// Lets ``run()`` ask again whether a batch need wait.
+    public func reconsider() { wakeup.signal() }
 
     /// Lets ``run()`` deliver what waits, without waiting for company, and then return.
     public func close() {
@@ -146,10 +158,14 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                 failures += 1
                 let backoff = Jitter.clampedPoisson(
                     mean: failures >= 6 ? 60 : Double(1 << failures), factor: 0.3, random: .random(in: 0..<1))
-                // Closing cuts the pause short once; after that the pauses pace the last attempts.
+                // Closing cuts the pause short once; after that the pauses pace the last attempts. A way that was open
+                // all the time is no reason to try again.
+                let wasImmediate = isImmediate()
                 await wakeup.wait(
                     atMost: asked ?? .seconds(backoff),
-                    unless: { !isClosing && self.state.withLock { $0.isClosing } })
+                    unless: {
+                        !isClosing && self.state.withLock { $0.isClosing } || !wasImmediate && self.isImmediate()
+                    })
             }
         }
         tellDropped()
@@ -163,7 +179,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                 $0.isClosing || $0.bytes >= limits.batchBytes || $0.queue.count >= limits.batchItems
             }
             let rest = deadline - ContinuousClock.now
-            if isReady || rest <= .zero { return }
+            if isReady || rest <= .zero || isImmediate() { return }
             await wakeup.wait(atMost: rest)
         }
     }

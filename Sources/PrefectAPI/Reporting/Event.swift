@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-internal import HTTPTransport
 public import JSON
 
 /// Something that happened, as Prefect's event system takes it.
@@ -58,49 +56,4 @@ enum UUIDv7 {
         return [text[0..<4], text[4..<6], text[6..<8], text[8..<10], text[10..<16]]
             .map { $0.joined() }.joined(separator: "-")
     }
-}
-
-/// Sends events to the API in batches: `POST /events`.
-///
-/// Through an outage, however long, at most 10,000 events or 8 MiB wait beside the batch on its way; then the oldest are
-/// dropped, as ``BatchShipper`` says.
-public struct EventShipper: Sendable {
-    private let shipper: BatchShipper<Event>
-
-    /// A shipper; ``run()`` does the work.
-    ///
-    /// - Parameters:
-    ///   - interval: How long a batch waits for company.
-    ///   - backlogBytes: How many bytes may wait.
-    ///   - backlogItems: How many events may wait.
-    ///   - notice: Is told, in one line, what was lost.
-    public init(
-        api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
-        notice: @escaping @Sendable (String) -> Void
-    ) {
-        let limits = BatchShipper<Event>.Limits(
-            interval: interval, batchBytes: 1 << 20, batchItems: 200, backlogBytes: backlogBytes,
-            backlogItems: backlogItems)
-        shipper = BatchShipper(name: "events", limits: limits, notice: notice) { events in
-            await api.deliver(APIRequest(.post, ["events"], body: .array(events.map(\.json))))
-        }
-    }
-
-    /// Queues an event; never waits.
-    public func add(_ event: Event) {
-        // Resources and payload hold what flows and blocks were named: nothing but their text tells their size.
-        shipper.add(event, bytes: event.json.serializedBytes().count)
-    }
-
-    /// Delivers events until the shipper is closed and all are delivered, or the task is cancelled.
-    public func run() async { await shipper.run() }
-
-    /// Lets ``run()`` deliver what waits and return.
-    public func close() { shipper.close() }
-
-    /// How many events wait.
-    public var backlog: Int { shipper.backlog }
-
-    /// How many bytes wait, as ``BatchShipper/Limits/backlogBytes`` counts them.
-    public var backlogBytes: Int { shipper.backlogBytes }
 }

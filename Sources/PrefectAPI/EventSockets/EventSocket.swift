@@ -1,0 +1,126 @@
+internal import HTTPTransport
+internal import JSON
+
+/// The two ways of events.
+enum EventDirection: Sendable, Hashable {
+    /// To the API: `/events/in`.
+    case toAPI
+    /// From the API: `/events/out`, those that a filter lets through.
+    case fromAPI(filter: JSONValue)
+
+    fileprivate var path: [String] {
+        switch self {
+        case .toAPI: ["events", "in"]
+        case .fromAPI: ["events", "out"]
+        }
+    }
+
+    fileprivate var filter: JSONValue? {
+        if case .fromAPI(let filter) = self { filter } else { nil }
+    }
+}
+
+/// Why there is no event socket, or no longer one.
+struct EventSocketError: Error, Sendable, CustomStringConvertible {
+    /// What can be expected of another attempt.
+    enum Prospect: Sendable, Hashable {
+        /// It may well succeed.
+        case passing
+        /// The API has no such socket, or lets nobody reach it.
+        case noEndpoint
+        /// The API does not take the credentials, until somebody changes them.
+        case unauthorized
+        /// The calling task was cancelled, or the client shut down.
+        case over
+    }
+
+    let prospect: Prospect
+    /// One line: what, why and, where there is one, the remedy.
+    let description: String
+
+    init(_ prospect: Prospect, _ description: String) {
+        self.prospect = prospect
+        self.description = description
+    }
+
+    init(_ error: WebSocketError) {
+        switch error.kind {
+        case .refused(let refusal) where refusal.status == 401:
+            self.init(.unauthorized, Self.explaining(error.description))
+        case .refused(let refusal) where [403, 404, 405, 410].contains(refusal.status):
+            self.init(.noEndpoint, error.description)
+        case .closed(.policyViolation, _): self.init(.unauthorized, Self.explaining(error.description))
+        case .cancelled, .shutDown: self.init(.over, error.description)
+        default: self.init(.passing, error.description)
+        }
+    }
+
+    private static func explaining(_ description: String) -> String {
+        "\(description); check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+    }
+
+    /// The error that anything on an event socket has thrown.
+    static func wrapping(_ error: any Error) -> EventSocketError {
+        switch error {
+        case let error as EventSocketError: error
+        case let error as WebSocketError: EventSocketError(error)
+        case let error as DeadlineExceeded: EventSocketError(.passing, "\(error)")
+        default: EventSocketError(.over, "cancelled")
+        }
+    }
+}
+
+extension APIClient {
+    /// Opens an event socket, over which events may pass at once. From connecting to the last word of the handshake it
+    /// takes at most `deadline`.
+    func eventSocket(_ direction: EventDirection, deadline: Duration) async throws -> WebSocket {
+        let isCloud = configuration.isCloud
+        // Cloud takes the key for the way in from the header alone. On the way out it asks for it as servers do.
+        let authenticates = !isCloud || direction != .toAPI
+        let token = configuration.webSocketToken?.reveal()
+        return try await withDeadline(deadline, for: "opening the event socket") {
+            let socket = try await self.webSocket(
+                direction.path, subprotocol: authenticates ? "prefect" : nil, authorization: .header,
+                connectTimeout: deadline)
+            var handshake = EventHandshake(authenticates: authenticates, token: token, filter: direction.filter)
+            var actions = handshake.handle(.opened)
+            while !actions.isEmpty {
+                switch actions.removeFirst() {
+                case .ping:
+                    try await socket.ping()
+                    actions += handshake.handle(.ponged)
+                case .send(let text): try await socket.send(.text(text))
+                case .receive:
+                    if case .text(let text) = try await socket.receive() { actions += handshake.handle(.message(text)) }
+                case .finish: return socket
+                case .fail(let reason): throw EventSocketError(.unauthorized, "\(socket.url): \(reason)")
+                }
+            }
+            throw EventSocketError(.passing, "\(socket.url): the server answered with something else than text")
+        }
+    }
+}
+
+/// Something took too long.
+struct DeadlineExceeded: Error, CustomStringConvertible {
+    let what: String
+    let deadline: Duration
+
+    var description: String { "\(what) took longer than \(deadline)" }
+}
+
+/// Does something that ends when it is cancelled, for so long at most; then it throws ``DeadlineExceeded``.
+func withDeadline<Result: Sendable>(
+    _ deadline: Duration, for what: String, _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result {
+    try await withThrowingTaskGroup(of: Result.self) { group in
+        group.addTask(operation: body)
+        group.addTask {
+            try await Task.sleep(for: deadline)
+            throw DeadlineExceeded(what: what, deadline: deadline)
+        }
+        defer { group.cancelAll() }
+        guard let result = try await group.next() else { throw CancellationError() }
+        return result
+    }
+}

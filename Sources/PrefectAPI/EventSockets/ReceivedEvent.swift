@@ -1,0 +1,71 @@
+public import JSON
+
+/// An event as the API sends it. Mirrors the API's `ReceivedEvent`.
+///
+/// What a flow run's event does not say is when the run is due; the run has to be asked for that.
+public struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
+    /// Something that was involved in an event.
+    public struct Resource: Sendable, Hashable {
+        /// Its id without its kind; of `prefect.work-pool.<id>` the last part.
+        public let id: String
+        /// Its name; empty when the event does not say.
+        public let name: String
+    }
+
+    /// The event's id; for a flow run's change of state that of the new state.
+    public let id: String
+    /// The event's name, like `prefect.flow-run.Scheduled`.
+    public let name: String
+    /// When it happened, by the clock of who sent it; `nil` when the event does not say.
+    public let occurred: Timestamp?
+    /// What it happened to: labels, among them `prefect.resource.id`.
+    public let resource: JSONValue
+    /// What else was involved, each with its `prefect.resource.role`.
+    public let related: [JSONValue]
+    /// Anything else.
+    public let payload: JSONValue
+
+    public init(json fields: JSONFields) throws(JSONDecodingError) {
+        id = try fields.string("id")
+        name = try fields.string("event")
+        occurred = fields.optionalString("occurred").flatMap { Timestamp($0) }
+        resource = .object(fields.object("resource"))
+        related = fields.value("related")?.arrayValue ?? []
+        payload = .object(fields.object("payload"))
+    }
+
+    /// The flow run that it happened to, from `prefect.flow-run.<id>`.
+    public var flowRun: Resource? { Self.resource(resource, kind: "flow-run") }
+    /// The id of the flow run that it happened to.
+    public var flowRunID: String? { flowRun?.id }
+    /// The work pool involved.
+    public var workPool: Resource? { related(as: "work-pool") }
+    /// The work queue involved.
+    public var workQueue: Resource? { related(as: "work-queue") }
+    /// The deployment involved.
+    public var deployment: Resource? { related(as: "deployment") }
+
+    /// The type of the state that a flow run has changed into.
+    public var stateType: String? {
+        resource["prefect.state-type"]?.stringValue ?? payload["validated_state"]?["type"]?.stringValue
+    }
+    /// The name of the state that a flow run has changed into.
+    public var stateName: String? {
+        resource["prefect.state-name"]?.stringValue ?? payload["validated_state"]?["name"]?.stringValue
+    }
+
+    /// The resource in a role that is also its kind; the first one, when there are several.
+    private func related(as role: String) -> Resource? {
+        related.lazy.filter { $0["prefect.resource.role"]?.stringValue == role }
+            .compactMap { Self.resource($0, kind: role) }.first
+    }
+
+    private static func resource(_ labels: JSONValue, kind: String) -> Resource? {
+        let prefix = "prefect.\(kind)."
+        guard let id = labels["prefect.resource.id"]?.stringValue, id.hasPrefix(prefix), id.count > prefix.count else {
+            return nil
+        }
+        return Resource(
+            id: String(id.dropFirst(prefix.count)), name: labels["prefect.resource.name"]?.stringValue ?? "")
+    }
+}
