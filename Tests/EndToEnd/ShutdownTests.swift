@@ -65,6 +65,36 @@ struct ShutdownTests {
         }
     }
 
+    @Test("a service manager is told what the worker does, and runs are not let speak in its name")
+    func serviceManager() async throws {
+        try await withTestBench { bench in
+            let manager = try #require(NotifySocket(bench.folder + "/notify"))
+            let script = try bench.script(
+                "note",
+                "echo \"socket=$NOTIFY_SOCKET\" >>'\(bench.folder)/runs'; while [ ! -e '\(bench.folder)/go' ]; do sleep 0.1; done"
+            )
+            _ = try await bench.server.createRun(deployment: bench.deploy(command: script))
+            let variables = ["NOTIFY_SOCKET": bench.folder + "/notify"].merging(Self.draining) { $1 }
+            try await bench.withWorker(variables: variables) { worker in
+                var told: [String] = []
+                func waitToBeTold(_ line: String) async throws {
+                    try await eventually(within: .seconds(30), "the service manager is told '\(line)'") {
+                        told += manager.lines()
+                        return told.contains(line)
+                    }
+                }
+                try await waitToBeTold("STATUS=serving, 1 flow run in flight")
+                try await bench.waitForNotes("runs")
+                worker.send(.terminate)
+                try await waitToBeTold("STOPPING=1")
+                try await waitToBeTold("STATUS=draining, 1 flow run left")
+                try bench.write("go", "")
+                #expect(try await worker.waitForExit(timeout: .seconds(60)) == .exited(0))
+            }
+            #expect(bench.notes("runs") == ["socket="])
+        }
+    }
+
     @Test("the second SIGTERM stops what runs, the third leaves at once, and the next worker says what became of it")
     func thrice() async throws {
         try await withTestBench { bench in
