@@ -216,4 +216,6 @@ void clinux_prepare_thread(const char *name) {
     pthread_setname_np(pthread_self(), name);
 }
 
-void clinux_limit_malloc_arenas(int count) { mallopt(M_ARENA_MAX, count); }
+// glibc otherwise makes an arena for each thread up to eight a core, which a daemon of months would pay for. Done before
+// there is a thread that could have one already.
+__attribute__((constructor)) static void limit_malloc_arenas(void) { mallopt(M_ARENA_MAX, 2); }

@@ -102,8 +102,6 @@ struct StartCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        // An arena for each thread is what a daemon of months would pay for.
-        clinux_limit_malloc_arenas(2)
         let openFiles = clinux_raise_open_files(65_536)
         let environment = ProcessInfo.processInfo.environment
         let loadSettings: @Sendable () throws -> PrefectSettings = { [common, profile = root.profile] in

@@ -28,10 +28,12 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import uuid
+
+sys.dont_write_bytecode = True
+
+from lab import API, Worker, find_program, print_table
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 POLL = "get_scheduled_flow_runs"
@@ -190,124 +192,19 @@ def pipe(file, sink):
         pass
 
 
-class API:
-    """The server itself, for what has to be set up. A busy server answers 503, and is asked again."""
-
-    def __init__(self, url):
-        self.url = url.rstrip("/")
-        self.pools, self.flows = [], []
-
-    def call(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        for attempt in range(60):
-            request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
-            try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    text = answer.read()
-                    return json.loads(text) if text else None
-            except urllib.error.HTTPError as error:
-                if error.code not in (429, 502, 503):
-                    raise SystemExit(f"{method} {path}: {error.code} {error.read()[:300]}") from None
-            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-                if attempt > 5:
-                    raise SystemExit(f"{method} {path}: {error}") from None
-            time.sleep(min(0.1 * (attempt + 1), 1))
-        raise SystemExit(f"{method} {path}: the server stays busy")
-
-    def make_pool(self):
-        name = f"benchmark-{uuid.uuid4().hex[:8]}"
-        template = {
-            "job_configuration": {
-                name: "{{ %s }}" % name
-                for name in ("command", "env", "labels", "name", "stream_output", "working_dir")
-            },
-            "variables": {
-                "type": "object",
-                "properties": {
-                    "command": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
-                    "env": {"type": "object"},
-                    "labels": {"type": "object"},
-                    "name": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
-                    "stream_output": {"type": "boolean", "default": True},
-                    "working_dir": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
-                },
-            },
-        }
-        self.call("POST", "/work_pools/", {"name": name, "type": "process", "base_job_template": template})
-        self.pools.append(name)
-        self.flows.append(self.call("POST", "/flows/", {"name": name})["id"])
-        return name
-
-    def make_deployment(self, pool, command):
-        body = {
-            "name": uuid.uuid4().hex[:8],
-            "flow_id": self.flows[-1],
-            "work_pool_name": pool,
-            "job_variables": {"command": command},
-            "enforce_parameter_schema": False,
-        }
-        return self.call("POST", "/deployments/", body)["id"]
-
-    def make_run(self, deployment):
-        body = {"state": {"type": "SCHEDULED"}}
-        return self.call("POST", f"/deployments/{deployment}/create_flow_run", body)["id"]
-
-    def remove_last_pool(self):
-        self.call("DELETE", f"/flows/{self.flows.pop()}")
-        self.call("DELETE", f"/work_pools/{self.pools.pop()}")
-
-
-class Worker:
+class MeasuredWorker(Worker):
     """A worker of one kind, on a pool, through a proxy of its own."""
 
     def __init__(self, command, pool, api, folder):
         self.proxy = Proxy(api.url)
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": folder,
-            "PREFECT_HOME": folder + "/prefect",
-            "PREFECT_API_URL": self.proxy.url,
-            "PREFECT_WORKER_QUERY_SECONDS": "2",
-            "DO_NOT_TRACK": "1",
-            "LANG": "C.UTF-8",
-        }
-        self.log = open(folder + "/worker.log", "ab")
-        arguments = [*command, "start", "--pool", pool, "--type", "process", "--name", "benchmark"]
-        self.began = time.time()
-        self.process = subprocess.Popen(
-            arguments, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log
-        )
-
-    def __enter__(self):
-        return self
+        super().__init__(command, pool, self.proxy.url, folder, "benchmark")
 
     def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.log.close()
+        super().__exit__()
         self.proxy.close()
-
-    def wait(self, what, limit, condition):
-        deadline = time.time() + limit
-        while not (found := condition()):
-            if self.process.poll() is not None:
-                raise SystemExit(f"the worker ended before {what}; see {self.log.name}")
-            if time.time() > deadline:
-                raise SystemExit(f"after {limit} s there is no {what}; see {self.log.name}")
-            time.sleep(0.005)
-        return found
 
     def wait_for_first_poll(self):
         return self.wait("first poll", 120, self.proxy.first_poll) - self.began
-
-    def memory(self):
-        """Resident memory in MB."""
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1]) / 1024
 
 
 def sleepers(marker):
@@ -341,7 +238,7 @@ class Comparison:
             for name, command in self.kinds.items():
                 pool = self.api.make_pool()
                 with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as folder:
-                    result = one(pool, folder, lambda: Worker(command, pool, self.api, folder))
+                    result = one(pool, folder, lambda: MeasuredWorker(command, pool, self.api, folder))
                 self.api.remove_last_pool()
                 results[name].append(result)
                 self.say(f"  {name}, turn {turn + 1}: {describe(result)}")
@@ -357,7 +254,7 @@ class Comparison:
             with start() as worker:
                 seconds = worker.wait_for_first_poll()
                 time.sleep(self.options.settle)
-                return seconds * 1000, worker.memory()
+                return seconds * 1000, worker.memory() / 1024
 
         self.say("start, and memory when idle")
         results = self.measure(self.options.runs, one)
@@ -377,7 +274,7 @@ class Comparison:
                 try:
                     worker.wait(f"{count} runs", 900, lambda: time.sleep(0.5) or len(sleepers(marker)) >= count)
                     time.sleep(self.options.settle)
-                    return worker.memory()
+                    return worker.memory() / 1024
                 finally:
                     worker.process.kill()
                     for process in sleepers(marker):
@@ -469,15 +366,6 @@ def describe(result):
     return ", ".join(f"{part:.1f}" for part in parts if isinstance(part, float))
 
 
-def print_table(rows):
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for index, row in enumerate(rows):
-        cells = [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
-        print("| " + " | ".join(cells) + " |")
-        if index == 0:
-            print("|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--worker", default=".build/release/prefect-worker", help="our binary (default: %(default)s)")
@@ -489,9 +377,7 @@ def main():
         sys.exit("PREFECT_API_URL is not set: name the server to measure with")
     if not shutil.which("prefect"):
         sys.exit("`prefect` is not on PATH: install Prefect to compare with")
-    options.worker = os.path.realpath(options.worker)
-    if not os.access(options.worker, os.X_OK):
-        sys.exit(f"there is no program '{options.worker}': build it or say where it is with --worker")
+    options.worker = find_program(options.worker)
     options.sleepers, options.burst, options.singles, options.settle = 200, 40, 10, 5
     if options.quick:
         options.runs, options.sleepers, options.burst, options.singles, options.settle = 1, 10, 5, 2, 2

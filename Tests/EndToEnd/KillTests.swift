@@ -48,7 +48,7 @@ struct KillTests {
             let program = try bench.write("quick.py", FlowSource.quickRun)
             let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0.5")
             var runs: [String] = []
-            var deaths: [String] = []
+            var deathsAtBoundaries = 0
             for round in 0..<200 {
                 // One every other round, so that there is something to be done in each.
                 if round % 2 == 0 { runs.append(try await bench.server.createRun(deployment: deployment)) }
@@ -62,12 +62,16 @@ struct KillTests {
                     WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
                     workingDirectory: bench.folder
                 ) { worker in
-                    if (try? await worker.waitForExit(timeout: death.after)) == nil { worker.send(.kill) }
+                    if (try? await worker.waitForExit(timeout: death.after)) == nil {
+                        worker.send(.kill)
+                    } else {
+                        deathsAtBoundaries += 1
+                    }
                     let status = try await worker.waitForExit(timeout: .seconds(10))
                     #expect(status == .signalled(9), "seed \(seed), round \(round): \(worker.summary)")
                 }
-                deaths.append(death.call ?? "\(death.after)")
             }
+            #expect(deathsAtBoundaries > 50)
             try await bench.withWorker { worker in
                 try await eventually(within: .seconds(120), "nothing is left to be done", every: .seconds(1)) {
                     let isTold = try await bench.count(ofStates: ["SCHEDULED", "PENDING", "RUNNING"]) == 0

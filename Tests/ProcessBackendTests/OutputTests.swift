@@ -165,6 +165,16 @@ struct OutputTests {
         #expect(copyAll(try #require(makeFollower(directory))) == "")
     }
 
+    @Test("a follower makes no file in a directory that is being removed")
+    func removal() throws {
+        let directory = try TemporaryDirectory()
+        _ = try directory.write("log", "one\n")
+        let follower = try #require(makeFollower(directory))
+        try FileManager.default.removeItem(atPath: directory.file("progress"))
+        #expect(copyAll(follower) == "one\n")
+        #expect(!FileManager.default.fileExists(atPath: directory.file("progress")))
+    }
+
     @Test("a run that empties its own output is followed from the beginning")
     func truncated() throws {
         let directory = try TemporaryDirectory()

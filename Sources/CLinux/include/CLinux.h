@@ -69,7 +69,4 @@ void clinux_prepare_thread(const char *name);
 /// that are launched after that are given the limit that this one was started with.
 long clinux_raise_open_files(long most);
 
-/// Bounds the number of glibc's memory arenas, of which it otherwise makes one for each thread up to eight a core.
-void clinux_limit_malloc_arenas(int count);
-
 #endif

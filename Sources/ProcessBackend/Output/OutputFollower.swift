@@ -60,6 +60,7 @@ final class OutputFollower: Sendable {
         self.name = name
         self.limits = limits
         var position: Int64 = 0
+        if let progressFile { _ = Descriptor(owning: open(progressFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)) }
         if let progressFile, let notes = readSmallFile(progressFile, limit: 64), notes.count >= (slot + 1) * 8 {
             for byte in notes[(slot * 8)..<(slot * 8 + 8)].reversed() { position = position << 8 | Int64(byte) }
         }
@@ -195,7 +196,8 @@ final class OutputFollower: Sendable {
 
     private func note(_ position: Int64) {
         guard let progressFile,
-            let file = Descriptor(owning: open(progressFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600))
+            // Made by init alone: made here, it could stand up in a directory that is just being removed.
+            let file = Descriptor(owning: open(progressFile, O_WRONLY | O_CLOEXEC))
         else { return }
         var value = position.littleEndian
         _ = pwrite(file.raw, &value, 8, off_t(slot * 8))

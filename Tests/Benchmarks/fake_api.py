@@ -1,0 +1,286 @@
+"""A Prefect API that holds one worker's runs in memory: as much of it as the soak and its worker ask for.
+
+It answers within a millisecond, so that the worker is what a soak with it loads, and not a server's database. What it
+does not know it answers with 501 and notes in `unknown`, so that nothing goes well because it was not looked at.
+"""
+
+import datetime
+import json
+import re
+import sys
+import threading
+import urllib.parse
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+
+
+class FakeAPI:
+    """Serves on a port of its own from the moment it is made."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.pools, self.flows, self.deployments, self.runs, self.workers = {}, {}, {}, {}, {}
+        self.waiting = {}  # The ids of the runs that are scheduled, in their order.
+        self.events = {}  # Event name -> flow run id, or None -> how often it came.
+        self.log_lines = 0
+        self.requests = 0
+        self.unknown = set()
+        self.server = Server(("127.0.0.1", 0), Connection)
+        self.server.api = self
+        self.url = f"http://127.0.0.1:{self.server.server_port}/api"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def answer(self, method, path, body):
+        """The status and the text of an answer."""
+        with self.lock:
+            self.requests += 1
+            status, result = self._answer(method, path, body)
+            return status, b"" if status == 204 else json.dumps(result).encode()
+
+    def _answer(self, method, path, body):
+        for known, pattern, route in ROUTES:
+            if known == method and (match := pattern.fullmatch(path)):
+                try:
+                    return route(self, body, *map(urllib.parse.unquote, match.groups()))
+                except KeyError:
+                    return 404, {"detail": "There is no such object."}
+        self.unknown.add(f"{method} {path}")
+        return 501, {"detail": "The fake API does not know this route."}
+
+    def count(self, event, run):
+        """How often an event was told of a run."""
+        with self.lock:
+            return self.events.get(event, {}).get(run, 0)
+
+    # Pools and workers
+
+    def make_pool(self, body):
+        pool = made(
+            body,
+            description=None,
+            is_paused=False,
+            concurrency_limit=None,
+            status="READY",
+            default_queue_id=new_id(),
+            storage_configuration={},
+            active_slots=None,
+        )
+        self.pools[body["name"]] = pool
+        return 201, pool
+
+    def read_pool(self, _, name):
+        return 200, self.pools[name]
+
+    def remove_pool(self, _, name):
+        del self.pools[name]
+        return 204, None
+
+    def poll(self, body, name):
+        pool = self.pools[name]
+        ids = list(self.waiting)[: body.get("limit") or 200]
+        return 200, [
+            {
+                "work_pool_id": pool["id"],
+                "work_queue_id": pool["default_queue_id"],
+                "flow_run": {**self.runs[run], "state": None},
+            }
+            for run in ids
+        ]
+
+    def take_heartbeat(self, body, _):
+        self.workers[body["name"]] = made(body, status="ONLINE")
+        return 204, None
+
+    def read_workers(self, *_):
+        return 200, list(self.workers.values())
+
+    # Flows and deployments
+
+    def make_flow(self, body):
+        flow = made(body, tags=[], labels={})
+        self.flows[flow["id"]] = flow
+        return 201, flow
+
+    def read_flow(self, _, flow):
+        return 200, self.flows[flow]
+
+    def remove_flow(self, _, flow):
+        del self.flows[flow]
+        return 204, None
+
+    def make_deployment(self, body):
+        deployment = made(body, tags=[], parameters={}, parameter_openapi_schema={}, entrypoint=None, status="READY")
+        self.deployments[deployment["id"]] = deployment
+        return 201, deployment
+
+    def read_deployment(self, _, deployment):
+        return 200, self.deployments[deployment]
+
+    # Runs
+
+    def make_run(self, body, deployment):
+        of = self.deployments[deployment]
+        run = made(
+            {},
+            name=f"soak-run-{len(self.runs)}",
+            flow_id=of["flow_id"],
+            deployment_id=of["id"],
+            parameters={},
+            context={},
+            empirical_policy={"max_retries": 0, "retry_delay_seconds": 0, "retries": None, "retry_delay": None},
+            tags=[],
+            labels={"prefect.flow.id": of["flow_id"]},
+            run_count=0,
+            total_run_time=0.0,
+            auto_scheduled=False,
+            infrastructure_pid=None,
+            job_variables={},
+            work_pool_name=of["work_pool_name"],
+        )
+        run["expected_start_time"] = run["next_scheduled_start_time"] = run["created"]
+        self.runs[run["id"]] = run
+        self.waiting[run["id"]] = None
+        enter(run, body["state"])
+        return 201, run
+
+    def read_run(self, _, run):
+        return 200, self.runs[run]
+
+    def change_run(self, body, run):
+        self.runs[run].update(body)
+        return 204, None
+
+    def label_run(self, body, run):
+        self.runs[run]["labels"].update(body)
+        return 204, None
+
+    def set_state(self, body, run):
+        run, proposed = self.runs[run], body["state"]
+        verdict, reason = judge(run, proposed, body.get("force"))
+        if verdict == "ACCEPT":
+            enter(run, proposed)
+            if proposed["type"] == "SCHEDULED":
+                self.waiting[run["id"]] = None
+            else:
+                self.waiting.pop(run["id"], None)
+        details = {"type": f"{verdict.lower()}_details", **({} if verdict == "ACCEPT" else {"reason": reason})}
+        return 201 if verdict == "ACCEPT" else 200, {"state": run["state"], "status": verdict, "details": details}
+
+    def filter_runs(self, body):
+        wanted = body["flow_runs"]
+        types = wanted["state"]["type"]["any_"]
+        ids = wanted["id"]["any_"] if "id" in wanted else self.runs
+        found = [self.runs[run] for run in ids if run in self.runs and self.runs[run]["state_type"] in types]
+        start = body.get("offset", 0)
+        return 200, found[start : start + body.get("limit", 200)]
+
+    # Logs and events
+
+    def take_logs(self, body):
+        self.log_lines += len(body)
+        return 201, None
+
+    def take_events(self, body):
+        for event in body:
+            roles = {each["prefect.resource.role"]: each["prefect.resource.id"] for each in event["related"]}
+            run = roles.get("flow-run", "").rpartition(".")[2] or None
+            counts = self.events.setdefault(event["event"], {})
+            counts[run] = counts.get(run, 0) + 1
+        return 204, None
+
+
+def new_id():
+    return str(uuid.uuid4())
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def made(body, **more):
+    moment = now()
+    return {"id": new_id(), "created": moment, "updated": moment, **more, **body}
+
+
+def enter(run, state):
+    state = {"name": state["type"].capitalize(), "message": None, "data": None, "state_details": {}, **state}
+    run["state"] = {**state, "id": new_id(), "timestamp": now()}
+    run["state_type"], run["state_name"] = state["type"], state["name"]
+
+
+def judge(run, proposed, force):
+    """The server's rules, as far as a worker can meet them that is alone with runs that nobody cancels."""
+    old, new = run["state"], proposed
+    if force:
+        return "ACCEPT", None
+    if (mark := new["state_details"].get("transition_id")) and mark == old["state_details"].get("transition_id"):
+        return "REJECT", "This run has already made this state transition."
+    if old["type"] in FINAL:
+        return "ABORT", f"Run is already in terminal state {old['type']}."
+    if new["type"] == "PENDING" and old["type"] != "SCHEDULED":
+        if old["type"] != "PENDING" or new["name"] in (old["name"], "Pending"):
+            return "ABORT", f"This run is in a {old['type']} state and cannot transition to a PENDING state."
+    return "ACCEPT", None
+
+
+ROUTES = [
+    (method, re.compile(path.replace("{}", "([^/]+)")), route)
+    for method, path, route in (
+        ("GET", "/csrf-token", lambda *_: (404, {"detail": "Not Found"})),
+        ("POST", "/work_pools/", FakeAPI.make_pool),
+        ("GET", "/work_pools/{}", FakeAPI.read_pool),
+        ("DELETE", "/work_pools/{}", FakeAPI.remove_pool),
+        ("POST", "/work_pools/{}/get_scheduled_flow_runs", FakeAPI.poll),
+        ("POST", "/work_pools/{}/workers/heartbeat", FakeAPI.take_heartbeat),
+        ("POST", "/work_pools/{}/workers/filter", FakeAPI.read_workers),
+        ("POST", "/flows/", FakeAPI.make_flow),
+        ("GET", "/flows/{}", FakeAPI.read_flow),
+        ("DELETE", "/flows/{}", FakeAPI.remove_flow),
+        ("POST", "/deployments/", FakeAPI.make_deployment),
+        ("GET", "/deployments/{}", FakeAPI.read_deployment),
+        ("POST", "/deployments/{}/create_flow_run", FakeAPI.make_run),
+        ("POST", "/flow_runs/filter", FakeAPI.filter_runs),
+        ("GET", "/flow_runs/{}", FakeAPI.read_run),
+        ("PATCH", "/flow_runs/{}", FakeAPI.change_run),
+        ("PATCH", "/flow_runs/{}/labels", FakeAPI.label_run),
+        ("POST", "/flow_runs/{}/set_state", FakeAPI.set_state),
+        ("POST", "/logs/", FakeAPI.take_logs),
+        ("POST", "/events", FakeAPI.take_events),
+    )
+]
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 512
+
+    def handle_error(self, request, client_address):
+        # A worker that leaves, or that does not want an answer any more, breaks its connections.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # An answer is one packet.
+    timeout = 5  # As long as Prefect's server keeps a connection that is idle.
+
+    def answer(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        path = urllib.parse.urlsplit(self.path).path.removeprefix("/api")
+        status, text = self.server.api.answer(self.command, path, body)
+        self.send_response(status)
+        if status != 204:
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = answer
+
+    def log_message(self, *_):
+        pass

@@ -1,0 +1,163 @@
+"""What the benchmarks share: the API as far as it has to be set up, a worker's process, and a table."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+
+
+class API:
+    """The server itself, for what has to be set up. A busy server answers 503, and is asked again."""
+
+    def __init__(self, url):
+        self.url = url.rstrip("/")
+        self.pools, self.flows = [], []
+        self.turned_away = 0  # How often the server was too busy.
+
+    def call(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        for attempt in range(60):
+            request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    text = answer.read()
+                    return json.loads(text) if text else None
+            except urllib.error.HTTPError as error:
+                if error.code not in (429, 502, 503):
+                    raise SystemExit(f"{method} {path}: {error.code} {error.read()[:300]}") from None
+                self.turned_away += 1
+            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+                if attempt > 5:
+                    raise SystemExit(f"{method} {path}: {error}") from None
+            time.sleep(min(0.1 * (attempt + 1), 1))
+        raise SystemExit(f"{method} {path}: the server stays busy")
+
+    def make_pool(self):
+        name = f"benchmark-{uuid.uuid4().hex[:8]}"
+        template = {
+            "job_configuration": {
+                name: "{{ %s }}" % name
+                for name in ("command", "env", "labels", "name", "stream_output", "working_dir")
+            },
+            "variables": {
+                "type": "object",
+                "properties": {
+                    "command": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+                    "env": {"type": "object"},
+                    "labels": {"type": "object"},
+                    "name": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+                    "stream_output": {"type": "boolean", "default": True},
+                    "working_dir": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+                },
+            },
+        }
+        self.call("POST", "/work_pools/", {"name": name, "type": "process", "base_job_template": template})
+        self.pools.append(name)
+        self.flows.append(self.call("POST", "/flows/", {"name": name})["id"])
+        return name
+
+    def make_deployment(self, pool, command):
+        body = {
+            "name": uuid.uuid4().hex[:8],
+            "flow_id": self.flows[-1],
+            "work_pool_name": pool,
+            "job_variables": {"command": command},
+            "enforce_parameter_schema": False,
+        }
+        return self.call("POST", "/deployments/", body)["id"]
+
+    def make_run(self, deployment):
+        body = {"state": {"type": "SCHEDULED"}}
+        return self.call("POST", f"/deployments/{deployment}/create_flow_run", body)["id"]
+
+    def remove_last_pool(self):
+        self.call("DELETE", f"/flows/{self.flows.pop()}")
+        self.call("DELETE", f"/work_pools/{self.pools.pop()}")
+
+
+class Worker:
+    """A worker in a folder of its own, which is all that it knows of the machine."""
+
+    def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}):
+        variables = {
+            "PATH": os.environ["PATH"],
+            "HOME": folder,
+            "PREFECT_HOME": folder + "/prefect",
+            "PREFECT_API_URL": url,
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "DO_NOT_TRACK": "1",
+            "LANG": "C.UTF-8",
+            **environment,
+        }
+        self.log = open(folder + "/worker.log", "ab")
+        arguments = [*command, "start", "--pool", pool, "--type", "process", "--name", name, *more]
+        self.began = time.time()
+        self.process = subprocess.Popen(
+            arguments,
+            env=variables,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output or self.log,
+            stderr=self.log,
+        )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop(10)
+        self.log.close()
+
+    def stop(self, limit):
+        """Asks the worker to leave and makes it leave; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return self.process.returncode
+
+    def wait(self, what, limit, condition, interval=0.005):
+        deadline = time.time() + limit
+        while not (found := condition()):
+            if self.process.poll() is not None:
+                raise SystemExit(f"the worker ended before {what}; see {self.log.name}")
+            if time.time() > deadline:
+                raise SystemExit(f"after {limit} s there is no {what}; see {self.log.name}")
+            time.sleep(interval)
+        return found
+
+    def memory(self, field="VmRSS"):
+        """Resident memory in KB; `RssAnon` is the part that no file backs."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return int(re.search(rf"{field}:\s+(\d+)", status.read())[1])
+
+
+def print_table(rows):
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for index, row in enumerate(rows):
+        cells = [cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
+        print("| " + " | ".join(cells) + " |")
+        if index == 0:
+            print("|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|")
+
+
+def find_program(path):
+    """The worker's binary as an absolute path."""
+    path = os.path.realpath(path)
+    if not os.access(path, os.X_OK):
+        sys.exit(f"there is no program '{path}': build it or say where it is with --worker")
+    return path
+
+
+def describe_program(path):
+    """What a program says of itself; a debug build is named as one."""
+    text = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip().split("\n")[0]
+    return text + (", a DEBUG build: slower and larger than a release build" if "/debug/" in path else "")

@@ -1,0 +1,376 @@
+#!/usr/bin/env python3
+"""Lets `prefect-worker start` run thousands of short runs of a process pool, and looks whether anything of it grows.
+
+    Tests/Benchmarks/soak.py [--worker PATH] [--runs N] [--minutes N] [--limit N] [--fake]
+
+Runs are created at an even rate at the server that PREFECT_API_URL names; without it, or with --fake, at an API within
+this program. That one is for the full soak: Prefect's server on SQLite and two cores turns requests away with 503 all
+the time at 2.5 runs a second, and falls behind at 5, so that it would be what is measured. Give it fewer runs, like
+--runs 1800, one a second. It needs Python's standard library.
+
+Each run is a shell's: it prints a line on both streams and appends its id to a file. Every 25th prints 200 KB, every
+50th ends with status 3, which the worker has to report as a crash. Every ten seconds the worker is looked at in /proc.
+
+The exit status is 1 when
+
+- a run was not executed, or twice, or its crash was not reported, or a byte of output was not copied;
+- a row of the ledger, a run's folder, a temporary file or a child process is left when all runs have ended;
+- descriptors or threads grow: half-way and at the end no runs are created until those in flight have ended, and the
+  worker then must not have more than --spare more of them than half-way;
+- anonymous memory grows by more than --growth over the second half, by least squares. The first half belongs to what is
+  made once: threads' stacks and arenas, caches, the pool of connections. In the second half of the full soak 2 MB are
+  less than 1 KB a run, and whatever the worker could forget to let go of, a flow run as the API sends it, a row or a
+  task, is several times that. What the allocator keeps after a moment with many runs stays well below.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+
+from fake_api import FakeAPI
+from lab import API, Worker, describe_program, find_program, print_table
+
+SAMPLING = 10  # seconds
+PER_ROW = 60 // SAMPLING  # Of the samples, one a minute is shown.
+FLOOD = 200 * 1024  # bytes
+CRASH_EVERY, FLOOD_EVERY = 50, 25
+# A line in one write, so that those of two runs do not mix.
+NOTE = 'echo "$PREFECT__FLOW_RUN_ID" >>"$HOME/executed"'
+COMMANDS = {
+    "plain": f"sh -c 'echo out; echo err >&2; {NOTE}'",
+    "flood": f"sh -c 'yes out | head -c {FLOOD}; echo err >&2; {NOTE}'",
+    "crash": f"sh -c 'echo out; echo err >&2; {NOTE}; exit 3'",
+}
+
+
+def kind_of(index):
+    if index % CRASH_EVERY == CRASH_EVERY - 1:
+        return "crash"
+    return "flood" if index % FLOOD_EVERY == FLOOD_EVERY // 2 else "plain"
+
+
+class Counter:
+    """Takes what the worker prints on standard output and counts it."""
+
+    def __init__(self):
+        out, self.end = os.pipe()
+        self.bytes = 0
+        self.thread = threading.Thread(target=self._read, args=(out,), daemon=True)
+        self.thread.start()
+
+    def close(self):
+        os.close(self.end)
+        self.end = None
+
+    def _read(self, out):
+        while data := os.read(out, 1 << 16):
+            self.bytes += len(data)
+
+
+class Sample:
+    """The worker's process at a moment."""
+
+    def __init__(self, worker, folder, began, runs):
+        process = f"/proc/{worker.process.pid}"
+        with open(process + "/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        self.time = time.time() - began
+        self.runs = runs
+        self.resident, self.anonymous = worker.memory("VmRSS"), worker.memory("RssAnon")
+        self.descriptors = len(os.listdir(process + "/fd"))
+        self.threads = len(os.listdir(process + "/task"))
+        self.cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self.state = size_on_disk(folder)
+
+    HEAD = ["minute", "runs", "resident KB", "anonymous KB", "descriptors", "threads", "CPU s", "state KB"]
+
+    @property
+    def row(self):
+        numbers = (self.runs, self.resident, self.anonymous, self.descriptors, self.threads)
+        return [f"{self.time / 60:.1f}", *map(str, numbers), f"{self.cpu:.1f}", f"{self.state / 1024:.0f}"]
+
+
+def size_on_disk(folder):
+    total = 0
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(f"{parent}/{name}").st_blocks * 512
+            except OSError:
+                pass  # The run has ended meanwhile.
+    return total
+
+
+def slope(points):
+    """The slope of the line with the least squares through points; 0 where there is none."""
+    points = list(points)
+    if not points:
+        return 0
+    x_mean, y_mean = (sum(values) / len(points) for values in zip(*points))
+    spread = sum((x - x_mean) ** 2 for x, _ in points)
+    return sum((x - x_mean) * (y - y_mean) for x, y in points) / spread if spread else 0
+
+
+class Soak:
+    def __init__(self, options, api, fake, folder):
+        self.options, self.api, self.fake, self.folder = options, api, fake, folder
+        self.state, self.temporary = folder + "/state", folder + "/tmp"
+        self.created = {}  # run id -> kind
+        self.samples, self.rests = [], []
+        self.half = 0  # The first sample of the second half.
+        self.problems = []
+        os.mkdir(self.temporary)
+        open(folder + "/executed", "w").close()
+
+    def run(self):
+        pool = self.api.make_pool()
+        deployments = {kind: self.api.make_deployment(pool, command) for kind, command in COMMANDS.items()}
+        counter = Counter()
+        more = ["--state-dir", self.state, "--python", "none"]
+        if self.options.limit:
+            more += ["--limit", str(self.options.limit)]
+        command = [self.options.worker]
+        environment = {"TMPDIR": self.temporary}
+        with Worker(command, pool, self.api.url, self.folder, "soak", more, counter.end, environment) as worker:
+            counter.close()
+            worker.wait("start", 60, self.has_started, 0.1)
+            self.began = time.time()
+            for half in (0, 1):
+                self.half = len(self.samples)
+                self.soak(worker, deployments, half)
+                self.settle(worker)
+                self.rests.append(self.look(worker))
+            self.look_for_leftovers(worker)
+            if status := worker.stop(60):
+                self.problems.append(f"the worker left with status {status}")
+        counter.thread.join(10)
+        self.judge_runs(pool, counter.bytes)
+        self.judge_growth()
+
+    def has_started(self):
+        with open(self.folder + "/worker.log", errors="replace") as log:
+            return "started!" in log.read()
+
+    def executed(self):
+        with open(self.folder + "/executed") as file:
+            return file.read().split()
+
+    # Load
+
+    def soak(self, worker, deployments, half):
+        """Creates one half of the runs, each at its time, and takes samples."""
+        began, length = time.time(), self.options.minutes * 60 / 2
+        indices = range(self.options.runs)[half * self.options.runs // 2 :][: (self.options.runs + half) // 2]
+        stopped = threading.Event()
+
+        def create(index):
+            kind = kind_of(index)
+            self.created[self.api.make_run(deployments[kind])] = kind
+
+        def create_all():
+            # A few at a time, so that a slow answer does not hold up those that follow.
+            with concurrent.futures.ThreadPoolExecutor(4) as creators:
+                tasks = []
+                for place, index in enumerate(indices):
+                    if stopped.wait(max(0, began + place * length / len(indices) - time.time())):
+                        break
+                    tasks.append(creators.submit(create, index))
+                for task in tasks:
+                    task.result()
+
+        with concurrent.futures.ThreadPoolExecutor(1) as creation:
+            creating = creation.submit(create_all)
+            try:
+                due = began
+                while not creating.done() or time.time() < began + length:
+                    self.take_sample(worker)
+                    due += SAMPLING
+                    worker.wait("the next sample", due - time.time() + 60, lambda: time.time() >= due, 0.1)
+                creating.result()
+            finally:
+                stopped.set()
+
+    def look(self, worker):
+        return Sample(worker, self.state, self.began, len(self.executed()))
+
+    def take_sample(self, worker):
+        sample = self.look(worker)
+        self.samples.append(sample)
+        if (len(self.samples) - 1) % PER_ROW == 0:
+            say("  " + ", ".join(f"{name} {value}" for name, value in zip(Sample.HEAD, sample.row)))
+
+    def settle(self, worker):
+        """Waits until all runs have been executed and the worker has nothing more to do with them."""
+        deadline = time.time() + self.options.patience
+        while time.time() < deadline:
+            if set(self.executed()) >= set(self.created) and not self.rows() and not self.children(worker):
+                break
+            time.sleep(0.5)
+        # The last log lines and events wait for company for two seconds, connections are kept for some more.
+        time.sleep(10)
+
+    # What is left
+
+    def rows(self):
+        with sqlite3.connect(f"file:{self.state}/ledger.sqlite?mode=ro", uri=True, timeout=30) as ledger:
+            return [row[0] for row in ledger.execute("SELECT id FROM run")]
+
+    def children(self, worker):
+        """The worker's child processes, those that have ended and were not waited for among them."""
+        found = []
+        for task in os.listdir(f"/proc/{worker.process.pid}/task"):
+            try:
+                with open(f"/proc/{worker.process.pid}/task/{task}/children") as file:
+                    found += file.read().split()
+            except OSError:
+                pass  # The thread has ended.
+        return found
+
+    def look_for_leftovers(self, worker):
+        own = {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "lock", "runs"}
+        runs = self.state + "/runs"
+        left = {
+            "rows in the ledger": self.rows(),
+            "folders of runs": os.listdir(runs) if os.path.isdir(runs) else [],
+            "files in the state directory": sorted(set(os.listdir(self.state)) - own),
+            "temporary files": os.listdir(self.temporary),
+            "child processes": self.children(worker),
+        }
+        for what, names in left.items():
+            if names:
+                self.problems.append(f"{len(names)} {what} left, such as {names[0]}")
+
+    # Verdicts
+
+    def judge_runs(self, pool, bytes_copied):
+        executed = self.executed()
+        missing = set(self.created) - set(executed)
+        expected = {run for run, kind in self.created.items() if kind == "crash"}
+        crashed = self.crashed(pool)
+        kinds = list(self.created.values())
+        bytes_printed = 4 * (len(kinds) - kinds.count("flood")) + FLOOD * kinds.count("flood")
+        print(
+            f"{len(self.created)} runs in {self.rests[-1].time / 60:.1f} minutes, {len(set(executed))} executed, "
+            f"{len(crashed & expected)} of {len(expected)} crashes reported, {len(missing)} missing; "
+            f"{bytes_copied} of {bytes_printed} bytes copied from their standard output"
+        )
+        self.expect(len(self.created) == self.options.runs, f"only {len(self.created)} runs were created")
+        self.expect(not missing, f"{len(missing)} runs were not executed, such as {min(missing, default='')}")
+        self.expect(len(executed) == len(set(executed)), f"{len(executed) - len(set(executed))} runs came twice")
+        self.expect(crashed >= expected, f"{len(expected - crashed)} crashes were not reported")
+        self.expect(crashed <= expected, f"{len(crashed - expected)} runs were reported as crashed and were not")
+        self.expect(bytes_copied == bytes_printed, f"{bytes_printed - bytes_copied} bytes of output were not copied")
+        if self.fake:
+            for event in ("prefect.worker.submitted-flow-run", "prefect.worker.executed-flow-run"):
+                wrong = [run for run in self.created if self.fake.count(event, run) != 1]
+                self.expect(not wrong, f"{event} was not told once of {len(wrong)} runs")
+            self.expect(not self.fake.unknown, f"unknown requests: {', '.join(sorted(self.fake.unknown)[:5])}")
+            requests = self.fake.requests / max(1, len(self.created))
+            print(f"{requests:.1f} requests a run in all, {self.fake.log_lines} log lines")
+        if self.api.turned_away:
+            print(f"the server turned {self.api.turned_away} of this program's own requests away")
+
+    def crashed(self, pool):
+        found = []
+        while True:
+            body = {
+                "flow_runs": {"state": {"type": {"any_": ["CRASHED"]}}},
+                "work_pools": {"name": {"any_": [pool]}},
+                "sort": "ID_DESC",
+                "offset": len(found),
+                "limit": 200,
+            }
+            rows = self.api.call("POST", "/flow_runs/filter", body)
+            found += [row["id"] for row in rows]
+            if len(rows) < 200:
+                return set(found)
+
+    def judge_growth(self):
+        print()
+        resting = [["at rest", *rest.row[1:]] for rest in self.rests]
+        first, second = ([sample.row for sample in part[::PER_ROW]] for part in self.halves)
+        print_table([Sample.HEAD, *first, resting[0], *second, resting[1]])
+
+        half = self.halves[1]
+        rows = [["second half", "at rest before", "and after", "slope an hour", "slope 1,000 runs"]]
+        for title, field in (
+            ("resident KB", "resident"),
+            ("anonymous KB", "anonymous"),
+            ("descriptors", "descriptors"),
+            ("threads", "threads"),
+        ):
+            slopes = (
+                slope((sample.time / 3600, getattr(sample, field)) for sample in half),
+                slope((sample.runs / 1000, getattr(sample, field)) for sample in half),
+            )
+            rests = (str(getattr(rest, field)) for rest in self.rests)
+            rows.append([title, *rests, *(f"{each:+.1f}" for each in slopes)])
+        print()
+        print_table(rows)
+
+        before, after = self.rests
+        grown = slope((sample.time, sample.anonymous) for sample in half) * (half[-1].time - half[0].time)
+        cpu = (after.cpu - before.cpu) / max(1, after.runs - before.runs)
+        print(f"\nanonymous memory {grown:+.0f} KB in the second half; {1000 * cpu:.1f} ms of CPU a run")
+        bound = self.options.growth * 1024
+        self.expect(grown <= bound, f"memory grew by {grown:.0f} KB in the second half, and {bound:.0f} are allowed")
+        for field in ("descriptors", "threads"):
+            more = getattr(after, field) - getattr(before, field)
+            self.expect(more <= self.options.spare, f"at rest there are {more} {field} more after the second half")
+
+    @property
+    def halves(self):
+        return self.samples[: self.half], self.samples[self.half :]
+
+    def expect(self, is_so, problem):
+        if not is_so:
+            self.problems.append(problem)
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--worker", default=".build/release/prefect-worker", help="the binary (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=5000, help="how many runs (default: %(default)s)")
+    parser.add_argument("--minutes", type=float, default=30, help="over how long a time (default: %(default)s)")
+    parser.add_argument("--limit", type=int, help="the worker's --limit (default: none)")
+    parser.add_argument("--fake", action="store_true", help="use the API within, also when PREFECT_API_URL is set")
+    parser.add_argument("--growth", type=float, default=2, help="MB allowed in the second half (default: %(default)s)")
+    parser.add_argument("--spare", type=int, default=2, help="descriptors and threads allowed (default: %(default)s)")
+    parser.add_argument("--patience", type=float, default=120, help="seconds to wait for the last runs (default: 120)")
+    options = parser.parse_args()
+    options.worker = find_program(options.worker)
+    url = os.environ.get("PREFECT_API_URL")
+    fake = FakeAPI() if options.fake or not url else None
+    api = API(fake.url if fake else url)
+    where = "the API within" if fake else f"Prefect's API at {url}"
+    print(f"{describe_program(options.worker)}; {os.cpu_count()} CPUs; {where}")
+    print(f"{options.runs} runs in {options.minutes:g} minutes, --limit {options.limit or 'none'}", flush=True)
+    folder = tempfile.mkdtemp(prefix="soak-")
+    soak = Soak(options, api, fake, folder)
+    try:
+        soak.run()
+    finally:
+        while api.pools:
+            api.remove_last_pool()
+    for problem in soak.problems:
+        print(f"FAILED: {problem}")
+    if soak.problems:
+        sys.exit(f"what the worker said is in {folder}/worker.log")
+    shutil.rmtree(folder)
+    print("nothing is missing, nothing is left, nothing grows")
+
+
+if __name__ == "__main__":
+    main()
