@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <link.h>
 #include <malloc.h>
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -219,3 +221,20 @@ void clinux_prepare_thread(const char *name) {
 // glibc otherwise makes an arena for each thread up to eight a core, which a daemon of months would pay for. Done before
 // there is a thread that could have one already.
 __attribute__((constructor)) static void limit_malloc_arenas(void) { mallopt(M_ARENA_MAX, 2); }
+
+// Code is mapped from its file and never changed, so that dropping it loses nothing. Read-only data is left alone: some
+// of it was written once, by the dynamic linker.
+static int release_code(struct dl_phdr_info *object, size_t size, void *data) {
+    (void)size, (void)data;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || (part->p_flags & PF_W)) continue;
+        uintptr_t begin = (object->dlpi_addr + part->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_filesz) & ~(page - 1);
+        if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void clinux_release_code(void) { dl_iterate_phdr(release_code, NULL); }

@@ -1,3 +1,4 @@
+import CLinux
 import FoundationEssentials
 import HealthServer
 import JSON
@@ -59,6 +60,11 @@ struct StartSession: Sendable {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await reloadSettings(on: reloads, pools: pools, request, logger) }
             group.addTask { await tellServiceManager() }
+            group.addTask {
+                // Most of the code that a start needs is not needed again.
+                try? await Task.sleep(for: .seconds(3))
+                clinux_release_code()
+            }
             defer { group.cancelAll() }
             try await run(request, pools: pools, logger)
         }

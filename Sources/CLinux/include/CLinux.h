@@ -69,4 +69,8 @@ void clinux_prepare_thread(const char *name);
 /// that are launched after that are given the limit that this one was started with.
 long clinux_raise_open_files(long most);
 
+/// Gives back the pages of program code that were needed so far; those that are needed again come back from the system's
+/// cache by themselves.
+void clinux_release_code(void);
+
 #endif
