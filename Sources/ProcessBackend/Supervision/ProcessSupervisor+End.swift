@@ -15,8 +15,10 @@ extension ProcessSupervisor {
         var code: Int32 = 0
         if process.isChild {
             // Its number stays taken until everything that is found by it has been dealt with.
-            guard clinux_pidfd_wait(process.descriptor.raw, 0, &code) == 1 else { return }
-            process.exitCode = Int(code)
+            let answer = clinux_pidfd_wait(process.descriptor.raw, 0, &code)
+            if answer == 0 { return }
+            // Somebody else in this process may have waited for it: then nobody can know how it ended.
+            process.exitCode = answer == 1 ? Int(code) : nil
         } else {
             // The kernel tells once the new parent has taken notice: at once where that is an init, later with some
             // stand-ins for one. Who stops the process does not wait for it.
