@@ -92,13 +92,14 @@ extension RunExecution {
         }
     }
 
-    /// Puts right what a claim has done that the server wrote late: over the end of a run that another worker has run
+    /// Puts right what a claim has done that came or was written late: over the end of a run that another worker has run
     /// meanwhile. As long as the run goes on, its own next state does that.
     private func restoreEnd() async throws {
         guard let current = try await readRun(), current.transitionID == held.transitions.claim else { return }
         let history = try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
         let states = history.sorted { $0.timestamp < $1.timestamp }
-        guard let last = states.last, last.isFinal else { return }
+        let others = states.filter { $0.transitionID != held.transitions.claim }
+        guard let last = others.last, last.isFinal else { return }
         reporter.log(.info, "Flow run '\(flowRun.id)' has ended as '\(last.name)' before its claim was written")
         var end = StateProposal(type: last.type, name: last.name, message: last.message)
         end.data = last.data
