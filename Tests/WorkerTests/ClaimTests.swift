@@ -108,10 +108,7 @@ struct ClaimTests {
         arguments: [false, true])
     func contested(isOurs: Bool) async throws {
         try await withPool { api, deployment in
-            try await withWorkerClient(api) { other in
-                let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
-                _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
-            }
+            try await announceAnotherWorker(api)
             let run = api.scheduleRun(deployment: deployment)
             if !isOurs {
                 api.script(method: "POST", path: "/flow_runs/\(run)/input", times: 1, answer: .status(409))
@@ -140,10 +137,7 @@ struct ClaimTests {
     @Test("a claim that was written over the end of a run that another worker has run is put right")
     func writtenOverTheEnd() async throws {
         try await withPool { api, deployment in
-            try await withWorkerClient(api) { other in
-                let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
-                _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
-            }
+            try await announceAnotherWorker(api)
             let run = api.scheduleRun(deployment: deployment)
             api.script(method: "POST", path: "/flow_runs/\(run)/input", answer: .status(409))
             api.script(path: "/flow_runs/\(run)/input/*", answer: .status(200, body: "another's"))

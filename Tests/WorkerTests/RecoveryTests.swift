@@ -24,6 +24,15 @@ struct RecoveryTests {
         try await withWorker(api, backend: backend, stateDirectory: directory, body)
     }
 
+    /// Lives until a run is in flight.
+    private func runAndDie(
+        _ run: String, _ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String
+    ) async throws {
+        try await die(api, backend, in: directory) { _ in
+            try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+        }
+    }
+
     /// Lives until everything that was left has been dealt with.
     private func recover(_ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String) async throws {
         try await die(api, backend, in: directory) { try await waitForRecovery($0) }
@@ -39,9 +48,7 @@ struct RecoveryTests {
     func stillRunning() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             api.setState(of: run, to: .running)
             try await die(api, backend, in: directory) { subject in
                 try await eventually("it is watched") { backend.calls.contains(.adopt(run)) }
@@ -62,9 +69,7 @@ struct RecoveryTests {
     func endedMeanwhile(state: FakeState.Kind) async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             api.setState(of: run, to: state)
             backend.finish(run, ExitStatus(code: nil))
             try await recover(api, backend, in: directory)
@@ -124,18 +129,13 @@ struct RecoveryTests {
     @Test("the mark that an earlier process has left on a contested run is known as this worker's own")
     func ownMark() async throws {
         try await withRestarts { api, deployment, backend, directory in
-            try await withWorkerClient(api) { other in
-                let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
-                _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
-            }
+            try await announceAnotherWorker(api)
             let run = api.scheduleRun(deployment: deployment)
             let mark = api.script(method: "POST", path: "/flow_runs/\(run)/input", times: 1, answer: .applyThen(.hang))
             try await die(api, backend, in: directory) { _ in
                 try await eventually("it leaves its mark") { mark.uses == 1 }
             }
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             #expect(backend.started == [run])
         }
     }
@@ -243,9 +243,7 @@ struct RecoveryTests {
     func cancelledMeanwhile() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             api.setState(of: run, to: .running)
             api.setState(of: run, to: .cancelling)
             try await recover(api, backend, in: directory)
@@ -281,9 +279,7 @@ struct RecoveryTests {
     func unavailable() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             backend.script { $0.remainsErrors = [InfrastructureError(.unavailable, "the engine is away")] }
             try await die(api, backend, in: directory) { subject in
                 try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
@@ -297,9 +293,7 @@ struct RecoveryTests {
     func outOfReach(hasEnded: Bool) async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             if hasEnded { api.setState(of: run, to: .completed) }
             backend.script { $0.remains = { _ in .outOfReach } }
             try await recover(api, backend, in: directory)
@@ -312,9 +306,7 @@ struct RecoveryTests {
     func withoutItsConfiguration() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
-            try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            }
+            try await runAndDie(run, api, backend, in: directory)
             api.setState(of: run, to: .running)
             api.script(method: "GET", path: "/deployments/*", answer: .status(404))
             try await die(api, backend, in: directory) { subject in

@@ -8,9 +8,8 @@ extension RunExecution {
     func claim() async throws -> Bool {
         reporter.log(.info, "Worker '\(served.workerName)' submitting flow run '\(flowRun.id)'")
         let outcome: ProposalOutcome
-        let transitionID = held.transitions.claim
         do {
-            outcome = try await api.propose(.pending, forFlowRun: flowRun.id, transitionID: transitionID)
+            outcome = try await api.propose(.pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim)
         } catch let error as APIError where error.isNotFound {
             reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was submitted")
             return false
@@ -19,18 +18,18 @@ extension RunExecution {
                 services.logger.warning("Flow run '\(flowRun.name)' could not be claimed, it stays scheduled: \(error)")
                 return false
             }
-            return try await settleClaim(transitionID, after: error)
+            return try await settleClaim(after: error)
         }
         return try await isOurs(outcome)
     }
 
     /// The claim may or may not have reached the API, and no attempt brought an answer. The run itself tells, once the
     /// API is back; until then the slot is kept, since the run may be ours.
-    private func settleClaim(_ transitionID: String, after error: APIError) async throws -> Bool {
+    private func settleClaim(after error: APIError) async throws -> Bool {
         services.logger.warning("Flow run '\(flowRun.name)' may be claimed, asking until the API says so: \(error)")
         do {
             let current = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
-            if current.transitionID == transitionID {
+            if current.transitionID == held.transitions.claim {
                 return try await isOurs(.accepted(state: current.state ?? .null))
             }
             if current.stateType == "CANCELLING", try await readStanding()?.standing.isOurs == true {
@@ -40,7 +39,7 @@ extension RunExecution {
             return try await isOurs(
                 persistently {
                     try await api.propose(
-                        .pending, forFlowRun: flowRun.id, transitionID: transitionID, effort: .persistent)
+                        .pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim, effort: .persistent)
                 })
         } catch let error as APIError {
             services.logger.warning("Flow run '\(flowRun.name)' was given up: \(error)")
@@ -96,10 +95,8 @@ extension RunExecution {
     /// meanwhile. As long as the run goes on, its own next state does that.
     private func restoreEnd() async throws {
         guard let current = try await readRun(), current.transitionID == held.transitions.claim else { return }
-        let history = try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
-        let states = history.sorted { $0.timestamp < $1.timestamp }
-        let others = states.filter { $0.transitionID != held.transitions.claim }
-        guard let last = others.last, last.isFinal else { return }
+        let others = try await readHistory().filter { $0.transitionID != held.transitions.claim }
+        guard let last = others.max(by: { $0.timestamp < $1.timestamp }), last.isFinal else { return }
         reporter.log(.info, "Flow run '\(flowRun.id)' has ended as '\(last.name)' before its claim was written")
         var end = StateProposal(type: last.type, name: last.name, message: last.message)
         end.data = last.data

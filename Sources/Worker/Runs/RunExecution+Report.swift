@@ -29,8 +29,7 @@ extension RunExecution {
     /// What the API knows of the run, and the run that this was read from; `nil` when it was deleted.
     func readStanding() async throws -> (run: FlowRun, standing: RunStanding)? {
         guard let current = try await readRun() else { return nil }
-        let history = try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
-        return (current, RunStanding(current, history: history, entry: entry))
+        return (current, RunStanding(current, history: try await readHistory(), entry: entry))
     }
 
     private func reportCancellation(

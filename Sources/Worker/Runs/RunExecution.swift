@@ -86,6 +86,11 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
+    /// All states that the run had, in no particular order.
+    func readHistory() async throws -> [RecordedState] {
+        try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
+    }
+
     /// Proposes a state that must be said, for as long as it takes, without the secrets that its message may hold. A run
     /// that is gone or has ended by itself is fine.
     func proposePersistently(_ proposal: StateProposal, force: Bool = false) async throws -> ProposalOutcome? {

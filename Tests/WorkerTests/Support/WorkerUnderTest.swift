@@ -151,3 +151,11 @@ func withWorkerClient<Result: Sendable>(
         throw error
     }
 }
+
+/// Lets another worker of the pool `p` be online, so that claims have to be settled.
+func announceAnotherWorker(_ api: FakePrefectAPI) async throws {
+    try await withWorkerClient(api) { other in
+        let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
+        _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
+    }
+}
