@@ -102,6 +102,10 @@ public struct StateProposal: Sendable, Hashable {
     /// The run's infrastructure is about to be created.
     public static let submitting = StateProposal(type: "PENDING", name: "Submitting")
 
+    /// What a PENDING state is called when the run's infrastructure exists and has yet to begin. Whoever observes the
+    /// infrastructure proposes it.
+    public static let infrastructurePending = "InfrastructurePending"
+
     /// The run's infrastructure failed.
     public static func crashed(_ message: String) -> StateProposal {
         StateProposal(type: "CRASHED", name: "Crashed", message: message)

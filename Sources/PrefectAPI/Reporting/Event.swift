@@ -17,12 +17,12 @@ public struct Event: Sendable, Hashable {
     /// The event that this one follows.
     public var follows: String?
 
-    /// An event that happens now.
+    /// An event that happens now; `id` is one that others, who see the same, give it too.
     public init(
         name: String, resource: JSONValue, related: [JSONValue] = [], payload: JSONValue = [:],
-        following previous: Event? = nil, occurred: Timestamp = .now
+        following previous: Event? = nil, occurred: Timestamp = .now, id: String? = nil
     ) {
-        id = UUIDv7.make(at: occurred)
+        self.id = id ?? UUIDv7.make(at: occurred)
         self.occurred = occurred
         self.name = name
         self.resource = resource

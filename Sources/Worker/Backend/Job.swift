@@ -44,6 +44,22 @@ public protocol JobReporter: Sendable {
     /// Emits an event about a resource of the infrastructure; the run's related resources are added, and the event
     /// follows the previous one of the same resource.
     func emit(event: String, resource: JSONValue, payload: JSONValue)
+
+    /// The same for an event that others see too: its `id` is the one that they give it, so that the API takes it once,
+    /// and `occurred` is the time that the infrastructure gives; `nil` is now.
+    func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?)
+
+    /// Tells the API that the infrastructure exists and has yet to begin (`InfrastructurePending`), unless the run is
+    /// further or knows it. Returns whether that is settled; if not, it may be told again later.
+    func reportPending(_ message: String) async -> Bool
+}
+
+extension JobReporter {
+    public func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
+        emit(event: event, resource: resource, payload: payload)
+    }
+
+    public func reportPending(_ message: String) async -> Bool { true }
 }
 
 /// Infrastructure that exists, by the name under which it can be found again.

@@ -41,7 +41,9 @@ struct RunStanding: Sendable, Hashable {
             case "COMPLETED", "FAILED", "CRASHED", "CANCELLED": .final
             default: .waiting
             }
+        // That the infrastructure waits is no claim: whoever sees it says so.
         let steps = history.filter { $0.type == "PENDING" || $0.type == "SCHEDULED" }
+            .filter { $0.name != StateProposal.infrastructurePending }
             .sorted { $0.timestamp < $1.timestamp }
         var last = steps.last { $0.type == "PENDING" }
         if entry.isSettled || entry.stage == .due,

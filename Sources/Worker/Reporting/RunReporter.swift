@@ -50,15 +50,37 @@ final class RunReporter: JobReporter {
     }
 
     func emit(event name: String, resource: JSONValue, payload: JSONValue) {
-        let id = resource["prefect.resource.id"]?.stringValue ?? ""
+        emit(name, resource, payload, id: nil, occurred: nil)
+    }
+
+    func emit(event name: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
+        emit(name, resource, payload, id: id, occurred: occurred)
+    }
+
+    private func emit(_ name: String, _ resource: JSONValue, _ payload: JSONValue, id: String?, occurred: Timestamp?) {
+        let subject = resource["prefect.resource.id"]?.stringValue ?? ""
         let event = state.withLock { state in
             let event = Event(
                 name: name, resource: resource, related: state.related, payload: payload,
-                following: state.previous[id])
-            state.previous[id] = event
+                following: state.previous[subject], occurred: occurred ?? .now, id: id)
+            state.previous[subject] = event
             return event
         }
         services.events.add(event)
+    }
+
+    func reportPending(_ message: String) async -> Bool {
+        do {
+            let run = try await services.api.readFlowRun(id: flowRunID, effort: .once)
+            // Only a run that waits for its infrastructure: one that has been planned anew must not be taken.
+            guard run.stateType == "PENDING", run.stateName != StateProposal.infrastructurePending else { return true }
+            let proposal = StateProposal(
+                type: "PENDING", name: StateProposal.infrastructurePending, message: redact(message))
+            _ = try await services.api.propose(proposal, forFlowRun: flowRunID, effort: .once)
+            return true
+        } catch {
+            return (error as? APIError)?.isTransient == false
+        }
     }
 }
 

@@ -65,6 +65,7 @@ extension RunExecution {
             return
         }
         if let code = status.code {
+            guard try await !hasBeenPlannedAnew() else { return }
             let hint = ExitHint(code: code)
             let explanation =
                 "Flow run infrastructure exited with non-zero status code \(code). "
@@ -75,6 +76,17 @@ extension RunExecution {
         }
     }
 
+    /// Whether the run waits for another time: infrastructure that was told to end may have handed its run back before,
+    /// whatever its exit code is.
+    private func hasBeenPlannedAnew() async throws -> Bool {
+        guard Backend.outlivesWorker, let current = try await readRun(),
+            current.stateType == "SCHEDULED" || current.stateType == "PAUSED"
+        else { return false }
+        reporter.log(
+            .info, "Flow run '\(flowRun.name)' is '\(current.stateName)': its infrastructure has given it back")
+        return true
+    }
+
     /// An end that nobody saw, or whose exit code nobody can know any more: the API's state decides.
     private func reportUnseenEnd(
         _ status: ExitStatus, _ prepared: Prepared, _ identifier: InfrastructureIdentifier
@@ -83,10 +95,10 @@ extension RunExecution {
         switch current.stateType {
         case "CANCELLING": try await finishCancellation(current.state ?? .null, identifier, prepared)
         case "RUNNING", "PENDING":
-            let reason = status.reason.map { " \($0)" } ?? ""
-            try await crash(
-                "Flow run infrastructure ended while no worker was watching it.\(reason)", status, identifier, prepared,
-                resolution: nil)
+            let message =
+                status.reason.map { "Flow run infrastructure ended without an exit code. \($0)" }
+                ?? "Flow run infrastructure ended while no worker was watching it."
+            try await crash(message, status, identifier, prepared, resolution: nil)
         default: break
         }
     }

@@ -1,6 +1,7 @@
-/// SHA-1 (RFC 3174), which RFC 6455 wants in its handshake, where nothing depends on its strength.
-enum SHA1 {
-    static func digest(_ message: [UInt8]) -> [UInt8] {
+/// SHA-1 (RFC 3174), which RFC 6455 wants in its handshake and RFC 9562 in UUIDs made of names, where nothing depends on
+/// its strength.
+package enum SHA1 {
+    package static func digest(_ message: [UInt8]) -> [UInt8] {
         var padded = message + [0x80]
         while padded.count % 64 != 56 { padded.append(0) }
         withUnsafeBytes(of: (UInt64(message.count) * 8).bigEndian) { padded.append(contentsOf: $0) }
