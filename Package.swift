@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "JobTemplates", targets: ["JobTemplates"]),
         .library(name: "Worker", targets: ["Worker"]),
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
+        .library(name: "KubernetesBackend", targets: ["KubernetesBackend"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -29,11 +30,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        // The paths of swift-subprocess.
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         // Without its traits it leaves out what only its router and its configuration files need.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Without its trait it needs no Foundation.
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
         // What everything else is written in.
@@ -59,6 +65,14 @@ let package = Package(
         .target(
             name: "ProcessBackend", dependencies: ["CLinux", "JSON", "JobTemplates", "Worker", orderedCollections],
             swiftSettings: settings),
+        .target(
+            name: "KubernetesBackend",
+            dependencies: [
+                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Worker", "Yams", orderedCollections,
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         // The daemon's surroundings.
         .target(
             name: "HealthServer",
@@ -73,7 +87,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CLinux", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "PrefectAPI", "ProcessBackend",
+                "CLinux", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend", "PrefectAPI",
+                "ProcessBackend",
                 "Systemd", "Worker", "WorkerLogging", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -111,6 +126,13 @@ let package = Package(
         .testTarget(
             name: "ProcessBackendTests",
             dependencies: ["JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "KubernetesBackendTests",
+            dependencies: [
+                "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport", "Worker",
+                orderedCollections,
+            ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",

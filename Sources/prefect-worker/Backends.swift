@@ -1,5 +1,6 @@
 import FoundationEssentials
 import JobTemplates
+import KubernetesBackend
 import Logging
 import ProcessBackend
 import Systemd
@@ -31,7 +32,7 @@ struct BackendKind: Sendable {
 
 /// The backends that this program is built with.
 enum Backends {
-    private static let all = [process]
+    private static let all = [process, kubernetes]
 
     /// The types of pools that can be served.
     static let types = all.map(\.type)
@@ -50,6 +51,14 @@ enum Backends {
                     interpreter: request.python, environment: environment,
                     runDirectories: request.stateDirectory.map { "\($0)/runs" },
                     ownsRunDirectories: request.stateDirectory != nil, checkTimeLimit: .seconds(60)))
+        })
+
+    /// The Kubernetes backend. Each run may take a connection for its output, where the cluster does not share them.
+    static let kubernetes = BackendKind(
+        type: KubernetesBackend.workerType, workerName: "KubernetesWorker",
+        defaultTemplate: { KubernetesBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 2) },
+        make: { request in
+            KubernetesBackend(options: .init(environment: environment, notice: request.notice))
         })
 
     /// The worker's environment as far as others may have it.

@@ -1,0 +1,130 @@
+internal import FoundationEssentials
+internal import HTTPTransport
+internal import JSON
+internal import OrderedCollections
+internal import Subprocess
+internal import SystemPackage
+
+/// A program that hands out credentials, as kubeconfigs name them in `exec`: `client.authentication.k8s.io`.
+struct CredentialPlugin: Sendable, Hashable {
+    /// The program: a path or a name on the PATH.
+    let command: String
+    let arguments: [String]
+    /// Variables besides the worker's own.
+    let variables: [String: String]
+    /// The version of the exchange, `client.authentication.k8s.io/v1` or `…/v1beta1`.
+    let apiVersion: String
+    /// What the program is told: `KUBERNETES_EXEC_INFO`.
+    let information: String
+    /// What a person can do when the program is missing.
+    let installHint: String?
+
+    /// What the program has handed out.
+    struct Credential: Sendable, Hashable {
+        var token: String?
+        var certificate: TLSConfiguration.ClientCertificate?
+        /// Until when it may be used; `nil` until it is refused.
+        var expiry: Timestamp?
+    }
+
+    /// Reads `exec` of a user.
+    init(
+        _ json: JSONValue, cluster: OrderedDictionary<String, JSONValue>, folder: String, origin: String
+    ) throws(ClusterConfigurationError) {
+        guard let name = json["command"]?.stringValue, !name.isEmpty else {
+            throw ClusterConfigurationError("'exec' of the \(origin) has no 'command'; name the program")
+        }
+        // As kubectl has it: a path with a slash in it is relative to the kubeconfig, a mere name is looked for.
+        command = name.hasPrefix("/") || !name.contains("/") ? name : "\(folder)/\(name)"
+        arguments = json["args"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        variables = Dictionary(
+            (json["env"]?.arrayValue ?? []).compactMap { entry in
+                guard let name = entry["name"]?.stringValue else { return nil }
+                return (name, entry["value"]?.stringValue ?? "")
+            }, uniquingKeysWith: { $1 })
+        apiVersion = json["apiVersion"]?.stringValue ?? "client.authentication.k8s.io/v1"
+        installHint = json["installHint"]?.stringValue
+        var spec: JSONValue = ["interactive": false]
+        if json["provideClusterInfo"] == true {
+            var shown = cluster.filter { $0.key != "extensions" && $0.key != "certificate-authority" }
+            shown["config"] =
+                cluster["extensions"]?.arrayValue?
+                .first { $0["name"] == "client.authentication.k8s.io/exec" }?["extension"]
+            spec["cluster"] = .object(shown)
+        }
+        information =
+            JSONValue.object([
+                "apiVersion": .string(apiVersion), "kind": "ExecCredential", "spec": spec,
+            ]).serialized()
+    }
+
+    /// How long the program may take.
+    static let timeLimit = Duration.seconds(60)
+
+    /// Runs the program and reads what it hands out.
+    func run(environment: [String: String]) async throws -> Credential {
+        var merged = environment.merging(variables) { $1 }
+        merged["KUBERNETES_EXEC_INFO"] = information
+        let values = Dictionary(
+            merged.map { (Environment.Key(stringLiteral: $0.key), $0.value) }, uniquingKeysWith: { $1 })
+        let executable: Executable = command.contains("/") ? .path(FilePath(command)) : .name(command)
+        let result: (status: TerminationStatus, output: String?, errors: String?)? = try await within(Self.timeLimit) {
+            do {
+                let result = try await Subprocess.run(
+                    executable, arguments: Arguments(arguments), environment: .custom(values),
+                    output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
+                return (result.terminationStatus, result.standardOutput, result.standardError)
+            } catch let error as SubprocessError {
+                throw failure("cannot be run: \(error.description.split(whereSeparator: \.isNewline).first ?? "")")
+            }
+        }
+        guard let result else { throw failure("took longer than \(Self.timeLimit)") }
+        guard result.status.isSuccess else {
+            let last = result.errors?.split(whereSeparator: \.isNewline).last.map { ": \($0.prefix(200))" } ?? ""
+            throw failure("ended with \(result.status)\(last)")
+        }
+        return try Self.credential(in: result.output ?? "", failure: failure)
+    }
+
+    private func failure(_ problem: String) -> ClusterConfigurationError {
+        let hint =
+            installHint?.split(whereSeparator: \.isNewline).first.map { "; \($0)" } ?? "; run it by hand to see why"
+        return ClusterConfigurationError("The credential plug-in '\(command)' \(problem)\(hint)")
+    }
+
+    /// Reads an `ExecCredential`.
+    static func credential(
+        in text: String, failure: (String) -> ClusterConfigurationError
+    ) throws(ClusterConfigurationError) -> Credential {
+        guard let json = try? JSONValue(parsing: text), json["kind"] == "ExecCredential", let status = json["status"]
+        else { throw failure("has not written an ExecCredential with a status") }
+        var credential = Credential()
+        credential.token = status["token"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+        if let certificate = status["clientCertificateData"]?.stringValue, !certificate.isEmpty {
+            guard let key = status["clientKeyData"]?.stringValue, !key.isEmpty else {
+                throw failure("has written a certificate without its key")
+            }
+            credential.certificate = .pem(certificate: Array(certificate.utf8), key: Array(key.utf8))
+        }
+        guard credential.token != nil || credential.certificate != nil else {
+            throw failure("has written neither a token nor a certificate")
+        }
+        if let expiry = status["expirationTimestamp"]?.stringValue { credential.expiry = Timestamp(expiry) }
+        return credential
+    }
+}
+
+/// Does something for so long at most; `nil` when it took longer, and was cancelled.
+func within<Result: Sendable>(
+    _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
+) async throws -> Result? {
+    try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            return nil
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? nil
+    }
+}

@@ -1,0 +1,80 @@
+/// Takes a list of Kubernetes objects apart as it arrives: each element of `items` comes out by itself, so that no more
+/// than one of them is in memory, however long the list is. A value without I/O.
+struct ItemScanner: Sendable {
+    /// What is wrong with the text.
+    struct Problem: Error, Hashable, CustomStringConvertible {
+        let description: String
+    }
+
+    /// The list without its items: `{"kind": …, "metadata": …, "items": []}`.
+    private(set) var envelope: [UInt8] = []
+    private var item: [UInt8] = []
+    private var depth = 0
+    private var isInString = false
+    private var isEscaped = false
+    private var isInItems = false
+    /// The text that was read last at the top level: the key, when a value begins.
+    private var lastText: [UInt8] = []
+
+    /// No item may be larger: etcd takes 1.5 MiB.
+    static let largestItem = 8 << 20
+    /// Nor the rest of the list.
+    static let largestEnvelope = 1 << 20
+
+    /// Whether the list is complete.
+    var isComplete: Bool { depth == 0 && !envelope.isEmpty }
+
+    /// Takes what has arrived and hands out the items that are complete by now.
+    mutating func scan(_ bytes: some Sequence<UInt8>, item hand: ([UInt8]) throws -> Void) throws {
+        for byte in bytes {
+            let isItem = isInItems && depth > 2
+            if isInString {
+                keep(byte, inItem: isItem)
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isInString = false
+                    continue
+                }
+                if depth == 1 { lastText.append(byte) }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""):
+                isInString = true
+                if depth == 1 { lastText = [] }
+                keep(byte, inItem: isItem)
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                if depth == 1, byte == UInt8(ascii: "["), lastText == Array("items".utf8) { isInItems = true }
+                depth += 1
+                keep(byte, inItem: isInItems && depth > 2)
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                guard depth > 0 else { throw Problem(description: "the list is not valid JSON") }
+                depth -= 1
+                keep(byte, inItem: isItem)
+                if isItem, depth == 2 {
+                    try hand(item)
+                    item.removeAll(keepingCapacity: true)
+                } else if isInItems, depth == 1 {
+                    isInItems = false
+                }
+            default:
+                keep(byte, inItem: isItem)
+            }
+            guard item.count <= Self.largestItem, envelope.count <= Self.largestEnvelope else {
+                throw Problem(description: "an object in the list is too large")
+            }
+        }
+    }
+
+    private mutating func keep(_ byte: UInt8, inItem: Bool) {
+        if inItem {
+            item.append(byte)
+        } else if !isInItems || depth == 1 || byte == UInt8(ascii: "[") && depth == 2 {
+            // What stands between the items is left out.
+            envelope.append(byte)
+        }
+    }
+}

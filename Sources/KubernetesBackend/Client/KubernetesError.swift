@@ -1,0 +1,126 @@
+internal import HTTPTransport
+internal import JSON
+
+/// Why the cluster did not do what it was asked: a `Status` of the API server, or the way to it.
+struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What can be made of it.
+    enum Kind: Sendable, Hashable {
+        /// 401: the credentials are not (or no longer) known.
+        case unauthorized
+        /// 403: they do not allow this.
+        case forbidden
+        /// 404: the object, or its namespace, does not exist.
+        case notFound
+        /// 409 `AlreadyExists`.
+        case alreadyExists
+        /// 409 otherwise: something else has changed it.
+        case conflict
+        /// 410: what a list or a watch was to go on from has been forgotten.
+        case expired
+        /// 400, 413, 415, 422 and their like: the request is refused as it is.
+        case refused
+        /// 429, 5xx: not now.
+        case overloaded
+        /// The API server cannot be reached, or its answer broke off.
+        case unreachable
+        /// What it answers cannot be understood.
+        case unreadable
+        /// The configuration or the credentials cannot be used.
+        case configuration
+    }
+
+    /// One field that was refused.
+    struct Cause: Sendable, Hashable {
+        let field: String
+        let message: String
+    }
+
+    let kind: Kind
+    /// The HTTP status, when there was an answer.
+    var status: Int?
+    /// The API server's own word for it, like `AlreadyExists`.
+    var reason = ""
+    /// What the API server or the transport says.
+    var message: String
+    /// The fields that were refused, when the API server names them.
+    var causes: [Cause] = []
+    /// How long the API server asks to wait.
+    var retryAfter: Duration?
+    /// What was asked: the method and the path.
+    var operation: String
+    /// False when it is certain that the request has not reached the API server.
+    var mayHaveBeenApplied = false
+
+    /// Whether the same may succeed later.
+    var isTransient: Bool {
+        switch kind {
+        case .overloaded, .unreachable, .unreadable: true
+        default: false
+        }
+    }
+
+    /// What the API server said, with the fields that it refused, in one line.
+    var detail: String {
+        let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return line.isEmpty ? reason : String(line.prefix(600))
+    }
+
+    var description: String {
+        let said = status.map { " (\($0)\(reason.isEmpty ? "" : " \(reason)"))" } ?? ""
+        return "\(operation)\(said): \(detail)"
+    }
+}
+
+extension KubernetesError {
+    /// What a failed answer says.
+    init(status: Int, headers: HTTPHeaders, body: [UInt8], operation: String) {
+        let json = (try? JSONValue(parsing: body)) ?? .null
+        let answer = json["kind"] == "Status" ? json : [:]
+        let text = String(decoding: body.prefix(300), as: UTF8.self)
+        self.init(
+            answer, status: status, operation: operation,
+            otherwise: json["kind"] == "Status" ? "" : (text.isEmpty ? "the answer has no text" : text))
+        retryAfter =
+            headers["Retry-After"].flatMap { Int($0) }.map { .seconds(min(max($0, 0), 3600)) }
+            ?? answer["details"]?["retryAfterSeconds"]?.doubleValue.map { .seconds(min(max($0, 0), 3600)) }
+    }
+
+    /// What a `Status` says, also one that came in a watch.
+    init(_ answer: JSONValue, status: Int, operation: String, otherwise: String = "") {
+        reason = answer["reason"]?.stringValue ?? ""
+        message = answer["message"]?.stringValue ?? otherwise
+        causes = (answer["details"]?["causes"]?.arrayValue ?? []).map { cause in
+            Cause(field: cause["field"]?.stringValue ?? "", message: cause["message"]?.stringValue ?? "")
+        }
+        self.status = status
+        self.operation = operation
+        mayHaveBeenApplied = status >= 500
+        kind =
+            switch status {
+            case 401: .unauthorized
+            case 403: .forbidden
+            case 404: .notFound
+            case 409: reason == "AlreadyExists" ? .alreadyExists : .conflict
+            case 410: .expired
+            case 408, 429, 500...: .overloaded
+            default: .refused
+            }
+    }
+
+    init(_ error: TransportError, operation: String) {
+        let kind: Kind =
+            switch error.kind {
+            case .invalidRequest: .configuration
+            case .tooLarge, .protocolViolation: .unreadable
+            default: .unreachable
+            }
+        let remedy = error.remedy.map { "; \($0)" } ?? ""
+        self.init(
+            kind: kind, message: "\(error.cause)\(remedy)", operation: operation,
+            mayHaveBeenApplied: error.requestMayHaveBeenSent)
+    }
+
+    init(_ error: ClusterConfigurationError, operation: String) {
+        self.init(kind: .configuration, message: error.description, operation: operation)
+    }
+}

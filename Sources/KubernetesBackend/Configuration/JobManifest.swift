@@ -1,0 +1,124 @@
+internal import JSON
+internal import JobTemplates
+internal import OrderedCollections
+internal import Worker
+
+/// A job manifest that has been checked, while it is completed for one flow run.
+struct JobManifest: Sendable, Hashable {
+    private(set) var json: JSONValue
+
+    init(_ json: JSONValue) { self.json = json }
+
+    private typealias Members = OrderedDictionary<String, JSONValue>
+
+    /// Whether Kubernetes gives up on the job as soon as its pod fails.
+    var isNeverRetried: Bool {
+        switch json["spec"]?["backoffLimit"] {
+        case .int(0)?, .double(0)?, .bool(false)?: true
+        default: false
+        }
+    }
+
+    /// The container that runs the flow.
+    private var container: JSONValue {
+        get { json["spec"]?["template"]?["spec"]?["containers"]?[0] ?? [:] }
+        set {
+            change(["spec", "template", "spec"]) { spec in
+                guard case .array(var containers)? = spec["containers"], !containers.isEmpty else { return }
+                containers[0] = newValue
+                spec["containers"] = .array(containers)
+            }
+        }
+    }
+
+    /// Changes the object at a path; one that is not there is made.
+    private mutating func change(_ path: [String], _ body: (inout JSONValue) -> Void) {
+        Self.change(&json, path[...], body)
+    }
+
+    private static func change(_ value: inout JSONValue, _ path: ArraySlice<String>, _ body: (inout JSONValue) -> Void)
+    {
+        guard let key = path.first else { return body(&value) }
+        var member = value[key] ?? .null
+        if member.objectValue == nil { member = [:] }
+        change(&member, path.dropFirst(), body)
+        value[key] = member
+    }
+
+    // MARK: The steps
+
+    /// The variables, and after them those that the manifest has itself under other names.
+    mutating func setEnvironment(_ variables: [JSONValue]) {
+        let names = Set(variables.compactMap { $0["name"]?.stringValue })
+        let own = (container["env"]?.arrayValue ?? []).filter { entry in
+            entry["name"]?.stringValue.map { !names.contains($0) } ?? true
+        }
+        container["env"] = .array(variables + own)
+    }
+
+    /// The job's labels and annotations: the manifest's own, and over them those of the configuration.
+    mutating func setLabels(
+        labels: OrderedDictionary<String, String>, annotations: OrderedDictionary<String, String>
+    ) {
+        change(["metadata"]) { metadata in
+            metadata["labels"] = .object(Self.labels(metadata["labels"], labels))
+            let all = (metadata["annotations"]?.objectValue ?? [:])
+                .merging(annotations.mapValues(JSONValue.string)) { $1 }
+            metadata["annotations"] = .object(
+                Members(all.map { (Slug.kubernetesLabelKey($0.key), $0.value) }, uniquingKeysWith: { $1 }))
+        }
+    }
+
+    private static func labels(_ own: JSONValue?, _ labels: OrderedDictionary<String, String>) -> Members {
+        let all = (own?.objectValue ?? [:]).merging(labels.mapValues(JSONValue.string)) { $1 }
+        return Members(
+            all.map { key, value in
+                (Slug.kubernetesLabelKey(key), .string(Slug.kubernetesLabelValue(value.pythonText)))
+            }, uniquingKeysWith: { $1 })
+    }
+
+    mutating func setImage(default image: String) {
+        if container["image"] == nil { container["image"] = .string(image) }
+    }
+
+    /// The command as arguments of the image's entrypoint. Returns whether it is the flow engine.
+    mutating func setArguments(default command: String) throws(InfrastructureError) -> Bool {
+        let line: String
+        switch container["args"] {
+        case nil, .null?: line = command
+        case .string(let text)?: line = text
+        case .array(let words)?: return words == command.split(separator: " ").map { .string(String($0)) }
+        case .some(let other): throw RenderedFields(json).mismatch("args of the container", "a text or a list", other)
+        }
+        do {
+            container["args"] = .array(try ShellWords.split(line).map(JSONValue.string))
+        } catch {
+            throw InfrastructureError(
+                .refused, "The job's command cannot be split into words: a quotation is not closed; correct the command"
+            )
+        }
+        return line == command
+    }
+
+    /// What the job's name begins with: as the manifest has it, or made of the run's name.
+    mutating func setNamePrefix(after name: String) throws(InfrastructureError) {
+        let own = json["metadata"]?["generateName"] ?? ""
+        guard let text = own.stringValue else {
+            throw RenderedFields(json).mismatch("job_manifest.metadata.generateName", "a text", own)
+        }
+        guard ["", "-", "None-"].contains(text) || TemplateText.hasPlaceholders(text) else { return }
+        let prefix = name.isEmpty ? nil : Slug.kubernetesName(name)
+        change(["metadata"]) { $0["generateName"] = .string("\(prefix ?? "prefect-job")-") }
+    }
+
+    /// The pods' labels and annotations: the template's own, and over them those of the job.
+    mutating func labelPods(labels: OrderedDictionary<String, String>) {
+        let annotations = json["metadata"]?["annotations"]?.objectValue ?? [:]
+        change(["spec", "template", "metadata"]) { metadata in
+            metadata["labels"] = .object(Self.labels(metadata["labels"], labels))
+            guard !annotations.isEmpty else { return }
+            let own = metadata["annotations"]?.objectValue ?? [:]
+            metadata["annotations"] = .object(own.merging(annotations) { $1 })
+        }
+    }
+}

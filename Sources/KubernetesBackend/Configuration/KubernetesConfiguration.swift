@@ -1,0 +1,147 @@
+public import JSON
+internal import JobTemplates
+public import OrderedCollections
+public import Worker
+
+/// The job configuration of a flow run that is run as a Kubernetes job.
+public struct KubernetesConfiguration: JobConfiguration, Sendable {
+    /// The command as it is configured, or the flow engine's.
+    public internal(set) var command: String?
+    /// The environment: names and values, or, where some take their values from elsewhere in the cluster, the list that
+    /// Kubernetes has for it.
+    public internal(set) var env: JSONValue
+    /// Labels as they are configured; the manifest has them in the form that Kubernetes takes.
+    public internal(set) var labels: OrderedDictionary<String, String>
+    /// What the job is named after.
+    public internal(set) var name: String?
+    /// Annotations as they are configured.
+    public let annotations: OrderedDictionary<String, String>
+    /// The namespace that the job is created in.
+    public let namespace: String
+    /// The job as the API server gets it, but for its name and its secrets.
+    public internal(set) var manifest: JSONValue
+    /// The block with the cluster's kubeconfig; `null` for the worker's own cluster.
+    public let clusterConfiguration: JSONValue
+    /// After how many seconds without news of the job the worker looks for itself.
+    public let jobWatchTimeout: Int?
+    /// After how many seconds a pod that has not begun is worth a warning.
+    public let podWatchTimeout: Int
+    /// Whether what the pod prints is copied to the worker's own output.
+    public let streamOutput: Bool
+
+    /// Whether the command is the flow engine and not one that the job brings.
+    public internal(set) var runsFlowEngine = true
+
+    let base: BaseJobConfiguration
+    /// The variables that take their values from elsewhere in the cluster.
+    let referredVariables: [JSONValue]
+
+    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`.
+    public init(rendered: JSONValue) throws(InfrastructureError) {
+        var rendered = rendered
+        var referred: [JSONValue] = []
+        if case .array(let list)? = rendered["env"] {
+            referred = list.filter { $0["valueFrom"] != nil }
+            rendered["env"] = Self.variables(of: list)
+        }
+        do {
+            base = try BaseJobConfiguration(rendered: rendered)
+        } catch {
+            throw InfrastructureError(.refused, "\(error)")
+        }
+        referredVariables = referred
+        command = base.command
+        let variables = JSONValue.object(base.env.mapValues { JSONValue($0) })
+        env = referred.isEmpty ? variables : .array(Self.list(of: variables) + referred)
+        labels = base.labels
+        name = base.name
+        let fields = RenderedFields(rendered)
+        annotations = try fields.annotations()
+        namespace = try fields.text("namespace", expected: "a name").flatMap { $0.isEmpty ? nil : $0 } ?? "default"
+        clusterConfiguration = try fields.object("cluster_config") ?? .null
+        jobWatchTimeout = try fields.seconds("job_watch_timeout_seconds", in: rendered)
+        podWatchTimeout = try fields.seconds("pod_watch_timeout_seconds", in: rendered) ?? 60
+        streamOutput = try fields.boolean("stream_output", default: true)
+        // What stands for a configuration that cannot be made any more has no manifest: it is never started.
+        manifest = try Self.manifest(rendered["job_manifest"] ?? Self.emptyManifest, namespace: namespace)
+    }
+
+    private static func manifest(
+        _ manifest: JSONValue, namespace: String
+    ) throws(InfrastructureError) -> JSONValue {
+        let fields = RenderedFields(manifest)
+        guard case .object = manifest else { throw fields.mismatch("job_manifest", "an object", manifest) }
+        var manifest = manifest
+        var metadata = manifest["metadata"] ?? [:]
+        guard case .object = metadata else { throw fields.mismatch("job_manifest.metadata", "an object", metadata) }
+        metadata["annotations"] = metadata["annotations"] ?? [:]
+        metadata["labels"] = metadata["labels"] ?? [:]
+        metadata["namespace"] = metadata["namespace"] ?? .string(namespace)
+        manifest["metadata"] = metadata
+        try ManifestCheck.validate(manifest)
+        return manifest
+    }
+
+    private static let emptyManifest: JSONValue = [
+        "apiVersion": "batch/v1", "kind": "Job",
+        "spec": [
+            "template": [
+                "spec": [
+                    "parallelism": 1, "completions": 1, "restartPolicy": "Never",
+                    "containers": [["name": "prefect-job"]],
+                ]
+            ]
+        ],
+    ]
+
+    public var json: JSONValue {
+        [
+            "command": JSONValue(command), "env": env, "labels": JSONValue(labels), "name": JSONValue(name),
+            "annotations": JSONValue(annotations), "namespace": .string(namespace), "job_manifest": manifest,
+            "cluster_config": clusterConfiguration,
+            "job_watch_timeout_seconds": jobWatchTimeout.map { .int($0) } ?? .null,
+            "pod_watch_timeout_seconds": .int(podWatchTimeout), "stream_output": .bool(streamOutput),
+        ]
+    }
+}
+
+// MARK: - Environments in both forms
+
+extension KubernetesConfiguration {
+    /// The variables of a list that have a value of their own.
+    static func variables(of list: [JSONValue]) -> JSONValue {
+        var variables: OrderedDictionary<String, JSONValue> = [:]
+        for entry in list {
+            guard let name = entry["name"]?.stringValue, let value = entry["value"] else { continue }
+            variables[name] = value
+        }
+        return .object(variables)
+    }
+
+    /// The list that Kubernetes has for variables.
+    static func list(of variables: JSONValue) -> [JSONValue] {
+        (variables.objectValue ?? [:]).map { ["name": .string($0.key), "value": $0.value] }
+    }
+}
+
+// MARK: - Fields
+
+extension RenderedFields {
+    fileprivate func annotations() throws(InfrastructureError) -> OrderedDictionary<String, String> {
+        var annotations: OrderedDictionary<String, String> = [:]
+        for (key, value) in try object("annotations")?.objectValue ?? [:] {
+            guard let text = value.stringValue else { throw mismatch("annotations.\(key)", "a text", value) }
+            annotations[key] = text
+        }
+        return annotations
+    }
+
+    fileprivate func seconds(_ field: String, in rendered: JSONValue) throws(InfrastructureError) -> Int? {
+        guard let value = rendered[field], !value.isNull else { return nil }
+        let seconds = value.intValue ?? value.stringValue.flatMap { Int($0) }
+        guard let seconds, (0...31_536_000).contains(seconds) else {
+            throw mismatch(field, "a number of seconds", value)
+        }
+        return seconds
+    }
+}

@@ -1,0 +1,75 @@
+internal import JSON
+internal import OrderedCollections
+
+/// What of a job's environment is kept out of its manifest, as the settings ask for it.
+struct SecretPlan: Sendable, Hashable {
+    /// The name of the secret that the job gets for itself.
+    let name: String
+    private let values: OrderedDictionary<String, JSONValue>
+
+    /// Takes what is secret out of the manifest's environment. Values that existing secrets hold become references to these;
+    /// `nil` when no secret has to be made.
+    init?(_ manifest: inout JSONValue, settings: KubernetesSettings, jobName: String) {
+        guard case .array(var containers)? = manifest["spec"]?["template"]?["spec"]?["containers"],
+            var container = containers.first
+        else { return nil }
+        var env = container["env"]?.arrayValue ?? []
+        var made: (name: String, values: OrderedDictionary<String, JSONValue>)?
+        if let secret = settings.apiKeySecret {
+            Self.refer(&env, "PREFECT_API_KEY", to: secret)
+        } else if settings.createsSecretForAPIKey, let key = Self.value(of: "PREFECT_API_KEY", in: env) {
+            made = ("\(jobName)-api-key", ["value": key])
+            Self.refer(&env, "PREFECT_API_KEY", to: .init(name: "\(jobName)-api-key", key: "value"))
+        }
+        if let secret = settings.authStringSecret { Self.refer(&env, "PREFECT_API_AUTH_STRING", to: secret) }
+        if settings.storesEnvironmentAsSecret {
+            let plain = env.filter { $0["valueFrom"] == nil && $0["value"] != nil && $0["name"]?.stringValue != nil }
+            if !plain.isEmpty {
+                let name = made?.name ?? "\(jobName)-env"
+                var values = made?.values ?? [:]
+                for entry in plain { values[entry["name"]?.stringValue ?? ""] = entry["value"] }
+                made = (name, values)
+                env = env.filter { $0["valueFrom"] != nil }
+                let others = container["envFrom"]?.arrayValue ?? []
+                container["envFrom"] = .array(others + [["secretRef": ["name": .string(name)]]])
+            }
+        }
+        container["env"] = .array(env)
+        containers[0] = container
+        Self.set(&manifest, ["spec", "template", "spec", "containers"], .array(containers))
+        guard let made else { return nil }
+        name = made.name
+        values = made.values
+    }
+
+    private static func value(of name: String, in env: [JSONValue]) -> JSONValue? {
+        env.first { $0["name"]?.stringValue == name }?["value"]
+    }
+
+    private static func refer(_ env: inout [JSONValue], _ name: String, to secret: KubernetesSettings.SecretKey) {
+        let reference: JSONValue = [
+            "name": .string(name),
+            "valueFrom": ["secretKeyRef": ["name": .string(secret.name), "key": .string(secret.key)]],
+        ]
+        env = env.map { $0["name"]?.stringValue == name ? reference : $0 }
+    }
+
+    private static func set(_ value: inout JSONValue, _ path: ArraySlice<String>, _ new: JSONValue) {
+        guard let key = path.first else { return value = new }
+        var member = value[key] ?? [:]
+        set(&member, path.dropFirst(), new)
+        value[key] = member
+    }
+
+    /// The secret as the API server takes it.
+    func object(namespace: String, flowRunID: String) -> JSONValue {
+        [
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": [
+                "name": .string(name), "namespace": .string(namespace),
+                "labels": [Labels.managedBy: "prefect", Labels.flowRunID: .string(flowRunID)],
+            ],
+            "stringData": .object(values),
+        ]
+    }
+}

@@ -1,0 +1,52 @@
+internal import Worker
+
+/// What a cluster's refusal means for a flow run, and what can be done about it.
+enum Refusal {
+    /// The error for something that was to be done in a namespace, like `create jobs`.
+    static func error(
+        _ error: KubernetesError, doing what: String, verb: String, namespace: String, access: ClusterAccess
+    ) -> InfrastructureError {
+        let kind: InfrastructureError.Kind = error.isTransient ? .unavailable : .refused
+        return InfrastructureError(
+            kind, "\(what): \(explanation(error, verb: verb, namespace: namespace, access: access))")
+    }
+
+    /// What happened and what can be done, in one line.
+    static func explanation(
+        _ error: KubernetesError, verb: String, namespace: String, access: ClusterAccess
+    ) -> String {
+        let text = error.message.lowercased()
+        switch error.kind {
+        case .unauthorized:
+            return "the cluster \(access.server) does not know the worker's credentials (401); renew those of the "
+                + access.origin
+        case .forbidden where text.contains("quota"):
+            return
+                "a quota of the namespace '\(namespace)' is exceeded: \(error.detail); lower what the job asks for, or "
+                + "raise the quota"
+        case .forbidden where text.contains("being terminated"):
+            return "the namespace '\(namespace)' is being deleted; choose another one"
+        case .forbidden:
+            return
+                "the worker may not \(verb) in the namespace '\(namespace)': \(error.detail); give its service account "
+                + "a role with that verb"
+        case .notFound:
+            return "the namespace '\(namespace)' does not exist; create it, or correct the job variable 'namespace'"
+        case .refused where !error.causes.isEmpty:
+            let causes = error.causes.prefix(5).map { cause in
+                let message = cause.message.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(200)
+                return cause.field.isEmpty ? "\(message)" : "\(cause.field): \(message)"
+            }
+            return "the cluster refuses the job manifest (\(error.status ?? 422)): \(causes.joined(separator: "; ")); "
+                + "correct it"
+        case .refused, .conflict, .alreadyExists, .expired:
+            return "the cluster refuses it (\(error.status ?? 400)): \(error.detail); correct the job manifest"
+        case .overloaded:
+            return "the cluster cannot do it at the moment (\(error.status ?? 500)): \(error.detail)"
+        case .unreachable:
+            return "the cluster \(access.server) cannot be reached: \(error.detail)"
+        case .unreadable: return "the cluster's answer cannot be understood: \(error.detail)"
+        case .configuration: return error.detail
+        }
+    }
+}

@@ -1,0 +1,70 @@
+internal import JSON
+public import Worker
+
+// What earlier processes of the worker have left.
+extension KubernetesBackend {
+    /// Follows a job that an earlier process has started, before anything else is known of its run.
+    public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
+        guard let place = try? JobPlace(identifier), let cluster = clusters.ownCluster,
+            place.server == nil || place.server == cluster.client.access.server
+        else { return }
+        _ = cluster.watch.follow(namespace: place.namespace, name: place.name)
+    }
+
+    /// Finds the job by its identifier, or else by the run's label and the end of its name, which says whose claim it is of.
+    public func remains(
+        of job: Job<KubernetesConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> InfrastructureRemains {
+        do {
+            guard let identifier else { return try await found(job) }
+            let place = try JobPlace(identifier)
+            let cluster = try cluster(of: place, job)
+            let found = try await reading(cluster, place.namespace, "get jobs") {
+                try await cluster.client.read(.jobs, namespace: place.namespace, name: place.name)
+            }
+            guard let snapshot = found.flatMap({ JobSnapshot($0) }), place.uid == nil || place.uid == snapshot.uid
+            else {
+                cluster.watch.forget(namespace: place.namespace, name: place.name)
+                return .ended(identifier)
+            }
+            // How it ended is told by waiting for it, also when it has ended already.
+            return .running(identifier)
+        } catch let error as InfrastructureError where error.kind == .notReachable || error.kind == .refused {
+            return .outOfReach
+        }
+    }
+
+    private func found(_ job: Job<KubernetesConfiguration>) async throws -> InfrastructureRemains {
+        let cluster = try clusters.cluster(for: job.configuration)
+        let namespace = job.configuration.namespace
+        let name = JobName.name(in: job.configuration.manifest, claimID: job.claimID)
+        let suffix = JobName.suffix(claimID: job.claimID)
+        let selection = Selection(namespace: namespace, labels: "\(Labels.flowRunID)=\(job.flowRunID)")
+        let found = try await reading(cluster, namespace, "list jobs") {
+            var found: JobSnapshot?
+            _ = try await cluster.client.list(.jobs, selection) { object in
+                guard let candidate = JobSnapshot(object) else { return }
+                if candidate.name.hasSuffix(suffix) || candidate.name == name { found = candidate }
+            }
+            return found
+        }
+        guard let found else { return .neverStarted }
+        return .running(
+            JobPlace(
+                namespace: found.namespace, name: found.name, uid: found.uid, server: cluster.client.access.server
+            ).identifier)
+    }
+
+    private func reading<Result>(
+        _ cluster: Cluster, _ namespace: String, _ verb: String, _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as KubernetesError {
+            cluster.availability.note(error)
+            throw Refusal.error(
+                error, doing: "The Kubernetes job could not be looked for", verb: verb, namespace: namespace,
+                access: cluster.client.access)
+        }
+    }
+}

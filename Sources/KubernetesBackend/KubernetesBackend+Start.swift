@@ -1,0 +1,140 @@
+internal import JSON
+internal import OrderedCollections
+public import Worker
+
+// Creating a run's job, exactly once.
+extension KubernetesBackend {
+    /// Creates the job. What the cluster refuses is not tried again. What it cannot do at the moment is, and before that it
+    /// is asked whether the job is there: an answer may have been lost.
+    public func start(_ job: Job<KubernetesConfiguration>) async throws -> InfrastructureIdentifier {
+        let cluster = try clusters.cluster(for: job.configuration)
+        let namespace = job.configuration.namespace
+        let name = JobName.name(in: job.configuration.manifest, claimID: job.claimID)
+        var manifest = job.configuration.manifest
+        Self.change(&manifest, "metadata") { $0["name"] = .string(name) }
+        let creation = Creation(job: job, cluster: cluster, backend: self, namespace: namespace, name: name)
+        // Before there is a job, so that nothing that happens to it goes unseen.
+        _ = cluster.watch.follow(namespace: namespace, name: name)
+        do {
+            let secret = try await creation.makeSecret(&manifest)
+            do {
+                let created = try await creation.createJob(manifest)
+                await creation.give(secret, to: created)
+                return JobPlace(
+                    namespace: namespace, name: name, uid: created.uid, server: cluster.client.access.server
+                ).identifier
+            } catch {
+                // The job may exist, if the task was cancelled: then it needs its secret.
+                if !(error is CancellationError) { await creation.remove(secret) }
+                throw error
+            }
+        } catch {
+            cluster.watch.forget(namespace: namespace, name: name)
+            throw error
+        }
+    }
+
+    static func change(_ value: inout JSONValue, _ key: String, _ body: (inout JSONValue) -> Void) {
+        var member = value[key] ?? [:]
+        body(&member)
+        value[key] = member
+    }
+}
+
+/// The creation of one job and of what it needs.
+private struct Creation {
+    let job: Job<KubernetesConfiguration>
+    let cluster: Cluster
+    let backend: KubernetesBackend
+    let namespace: String
+    let name: String
+
+    private var client: KubernetesClient { cluster.client }
+
+    func createJob(_ manifest: JSONValue) async throws -> JobSnapshot {
+        try await persistently("Unable to create Kubernetes job", "create jobs") {
+            do {
+                return try await client.create(.jobs, namespace: namespace, manifest)
+            } catch let error as KubernetesError where error.kind == .alreadyExists || error.mayHaveBeenApplied {
+                guard let found = try? await client.read(.jobs, namespace: namespace, name: name),
+                    JobSnapshot(found)?.flowRunID == job.flowRunID
+                else { throw error }
+                return found
+            }
+        }
+    }
+
+    /// Does something for as long as the cluster cannot be reached, or asks to wait; what fails inside it is tried as often
+    /// as the settings say.
+    private func persistently(
+        _ what: String, _ verb: String, _ body: () async throws -> JSONValue
+    ) async throws -> JobSnapshot {
+        var failures = 0
+        var pauses = 0
+        while true {
+            do {
+                if let created = JobSnapshot(try await body()) { return created }
+                throw KubernetesError(kind: .unreadable, message: "the answer is no job", operation: "POST jobs")
+            } catch let error as KubernetesError {
+                cluster.availability.note(error)
+                let isAway = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
+                if !isAway { failures += 1 }
+                guard error.isTransient, failures < backend.settings.creationAttempts else {
+                    throw Refusal.error(
+                        error, doing: what, verb: verb, namespace: namespace, access: client.access)
+                }
+                if pauses == 0 {
+                    job.reporter.log(.warning, "\(what) yet, trying again: \(error.detail)")
+                }
+                pauses += 1
+                let settings = backend.settings
+                let pause =
+                    settings.creationDelay * (isAway ? 1 << min(pauses - 1, 4) : 1)
+                    + .seconds(Double.random(in: settings.creationJitter))
+                try await Task.sleep(for: max(min(pause, .seconds(30)), error.retryAfter ?? .zero))
+            }
+        }
+    }
+
+    // MARK: Secrets
+
+    /// Takes what is secret out of the manifest: into a secret of the job's own, which is created, or a reference to one
+    /// that exists.
+    func makeSecret(_ manifest: inout JSONValue) async throws -> String? {
+        guard let plan = SecretPlan(&manifest, settings: backend.settings, jobName: name) else { return nil }
+        let object = plan.object(namespace: namespace, flowRunID: job.flowRunID)
+        do {
+            _ = try await client.create(.secrets, namespace: namespace, object)
+        } catch let error as KubernetesError where error.kind == .alreadyExists {
+            // Of an earlier attempt of the same claim.
+            try await client.patch(.secrets, namespace: namespace, name: plan.name, object)
+        } catch let error as KubernetesError {
+            cluster.availability.note(error)
+            throw Refusal.error(
+                error, doing: "Unable to create the secret of the Kubernetes job", verb: "create secrets",
+                namespace: namespace, access: client.access)
+        }
+        return plan.name
+    }
+
+    /// Makes the job the secret's owner, so that the cluster removes both together.
+    func give(_ secret: String?, to owner: JobSnapshot) async {
+        guard let secret else { return }
+        let reference: JSONValue = [
+            "apiVersion": "batch/v1", "kind": "Job", "name": .string(owner.name), "uid": .string(owner.uid),
+        ]
+        do {
+            try await client.patch(
+                .secrets, namespace: namespace, name: secret, ["metadata": ["ownerReferences": [reference]]])
+        } catch {
+            job.reporter.log(
+                .warning,
+                "The secret '\(secret)' stays when its job goes, since the job could not be made its owner: \(error)")
+        }
+    }
+
+    func remove(_ secret: String?) async {
+        guard let secret else { return }
+        _ = try? await client.delete(.secrets, namespace: namespace, name: secret)
+    }
+}

@@ -1,0 +1,107 @@
+internal import JSON
+public import Worker
+
+// Ending a run's job.
+extension KubernetesBackend {
+    /// Deletes the job and waits until it and its pods are gone.
+    ///
+    /// A flow that is being cancelled hears of that by itself, within its pod, and is left a moment to end and to run its
+    /// hooks there. Then the job is deleted in the foreground: its pods get SIGTERM and their grace. What is still there
+    /// after `grace`, as on a node that is away, is deleted without.
+    public func stop(
+        _ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>, grace: Duration, reason: StopReason
+    ) async throws {
+        let place = try JobPlace(identifier)
+        let cluster = try cluster(of: place, job)
+        let stopping = JobStop(place: place, cluster: cluster)
+        do {
+            guard let found = try await stopping.read() else {
+                throw InfrastructureError(.notFound, "Kubernetes job '\(identifier)' does not exist any more")
+            }
+            if found.ending != nil { return }
+            if reason == .cancelled, job.configuration.runsFlowEngine, try await stopping.hasRunningPod(),
+                try await stopping.waitForEnd(atMost: min(grace / 2, Self.cooperation))
+            {
+                return
+            }
+            try await stopping.delete(found, grace: grace)
+        } catch let error as KubernetesError {
+            cluster.availability.note(error)
+            throw Refusal.error(
+                error, doing: "Unable to delete Kubernetes job '\(identifier)'", verb: "delete jobs",
+                namespace: place.namespace, access: cluster.client.access)
+        }
+    }
+
+    /// How long a flow that is being cancelled may take to end by itself.
+    private static let cooperation = Duration.seconds(10)
+}
+
+/// The end of one job.
+private struct JobStop {
+    let place: JobPlace
+    let cluster: Cluster
+
+    private var client: KubernetesClient { cluster.client }
+
+    /// The job; `nil` when it is gone, also when another one of its name is there.
+    func read() async throws -> JobSnapshot? {
+        let found = try await client.read(.jobs, namespace: place.namespace, name: place.name)
+        guard let job = found.flatMap({ JobSnapshot($0) }), place.uid == nil || place.uid == job.uid else { return nil }
+        return job
+    }
+
+    private func pods() async throws -> [PodSnapshot] {
+        var pods: [PodSnapshot] = []
+        let selection = Selection(namespace: place.namespace, labels: "job-name=\(place.name)")
+        _ = try await client.list(.pods, selection) { if let pod = PodSnapshot($0) { pods.append(pod) } }
+        return pods
+    }
+
+    func hasRunningPod() async throws -> Bool {
+        do {
+            return try await pods().contains { $0.phase == "Running" && !$0.isDeleting }
+        } catch let error as KubernetesError where error.kind == .forbidden {
+            return true
+        }
+    }
+
+    /// Waits until the job has ended or is gone.
+    func waitForEnd(atMost limit: Duration) async throws -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(500))
+            guard let job = try await read() else { return true }
+            if job.ending != nil { return true }
+        }
+        return false
+    }
+
+    private func waitUntilGone(atMost limit: Duration) async throws -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while ContinuousClock.now < deadline {
+            if try await read() == nil { return true }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+        return try await read() == nil
+    }
+
+    func delete(_ job: JobSnapshot, grace: Duration) async throws {
+        try await client.delete(
+            .jobs, namespace: place.namespace, name: place.name, uid: job.uid, grace: grace, propagation: .foreground)
+        // Kubernetes deletes the pods a moment after the job was asked to go.
+        if try await waitUntilGone(atMost: grace + .seconds(10)) { return }
+        do {
+            for pod in try await pods() {
+                try await client.delete(
+                    .pods, namespace: place.namespace, name: pod.name, uid: pod.uid, grace: .zero)
+            }
+        } catch let error as KubernetesError where error.kind == .forbidden {
+            // Then the cluster's own time limits have to do.
+        }
+        guard try await waitUntilGone(atMost: .seconds(30)) else {
+            throw KubernetesError(
+                kind: .overloaded, message: "it is still there, with a pod that does not end", operation: "DELETE job")
+        }
+    }
+}

@@ -1,0 +1,108 @@
+public import JSON
+public import JobTemplates
+internal import OrderedCollections
+internal import PrefectAPI
+internal import Synchronization
+public import Worker
+
+/// Runs flow runs as Kubernetes jobs, for work pools of the type `kubernetes`.
+///
+/// A job is Kubernetes' own: it goes on when the worker is gone, and every worker finds it again by its identifier,
+/// `namespace:name`, as the Python worker has it. The jobs of all runs are watched together, and a run is taken for crashed
+/// only when the cluster says so: its job has failed, or is confirmed not to exist.
+public final class KubernetesBackend: InfrastructureBackend {
+    /// What a Kubernetes backend is made of.
+    public struct Options: Sendable {
+        /// The worker's own environment, in which the cluster's configuration is looked for.
+        public var environment: [String: String]
+        /// Where the output of runs goes.
+        public var output: any OutputSink
+        /// Says something to the worker's operator.
+        public var notice: @Sendable (String) -> Void
+        /// Where a pod finds its service account.
+        var serviceAccount = ClusterAccess.inClusterFolder
+        var timing = KubernetesClient.Timing()
+
+        /// Options with the worker's standard output as sink.
+        public init(
+            environment: [String: String], output: any OutputSink = DescriptorSink.standardOutput,
+            notice: @escaping @Sendable (String) -> Void = { _ in }
+        ) {
+            self.environment = environment
+            self.output = output
+            self.notice = notice
+        }
+    }
+
+    public static let workerType = "kubernetes"
+
+    public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.kubernetes() }
+
+    /// Jobs go on without the worker.
+    public static let outlivesWorker = true
+
+    let settings: KubernetesSettings
+    let clusters: Clusters
+    let output: OutputWriter
+    let notice: @Sendable (String) -> Void
+    private let said = Mutex<Set<String>>([])
+
+    /// Makes a backend. Nothing is read from the cluster before ``run()`` or ``check()``.
+    public init(options: Options) {
+        settings = KubernetesSettings(environment: options.environment)
+        clusters = Clusters(
+            environment: options.environment, serviceAccount: options.serviceAccount, timing: options.timing,
+            notice: options.notice)
+        output = OutputWriter(sink: options.output)
+        notice = options.notice
+        for warning in settings.warnings { notice(warning) }
+    }
+
+    public func configuration(rendered: JSONValue) throws -> KubernetesConfiguration {
+        try KubernetesConfiguration(rendered: rendered)
+    }
+
+    public func prepare(
+        _ configuration: KubernetesConfiguration, for context: PreparationContext
+    ) throws -> KubernetesConfiguration {
+        try configuration.prepared(for: context)
+    }
+
+    /// Why the worker's own cluster cannot be used at the moment.
+    public var trouble: String? { clusters.ownCluster?.availability.trouble }
+
+    /// Watches the jobs of all runs, wherever they are.
+    public func run() async { await clusters.run() }
+
+    /// Waits until the job has ended, whoever started it, and is told by the cluster itself how.
+    public func wait(
+        for identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>
+    ) async throws -> ExitStatus {
+        let place = try JobPlace(identifier)
+        let cluster = try cluster(of: place, job)
+        return try await JobFollower(place: place, job: job, cluster: cluster, backend: self).run()
+    }
+
+    /// Lets go of what was kept of the run. The job stays, as long as its own time to live says.
+    public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>) async {
+        guard let place = try? JobPlace(identifier), let cluster = try? cluster(of: place, job) else { return }
+        cluster.watch.forget(namespace: place.namespace, name: place.name)
+    }
+
+    /// The cluster of a job that exists; throws when that is another one than the job configuration now names.
+    func cluster(of place: JobPlace, _ job: Job<KubernetesConfiguration>) throws(InfrastructureError) -> Cluster {
+        let cluster = try clusters.cluster(for: job.configuration)
+        if let server = place.server, server != cluster.client.access.server {
+            throw InfrastructureError(
+                .notReachable,
+                "Job '\(place.identifier)' is in the cluster \(server), and the worker is configured for "
+                    + "\(cluster.client.access.server)")
+        }
+        return cluster
+    }
+
+    /// Says something to the operator, once.
+    func sayOnce(_ line: String) {
+        if said.withLock({ $0.insert(line).inserted }) { notice(line) }
+    }
+}

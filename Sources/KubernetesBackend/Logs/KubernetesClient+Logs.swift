@@ -1,0 +1,58 @@
+internal import HTTPTransport
+internal import JSON
+
+extension KubernetesClient {
+    /// Copies what a container has printed and goes on printing, until it has ended and all is copied.
+    ///
+    /// A log that breaks off is read on from its last line. Throws when it cannot be read.
+    func followLog(
+        namespace: String, pod: String, container: String, from lines: inout LogLines, since start: Timestamp?,
+        line hand: ([UInt8]) async -> Void
+    ) async throws {
+        let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
+        var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
+        if let last = lines.last {
+            query.append(("sinceTime", last))
+        } else if let start {
+            query.append(("sinceTime", start.apiFormat))
+        }
+        let response = try await open(
+            .get, path, query: query, deadlines: .stream(connect: timing.connect, firstByte: nil))
+        do {
+            for try await portion in response.body {
+                var ready: [[UInt8]] = []
+                lines.take(portion) { ready.append($0) }
+                for line in ready { await hand(line) }
+            }
+        } catch {
+            lines.breakOff()
+            throw try Self.converted(error, "GET \(path)")
+        }
+        var ready: [[UInt8]] = []
+        lines.finish { ready.append($0) }
+        for line in ready { await hand(line) }
+    }
+
+    /// The last lines that a container has printed.
+    func lastLines(
+        _ count: Int, namespace: String, pod: String, container: String, atMost bytes: Int
+    ) async throws -> String {
+        let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
+        let response = try await open(
+            .get, path, query: [("container", container), ("tailLines", String(count))],
+            deadlines: Deadlines(
+                connect: timing.connect, firstByte: timing.answer, idle: timing.answer, whole: timing.answer * 2))
+        var tail: [UInt8] = []
+        do {
+            for try await portion in response.body {
+                tail += portion
+                if tail.count > 2 * bytes { tail.removeFirst(tail.count - bytes) }
+            }
+        } catch {
+            throw try Self.converted(error, "GET \(path)")
+        }
+        var last = tail.suffix(bytes)
+        if last.count < tail.count, let end = last.firstIndex(of: UInt8(ascii: "\n")) { last = last[(end + 1)...] }
+        return String(decoding: last, as: UTF8.self)
+    }
+}

@@ -1,0 +1,130 @@
+internal import JSON
+
+/// What the worker needs of a pod at one moment; everything else of the object is let go as it is read.
+struct PodSnapshot: Sendable, Hashable {
+    let namespace: String
+    let name: String
+    let uid: String
+    /// The job that it belongs to.
+    let jobName: String
+    let jobUID: String
+    /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
+    let phase: String
+    /// Why it is as it is, when Kubernetes says so: `Evicted`, ….
+    let reason: String
+    let message: String
+    let created: Timestamp?
+    let started: Timestamp?
+    let isDeleting: Bool
+    /// The node that it was assigned to.
+    let node: String?
+    /// What the scheduler says of a pod that it finds no node for.
+    let unschedulable: String?
+    /// Init containers first.
+    let containers: [Container]
+
+    /// One of its containers.
+    struct Container: Sendable, Hashable {
+        let name: String
+        let isInit: Bool
+        let restarts: Int
+        let state: State
+    }
+
+    /// What a container does.
+    enum State: Sendable, Hashable {
+        case unknown
+        case waiting(reason: String, message: String)
+        case running(since: Timestamp?)
+        case terminated(Termination)
+    }
+
+    /// How a container ended.
+    struct Termination: Sendable, Hashable {
+        let exitCode: Int
+        let reason: String
+        let message: String
+        let finished: Timestamp?
+    }
+
+    /// Reads a pod of the API; `nil` for what is none, or belongs to no job.
+    init?(_ json: JSONValue) {
+        let metadata = json["metadata"]
+        let owner = metadata?["ownerReferences"]?.arrayValue?.first { $0["kind"] == "Job" }
+        guard let name = metadata?["name"]?.stringValue, let namespace = metadata?["namespace"]?.stringValue,
+            let uid = metadata?["uid"]?.stringValue, let jobName = owner?["name"]?.stringValue,
+            let jobUID = owner?["uid"]?.stringValue
+        else { return nil }
+        self.name = name
+        self.namespace = namespace
+        self.uid = uid
+        self.jobName = jobName
+        self.jobUID = jobUID
+        isDeleting = metadata?["deletionTimestamp"]?.isNull == false
+        created = Self.time(metadata?["creationTimestamp"])
+        let status = json["status"] ?? [:]
+        phase = status["phase"]?.stringValue ?? "Unknown"
+        reason = status["reason"]?.stringValue ?? ""
+        message = status["message"]?.stringValue ?? ""
+        started = Self.time(status["startTime"])
+        node = json["spec"]?["nodeName"]?.stringValue
+        unschedulable = (status["conditions"]?.arrayValue ?? [])
+            .first { $0["type"] == "PodScheduled" && $0["reason"] == "Unschedulable" }
+            .map { $0["message"]?.stringValue ?? "" }
+        containers =
+            Self.containers(status["initContainerStatuses"], isInit: true)
+            + Self.containers(status["containerStatuses"], isInit: false)
+    }
+
+    private static func time(_ value: JSONValue?) -> Timestamp? { value?.stringValue.flatMap { Timestamp($0) } }
+
+    private static func containers(_ statuses: JSONValue?, isInit: Bool) -> [Container] {
+        (statuses?.arrayValue ?? []).map { status in
+            Container(
+                name: status["name"]?.stringValue ?? "", isInit: isInit,
+                restarts: status["restartCount"]?.intValue ?? 0, state: state(status["state"] ?? [:]))
+        }
+    }
+
+    private static func state(_ state: JSONValue) -> State {
+        if let waiting = state["waiting"], !waiting.isNull {
+            return .waiting(
+                reason: waiting["reason"]?.stringValue ?? "", message: waiting["message"]?.stringValue ?? "")
+        }
+        if let running = state["running"], !running.isNull { return .running(since: time(running["startedAt"])) }
+        if let terminated = state["terminated"], !terminated.isNull {
+            return .terminated(
+                Termination(
+                    exitCode: terminated["exitCode"]?.intValue ?? 0, reason: terminated["reason"]?.stringValue ?? "",
+                    message: terminated["message"]?.stringValue ?? "", finished: time(terminated["finishedAt"])))
+        }
+        return .unknown
+    }
+}
+
+extension PodSnapshot {
+    /// The container that runs the flow: the one that the manifest must have, else the first.
+    var flowContainer: Container? {
+        let own = containers.filter { !$0.isInit }
+        return own.first { $0.name == Self.flowContainerName } ?? own.first
+    }
+
+    /// How the manifest calls the container that runs the flow.
+    static let flowContainerName = "prefect-job"
+
+    /// How the flow's container ended, when it has.
+    var termination: Termination? {
+        if case .terminated(let termination)? = flowContainer?.state { termination } else { nil }
+    }
+
+    /// Whether the flow's container has begun, and may have written something.
+    var hasBegun: Bool {
+        switch flowContainer?.state {
+        case .running, .terminated: true
+        default: false
+        }
+    }
+
+    /// Whether nothing of it runs any more.
+    var hasEnded: Bool { phase == "Succeeded" || phase == "Failed" }
+}

@@ -1,0 +1,270 @@
+internal import JSON
+internal import PrefectAPI
+internal import Synchronization
+internal import Worker
+
+/// Follows the job of one run to its end, and tells on the way what happens to its pods.
+struct JobFollower: Sendable {
+    let place: JobPlace
+    let job: Job<KubernetesConfiguration>
+    let cluster: Cluster
+    let backend: KubernetesBackend
+
+    private var client: KubernetesClient { cluster.client }
+    private var namespace: String { place.namespace }
+
+    /// How often is asked where nobody watches, and while the pods of a deleted job go.
+    static let askInterval = Duration.seconds(5)
+    /// For how long the pods of a deleted job are waited for.
+    static let drainLimit = Duration.seconds(60)
+    /// For how long the rest of a pod's output is waited for, once the pod has ended.
+    static let outputLimit = Duration.seconds(10)
+
+    func run() async throws -> ExitStatus {
+        let (feed, isNew) = cluster.watch.follow(namespace: namespace, name: place.name)
+        let waiting = PendingReport()
+        return try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
+            group.addTask {
+                await waiting.run(job.reporter)
+                return nil
+            }
+            let (begun, begin) = AsyncStream.makeStream(of: PodSnapshot.self)
+            if job.configuration.streamOutput {
+                let start: Timestamp? = isNew ? .now : nil
+                group.addTask {
+                    await copyOutput(of: begun, since: start)
+                    return nil
+                }
+            }
+            var progress = JobProgress(uid: place.uid)
+            var teller = PodTeller(job: job, waiting: waiting, replicates: backend.settings.replicatesPodEvents) {
+                begin.yield($0)
+            }
+            try await follow(feed, isNew: isNew, &progress, &teller)
+            begin.finish()
+            let output = try await lastOutput(progress)
+            waiting.end()
+            await awaitOutput(&group)
+            group.cancelAll()
+            return progress.exit(jobName: place.name, lastOutput: output)
+        }
+    }
+
+    /// Takes in what is told until the end is known.
+    private func follow(
+        _ feed: JobFeed, isNew: Bool, _ progress: inout JobProgress, _ teller: inout PodTeller
+    ) async throws {
+        var times = FollowingTimes(
+            jobWatch: job.configuration.jobWatchTimeout.map { .seconds($0) },
+            podWatch: .seconds(job.configuration.podWatchTimeout))
+        // What happened before anybody watched is asked for.
+        if isNew { try await perform([.readJob, .readPods], &progress, &teller) }
+        while !progress.isOver {
+            let news = await feed.next(atMost: times.limit(progress))
+            try Task.checkCancellation()
+            var actions = news.flatMap { progress.handle($0) }
+            if news.isEmpty { actions += times.elapsed(progress) } else { times.newsCame() }
+            try await perform(actions, &progress, &teller)
+            if times.isPodLate(progress) { await explainDelay(progress) }
+            if progress.end == .gone, times.hasDrained() { progress.handlePodsUnreadable() }
+        }
+    }
+
+    private func perform(
+        _ actions: [JobProgress.Action], _ progress: inout JobProgress, _ teller: inout PodTeller
+    ) async throws {
+        var left = actions
+        while !left.isEmpty {
+            switch left.removeFirst() {
+            case .tell(let pod): teller.tell(pod)
+            case .readJob: left += progress.handle(read: try await readJob())
+            case .readPods:
+                if let pods = try await readPods() {
+                    left += progress.handle(pods: pods)
+                } else {
+                    progress.handlePodsUnreadable()
+                }
+            }
+        }
+    }
+
+    /// The job as the cluster has it, asked for until it answers: only its own word is evidence.
+    private func readJob() async throws -> JobSnapshot? {
+        try await persistently("get jobs") {
+            try await client.read(.jobs, namespace: namespace, name: place.name).flatMap { JobSnapshot($0) }
+        }
+    }
+
+    /// The job's pods; `nil` when they may not be read.
+    private func readPods() async throws -> [PodSnapshot]? {
+        do {
+            return try await persistently("list pods", givesUpWhenForbidden: true) {
+                var pods: [PodSnapshot] = []
+                let selection = Selection(namespace: namespace, labels: "job-name=\(place.name)")
+                _ = try await client.list(.pods, selection) { if let pod = PodSnapshot($0) { pods.append(pod) } }
+                return pods
+            }
+        } catch let error as KubernetesError {
+            backend.sayOnce(
+                "What becomes of pods is not known in full: "
+                    + Refusal.explanation(error, verb: "list pods", namespace: namespace, access: client.access))
+            return nil
+        }
+    }
+
+    private func persistently<Result: Sendable>(
+        _ verb: String, givesUpWhenForbidden: Bool = false, _ body: () async throws -> Result
+    ) async throws -> Result {
+        var failures = 0
+        while true {
+            do {
+                return try await body()
+            } catch let error as KubernetesError {
+                cluster.availability.note(error)
+                if givesUpWhenForbidden, !error.isTransient, error.kind != .unauthorized { throw error }
+                failures += 1
+                if !error.isTransient {
+                    backend.sayOnce(
+                        "The end of runs cannot be seen: "
+                            + Refusal.explanation(error, verb: verb, namespace: namespace, access: client.access))
+                }
+                let pause = Duration.seconds(Double(min(1 << min(failures - 1, 5), 30)) * .random(in: 0.75...1.25))
+                try await Task.sleep(for: max(pause, error.retryAfter ?? .zero))
+            }
+        }
+    }
+
+    /// Says why a pod has not begun for so long, and goes on waiting: that it takes long is no evidence of anything.
+    private func explainDelay(_ progress: JobProgress) async {
+        let pod = progress.latestPod
+        var diagnosis = pod.flatMap { Diagnosis($0) }
+        if diagnosis == nil {
+            var facts: [EventFact] = []
+            for name in [place.name, pod?.name].compactMap({ $0 }) {
+                let selection = Selection(namespace: namespace, fields: "involvedObject.name=\(name)")
+                do {
+                    _ = try await client.list(.events, selection) { if let fact = EventFact($0) { facts.append(fact) } }
+                } catch let error as KubernetesError where error.kind == .forbidden {
+                    backend.sayOnce(
+                        "Why pods do not begin cannot be told in full: "
+                            + Refusal.explanation(
+                                error, verb: "list events", namespace: namespace, access: client.access))
+                } catch {}
+            }
+            diagnosis = Diagnosis(events: facts)
+        }
+        let standing =
+            progress.isSuspended
+            ? "the job is suspended" : pod.map { "the pod is \($0.phase.lowercased())" } ?? "it has no pod"
+        job.reporter.log(
+            .warning,
+            "Kubernetes job '\(place.name)' has not begun after \(job.configuration.podWatchTimeout) s: "
+                + (diagnosis?.line
+                    ?? "\(standing). Look at it with 'kubectl describe job \(place.name) -n \(namespace)'.")
+                + " The worker keeps waiting.")
+    }
+
+    // MARK: Output
+
+    /// The last lines of the pod that failed, for the run's log.
+    private func lastOutput(_ progress: JobProgress) async throws -> String? {
+        guard backend.settings.forwardsCrashedLogs, progress.end != .complete, let pod = progress.latestPod,
+            pod.hasBegun, pod.termination?.exitCode != 0
+        else { return nil }
+        do {
+            return try await client.lastLines(
+                backend.settings.crashedLogLines, namespace: namespace, pod: pod.name,
+                container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, atMost: 64 << 10)
+        } catch let error as KubernetesError {
+            sayUnreadable(error)
+            return nil
+        }
+    }
+
+    private func sayUnreadable(_ error: KubernetesError) {
+        guard error.kind == .forbidden else { return }
+        backend.sayOnce(
+            "The output of pods cannot be read: "
+                + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
+    }
+
+    /// Copies the output of the pods, one after the other as they begin.
+    private func copyOutput(of pods: AsyncStream<PodSnapshot>, since start: Timestamp?) async {
+        for await pod in pods {
+            var lines = LogLines()
+            var failures = 0
+            while !Task.isCancelled {
+                do {
+                    try await client.followLog(
+                        namespace: namespace, pod: pod.name,
+                        container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines, since: start
+                    ) { await backend.output.write($0) }
+                    break
+                } catch let error as KubernetesError {
+                    sayUnreadable(error)
+                    // A pod that is gone, or may not be read, has nothing more to say.
+                    guard error.isTransient, failures < 60 else { break }
+                    failures += 1
+                    try? await Task.sleep(for: .seconds(1))
+                } catch {
+                    return
+                }
+            }
+        }
+    }
+
+    /// Waits until what the pods have printed is copied, for so long at most.
+    private func awaitOutput(_ group: inout ThrowingTaskGroup<ExitStatus?, any Error>) async {
+        let limit = Self.outputLimit
+        group.addTask {
+            try? await Task.sleep(for: limit)
+            return ExitStatus(code: nil)
+        }
+        // Both the output and the report of waiting end by themselves; the time limit returns something.
+        var left = job.configuration.streamOutput ? 2 : 1
+        while left > 0, let result = try? await group.next() {
+            if result != nil { return }
+            left -= 1
+        }
+    }
+}
+
+/// Tells the API, as often as it takes, that a run's pod waits.
+final class PendingReport: Sendable {
+    private struct State {
+        var isDue = false
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
+    private let changed = Wakeup()
+
+    /// A pod waits.
+    func request() {
+        state.withLock { $0.isDue = true }
+        changed.signal()
+    }
+
+    /// Nothing more is to be told.
+    func end() {
+        state.withLock { $0.isOver = true }
+        changed.signal()
+    }
+
+    func run(_ reporter: any JobReporter) async {
+        while !Task.isCancelled {
+            let (isDue, isOver) = state.withLock { state in
+                defer { state.isDue = false }
+                return (state.isDue, state.isOver)
+            }
+            if isOver { return }
+            if isDue {
+                if await reporter.reportPending("Kubernetes pod is pending.") { return }
+                try? await Task.sleep(for: .seconds(1))
+                request()
+            } else {
+                await changed.wait()
+            }
+        }
+    }
+}

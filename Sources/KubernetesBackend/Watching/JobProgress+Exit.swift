@@ -1,0 +1,32 @@
+internal import Worker
+
+extension JobProgress {
+    /// How the run's infrastructure ended, as far as the job and its pods tell.
+    func exit(jobName: String, lastOutput: String?) -> ExitStatus {
+        let pod = latestPod
+        let code = pod?.termination?.exitCode
+        switch end {
+        case .complete?: return ExitStatus(code: 0)
+        case .failed(let reason, let message)?:
+            // A pod can fail although its flow has ended well, like one that is evicted in that moment.
+            return ExitStatus(
+                code: code == 0 ? nil : code, lastOutput: lastOutput,
+                reason: pod.flatMap { Diagnosis($0) }?.line ?? Self.explanation(reason, message, code: code))
+        case .gone?, nil:
+            return ExitStatus(
+                code: code, lastOutput: lastOutput,
+                reason: pod.flatMap { Diagnosis($0) }?.line
+                    ?? "Kubernetes job '\(jobName)' was deleted. If nobody did that on purpose, look for a time to live that "
+                    + "is too short, or for whoever cleans up in the namespace.")
+        }
+    }
+
+    private static func explanation(_ reason: String, _ message: String, code: Int?) -> String? {
+        switch reason {
+        case "DeadlineExceeded":
+            "The Kubernetes job took longer than it may (DeadlineExceeded). Raise 'activeDeadlineSeconds' in the job manifest."
+        case _ where code != nil && code != 0: nil
+        default: "The Kubernetes job failed: \(message.isEmpty ? reason : message)."
+        }
+    }
+}

@@ -1,0 +1,69 @@
+internal import HTTPTransport
+internal import JSON
+
+/// What is told of a pod in one of its phases, with the id that every observer gives it.
+struct PodEvent: Sendable, Hashable {
+    let name: String
+    let id: String
+    let resource: JSONValue
+    /// When the pod came into the phase, as far as it says so.
+    let occurred: Timestamp?
+
+    init(_ pod: PodSnapshot, diagnosis: Diagnosis?) {
+        let category = diagnosis?.category?.rawValue
+        let restarts = pod.containers.filter { !$0.isInit }.map(\.restarts).reduce(0, +)
+        // The keys in order and Python's spacing: the id is made of this text.
+        let identity: JSONValue = [
+            "diagnosis": JSONValue(category), "phase": .string(pod.phase), "restart_count": .int(restarts),
+            "uid": .string(pod.uid),
+        ]
+        id = Self.uuid(of: identity.serialized(.python))
+        let ending = pod.containers.compactMap { container -> PodSnapshot.Termination? in
+            if !container.isInit, case .terminated(let termination) = container.state { termination } else { nil }
+        }.first { !$0.reason.isEmpty }
+        let isEvicted = pod.phase == "Failed" && (pod.reason == "Evicted" || ending?.reason == "Evicted")
+        name = "prefect.kubernetes.pod.\(isEvicted ? "evicted" : pod.phase.lowercased())"
+        var resource: JSONValue = [
+            "prefect.resource.id": .string("prefect.kubernetes.pod.\(pod.uid)"),
+            "prefect.resource.name": .string(pod.name), "kubernetes.namespace": .string(pod.namespace),
+        ]
+        if let category { resource["kubernetes.diagnosis"] = .string(category) }
+        if pod.phase == "Failed", let reason = ending?.reason ?? (isEvicted ? pod.reason : nil) {
+            resource["kubernetes.reason"] = .string(reason)
+        }
+        self.resource = resource
+        occurred = Self.occurred(pod)
+    }
+
+    private static func occurred(_ pod: PodSnapshot) -> Timestamp? {
+        switch pod.phase {
+        case "Pending": return pod.created
+        case "Running":
+            let begun = pod.containers.compactMap { container -> Timestamp? in
+                if !container.isInit, case .running(let since) = container.state { since } else { nil }
+            }
+            return begun.max() ?? pod.started
+        case "Succeeded", "Failed":
+            return pod.containers.compactMap { container -> Timestamp? in
+                if case .terminated(let termination) = container.state { termination.finished } else { nil }
+            }.max()
+        default: return nil
+        }
+    }
+
+    /// The UUID of a name in the namespace of URLs (version 5 of RFC 9562).
+    private static func uuid(of name: String) -> String {
+        let namespace: [UInt8] = [
+            0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
+        ]
+        var bytes = Array(SHA1.digest(namespace + Array(name.utf8)).prefix(16))
+        bytes[6] = bytes[6] & 0x0F | 0x50
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let digits = bytes.map { byte in
+            let text = String(byte, radix: 16)
+            return text.count == 1 ? "0\(text)" : text
+        }
+        return [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10..<16]]
+            .map { $0.joined() }.joined(separator: "-")
+    }
+}

@@ -1,0 +1,49 @@
+internal import JSON
+internal import Worker
+
+/// Tells what happens to a run's pods: as events, as diagnoses in the run's log, and that the run waits.
+struct PodTeller: Sendable {
+    private let job: Job<KubernetesConfiguration>
+    private let waiting: PendingReport
+    private let replicates: Bool
+    private let begin: @Sendable (PodSnapshot) -> Void
+    private var told: [String: Told] = [:]
+
+    private struct Told {
+        var event: String?
+        var diagnosis: String?
+        var hasBegun = false
+    }
+
+    init(
+        job: Job<KubernetesConfiguration>, waiting: PendingReport, replicates: Bool,
+        begin: @escaping @Sendable (PodSnapshot) -> Void
+    ) {
+        self.job = job
+        self.waiting = waiting
+        self.replicates = replicates
+        self.begin = begin
+    }
+
+    mutating func tell(_ pod: PodSnapshot) {
+        var told = told[pod.uid] ?? Told()
+        defer { self.told[pod.uid] = told }
+        let diagnosis = Diagnosis(pod)
+        let event = PodEvent(pod, diagnosis: diagnosis)
+        if replicates, told.event != event.id {
+            told.event = event.id
+            job.reporter.emit(
+                event: event.name, resource: event.resource, payload: [:], id: event.id, occurred: event.occurred)
+        }
+        // One that has passed is worth a line again when it comes back.
+        if told.diagnosis != diagnosis?.key {
+            told.diagnosis = diagnosis?.key
+            if let diagnosis { job.reporter.log(diagnosis.level, diagnosis.line) }
+        }
+        if pod.phase == "Pending" { waiting.request() }
+        if pod.hasBegun, !told.hasBegun {
+            told.hasBegun = true
+            begin(pod)
+        }
+    }
+}

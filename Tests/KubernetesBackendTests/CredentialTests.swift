@@ -1,0 +1,86 @@
+import Foundation
+import JSON
+import OrderedCollections
+import TestSupport
+import Testing
+
+@testable import KubernetesBackend
+
+@Suite("Credentials")
+struct CredentialTests {
+    private func plugin(_ folder: TemporaryFolder, _ script: String) throws -> CredentialPlugin {
+        try folder.write("plugin", "#!/bin/sh\n\(script)\n", mode: 0o755)
+        return try CredentialPlugin(
+            ["command": "./plugin", "env": [["name": "OWN", "value": "yes"]]], cluster: [:], folder: folder.path,
+            origin: "context 'x'")
+    }
+
+    private static let path = ["PATH": "/usr/bin:/bin"]
+
+    @Test("of a plug-in are kept until they expire or are refused")
+    func pluginCache() async throws {
+        let folder = try TemporaryFolder()
+        // Each run of the plug-in hands out another token.
+        let plugin = try plugin(
+            folder,
+            """
+            echo x >> \(folder.path)/runs
+            n=$(wc -l < \(folder.path)/runs)
+            [ "$n" = 3 ] && expiry=2001-01-01T00:00:00Z || expiry=2999-01-01T00:00:00Z
+            echo '{"apiVersion": "v1", "kind": "ExecCredential", "status": {"token": "'$OWN-$n'", "expirationTimestamp": "'$expiry'"}}'
+            """)
+        let source = CredentialSource(.plugin(plugin), environment: Self.path)
+        let first = try await source.current()
+        #expect(first.authorization == "Bearer yes-1")
+        #expect(try await source.current() == first)
+        let second = try await source.current(insteadOf: first)
+        #expect(second.authorization == "Bearer yes-2")
+        // The third has expired when it comes, so that the next one asks again.
+        #expect(try await source.current(insteadOf: second).authorization == "Bearer yes-3")
+        #expect(try await source.current().authorization == "Bearer yes-4")
+        // Many at once are one run.
+        let third = try await source.current()
+        try await withThrowingTaskGroup(of: String?.self) { group in
+            for _ in 0..<8 { group.addTask { try await source.current(insteadOf: third).authorization } }
+            for try await found in group { #expect(found == "Bearer yes-5") }
+        }
+    }
+
+    @Test(
+        "of a plug-in that fails are missed in one line that names it",
+        arguments: [
+            ("echo oops >&2; exit 3", "oops"), ("echo nothing", "has not written an ExecCredential"),
+            (#"echo '{"kind": "ExecCredential", "status": {}}'"#, "neither a token nor a certificate"),
+            (#"echo '{"kind": "ExecCredential", "status": {"clientCertificateData": "c"}}'"#, "without its key"),
+        ])
+    func pluginFailure(script: String, expected: String) async throws {
+        let folder = try TemporaryFolder()
+        let plugin = try plugin(folder, script)
+        let error = await #expect(throws: ClusterConfigurationError.self) {
+            try await plugin.run(environment: Self.path)
+        }
+        #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("plugin") == true)
+        let missing = try CredentialPlugin(
+            ["command": "no-such-plugin", "installHint": "install it"], cluster: [:], folder: "/", origin: "x")
+        let hint = await #expect(throws: ClusterConfigurationError.self) {
+            try await missing.run(environment: Self.path)
+        }
+        #expect(hint?.description.contains("install it") == true)
+    }
+
+    @Test("of a token file are read again when the cluster refuses them")
+    func tokenFile() async throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("token", "one\n")
+        let source = CredentialSource(.tokenFile(path), environment: [:])
+        let first = try await source.current()
+        #expect(first.authorization == "Bearer one")
+        try folder.write("token", "two\n")
+        #expect(try await source.current().authorization == "Bearer one")
+        #expect(try await source.current(insteadOf: first).authorization == "Bearer two")
+        try folder.write("token", "")
+        let second = try await source.current()
+        await #expect(throws: ClusterConfigurationError.self) { try await source.current(insteadOf: second) }
+    }
+}

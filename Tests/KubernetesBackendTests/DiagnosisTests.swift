@@ -1,0 +1,169 @@
+import HTTPTransport
+import JSON
+import OrderedCollections
+import Testing
+import Worker
+
+@testable import KubernetesBackend
+
+@Suite("Diagnoses")
+struct DiagnosisTests {
+    private func waiting(_ reason: String, _ message: String = "m") -> PodSnapshot {
+        ProgressTests.pod("Pending", state: ["waiting": ["reason": .string(reason), "message": .string(message)]])
+    }
+
+    private func unschedulable(_ message: String) -> PodSnapshot {
+        ProgressTests.pod(
+            "Pending",
+            status: [
+                "conditions": [["type": "PodScheduled", "reason": "Unschedulable", "message": .string(message)]],
+                "containerStatuses": [],
+            ])
+    }
+
+    @Test("name the categories of the Python observer")
+    func categories() {
+        let expected: [(PodSnapshot, Diagnosis.Category)] = [
+            (waiting("ImagePullBackOff"), .imagePull), (waiting("ErrImagePull"), .imagePull),
+            (waiting("CrashLoopBackOff"), .crashLoop),
+            (ProgressTests.pod("Failed", state: ProgressTests.ended(137, "OOMKilled")), .outOfMemory),
+            (ProgressTests.pod("Failed", state: ProgressTests.ended(137, "Evicted")), .evicted),
+            (ProgressTests.pod("Failed", status: ["reason": "Evicted"]), .evicted),
+            (unschedulable("0/3 nodes are available: 3 Insufficient cpu."), .insufficientResources),
+            (
+                unschedulable("0/3 nodes are available: 1 node(s) had untolerated taint {a: b}, 2 Insufficient cpu."),
+                .taint
+            ),
+            (
+                unschedulable("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."),
+                .nodeAffinity
+            ),
+            (
+                unschedulable("0/1 nodes are available: 1 node(s) didn't match pod topology spread constraints."),
+                .unschedulable
+            ),
+            (unschedulable(""), .unschedulable),
+        ]
+        for (pod, category) in expected {
+            let diagnosis = Diagnosis(pod)
+            #expect(diagnosis?.category == category)
+            #expect(diagnosis?.line.contains("\n") == false)
+            #expect(diagnosis?.remedy.isEmpty == false)
+        }
+        #expect(Diagnosis(ProgressTests.pod("Running", state: ["running": [:]])) == nil)
+        #expect(Diagnosis(ProgressTests.pod("Failed", state: ProgressTests.ended(1))) == nil)
+        // What that observer does not know has no part in its events.
+        let config = Diagnosis(waiting("CreateContainerConfigError", "secret \"x\" not found"))
+        #expect(config != nil && config?.category == nil)
+        #expect(Diagnosis(waiting("ContainerCreating")) == nil)
+    }
+
+    @Test("are another one only when the reasons change, not how many nodes they are counted for")
+    func sameness() {
+        let first = Diagnosis(unschedulable("0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory."))
+        let second = Diagnosis(unschedulable("0/4 nodes are available: 3 Insufficient memory, 1 Insufficient cpu."))
+        let third = Diagnosis(unschedulable("0/4 nodes are available: 4 Insufficient memory."))
+        #expect(first?.key == second?.key)
+        #expect(first?.key != third?.key)
+    }
+
+    private func fact(_ reason: String, _ message: String, time: String = "1", type: String = "Warning") -> EventFact {
+        guard
+            let fact = EventFact([
+                "reason": .string(reason), "message": .string(message), "type": .string(type),
+                "lastTimestamp": .string(time),
+            ])
+        else { preconditionFailure("the test's own event") }
+        return fact
+    }
+
+    @Test("are found in what Kubernetes noted about a job that gets no pod")
+    func events() {
+        let quota = fact("FailedCreate", "pods \"x\" is forbidden: exceeded quota: small, requested: pods=1")
+        #expect(Diagnosis(events: [quota])?.line.contains("quota") == true)
+        let account = fact(
+            "FailedCreate",
+            "pods \"x\" is forbidden: error looking up service account n/ghost: serviceaccount \"ghost\" not found")
+        #expect(Diagnosis(events: [account])?.remedy.contains("service_account_name") == true)
+        let newer = fact("FailedMount", "no such volume", time: "2")
+        #expect(Diagnosis(events: [quota, newer])?.detail == "no such volume")
+        #expect(Diagnosis(events: [fact("Scheduled", "ok", type: "Normal")]) == nil)
+        #expect(Diagnosis(events: []) == nil)
+    }
+
+    private static let access = ClusterAccess(
+        server: "https://c", tls: .init(), proxyURL: nil, credentials: .none, namespace: "default",
+        origin: "context 'x' of f")
+
+    @Test(
+        "of refusals say what to do about them",
+        arguments: [
+            (401, "Unauthorized", "", "renew those of the context 'x'"),
+            (
+                403, "Forbidden", "jobs.batch is forbidden: User \"w\" cannot create resource",
+                "may not create jobs in the namespace 'n'"
+            ),
+            (403, "Forbidden", "exceeded quota: q", "quota of the namespace 'n' is exceeded"),
+            (
+                403, "Forbidden", "unable to create new content in namespace n because it is being terminated",
+                "being deleted"
+            ),
+            (404, "NotFound", "namespaces \"n\" not found", "the namespace 'n' does not exist"),
+            (422, "Invalid", "bad", "refuses it (422): bad"), (500, "InternalError", "no", "at the moment (500)"),
+        ])
+    func refusals(status: Int, reason: String, message: String, expected: String) {
+        let body: JSONValue = ["kind": "Status", "reason": .string(reason), "message": .string(message)]
+        let error = KubernetesError(status: status, headers: [:], body: body.serializedBytes(), operation: "POST x")
+        let said = Refusal.error(error, doing: "Unable", verb: "create jobs", namespace: "n", access: Self.access)
+        #expect(said.message.contains(expected), "\(said.message)")
+        #expect(said.kind == (status >= 500 ? .unavailable : .refused))
+    }
+}
+
+@Suite("Pod events")
+struct PodEventTests {
+    @Test("have the ids that the Python observer gives them")
+    func ids() {
+        let pending = PodEvent(ProgressTests.pod("Pending", uid: "0b1e"), diagnosis: nil)
+        #expect(pending.id == "292b5c40-d58d-59ed-bc31-1ad10ff46e39")
+        let pod = ProgressTests.pod(
+            "Failed", uid: "8b8a2c9e-7f0b-4a37-9c1e-0f4d0a5a7b11",
+            status: [
+                "containerStatuses": [
+                    ["name": "prefect-job", "restartCount": 2, "state": ProgressTests.ended(137, "OOMKilled")]
+                ]
+            ])
+        let failed = PodEvent(pod, diagnosis: Diagnosis(pod))
+        #expect(failed.id == "97512ec8-0141-51c1-aae8-b18c372b65b1")
+        #expect(failed.name == "prefect.kubernetes.pod.failed")
+        #expect(failed.resource["kubernetes.diagnosis"] == "OOMKilled")
+        #expect(failed.resource["kubernetes.reason"] == "OOMKilled")
+        #expect(failed.resource["prefect.resource.id"] == "prefect.kubernetes.pod.8b8a2c9e-7f0b-4a37-9c1e-0f4d0a5a7b11")
+    }
+
+    @Test("happened when Kubernetes says so")
+    func times() {
+        #expect(PodEvent(ProgressTests.pod("Pending"), diagnosis: nil).occurred == Timestamp("2026-01-01T00:00:00Z"))
+        let running = ProgressTests.pod("Running", state: ["running": ["startedAt": "2026-01-01T00:00:05Z"]])
+        #expect(PodEvent(running, diagnosis: nil).occurred == Timestamp("2026-01-01T00:00:05Z"))
+        let ended = ProgressTests.pod(
+            "Succeeded", state: ["terminated": ["exitCode": 0, "finishedAt": "2026-01-01T00:00:09Z"]])
+        #expect(PodEvent(ended, diagnosis: nil).occurred == Timestamp("2026-01-01T00:00:09Z"))
+        let evicted = ProgressTests.pod("Failed", status: ["reason": "Evicted"])
+        #expect(PodEvent(evicted, diagnosis: nil).name == "prefect.kubernetes.pod.evicted")
+    }
+
+    @Test("belong to jobs whose names are those of their claim")
+    func names() {
+        let manifest: JSONValue = ["metadata": ["generateName": "otter-"]]
+        let name = JobName.name(in: manifest, claimID: "c1")
+        #expect(name == JobName.name(in: manifest, claimID: "c1"))
+        #expect(name != JobName.name(in: manifest, claimID: "c2"))
+        #expect(name.hasPrefix("otter-") && name.hasSuffix(JobName.suffix(claimID: "c1")))
+        let long: JSONValue = ["metadata": ["generateName": .string(String(repeating: "x", count: 80) + "-")]]
+        #expect(JobName.name(in: long, claimID: "c1").count == 63)
+        #expect(JobName.name(in: ["metadata": ["name": "own"]], claimID: "c1") == "own")
+        #expect(throws: (any Error).self) { try JobPlace(.init(rawValue: "4711")) }
+        #expect(throws: (any Error).self) { try JobPlace(.init(rawValue: "a:b:c")) }
+    }
+}

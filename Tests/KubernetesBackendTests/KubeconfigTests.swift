@@ -1,0 +1,188 @@
+import Foundation
+import HTTPTransport
+import JSON
+import TestSupport
+import Testing
+
+@testable import KubernetesBackend
+
+@Suite("Kubeconfig files")
+struct KubeconfigTests {
+    private static let whole = """
+        apiVersion: v1
+        kind: Config
+        current-context: lab
+        clusters:
+        - name: lab
+          cluster: {server: "https://api.example:6443/", certificate-authority: pki/ca.crt}
+        - name: other
+          cluster:
+            server: https://other.example
+            insecure-skip-tls-verify: true
+            tls-server-name: kubernetes.default
+            proxy-url: http://proxy.example:3128
+            certificate-authority-data: \(Data("PEM".utf8).base64EncodedString())
+        users:
+        - {name: admin, user: {token: "t0k3n"}}
+        - {name: file, user: {tokenFile: token, token: ignored}}
+        - {name: certificate, user: {client-certificate: c.crt, client-key: /abs/c.key}}
+        - {name: basic, user: {username: u, password: p}}
+        - name: plugin
+          user: {exec: {command: ./bin/get-token, args: [a, b], apiVersion: client.authentication.k8s.io/v1beta1,
+                 env: [{name: X, value: "1"}], provideClusterInfo: true}}
+        contexts:
+        - {name: lab, context: {cluster: lab, user: admin, namespace: flows}}
+        - {name: other, context: {cluster: other, user: certificate}}
+        - {name: file, context: {cluster: lab, user: file}}
+        - {name: basic, context: {cluster: lab, user: basic}}
+        - {name: plugin, context: {cluster: other, user: plugin}}
+        - {name: nobody, context: {cluster: lab, user: ghost}}
+        - {name: nowhere, context: {cluster: ghost, user: admin}}
+        """
+
+    private func config(_ text: String, folder: String = "/etc/kube") throws -> Kubeconfig {
+        try Kubeconfig(YAMLDocument.parse(text), name: "/etc/kube/config", folder: folder)
+    }
+
+    @Test("name a cluster with its authority, the user's credentials and the namespace of the current context")
+    func current() throws {
+        let access = try config(Self.whole).access()
+        #expect(access.server == "https://api.example:6443")
+        #expect(access.namespace == "flows")
+        #expect(access.credentials == .token("t0k3n"))
+        #expect(access.tls.authorities == .file("/etc/kube/pki/ca.crt"))
+        #expect(access.tls.verifyPeer)
+        #expect(access.proxyURL == nil)
+    }
+
+    @Test("hold everything that a context can bring along")
+    func contexts() throws {
+        let config = try config(Self.whole)
+        let other = try config.access(context: "other")
+        #expect(!other.tls.verifyPeer)
+        #expect(other.tls.serverName == "kubernetes.default")
+        #expect(other.tls.authorities == .pem(Array("PEM".utf8)))
+        #expect(other.proxyURL == "http://proxy.example:3128")
+        #expect(other.tls.clientCertificate == .files(certificate: "/etc/kube/c.crt", key: "/abs/c.key"))
+        #expect(other.namespace == "default")
+        #expect(try config.access(context: "file").credentials == .tokenFile("/etc/kube/token"))
+        #expect(try config.access(context: "basic").credentials == .basic(user: "u", password: "p"))
+        guard case .plugin(let plugin) = try config.access(context: "plugin").credentials else {
+            Issue.record("no plug-in")
+            return
+        }
+        #expect(plugin.command == "/etc/kube/./bin/get-token")
+        #expect(plugin.arguments == ["a", "b"])
+        #expect(plugin.variables == ["X": "1"])
+        let information = try JSONValue(parsing: plugin.information)
+        #expect(information["apiVersion"] == "client.authentication.k8s.io/v1beta1")
+        #expect(information["spec"]?["cluster"]?["server"] == "https://other.example")
+    }
+
+    @Test(
+        "say in one line what is wrong with them",
+        arguments: [
+            (Self.whole, "ghost context", "has no context 'ghost context'; it has: 'basic', 'file', 'lab'"),
+            (Self.whole, "nobody", "names the user 'ghost'"), (Self.whole, "nowhere", "names the cluster 'ghost'"),
+            ("contexts: [{name: a, context: {cluster: c}}]\nclusters: [{name: c, cluster: {}}]", "a", "no 'server'"),
+            ("contexts: 7", "a", "'contexts'"), ("contexts: [{context: {}}]", "a", "'contexts[0]'"),
+            ("7", "a", "object"),
+            ("clusters: []", nil, "no current context"),
+        ] as [(String, String?, String)])
+    func trouble(text: String, context: String?, expected: String) {
+        let error = #expect(throws: ClusterConfigurationError.self) { try config(text).access(context: context) }
+        #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
+        #expect(error?.description.contains("\n") == false)
+    }
+
+    @Test("are merged: the first to name something decides, files that are missing are passed over")
+    func merging() throws {
+        let folder = try TemporaryFolder()
+        try folder.write("a", "current-context: two\nusers: [{name: u, user: {token: first}}]")
+        try folder.write(
+            "b",
+            """
+            current-context: one
+            users: [{name: u, user: {token: second}}, {name: v, user: {token: other}}]
+            clusters: [{name: c, cluster: {server: "https://b", certificate-authority: ca}}]
+            contexts: [{name: two, context: {cluster: c, user: u}}, {name: one, context: {cluster: c, user: v}}]
+            """)
+        let list = "\(folder.path)/a:\(folder.path)/missing:\(folder.path)/b"
+        let access = try ClusterAccess.surroundings(environment: ["KUBECONFIG": list], serviceAccount: "/nowhere")
+        #expect(access.credentials == .token("first"))
+        #expect(access.tls.authorities == .file("\(folder.path)/ca"))
+        let error = #expect(throws: ClusterConfigurationError.self) {
+            try ClusterAccess.surroundings(
+                environment: ["KUBECONFIG": "\(folder.path)/none"], serviceAccount: "/nowhere")
+        }
+        #expect(error?.description.contains("set KUBECONFIG") == true)
+    }
+
+    @Test("come from a block as an object or as text, with a context")
+    func block() throws {
+        let object = try ClusterAccess.block([
+            "config": YAMLDocument.parse(Self.whole), "context_name": "file",
+        ])
+        #expect(object.server == "https://api.example:6443")
+        let text = try ClusterAccess.block(["config": .string(Self.whole), "context_name": "lab"])
+        #expect(text.credentials == .token("t0k3n"))
+        #expect(throws: ClusterConfigurationError.self) { try ClusterAccess.block(["context_name": "lab"]) }
+    }
+
+    @Test("are not needed in a cluster, where the pod's service account says everything")
+    func inCluster() throws {
+        let folder = try TemporaryFolder()
+        let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"]
+        let missing = #expect(throws: ClusterConfigurationError.self) {
+            try ClusterAccess.surroundings(environment: environment, serviceAccount: folder.path)
+        }
+        #expect(missing?.description.contains("service account") == true)
+        try folder.write("token", "abc\n")
+        try folder.write("ca.crt", "PEM")
+        try folder.write("namespace", "work")
+        let access = try ClusterAccess.surroundings(environment: environment, serviceAccount: folder.path)
+        #expect(access.server == "https://[fd00::1]:443")
+        #expect(access.namespace == "work")
+        #expect(access.credentials == .tokenFile("\(folder.path)/token"))
+    }
+
+    @Test("are read as YAML with its types, and neither aliases nor depth make them larger than they are")
+    func yaml() throws {
+        let value = try YAMLDocument.parse(
+            "a: 1\nb: \"1\"\nc: true\nd: null\ne: 2001-01-01\nf: 1.5\ng: &x [1]\nh: *x\n'i': ~")
+        #expect(
+            value == [
+                "a": 1, "b": "1", "c": true, "d": nil, "e": "2001-01-01", "f": 1.5, "g": [1], "h": [1], "i": nil,
+            ])
+        #expect(try YAMLDocument.parse("") == nil)
+        #expect(throws: YAMLDocument.Problem.self) { try YAMLDocument.parse("a: [1") }
+        let laughs =
+            "a0: &a0 [x, x, x, x, x, x, x, x, x]\n"
+            + (1..<9).map { "a\($0): &a\($0) [\(repeatElement("*a\($0 - 1)", count: 9).joined(separator: ", "))]" }
+            .joined(separator: "\n")
+        #expect(throws: YAMLDocument.Problem.self) { try YAMLDocument.parse(laughs) }
+        #expect(throws: YAMLDocument.Problem.self) {
+            try YAMLDocument.parse(String(repeating: "[", count: 300) + String(repeating: "]", count: 300))
+        }
+    }
+}
+
+/// A folder that is removed when nobody holds it any more.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        path = "/tmp/kubernetes-backend-tests-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    @discardableResult
+    func write(_ name: String, _ text: String, mode: Int = 0o644) throws -> String {
+        let file = "\(path)/\(name)"
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
+        return file
+    }
+}

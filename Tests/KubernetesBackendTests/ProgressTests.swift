@@ -1,0 +1,198 @@
+import JSON
+import OrderedCollections
+import Testing
+import Worker
+
+@testable import KubernetesBackend
+
+@Suite("Watching jobs")
+struct ProgressTests {
+    static func job(_ ending: JSONValue = [], uid: String = "u1", name: String = "j") -> JobSnapshot {
+        guard
+            let job = JobSnapshot([
+                "metadata": ["name": .string(name), "namespace": "n", "uid": .string(uid)],
+                "status": ["conditions": ending],
+            ])
+        else { preconditionFailure("the test's own job") }
+        return job
+    }
+
+    static let complete: JSONValue = [["type": "Complete", "status": "True"]]
+    static let failed: JSONValue = [
+        ["type": "FailureTarget", "status": "True"],
+        ["type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "too often"],
+    ]
+
+    static func pod(
+        _ phase: String, uid: String = "p1", state: JSONValue = [:], created: String = "2026-01-01T00:00:00Z",
+        job: String = "u1", status: JSONValue = [:]
+    ) -> PodSnapshot {
+        var merged = status
+        merged["phase"] = .string(phase)
+        merged["containerStatuses"] = merged["containerStatuses"] ?? [["name": "prefect-job", "state": state]]
+        guard
+            let pod = PodSnapshot([
+                "metadata": [
+                    "name": .string("pod-\(uid)"), "namespace": "n", "uid": .string(uid),
+                    "creationTimestamp": .string(created),
+                    "ownerReferences": [["kind": "Job", "name": "j", "uid": .string(job)]],
+                ],
+                "status": merged,
+            ])
+        else { preconditionFailure("the test's own pod") }
+        return pod
+    }
+
+    static func ended(_ code: Int, _ reason: String = "Error") -> JSONValue {
+        ["terminated": ["exitCode": .int(code), "reason": .string(reason)]]
+    }
+
+    @Test("a job that has failed ends the run with the exit code of its last pod, once its pods have been asked for")
+    func failure() {
+        var progress = JobProgress(uid: "u1")
+        #expect(progress.handle(.job(Self.job())) == [])
+        let first = Self.pod("Failed", state: Self.ended(3))
+        #expect(progress.handle(.pod(first)) == [.tell(first)])
+        #expect(progress.handle(.pod(first)) == [])
+        #expect(progress.handle(.job(Self.job(Self.failed))) == [.readPods])
+        #expect(!progress.isOver)
+        let second = Self.pod("Failed", uid: "p2", state: Self.ended(7), created: "2026-01-01T00:01:00Z")
+        #expect(progress.handle(pods: [first, second]) == [.tell(second)])
+        #expect(progress.isOver)
+        let exit = progress.exit(jobName: "j", lastOutput: "words")
+        #expect(exit == ExitStatus(code: 7, lastOutput: "words"))
+    }
+
+    @Test("a job that has failed for another reason than its flow has no exit code, and says why")
+    func failureWithoutCode() {
+        var progress = JobProgress(uid: nil)
+        _ = progress.handle(.job(Self.job(Self.failed)))
+        _ = progress.handle(pods: [])
+        #expect(progress.exit(jobName: "j", lastOutput: nil).code == nil)
+        #expect(progress.exit(jobName: "j", lastOutput: nil).reason == "The Kubernetes job failed: too often.")
+        var evicted = JobProgress(uid: nil)
+        _ = evicted.handle(.job(Self.job(Self.failed)))
+        _ = evicted.handle(pods: [
+            Self.pod("Failed", state: Self.ended(0), status: ["reason": "Evicted", "message": "low on memory"])
+        ])
+        #expect(evicted.exit(jobName: "j", lastOutput: nil).code == nil)
+        #expect(evicted.exit(jobName: "j", lastOutput: nil).reason?.contains("low on memory") == true)
+    }
+
+    @Test("a deletion that the watch tells is believed only when the API server confirms it")
+    func deletion() {
+        var progress = JobProgress(uid: "u1")
+        #expect(progress.handle(.jobDeleted(uid: "u1")) == [.readJob])
+        #expect(progress.handle(read: Self.job()) == [])
+        #expect(progress.end == nil)
+        #expect(progress.handle(.jobDeleted(uid: "of another")) == [])
+        #expect(progress.handle(.jobUnlisted) == [.readJob])
+        #expect(progress.handle(read: nil) == [.readPods])
+        #expect(progress.end == .gone)
+        // Its pod ends by and by, and how it does belongs to the run's end.
+        _ = progress.handle(pods: [Self.pod("Running", state: ["running": [:]])])
+        #expect(!progress.isOver)
+        _ = progress.handle(.pod(Self.pod("Failed", state: Self.ended(143))))
+        #expect(progress.isOver)
+        let exit = progress.exit(jobName: "j", lastOutput: nil)
+        #expect(exit.code == 143)
+        #expect(exit.reason?.contains("was deleted") == true)
+    }
+
+    @Test("another job of the same name means that the run's own is gone")
+    func replaced() {
+        var progress = JobProgress(uid: "u1")
+        #expect(progress.handle(.job(Self.job(uid: "u2"))) == [.readPods])
+        #expect(progress.end == .gone)
+        #expect(progress.handle(.pod(Self.pod("Running", job: "u2"))) == [])
+    }
+
+    @Test("a job that has ended well and is removed by its time to live is a success")
+    func timeToLive() {
+        var progress = JobProgress(uid: "u1")
+        _ = progress.handle(.job(Self.job(Self.complete)))
+        _ = progress.handle(.jobDeleted(uid: "u1"))
+        _ = progress.handle(pods: [])
+        #expect(progress.exit(jobName: "j", lastOutput: nil) == ExitStatus(code: 0))
+        // Seen by its pod alone.
+        var pod = JobProgress(uid: "u1")
+        _ = pod.handle(.pod(Self.pod("Succeeded", state: Self.ended(0, "Completed"))))
+        _ = pod.handle(.jobDeleted(uid: "u1"))
+        _ = pod.handle(read: nil)
+        _ = pod.handle(pods: [])
+        #expect(pod.isOver)
+        #expect(pod.exit(jobName: "j", lastOutput: nil).code == 0)
+    }
+
+    @Test("that nothing can be watched is no end of anything")
+    func unwatched() {
+        var progress = JobProgress(uid: "u1")
+        #expect(progress.handle(.unwatched) == [.readJob])
+        #expect(progress.handle(read: Self.job()) == [])
+        #expect(progress.end == nil && progress.isUnwatched)
+        progress.handlePodsUnreadable()
+        #expect(!progress.isOver)
+    }
+
+    private func error(_ kind: KubernetesError.Kind, retryAfter: Duration? = nil) -> KubernetesError {
+        var error = KubernetesError(kind: kind, message: "", operation: "")
+        error.retryAfter = retryAfter
+        return error
+    }
+
+    @Test("a watch goes on from where it was, and begins with a list only when that is forgotten")
+    func resuming() {
+        var progress = WatchProgress()
+        #expect(progress.step == .list)
+        progress.handle(.listed(version: "5"))
+        #expect(progress.step == .watch(from: "5"))
+        progress.handle(.progressed(version: "8"))
+        progress.handle(.ended)
+        #expect(progress.step == .watch(from: "8"))
+        progress.handle(.failed(error(.unreachable)), jitter: 0.5)
+        #expect(progress.step == .pause(.seconds(1)))
+        progress.handle(.rested)
+        #expect(progress.step == .watch(from: "8"))
+        progress.handle(.progressed(version: "9"))
+        progress.handle(.failed(error(.expired)))
+        #expect(progress.step == .list)
+        // A list that is forgotten again and again is not begun again at once.
+        progress.handle(.failed(error(.expired)), jitter: 0.5)
+        #expect(progress.step == .pause(.seconds(2)))
+    }
+
+    @Test("failures make the pauses longer, up to half a minute, and the API server's wish counts")
+    func backingOff() {
+        var progress = WatchProgress()
+        var pauses: [Duration] = []
+        for _ in 0..<7 {
+            progress.handle(.failed(error(.overloaded)), jitter: 0.5)
+            if case .pause(let pause) = progress.step { pauses.append(pause) }
+            progress.handle(.rested)
+        }
+        #expect(pauses == [1, 2, 4, 8, 16, 30, 30].map { .seconds($0) })
+        progress.handle(.failed(error(.overloaded, retryAfter: .seconds(90))), jitter: 0.5)
+        #expect(progress.step == .pause(.seconds(90)))
+        progress.handle(.rested)
+        progress.handle(.listed(version: "1"))
+        progress.handle(.failed(error(.overloaded)), jitter: 0.5)
+        #expect(progress.step == .pause(.seconds(1)))
+    }
+
+    @Test("who may not watch lists, and who may not list leaves the runs to ask for themselves")
+    func forbidden() {
+        var progress = WatchProgress()
+        progress.handle(.listed(version: "1"))
+        progress.handle(.failed(error(.forbidden)))
+        #expect(progress.step == .pause(WatchProgress.pollInterval))
+        progress.handle(.rested)
+        #expect(progress.step == .list)
+        progress.handle(.listed(version: "2"))
+        #expect(progress.step == .pause(WatchProgress.pollInterval))
+        progress.handle(.rested)
+        progress.handle(.failed(error(.forbidden)))
+        #expect(progress.step == .leaveToFollowers)
+        progress.leftToFollowers()
+        #expect(progress.step == .pause(WatchProgress.refusalInterval))
+    }
+}

@@ -1,0 +1,201 @@
+import HTTPTransport
+import JSON
+import OrderedCollections
+import TestSupport
+import Testing
+
+@testable import KubernetesBackend
+
+@Suite("What comes over the wire")
+struct StreamTests {
+    private static func items(_ text: String, portions: [Int]) throws -> ([JSONValue], ItemScanner) {
+        var scanner = ItemScanner()
+        var items: [JSONValue] = []
+        var rest = Array(text.utf8)[...]
+        var sizes = portions.makeIterator()
+        while !rest.isEmpty {
+            let size = sizes.next() ?? rest.count
+            try scanner.scan(rest.prefix(size)) { items.append(try JSONValue(parsing: $0)) }
+            rest = rest.dropFirst(size)
+        }
+        return (items, scanner)
+    }
+
+    @Test("is taken apart into the items of a list, whatever stands in them and wherever a portion ends")
+    func scanner() throws {
+        let text = #"""
+            {"kind": "JobList", "metadata": {"resourceVersion": "7", "continue": "c", "items": [1, {"a": 2}]},
+             "items": [{"a": "x\"]}{[", "items": [{"b": {}}]}, {}, {"c": [[], "\\"]}], "after": {"items": [3]}}
+            """#
+        for size in [1, 2, 3, 7, 1000] {
+            let (items, scanner) = try Self.items(text, portions: Array(repeating: size, count: 500))
+            #expect(items == [["a": "x\"]}{[", "items": [["b": [:]]]], [:], ["c": [[], "\\"]]])
+            let envelope = try JSONValue(parsing: scanner.envelope)
+            #expect(envelope["metadata"]?["continue"] == "c")
+            #expect(envelope["metadata"]?["items"] == [1, ["a": 2]])
+            #expect(envelope["items"] == [])
+            #expect(envelope["after"]?["items"] == [3])
+            #expect(scanner.isComplete)
+        }
+        let (none, status) = try Self.items(#"{"kind": "Status", "items": null}"#, portions: [])
+        #expect(none.isEmpty && status.isComplete)
+        #expect(try !Self.items(#"{"items": [{"a": 1}"#, portions: []).1.isComplete)
+        #expect(throws: ItemScanner.Problem.self) { try Self.items("]", portions: []) }
+    }
+
+    @Test("is taken apart in the same way for any list, and never ends the process")
+    func scannerFuzz() async throws {
+        try await Fuzz.run(mostCases: 3000) { random in
+            let items = (0..<random.below(5)).map { _ in JSONValue.object(["v": random.json(3)]) }
+            let list: JSONValue = [
+                "a": random.json(2), "items": .array(items), "metadata": ["resourceVersion": "1", "x": random.json(3)],
+            ]
+            let text = list.serialized(random.oneIn(2) ? .compact : .pretty)
+            let portions = (0..<text.utf8.count).map { _ in 1 + random.below(40) }
+            let (found, scanner) = try Self.items(text, portions: portions)
+            let parsed = try JSONValue(parsing: text)
+            try Fuzz.require(found == parsed["items"]?.arrayValue ?? [], "other items in \(text)")
+            let envelope = try JSONValue(parsing: scanner.envelope)
+            try Fuzz.require(envelope["a"] == parsed["a"], "another envelope of \(text)")
+            // What is broken is refused or cut short, not more.
+            var broken = Array(text.utf8)
+            for _ in 0..<1 + random.below(4) { broken[random.below(broken.count)] = UInt8(random.below(256)) }
+            var survivor = ItemScanner()
+            try? survivor.scan(broken) { _ in }
+        }
+    }
+
+    private static func events(_ bytes: [UInt8], portion: Int) throws -> [WatchEvent] {
+        var decoder = WatchDecoder(operation: "GET /x")
+        var events: [WatchEvent] = []
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            try decoder.decode(Array(rest.prefix(portion))) { events.append($0) }
+            rest = rest.dropFirst(portion)
+        }
+        return events
+    }
+
+    @Test("is a watch's events, a line each, with bookmarks and errors")
+    func watch() throws {
+        let lines = """
+            {"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1"}}}
+            {"type":"MODIFIED","object":{"metadata":{"name":"a","resourceVersion":"2"}}}\r
+
+            {"type":"NEWKIND","object":{}}
+            {"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"9"}}}
+            {"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"10"}}}
+            {"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}
+
+            """
+        for portion in [1, 5, 10_000] {
+            let events = try Self.events(Array(lines.utf8), portion: portion)
+            #expect(events.map(\.version) == ["1", "2", "9", "10", nil])
+            guard case .failed(let error)? = events.last else {
+                Issue.record("no error")
+                return
+            }
+            #expect(error.kind == .expired)
+            #expect(error.detail == "too old resource version")
+        }
+        for broken in ["{\n", "7\n", "{\"type\":\"ADDED\"}\n", "{\"type\":\"ADDED\",\"object\":7}\n"] {
+            #expect(throws: KubernetesError.self) { try Self.events(Array(broken.utf8), portion: 100) }
+        }
+    }
+
+    @Test("never ends the process, and an object of any shape is a job, a pod, an event, or none")
+    func watchFuzz() async throws {
+        try await Fuzz.run(mostCases: 3000) { random in
+            var object = random.json(0)
+            if random.oneIn(2) {
+                object = [
+                    "metadata": [
+                        "name": "a", "namespace": "n", "uid": "u", "labels": random.json(3),
+                        "ownerReferences": [["kind": "Job", "name": "j", "uid": "x"], random.json(4)],
+                        "creationTimestamp": random.json(5), "deletionTimestamp": random.json(5),
+                    ],
+                    "spec": random.json(3),
+                    "status": [
+                        "conditions": random.oneIn(2)
+                            ? random.json(3) : [["type": "Failed", "status": "True", "reason": random.json(5)]],
+                        "containerStatuses": random.oneIn(2)
+                            ? random.json(3)
+                            : [
+                                [
+                                    "name": random.json(5), "restartCount": random.json(5),
+                                    "state": ["terminated": random.json(4)],
+                                ]
+                            ],
+                        "phase": random.json(5),
+                    ],
+                ]
+            }
+            let line = JSONValue.object(["type": .string(random.oneIn(2) ? "ADDED" : "ERROR"), "object": object])
+                .serialized()
+            for event in (try? Self.events(Array((line + "\n").utf8), portion: 1 + random.below(60))) ?? [] {
+                guard case .added(let object) = event else { continue }
+                _ = JobSnapshot(object)
+                _ = EventFact(object)
+                if let pod = PodSnapshot(object) { _ = PodEvent(pod, diagnosis: Diagnosis(pod)) }
+            }
+            var broken = Array(line.utf8)
+            broken[random.below(broken.count)] = UInt8(random.below(256))
+            _ = try? Self.events(broken + [10], portion: 50)
+        }
+    }
+
+    @Test("is a log's lines without their times, each once although the log was read twice")
+    func logs() {
+        var lines = LogLines()
+        var seen: [String] = []
+        func take(_ text: String, portion: Int = 1000) {
+            var rest = Array(text.utf8)[...]
+            while !rest.isEmpty {
+                lines.take(Array(rest.prefix(portion))) { seen.append(String(decoding: $0, as: UTF8.self)) }
+                rest = rest.dropFirst(portion)
+            }
+        }
+        take(
+            "2026-01-01T00:00:00.5Z one\n2026-01-01T00:00:00.50000001Z two words\n2026-01-01T00:00:01Z thr", portion: 7)
+        #expect(seen == ["one\n", "two words\n"])
+        lines.breakOff()
+        #expect(lines.last == "2026-01-01T00:00:00.50000001Z")
+        take(
+            "2026-01-01T00:00:00.5Z one\n2026-01-01T00:00:00.50000001Z two words\n2026-01-01T00:00:01Z three\n2026-01-01T00:00:02Z"
+        )
+        #expect(seen == ["one\n", "two words\n", "three\n"])
+        take(" \nno time here\n2026-01-01T00:00:03Z end")
+        lines.finish { seen.append(String(decoding: $0, as: UTF8.self)) }
+        #expect(seen.suffix(3) == ["\n", "no time here\n", "end"])
+    }
+
+    @Test("is an error with the fields that were refused, and the time to wait")
+    func errors() {
+        let body: JSONValue = [
+            "kind": "Status", "reason": "Invalid", "message": "Job.batch \"x\" is invalid",
+            "details": [
+                "causes": [["field": "spec.template.spec.containers[0].image", "message": "Required value"]],
+                "retryAfterSeconds": 3,
+            ],
+        ]
+        let error = KubernetesError(
+            status: 422, headers: [:], body: body.serializedBytes(), operation: "POST /jobs")
+        #expect(error.kind == .refused)
+        #expect(!error.isTransient)
+        #expect(error.retryAfter == .seconds(3))
+        #expect(error.causes == [.init(field: "spec.template.spec.containers[0].image", message: "Required value")])
+        let busy = KubernetesError(
+            status: 429, headers: ["Retry-After": "7"], body: Array("slow down".utf8), operation: "GET /jobs")
+        #expect(busy.isTransient)
+        #expect(busy.retryAfter == .seconds(7))
+        #expect(busy.detail == "slow down")
+    }
+
+    @Test("has paths from which no name can break out")
+    func paths() {
+        #expect(Resource.jobs.path(namespace: "a/b", name: "..") == "/apis/batch/v1/namespaces/a%2Fb/jobs/%2E%2E")
+        #expect(
+            Resource.pods.path(namespace: "n", name: "p q", subresource: "log") == "/api/v1/namespaces/n/pods/p%20q/log"
+        )
+    }
+}
