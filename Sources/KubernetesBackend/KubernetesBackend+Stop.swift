@@ -5,9 +5,9 @@ public import Worker
 extension KubernetesBackend {
     /// Deletes the job and waits until it and its pods are gone.
     ///
-    /// A flow that is being cancelled hears of that by itself, within its pod, and is left a moment to end and to run its
-    /// hooks there. Then the job is deleted in the foreground: its pods get SIGTERM and their grace. What is still there
-    /// after `grace`, as on a node that is away, is deleted without.
+    /// A flow that is being cancelled hears of that by itself, within its pod, and is left its grace to end and some more to
+    /// run its hooks there. Then the job is deleted in the foreground: its pods get SIGTERM and their grace. What is still
+    /// there after `grace`, as on a node that is away, is deleted without.
     public func stop(
         _ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>, grace: Duration, reason: StopReason
     ) async throws {
@@ -20,7 +20,7 @@ extension KubernetesBackend {
             }
             if found.ending != nil { return }
             if reason == .cancelled, job.configuration.runsFlowEngine, try await stopping.hasRunningPod(),
-                try await stopping.waitForEnd(atMost: min(grace / 2, Self.cooperation))
+                try await stopping.waitForEnd(atMost: grace + Self.hookTime)
             {
                 return
             }
@@ -33,8 +33,8 @@ extension KubernetesBackend {
         }
     }
 
-    /// How long a flow that is being cancelled may take to end by itself.
-    private static let cooperation = Duration.seconds(10)
+    /// How much longer than its grace a flow that is being cancelled may take for its hooks, and to hear of it.
+    private static let hookTime = Duration.seconds(10)
 }
 
 /// The end of one job.

@@ -39,10 +39,19 @@ extension KubernetesClient {
         propagation: Propagation? = nil
     ) async throws -> Bool {
         var query: [(String, String)] = []
-        if let grace { query.append(("gracePeriodSeconds", String(max(0, grace.components.seconds)))) }
-        if let propagation { query.append(("propagationPolicy", propagation.rawValue)) }
-        var body: JSONValue?
-        if let uid { body = ["apiVersion": "v1", "kind": "DeleteOptions", "preconditions": ["uid": .string(uid)]] }
+        var options: JSONValue = ["apiVersion": "v1", "kind": "DeleteOptions"]
+        if let grace {
+            let seconds = max(0, Int(grace.components.seconds))
+            query.append(("gracePeriodSeconds", String(seconds)))
+            options["gracePeriodSeconds"] = .int(seconds)
+        }
+        if let propagation {
+            query.append(("propagationPolicy", propagation.rawValue))
+            options["propagationPolicy"] = .string(propagation.rawValue)
+        }
+        if let uid { options["preconditions"] = ["uid": .string(uid)] }
+        // Where there is a body, the API server reads nothing else.
+        let body = uid == nil ? nil : options
         do {
             try await call(.delete, resource.path(namespace: namespace, name: name), query: query, body: body)
             return true
@@ -111,7 +120,8 @@ extension KubernetesClient {
 
     /// Hands out what happens to the objects of a selection from a version on, until the API server ends the watch.
     ///
-    /// Throws when the watch cannot be begun or breaks off, also when nothing came for so long that it must be dead.
+    /// Throws when the watch cannot be begun or breaks off. One over which nothing came for so long that it must be dead is
+    /// over as well.
     func watch(
         _ resource: Resource, _ selection: Selection, from version: String, each: (WatchEvent) -> Void
     ) async throws {
@@ -129,6 +139,8 @@ extension KubernetesClient {
         var decoder = WatchDecoder(operation: operation)
         do {
             for try await portion in response.body { try decoder.decode(portion, event: each) }
+        } catch let error as TransportError where error.kind == .idleTimeout {
+            noteSilence()
         } catch let error as TransportError {
             throw try Self.converted(error, operation)
         }

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import Synchronization
 
 /// Speaks to the API server of one cluster. Small: jobs, pods and their logs, events, secrets, and what one may do.
 ///
@@ -7,7 +8,8 @@ internal import JSON
 /// knows. Everything throws ``KubernetesError``, or `CancellationError` when the task is cancelled.
 final class KubernetesClient: Sendable {
     let access: ClusterAccess
-    private let transport: HTTPTransport
+    private let configuration: TransportConfiguration
+    private let transport: Mutex<HTTPTransport>
     private let credentials: CredentialSource
     let timing: Timing
 
@@ -35,8 +37,9 @@ final class KubernetesClient: Sendable {
         if let proxy = access.proxyURL {
             configuration.proxies = ProxyPolicy(environment: ["http_proxy": proxy, "https_proxy": proxy])
         }
+        self.configuration = configuration
         do {
-            transport = try HTTPTransport(configuration)
+            transport = Mutex(try HTTPTransport(configuration))
         } catch {
             throw ClusterConfigurationError("The Kubernetes client could not be started: \(error)")
         }
@@ -85,7 +88,7 @@ final class KubernetesClient: Sendable {
             let request = request(
                 method, path, query: query, body: body, contentType: contentType, deadlines: deadlines, shown)
             do {
-                let response = try await transport.send(request)
+                let response = try await transport.withLock({ $0 }).send(request)
                 if response.head.isSuccess { return response }
                 let text = try await response.body.beginning(upTo: 1 << 16)
                 let error = KubernetesError(
@@ -95,9 +98,17 @@ final class KubernetesClient: Sendable {
                 refused = shown
                 guard try await hasOther(than: shown) else { throw error }
             } catch let error as TransportError {
+                if error.kind == .firstByteTimeout { noteSilence() }
                 throw try Self.converted(error, operation)
             }
         }
+    }
+
+    /// Nothing came back over a connection: it may be dead without knowing it, so that nothing new is sent over it. What is
+    /// still under way on others goes on.
+    func noteSilence() {
+        guard let fresh = try? HTTPTransport(configuration) else { return }
+        transport.withLock { $0 = fresh }
     }
 
     private func hasOther(than shown: CredentialSource.Current) async throws -> Bool {

@@ -100,8 +100,11 @@ final class ClusterWatch: Sendable {
                 case .list:
                     progress.handle(.listed(version: try await list(resource, in: namespace)))
                 case .watch(let version):
+                    let began = ContinuousClock.now
                     let last = try await watch(resource, in: namespace, from: version) { progress.handle($0) }
                     if let error = last { throw error }
+                    // What ends at once would be begun again without a pause.
+                    if began.duration(to: .now) < .milliseconds(100) { try await Task.sleep(for: .seconds(1)) }
                     progress.handle(.ended)
                 case .pause(let duration):
                     try await Task.sleep(for: duration)

@@ -57,6 +57,12 @@ enum FlowSource {
             time.sleep(600)
 
 
+        @flow(on_cancellation=[cancelled])
+        def rest(notes: str):
+            note(notes, "pid", os.getpid())
+            time.sleep(600)
+
+
         @flow
         def suspend(notes: str):
             note(notes, "attempts", time.time())

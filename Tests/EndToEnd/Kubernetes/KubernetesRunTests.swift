@@ -1,0 +1,192 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Flow runs as Kubernetes jobs", .requires(.prefectServer, .kubernetes), .bounded)
+struct KubernetesRunTests {
+    @Test("a flow that completes is told about in full: states, logs, labels, job, output and the events of its pod")
+    func completes() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let run = try await server.createRun(
+                deployment: kube.bench.deploy("succeed"),
+                jobVariables: ["labels": ["team": "a b"], "cpu_request": "10m"],
+                parameters: ["word": "plover"], name: "First run!")
+            let worker = "Kube Worker \(TestBench.unique())"
+            try await kube.withWorker(name: worker) { child in
+                try await server.waitForRun(run, toBe: ["Completed", "Crashed", "Failed"], within: .seconds(90))
+                try await child.waitForLine(containing: "printed plover")
+                try await eventually(
+                    within: .seconds(60), "the worker has told the run's end", every: .milliseconds(300)
+                ) {
+                    try await !server.events(
+                        named: ["prefect.worker.executed-flow-run"], resource: "prefect.flow-run.\(run)"
+                    ).isEmpty
+                }
+            }
+            let history = try await server.stateHistory(of: run)
+            #expect(history.first == "Scheduled" && history.suffix(2) == ["Running", "Completed"], "\(history)")
+            #expect(history.contains("InfrastructurePending"), "\(history)")
+            let job = try #require(try await kube.objects("jobs").first)
+            let metadata = job["metadata"]
+            let name = metadata?["name"]?.stringValue ?? ""
+            #expect(name.hasPrefix("first-run-"))
+            let done = try await server.flowRun(run)
+            #expect(done["infrastructure_pid"]?.stringValue == "\(kube.namespace):\(name)")
+            #expect(done["labels"]?["prefect.worker.type"] == "kubernetes")
+            #expect(metadata?["labels"]?["prefect.io/flow-run-id"]?.stringValue == run)
+            #expect(metadata?["labels"]?["team"] == "a-b")
+            let container = job["spec"]?["template"]?["spec"]?["containers"]?[0]
+            #expect(container?["resources"]?["requests"]?["cpu"] == "10m")
+            let logs = try await server.logs(of: run)
+            #expect(logs.contains("the word is plover"))
+            #expect(logs.contains { $0.contains("'First run!' submitted to infrastructure as '\(kube.namespace):") })
+            try await expectPodEvents(of: run, by: worker, kube)
+        }
+    }
+
+    /// The events of the pod of a run that has completed: each phase once, related to what the run belongs to.
+    private func expectPodEvents(of run: String, by worker: String, _ kube: KubeBench) async throws {
+        let names = ["pending", "running", "succeeded"].map { "prefect.kubernetes.pod.\($0)" }
+        let pod = try #require(try await kube.objects("pods").first?["metadata"])
+        let uid = try #require(pod["uid"]?.stringValue)
+        var events: [JSONValue] = []
+        try await eventually(within: .seconds(30), "the pod's events are there", every: .milliseconds(300)) {
+            events = try await kube.server.events(named: names, resource: "prefect.kubernetes.pod.\(uid)")
+            return Set(events.compactMap { $0["event"]?.stringValue }).isSuperset(of: names.suffix(2))
+        }
+        #expect(events.count == Set(events.compactMap { $0["id"]?.stringValue }).count)
+        for event in events {
+            #expect(event["resource"]?["prefect.resource.name"] == pod["name"])
+            #expect(event["resource"]?["kubernetes.namespace"]?.stringValue == kube.namespace)
+            let related = event["related"]?.arrayValue?.compactMap { $0["prefect.resource.id"]?.stringValue } ?? []
+            #expect(related.contains("prefect.flow-run.\(run)"))
+            #expect(related.contains { $0.hasPrefix("prefect.worker.kubernetes.kube-worker-") })
+            #expect(related.contains { $0.hasPrefix("prefect.work-pool.") })
+        }
+    }
+
+    @Test("a flow that fails is Failed; a command that exits with 7, and one that uses too much memory, are Crashed")
+    func fails() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let failed = try await server.createRun(deployment: kube.bench.deploy("fail"))
+            let exited = try await server.createRun(
+                deployment: kube.deploy(shell: "echo these are the last words; exit 7"))
+            let fed = try await server.createRun(
+                deployment: kube.bench.deploy(
+                    command: #"python -c "b = bytearray(400 << 20); print(len(b))""#,
+                    jobVariables: ["memory_limit": "64Mi"]))
+            try await kube.withWorker { worker in
+                let crash = try await server.waitForRun(exited, toBe: ["Crashed"], within: .seconds(90))
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                #expect(message.contains("exited with non-zero status code 7"), "\(message)")
+                #expect(message.contains("these are the last words"), "\(message)")
+                try await kube.waitForLog(of: exited, containing: "these are the last words")
+                let starved = try await server.waitForRun(fed, toBe: ["Crashed"], within: .seconds(90))
+                let reason = starved["state"]?["message"]?.stringValue ?? ""
+                #expect(
+                    reason.contains("137") && reason.contains("OOMKilled") && reason.contains("memory_limit"),
+                    "\(reason)")
+                try await server.waitForRun(failed, toBe: ["Failed", "Crashed"], within: .seconds(90))
+                try await worker.waitForLine(containing: "these are the last words")
+            }
+            #expect(try await server.stateHistory(of: failed).last == "Failed")
+        }
+    }
+
+    @Test("a job that cannot begin is explained in the run's log, waited for, and cancelled when that is asked")
+    func cannotBegin() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let missing = try await server.createRun(
+                deployment: kube.deploy(shell: "true", jobVariables: ["image": "registry.invalid/none:1"]))
+            let huge = try await server.createRun(
+                deployment: kube.deploy(shell: "true", jobVariables: ["cpu_request": "4000"]))
+            let nobody = try await server.createRun(
+                deployment: kube.deploy(
+                    shell: "true", jobVariables: ["memory_request": "3000Gi", "pod_watch_timeout_seconds": 2]))
+            try await kube.kubectl("create", "quota", "small", "--hard=requests.memory=1Gi")
+            let refused = try await server.createRun(
+                deployment: kube.deploy(shell: "true", jobVariables: ["namespace": "no-such-namespace"]))
+            let invalid = try await server.createRun(
+                deployment: kube.deploy(shell: "true", jobVariables: ["cpu_request": "a lot", "memory_request": "1"]))
+            try await kube.withWorker { _ in
+                let gone = try await server.waitForRun(refused, toBe: ["Crashed"])
+                #expect(
+                    gone["state"]?["message"]?.stringValue?.contains("namespace 'no-such-namespace' does not exist")
+                        == true)
+                let wrong = try await server.waitForRun(invalid, toBe: ["Crashed"])
+                let message = wrong["state"]?["message"]?.stringValue ?? ""
+                #expect(message.contains("cluster refuses"), "\(message)")
+                try await kube.waitForLog(of: nobody, containing: "exceeds a quota")
+                // The others ask for no memory, which a quota on memory demands.
+                try await kube.kubectl("delete", "quota", "small")
+                try await kube.waitForLog(of: missing, containing: "cannot be pulled", within: .seconds(90))
+                try await kube.waitForLog(of: huge, containing: "Insufficient cpu", within: .seconds(90))
+                for run in [missing, huge, nobody] {
+                    #expect(try await server.flowRun(run)["state_type"] == "PENDING")
+                    try await server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+                }
+                for run in [missing, huge, nobody] {
+                    try await server.waitForRun(run, toBe: ["Cancelled", "Crashed"], within: .seconds(60))
+                    #expect(try await server.stateHistory(of: run).last == "Cancelled")
+                }
+                #expect(try await kube.objects("jobs").isEmpty)
+            }
+        }
+    }
+
+    @Test("a running flow that is cancelled runs its hook once, ends as Cancelled, and leaves no pod")
+    func cancelled() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let run = try await server.createRun(deployment: kube.bench.deploy("rest"))
+            let deaf = try await server.createRun(deployment: kube.deploy(shell: "trap \"\" TERM; sleep 600"))
+            try await kube.withWorker { worker in
+                try await kube.bench.waitForNotes("pid", within: .seconds(90))
+                _ = try await kube.job(of: deaf)
+                for run in [run, deaf] { try await server.setState(of: run, to: "CANCELLING", name: "Cancelling") }
+                try await server.waitForRun(run, toBe: ["Cancelled", "Crashed", "Completed"], within: .seconds(60))
+                try await server.waitForRun(deaf, toBe: ["Cancelled", "Crashed", "Completed"], within: .seconds(60))
+                try await eventually(within: .seconds(60), "no pod runs", every: .milliseconds(500)) {
+                    try await kube.objects("pods").allSatisfy { $0["status"]?["phase"] != "Running" }
+                }
+                #expect(worker.exitStatus == nil)
+            }
+            #expect(try await server.stateHistory(of: run).last == "Cancelled")
+            #expect(try await server.stateHistory(of: deaf).last == "Cancelled")
+            #expect(kube.bench.notes("cancelled-hook").count == 1)
+        }
+    }
+
+    @Test("the environment is kept in a secret that goes with its job")
+    func secretEnvironment() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let run = try await server.createRun(
+                deployment: kube.deploy(
+                    shell: "echo the secret is $WORD", jobVariables: ["env": ["WORD": "plover-1"]]))
+            let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_STORE_ENV_AS_SECRET": "true"]
+            try await kube.withWorker(variables: variables) { worker in
+                try await worker.waitForLine(containing: "the secret is plover-1", timeout: .seconds(60))
+                let name = try await kube.job(of: run)
+                let job = try await kube.kubectl("get", "job", name, "-o", "json")
+                #expect(!job.contains("plover-1"))
+                let owned = try await kube.objects("secrets").filter { secret in
+                    secret["metadata"]?["ownerReferences"]?[0]?["name"]?.stringValue == name
+                }
+                #expect(owned.count == 1)
+                #expect(owned.first?["metadata"]?["labels"]?["prefect.io/flow-run-id"]?.stringValue == run)
+                // What is no flow says nothing of its run's state.
+                try await server.waitForRun(run, toBe: ["Pending", "Submitting", "InfrastructurePending"])
+                try await kube.kubectl("delete", "job", name)
+                try await eventually(within: .seconds(40), "the secret is gone", every: .milliseconds(500)) {
+                    try await !kube.objects("secrets").contains {
+                        $0["metadata"]?["name"] == owned.first?["metadata"]?["name"]
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,216 @@
+public import JSON
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+internal import Synchronization
+
+/// A small Kubernetes API server on a real socket, in plain text: objects with versions, paged lists, watches with
+/// bookmarks, logs and access reviews, as far as a worker uses them, and everything that can go wrong with these.
+public final class FakeKubernetesAPI: Sendable {
+    /// A request that was made.
+    public struct Request: Sendable, Hashable {
+        public let method: String
+        /// The path without the query.
+        public let path: String
+        public let query: [String: String]
+        public let authorization: String?
+        public let body: JSONValue
+    }
+
+    /// What happens to a request instead of its answer.
+    public enum Fault: Sendable, Hashable {
+        /// It is not carried out and gets this answer, as a `Status`.
+        case answer(Int, reason: String = "", message: String = "", retryAfter: Int? = nil)
+        /// It is carried out, and the connection ends without an answer.
+        case loseAnswer
+        /// It is not carried out, and the connection ends.
+        case drop
+        /// It is neither carried out nor answered.
+        case ignore
+        /// The watch or the list ends after so many bytes.
+        case cut(afterBytes: Int)
+    }
+
+    struct State: Sendable {
+        var objects: [ObjectKey: JSONValue] = [:]
+        /// What has happened, for watches that begin later.
+        var history: [Happening] = []
+        var version = 1
+        /// Versions before this one are forgotten.
+        var oldest = 0
+        var requests: [Request] = []
+        var faults: [(pattern: RequestPattern, fault: Fault, left: Int?)] = []
+        var watchers: [ObjectIdentifier: Watcher] = [:]
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        /// Texts of pods, by `namespace/pod`.
+        var logs: [String: String] = [:]
+        /// What nobody may do: `verb resource`, like `list pods` or `get pods/log`.
+        var forbidden: Set<String> = []
+        var tokens: Set<String>?
+        var areWatchesSilent = false
+        var serial = 0
+    }
+
+    struct ObjectKey: Sendable, Hashable, Comparable {
+        let resource: String
+        let namespace: String
+        let name: String
+
+        static func < (left: ObjectKey, right: ObjectKey) -> Bool {
+            (left.resource, left.namespace, left.name) < (right.resource, right.namespace, right.name)
+        }
+    }
+
+    struct Happening: Sendable {
+        let version: Int
+        let type: String
+        let key: ObjectKey
+        let object: JSONValue
+    }
+
+    struct Watcher: Sendable {
+        let resource: String
+        let namespace: String
+        let channel: any Channel
+    }
+
+    let state = Mutex(State())
+    let changes = Changes()
+    private let reservation: PortReservation
+    private let listener = Mutex<(any Channel)?>(nil)
+
+    private init() throws { reservation = try PortReservation() }
+
+    /// The server's address.
+    public var url: String { "http://127.0.0.1:\(reservation.port)" }
+
+    /// A kubeconfig for it, as JSON, which is YAML too.
+    public func kubeconfig(token: String = "t0k3n") -> String {
+        let config: JSONValue = [
+            "current-context": "fake", "clusters": [["name": "fake", "cluster": ["server": .string(url)]]],
+            "users": [["name": "u", "user": ["token": .string(token)]]],
+            "contexts": [["name": "fake", "context": ["cluster": "fake", "user": "u", "namespace": "default"]]],
+        ]
+        return config.serialized()
+    }
+
+    fileprivate static func start() async throws -> FakeKubernetesAPI {
+        let api = try FakeKubernetesAPI()
+        try await api.listen()
+        return api
+    }
+
+    private func listen() async throws {
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.configureHTTPServerPipeline()
+                    try pipeline.addHandler(FakeKubernetesConnection(api: self))
+                }
+            }
+            .bind(host: "127.0.0.1", port: reservation.port).get()
+        listener.withLock { $0 = channel }
+    }
+
+    /// Stops listening and ends every connection.
+    public func goAway() async {
+        let channel = listener.withLock { listener in
+            defer { listener = nil }
+            return listener
+        }
+        try? await channel?.close().get()
+        for channel in state.withLock({ Array($0.channels.values) }) { try? await channel.close().get() }
+    }
+
+    /// Listens again, at the same address.
+    public func comeBack() async throws { try await listen() }
+
+    // MARK: What tests see and do
+
+    /// The requests so far.
+    public var requests: [Request] { state.withLock { $0.requests } }
+
+    /// The requests of a method whose path ends as said, so far.
+    public func requests(_ method: String, _ pathEnd: String) -> [Request] {
+        requests.filter { $0.method == method && $0.path.hasSuffix(pathEnd) }
+    }
+
+    /// Lets something go wrong with the next so many requests that fit, or with all of them.
+    public func fail(_ pattern: RequestPattern, _ fault: Fault, times: Int? = 1) {
+        state.withLock { $0.faults.append((pattern, fault, times)) }
+    }
+
+    /// Nothing goes wrong any more.
+    public func heal() { state.withLock { $0.faults = [] } }
+
+    /// Forbids something to everybody: `verb resource`.
+    public func forbid(_ actions: String...) { state.withLock { $0.forbidden.formUnion(actions) } }
+
+    /// Takes these tokens alone.
+    public func accept(tokens: Set<String>) { state.withLock { $0.tokens = tokens } }
+
+    /// What a pod has printed, with the times that logs have.
+    public func setLog(_ text: String, namespace: String, pod: String) {
+        state.withLock { $0.logs["\(namespace)/\(pod)"] = text }
+    }
+
+    /// Ends all watches as a server does after their time.
+    public func endWatches() { endWatches(sending: nil) }
+
+    /// Forgets everything that was, and says so to all watches.
+    public func expire() {
+        state.withLock { state in
+            state.version += 1
+            state.oldest = state.version
+        }
+        endWatches(
+            sending: [
+                "type": "ERROR",
+                "object": ["kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"],
+            ])
+    }
+
+    /// Lets watches say nothing more, although they stay open; those that begin later are not concerned when it ends.
+    public func silenceWatches(_ isSilent: Bool) { state.withLock { $0.areWatchesSilent = isSilent } }
+
+    /// How many watches are open.
+    public var openWatches: Int { state.withLock { $0.watchers.count } }
+
+    /// Waits until something about the server holds.
+    public func waitUntil(
+        _ what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        _ condition: (FakeKubernetesAPI) -> Bool
+    ) async throws {
+        let found = try await changes.wait(timeout: timeout) { condition(self) ? true : nil }
+        if found == nil {
+            let last = requests.suffix(8).map { "\($0.method) \($0.path)" }
+            throw WaitTimeout(what: what, timeout: timeout, detail: "the last requests are \(last)")
+        }
+    }
+
+    private func endWatches(sending event: JSONValue?) {
+        let watchers = state.withLock { state in
+            defer { state.watchers = [:] }
+            return state.watchers.values
+        }
+        for watcher in watchers { FakeKubernetesConnection.end(watcher.channel, sending: event) }
+    }
+}
+
+/// Runs something with a server of its own, and stops that server afterwards.
+public func withFakeKubernetesAPI<Result>(
+    isolation: isolated (any Actor)? = #isolation, _ body: (FakeKubernetesAPI) async throws -> Result
+) async throws -> Result {
+    let api = try await FakeKubernetesAPI.start()
+    do {
+        let result = try await body(api)
+        await api.goAway()
+        return result
+    } catch {
+        await api.goAway()
+        throw error
+    }
+}
