@@ -84,7 +84,7 @@ class API:
 class Worker:
     """A worker in a folder of its own, which is all that it knows of the machine."""
 
-    def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}):
+    def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}, kind="process"):
         variables = {
             "PATH": os.environ["PATH"],
             "HOME": folder,
@@ -96,7 +96,7 @@ class Worker:
             **environment,
         }
         self.log = open(folder + "/worker.log", "ab")
-        arguments = [*command, "start", "--pool", pool, "--type", "process", "--name", name, *more]
+        arguments = [*command, "start", "--pool", pool, "--type", kind, "--name", name, *more]
         self.began = time.time()
         self.process = subprocess.Popen(
             arguments,

@@ -1,0 +1,289 @@
+import FoundationEssentials
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Kubernetes jobs when things go wrong", .requires(.prefectServer, .kubernetes), .bounded)
+struct KubernetesFaultTests {
+    /// A program that takes the run through its states by itself, and notes it, for so many seconds.
+    private func quickRun(_ kube: KubeBench, seconds: Int) async throws -> String {
+        let program = try kube.bench.write("quick.py", FlowSource.quickRun)
+        return try await kube.bench.deploy(command: "python \(program) \(kube.bench.folder)/runs \(seconds)")
+    }
+
+    @Test("a job that somebody deletes is Crashed; a pod that somebody deletes runs its flow again in no other job")
+    func deleted() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let deployment = try await quickRun(kube, seconds: 600)
+            let jobless = try await server.createRun(deployment: deployment)
+            let flow = try await server.createRun(deployment: kube.bench.deploy("rest"))
+            try await kube.withWorker { worker in
+                try await kube.waitUntilRunning(jobless)
+                try await kube.kubectl(
+                    "delete", "job", kube.job(of: jobless), "--cascade=foreground", "--wait=false", "--grace-period=1")
+                let pod = try await kube.kubectl("get", "pods", "-l", "job-name=\(kube.job(of: jobless))", "-o", "name")
+                try await kube.kubectl("delete", pod, "--grace-period=1", "--wait=false")
+                let crash = try await server.waitForRun(jobless, toBe: ["Crashed", "Completed"], within: .seconds(90))
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                #expect(
+                    message.contains("was deleted") || message.contains("143") || message.contains("137"), "\(message)")
+
+                // The flow gives its run back when its pod is told to end; the job's own next pod, or another job of the
+                // same run, takes it, and never two at a time.
+                try await kube.bench.waitForNotes("pid", within: .seconds(90))
+                let first = try await kube.job(of: flow)
+                let flowPod = try await kube.kubectl("get", "pods", "-l", "job-name=\(first)", "-o", "name")
+                try await kube.kubectl("delete", flowPod, "--wait=false")
+                try await eventually(within: .seconds(120), "the flow has begun again", every: .milliseconds(500)) {
+                    let active = try await kube.objects("jobs").filter { $0["status"]?["active"] == 1 }
+                    #expect(active.count <= 1, "\(active.count) jobs are active")
+                    return kube.bench.notes("pid").count >= 2
+                }
+                #expect(worker.exitStatus == nil)
+                try await server.setState(of: flow, to: "CANCELLING", name: "Cancelling")
+                try await server.waitForRun(flow, toBe: ["Cancelled", "Crashed"], within: .seconds(60))
+            }
+            #expect(kube.bench.notes("pid").count == 2)
+            let history = try await server.stateHistory(of: flow)
+            #expect(!history.contains("Crashed"), "\(history)")
+        }
+    }
+
+    @Test("the API server is away in the middle of ten runs: none is taken for crashed, all are told")
+    func outage() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let proxy = try await FaultProxy.start(host: "127.0.0.1", port: kube.apiServerPort())
+            let config = try await kube.write(kubeconfig: "https://127.0.0.1:\(proxy.port)")
+            let deployment = try await quickRun(kube, seconds: 12)
+            var runs: [String] = []
+            for _ in 0..<9 { runs.append(try await server.createRun(deployment: deployment)) }
+            let crashing = try await server.createRun(deployment: kube.deploy(shell: "sleep 12; exit 9"))
+            try await kube.withWorker(kubeconfig: config) { worker in
+                try await eventually(within: .seconds(60), "all run", every: .milliseconds(500)) {
+                    try await kube.objects("pods").filter { $0["status"]?["phase"] == "Running" }.count == 10
+                }
+                try await proxy.setMode(.refuse)
+                await proxy.resetConnections()
+                try await eventually(within: .seconds(60), "all have ended", every: .milliseconds(500)) {
+                    try await kube.objects("jobs").allSatisfy { $0["status"]?["conditions"] != nil }
+                }
+                #expect(try await server.flowRun(crashing)["state_type"] == "PENDING")
+                try await worker.waitForLine(containing: "cannot be watched")
+                try await proxy.setMode(.pass)
+                let crash = try await server.waitForRun(crashing, toBe: ["Crashed"], within: .seconds(60))
+                #expect(crash["state"]?["message"]?.stringValue?.contains("code 9") == true)
+                try await eventually(within: .seconds(60), "all are told and let go", every: .milliseconds(500)) {
+                    try await kube.bench.remains().isEmpty
+                }
+            }
+            await proxy.stop()
+            for run in runs {
+                #expect(try await server.stateHistory(of: run).last == "Completed")
+                let executed = try await server.events(
+                    named: ["prefect.worker.executed-flow-run"], resource: "prefect.flow-run.\(run)")
+                #expect(executed.count == 1)
+            }
+            #expect(kube.bench.notes("runs").count { $0.hasPrefix("begin ") } == 9)
+        }
+    }
+
+    @Test("a worker that is killed and started again tells the ends that it has missed, once, and starts nothing twice")
+    func restart() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let short = try await server.createRun(deployment: kube.deploy(shell: "sleep 8; exit 5"))
+            let long = try await server.createRun(deployment: quickRun(kube, seconds: 25))
+            let variables = kube.bench.environment(kube.variables())
+            try await withChildProcess(
+                WorkerProgram.path, kube.bench.arguments(), environment: variables, workingDirectory: kube.bench.folder
+            ) { worker in
+                try await kube.waitUntilRunning(long)
+                _ = try await kube.job(of: short)
+                worker.send(.kill)
+                try await worker.waitForExit()
+            }
+            try await eventually(within: .seconds(60), "the short one has failed", every: .milliseconds(500)) {
+                try await kube.objects("jobs").contains { $0["status"]?["failed"] == 1 }
+            }
+            #expect(try await server.flowRun(short)["state_type"] == "PENDING")
+            try await kube.withWorker { worker in
+                let crash = try await server.waitForRun(short, toBe: ["Crashed"], within: .seconds(30))
+                #expect(crash["state"]?["message"]?.stringValue?.contains("code 5") == true)
+                try await worker.waitForLine(containing: "still runs as '\(kube.namespace):")
+                try await server.waitForRun(long, toBe: ["Completed", "Crashed"], within: .seconds(60))
+                try await eventually(within: .seconds(30), "nothing is left", every: .milliseconds(500)) {
+                    try await kube.bench.remains().isEmpty
+                }
+            }
+            #expect(try await kube.objects("jobs").count == 2)
+            #expect(try await server.stateHistory(of: long).last == "Completed")
+            #expect(kube.bench.notes("runs").count == 2)
+            for run in [short, long] {
+                let executed = try await server.events(
+                    named: ["prefect.worker.executed-flow-run"], resource: "prefect.flow-run.\(run)")
+                #expect(executed.count == 1)
+                let pod = try #require(
+                    try await kube.objects("pods").first {
+                        $0["metadata"]?["labels"]?["prefect.io/flow-run-id"]?.stringValue == run
+                    }?["metadata"]?["uid"]?.stringValue)
+                let names = ["pending", "running", "succeeded", "failed"].map { "prefect.kubernetes.pod.\($0)" }
+                let events = try await server.events(named: names, resource: "prefect.kubernetes.pod.\(pod)")
+                let told = events.compactMap { $0["event"]?.stringValue }
+                #expect(told.count == Set(told).count, "\(told)")
+                #expect(told.contains("prefect.kubernetes.pod.\(run == short ? "failed" : "succeeded")"), "\(told)")
+            }
+        }
+    }
+
+    @Test("a worker with few rights runs what it may, and says which verbs it lacks")
+    func rights() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let config = try await kube.serviceAccount(
+                rules: "create,get,list,watch,delete:batch:jobs get,list,watch::pods")
+            let run = try await server.createRun(
+                deployment: kube.deploy(shell: "echo unheard; exit 4", jobVariables: ["pod_watch_timeout_seconds": 1]))
+            let slow = try await server.createRun(
+                deployment: kube.deploy(
+                    shell: "true", jobVariables: ["pod_watch_timeout_seconds": 1, "image": "registry.invalid/none:1"]))
+            try await kube.withWorker(kubeconfig: config) { worker in
+                try await worker.waitForLine(containing: "may not get pods/log in the namespace '\(kube.namespace)'")
+                try await worker.waitForLine(containing: "may not list events")
+                let crash = try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
+                #expect(crash["state"]?["message"]?.stringValue?.contains("code 4") == true)
+                try await kube.waitForLog(of: slow, containing: "cannot be pulled", within: .seconds(90))
+                try await server.setState(of: slow, to: "CANCELLING", name: "Cancelling")
+                try await server.waitForRun(slow, toBe: ["Cancelled"], within: .seconds(60))
+                #expect(!worker.output.contains { $0.contains("unheard") })
+            }
+            // With the right to create jobs alone, a run is refused nothing, and its end is known by its own word.
+            let bare = try await kube.serviceAccount(rules: "get::pods")
+            let refused = try await server.createRun(deployment: kube.deploy(shell: "true"))
+            try await kube.withWorker(kubeconfig: bare) { _ in
+                let crash = try await server.waitForRun(refused, toBe: ["Crashed"], within: .seconds(60))
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                #expect(message.contains("may not create jobs in the namespace '\(kube.namespace)'"), "\(message)")
+            }
+        }
+    }
+
+    @Test(
+        "a worker without a cluster, or with a context that does not exist, leaves and says why; one with an old token waits"
+    )
+    func noCluster() async throws {
+        try await withKubeBench { kube in
+            let run = { (variables: [String: String]) in
+                try await WorkerProgram.run(
+                    kube.bench.arguments(), environment: kube.bench.environment(variables), in: kube.bench.folder)
+            }
+            let none = try await run(["KUBECONFIG": "/no/such/file"])
+            #expect(none.status == .exited(1))
+            #expect(none.text.contains("No cluster is configured: /no/such/file cannot be found"))
+            let wrong = try kube.bench.write("wrong", "current-context: ghost\ncontexts: []")
+            #expect(try await run(["KUBECONFIG": wrong]).text.contains("has no context 'ghost'"))
+            let expired = try await kube.write(kubeconfig: nil, token: "expired")
+            let waiting = try await kube.server.createRun(deployment: kube.deploy(shell: "true"))
+            try await kube.withWorker(kubeconfig: expired) { worker in
+                try await worker.waitForLine(containing: "started")
+                try await eventually("the worker has looked") {
+                    try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED"
+                }
+            }
+            #expect(try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED")
+        }
+    }
+
+    @Test("a pod that is evicted is told as such, and its run is not lost")
+    func evicted() async throws {
+        // More than its volume may hold.
+        try await withKubeBench { template in
+            template.change(["job_configuration", "job_manifest", "spec", "template", "spec"]) { spec in
+                var volumes = spec["volumes"]?.arrayValue ?? []
+                volumes.append(["name": "small", "emptyDir": ["sizeLimit": "1Mi"]])
+                spec["volumes"] = .array(volumes)
+                guard var container = spec["containers"]?[0] else { return }
+                let mounts = container["volumeMounts"]?.arrayValue ?? []
+                container["volumeMounts"] = .array(mounts + [["name": "small", "mountPath": "/small"]])
+                spec["containers"] = [container]
+            }
+        } _: { kube in
+            let server = kube.server
+            let run = try await server.createRun(
+                deployment: kube.deploy(shell: "dd if=/dev/zero of=/small/x bs=1M count=8; sleep 300"))
+            try await kube.withWorker { _ in
+                let crash = try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(120))
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                #expect(message.contains("was evicted from its node"), "\(message)")
+            }
+        }
+    }
+}
+
+extension KubeBench {
+    /// The cluster of the tests' own kubeconfig.
+    private func cluster() async throws -> JSONValue {
+        try JSONValue(parsing: await Self.kubectl(["config", "view", "--raw", "--minify", "-o", "json"]))
+    }
+
+    fileprivate func apiServerPort() async throws -> Int {
+        let server = try await cluster()["clusters"]?[0]?["cluster"]?["server"]?.stringValue ?? ""
+        return try #require(server.split(separator: ":").last.flatMap { Int($0) })
+    }
+
+    /// Writes a kubeconfig with another address or another token, for the namespace.
+    fileprivate func write(kubeconfig server: String?, token: String? = nil) async throws -> String {
+        var config = try await cluster()
+        let address = server ?? config["clusters"]?[0]?["cluster"]?["server"]?.stringValue ?? ""
+        config["clusters"] = [
+            ["name": "c", "cluster": ["server": .string(address), "insecure-skip-tls-verify": true]]
+        ]
+        let user = token.map { ["token": .string($0)] } ?? config["users"]?[0]?["user"] ?? [:]
+        config["users"] = [["name": "u", "user": user]]
+        config["contexts"] = [
+            ["name": "x", "context": ["cluster": "c", "user": "u", "namespace": .string(namespace)]]
+        ]
+        config["current-context"] = "x"
+        return try bench.write("kubeconfig-\(TestBench.unique())", config.serialized())
+    }
+
+    /// A kubeconfig of a service account that may do so much: `verbs:group:resources …`.
+    fileprivate func serviceAccount(rules: String) async throws -> String {
+        let name = "account-\(TestBench.unique())"
+        let written = rules.split(separator: " ").map { rule in
+            let parts = rule.split(separator: ":", omittingEmptySubsequences: false)
+            return "{verbs: [\(parts[0])], apiGroups: [\"\(parts[1])\"], resources: [\(parts[2])]}"
+        }
+        try await kubectl(
+            "apply",
+            input: """
+                apiVersion: v1
+                kind: ServiceAccount
+                metadata: {name: \(name)}
+                ---
+                apiVersion: v1
+                kind: Secret
+                type: kubernetes.io/service-account-token
+                metadata: {name: \(name), annotations: {kubernetes.io/service-account.name: \(name)}}
+                ---
+                apiVersion: rbac.authorization.k8s.io/v1
+                kind: Role
+                metadata: {name: \(name)}
+                rules: [\(written.joined(separator: ", "))]
+                ---
+                apiVersion: rbac.authorization.k8s.io/v1
+                kind: RoleBinding
+                metadata: {name: \(name)}
+                roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: \(name)}
+                subjects: [{kind: ServiceAccount, name: \(name), namespace: \(namespace)}]
+                """)
+        var token = ""
+        try await eventually(within: .seconds(30), "the account has a token", every: .milliseconds(300)) {
+            let encoded = try await kubectl("get", "secret", name, "-o", "jsonpath={.data.token}")
+            token = Data(base64Encoded: encoded).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            return !token.isEmpty
+        }
+        return try await write(kubeconfig: nil, token: token)
+    }
+}
