@@ -53,8 +53,9 @@ final class Clusters: Sendable {
     private func cluster(_ access: ClusterAccess) throws(ClusterConfigurationError) -> Cluster {
         if let known = state.withLock({ $0.known[access] }) { return known }
         let client = try KubernetesClient(access, environment: environment, timing: timing)
-        let cluster = Cluster(
-            client: client, watch: ClusterWatch(client: client, notice: notice), availability: Availability(client))
+        let availability = Availability(client)
+        let watch = ClusterWatch(client: client, availability: availability, notice: notice)
+        let cluster = Cluster(client: client, watch: watch, availability: availability)
         let kept = state.withLock { state in
             let kept = state.known[access] ?? cluster
             state.known[access] = kept

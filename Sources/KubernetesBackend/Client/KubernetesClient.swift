@@ -108,7 +108,12 @@ final class KubernetesClient: Sendable {
     /// still under way on others goes on.
     func noteSilence() {
         guard let fresh = try? HTTPTransport(configuration) else { return }
-        transport.withLock { $0 = fresh }
+        // Whoever lets go of the old one may have to wait for it: not with the lock.
+        let old = transport.withLock { transport in
+            defer { transport = fresh }
+            return transport
+        }
+        withExtendedLifetime(old) {}
     }
 
     private func hasOther(than shown: CredentialSource.Current) async throws -> Bool {

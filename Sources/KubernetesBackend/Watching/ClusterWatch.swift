@@ -16,12 +16,14 @@ final class ClusterWatch: Sendable {
     }
 
     private let client: KubernetesClient
+    private let availability: Availability
     private let notice: @Sendable (String) -> Void
     private let state = Mutex(State())
     private let changed = Wakeup()
 
-    init(client: KubernetesClient, notice: @escaping @Sendable (String) -> Void) {
+    init(client: KubernetesClient, availability: Availability, notice: @escaping @Sendable (String) -> Void) {
         self.client = client
+        self.availability = availability
         self.notice = notice
     }
 
@@ -118,6 +120,7 @@ final class ClusterWatch: Sendable {
                     notice("The \(resource.rawValue) in the namespace '\(namespace)' are watched again")
                 }
             } catch let error as KubernetesError {
+                availability.note(error)
                 progress.handle(.failed(error))
                 guard !hasSaid, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
                 hasSaid = true

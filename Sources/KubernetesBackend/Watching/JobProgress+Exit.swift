@@ -11,14 +11,18 @@ extension JobProgress {
             // A pod can fail although its flow has ended well, like one that is evicted in that moment.
             return ExitStatus(
                 code: code == 0 ? nil : code, lastOutput: lastOutput,
-                reason: pod.flatMap { Diagnosis($0) }?.line ?? Self.explanation(reason, message, code: code))
+                reason: pod.flatMap { Diagnosis($0) }?.line
+                    ?? (isDeleting ? Self.deletion(of: jobName) : Self.explanation(reason, message, code: code)))
         case .gone?, nil:
             return ExitStatus(
                 code: code, lastOutput: lastOutput,
-                reason: pod.flatMap { Diagnosis($0) }?.line
-                    ?? "Kubernetes job '\(jobName)' was deleted. If nobody did that on purpose, look for a time to live that "
-                    + "is too short, or for whoever cleans up in the namespace.")
+                reason: pod.flatMap { Diagnosis($0) }?.line ?? Self.deletion(of: jobName))
         }
+    }
+
+    private static func deletion(of jobName: String) -> String {
+        "Kubernetes job '\(jobName)' was deleted. If nobody did that on purpose, look for a time to live that is too short, "
+            + "or for whoever cleans up in the namespace."
     }
 
     private static func explanation(_ reason: String, _ message: String, code: Int?) -> String? {

@@ -35,6 +35,8 @@ struct JobProgress: Sendable {
     private(set) var isUnwatched = false
     private var hasReadPods = false
     private(set) var isSuspended = false
+    /// Whether somebody has asked for the job's deletion.
+    private(set) var isDeleting = false
 
     init(uid: String?) { self.uid = uid }
 
@@ -101,6 +103,7 @@ struct JobProgress: Sendable {
         if let uid, job.uid != uid { return finish(.gone) }
         uid = job.uid
         isSuspended = job.isSuspended
+        isDeleting = job.isDeleting
         return switch job.ending {
         case .complete: finish(.complete)
         case .failed(let reason, let message): finish(.failed(reason: reason, message: message))

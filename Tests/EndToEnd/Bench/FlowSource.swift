@@ -16,12 +16,12 @@ enum FlowSource {
                 file.write(f"{text}\n")
 
 
-        def crashed(flow, run, state):
-            note(run.parameters["notes"], "crashed-hook", state.name)
+        def crashed(flow, flow_run, state):
+            note(flow_run.parameters["notes"], "crashed-hook", state.name)
 
 
-        def cancelled(flow, run, state):
-            note(run.parameters["notes"], "cancelled-hook", state.name)
+        def cancelled(flow, flow_run, state):
+            note(flow_run.parameters["notes"], "cancelled-hook", state.name)
 
 
         @flow
