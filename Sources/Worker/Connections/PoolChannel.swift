@@ -54,7 +54,12 @@ final class PoolChannel: Sendable {
                 api.setAttribution(.init(workerName: served.workerName, workerID: id))
             },
             onCleanup: cleanup.handler,
-            onState: { [connection] in connection.set(ConnectionState($0)) })
+            onState: { state in
+                let wasLive = self.connection.isLive
+                self.connection.set(ConnectionState(state))
+                // The pool may be gone, which the server does not say in so many words.
+                if wasLive, !self.connection.isLive { self.raiseDoubt() }
+            })
         let channel = WorkerChannel(
             api: services.api, poolName: served.name, identity: identity, handlers: handlers)
         current.withLock { $0 = channel }
