@@ -185,8 +185,6 @@ public final class ProcessBackend: InfrastructureBackend {
         try await supervisor.stop(key, grace: grace, reason: reason)
     }
 
-    /// Waits until what runs have printed so far has been copied to the sinks, for the end of the worker.
-    /// - Returns: Whether that was so within the time; a sink that takes nothing is not waited for any longer.
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit

@@ -5,40 +5,65 @@ import ProcessBackend
 import Systemd
 import Worker
 
+/// A kind of backend that this program is built with, by the type of the pools that it serves.
+struct BackendKind: Sendable {
+    /// The type of the pools.
+    let type: String
+    /// What a worker without a name is called, before its unique part.
+    let workerName: String
+    /// The template that a pool without one of its own is given.
+    let defaultTemplate: @Sendable () -> BaseJobTemplate
+    /// How many runs there can be at a time with so many open files.
+    let mostRuns: @Sendable (_ openFiles: Int) -> Int
+    /// Makes a backend.
+    let make: @Sendable (Request) throws -> any InfrastructureBackend
+
+    /// What a backend may be told when it is made.
+    struct Request: Sendable {
+        /// The Python that was asked for.
+        var python: String?
+        /// The worker's state directory, where it has one.
+        var stateDirectory: String?
+        /// Says something to the worker's operator.
+        var notice: @Sendable (String) -> Void = { _ in }
+    }
+}
+
 /// The backends that this program is built with.
 enum Backends {
+    private static let all = [process]
+
     /// The types of pools that can be served.
-    static let types = [ProcessBackend.workerType]
+    static let types = all.map(\.type)
 
-    /// The default base job template of a type of pool.
-    static func defaultTemplate(ofType type: String) -> BaseJobTemplate? {
-        type == ProcessBackend.workerType ? ProcessBackend.defaultBaseJobTemplate : nil
-    }
+    /// The kind of backend that serves a type of pool.
+    static func kind(ofType type: String) -> BackendKind? { all.first { $0.type == type } }
 
-    /// The process backend; the private directories of runs are in the worker's state directory, where it has one.
-    static func makeProcessBackend(python: String?, stateDirectory: String? = nil) throws -> ProcessBackend {
-        try ProcessBackend(
-            options: .init(
-                interpreter: python, environment: environment, runDirectories: stateDirectory.map { "\($0)/runs" },
-                ownsRunDirectories: stateDirectory != nil, checkTimeLimit: .seconds(60)))
-    }
+    /// The process backend; the private directories of runs are in the worker's state directory, where it has one. Each run
+    /// takes its pidfd, its two output files and its control session, and a few more files while it is started.
+    static let process = BackendKind(
+        type: ProcessBackend.workerType, workerName: "ProcessWorker",
+        defaultTemplate: { ProcessBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 6) },
+        make: { request in
+            try ProcessBackend(
+                options: .init(
+                    interpreter: request.python, environment: environment,
+                    runDirectories: request.stateDirectory.map { "\($0)/runs" },
+                    ownsRunDirectories: request.stateDirectory != nil, checkTimeLimit: .seconds(60)))
+        })
 
     /// The worker's environment as far as others may have it.
     static var environment: [String: String] {
         ProcessInfo.processInfo.environment.filter { !ServiceManager.ownVariables.contains($0.key) }
     }
 
-    /// How many process runs there can be at a time with so many open files: each takes its pidfd, its two output files
-    /// and its control session, and a few more while it is started.
-    static func processRuns(openFiles: Int) -> Int { max(1, (openFiles - 128) / 6) }
-
     /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
-    /// nothing leaves.
+    /// nothing leaves, unless that may pass by itself.
     static func check(
-        _ backend: ProcessBackend, logger: Logger, shutdown: ShutdownSignal, pools: [Live<ServedPool>]
+        _ backend: any InfrastructureBackend, logger: Logger, shutdown: ShutdownSignal, pools: [Live<ServedPool>]
     ) async throws {
         let report = await backend.check()
-        guard let problem = report.findings.first(where: { !$0.isGood }) else { return }
+        guard let problem = report.findings.first(where: { !$0.isGood }), backend.trouble == nil else { return }
         // The runs that an earlier process has left are none the worse for it.
         for pool in pools { pool.update { $0.leavesRunsOnExit = true } }
         shutdown.advance(to: .draining)

@@ -1,7 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
 import PrefectAPI
-import ProcessBackend
 import Worker
 
 /// `prefect-worker check`: looks at everything that a worker needs and says what is wrong.
@@ -20,6 +19,9 @@ struct CheckCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, parsing: .singleValue, help: ArgumentHelp("A queue of the pool.", valueName: "queue"))
     var workQueue: [String] = []
 
+    @Option(name: .shortAndLong, help: "The type of worker to look at; the pool's own type if not given, else process.")
+    var type: String?
+
     @Option(help: ArgumentHelp("The Python that runs flows in a process pool.", valueName: "path"))
     var python: String?
 
@@ -28,12 +30,13 @@ struct CheckCommand: AsyncParsableCommand {
         let client = try settings.makeClient()
         var findings = settings.warnings.map { BackendReport.Finding(subject: "settings", detail: $0, isGood: true) }
         findings += await PoolCheck(api: client, pool: pool, queues: workQueue, supportedTypes: Backends.types).run()
-        do {
-            let backend = try Backends.makeProcessBackend(
-                python: python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"])
-            findings += await backend.check().findings
-        } catch {
-            findings.append(.init(subject: "process backend", detail: "\(error)", isGood: false))
+        if let kind = try await kind(client) {
+            do {
+                let python = python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"]
+                findings += try await kind.make(.init(python: python)).check().findings
+            } catch {
+                findings.append(.init(subject: "\(kind.type) backend", detail: "\(error)", isGood: false))
+            }
         }
         let width = findings.map(\.subject.count).max() ?? 0
         let redactor = settings.redactor
@@ -42,5 +45,21 @@ struct CheckCommand: AsyncParsableCommand {
             print("\(finding.isGood ? "ok   " : "WRONG")  \(subject)  \(redactor.redact(finding.detail))")
         }
         if findings.contains(where: { !$0.isGood }) { throw ExitCode.failure }
+    }
+
+    /// The kind of backend to look at; `nil` when the pool is of a type that there is none for, which is a finding already.
+    private func kind(_ client: APIClient) async throws -> BackendKind? {
+        if let type {
+            guard let kind = Backends.kind(ofType: type) else {
+                throw Refusal(
+                    "The worker type '\(type)' is not known; this worker runs: \(Backends.types.joined(separator: ", "))"
+                )
+            }
+            return kind
+        }
+        guard let pool, let found = try? await client.readWorkPool(named: pool, effort: .once) else {
+            return Backends.process
+        }
+        return Backends.kind(ofType: found.type)
     }
 }

@@ -3,7 +3,6 @@ import FoundationEssentials
 import JSON
 import JobTemplates
 import PrefectAPI
-import ProcessBackend
 import Worker
 
 /// `prefect-worker render`: shows what a flow run would be launched with.
@@ -60,7 +59,7 @@ struct RenderCommand: AsyncParsableCommand {
             source = try await RenderSource(
                 api: settings.makeClient(), pool: pool, deployment: deployment, flowRun: flowRun)
         }
-        guard let template = Backends.defaultTemplate(ofType: source.subject.pool.type) else {
+        guard let kind = Backends.kind(ofType: source.subject.pool.type) else {
             throw Refusal(
                 "Work pool '\(source.subject.pool.name)' has the type '\(source.subject.pool.type)'; this worker "
                     + "renders: \(Backends.types.joined(separator: ", "))")
@@ -70,16 +69,23 @@ struct RenderCommand: AsyncParsableCommand {
         let configuration: JSONValue
         if raw {
             let rendering = JobRendering(
-                defaultTemplate: template, environment: environment, references: references)
+                defaultTemplate: kind.defaultTemplate(), environment: environment, references: references)
             configuration = try await BaseJobConfiguration(rendered: rendering.render(source.subject)).json
         } else {
-            let backend = try Backends.makeProcessBackend(python: python ?? environment["PREFECT_WORKER_PYTHON"])
-            configuration = try await JobPreparation(
-                backend: backend, environment: environment, settingsEnvironment: settings.environmentForJobs(),
-                references: references
-            ).configuration(source.subject).json
+            let backend = try kind.make(.init(python: python ?? environment["PREFECT_WORKER_PYTHON"]))
+            configuration = try await prepare(source.subject, for: backend, settings, references)
         }
         let shown = showSecrets ? configuration : secrets.masking(configuration, settings.redactor)
         print(shown.serialized(.pretty))
+    }
+
+    private func prepare(
+        _ subject: JobSubject, for backend: some InfrastructureBackend, _ settings: PrefectSettings,
+        _ references: any TemplateReferences
+    ) async throws -> JSONValue {
+        try await JobPreparation(
+            backend: backend, environment: ProcessInfo.processInfo.environment,
+            settingsEnvironment: settings.environmentForJobs(), references: references
+        ).configuration(subject).json
     }
 }

@@ -5,7 +5,6 @@ import JSON
 import JobTemplates
 import Logging
 import PrefectAPI
-import ProcessBackend
 import Worker
 import WorkerLogging
 
@@ -113,15 +112,18 @@ struct StartSession: Sendable {
     }
 
     private func serve(_ request: Request, _ pools: Live<[Live<ServedPool>]>, _ logger: Logger) async throws {
-        let name = request.name ?? "ProcessWorker \(UUID().uuidString.lowercased())"
+        let unique = UUID().uuidString.lowercased()
         let state = try StateDirectories.take(
-            request.stateDirectory, pool: request.pool, workerName: name, settings: settings,
+            request.stateDirectory, pool: request.pool, workerName: request.name ?? unique, settings: settings,
             environment: ProcessInfo.processInfo.environment, notice: { logger.warning("\($0)") })
-        guard let (type, found) = try await discover(request, logger) else { return }
-        let backend = try Backends.makeProcessBackend(python: request.python, stateDirectory: state?.path)
+        guard let (kind, found) = try await discover(request, logger) else { return }
+        let name = request.name ?? "\(kind.workerName) \(unique)"
+        let backend = try kind.make(
+            BackendKind.Request(
+                python: request.python, stateDirectory: state?.path, notice: { logger.warning("\($0)") }))
         client.setAttribution(.init(workerName: name))
         let daemon = makeDaemon(
-            request, name: name, type: type, backend: backend, found: found, stateDirectory: state?.path, pools: pools)
+            request, name: name, kind: kind, backend: backend, found: found, stateDirectory: state?.path, pools: pools)
         probes.setDaemon(daemon)
         async let checked: Void = Backends.check(
             backend, logger: logger, shutdown: shutdown, pools: pools.value)
@@ -136,10 +138,10 @@ struct StartSession: Sendable {
     }
 
     private func makeDaemon(
-        _ request: Request, name: String, type: String, backend: ProcessBackend, found: WorkPool?,
+        _ request: Request, name: String, kind: BackendKind, backend: some InfrastructureBackend, found: WorkPool?,
         stateDirectory: String?, pools: Live<[Live<ServedPool>]>
     ) -> WorkerDaemon {
-        let label = "prefect.workers.\(type).\(name.lowercased())"
+        let label = "prefect.workers.\(kind.type).\(name.lowercased())"
         let stderrLogger = self.logger(label)
         let notice: @Sendable (String) -> Void = { stderrLogger.warning("\($0)") }
         let apiLogging = settings.apiLogging
@@ -161,7 +163,7 @@ struct StartSession: Sendable {
             ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: shutdown,
             environment: Backends.environment, settingsEnvironment: settingsEnvironment,
             redact: { [live] in live.redact($0) })
-        let most = Backends.processRuns(openFiles: request.openFiles)
+        let most = kind.mostRuns(request.openFiles)
         if let limit = request.limit, limit > most {
             logger.warning(
                 "Open files are limited to \(request.openFiles), enough for \(most) runs at a time; raise LimitNOFILE=")
@@ -180,7 +182,7 @@ struct StartSession: Sendable {
     }
 
     /// The pool and its type, asked for until the API says it; `nil` when the worker is told to leave before that.
-    private func discover(_ request: Request, _ logger: Logger) async throws -> (type: String, pool: WorkPool?)? {
+    private func discover(_ request: Request, _ logger: Logger) async throws -> (kind: BackendKind, pool: WorkPool?)? {
         let discovery = PoolDiscovery(api: client, supportedTypes: Backends.types)
         var pause = Duration.seconds(1)
         var hasSaid = false
@@ -190,13 +192,13 @@ struct StartSession: Sendable {
             {
             case .servable(let type, let pool, let notice):
                 if let notice { logger.info("\(notice)") }
-                return (type, pool)
+                return (Backends.kind(ofType: type) ?? Backends.process, pool)
             case .refused(let reason):
                 throw Refusal(reason)
             case .unknown(let error):
                 if !hasSaid { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
                 hasSaid = true
-                if let type = request.type { return (type, nil) }
+                if let kind = request.type.flatMap(Backends.kind) { return (kind, nil) }
                 probes.setBeginning("the Prefect API does not answer")
                 await shutdown.sleep(for: pause)
                 pause = min(pause * 2, .seconds(30))

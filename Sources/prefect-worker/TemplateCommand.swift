@@ -1,7 +1,6 @@
 import ArgumentParser
 import JSON
 import JobTemplates
-import ProcessBackend
 import Worker
 
 /// `prefect-worker template`: the template that a new pool is given.
@@ -13,7 +12,7 @@ struct TemplateCommand: ParsableCommand {
     var type: String
 
     func run() throws {
-        guard let template = Backends.defaultTemplate(ofType: type) else {
+        guard let template = Backends.kind(ofType: type)?.defaultTemplate() else {
             throw Refusal(
                 "There is no template for the type '\(type)'; there are: \(Backends.types.joined(separator: ", "))")
         }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import JobTemplates
 import Testing
 import Worker
 

@@ -88,7 +88,8 @@ struct Workbench {
             "stream_output": .bool(streams), "working_dir": JSONValue(workingDirectory),
         ])
         return Job(
-            flowRunID: flowRunID, flowRunName: "brave-otter", deploymentID: deploymentID, configuration: configuration,
+            flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
+            configuration: configuration,
             reporter: reporter)
     }
 

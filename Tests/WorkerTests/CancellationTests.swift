@@ -94,6 +94,33 @@ struct CancellationTests {
         }
     }
 
+    @Test(
+        "a run that is cancelled while its infrastructure is being created is stopped there", arguments: [false, true])
+    func whileStarting(hasBeenCreated: Bool) async throws {
+        try await withPool { api, deployment in
+            let started = Gate()
+            let backend = FakeBackend { script in
+                script.beforeStart = { _ in
+                    started.open()
+                    try await Task.sleep(for: .seconds(600))
+                }
+                // Its end is not seen by this backend, but that it was there is.
+                let found = InfrastructureRemains.running(InfrastructureIdentifier(rawValue: "fake:late"))
+                script.remains = { _ in hasBeenCreated ? found : nil }
+            }
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api, backend: backend) { subject in
+                try await eventually("it is being created") { started.isOpen }
+                api.setState(of: run, to: .cancelling)
+                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await subject.waitUntilIdle()
+                let stops = backend.calls.filter { if case .stop = $0 { true } else { false } }
+                #expect(stops.count <= (hasBeenCreated ? 1 : 0))
+                #expect(backend.calls.contains(.cleanUp(run)) == hasBeenCreated)
+            }
+        }
+    }
+
     @Test("a run that runs elsewhere by now is not started a second time")
     func runsElsewhere() async throws {
         try await withPool { api, deployment in

@@ -119,6 +119,27 @@ struct PollingTests {
         }
     }
 
+    @Test(
+        "as long as nothing can be started no run is claimed and the worker is not ready; after that both are made up for"
+    )
+    func infrastructureAway() async throws {
+        try await withPool { api, deployment in
+            let backend = FakeBackend { $0.trouble = "no engine" }
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api, backend: backend) { subject in
+                try await eventually("it is not ready") { subject.daemon.reasonNotReady == "no engine" }
+                try await api.waitUntil("it goes on with its heartbeats") {
+                    $0.requests("POST", "/work_pools/p/workers/heartbeat").count > 3
+                }
+                #expect(api.requests("POST", "/work_pools/p/get_scheduled_flow_runs").isEmpty)
+                #expect(subject.daemon.isAlive)
+                backend.script { $0.trouble = nil }
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                #expect(subject.daemon.reasonNotReady == nil)
+            }
+        }
+    }
+
     @Test("only the queues asked for are polled, in the API's order of priority")
     func queues() async throws {
         try await withFakePrefectAPI { api in

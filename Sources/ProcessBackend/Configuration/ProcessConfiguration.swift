@@ -37,18 +37,9 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
         launchEnvironment = env
         labels = base.labels
         name = base.name
-        streamOutput = true
-        if let value = rendered["stream_output"] {
-            guard let streams = Self.boolean(value) else {
-                throw Self.mismatch("stream_output", "true or false", value)
-            }
-            streamOutput = streams
-        }
-        switch rendered["working_dir"] {
-        case nil, .null?: workingDirectory = nil
-        case .string(let path)?: workingDirectory = path
-        case .some(let value): throw Self.mismatch("working_dir", "a path", value)
-        }
+        let fields = RenderedFields(rendered)
+        streamOutput = try fields.boolean("stream_output", default: true)
+        workingDirectory = try fields.text("working_dir", expected: "a path")
     }
 
     /// The configuration for one flow run.
@@ -76,28 +67,5 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
             "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
             "stream_output": .bool(streamOutput), "working_dir": JSONValue(workingDirectory),
         ]
-    }
-
-    /// A boolean in the spellings that Prefect takes.
-    private static func boolean(_ value: JSONValue) -> Bool? {
-        switch value {
-        case .bool(let value): return value
-        case .int(0), .double(0): return false
-        case .int(1), .double(1): return true
-        case .string(let text):
-            switch text.lowercased() {
-            case "true", "t", "yes", "y", "on", "1": return true
-            case "false", "f", "no", "n", "off", "0": return false
-            default: return nil
-            }
-        default: return nil
-        }
-    }
-
-    private static func mismatch(_ field: String, _ expected: String, _ value: JSONValue) -> InfrastructureError {
-        InfrastructureError(
-            .refused,
-            "The job variable '\(field)' should be \(expected) but its type is \(value.typeName); correct it or leave it out"
-        )
     }
 }

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Worker
 
 /// Copies the output of all runs to one sink, on a thread of its own: a sink that blocks holds up nothing else.
 final class OutputPump: Sendable {

@@ -43,7 +43,9 @@ public protocol InfrastructureBackend: Sendable {
     /// Completes a configuration for one flow run: environment, labels, name, command.
     func prepare(_ configuration: Configuration, for context: PreparationContext) throws -> Configuration
 
-    /// Creates the infrastructure and returns as soon as it exists.
+    /// Creates the infrastructure and returns as soon as it exists. Where its task is cancelled, because the run is not to
+    /// start any more or is to be left to a later process, it may stop half-way and throw `CancellationError`: what there is
+    /// then ``remains(of:identifier:)`` tells.
     func start(_ job: Job<Configuration>) async throws -> InfrastructureIdentifier
 
     /// Waits for infrastructure to end, whoever started it, and returns how it ended. May be called again.
@@ -59,8 +61,8 @@ public protocol InfrastructureBackend: Sendable {
     func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async
 
     /// What is left of the infrastructure of a run that an earlier process of the worker has left. Without an identifier
-    /// that process died while it created the infrastructure: then this finds out whether it did, and sees to it that what
-    /// is not there yet does not come any more.
+    /// that process died while it created the infrastructure, or was made to stop creating it: then this finds out whether
+    /// it did, and sees to it that what is not there yet does not come any more.
     func remains(
         of job: Job<Configuration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains
@@ -80,6 +82,20 @@ public protocol InfrastructureBackend: Sendable {
 
     /// Whether the infrastructure can be used, for start-up and `prefect-worker check`.
     func check() async -> BackendReport
+
+    /// Why nothing can be started at the moment, in one line, where that may pass by itself; `nil` when it can. Known
+    /// without asking: as long as there is a reason, runs that come are not claimed, and the worker is not ready. Always
+    /// `nil` by default.
+    var trouble: String? { get }
+
+    /// What the backend does besides, for all of its infrastructure, from before the first run of the pool until its task
+    /// is cancelled. Nothing by default.
+    func run() async
+
+    /// Waits until what runs have printed so far has been passed on, for the end of the worker. Nothing waits by default.
+    /// - Returns: Whether that was so within the time; whoever takes nothing is not waited for any longer.
+    @discardableResult
+    func flushOutput(within limit: Duration) async -> Bool
 }
 
 extension InfrastructureBackend {
@@ -94,6 +110,13 @@ extension InfrastructureBackend {
     ) async {}
 
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async {}
+
+    public var trouble: String? { nil }
+
+    public func run() async {}
+
+    @discardableResult
+    public func flushOutput(within limit: Duration) async -> Bool { true }
 }
 
 /// What is left of the infrastructure of a run that an earlier process of the worker has left.

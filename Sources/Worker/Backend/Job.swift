@@ -6,6 +6,8 @@ public struct Job<Configuration: JobConfiguration>: Sendable {
     public let flowRunID: String
     /// The flow run's name.
     public let flowRunName: String
+    /// The worker's claim on the flow run, which no other attempt at it has; the same after a restart of the worker.
+    public let claimID: String
     /// The deployment that the flow's code can be loaded from, when there is one.
     public let deploymentID: String?
     /// The prepared configuration.
@@ -15,11 +17,12 @@ public struct Job<Configuration: JobConfiguration>: Sendable {
 
     /// A job for a flow run.
     public init(
-        flowRunID: String, flowRunName: String, deploymentID: String?, configuration: Configuration,
+        flowRunID: String, flowRunName: String, claimID: String, deploymentID: String?, configuration: Configuration,
         reporter: any JobReporter
     ) {
         self.flowRunID = flowRunID
         self.flowRunName = flowRunName
+        self.claimID = claimID
         self.deploymentID = deploymentID
         self.configuration = configuration
         self.reporter = reporter

@@ -121,7 +121,8 @@ struct PollLoop: Sendable {
 
     private func poll(_ size: inout PollSize) async -> Outcome {
         guard state.isServable else {
-            // Without a pool there is nothing to poll; the synchroniser says when there is one.
+            // Without a pool there is nothing to poll, the synchroniser says when there is one; and a run that could not be
+            // started is better left to a worker that can.
             return .answered(mayHaveMore: false)
         }
         let wanted = size.wanted(free: slots.free, unclaimed: registry.unclaimedCount)

@@ -15,9 +15,12 @@ public final class PoolState: Sendable {
     }
 
     private let state = Mutex(State())
+    private let infrastructureTrouble: @Sendable () -> String?
 
-    /// A pool of which nothing is known yet.
-    public init() {}
+    /// A pool of which nothing is known yet; `infrastructureTrouble` says why nothing can be started at the moment.
+    public init(infrastructureTrouble: @escaping @Sendable () -> String? = { nil }) {
+        self.infrastructureTrouble = infrastructureTrouble
+    }
 
     /// The pool as the API last described it.
     public var pool: WorkPool? { state.withLock { $0.pool } }
@@ -27,9 +30,10 @@ public final class PoolState: Sendable {
 
     /// Why the pool cannot be served at the moment, in one line; `nil` when it can.
     public var trouble: String? {
-        state.withLock { state in
+        let trouble = state.withLock { state in
             state.trouble ?? state.pollTrouble ?? (state.pool == nil ? "the work pool has not been read yet" : nil)
         }
+        return trouble ?? infrastructureTrouble()
     }
 
     /// How long ago the poll loop last made progress, an attempt that failed included; zero when it has ended, since
@@ -65,8 +69,11 @@ public final class PoolState: Sendable {
     /// Whether the last poll failed.
     var hasPollTrouble: Bool { state.withLock { $0.pollTrouble != nil } }
 
-    /// Whether the pool is known and may be polled.
-    var isServable: Bool { state.withLock { $0.trouble == nil && $0.pool != nil } }
+    /// Whether the pool is known, and one that this worker can serve.
+    var hasServablePool: Bool { state.withLock { $0.trouble == nil && $0.pool != nil } }
+
+    /// Whether the pool may be polled, since what it returns could be started.
+    var isServable: Bool { hasServablePool && infrastructureTrouble() == nil }
 
     /// Whether a poll was told that the pool or one of its queues does not exist.
     var hasLostQueues: Bool { state.withLock { $0.hasLostQueues } }

@@ -53,7 +53,7 @@ struct PoolSynchronizer: Sendable {
                 adopt(pool)
                 await sendHeartbeat()
             }
-            guard state.isServable else { return false }
+            guard state.hasServablePool else { return false }
             await contest.look()
             return true
         } catch let error as APIError {
@@ -73,7 +73,7 @@ struct PoolSynchronizer: Sendable {
 
     /// Goes by a pool as it is now.
     private func adopt(_ pool: WorkPool) {
-        let wasIdle = !state.isServable || state.pool?.isPaused == true
+        let wasIdle = !state.hasServablePool || state.pool?.isPaused == true
         announceChanges(from: state.pool, to: pool)
         let trouble = Self.reasonNotToServe(pool, as: workerType)
         if let trouble, state.trouble != trouble { logger.error("\(trouble)") }

@@ -9,7 +9,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     /// The pool and how it is served, as the settings say at the moment.
     public let live: Live<ServedPool>
     /// What is known of the pool; for probes.
-    public let state = PoolState()
+    public let state: PoolState
     /// The runs in flight.
     public let registry = RunRegistry()
 
@@ -30,6 +30,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     public init(served: ServedPool, backend: Backend, services: WorkerServices, justRead: WorkPool? = nil) {
         live = Live(served)
         self.backend = backend
+        state = PoolState(infrastructureTrouble: { backend.trouble })
         self.services = services
         slots = SlotLimiter(limit: served.limit)
         self.justRead = justRead
@@ -62,6 +63,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             events: services.events, workerName: served.workerName, workerType: Backend.workerType)
         let left = await restore()
         await withTaskGroup(of: Void.self) { group in
+            group.addTask { await backend.run() }
             let isSynchronized = await synchronizer.synchronize(justRead: justRead)
             let started = events.started(pool: state.pool)
             services.logger.info("Worker '\(served.workerName)' started!")

@@ -79,7 +79,7 @@ extension RunExecution {
     ) -> Prepared {
         reporter.setRelated(related + [events.relatedWorker])
         let job = Job(
-            flowRunID: flowRun.id, flowRunName: flowRun.name,
+            flowRunID: flowRun.id, flowRunName: flowRun.name, claimID: held.transitions.claim,
             deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, configuration: configuration,
             reporter: reporter)
         return Prepared(job: job, related: related)

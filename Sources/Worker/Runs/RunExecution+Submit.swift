@@ -15,7 +15,7 @@ extension RunExecution {
         }
         await enter(.submitted)
         do {
-            let identifier = try await backend.start(prepared.job)
+            guard let identifier = try await start(prepared) else { return nil }
             held.setIdentifier(identifier)
             await enter(.running)
             reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
@@ -28,6 +28,53 @@ extension RunExecution {
             }
             try await reportFailedSubmission(error)
             return nil
+        }
+    }
+
+    /// Creates the infrastructure, unless the run is to be left or to end before that is done, which may take long; `nil` when
+    /// the run has been ended.
+    private func start(_ prepared: Prepared) async throws -> InfrastructureIdentifier? {
+        do {
+            return try await withThrowingTaskGroup(of: InfrastructureIdentifier?.self) { group in
+                group.addTask { try await backend.start(prepared.job) }
+                group.addTask {
+                    await withTaskGroup(of: Void.self) { requests in
+                        requests.addTask { _ = await held.waitForStopRequest() }
+                        requests.addTask { await held.waitForLeave() }
+                        await requests.next()
+                        requests.cancelAll()
+                    }
+                    return nil
+                }
+                while let result = try await group.next() {
+                    group.cancelAll()
+                    if let identifier = result { return identifier }
+                }
+                throw CancellationError()
+            }
+        } catch let error as CancellationError {
+            guard let reason = held.stopReason, !held.isToBeLeft else { throw error }
+            return try await remains(ofInterrupted: prepared, reason)
+        }
+    }
+
+    /// What a start has made that was interrupted, asked for until it can be told.
+    private func remains(
+        ofInterrupted prepared: Prepared, _ reason: StopReason
+    ) async throws -> InfrastructureIdentifier? {
+        while true {
+            do {
+                switch try await backend.remains(of: prepared.job, identifier: nil) {
+                case .running(let identifier), .ended(let identifier): return identifier
+                case .neverStarted, .outOfReach:
+                    try await endBeforeStart(reason)
+                    return nil
+                }
+            } catch let error as InfrastructureError {
+                services.logger.debug(
+                    "Flow run '\(flowRun.name)': what its start has left cannot be told yet: \(error)")
+                try await Task.sleep(for: .seconds(2))
+            }
         }
     }
 

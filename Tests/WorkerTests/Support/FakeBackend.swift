@@ -51,6 +51,8 @@ final class FakeBackend: InfrastructureBackend {
         var remains: @Sendable (String) -> InfrastructureRemains? = { _ in nil }
         /// Whether jobs run the flow engine.
         var runsFlowEngine = true
+        /// Why nothing can be started at the moment.
+        var trouble: String?
     }
 
     private struct Infrastructure {
@@ -205,6 +207,8 @@ final class FakeBackend: InfrastructureBackend {
     }
 
     func check() async -> BackendReport { BackendReport(findings: []) }
+
+    var trouble: String? { state.withLock { $0.script.trouble } }
 }
 
 extension ExitStatus {

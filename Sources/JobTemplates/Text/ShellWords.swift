@@ -1,8 +1,8 @@
 /// A command line split into words as a POSIX shell does it, without expanding anything: what Python's `shlex.split`
 /// returns.
-enum ShellWords {
+public enum ShellWords {
     /// Why a command line cannot be split.
-    enum Failure: Error, Hashable {
+    public enum Failure: Error, Hashable {
         case noClosingQuotation
         case noEscapedCharacter
     }
@@ -14,7 +14,7 @@ enum ShellWords {
     }
 
     /// The words of a command line.
-    static func split(_ line: String) throws(Failure) -> [String] {
+    public static func split(_ line: String) throws(Failure) -> [String] {
         var words: [String] = []
         var word = String.UnicodeScalarView()
         var mode = Mode.between

@@ -1,0 +1,74 @@
+public import JSON
+
+/// The fields of a rendered job configuration that are a backend's own, in the types and spellings that Prefect takes.
+///
+/// Everything throws ``InfrastructureError`` of the kind `refused`, which names the field and never its value.
+public struct RenderedFields: Sendable {
+    private let rendered: JSONValue
+
+    /// The fields of a rendered job configuration.
+    public init(_ rendered: JSONValue) { self.rendered = rendered }
+
+    /// A field that is true or false, in any of the spellings for that; the default where it is left out.
+    public func boolean(_ field: String, default fallback: Bool) throws(InfrastructureError) -> Bool {
+        guard let value = rendered[field] else { return fallback }
+        guard let boolean = value.spelledBoolean else { throw mismatch(field, "true or false", value) }
+        return boolean
+    }
+
+    /// A text; `nil` where it is left out or null. `expected` says in words what it should be.
+    public func text(_ field: String, expected: String = "a text") throws(InfrastructureError) -> String? {
+        switch rendered[field] {
+        case nil, .null?: return nil
+        case .string(let text)?: return text
+        case .some(let value): throw mismatch(field, expected, value)
+        }
+    }
+
+    /// A list of texts; empty where it is left out.
+    public func texts(_ field: String) throws(InfrastructureError) -> [String] {
+        guard let value = rendered[field] else { return [] }
+        guard let elements = value.arrayValue else { throw mismatch(field, "a list of texts", value) }
+        var texts: [String] = []
+        for element in elements {
+            guard case .string(let text) = element else { throw mismatch(field, "a list of texts", element) }
+            texts.append(text)
+        }
+        return texts
+    }
+
+    /// An object; `nil` where it is left out or null.
+    public func object(_ field: String) throws(InfrastructureError) -> JSONValue? {
+        switch rendered[field] {
+        case nil, .null?: return nil
+        case .object(let members)?: return .object(members)
+        case .some(let value): throw mismatch(field, "an object", value)
+        }
+    }
+
+    /// The error for a field of a wrong type.
+    public func mismatch(_ field: String, _ expected: String, _ value: JSONValue) -> InfrastructureError {
+        InfrastructureError(
+            .refused,
+            "The job variable '\(field)' should be \(expected) but its type is \(value.typeName); correct it or leave it out"
+        )
+    }
+}
+
+extension JSONValue {
+    /// A boolean in the spellings that Prefect takes.
+    fileprivate var spelledBoolean: Bool? {
+        switch self {
+        case .bool(let value): return value
+        case .int(0), .double(0): return false
+        case .int(1), .double(1): return true
+        case .string(let text):
+            switch text.lowercased() {
+            case "true", "t", "yes", "y", "on", "1": return true
+            case "false", "f", "no", "n", "off", "0": return false
+            default: return nil
+            }
+        default: return nil
+        }
+    }
+}
