@@ -33,15 +33,22 @@ extension DockerBackend {
             }
             var found: InfrastructureIdentifier?
             for container in try await engine.list(labels: ["\(ContainerRequest.Marks.claimLabel)=\(job.claimID)"]) {
-                if container.status == "created" {
-                    try await engine.remove(container.id, force: true)
-                } else {
-                    found = ContainerHandle.identifier(of: container.id, on: engine.endpoint)
-                }
+                if container.status == "created", try await removeUnstarted(container.id) { continue }
+                found = ContainerHandle.identifier(of: container.id, on: engine.endpoint)
             }
             return found.map(InfrastructureRemains.running) ?? .neverStarted
         } catch let error as EngineError {
             throw InfrastructureError(.unavailable, "The Docker Engine does not say what is left: \(error.message)")
+        }
+    }
+
+    /// Removes a container, unless it has been started after all: the request for that may have been on its way.
+    private func removeUnstarted(_ container: String) async throws -> Bool {
+        do {
+            try await engine.remove(container, force: false)
+            return true
+        } catch let error as EngineError where error.status == 409 {
+            return false
         }
     }
 
