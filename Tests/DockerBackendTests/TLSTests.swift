@@ -9,7 +9,8 @@ import Worker
 struct TLSTests {
     private static func openssl(_ arguments: [String], in folder: String) async throws {
         try await withChildProcess("openssl", arguments, workingDirectory: folder) { program in
-            #expect(try await program.waitForExit(timeout: .seconds(60)) == .exited(0), "\(program.summary)")
+            let status = try await program.waitForExit(timeout: .seconds(60))
+            #expect(status == .exited(0), "\(program.summary)")
         }
     }
 
