@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "JobTemplates", targets: ["JobTemplates"]),
         .library(name: "Worker", targets: ["Worker"]),
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
+        .library(name: "DockerBackend", targets: ["DockerBackend"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -59,6 +60,10 @@ let package = Package(
         .target(
             name: "ProcessBackend", dependencies: ["CLinux", "JSON", "JobTemplates", "Worker", orderedCollections],
             swiftSettings: settings),
+        .target(
+            name: "DockerBackend",
+            dependencies: ["CLinux", "HTTPTransport", "JSON", "JobTemplates", "Worker", orderedCollections],
+            swiftSettings: settings),
         // The daemon's surroundings.
         .target(
             name: "HealthServer",
@@ -73,7 +78,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CLinux", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "PrefectAPI", "ProcessBackend",
+                "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "PrefectAPI",
+                "ProcessBackend",
                 "Systemd", "Worker", "WorkerLogging", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -111,6 +117,12 @@ let package = Package(
         .testTarget(
             name: "ProcessBackendTests",
             dependencies: ["JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "DockerBackendTests",
+            dependencies: [
+                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "Worker", orderedCollections,
+            ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",

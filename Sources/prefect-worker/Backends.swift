@@ -1,3 +1,4 @@
+import DockerBackend
 import FoundationEssentials
 import JobTemplates
 import Logging
@@ -31,7 +32,7 @@ struct BackendKind: Sendable {
 
 /// The backends that this program is built with.
 enum Backends {
-    private static let all = [process]
+    private static let all = [process, docker]
 
     /// The types of pools that can be served.
     static let types = all.map(\.type)
@@ -50,6 +51,16 @@ enum Backends {
                     interpreter: request.python, environment: environment,
                     runDirectories: request.stateDirectory.map { "\($0)/runs" },
                     ownsRunDirectories: request.stateDirectory != nil, checkTimeLimit: .seconds(60)))
+        })
+
+    /// The Docker backend. Each run takes the connection of its log, and those of its requests while it is started.
+    static let docker = BackendKind(
+        type: DockerBackend.workerType, workerName: "DockerWorker",
+        defaultTemplate: { DockerBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 4) },
+        make: { request in
+            try DockerBackend(
+                options: .init(
+                    environment: environment, stateDirectory: request.stateDirectory, notice: request.notice))
         })
 
     /// The worker's environment as far as others may have it.

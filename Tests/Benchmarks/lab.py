@@ -58,16 +58,25 @@ class API:
             },
         }
         self.call("POST", "/work_pools/", {"name": name, "type": "process", "base_job_template": template})
+        return self._made(name)
+
+    def make_docker_pool(self):
+        """A pool with the template that the server gives it."""
+        name = f"benchmark-{uuid.uuid4().hex[:8]}"
+        self.call("POST", "/work_pools/", {"name": name, "type": "docker"})
+        return self._made(name)
+
+    def _made(self, name):
         self.pools.append(name)
         self.flows.append(self.call("POST", "/flows/", {"name": name})["id"])
         return name
 
-    def make_deployment(self, pool, command):
+    def make_deployment(self, pool, command, more={}):
         body = {
             "name": uuid.uuid4().hex[:8],
             "flow_id": self.flows[-1],
             "work_pool_name": pool,
-            "job_variables": {"command": command},
+            "job_variables": {"command": command, **more},
             "enforce_parameter_schema": False,
         }
         return self.call("POST", "/deployments/", body)["id"]
@@ -84,7 +93,7 @@ class API:
 class Worker:
     """A worker in a folder of its own, which is all that it knows of the machine."""
 
-    def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}):
+    def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}, kind="process"):
         variables = {
             "PATH": os.environ["PATH"],
             "HOME": folder,
@@ -96,7 +105,7 @@ class Worker:
             **environment,
         }
         self.log = open(folder + "/worker.log", "ab")
-        arguments = [*command, "start", "--pool", pool, "--type", "process", "--name", name, *more]
+        arguments = [*command, "start", "--pool", pool, "--type", kind, "--name", name, *more]
         self.began = time.time()
         self.process = subprocess.Popen(
             arguments,
