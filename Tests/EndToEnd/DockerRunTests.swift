@@ -153,6 +153,31 @@ struct DockerRunTests {
         }
     }
 
+    @Test("a pool that does not exist is created for Docker, and check says how its Engine is")
+    func newPool() async throws {
+        try await withTestBench(createsPool: false) { bench in
+            let docker = DockerBench(bench: bench)
+            try await docker.withWorker { _ in
+                try await eventually(within: .seconds(20), "the pool is there") {
+                    try await bench.server.send("GET", "/work_pools/\(bench.pool)").status == 200
+                }
+            }
+            let pool = try await bench.server.pool(bench.pool)
+            #expect(pool["type"] == "docker")
+            #expect(pool["base_job_template"]?["variables"]?["properties"]?["container_create_kwargs"] != nil)
+            for (host, status, part) in [
+                (Engine.docker.address ?? "", ChildProcess.ExitStatus.exited(0), "API 1."),
+                ("unix://\(bench.folder)/none", .exited(1), "does not answer"), ("ssh://h", .exited(1), "ssh -NL"),
+            ] {
+                let check = try await WorkerProgram.run(
+                    ["check", "--pool", bench.pool], environment: bench.environment(["DOCKER_HOST": host]),
+                    in: bench.folder)
+                #expect(check.status == status, "\(check.text)")
+                #expect(check.text.contains(part), "\(check.text)")
+            }
+        }
+    }
+
     @Test("names are made fit for the Engine, and one that is taken gets a number")
     func names() async throws {
         try await withDockerBench { docker in
