@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Flows in Docker containers", .requires(.prefectServer, .docker), .bounded)
+@Suite("Flows in Docker containers", .requires(.prefectServer, .docker), .dockerImages, .bounded)
 struct DockerRunTests {
     @Test("a flow runs in a container of its image, is told of with its events, and what it prints is printed")
     func completes() async throws {
