@@ -54,13 +54,17 @@ extension DockerBackend {
 
     /// Removes containers of this worker's runs that are over. This is also how it is found out, before anything is taken,
     /// whether there is an Engine.
-    public func discardRemains(except flowRunIDs: Set<String>) async { await sweep(except: flowRunIDs) }
+    public func discardRemains(except flowRunIDs: Set<String>) async {
+        marks.removeAll(except: inHand.withLock { $0.containers })
+        await sweep(except: flowRunIDs)
+    }
 
     /// Removes the container where the job wants that.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>) async {
         let container = ContainerHandle(identifier, engine.endpoint).container
         // What cannot be removed now is so by the next sweep.
         if job.configuration.removesContainer { try? await engine.remove(container, force: false) }
+        marks.remove(container)
         inHand.withLock { state in
             state.containers.remove(container)
             state.started.remove(container)

@@ -1,5 +1,7 @@
 internal import FoundationEssentials
 internal import JSON
+internal import JobTemplates
+internal import OrderedCollections
 internal import Synchronization
 public import Worker
 
@@ -91,8 +93,8 @@ extension DockerBackend {
                     try? await engine.remove(left, force: true)
                 }
                 job.reporter.emit(
-                    event: "prefect.docker.container.creation-failed",
-                    resource: resource("not-created", name: name ?? job.flowRunName), payload: [:])
+                    event: "prefect.docker.container.creation-failed", resource: workerResource(configuration),
+                    payload: [:])
                 throw refusal(of: error, configuration)
             }
         }
@@ -109,6 +111,17 @@ extension DockerBackend {
         if name == nil { name = try? await engine.inspect(id).name }
         job.reporter.emit(
             event: "prefect.docker.container.created", resource: resource(id, name: name ?? ""), payload: [:])
+    }
+
+    /// The worker as events have it: there is no container that the event could be about.
+    private func workerResource(_ configuration: DockerConfiguration) -> JSONValue {
+        let name = configuration.labels["io.prefect.worker-name"] ?? ""
+        return [
+            "prefect.resource.id": .string("prefect.worker.\(Self.workerType).\(Slug.make(name))"),
+            "prefect.resource.name": .string(name),
+            "prefect.version": JSONValue(configuration.labels["io.prefect.version"]),
+            "prefect.worker-type": .string(Self.workerType),
+        ]
     }
 
     private func refusal(of error: EngineError, _ configuration: DockerConfiguration) -> InfrastructureError {

@@ -65,6 +65,7 @@ public final class DockerBackend: InfrastructureBackend {
     let owner: String
     let output: OutputPrinter
     let errors: OutputPrinter
+    let marks: OutputMarks
     let inHand = Mutex(InHand())
 
     /// How often what was left is looked for.
@@ -83,6 +84,7 @@ public final class DockerBackend: InfrastructureBackend {
             throw InfrastructureError(.unavailable, "The Docker backend could not be started: \(error)")
         }
         owner = OwnerMark.take(in: options.stateDirectory)
+        marks = OutputMarks(stateDirectory: options.stateDirectory)
         watcher = EngineWatcher(engine: engine, notice: options.notice)
         output = OutputPrinter(sink: options.standardOutput)
         errors = OutputPrinter(sink: options.standardError)

@@ -61,8 +61,11 @@ extension DefaultTemplates {
                     ["additionalProperties": true, "type": "object"], title: "Container Configuration",
                     "Anything else that containers are created with, by the keywords of docker-py's containers.create."),
             ])
-        var variables = template.variables
-        variables["$defs"] = ["DockerRegistryCredentials": registryCredentials]
+        var variables: JSONValue = [
+            "$defs": ["DockerRegistryCredentials": registryCredentials],
+            "description": "What the containers of flow runs are made of and what they may use.",
+        ]
+        for (key, value) in template.variables.objectValue ?? [:] { variables[key] = value }
         return BaseJobTemplate(jobConfiguration: template.jobConfiguration, variables: variables)
     }
 

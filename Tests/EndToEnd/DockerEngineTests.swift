@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("An Engine that goes away", .requires(.prefectServer, .docker), .ownEngine, .bounded)
+@Suite("An Engine that goes away", .requires(.prefectServer, .docker), .dockerImages, .ownEngine, .bounded)
 struct DockerEngineTests {
     /// Ten runs that end with the code 3 when they are told to: every other one with `first`, the others with `second`.
     private static func add(to docker: DockerBench) async throws -> [String] {

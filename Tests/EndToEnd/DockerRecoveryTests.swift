@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Docker containers that outlive something", .requires(.prefectServer, .docker), .bounded)
+@Suite("Docker containers that outlive something", .requires(.prefectServer, .docker), .dockerImages, .bounded)
 struct DockerRecoveryTests {
     @Test("a worker that is killed finds its containers again, with the exit codes of those that ended meanwhile")
     func killedWorker() async throws {
@@ -107,18 +107,30 @@ struct DockerRecoveryTests {
         }
     }
 
-    @Test("a worker that is told to leave leaves its containers, and the next one goes on with them")
+    @Test(
+        "a worker that is told to leave leaves its containers, and the next one goes on with them and with their output"
+    )
     func handedOver() async throws {
         try await withDockerBench { docker in
             let run = try await docker.shell(
-                "while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; exit 8",
+                "n=0; while [ ! -e \"$OUT/end\" ]; do n=$((n+1)); echo tick $n; sleep 0.05; done; exit 8",
                 jobVariables: ["env": ["OUT": .string(docker.bench.folder)]])
-            try await docker.withWorker { _ in _ = try await docker.waitForContainer(of: run) }
+            var ticks = try await docker.withWorker { worker in
+                try await worker.waitForLine(containing: "tick 5")
+                worker.send(.terminate)
+                try await worker.waitForExit()
+                return worker.output
+            }
             #expect(try await docker.containers(running: true).count == 1)
-            try await docker.withWorker { _ in
+            ticks += try await docker.withWorker { worker in
+                try await worker.waitForLine(containing: "tick")
                 try docker.bench.write("end", "")
                 #expect(try await docker.crash(of: run).contains("status code 8"))
+                return worker.output
             }
+            // What was printed while there was no worker is there, and nothing twice.
+            ticks = ticks.filter { $0.hasPrefix("tick") }
+            #expect(ticks.count > 5 && ticks == (1...ticks.count).map { "tick \($0)" })
         }
     }
 

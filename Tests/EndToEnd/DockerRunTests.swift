@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Flows in Docker containers", .requires(.prefectServer, .docker), .bounded)
+@Suite("Flows in Docker containers", .requires(.prefectServer, .docker), .dockerImages, .bounded)
 struct DockerRunTests {
     @Test("a flow runs in a container of its image, is told of with its events, and what it prints is printed")
     func completes() async throws {
@@ -150,6 +150,31 @@ struct DockerRunTests {
                 #expect(!worker.lines.contains { $0.text.contains("top-secret") })
             }
             #expect(try await docker.containers() == [])
+        }
+    }
+
+    @Test("a pool that does not exist is created for Docker, and check says how its Engine is")
+    func newPool() async throws {
+        try await withTestBench(createsPool: false) { bench in
+            let docker = DockerBench(bench: bench)
+            try await docker.withWorker { _ in
+                try await eventually(within: .seconds(20), "the pool is there") {
+                    try await bench.server.send("GET", "/work_pools/\(bench.pool)").status == 200
+                }
+            }
+            let pool = try await bench.server.pool(bench.pool)
+            #expect(pool["type"] == "docker")
+            #expect(pool["base_job_template"]?["variables"]?["properties"]?["container_create_kwargs"] != nil)
+            for (host, status, part) in [
+                (Engine.docker.address ?? "", ChildProcess.ExitStatus.exited(0), "API 1."),
+                ("unix://\(bench.folder)/none", .exited(1), "does not answer"), ("ssh://h", .exited(1), "ssh -NL"),
+            ] {
+                let check = try await WorkerProgram.run(
+                    ["check", "--pool", bench.pool], environment: bench.environment(["DOCKER_HOST": host]),
+                    in: bench.folder)
+                #expect(check.status == status, "\(check.text)")
+                #expect(check.text.contains(part), "\(check.text)")
+            }
         }
     }
 

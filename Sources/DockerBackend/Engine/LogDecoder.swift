@@ -153,6 +153,19 @@ struct LogPosition: Sendable, Hashable {
 
     init(since time: LogTime? = nil) { self.time = time }
 
+    /// A position as ``text`` writes it.
+    init?(text: String) {
+        let parts = text.split(whereSeparator: \.isWhitespace).map { Int($0) }
+        guard parts.count == 3, let seconds = parts[0], let nanoseconds = parts[1], let count = parts[2],
+            (0..<1_000_000_000).contains(nanoseconds), count > 0
+        else { return nil }
+        time = LogTime(seconds: seconds, nanoseconds: nanoseconds)
+        self.count = count
+    }
+
+    /// The position in a form that can be kept; `nil` where nothing has been read.
+    var text: String? { time.map { "\($0.seconds) \($0.nanoseconds) \(count)" } }
+
     /// Begins another reading, which the Engine starts with all records of the last time.
     mutating func resume() { repeated = count }
 

@@ -9,11 +9,16 @@ struct LogFollower: Sendable {
     let errors: OutputPrinter
     let container: String
     let hasTTY: Bool
+    let marks: OutputMarks
 
-    /// Prints from a time on until the container has ended, its log cannot be read, or the task is cancelled. Returns why it
-    /// cannot be read.
-    func run(since time: LogTime?) async -> EngineError? {
-        var position = LogPosition(since: time)
+    /// How often it is noted how far the output has been printed.
+    private static let markInterval = Duration.seconds(1)
+
+    /// Prints from a position on until the container has ended, its log cannot be read, or the task is cancelled. Returns why
+    /// it cannot be read.
+    func run(from start: LogPosition) async -> EngineError? {
+        var position = start
+        defer { marks.set(position, of: container) }
         while !Task.isCancelled {
             do {
                 position.resume()
@@ -34,10 +39,15 @@ struct LogFollower: Sendable {
 
     private func follow(_ position: inout LogPosition) async throws {
         var decoder = LogDecoder(hasTTY: hasTTY)
+        var lastMark = ContinuousClock.now
         let body = try await engine.followLogs(of: container, since: position.time)
         do {
             for try await portion in body {
                 try await print(decoder.decode(portion), &position)
+                if ContinuousClock.now - lastMark >= Self.markInterval {
+                    lastMark = .now
+                    marks.set(position, of: container)
+                }
             }
             if let last = decoder.finish() { try await print([last], &position) }
         } catch let error as TransportError {
@@ -51,7 +61,8 @@ struct LogFollower: Sendable {
     private func print(_ records: [LogRecord], _ position: inout LogPosition) async throws {
         // As much as there is at a time, in the order in which it was written.
         var batch: (stream: LogRecord.Stream, bytes: [UInt8]) = (.output, [])
-        for record in records where position.admits(record) {
+        var reached = position
+        for record in records where reached.admits(record) {
             if record.stream != batch.stream {
                 await write(batch)
                 batch = (record.stream, [])
@@ -59,7 +70,9 @@ struct LogFollower: Sendable {
             batch.bytes += record.bytes
         }
         await write(batch)
+        // Rather twice than not at all.
         try Task.checkCancellation()
+        position = reached
     }
 
     private func write(_ batch: (stream: LogRecord.Stream, bytes: [UInt8])) async {

@@ -86,6 +86,16 @@ struct DockerBench: Sendable {
     }
 }
 
+extension Trait where Self == ConditionTrait {
+    /// The test is skipped, with a comment that says why, unless the Engine has the images that the runs use.
+    static var dockerImages: Self {
+        .enabled("needs the images prefect:lab and busybox:lab on the Engine at DOCKER_HOST") {
+            guard await Engine.docker.isAvailable else { return false }
+            return (try? await DockerBench.docker(["image", "inspect", "prefect:lab", "busybox:lab"])) != nil
+        }
+    }
+}
+
 /// Does something with a new Docker pool, and removes everything afterwards, containers included.
 func withDockerBench<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (DockerBench) async throws -> Result

@@ -4,8 +4,8 @@ import JSON
 import TestSupport
 import Testing
 
-/// A Docker Engine of a test's own, which may be stopped and started without anybody else's noticing it. Its containers use the
-/// host's network, and have the image `busybox:lab` of the Engine at `DOCKER_HOST`.
+/// A Docker Engine of a test's own, which may be stopped and started without anybody else's noticing it. Its containers have
+/// the image `busybox:lab` of the Engine at `DOCKER_HOST`, and no network that leads anywhere.
 struct OwnEngine: Sendable {
     private let folder: String
     private let arguments: [String]
@@ -21,7 +21,7 @@ struct OwnEngine: Sendable {
         let info = try JSONValue(parsing: facts.first ?? "")
         var arguments = [
             "-H", "unix://\(folder)/e.sock", "--data-root", "\(folder)/d", "--exec-root", "\(folder)/x", "--pidfile",
-            "\(folder)/pid", "--iptables=false", "--bridge=none", "--storage-driver", "vfs",
+            "\(folder)/pid", "--iptables=false", "--storage-driver", "vfs",
         ]
         if restoresContainers { arguments.append("--live-restore") }
         // Where containers need a runtime of their own, these do as well.
@@ -37,8 +37,8 @@ struct OwnEngine: Sendable {
         endingWith signal: ChildProcess.Signal, isolation: isolated (any Actor)? = #isolation,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        // With all of the tests' environment: its containers' processes need programs of the host.
-        try await withChildProcess("dockerd", arguments, workingDirectory: "/") { engine in
+        // In a network of its own: two Engines would share, and take from each other, the bridge `docker0`.
+        try await withChildProcess("unshare", ["-n", "dockerd"] + arguments, workingDirectory: "/") { engine in
             do {
                 try await eventually(within: .seconds(60), "the Engine answers", every: .milliseconds(200)) {
                     try await docker(["version"]).isEmpty == false
