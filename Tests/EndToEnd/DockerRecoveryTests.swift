@@ -46,6 +46,46 @@ struct DockerRecoveryTests {
         }
     }
 
+    @Test("a run whose cancellation takes too long is cleaned up after by another worker, when the server asks for it")
+    func cleanup() async throws {
+        try await withTemporaryDirectory { folder in
+            let own = try OwnServer(folder: folder)
+            let settings = [
+                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
+                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "3",
+            ]
+            try await own.whileRunning(settings: settings) {
+                try await withDockerBench(on: own.client) { docker in
+                    let bench = docker.bench
+                    let run = try await docker.shell("trap 'exit 0' TERM; while :; do sleep 0.2; done")
+                    let credentials = ["PREFECT_API_AUTH_STRING": OwnServer.credentials]
+                    try await withChildProcess(
+                        WorkerProgram.path, bench.arguments(name: "first", ["--type", "docker"]),
+                        environment: bench.environment(docker.environment(credentials)),
+                        workingDirectory: bench.folder
+                    ) { first in
+                        try await eventually(within: .seconds(60), "it runs") {
+                            try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+                        }
+                        first.send(.kill)
+                        _ = try await first.waitForExit()
+                    }
+                    try await bench.server.setState(of: run, to: "RUNNING", force: true)
+                    let others = ["--state-dir", "\(bench.folder)/second"]
+                    try await docker.withWorker(others, variables: credentials) { second in
+                        try await second.waitForLine(containing: "worker channel of work pool")
+                        try await bench.server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+                        try await second.waitForLine(containing: "asks to clean up", timeout: .seconds(60))
+                        try await eventually(within: .seconds(60), "the container is stopped") {
+                            try await docker.containers(of: run, running: true).isEmpty
+                        }
+                        #expect(try await bench.server.flowRun(run)["state_name"] == "Cancelled")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("a worker that is killed at any time runs each of its runs exactly once")
     func killedOften() async throws {
         try await withDockerBench { docker in
@@ -88,8 +128,8 @@ struct DockerRecoveryTests {
     func removed() async throws {
         try await withDockerBench { docker in
             let server = docker.bench.server
-            let run = try await docker.shell("sleep 600")
-            let ended = try await docker.shell("sleep 600")
+            let run = try await docker.shell("trap 'exit 0' TERM; while :; do sleep 0.2; done")
+            let ended = try await docker.shell("trap 'exit 0' TERM; while :; do sleep 0.2; done")
             try await docker.withWorker { _ in
                 let containers = [
                     try await docker.waitForContainer(of: run), try await docker.waitForContainer(of: ended),

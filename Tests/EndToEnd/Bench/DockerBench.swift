@@ -98,9 +98,10 @@ extension Trait where Self == ConditionTrait {
 
 /// Does something with a new Docker pool, and removes everything afterwards, containers included.
 func withDockerBench<Result>(
-    isolation: isolated (any Actor)? = #isolation, _ body: (DockerBench) async throws -> Result
+    on server: PrefectServerClient? = nil, isolation: isolated (any Actor)? = #isolation,
+    _ body: (DockerBench) async throws -> Result
 ) async throws -> Result {
-    try await withTestBench(createsPool: false) { bench in
+    try await withTestBench(on: server, createsPool: false) { bench in
         try await bench.server.createPool(name: bench.pool, type: "docker")
         let docker = DockerBench(bench: bench)
         do {

@@ -24,16 +24,17 @@ struct OwnServer: Sendable {
     /// The server's port.
     var port: Int { reservation.port }
 
-    /// Runs the server while something is done.
+    /// Runs the server, with settings besides the usual, while something is done.
     func whileRunning<Result>(
-        isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Result
+        settings: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
+        _ body: () async throws -> Result
     ) async throws -> Result {
         let environment = WorkerProgram.environment(
             home: folder,
             [
                 "PREFECT_HOME": "\(folder)/server", "PREFECT_SERVER_API_AUTH_STRING": Self.credentials,
                 "PREFECT_API_AUTH_STRING": Self.credentials, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            ])
+            ].merging(settings) { $1 })
         // It begins anew whenever it has ended, unless it is held.
         let script = """
             while :; do
