@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "JobTemplates", targets: ["JobTemplates"]),
         .library(name: "Worker", targets: ["Worker"]),
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
+        .library(name: "DockerBackend", targets: ["DockerBackend"]),
         .library(name: "KubernetesBackend", targets: ["KubernetesBackend"]),
     ],
     dependencies: [
@@ -66,6 +67,10 @@ let package = Package(
             name: "ProcessBackend", dependencies: ["CLinux", "JSON", "JobTemplates", "Worker", orderedCollections],
             swiftSettings: settings),
         .target(
+            name: "DockerBackend",
+            dependencies: ["CLinux", "HTTPTransport", "JSON", "JobTemplates", "Worker", orderedCollections],
+            swiftSettings: settings),
+        .target(
             name: "KubernetesBackend",
             dependencies: [
                 "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Worker", "Yams", orderedCollections,
@@ -87,7 +92,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CLinux", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend", "PrefectAPI",
+                "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
+                "PrefectAPI",
                 "ProcessBackend",
                 "Systemd", "Worker", "WorkerLogging", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -126,6 +132,12 @@ let package = Package(
         .testTarget(
             name: "ProcessBackendTests",
             dependencies: ["JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "DockerBackendTests",
+            dependencies: [
+                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "Worker", orderedCollections,
+            ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "KubernetesBackendTests",

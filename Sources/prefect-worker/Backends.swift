@@ -1,3 +1,4 @@
+import DockerBackend
 import FoundationEssentials
 import JobTemplates
 import KubernetesBackend
@@ -32,7 +33,7 @@ struct BackendKind: Sendable {
 
 /// The backends that this program is built with.
 enum Backends {
-    private static let all = [process, kubernetes]
+    private static let all = [process, docker, kubernetes]
 
     /// The types of pools that can be served.
     static let types = all.map(\.type)
@@ -51,6 +52,16 @@ enum Backends {
                     interpreter: request.python, environment: environment,
                     runDirectories: request.stateDirectory.map { "\($0)/runs" },
                     ownsRunDirectories: request.stateDirectory != nil, checkTimeLimit: .seconds(60)))
+        })
+
+    /// The Docker backend. Each run takes the connection of its log, and those of its requests while it is started.
+    static let docker = BackendKind(
+        type: DockerBackend.workerType, workerName: "DockerWorker",
+        defaultTemplate: { DockerBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 4) },
+        make: { request in
+            try DockerBackend(
+                options: .init(
+                    environment: environment, stateDirectory: request.stateDirectory, notice: request.notice))
         })
 
     /// The Kubernetes backend. Each run may take a connection for its output, where the cluster does not share them.

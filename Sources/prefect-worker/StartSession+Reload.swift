@@ -20,7 +20,8 @@ extension StartSession {
                 for warning in fresh.warnings { logger.warning("\(warning)") }
                 let needsRestart = TransportSettings(fresh) != TransportSettings(live.current)
                 let changed = live.replace(with: fresh)
-                client.reconfigure(configuration)
+                await client.reconfigure(configuration)
+                probes.reconnect()
                 settingsEnvironment.update { $0 = fresh.environmentForJobs() }
                 for pool in pools.value { pool.update { $0.take(fresh, prefetchSeconds: request.prefetchSeconds) } }
                 let what = changed.isEmpty ? "nothing has changed" : "changed: \(changed.joined(separator: ", "))"

@@ -79,7 +79,13 @@ struct StartSession: Sendable {
         let server = HealthServer(
             host: settings.worker.webserverHost, port: settings.worker.webserverPort,
             liveness: { [probes] in probes.liveness },
-            readiness: { [probes] in probes.reasonNotReady.map { .bad($0) } ?? .good }, logger: logger)
+            readiness: { [probes] in probes.reasonNotReady.map { .bad($0) } ?? .good },
+            routes: [
+                StatusRoute(path: "/status") { [probes] in
+                    RouteAnswer(
+                        status: 200, contentType: "application/json", body: probes.report.serialized(.compact))
+                }
+            ], logger: logger)
         let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

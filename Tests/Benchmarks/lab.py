@@ -58,16 +58,25 @@ class API:
             },
         }
         self.call("POST", "/work_pools/", {"name": name, "type": "process", "base_job_template": template})
+        return self._made(name)
+
+    def make_docker_pool(self):
+        """A pool with the template that the server gives it."""
+        name = f"benchmark-{uuid.uuid4().hex[:8]}"
+        self.call("POST", "/work_pools/", {"name": name, "type": "docker"})
+        return self._made(name)
+
+    def _made(self, name):
         self.pools.append(name)
         self.flows.append(self.call("POST", "/flows/", {"name": name})["id"])
         return name
 
-    def make_deployment(self, pool, command):
+    def make_deployment(self, pool, command, more={}):
         body = {
             "name": uuid.uuid4().hex[:8],
             "flow_id": self.flows[-1],
             "work_pool_name": pool,
-            "job_variables": {"command": command},
+            "job_variables": {"command": command, **more},
             "enforce_parameter_schema": False,
         }
         return self.call("POST", "/deployments/", body)["id"]

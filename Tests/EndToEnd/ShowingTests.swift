@@ -40,7 +40,7 @@ struct ShowingTests {
     @Test("render gives what the Python worker prepares, from the same objects in the same environment")
     func renderPrepared() async throws {
         let goldens = try Self.goldens()
-        #expect(goldens.count == 3)
+        #expect(goldens.count == 5)
         for golden in goldens {
             let expected = try #require(golden["expected"])
             let shown = try document(await render(try #require(golden["input"]), ["--show-secrets"]))
@@ -80,10 +80,12 @@ struct ShowingTests {
         #expect(worker.text.contains("prefect.blocks.secret"))
     }
 
-    @Test("template gives the default base job template of a process pool, its keys in order")
-    func template() async throws {
-        let shown = try document(await run(["template", "process"]))
-        let expected = try Resource.json("process_template")
+    @Test(
+        "template gives the default base job template of a type of pool, its keys in order",
+        arguments: ["process", "docker"])
+    func template(type: String) async throws {
+        let shown = try document(await run(["template", type]))
+        let expected = try Resource.json("\(type)_template")
         #expect(Self.withoutProse(shown).isEquivalent(to: Self.withoutProse(expected)))
         for part in ["job_configuration", "variables"] {
             #expect(shown[part].map(Self.keys) == expected[part].map(Self.keys))

@@ -93,7 +93,10 @@ struct EventTests {
         var counts: [String: Int] = [:]
         for request in api.requests where !request.path.hasPrefix("/work_pools") {
             let isBatch = request.path == "/logs/" || request.path == "/events"
-            guard !isBatch, request.path != "/flow_runs/filter", request.path != "/csrf-token" else { continue }
+            let isSocket = request.path.hasPrefix("/events/")
+            guard !isBatch, !isSocket, request.path != "/flow_runs/filter", request.path != "/csrf-token" else {
+                continue
+            }
             let parts = request.path.split(separator: "/")
             let kind = ([request.method, String(parts.first ?? "")] + parts.dropFirst(2).map(String.init))
             counts[kind.joined(separator: " "), default: 0] += 1

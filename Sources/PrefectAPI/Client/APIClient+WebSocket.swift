@@ -1,4 +1,5 @@
 public import HTTPTransport
+internal import Synchronization
 
 extension APIClient {
     /// Whether a WebSocket's handshake carries the `Authorization` header. What authenticates with its first message
@@ -30,10 +31,12 @@ extension APIClient {
         }
         for (name, value) in configuration.customHeaders where !Self.belongsToHandshake(name) { headers[name] = value }
         let target = APIRequest(.get, path, query: query).target
-        return try await transport.webSocket(
+        let socket = try await transport.webSocket(
             WebSocketRequest(
                 url: Self.webSocketURL(configuration.url) + target, headers: headers,
                 subprotocols: subprotocol.map { [$0] } ?? [], connectTimeout: connectTimeout))
+        sockets.add(socket)
+        return socket
     }
 
     /// `ws` for `http`, `wss` for `https`.
@@ -45,5 +48,37 @@ extension APIClient {
     private static func belongsToHandshake(_ name: String) -> Bool {
         let name = name.lowercased()
         return ["user-agent", "connection", "upgrade", "host"].contains(name) || name.hasPrefix("sec-websocket-")
+    }
+}
+
+extension APIClient.Configuration {
+    /// Whether a WebSocket of one is as good as one of the other.
+    func opensSameSockets(as other: APIClient.Configuration) -> Bool {
+        url == other.url && authorization == other.authorization && webSocketToken == other.webSocketToken
+            && customHeaders.elementsEqual(other.customHeaders, by: ==)
+    }
+}
+
+/// The WebSockets that others hold.
+final class OpenSockets: Sendable {
+    private struct Reference: Sendable {
+        weak var socket: WebSocket?
+    }
+
+    private let references = Mutex<[Reference]>([])
+
+    func add(_ socket: WebSocket) {
+        references.withLock { references in
+            references.removeAll { $0.socket == nil }
+            references.append(Reference(socket: socket))
+        }
+    }
+
+    /// Closes them all, each in order.
+    func close() async {
+        let sockets = references.withLock { $0.compactMap(\.socket) }
+        await withDiscardingTaskGroup { group in
+            for socket in sockets { group.addTask { await socket.close() } }
+        }
     }
 }

@@ -57,16 +57,22 @@ public final class APIClient: Sendable {
     /// What this client works with at the moment.
     public var configuration: Configuration { state.withLock { $0.configuration } }
 
-    /// Works with another configuration from now on; requests under way go on with it at their next attempt.
-    public func reconfigure(_ configuration: Configuration) {
-        state.withLock { state in
-            state.configuration = configuration
-            state.csrf = nil
-            state.csrfIsOff = false
+    /// Works with another configuration from now on; requests under way go on with it at their next attempt. WebSockets
+    /// that were opened with other credentials, or elsewhere, are closed, so that whoever has one opens it anew.
+    public func reconfigure(_ configuration: Configuration) async {
+        let before = state.withLock { state in
+            defer {
+                state.configuration = configuration
+                state.csrf = nil
+                state.csrfIsOff = false
+            }
+            return state.configuration
         }
+        if !before.opensSameSockets(as: configuration) { await sockets.close() }
     }
 
     let transport: HTTPTransport
+    let sockets = OpenSockets()
     private let sleep: @Sendable (Duration) async throws -> Void
     private let state: Mutex<State>
 

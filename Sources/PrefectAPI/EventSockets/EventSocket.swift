@@ -32,6 +32,9 @@ struct EventSocketError: Error, Sendable, CustomStringConvertible {
         case unauthorized
         /// The calling task was cancelled, or the client shut down.
         case over
+
+        /// Whether waiting is enough.
+        var isPassing: Bool { self == .passing || self == .over }
     }
 
     let prospect: Prospect

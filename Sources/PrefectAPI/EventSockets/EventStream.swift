@@ -20,7 +20,7 @@ final class EventStream: Sendable {
         /// The same when the worker is about to end.
         var lastDelivery = Duration.seconds(3)
         /// How long a socket that failed is left alone.
-        var reconnecting = ReconnectPolicy(withoutEndpoint: .seconds(60))
+        var reconnecting = ReconnectPolicy()
     }
 
     private struct Session {

@@ -59,6 +59,6 @@ struct EventStreamState: Sendable, Hashable {
     /// The socket could not be had, or is lost. `random` is drawn from 0..<1.
     mutating func ended(_ prospect: EventSocketError.Prospect, now: ContinuousClock.Instant, random: Double) {
         phase = .closed
-        notBefore = now + policy.pause(after: prospect, random: random)
+        notBefore = now + policy.pause(isPassing: prospect.isPassing, random: random)
     }
 }

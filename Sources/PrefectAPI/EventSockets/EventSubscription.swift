@@ -17,8 +17,10 @@ public final class EventSubscription: Sendable {
         case connecting
         /// Events come as they happen.
         case live
-        /// It could not be had, or was lost, for this reason, and is tried again within a minute.
+        /// It could not be had, or was lost, for this reason, and is tried again within seconds.
         case waiting(reason: String)
+        /// The API does not take the credentials; it is tried again every five minutes.
+        case refused(reason: String)
         /// The API has no such socket, or lets nobody reach it; it is tried again every five minutes.
         case unavailable(reason: String)
     }
@@ -38,35 +40,31 @@ public final class EventSubscription: Sendable {
     private let timing: Timing
     private let current = Mutex(State.idle)
     private let onConnect: @Sendable () async -> Void
-    private let notice: @Sendable (String) -> Void
-    private let debug: @Sendable (String) -> Void
+    private let onState: @Sendable (State) -> Void
+    private let wakeup = Wakeup()
 
     /// A subscription; ``run(_:)`` does the work.
     ///
     /// - Parameters:
     ///   - selection: What is wanted.
-    ///   - notice: Is told, in one line, what somebody should know and do something about; each thing once.
-    ///   - debug: Is told, in one line, why a socket could not be had, or ended.
+    ///   - onState: Is told how things stand, each time that changes.
     ///   - onConnect: Is called each time the subscription has become live, the first time too, for a look at what was
     ///     missed. Runs beside the events; its task is cancelled when the socket is lost.
     public convenience init(
-        api: APIClient, selection: EventSelection, notice: @escaping @Sendable (String) -> Void,
-        debug: @escaping @Sendable (String) -> Void = { _ in },
+        api: APIClient, selection: EventSelection, onState: @escaping @Sendable (State) -> Void = { _ in },
         onConnect: @escaping @Sendable () async -> Void = {}
     ) {
-        self.init(
-            api: api, selection: selection, timing: Timing(), notice: notice, debug: debug, onConnect: onConnect)
+        self.init(api: api, selection: selection, timing: Timing(), onState: onState, onConnect: onConnect)
     }
 
     init(
-        api: APIClient, selection: EventSelection, timing: Timing, notice: @escaping @Sendable (String) -> Void,
-        debug: @escaping @Sendable (String) -> Void, onConnect: @escaping @Sendable () async -> Void
+        api: APIClient, selection: EventSelection, timing: Timing, onState: @escaping @Sendable (State) -> Void,
+        onConnect: @escaping @Sendable () async -> Void
     ) {
         self.api = api
         self.selection = selection
         self.timing = timing
-        self.notice = notice
-        self.debug = debug
+        self.onState = onState
         self.onConnect = onConnect
     }
 
@@ -76,34 +74,36 @@ public final class EventSubscription: Sendable {
     /// Whether events come as they happen.
     public var isLive: Bool { state == .live }
 
+    /// Lets a subscription that waits try again at once: the credentials were changed, say.
+    public func retryNow() {
+        if !isLive { wakeup.signal() }
+    }
+
     /// Hands out events, one after the other, until the task is cancelled. Lost sockets are opened again, after a pause
-    /// of a second that grows to a minute.
+    /// of a second that grows to 15.
     ///
     /// - Parameter onEvent: Is given the events in their order; while it does not return, no other comes.
     public func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
         var policy = timing.reconnecting
-        var hasBeenNoticed = false
         while !Task.isCancelled {
             set(.connecting)
             let (error, life) = await serve(onEvent)
             if Task.isCancelled { break }
-            if let life {
-                policy.lost(after: life)
-                hasBeenNoticed = false
-            }
-            if error.prospect == .unauthorized, !hasBeenNoticed {
-                notice("No events come from the API: \(error)")
-                hasBeenNoticed = true
-            }
-            debug("No events come from the API: \(error)")
-            let reason = error.description
-            set(error.prospect == .noEndpoint ? .unavailable(reason: reason) : .waiting(reason: reason))
-            try? await Task.sleep(for: policy.pause(after: error.prospect, random: .random(in: 0..<1)))
+            if let life { policy.lost(after: life) }
+            set(State(failedWith: error))
+            await wakeup.wait(
+                atMost: policy.pause(isPassing: error.prospect.isPassing, random: .random(in: 0..<1)))
         }
         set(.idle)
     }
 
-    private func set(_ state: State) { current.withLock { $0 = state } }
+    private func set(_ state: State) {
+        let hasChanged = current.withLock { current in
+            defer { current = state }
+            return current != state
+        }
+        if hasChanged { onState(state) }
+    }
 
     /// One socket, from its opening to its end: why it ended, and how long it was live, if it was.
     private func serve(
@@ -148,5 +148,17 @@ public final class EventSubscription: Sendable {
             json["type"] == "event", let event = json["event"], let fields = try? JSONFields(event)
         else { return nil }
         return try? ReceivedEvent(json: fields)
+    }
+}
+
+extension EventSubscription.State {
+    fileprivate init(failedWith error: EventSocketError) {
+        let reason = error.description
+        self =
+            switch error.prospect {
+            case .passing, .over: .waiting(reason: reason)
+            case .unauthorized: .refused(reason: reason)
+            case .noEndpoint: .unavailable(reason: reason)
+            }
     }
 }

@@ -82,22 +82,22 @@ extension APIClient {
         _ = try await send(APIRequest(.patch, ["flow_runs", id, "labels"], body: body), effort: effort)
     }
 
-    /// Which of these runs are being cancelled: `POST /flow_runs/filter`.
-    public func cancellingFlowRuns(among ids: [String]) async throws -> [FlowRun] {
+    /// Which of these runs are in a state of a type, like `CANCELLING`: `POST /flow_runs/filter`. Deleted ones are not.
+    public func flowRuns(among ids: [String], inState type: String) async throws -> [FlowRun] {
         guard !ids.isEmpty else { return [] }
-        var cancelling: [FlowRun] = []
+        var found: [FlowRun] = []
         // The route returns 200 rows at most.
         for start in stride(from: 0, to: ids.count, by: 200) {
             let part = ids[start..<min(start + 200, ids.count)]
             let body: JSONValue = [
                 "flow_runs": [
-                    "id": ["any_": .array(part.map(JSONValue.string))], "state": ["type": ["any_": ["CANCELLING"]]],
+                    "id": ["any_": .array(part.map(JSONValue.string))], "state": ["type": ["any_": [.string(type)]]],
                 ]
             ]
             let rows = try await json(APIRequest(.post, ["flow_runs", "filter"], body: body), effort: .once)
-            cancelling += (rows.arrayValue ?? []).compactMap { try? FlowRun(json: JSONFields($0)) }
+            found += (rows.arrayValue ?? []).compactMap { try? FlowRun(json: JSONFields($0)) }
         }
-        return cancelling
+        return found
     }
 }
 

@@ -23,7 +23,7 @@ public struct EventShipper: Sendable {
     ///   - notice: Is told, in one line, what was lost.
     public init(
         api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
-        usesSocket: Bool = false, notice: @escaping @Sendable (String) -> Void
+        usesSocket: Bool = true, notice: @escaping @Sendable (String) -> Void
     ) {
         self.init(
             api: api, stream: usesSocket ? EventStream(api: api) : nil, interval: interval, backlogBytes: backlogBytes,

@@ -13,7 +13,7 @@ public final class WorkerChannel: Sendable {
     struct Timing: Sendable {
         /// From connecting to `worker.ready.v1`.
         var setup = Duration.seconds(10)
-        var schedule = ReconnectSchedule()
+        var reconnecting = ReconnectPolicy()
         var cleanup = CleanupDesk.Timing()
         /// The part of a heartbeat's interval that chance may take away.
         var heartbeatJitter = 0.2
@@ -78,7 +78,7 @@ public final class WorkerChannel: Sendable {
     }
 
     private func keep() async {
-        var schedule = timing.schedule
+        var policy = timing.reconnecting
         var apiAnswered = false
         while !Task.isCancelled {
             progress.withLock { $0.isRetryWanted = false }
@@ -90,10 +90,10 @@ public final class WorkerChannel: Sendable {
                 await self.enter(.healthy(since: .now))
             }
             if Task.isCancelled { return await attempt.close(after: outage) }
-            if attempt.wasHealthy { schedule.succeeded() }
+            if attempt.wasHealthy { policy.succeeded() }
             apiAnswered = attempt.apiAnswered
-            let pause = schedule.pause(after: outage.prospect, random: .random(in: 0..<1))
-            let end = Timestamp.now.adding(seconds: pause)
+            let pause = policy.pause(isPassing: outage.prospect == .passing, random: .random(in: 0..<1))
+            let end = Timestamp.now.adding(seconds: pause / .seconds(1))
             await enter(outage.prospect == .passing ? .waiting(until: end, outage) : .unavailable(outage))
             await attempt.close(after: outage)
             await wakeup.wait(

@@ -61,8 +61,8 @@ public protocol InfrastructureBackend: Sendable {
     func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async
 
     /// What is left of the infrastructure of a run that an earlier process of the worker has left. Without an identifier
-    /// that process died while it created the infrastructure, or was made to stop creating it: then this finds out whether it did, and sees to it that what
-    /// is not there yet does not come any more.
+    /// that process died while it created the infrastructure, or was made to stop creating it: then this finds out whether
+    /// it did, and sees to it that what is not there yet does not come any more.
     func remains(
         of job: Job<Configuration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains

@@ -9,6 +9,14 @@ public protocol PoolService: Sendable {
     var state: PoolState { get }
     /// The runs in flight.
     var registry: RunRegistry { get }
+    /// How the pool's worker channel is.
+    var connection: Connection { get }
+    /// Acts on what has happened to a run, if it concerns this worker.
+    func take(_ news: RunNews)
+    /// Looks for what has happened while no news came.
+    func catchUp()
+    /// Opens connections at once that wait for their next attempt.
+    func reconnect()
     /// Serves the pool until the worker has shut down or there is nothing more to do.
     func run() async
 }
@@ -19,7 +27,7 @@ extension PoolWorker: PoolService {}
 public struct WorkerDaemon: Sendable {
     /// The pools served.
     public let pools: [any PoolService]
-    private let services: WorkerServices
+    let services: WorkerServices
     private let drainTimeout: Duration?
 
     /// A daemon that serves pools. `drainTimeout` is how long runs in flight are waited for before they are stopped; `nil`
@@ -48,9 +56,7 @@ public struct WorkerDaemon: Sendable {
                 await services.events.run()
                 await logs
             }
-            await withDiscardingTaskGroup { pools in
-                for pool in self.pools { pools.addTask { await pool.run() } }
-            }
+            await servePools()
             services.logs.close()
             services.events.close()
             // An API that takes nothing any more must not keep a worker whose runs have ended.
@@ -61,6 +67,23 @@ public struct WorkerDaemon: Sendable {
             await group.next()
             group.cancelAll()
         }
+    }
+
+    /// Serves the pools, with what happens to their runs told to them meanwhile.
+    private func servePools() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await services.feed.run(for: pools) }
+            await withDiscardingTaskGroup { pools in
+                for pool in self.pools { pools.addTask { await pool.run() } }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Opens connections at once that wait for their next attempt: the settings were read again, say.
+    public func reconnect() {
+        services.feed.retryNow()
+        for pool in pools { pool.reconnect() }
     }
 
     /// Sees to it that the worker leaves when it was told to, whatever it is waiting for.

@@ -1,3 +1,4 @@
+public import JSON
 internal import Synchronization
 
 /// What the probes of an orchestrator are told: before the daemon runs, while it runs, and while it leaves.
@@ -29,6 +30,15 @@ public final class WorkerProbes: Sendable {
         let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
         return daemon?.status ?? beginning
     }
+
+    /// What the worker is doing, and over which connections.
+    public var report: JSONValue {
+        let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
+        return daemon?.report ?? ["state": "starting", "ready": false, "reason": .string(beginning)]
+    }
+
+    /// Opens connections at once that wait for their next attempt.
+    public func reconnect() { state.withLock { $0.daemon }?.reconnect() }
 
     /// Why the worker is not ready to run flows; `nil` when it is.
     public var reasonNotReady: String? {

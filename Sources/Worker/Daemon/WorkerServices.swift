@@ -9,6 +9,8 @@ public struct WorkerServices: Sendable {
     public var logs: LogShipper
     /// Events for the API.
     public var events: EventShipper
+    /// News of flow runs.
+    public let feed: EventFeed
     /// The worker's own log.
     public var logger: Logger
     /// The runs in flight, written down.
@@ -34,6 +36,7 @@ public struct WorkerServices: Sendable {
         self.api = api
         self.logs = logs
         self.events = events
+        feed = EventFeed(api: api, logger: logger, redact: redact)
         self.logger = logger
         self.ledger = ledger
         self.shutdown = shutdown

@@ -10,6 +10,7 @@ struct PollLoop: Sendable {
     let state: PoolState
     let slots: SlotLimiter
     let registry: RunRegistry
+    let hints: PollHints
     let workerType: String
     /// Takes a run on.
     let hand: @Sendable (DueRun) -> Void
@@ -28,21 +29,68 @@ struct PollLoop: Sendable {
             state.tick()
             await waitForFreeSlot()
             guard services.shutdown.isServing else { return }
+            let announced = hints.update { $0.beginPoll(now: .now) }
             let outcome = await poll(&size)
+            await follow(announced, outcome)
             state.tick()
             pacer.interval = served.pollInterval
-            let pause = pacer.pause(after: outcome, random: .random(in: 0..<1))
-            await wait(pause)
+            await wait(pacer.pause(after: outcome.forPacer, random: .random(in: 0..<1)), after: outcome)
+        }
+    }
+
+    /// What came of a poll.
+    private enum Outcome {
+        /// The API named these runs, so many of which were taken; `mayHaveMore` says that it was asked for fewer runs than
+        /// there may be.
+        case answered(runs: Set<String> = [], taken: Int = 0, mayHaveMore: Bool)
+        /// The API did not answer, or not well; `retryAfter` is what it asked for.
+        case failed(retryAfter: Duration?)
+
+        var forPacer: PollPacer.Outcome {
+            switch self {
+            case .answered(_, _, let mayHaveMore): .answered(mayHaveMore: mayHaveMore)
+            case .failed(let retryAfter): .failed(retryAfter: retryAfter)
+            }
+        }
+
+        var hasFailed: Bool {
+            if case .failed = self { true } else { false }
+        }
+    }
+
+    /// Sees to the runs that were announced before a poll and did not come with it: they may be due later.
+    private func follow(_ announced: Set<String>, _ outcome: Outcome) async {
+        guard case .answered(let runs, let taken, _) = outcome else {
+            return hints.update { agenda in for run in announced { agenda.announce(run) } }
+        }
+        hints.update { $0.endPoll(bringingRuns: taken > 0, now: .now) }
+        let missing = announced.subtracting(runs).filter { !registry.contains($0) }
+        guard !missing.isEmpty, slots.free != 0 else { return }
+        do {
+            let waiting = try await services.api.flowRuns(among: Array(missing), inState: "SCHEDULED")
+            let (now, instant) = (Timestamp.now, ContinuousClock.now)
+            let moments = waiting.compactMap(\.expectedStartTime)
+                .map { .seconds($0.seconds(since: now)) - served.prefetch }
+                .filter { $0 > .zero }
+            hints.update { $0.expect(at: moments.map { instant + $0 }) }
+        } catch {
+            services.logger.debug("When \(missing.count) flow runs are due could not be read: \(error)")
         }
     }
 
     /// Waits for the next poll; a loop that waits as it was told to makes progress.
-    private func wait(_ pause: Duration) async {
+    private func wait(_ pause: Duration, after outcome: Outcome) async {
         let end = ContinuousClock.now + pause
         while services.shutdown.isServing, !Task.isCancelled {
-            let rest = end - ContinuousClock.now
-            guard rest > .zero else { return }
-            await services.shutdown.sleep(for: min(rest, .seconds(30)))
+            guard end > .now, !hints.isPollDue(whileFailing: outcome.hasFailed) else { return }
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    await hints.wait(until: min(end, .now + .seconds(30)), whileFailing: outcome.hasFailed)
+                }
+                group.addTask { await services.shutdown.wait(for: .draining) }
+                await group.next()
+                group.cancelAll()
+            }
             state.tick()
         }
     }
@@ -71,7 +119,7 @@ struct PollLoop: Sendable {
         }
     }
 
-    private func poll(_ size: inout PollSize) async -> PollPacer.Outcome {
+    private func poll(_ size: inout PollSize) async -> Outcome {
         guard state.isServable else {
             // Without a pool there is nothing to poll, the synchroniser says when there is one; and a run that could not be
             // started is better left to a worker that can.
@@ -96,7 +144,8 @@ struct PollLoop: Sendable {
             }
             let taken = await take(due.runs, atMost: wanted)
             if taken > 0, due.runs.count >= wanted { size.grow() }
-            return .answered(mayHaveMore: taken > 0 && due.runs.count >= wanted)
+            return .answered(
+                runs: Set(due.runs.map(\.id)), taken: taken, mayHaveMore: taken > 0 && due.runs.count >= wanted)
         } catch let error as APIError {
             if case .noAnswer(let cause) = error.kind, cause.kind == .tooLarge, let cap = size.shrink() {
                 services.logger.warning(
@@ -109,7 +158,7 @@ struct PollLoop: Sendable {
         }
     }
 
-    private func failed(_ error: APIError) -> PollPacer.Outcome {
+    private func failed(_ error: APIError) -> Outcome {
         if error.isNotFound {
             // The pool or a queue is gone; the synchroniser finds out which and makes it anew where it may.
             state.setLostQueues(true)

@@ -69,10 +69,11 @@ public final class PoolState: Sendable {
     /// Whether the last poll failed.
     var hasPollTrouble: Bool { state.withLock { $0.pollTrouble != nil } }
 
-    /// Whether the pool is known and may be polled, since what it returns could be started.
-    var isServable: Bool {
-        state.withLock { $0.trouble == nil && $0.pool != nil } && infrastructureTrouble() == nil
-    }
+    /// Whether the pool is known, and one that this worker can serve.
+    var hasServablePool: Bool { state.withLock { $0.trouble == nil && $0.pool != nil } }
+
+    /// Whether the pool may be polled, since what it returns could be started.
+    var isServable: Bool { hasServablePool && infrastructureTrouble() == nil }
 
     /// Whether a poll was told that the pool or one of its queues does not exist.
     var hasLostQueues: Bool { state.withLock { $0.hasLostQueues } }

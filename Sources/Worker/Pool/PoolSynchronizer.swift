@@ -3,7 +3,8 @@ internal import JobTemplates
 internal import Logging
 internal import PrefectAPI
 
-/// Keeps what the worker knows of its pool up to date, makes what is missing, and sends heartbeats.
+/// Keeps what the worker knows of its pool up to date, makes what is missing, and sends heartbeats: over the worker
+/// channel while there is one, else by requests.
 struct PoolSynchronizer: Sendable {
     let live: Live<ServedPool>
     let workerType: String
@@ -11,6 +12,9 @@ struct PoolSynchronizer: Sendable {
     let services: WorkerServices
     let state: PoolState
     let contest: Contest
+    let channel: PoolChannel
+    /// Is called when the pool can be served again, or hands out runs again.
+    let onServable: @Sendable () -> Void
 
     private var served: ServedPool { live.value }
     private var api: APIClient { services.api }
@@ -18,12 +22,19 @@ struct PoolSynchronizer: Sendable {
 
     /// Synchronises until the worker has left; the heartbeats go on while it is leaving.
     func run(afterFirst first: Bool) async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await channel.run(take) }
+            await keepUp(afterFirst: first)
+        }
+    }
+
+    private func keepUp(afterFirst first: Bool) async {
         var failures = first ? 0 : 1
         while !Task.isCancelled {
             let pause = Jitter.clampedPoisson(
                 mean: min(served.heartbeatInterval.inSeconds, failures > 0 ? Double(1 << min(failures, 6)) : .infinity),
                 factor: 0.3, random: .random(in: 0..<1))
-            try? await Task.sleep(for: .seconds(pause))
+            await channel.waitForDoubt(atMost: .seconds(pause))
             if Task.isCancelled { return }
             failures = await synchronize() ? 0 : failures + 1
         }
@@ -32,17 +43,19 @@ struct PoolSynchronizer: Sendable {
     /// Reads the pool unless it has just been read, makes what is missing, and sends a heartbeat. Returns whether the
     /// pool can be served.
     func synchronize(justRead known: WorkPool? = nil) async -> Bool {
-        let before = state.pool
+        let isFirst = state.pool == nil
         do {
-            guard let pool = try await readPool(known) else { return false }
-            try await makeQueues(first: before == nil)
-            announceChanges(from: before, to: pool)
-            let trouble = Self.reasonNotToServe(pool, as: workerType)
-            if let trouble, state.trouble != trouble { logger.error("\(trouble)") }
-            state.setPool(pool, trouble: trouble)
-            await sendHeartbeat()
-            if trouble == nil { await contest.look() }
-            return trouble == nil
+            if channel.vouchesForPool() {
+                try await makeQueues(first: false)
+            } else {
+                guard let pool = try await readPool(known) else { return false }
+                try await makeQueues(first: isFirst)
+                adopt(pool)
+                await sendHeartbeat()
+            }
+            guard state.hasServablePool else { return false }
+            await contest.look()
+            return true
         } catch let error as APIError {
             report(error)
         } catch {
@@ -56,6 +69,23 @@ struct PoolSynchronizer: Sendable {
         // The same trouble is said once, and once more when it is over.
         if state.trouble != trouble { logger.warning("\(trouble); the worker keeps trying") }
         state.setPool(nil, trouble: trouble)
+    }
+
+    /// Goes by a pool as it is now.
+    private func adopt(_ pool: WorkPool) {
+        let wasIdle = !state.hasServablePool || state.pool?.isPaused == true
+        announceChanges(from: state.pool, to: pool)
+        let trouble = Self.reasonNotToServe(pool, as: workerType)
+        if let trouble, state.trouble != trouble { logger.error("\(trouble)") }
+        state.setPool(pool, trouble: trouble)
+        if wasIdle, trouble == nil, !pool.isPaused { onServable() }
+    }
+
+    /// Takes what the worker channel says of the pool. A pool without a template is given one by the next request.
+    private func take(_ pool: WorkPool) {
+        var pool = pool
+        if !pool.hasTemplate { pool.baseJobTemplate = defaultTemplate.json }
+        adopt(pool)
     }
 
     /// Why a pool of this kind cannot be served by a worker of this type, in one line; `nil` when it can.
@@ -106,6 +136,7 @@ struct PoolSynchronizer: Sendable {
             let pool = try await api.createWorkPool(
                 named: served.name, type: workerType, baseJobTemplate: served.baseJobTemplate)
             logger.info("Work pool '\(served.name)' created.")
+            channel.retryNow()
             return pool
         } catch let error as APIError where error.status == 409 {
             // Another worker was quicker.
@@ -156,7 +187,7 @@ struct PoolSynchronizer: Sendable {
     private func sendHeartbeat() async {
         let heartbeat = APIClient.Heartbeat(
             workerName: served.workerName,
-            intervalSeconds: max(1, Int(served.heartbeatInterval.inSeconds.rounded(.up))),
+            intervalSeconds: served.heartbeatSeconds,
             asksForID: api.configuration.isCloud && state.workerID == nil)
         do {
             guard let id = try await api.sendHeartbeat(heartbeat, toPool: served.name) else { return }

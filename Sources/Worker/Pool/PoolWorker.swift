@@ -18,6 +18,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private let slots: SlotLimiter
     private let justRead: WorkPool?
     private let contest: Contest
+    private let contexts: RunContextReader
+    private let channel: PoolChannel
+    private let hints = PollHints()
+    private let cancellations: CancellationWatch
 
     /// The pool and how it is served.
     public var served: ServedPool { live.value }
@@ -32,13 +36,25 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         self.justRead = justRead
         contest = Contest(
             pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger)
+        contexts = RunContextReader(api: services.api)
+        let cleanup = RunCleanup(
+            backend: backend, live: live, services: services, contexts: contexts, registry: registry, state: state,
+            contest: contest)
+        channel = PoolChannel(
+            live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
+            services: services, state: state, cleanup: (RunCleanup<Backend>.kinds, cleanup.clean))
+        cancellations = CancellationWatch(live: live, services: services, registry: registry)
     }
 
     private var synchronizer: PoolSynchronizer {
         PoolSynchronizer(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
-            services: services, state: state, contest: contest)
+            services: services, state: state, contest: contest, channel: channel,
+            onServable: { [hints] in hints.update { $0.ask() } })
     }
+
+    /// How the pool's worker channel is.
+    public var connection: Connection { channel.connection }
 
     /// Serves the pool until the worker shuts down, or, for a pool that is served once, until the runs of one poll
     /// have ended. Returns when every run has been dealt with.
@@ -52,9 +68,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             let started = events.started(pool: state.pool)
             services.logger.info("Worker '\(served.workerName)' started!")
             group.addTask { await synchronizer.run(afterFirst: isSynchronized) }
-            group.addTask {
-                await CancellationWatch(live: live, services: services, registry: registry).run()
-            }
+            group.addTask { await cancellations.run() }
             await serve(left)
             group.cancelAll()
             events.stopped(pool: state.pool, after: started)
@@ -64,11 +78,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     /// Polls and runs what comes, and goes on with what was left; returns when polling has ended and no run is left.
     private func serve(_ left: [LeftRun]) async {
-        let contexts = RunContextReader(api: services.api)
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry,
-            workerType: Backend.workerType, hand: { hand.yield($0) })
+            hints: hints, workerType: Backend.workerType, hand: { hand.yield($0) })
         await withDiscardingTaskGroup { group in
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
@@ -76,15 +89,15 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             }
             group.addTask { await followShutdown() }
             await withDiscardingTaskGroup { runs in
-                for run in left { runs.addTask { await recover(run, contexts) } }
-                for await run in due { runs.addTask { await execute(run, contexts) } }
+                for run in left { runs.addTask { await recover(run) } }
+                for await run in due { runs.addTask { await execute(run) } }
             }
             // All runs have ended; the watch for the shutdown is the only task left.
             group.cancelAll()
         }
     }
 
-    private func execute(_ run: DueRun, _ contexts: RunContextReader) async {
+    private func execute(_ run: DueRun) async {
         defer {
             registry.remove(run.held)
             run.slot.release()
@@ -96,6 +109,29 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest
         ).run()
     }
+
+    // MARK: News
+
+    /// Acts on what has happened to a run, if it concerns this worker.
+    public func take(_ news: RunNews) {
+        switch news {
+        case .scheduled(let id, let queue):
+            guard !registry.contains(id), state.isServable, state.pool?.isPaused == false else { return }
+            if let queue, !served.queues.isEmpty, !served.queues.contains(queue) { return }
+            hints.update { $0.announce(id) }
+        case .cancelling(let id):
+            if registry.contains(id) { cancellations.lookNow() }
+        }
+    }
+
+    /// Looks for what has happened while no news came.
+    public func catchUp() {
+        hints.update { $0.ask() }
+        cancellations.lookNow()
+    }
+
+    /// Opens connections at once that wait for their next attempt.
+    public func reconnect() { channel.retryNow() }
 
     // MARK: Recovery
 
@@ -122,7 +158,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         return left
     }
 
-    private func recover(_ run: LeftRun, _ contexts: RunContextReader) async {
+    private func recover(_ run: LeftRun) async {
         defer {
             registry.remove(run.held)
             run.slot.release()

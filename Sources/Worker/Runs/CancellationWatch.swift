@@ -6,8 +6,16 @@ struct CancellationWatch: Sendable {
     let live: Live<ServedPool>
     let services: WorkerServices
     let registry: RunRegistry
+    private let hint = Wakeup()
 
-    private var served: ServedPool { live.value }
+    /// While the API tells of cancellations, they are looked for so much more rarely.
+    private static let patience = 6.0
+
+    init(live: Live<ServedPool>, services: WorkerServices, registry: RunRegistry) {
+        self.live = live
+        self.services = services
+        self.registry = registry
+    }
 
     /// Looks for cancellations while there are runs, until its task is cancelled.
     func run() async {
@@ -16,18 +24,23 @@ struct CancellationWatch: Sendable {
                 await registry.waitForRegistration()
                 continue
             }
+            let interval = live.value.cancellationPollInterval.inSeconds
             let pause = Jitter.clampedPoisson(
-                mean: served.cancellationPollInterval.inSeconds, factor: 0.3, random: .random(in: 0..<1))
-            try? await Task.sleep(for: .seconds(pause))
+                mean: services.feed.connection.isLive ? interval * Self.patience : interval, factor: 0.3,
+                random: .random(in: 0..<1))
+            await hint.wait(atMost: .seconds(pause))
             if !Task.isCancelled { await look() }
         }
     }
 
+    /// Looks at once: a run is said to be cancelled, or that could have gone unheard.
+    func lookNow() { hint.signal() }
+
     private func look() async {
-        let ids = registry.all.filter { $0.stopReason == nil && $0.stage != .due }.map(\.id)
+        let ids = registry.all.filter { $0.stopReason == nil }.map(\.id)
         guard !ids.isEmpty else { return }
         do {
-            for run in try await services.api.cancellingFlowRuns(among: ids) {
+            for run in try await services.api.flowRuns(among: ids, inState: "CANCELLING") {
                 registry.run(run.id)?.requestStop(.cancelled)
             }
         } catch {

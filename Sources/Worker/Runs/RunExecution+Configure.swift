@@ -39,13 +39,14 @@ extension RunExecution {
     }
 
     /// The run's deployment does not exist any more.
-    private struct MissingDeployment: Error, CustomStringConvertible {
+    struct MissingDeployment: Error, CustomStringConvertible {
         let id: String
 
         var description: String { "its deployment \(id) no longer exists" }
     }
 
-    private func prepare() async throws -> Prepared {
+    /// Makes the run's job as the pool, the deployment and the blocks say at the moment.
+    func prepare() async throws -> Prepared {
         try await persistently {
             async let readFlow = contexts.flow(id: flowRun.flowID)
             let deployment = try await readDeployment()

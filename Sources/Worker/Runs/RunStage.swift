@@ -1,7 +1,7 @@
 internal import PrefectAPI
 
 /// How far a flow run is in this worker's hands.
-public enum RunStage: String, Sendable, Hashable {
+public enum RunStage: String, Sendable, Hashable, CaseIterable {
     /// Returned by a poll, not yet this worker's.
     case due
     /// The API has accepted it as this worker's.

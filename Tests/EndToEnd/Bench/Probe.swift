@@ -26,4 +26,9 @@ struct Probe: Sendable {
         let body = answer[(answer.firstIndex(of: "{") ?? answer.endIndex)...]
         return try "\(status) \(JSONValue(parsing: Array(body.utf8))["message"]?.stringValue ?? "")"
     }
+
+    /// What the worker says at `/status`.
+    func status() async throws -> JSONValue {
+        try await PrefectServerClient(url: "http://127.0.0.1:\(port)").call("GET", "/status")
+    }
 }

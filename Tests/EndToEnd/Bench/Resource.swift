@@ -9,4 +9,9 @@ enum Resource {
         let url = try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: "json"))
         return try JSONValue(parsing: [UInt8](Data(contentsOf: url)))
     }
+
+    /// Where a file is.
+    static func path(_ name: String, _ extension: String) throws -> String {
+        try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: `extension`)).path
+    }
 }

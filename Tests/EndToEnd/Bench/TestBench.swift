@@ -1,4 +1,5 @@
-import FoundationEssentials
+import Foundation
+import Glibc
 import JSON
 import TestSupport
 
@@ -47,8 +48,13 @@ struct TestBench: Sendable {
     /// Writes a file into the folder and returns its path.
     @discardableResult
     func write(_ name: String, _ text: String) throws -> String {
-        try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)"))
-        return "\(folder)/\(name)"
+        let path = "\(folder)/\(name)"
+        // Foundation's own way lets programs that are started meanwhile inherit the open file, and a script that is open
+        // for writing cannot be run.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
+        try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(text.utf8))
+        return path
     }
 
     /// The lines of a file in the folder; none while it does not exist.
@@ -189,14 +195,15 @@ struct Explained: Error, CustomStringConvertible {
 /// Does something with a new pool, and removes everything from the server and the machine afterwards.
 ///
 /// - Parameters:
+///   - server: The server; without it the one of the environment.
 ///   - createsPool: Whether the pool exists at the beginning.
 ///   - body: What to do.
 func withTestBench<Result>(
-    createsPool: Bool = true, isolation: isolated (any Actor)? = #isolation,
+    on server: PrefectServerClient? = nil, createsPool: Bool = true, isolation: isolated (any Actor)? = #isolation,
     _ body: (TestBench) async throws -> Result
 ) async throws -> Result {
     try await withTemporaryDirectory { folder in
-        var server = try PrefectServerClient.fromEnvironment()
+        var server = try server ?? PrefectServerClient.fromEnvironment()
         server.patience = .seconds(60)
         let name = "e2e-\(TestBench.unique())"
         let flow = try await server.createFlow(name: name)

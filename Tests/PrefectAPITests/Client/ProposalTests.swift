@@ -149,10 +149,10 @@ struct ProposalTests {
             for run in [runs[3], runs[449]] { api.setState(of: run, to: .running) }
             for run in [runs[3], runs[449]] { api.setState(of: run, to: .cancelling) }
             try await withClient(of: api.url) { client, _ in
-                let found = try await client.cancellingFlowRuns(among: runs)
+                let found = try await client.flowRuns(among: runs, inState: "CANCELLING")
                 #expect(Set(found.map(\.id)) == [runs[3], runs[449]])
                 #expect(api.requests("POST", "/flow_runs/filter").count == 3)
-                let none = try await client.cancellingFlowRuns(among: [])
+                let none = try await client.flowRuns(among: [], inState: "CANCELLING")
                 #expect(none.isEmpty)
             }
         }

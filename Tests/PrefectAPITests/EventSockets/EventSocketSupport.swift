@@ -36,7 +36,7 @@ extension ReconnectPolicy {
         var policy = ReconnectPolicy()
         policy.shortest = .milliseconds(20)
         policy.longest = .milliseconds(60)
-        policy.withoutEndpoint = .milliseconds(50)
+        policy.lasting = .milliseconds(50)
         return policy
     }()
 }

@@ -11,7 +11,7 @@ struct EventSubscriptionTests {
         let server: ScriptedSocketServer
         let subscription: EventSubscription
         let events = Record<ReceivedEvent>()
-        let notices: Record<String>
+        let states: Record<EventSubscription.State>
         let connections: Record<Void>
     }
 
@@ -33,14 +33,14 @@ struct EventSubscriptionTests {
     ) async throws {
         try await withScriptedSocketServer(answer: answer, script: script) { server in
             try await withClient(of: server.url, configure: configure) { client, _ in
-                let notices = Record<String>()
+                let states = Record<EventSubscription.State>()
                 let connections = Record<Void>()
                 let subject = Subject(
                     server: server,
                     subscription: EventSubscription(
                         api: client, selection: EventSelection(pools: .ids(["p1"])), timing: timing,
-                        notice: { notices.add($0) }, debug: { _ in }, onConnect: { connections.add(()) }),
-                    notices: notices, connections: connections)
+                        onState: { states.add($0) }, onConnect: { connections.add(()) }),
+                    states: states, connections: connections)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await subject.subscription.run { subject.events.add($0) } }
                     do {
@@ -102,7 +102,7 @@ struct EventSubscriptionTests {
             #expect(filter["type"] == "filter")
             #expect(filter["filter"]?["any_resource"]?["id"] == ["prefect.work-pool.p1"])
             try await eventually("who looks at what was missed is called") { subject.connections.all.count == 1 }
-            #expect(subject.notices.all.isEmpty)
+            #expect(subject.states.all == [.connecting, .live])
         }
     }
 
@@ -123,7 +123,7 @@ struct EventSubscriptionTests {
                 subject.events.all.last?.flowRunID == "r3" && subject.subscription.isLive
             }
             try await eventually("who looks at what was missed is called") { !subject.connections.all.isEmpty }
-            #expect(subject.notices.all.isEmpty)
+            #expect(subject.states.all.count { $0 == .live } == 4)
         }
     }
 
@@ -168,20 +168,15 @@ struct EventSubscriptionTests {
                 try await socket.takeAll()
             }
         ) { subject in
-            let states = Record<EventSubscription.State>()
-            try await eventually("it is live", every: .milliseconds(1)) {
-                states.add(subject.subscription.state)
-                return subject.subscription.isLive
-            }
+            try await eventually("it is live") { subject.subscription.isLive }
             #expect(
-                states.all.contains {
+                subject.states.all.contains {
                     if case .unavailable(let reason) = $0 { reason.contains("\(status)") } else { false }
                 })
-            #expect(subject.notices.all.isEmpty)
         }
     }
 
-    @Test("credentials that are refused are told of once, with what can be done")
+    @Test("credentials that are refused are told of, with what can be done")
     func unauthorized() async throws {
         try await withSubject(
             answer: { $0.number == 1 ? .refuse(401) : .accept(subprotocol: "prefect") },
@@ -195,12 +190,13 @@ struct EventSubscriptionTests {
             }
         ) { subject in
             try await subject.server.waitUntil("it is tried again and again") { $0.handshakes.count >= 4 }
-            #expect(subject.notices.all.count == 1)
-            let notice = try #require(subject.notices.all.first)
-            #expect(
-                notice.hasPrefix(
-                    "No events come from the API: WebSocket \(subject.server.url)".replacing("http:", with: "ws:")))
-            #expect(notice.hasSuffix("Invalid token; check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"))
+            let reasons = subject.states.all.compactMap {
+                if case .refused(let reason) = $0 { reason } else { nil }
+            }
+            #expect(reasons.count >= 3)
+            let reason = try #require(reasons.first)
+            #expect(reason.hasPrefix("WebSocket \(subject.server.url)".replacing("http:", with: "ws:")))
+            #expect(reason.hasSuffix("Invalid token; check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"))
         }
     }
 

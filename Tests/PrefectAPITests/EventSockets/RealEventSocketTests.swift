@@ -83,8 +83,7 @@ struct RealEventSocketTests {
             let received = Record<ReceivedEvent>()
             let connections = Record<Void>()
             let subscription = EventSubscription(
-                api: client, selection: selection, notice: { Issue.record("\($0)") }, onConnect: { connections.add(()) }
-            )
+                api: client, selection: selection, onConnect: { connections.add(()) })
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await subscription.run { received.add($0) } }
                 defer { group.cancelAll() }

@@ -54,19 +54,4 @@ struct ChannelOutageTests {
         #expect(outage(.notUnderstood(detail: "x"), hasBeenHealthy: true)?.prospect == .passing)
         #expect(outage(.lost(detail: "x"))?.description == "connection_lost: x")
     }
-
-    @Test("pauses double up to 30 seconds, lie in their upper half, and begin anew after success")
-    func schedule() {
-        var schedule = ReconnectSchedule()
-        let longest = (0..<8).map { _ in schedule.pause(after: .passing, random: 0) }
-        #expect(longest == [1, 2, 4, 8, 16, 30, 30, 30])
-        #expect(schedule.pause(after: .passing, random: 0.999) > 15)
-        schedule.succeeded()
-        #expect(schedule.pause(after: .passing, random: 0.5) == 0.75)
-        for random in [0, 0.5, 0.999] {
-            let pause = schedule.pause(after: .lasting, random: random)
-            #expect((225...390).contains(pause))
-        }
-        #expect(schedule.pause(after: .passing, random: 0) == 1)
-    }
 }

@@ -52,7 +52,8 @@ extension WorkerChannel.Timing {
     /// Pauses that no test waits for long, but for what has to be ended by hand.
     static var quick: Self {
         var timing = Self()
-        timing.schedule = ReconnectSchedule(shortest: 0.02, longest: 0.1, slow: 300)
+        timing.reconnecting.shortest = .milliseconds(20)
+        timing.reconnecting.longest = .milliseconds(100)
         return timing
     }
 }

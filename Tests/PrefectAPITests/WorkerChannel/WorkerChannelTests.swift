@@ -138,7 +138,7 @@ struct WorkerChannelTests {
         }
         var timing = WorkerChannel.Timing.quick
         // Twelve pauses that double would last for 40 seconds and more.
-        timing.schedule.longest = 60
+        timing.reconnecting.longest = .seconds(60)
         try await withScriptedSocketServer(script: script) { server in
             try await withChannel(to: server.url, timing: timing) { channel, _ in
                 try await eventually("the channel is healthy") { channel.isHealthy && server.handshakes.count == 13 }
@@ -183,7 +183,7 @@ struct WorkerChannelTests {
     @Test("an API without the endpoint is asked again only slowly, and without a word", arguments: [404, 405])
     func noEndpoint(status: Int) async throws {
         var timing = WorkerChannel.Timing.quick
-        timing.schedule.slow = 0.05
+        timing.reconnecting.lasting = .milliseconds(50)
         try await withScriptedSocketServer(answer: { _ in .refuse(status) }, script: { _ in }) { server in
             try await withChannel(to: server.url, timing: timing) { channel, record in
                 try await server.waitUntil("it is tried again") { $0.handshakes.count >= 3 }

@@ -43,6 +43,8 @@ public final class FaultProxy: Sendable {
         case reset
         /// It reaches the server later.
         case delay(Duration)
+        /// It, and all that its connection carries after it, reaches the server of another port on this machine.
+        case divert(toPort: Int)
     }
 
     /// A request that came through.

@@ -13,6 +13,8 @@ final class ProxyLink {
     private let loop: any EventLoop
     private var server: (any Channel)?
     private var number = 0
+    /// Where the connection to the server goes, once there is something to be sent.
+    private var target: (host: String, port: Int)
     private var splitter = RequestSplitter()
     /// Connecting to the server, with what has to be sent then.
     private var backlog: [[UInt8]]?
@@ -32,6 +34,7 @@ final class ProxyLink {
         self.proxy = proxy
         self.client = client
         loop = client.eventLoop
+        target = (proxy.target.host, proxy.target.port)
     }
 
     private var mode: FaultProxy.Mode { proxy.state.withLock { $0.mode } }
@@ -88,6 +91,7 @@ final class ProxyLink {
         case .loseAnswer: losesAnswer = true
         case .delay(let delay): request = .forward(delay: delay)
         case .reset: return client.reset()
+        case .divert(let port): target = ("127.0.0.1", port)
         case .answer(let status, let headers, let body):
             request = .answer(Self.answer(status, headers, body))
             return
@@ -120,7 +124,7 @@ final class ProxyLink {
                     try channel.pipeline.syncOperations.addHandler(ServerSide(bound.value))
                 }
             }
-            .connect(host: proxy.target.host, port: proxy.target.port)
+            .connect(host: target.host, port: target.port)
         connecting.assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.serverOpened(channel, delay: delay)

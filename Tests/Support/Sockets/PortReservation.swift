@@ -5,12 +5,13 @@ internal import NIOCore
 ///
 /// A bound socket that does not listen refuses connections, and the system gives its port to nobody else; whoever asks
 /// for reuse of addresses, as the server does, can listen on it.
-final class PortReservation: Sendable {
+public final class PortReservation: Sendable {
     /// The port.
-    let port: Int
+    public let port: Int
     private let socket: CInt
 
-    init() throws {
+    /// Takes a port of the system's choice.
+    public init() throws {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
         _ = fcntl(socket, F_SETFD, FD_CLOEXEC)

@@ -1,0 +1,96 @@
+internal import Worker
+
+/// One entry of the job variable `volumes`: `/container`, `host:container` or `host:container:ro|rw`, where `host` is the
+/// name of a volume or a path of the Engine's host.
+struct VolumeMount: Sendable, Hashable {
+    /// As it was written, trimmed.
+    let text: String
+    /// The volume or the path, and what follows it; `nil` for a volume without a name.
+    private let source: Source?
+
+    private struct Source: Hashable {
+        let host: String
+        let rest: String
+    }
+
+    /// Reads an entry. Throws an error of the kind `refused` that names it.
+    init(_ entry: String) throws(InfrastructureError) {
+        let trimmed = entry.drop(while: \.isWhitespace)
+        text = trimmed.lastIndex { !$0.isWhitespace }.map { String(trimmed[...$0]) } ?? ""
+        func refusal(_ problem: String) -> InfrastructureError {
+            InfrastructureError(
+                .refused,
+                "The volume '\(entry)' \(problem); write /container, name:/container or /host/path:/container, with :ro "
+                    + "or :rw after it if need be")
+        }
+        let drive = Self.drive(text)
+        let parts = text.dropFirst(drive.count).split(separator: ":", omittingEmptySubsequences: false)
+            .map(String.init)
+        let host = drive + (parts.first ?? "")
+        guard !text.isEmpty else { throw refusal("is empty") }
+        if parts.count == 1 {
+            guard text.hasPrefix("/"), text != "/" else { throw refusal("names no place in the container") }
+            source = nil
+            return
+        }
+        guard parts.count <= 3 else { throw refusal("has too many colons") }
+        if parts.count == 3, parts[2] != "ro", parts[2] != "rw" {
+            throw refusal("ends in another option than ro or rw")
+        }
+        guard !host.isEmpty else { throw refusal("names nothing before the colon") }
+        guard !parts[1].isEmpty else { throw refusal("names no place in the container") }
+        if Self.isPath(host) {
+            guard parts[1].hasPrefix("/") else { throw refusal("has a place in the container that is not absolute") }
+        } else {
+            guard Self.isName(host) else {
+                throw refusal(
+                    "names a volume '\(host)', whose name may have letters, digits, '_', '.' and '-' only (shell "
+                        + "expressions like $(pwd) are not evaluated)")
+            }
+        }
+        source = Source(host: host, rest: parts.dropFirst().joined(separator: ":"))
+    }
+
+    /// The entry of `HostConfig.Binds`, a relative path taken from a folder; `nil` for a volume without a name.
+    func bind(relativeTo folder: String) -> String? {
+        guard let source else { return nil }
+        guard source.host.hasPrefix(".") else { return text }
+        var components = folder.split(separator: "/").map(String.init)
+        for component in source.host.split(separator: "/") {
+            switch component {
+            case ".": continue
+            case "..": _ = components.popLast()
+            default: components.append(String(component))
+            }
+        }
+        return "/\(components.joined(separator: "/")):\(source.rest)"
+    }
+
+    /// Where it is in the container.
+    var target: String { source.map { String($0.rest.prefix { $0 != ":" }) } ?? text }
+
+    /// The drive of a path of Windows, whose colon divides nothing.
+    private static func drive(_ text: String) -> String {
+        let start = text.prefix(3)
+        guard start.count == 3, start.first?.isLetter == true, start.dropFirst().hasPrefix(":\\") else { return "" }
+        return String(start)
+    }
+
+    private static func isPath(_ host: String) -> Bool {
+        host.hasPrefix("/") || host.hasPrefix("\\\\") || !drive(host).isEmpty || host == "." || host == ".."
+            || host.hasPrefix("./") || host.hasPrefix("../")
+    }
+
+    private static func isName(_ host: String) -> Bool {
+        func isWord(_ byte: UInt8) -> Bool {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: false
+            }
+        }
+        guard let first = host.utf8.first, isWord(first) else { return false }
+        return host.utf8.allSatisfy { isWord($0) || "_.-".utf8.contains($0) }
+    }
+}

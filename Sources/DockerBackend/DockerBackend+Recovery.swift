@@ -1,0 +1,107 @@
+internal import FoundationEssentials
+internal import JSON
+internal import OrderedCollections
+internal import Synchronization
+public import Worker
+
+// What earlier processes of the worker have left, and what runs leave behind.
+extension DockerBackend {
+    /// How long a container that nobody started may wait for it, before it counts as left behind.
+    private static let creationTime = 600
+    /// How long the Engine may take for the first answer, on which the start of the worker waits.
+    private static let firstAnswer = Duration.seconds(10)
+
+    public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
+        let container = ContainerHandle(identifier, engine.endpoint).container
+        inHand.withLock { _ = $0.containers.insert(container) }
+    }
+
+    /// Finds the container by its identifier, or else by the label with the job's claim. One that was created and not started
+    /// is removed; one that has ended is there, with its exit code, until it is removed.
+    public func remains(
+        of job: Job<DockerConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> InfrastructureRemains {
+        do {
+            if let identifier {
+                let handle = ContainerHandle(identifier, engine.endpoint)
+                do {
+                    _ = try await engine.inspect(handle.container)
+                    return .running(identifier)
+                } catch let error as EngineError where error.isNotFound {
+                    return handle.isHere ? .ended(identifier) : .outOfReach
+                }
+            }
+            var found: InfrastructureIdentifier?
+            for container in try await engine.list(labels: ["\(ContainerRequest.Marks.claimLabel)=\(job.claimID)"]) {
+                if container.status == "created", try await removeUnstarted(container.id) { continue }
+                found = ContainerHandle.identifier(of: container.id, on: engine.endpoint)
+            }
+            return found.map(InfrastructureRemains.running) ?? .neverStarted
+        } catch let error as EngineError {
+            throw InfrastructureError(.unavailable, "The Docker Engine does not say what is left: \(error.message)")
+        }
+    }
+
+    /// Removes a container, unless it has been started after all: the request for that may have been on its way.
+    private func removeUnstarted(_ container: String) async throws -> Bool {
+        do {
+            try await engine.remove(container, force: false)
+            return true
+        } catch let error as EngineError where error.status == 409 {
+            return false
+        }
+    }
+
+    /// Removes containers of this worker's runs that are over. This is also how it is found out, before anything is taken,
+    /// whether there is an Engine.
+    public func discardRemains(except flowRunIDs: Set<String>) async {
+        marks.removeAll(except: inHand.withLock { $0.containers })
+        await sweep(except: flowRunIDs)
+    }
+
+    /// Removes the container where the job wants that.
+    public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>) async {
+        let container = ContainerHandle(identifier, engine.endpoint).container
+        // What cannot be removed now is so by the next sweep.
+        if job.configuration.removesContainer { try? await engine.remove(container, force: false) }
+        marks.remove(container)
+        inHand.withLock { state in
+            state.containers.remove(container)
+            state.started.remove(container)
+        }
+    }
+
+    /// Removes what is left of this worker's containers and that nothing uses any more: those that have ended and should
+    /// have been removed, and those that were never started. Those of others, and those of these runs, are not touched.
+    func sweep(except flowRunIDs: Set<String>) async {
+        let owned = "\(ContainerRequest.Marks.ownerLabel)=\(owner)"
+        do {
+            try await engine.version(fresh: true, within: Self.firstAnswer)
+            let found = try await engine.list(
+                labels: [owned], statuses: ["created", "exited", "dead"], within: Self.firstAnswer)
+            watcher.note(nil)
+            let held = inHand.withLock { $0 }
+            let now = Timestamp.now.microseconds / 1_000_000
+            for container in found
+            where !held.containers.contains(container.id)
+                && !held.claims.contains(container.labels[ContainerRequest.Marks.claimLabel] ?? "")
+                && !flowRunIDs.contains(container.labels[EngineWatcher.label] ?? "")
+                && Self.isLeft(container, now: now)
+            {
+                try await engine.remove(container.id, force: false)
+            }
+        } catch is CancellationError {
+        } catch {
+            if (error as? EngineError)?.isTransient == true { watcher.note(error) }
+        }
+    }
+
+    /// Whether a container that nobody has in hand is to be removed.
+    static func isLeft(_ container: ListedContainer, now: Int) -> Bool {
+        switch container.status {
+        case "created": now - container.created > creationTime
+        case "exited", "dead": container.labels[ContainerRequest.Marks.removalLabel] == "true"
+        default: false
+        }
+    }
+}

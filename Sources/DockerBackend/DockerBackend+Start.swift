@@ -1,0 +1,186 @@
+internal import FoundationEssentials
+internal import JSON
+internal import JobTemplates
+internal import OrderedCollections
+internal import Synchronization
+public import Worker
+
+// From a job to a container that runs.
+extension DockerBackend {
+    /// Provides the image, creates the container, joins its networks and starts it. What was created for a job that cannot
+    /// be started is removed again; a job that the Engine refuses ends with the Engine's own words.
+    public func start(_ job: Job<DockerConfiguration>) async throws -> InfrastructureIdentifier {
+        for keyword in job.configuration.options.ignored {
+            job.reporter.log(
+                .warning, "container_create_kwargs: '\(keyword)' is left out; use the job variable of that name")
+        }
+        inHand.withLock { _ = $0.claims.insert(job.claimID) }
+        defer { inHand.withLock { _ = $0.claims.remove(job.claimID) } }
+        try await provideImage(for: job)
+        let container = try await create(job)
+        inHand.withLock { state in
+            state.containers.insert(container)
+            state.started.insert(container)
+        }
+        do {
+            for network in job.configuration.networks.dropFirst() {
+                do {
+                    try await persistently { try await engine.connect(container, toNetwork: network) }
+                } catch let error as EngineError where !error.isTransient {
+                    throw error.infrastructureError(
+                        "The container could not join the network '\(network)'",
+                        remedy: "create it, or change 'networks'",
+                        exitCode: 125
+                    ).refused
+                }
+            }
+            try await launch(container, job)
+        } catch {
+            inHand.withLock { state in
+                state.containers.remove(container)
+                state.started.remove(container)
+            }
+            // One whose start was interrupted is found again by its claim.
+            if error is InfrastructureError { try? await engine.remove(container, force: true) }
+            throw error
+        }
+        return ContainerHandle.identifier(of: container, on: engine.endpoint)
+    }
+
+    // MARK: Creating
+
+    /// How many names of the form `name-1` are tried before one is made up.
+    private static let namesTried = 100
+
+    /// Creates the container, once, whatever becomes of the Engine's answers.
+    private func create(_ job: Job<DockerConfiguration>) async throws -> String {
+        let configuration = job.configuration
+        let version = try await persistently { try await engine.version() }
+        let body = ContainerRequest(
+            configuration: configuration, marks: .init(owner: owner, claim: job.claimID),
+            knowsHostGateway: version.knowsHostGateway, folder: FileManager.default.currentDirectoryPath
+        ).body
+        var name = configuration.name
+        var conflicts = 0
+        var failures = 0
+        var mayExist = false
+        while true {
+            if mayExist, let found = try await persistently({ try await find(job) }) { return found }
+            do {
+                let (id, warnings) = try await engine.create(body, name: name, platform: configuration.options.platform)
+                for warning in warnings where !warning.isEmpty {
+                    job.reporter.log(.warning, "The Docker Engine warns: \(warning)")
+                }
+                await tellCreated(id, name: name, job)
+                return id
+            } catch let error as EngineError {
+                if error.status == 409, error.message.contains("in use"), let wanted = configuration.name {
+                    // The name may be taken by the container that was created for this very claim.
+                    mayExist = true
+                    conflicts += 1
+                    name =
+                        conflicts <= Self.namesTried
+                        ? "\(wanted)-\(conflicts)" : "\(wanted)-\(UUID().uuidString.prefix(8).lowercased())"
+                    continue
+                }
+                if error.isTransient {
+                    mayExist = mayExist || error.mayHaveBeenDone
+                    try await pause(after: error, &failures)
+                    continue
+                }
+                // Also one that failed on the Engine's side may have left a container.
+                if error.mayHaveBeenDone, let left = try? await find(job) {
+                    try? await engine.remove(left, force: true)
+                }
+                job.reporter.emit(
+                    event: "prefect.docker.container.creation-failed", resource: workerResource(configuration),
+                    payload: [:])
+                throw refusal(of: error, configuration)
+            }
+        }
+    }
+
+    /// The container that was created for the job's claim.
+    func find(_ job: Job<DockerConfiguration>) async throws -> String? {
+        let found = try await engine.list(labels: ["\(ContainerRequest.Marks.claimLabel)=\(job.claimID)"])
+        return (found.first { $0.status != "created" } ?? found.first)?.id
+    }
+
+    private func tellCreated(_ id: String, name: String?, _ job: Job<DockerConfiguration>) async {
+        var name = name
+        if name == nil { name = try? await engine.inspect(id).name }
+        job.reporter.emit(
+            event: "prefect.docker.container.created", resource: resource(id, name: name ?? ""), payload: [:])
+    }
+
+    /// The worker as events have it: there is no container that the event could be about.
+    private func workerResource(_ configuration: DockerConfiguration) -> JSONValue {
+        let name = configuration.labels["io.prefect.worker-name"] ?? ""
+        return [
+            "prefect.resource.id": .string("prefect.worker.\(Self.workerType).\(Slug.make(name))"),
+            "prefect.resource.name": .string(name),
+            "prefect.version": JSONValue(configuration.labels["io.prefect.version"]),
+            "prefect.worker-type": .string(Self.workerType),
+        ]
+    }
+
+    private func refusal(of error: EngineError, _ configuration: DockerConfiguration) -> InfrastructureError {
+        if error.isNotFound, error.message.lowercased().contains("no such image") {
+            return InfrastructureError(
+                .refused,
+                "The Docker Engine has no image '\(configuration.image)' and 'image_pull_policy' does not let it be pulled; "
+                    + "pull it, or change the policy", exitCode: 125)
+        }
+        return error.infrastructureError(
+            "The container could not be created", remedy: "correct the job variables", exitCode: 125
+        ).refused
+    }
+
+    // MARK: Starting
+
+    /// Starts the container, once: after an answer that never came its own state says whether that was done.
+    private func launch(_ container: String, _ job: Job<DockerConfiguration>) async throws {
+        var failures = 0
+        while true {
+            do {
+                try await engine.start(container)
+                return
+            } catch let error as EngineError where error.isTransient {
+                try await pause(after: error, &failures)
+                do {
+                    if try await persistently({ try await engine.inspect(container) }).status != "created" { return }
+                } catch let error as EngineError {
+                    throw error.infrastructureError("The container could not be started").refused
+                }
+            } catch let error as EngineError {
+                throw error.infrastructureError(
+                    "The container could not be started", remedy: Self.remedy(error),
+                    exitCode: Self.exitCode(error)
+                ).refused
+            }
+        }
+    }
+
+    /// The exit code that `docker run` would have.
+    private static func exitCode(_ error: EngineError) -> Int {
+        let message = error.message
+        if message.contains("executable file not found") || message.contains("no such file or directory") { return 127 }
+        if message.contains("permission denied") || message.contains("is a directory") { return 126 }
+        return 125
+    }
+
+    private static func remedy(_ error: EngineError) -> String {
+        switch exitCode(error) {
+        case 126, 127: "check the job's command and the image"
+        default:
+            error.message.contains("network") ? "check the job's networks" : "see the Engine's own log for more"
+        }
+    }
+}
+
+extension InfrastructureError {
+    /// The same as the job's own fault: what the Engine does not find is not the run's infrastructure.
+    fileprivate var refused: InfrastructureError {
+        kind == .notFound ? InfrastructureError(.refused, message, exitCode: exitCode) : self
+    }
+}

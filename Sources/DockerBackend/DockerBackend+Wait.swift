@@ -1,0 +1,85 @@
+internal import JSON
+internal import Synchronization
+public import Worker
+
+// Watching a container to its end.
+extension DockerBackend {
+    /// How long the log of a container that has ended may take to be printed to its end.
+    private static let logTime = Duration.seconds(10)
+    /// How many lines of its standard error explain a crash.
+    private static let lastLines = 20
+
+    /// Waits until the container has ended, and prints meanwhile what it writes, if the job wants that. An Engine that goes
+    /// away is waited for. A container that was removed by somebody else has ended as nobody knows.
+    public func wait(
+        for identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>
+    ) async throws -> ExitStatus {
+        let handle = ContainerHandle(identifier, engine.endpoint)
+        let container = handle.container
+        let isNew = inHand.withLock { state in
+            state.containers.insert(container)
+            return state.started.remove(container) != nil
+        }
+        let result = await withTaskGroup(of: Void.self, returning: (ContainerEnd, ContainerFacts?)?.self) { group in
+            var facts: ContainerFacts?
+            for await notice in watcher.notices(of: container) {
+                switch notice {
+                case .status(let status, let found):
+                    if facts == nil, job.configuration.streamsOutput {
+                        group.addTask { await self.printOutput(of: found, isNew: isNew, job) }
+                    }
+                    facts = found
+                    job.reporter.emit(
+                        event: "prefect.docker.container.\(status)", resource: resource(container, name: found.name),
+                        payload: [:])
+                case .end(let end):
+                    group.addTask { try? await Task.sleep(for: Self.logTime) }
+                    if facts != nil, job.configuration.streamsOutput { await group.next() }
+                    group.cancelAll()
+                    return (end, facts)
+                }
+            }
+            group.cancelAll()
+            return nil
+        }
+        guard let (end, facts) = result else { throw CancellationError() }
+        if end.wasRemoved, facts == nil, !handle.isHere {
+            throw InfrastructureError(
+                .notReachable, "Container '\(container)' is not on this worker's Docker Engine")
+        }
+        return await status(end, facts, container)
+    }
+
+    private func printOutput(of facts: ContainerFacts, isNew: Bool, _ job: Job<DockerConfiguration>) async {
+        // What a container has written before this process came was printed by the one before, as far as that has noted it.
+        let now = LogTime(seconds: Timestamp.now.microseconds / 1_000_000, nanoseconds: 0)
+        let start = isNew ? LogPosition() : marks.position(of: facts.id) ?? LogPosition(since: now)
+        let follower = LogFollower(
+            engine: engine, watcher: watcher, output: output, errors: errors, container: facts.id,
+            hasTTY: facts.hasTTY, marks: marks)
+        if let problem = await follower.run(from: start) {
+            job.reporter.log(.warning, "The output of container '\(facts.name)' cannot be printed: \(problem.message)")
+        }
+    }
+
+    private func status(_ end: ContainerEnd, _ facts: ContainerFacts?, _ container: String) async -> ExitStatus {
+        var reasons: [String] = []
+        if end.wasOutOfMemory, end.exitCode != 0 {
+            let limit = facts?.memoryLimit.map { " at its limit of \(ByteCount.text($0))" } ?? ""
+            reasons.append("The container ran out of memory: the kernel killed it (OOM)\(limit).")
+        }
+        if let error = end.error { reasons.append("The Docker Engine says: \(error).") }
+        if end.wasRemoved {
+            reasons.append("Container '\(facts?.name ?? container)' was removed by somebody else.")
+        }
+        var lastOutput: String?
+        if let code = end.exitCode, code != 0, !end.wasRemoved {
+            let bytes = try? await engine.lastErrors(
+                of: container, hasTTY: facts?.hasTTY ?? false, lines: Self.lastLines)
+            let text = String(decoding: (bytes ?? []).suffix(8 << 10), as: UTF8.self)
+            lastOutput = text.lastIndex { !$0.isWhitespace }.map { String(text[...$0]) }
+        }
+        return ExitStatus(
+            code: end.exitCode, lastOutput: lastOutput, reason: reasons.isEmpty ? nil : reasons.joined(separator: " "))
+    }
+}

@@ -1,0 +1,43 @@
+internal import HTTPTransport
+internal import JSON
+
+extension EngineClient {
+    /// `GET /images/{name}/json`: whether the Engine has an image.
+    func hasImage(_ name: String) async throws -> Bool {
+        do {
+            try await call(Request(path: "/images/\(Self.encoded(name))/json", operation: "inspect image"))
+            return true
+        } catch let error as EngineError where error.isNotFound {
+            return false
+        }
+    }
+
+    /// `POST /images/create`: pulls an image. Progress is handed to `report` as it comes; a failure that the Engine reports
+    /// within it is thrown. An Engine that says nothing for ten minutes has failed; cancelling the task ends the pull.
+    func pull(
+        _ image: ImageReference, authorization: String?, report: (JSONValue) -> Void
+    ) async throws {
+        var headers: HTTPHeaders = [:]
+        if let authorization { headers["X-Registry-Auth"] = authorization }
+        var query = [(name: "fromImage", value: image.name)]
+        if let tag = image.tag { query.append(("tag", tag)) } else { query.append(("tag", "latest")) }
+        let request = Request(
+            method: .post, path: "/images/create", query: query, headers: headers, answerTime: .seconds(600),
+            silence: .seconds(600), isStream: true, operation: "pull image")
+        for try await message in JSONLines(try await open(request).body, request) {
+            if let error = message["error"]?.stringValue ?? message["errorDetail"]?["message"]?.stringValue {
+                throw EngineError(.reported, operation: request.operation, message: error)
+            }
+            report(message)
+        }
+    }
+
+    /// `POST /auth`: has a registry check credentials. Returns the token that it gives in their place, if it does.
+    func authenticate(_ credentials: RegistryCredentials) async throws -> String? {
+        let answer = try await call(
+            Request(
+                method: .post, path: "/auth", body: credentials.json, answerTime: timeout * 2,
+                operation: "log in to registry"))
+        return answer["IdentityToken"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
+    }
+}

@@ -1,0 +1,92 @@
+internal import HTTPTransport
+internal import JSON
+
+/// Splits a stream of JSON values, one a line, into the values; lines without one are passed over.
+struct JSONLineDecoder: Sendable {
+    /// How long a line may be.
+    static let longestLine = 1 << 20
+
+    private var line: [UInt8] = []
+
+    /// The values of the lines that a portion completes. Throws when a line is no JSON or too long; what comes after that
+    /// is of no use.
+    mutating func decode(_ bytes: some Sequence<UInt8>) throws(JSONLineError) -> [JSONValue] {
+        var values: [JSONValue] = []
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") {
+                if let value = try finish() { values.append(value) }
+            } else {
+                guard line.count < Self.longestLine else {
+                    throw JSONLineError(problem: "a line of a stream is too long")
+                }
+                line.append(byte)
+            }
+        }
+        return values
+    }
+
+    /// The value of the last line, which may lack its end.
+    mutating func finish() throws(JSONLineError) -> JSONValue? {
+        defer { line.removeAll(keepingCapacity: true) }
+        guard line.contains(where: { $0 > 0x20 }) else { return nil }
+        do {
+            return try JSONValue(parsing: line)
+        } catch {
+            throw JSONLineError(problem: "a line of a stream is not JSON: \(error)")
+        }
+    }
+}
+
+/// What is wrong with a stream of JSON values.
+struct JSONLineError: Error, Hashable {
+    let problem: String
+}
+
+/// The JSON values of an answer as they arrive. Throws ``EngineError``, or `CancellationError`.
+struct JSONLines: AsyncSequence {
+    typealias Element = JSONValue
+
+    private let body: HTTPBody
+    private let request: EngineClient.Request
+
+    init(_ body: HTTPBody, _ request: EngineClient.Request) {
+        self.body = body
+        self.request = request
+    }
+
+    struct AsyncIterator: AsyncIteratorProtocol {
+        fileprivate var portions: HTTPBody.AsyncIterator
+        fileprivate let request: EngineClient.Request
+        private var decoder = JSONLineDecoder()
+        private var waiting: ArraySlice<JSONValue> = []
+        private var hasEnded = false
+
+        fileprivate init(portions: HTTPBody.AsyncIterator, request: EngineClient.Request) {
+            self.portions = portions
+            self.request = request
+        }
+
+        mutating func next() async throws -> JSONValue? {
+            while true {
+                if let value = waiting.popFirst() { return value }
+                guard !hasEnded else { return nil }
+                do {
+                    if let portion = try await portions.next() {
+                        waiting = try decoder.decode(portion)[...]
+                    } else {
+                        hasEnded = true
+                        return try decoder.finish()
+                    }
+                } catch let error as TransportError {
+                    throw EngineClient.translated(error, request)
+                } catch let error as JSONLineError {
+                    throw EngineError(.malformed, operation: request.operation, message: error.problem)
+                }
+            }
+        }
+    }
+
+    func makeAsyncIterator() -> AsyncIterator {
+        AsyncIterator(portions: body.makeAsyncIterator(), request: request)
+    }
+}

@@ -1,0 +1,167 @@
+internal import CLinux
+internal import FoundationEssentials
+internal import Glibc
+internal import JSON
+
+/// A program `docker-credential-NAME`, which is asked for the credentials of a registry.
+struct CredentialHelper: Sendable {
+    /// The helper could not be asked, or did not know what to say.
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let name: String
+    let environment: [String: String]
+    let limit: Duration
+
+    private static let largestAnswer = 256 << 10
+    private var program: String { "docker-credential-\(name)" }
+
+    /// The credentials for a server; `nil` when the helper has none.
+    func credentials(for server: String) async throws -> RegistryCredentials? {
+        guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) }),
+            let path = executable()
+        else {
+            throw Failure(description: "the credential helper '\(program)' is not on the worker's PATH; install it")
+        }
+        let (status, output) = try await run(path, input: server)
+        let json = try? JSONValue(parsing: output)
+        guard status == 0, let secret = json?["Secret"]?.stringValue else {
+            let text = String(decoding: output.prefix(300), as: UTF8.self)
+            if text.contains("credentials not found") { return nil }
+            throw Failure(
+                description: "the credential helper '\(program)' ended with status \(status)"
+                    + (status == 0 ? " and no credentials" : "") + "; try it: echo \(server) | \(program) get")
+        }
+        let username = json?["Username"]?.stringValue ?? ""
+        let isToken = username == "<token>"
+        return RegistryCredentials(
+            username: isToken ? "" : username, password: isToken ? "" : secret, identityToken: isToken ? secret : nil,
+            server: server)
+    }
+
+    private func executable() -> String? {
+        let path = environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
+        return path.split(separator: ":").lazy.map { "\($0)/\(program)" }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
+    }
+
+    /// Runs the program on a thread of its own, with a line of input, until it ends or its time is over.
+    private func run(_ path: String, input: String) async throws -> (status: Int, output: [UInt8]) {
+        let deadline = ContinuousClock.now + limit
+        let result = await withCheckedContinuation { continuation in
+            let thread = HelperThread { continuation.resume(returning: launch(path, input: input, until: deadline)) }
+            if !thread.start() {
+                continuation.resume(returning: .failure(Failure(description: "the system has no thread left")))
+            }
+        }
+        try Task.checkCancellation()
+        return try result.get()
+    }
+
+    private func launch(
+        _ path: String, input: String, until deadline: ContinuousClock.Instant
+    ) -> Result<(status: Int, output: [UInt8]), Failure> {
+        func failure(_ problem: String) -> Result<(status: Int, output: [UInt8]), Failure> {
+            .failure(Failure(description: "the credential helper '\(program)' \(problem)"))
+        }
+        var toChild: [Int32] = [-1, -1]
+        var fromChild: [Int32] = [-1, -1]
+        defer { for end in toChild + fromChild where end >= 0 { close(end) } }
+        guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
+            return failure("could not be started: there is no descriptor left")
+        }
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        defer { close(null) }
+        var pid: pid_t = 0
+        let code = withArguments([path, "get"]) { arguments in
+            withArguments(environment.map { "\($0.key)=\($0.value)" }) { variables in
+                path.withCString { executable in
+                    "/".withCString { directory in
+                        var request = clinux_request()
+                        request.executable = executable
+                        request.arguments = arguments
+                        request.environment = variables
+                        request.directory = directory
+                        request.descriptors = (toChild[0], fromChild[1], null)
+                        return clinux_launch(&request, &pid)
+                    }
+                }
+            }
+        }
+        guard code == 0 else { return failure("could not be started: \(String(cString: strerror(code)))") }
+        // Short enough for the pipe's buffer, so that this does not wait.
+        let line = Array(input.utf8) + [UInt8(ascii: "\n")]
+        _ = line.withUnsafeBytes { Glibc.write(toChild[1], $0.baseAddress, $0.count) }
+        close(toChild[1])
+        close(fromChild[1])
+        (toChild[1], fromChild[1]) = (-1, -1)
+        let output = read(fromChild[0], until: deadline)
+        // It leads a group of its own, and nothing of that is needed any more.
+        kill(-pid, SIGKILL)
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        guard let output else { return failure("did not answer within \(limit); see what it waits for") }
+        // Killed by us after it had closed its output, it has said all there was to be said.
+        let signal = status & 0x7f
+        return .success((signal == 0 ? Int(status >> 8 & 0xff) : 0, output))
+    }
+
+    /// All that comes until the other end is closed; `nil` when that is not in time.
+    private func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> [UInt8]? {
+        var output: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while output.count < Self.largestAnswer {
+            let left = deadline - ContinuousClock.now
+            guard left > .zero else { return nil }
+            var request = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&request, 1, Int32(clamping: Int(left / .milliseconds(1)) + 1))
+            if ready <= 0 { continue }
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { break }
+            output += chunk[..<count]
+        }
+        return output
+    }
+}
+
+/// A detached thread for something that blocks.
+private struct HelperThread: Sendable {
+    let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+
+    func start() -> Bool {
+        final class Box {
+            let body: @Sendable () -> Void
+            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+        }
+        let box = Unmanaged.passRetained(Box(body))
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
+                clinux_prepare_thread("helper")
+                box.body()
+                return nil
+            }, box.toOpaque())
+        guard code == 0 else {
+            box.release()
+            return false
+        }
+        pthread_detach(thread)
+        return true
+    }
+}
+
+/// Calls a body with an array of C strings that ends with null.
+private func withArguments<Result>(
+    _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
+) -> Result {
+    let copies = strings.map { strdup($0) } + [nil]
+    defer { for copy in copies { free(copy) } }
+    return copies.withUnsafeBufferPointer { body($0.baseAddress) }
+}

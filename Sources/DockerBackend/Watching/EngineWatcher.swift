@@ -1,0 +1,180 @@
+internal import Synchronization
+internal import Worker
+
+/// Watches all containers of a worker through one connection to the Engine, for as long as ``run()`` goes on; an Engine that
+/// goes away is waited for.
+final class EngineWatcher: Sendable {
+    /// What whoever watches a container is told.
+    enum Notice: Sendable {
+        /// Its status is another than before.
+        case status(String, ContainerFacts)
+        /// It has ended; nothing more comes.
+        case end(ContainerEnd)
+    }
+
+    private struct State {
+        var watch = ContainerWatch()
+        var observers: [String: [Int: AsyncStream<Notice>.Continuation]] = [:]
+        var lastObserver = 0
+        var trouble: String?
+        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+    }
+
+    /// The label that all containers of flow runs have, also those of the Python worker.
+    static let label = "io.prefect.flow-run-id"
+
+    private let engine: EngineClient
+    private let notice: @Sendable (String) -> Void
+    private let state = Mutex(State())
+    private let actions: AsyncStream<ContainerWatch.Action>
+    private let act: AsyncStream<ContainerWatch.Action>.Continuation
+
+    init(engine: EngineClient, notice: @escaping @Sendable (String) -> Void) {
+        self.engine = engine
+        self.notice = notice
+        (actions, act) = AsyncStream.makeStream()
+    }
+
+    /// Why the Engine cannot be used at the moment.
+    var trouble: String? { state.withLock { $0.trouble } }
+
+    /// What happens to a container from now on, beginning with how it stands, until its end or until nobody listens.
+    func notices(of id: String) -> AsyncStream<Notice> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Notice.self)
+        let number = state.withLock { state in
+            state.lastObserver += 1
+            state.observers[id, default: [:]][state.lastObserver] = continuation
+            return state.lastObserver
+        }
+        continuation.onTermination = { [weak self] _ in self?.forget(id, number) }
+        handle(.watched(id))
+        return stream
+    }
+
+    private func forget(_ id: String, _ number: Int) {
+        state.withLock { state in
+            state.observers[id]?[number] = nil
+            guard state.observers[id]?.isEmpty == true else { return }
+            state.observers[id] = nil
+            _ = state.watch.handle(.forgotten(id))
+        }
+    }
+
+    /// Notes whether the Engine answers, and says so when it is otherwise than before.
+    func note(_ error: (any Error)?) {
+        let trouble = error.map { error in
+            "The Docker Engine at \(engine.endpoint.description) does not answer: "
+                + "\((error as? EngineError)?.message ?? "\(error)"); see that it runs, DOCKER_HOST, and that the "
+                + "worker's user may use it"
+        }
+        let (was, waiting) = state.withLock { state in
+            defer {
+                state.trouble = trouble
+                if trouble == nil { state.waiting.removeAll() }
+            }
+            return (state.trouble, trouble == nil ? Array(state.waiting.values) : [])
+        }
+        for continuation in waiting { continuation.resume() }
+        if let trouble, was == nil {
+            notice("\(trouble). Runs that come are not taken until it does, those that run are watched again then")
+        }
+        if trouble == nil, was != nil {
+            notice("The Docker Engine at \(engine.endpoint.description) answers again")
+        }
+    }
+
+    /// Waits until the Engine answers, or for the task's cancellation.
+    func waitForEngine() async {
+        let number = state.withLock { state in
+            state.lastObserver += 1
+            return state.lastObserver
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isThere = state.withLock { state in
+                    if state.trouble == nil || Task.isCancelled { return true }
+                    state.waiting[number] = continuation
+                    return false
+                }
+                if isThere { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
+        }
+    }
+
+    // MARK: Watching
+
+    /// Watches until the task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow() }
+            for await action in actions { group.addTask { await self.carryOut(action) } }
+            group.cancelAll()
+        }
+    }
+
+    /// Keeps the connection for events.
+    private func follow() async {
+        var pause = Duration.milliseconds(200)
+        while !Task.isCancelled {
+            do {
+                // Another Engine may be there now, with another version.
+                try await engine.version(fresh: true)
+                let events = try await engine.events(label: Self.label)
+                pause = .milliseconds(200)
+                note(nil)
+                handle(.connected)
+                for try await json in events {
+                    if let event = ContainerEvent(json) { handle(.happened(event)) }
+                }
+                handle(.disconnected)
+            } catch is CancellationError {
+                return
+            } catch {
+                let wasConnected = state.withLock { $0.watch.isConnected }
+                handle(.disconnected)
+                // A connection that breaks is no news as long as the next one can be made.
+                if !wasConnected { note(error) }
+                if wasConnected { continue }
+            }
+            try? await Task.sleep(for: pause + .milliseconds(Int.random(in: 0...100)))
+            pause = min(pause * 2, .seconds(3))
+        }
+    }
+
+    private func handle(_ input: ContainerWatch.Input) {
+        // In the order of the inputs, whoever brings them.
+        state.withLock { state in
+            for action in state.watch.handle(input) {
+                switch action {
+                case .tell(let id, let status, let facts):
+                    for observer in state.observers[id, default: [:]].values { observer.yield(.status(status, facts)) }
+                case .end(let id, let end):
+                    for observer in state.observers[id, default: [:]].values { observer.yield(.end(end)) }
+                case .inspect, .inspectLater: act.yield(action)
+                }
+            }
+        }
+    }
+
+    private func carryOut(_ action: ContainerWatch.Action) async {
+        switch action {
+        case .inspect(let id): await inspect(id)
+        case .inspectLater(let id):
+            try? await Task.sleep(for: .seconds(1))
+            handle(.watched(id))
+        case .tell, .end: break
+        }
+    }
+
+    private func inspect(_ id: String) async {
+        do {
+            handle(.inspected(id, try await engine.inspect(id)))
+        } catch let error as EngineError where error.isNotFound {
+            handle(.inspected(id, nil))
+        } catch {
+            handle(.inspectionFailed(id))
+        }
+    }
+}

@@ -1,0 +1,74 @@
+internal import Logging
+internal import PrefectAPI
+
+/// Removes what is left of a run that the API has ended by itself, because its cancellation took too long. Whichever
+/// worker of the pool is told to does it, whoever has started the run.
+struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
+    let backend: Backend
+    let live: Live<ServedPool>
+    let services: WorkerServices
+    let contexts: RunContextReader
+    let registry: RunRegistry
+    let state: PoolState
+    let contest: Contest
+
+    private typealias Reason = CleanupVerdict.Reason
+
+    /// What the worker asks to be told of: a backend whose infrastructure ends with its worker has nothing to remove.
+    static var kinds: [String] { Backend.outlivesWorker ? [CleanupMessage.Kind.cancellingTimeout] : [] }
+
+    /// Removes what a message is about, and tells what became of it.
+    func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
+        services.logger.info("The API asks to clean up after flow run '\(message.flowRunID)'")
+        if let held = registry.run(message.flowRunID) { return try await end(held) }
+        let flowRun: FlowRun
+        do {
+            flowRun = try await services.api.readFlowRun(id: message.flowRunID)
+        } catch let error as APIError where error.isNotFound {
+            return .done
+        }
+        guard let pid = message.infrastructurePID, !pid.isEmpty else {
+            return flowRun.infrastructurePID?.isEmpty ?? true ? .done : .release(reason: Reason.missingHandle)
+        }
+        guard let pool = state.pool else { return .release(reason: Reason.contextUnavailable) }
+        let execution = RunExecution(
+            held: HeldRun(flowRun), flowRun: flowRun, backend: backend, pool: pool, live: live, services: services,
+            contexts: contexts, reporter: RunReporter(flowRun: flowRun, services: services, workerID: state.workerID),
+            workerID: state.workerID, contest: contest)
+        let job: Job<Backend.Configuration>
+        do {
+            job = try await execution.prepare().job
+        } catch is RunExecution<Backend>.MissingDeployment {
+            return .release(reason: Reason.contextUnavailable)
+        } catch let error as APIError where error.isNotFound {
+            return .release(reason: Reason.contextUnavailable)
+        }
+        return try await stop(InfrastructureIdentifier(rawValue: pid), job)
+    }
+
+    /// A run that this worker watches ends by the ordinary way.
+    private func end(_ held: HeldRun) async throws -> CleanupVerdict {
+        held.requestStop(.cancelled)
+        while registry.run(held.id) === held {
+            try Task.checkCancellation()
+            await held.waitForEnd(atMost: .seconds(1))
+            if held.hasEnded { try await Task.sleep(for: .milliseconds(50)) }
+        }
+        return .done
+    }
+
+    private func stop(
+        _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
+    ) async throws -> CleanupVerdict {
+        do {
+            try await backend.stop(identifier, job: job, grace: live.value.stopGrace, reason: .cancelled)
+            return .done
+        } catch let error as InfrastructureError {
+            switch error.kind {
+            case .notFound: return .done
+            case .notReachable, .unavailable: return .release(reason: Reason.infrastructureNotAvailable)
+            case .refused: throw error
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import JSON
+import TestSupport
+import Testing
+
+@testable import DockerBackend
+
+@Suite("What Engines stream")
+struct DecoderTests {
+    private static func frame(_ stream: UInt8, _ text: String) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        let length = (0..<4).reversed().map { UInt8(truncatingIfNeeded: bytes.count >> ($0 * 8)) }
+        return [stream, 0, 0, 0] + length + bytes
+    }
+
+    private static let times = (0..<4).map { "2026-11-21T10:00:0\($0).00000000\($0)Z" }
+
+    @Test("records keep their stream and time, however the answer is cut into portions")
+    func cuts() async throws {
+        let bytes =
+            Self.frame(1, "\(Self.times[0]) one\n") + Self.frame(2, "\(Self.times[1]) two") + Self.frame(1, "")
+            + Self.frame(2, "no time\n")
+        try await Fuzz.run(mostCases: 2000) { random in
+            var decoder = LogDecoder(hasTTY: false)
+            var records: [LogRecord] = []
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = random.below(rest.count + 1)
+                records += try decoder.decode(Array(rest.prefix(count)))
+                rest = rest.dropFirst(count)
+            }
+            #expect(records.map(\.stream) == [.output, .errors, .errors])
+            #expect(records.map { String(decoding: $0.bytes, as: UTF8.self) } == ["one\n", "two", "no time\n"])
+            #expect(records[0].time == LogTime(Self.times[0]) && records[2].time == nil)
+        }
+    }
+
+    @Test("a container with a terminal sends lines, the last one perhaps without an end")
+    func terminal() throws {
+        var decoder = LogDecoder(hasTTY: true)
+        let records = try decoder.decode(Array("\(Self.times[0]) a\r\nplain\n\(Self.times[1]) b".utf8))
+        #expect(records.map { String(decoding: $0.bytes, as: UTF8.self) } == ["a\r\n", "plain\n"])
+        #expect(decoder.finish().map { String(decoding: $0.bytes, as: UTF8.self) } == "b")
+    }
+
+    @Test("whatever comes is refused or taken apart, and never kept beyond the bounds")
+    func anything() async throws {
+        let good = Self.frame(1, "\(Self.times[0]) one\n") + Self.frame(2, "\(Self.times[1]) two\n")
+        try await Fuzz.run(mostCases: 20_000) { random in
+            var logs = LogDecoder(hasTTY: random.oneIn(2))
+            var lines = JSONLineDecoder()
+            for _ in 0...random.below(4) {
+                let bytes = random.oneIn(2) ? random.damaged(good) : random.bytes(upTo: 300)
+                if let records = try? logs.decode(bytes) {
+                    #expect(records.reduce(0) { $0 + $1.bytes.count } <= bytes.count + LogDecoder.largestRecord)
+                }
+                _ = logs.finish()
+                _ = try? lines.decode(bytes)
+                _ = try? lines.finish()
+            }
+        }
+    }
+
+    @Test("a record that is larger than any should be is handed out in parts")
+    func large() throws {
+        let size = LogDecoder.largestRecord + 10
+        for hasTTY in [false, true] {
+            var decoder = LogDecoder(hasTTY: hasTTY)
+            let text = String(repeating: "x", count: size) + "\n"
+            let records = try decoder.decode(hasTTY ? Array(text.utf8) : Self.frame(1, text))
+            #expect(records.map(\.bytes.count) == [LogDecoder.largestRecord, 11])
+        }
+    }
+
+    @Test("a second reading goes on where the first was cut off, without a line twice or missing")
+    func positions() {
+        func record(_ index: Int, _ text: String) -> LogRecord {
+            LogRecord(stream: .output, time: LogTime(Self.times[index]), bytes: Array(text.utf8))
+        }
+        // Three lines have the same time, and the reading was cut off after two of them.
+        let all = [record(0, "a"), record(1, "b"), record(1, "c"), record(1, "d"), record(2, "e")]
+        var position = LogPosition()
+        position.resume()
+        let first = all.prefix(3).filter { position.admits($0) }
+        #expect(position.time == LogTime(Self.times[1]))
+        position.resume()
+        let second = all.dropFirst().filter { position.admits($0) }
+        #expect(LogPosition(text: position.text ?? "")?.text == position.text)
+        for text in ["", "1 2", "1 2 3 4", "a b c", "1 -1 1", "1 1 0"] { #expect(LogPosition(text: text) == nil) }
+        #expect((first + second).map { String(decoding: $0.bytes, as: UTF8.self) } == ["a", "b", "c", "d", "e"])
+    }
+
+    @Test("times keep their nanoseconds")
+    func times() {
+        #expect(LogTime("1970-01-01T00:00:01.000000002Z")?.query == "1.000000002")
+        #expect(LogTime("1970-01-01T01:00:01.5+01:00")?.query == "1.500000000")
+        #expect(LogTime("yesterday") == nil)
+    }
+
+    @Test("JSON values come a line each; other lines are refused")
+    func lines() throws {
+        var decoder = JSONLineDecoder()
+        #expect(try decoder.decode(Array("{\"a\":1}\r\n\n{\"b\"".utf8)) == [["a": 1]])
+        #expect(try decoder.decode(Array(":2}".utf8)) == [])
+        #expect(try decoder.finish() == ["b": 2])
+        #expect(throws: JSONLineError.self) { try decoder.decode(Array("{]\n".utf8)) }
+        var long = JSONLineDecoder()
+        #expect(throws: JSONLineError.self) {
+            try long.decode([UInt8](repeating: 32, count: JSONLineDecoder.longestLine + 1))
+        }
+    }
+}

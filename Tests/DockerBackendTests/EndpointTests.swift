@@ -1,0 +1,106 @@
+import Foundation
+import HTTPTransport
+import JSON
+import TestSupport
+import Testing
+import Worker
+
+@testable import DockerBackend
+
+@Suite("Where the Engine is")
+struct EndpointTests {
+    private static func endpoint(_ environment: [String: String]) throws -> EngineEndpoint {
+        try EngineEndpoint(environment: environment, files: DockerConfigurationFolder(environment: environment))
+    }
+
+    @Test(
+        "DOCKER_HOST names it, and the identifier's form follows",
+        arguments: [
+            ("unix:///run/docker.sock", "http+docker://localhost", "unix:///run/docker.sock"),
+            ("tcp://h:2375", "http://h:2375", "tcp://h:2375"), ("tcp://h", "http://h:2375", "tcp://h:2375"),
+            ("h:99", "http://h:99", "tcp://h:99"), ("tcp://[::1]:2375", "http://[::1]:2375", "tcp://[::1]:2375"),
+            ("tcp://[::1]", "http://[::1]:2375", "tcp://[::1]:2375"),
+            ("https://h", "https://h:2376", "tcp://h:2376"), ("http://h:1/", "http://h:1", "tcp://h:1"),
+            ("", "http+docker://localhost", "unix:///var/run/docker.sock"),
+        ])
+    func hosts(host: String, base: String, description: String) throws {
+        let endpoint = try Self.endpoint(["DOCKER_HOST": host, "HOME": "/nowhere"])
+        #expect(endpoint.baseURL == base)
+        #expect(endpoint.description == description)
+    }
+
+    @Test(
+        "what is no address is refused with the setting's name and the remedy",
+        arguments: [
+            "ssh://me@h", "npipe:////./pipe/docker", "unix://", "tcp://", "tcp://h:x", "fd://", "tcp://u:p@h:1",
+        ])
+    func refusals(host: String) throws {
+        let error = #expect(throws: InfrastructureError.self) { try Self.endpoint(["DOCKER_HOST": host]) }
+        #expect(error?.kind == .refused)
+        #expect(error?.message.hasPrefix("DOCKER_HOST is '\(host)'") == true)
+        if host.hasPrefix("ssh") { #expect(error?.message.contains("ssh -NL") == true) }
+    }
+
+    @Test("the certificates are those of DOCKER_CERT_PATH, the server's is checked with DOCKER_TLS_VERIFY")
+    func tls() throws {
+        try withFolder { folder in
+            for name in ["ca.pem", "cert.pem", "key.pem"] {
+                try Data("x".utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+            }
+            let host = ["DOCKER_HOST": "tcp://h", "DOCKER_CERT_PATH": folder]
+            let unchecked = try Self.endpoint(host)
+            #expect(unchecked.tls?.verifyPeer == false && unchecked.baseURL == "https://h:2376")
+            let checked = try Self.endpoint(host.merging(["DOCKER_TLS_VERIFY": "1"]) { $1 })
+            #expect(checked.tls?.verifyPeer == true)
+            #expect(checked.tls?.authorities == .file("\(folder)/ca.pem"))
+            #expect(
+                checked.tls?.clientCertificate == .files(certificate: "\(folder)/cert.pem", key: "\(folder)/key.pem"))
+        }
+    }
+
+    @Test("without DOCKER_HOST the context decides: DOCKER_CONTEXT, then the configuration's")
+    func contexts() throws {
+        try withFolder { folder in
+            let meta = "\(folder)/contexts/meta/0123"
+            try FileManager.default.createDirectory(atPath: meta, withIntermediateDirectories: true)
+            try Data(#"{"Name":"far","Endpoints":{"docker":{"Host":"tcp://far:2376","SkipTLSVerify":false}}}"#.utf8)
+                .write(to: URL(filePath: "\(meta)/meta.json"))
+            let certificates = "\(folder)/contexts/tls/0123/docker"
+            try FileManager.default.createDirectory(atPath: certificates, withIntermediateDirectories: true)
+            try Data("x".utf8).write(to: URL(filePath: "\(certificates)/ca.pem"))
+            try Data(#"{"currentContext":"far"}"#.utf8).write(to: URL(filePath: "\(folder)/config.json"))
+            let far = try Self.endpoint(["DOCKER_CONFIG": folder])
+            #expect(far.baseURL == "https://far:2376")
+            #expect(far.tls?.authorities == .file("\(certificates)/ca.pem"))
+            let named = try Self.endpoint(["DOCKER_CONFIG": folder, "DOCKER_CONTEXT": "default"])
+            #expect(named.baseURL == "http+docker://localhost")
+            let host = try Self.endpoint(["DOCKER_CONFIG": folder, "DOCKER_HOST": "unix:///x"])
+            #expect(host.description == "unix:///x")
+            let error = #expect(throws: InfrastructureError.self) {
+                try Self.endpoint(["DOCKER_CONFIG": folder, "DOCKER_CONTEXT": "gone"])
+            }
+            #expect(error?.message.contains("'gone' does not exist") == true)
+        }
+    }
+
+    @Test("any DOCKER_HOST is an address or refused in one line")
+    func anything() async throws {
+        let pieces = ["unix://", "tcp://", "ssh://", "://", "/", "h", ":", "2375", "[", "]", "@", "\n", "é", " ", "-"]
+        try await Fuzz.run(mostCases: 5000) { random in
+            let host = random.text(of: pieces, upTo: 6)
+            do {
+                _ = try Self.endpoint(["DOCKER_HOST": host, "HOME": "/nowhere"])
+            } catch let error as InfrastructureError {
+                #expect(error.kind == .refused)
+            }
+        }
+    }
+}
+
+/// Calls a body with a folder that is removed afterwards.
+func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
+    let folder = "/tmp/docker-backend-tests-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    return try body(folder)
+}

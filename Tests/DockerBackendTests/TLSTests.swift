@@ -1,0 +1,69 @@
+import Foundation
+import TestSupport
+import Testing
+import Worker
+
+@testable import DockerBackend
+
+@Suite("An Engine behind TLS", .enabled("needs openssl") { hasOpenSSL() })
+struct TLSTests {
+    private static func openssl(_ arguments: [String], in folder: String) async throws {
+        try await withChildProcess("openssl", arguments, workingDirectory: folder) { program in
+            let status = try await program.waitForExit(timeout: .seconds(60))
+            #expect(status == .exited(0), "\(program.summary)")
+        }
+    }
+
+    /// The certificates of an authority, an Engine and a client, by the names that Docker gives them.
+    private static func makeCertificates(in folder: String) async throws {
+        for (name, extensions, signed) in [
+            ("ca", [], false), ("server", ["subjectAltName=IP:127.0.0.1"], true), ("client", [], true),
+        ] as [(String, [String], Bool)] {
+            var arguments = [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                "-subj", "/CN=\(name)", "-keyout", "\(name).key", "-out", "\(name).pem",
+            ]
+            for text in extensions { arguments += ["-addext", text] }
+            if signed { arguments += ["-CA", "ca.pem", "-CAkey", "ca.key"] }
+            try await openssl(arguments, in: folder)
+        }
+        try FileManager.default.moveItem(atPath: "\(folder)/client.pem", toPath: "\(folder)/cert.pem")
+        try FileManager.default.moveItem(atPath: "\(folder)/client.key", toPath: "\(folder)/key.pem")
+        let answer = #"{"ApiVersion":"1.41","Version":"20.10.24"}"#
+        try Data("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n\(answer)".utf8)
+            .write(to: URL(filePath: "\(folder)/version"))
+    }
+
+    @Test("it is shown the client's certificate, and its own is checked")
+    func checked() async throws {
+        try await withTemporaryDirectory { folder in
+            try await Self.makeCertificates(in: folder)
+            let server = [
+                "s_server", "-accept", "127.0.0.1:0", "-HTTP", "-cert", "server.pem", "-key", "server.key", "-Verify",
+                "1",
+                "-verify_return_error", "-CAfile", "ca.pem",
+            ]
+            try await withChildProcess("openssl", server, workingDirectory: folder) { engine in
+                let line = try await engine.waitForLine(containing: "ACCEPT")
+                let port = try #require(line.split(separator: ":").last)
+                func report(_ folder: String?) async throws -> BackendReport {
+                    var environment = [
+                        "DOCKER_HOST": "tcp://127.0.0.1:\(port)", "DOCKER_TLS_VERIFY": "1", "HOME": "/nowhere",
+                    ]
+                    environment["DOCKER_CERT_PATH"] = folder
+                    return await (try DockerBackend(options: .init(environment: environment))).check()
+                }
+                let good = try await report(folder)
+                #expect(good.isUsable, "\(good.findings)")
+                #expect(good.findings.first?.detail.contains("20.10.24") == true)
+                let bad = try await report(nil)
+                #expect(!bad.isUsable && bad.findings.first?.detail.contains("certificate") == true, "\(bad.findings)")
+            }
+        }
+    }
+}
+
+private func hasOpenSSL() -> Bool {
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    return path.split(separator: ":").contains { FileManager.default.isExecutableFile(atPath: "\($0)/openssl") }
+}

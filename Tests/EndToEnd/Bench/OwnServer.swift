@@ -1,0 +1,79 @@
+import FoundationEssentials
+import JSON
+import TestSupport
+
+/// A Prefect server of a test's own, which can be stopped and started again, and wants credentials.
+struct OwnServer: Sendable {
+    /// The user and the password that it wants.
+    static let credentials = "operator:top-secret"
+
+    /// A client of it.
+    let client: PrefectServerClient
+    private let reservation: PortReservation
+    private let folder: String
+
+    init(folder: String) throws {
+        reservation = try PortReservation()
+        self.folder = folder
+        var client = try PrefectServerClient(url: "http://127.0.0.1:\(reservation.port)/api", patience: .seconds(60))
+        let basic = Data(Self.credentials.utf8).base64EncodedString()
+        client.headers = [(name: "Authorization", value: "Basic \(basic)")]
+        self.client = client
+    }
+
+    /// The server's port.
+    var port: Int { reservation.port }
+
+    /// Runs the server, with settings besides the usual, while something is done.
+    func whileRunning<Result>(
+        settings: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        let environment = WorkerProgram.environment(
+            home: folder,
+            [
+                "PREFECT_HOME": "\(folder)/server", "PREFECT_SERVER_API_AUTH_STRING": Self.credentials,
+                "PREFECT_API_AUTH_STRING": Self.credentials, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            ].merging(settings) { $1 })
+        // It begins anew whenever it has ended, unless it is held.
+        let script = """
+            while :; do
+              while [ -e hold ]; do sleep 0.1; done
+              sh -c 'echo $$ >pid; exec prefect server start --host 127.0.0.1 --port \(reservation.port) --no-ui'
+            done
+            """
+        return try await withChildProcess(
+            "/bin/sh", ["-c", script], environment: environment, workingDirectory: folder
+        ) { server in
+            do {
+                try await waitUntilUp()
+                return try await body()
+            } catch {
+                throw Explained(error: error, detail: server.summary)
+            }
+        }
+    }
+
+    /// Ends the server.
+    func stop() async throws {
+        try Data().write(to: URL(filePath: "\(folder)/hold"))
+        let noted = try String(contentsOf: URL(filePath: "\(folder)/pid"), encoding: .utf8)
+        guard let process = Int32(noted.filter(\.isNumber)) else { return }
+        ProcessTable.kill(process)
+        try await eventually(within: .seconds(10), "the server has ended") { !ProcessTable.isAlive(process) }
+    }
+
+    /// Starts the server again, with all that it knew, and waits until it answers.
+    func start() async throws {
+        try FileManager.default.removeItem(atPath: "\(folder)/hold")
+        try await waitUntilUp()
+    }
+
+    private func waitUntilUp() async throws {
+        try await eventually(within: .seconds(90), "the server answers", every: .milliseconds(200)) {
+            var impatient = client
+            impatient.patience = .zero
+            return (try? await impatient.send("GET", "/health"))?.status == 200
+        }
+    }
+}

@@ -1,0 +1,208 @@
+import FoundationEssentials
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Docker containers that outlive something", .requires(.prefectServer, .docker), .dockerImages, .bounded)
+struct DockerRecoveryTests {
+    @Test("a worker that is killed finds its containers again, with the exit codes of those that ended meanwhile")
+    func killedWorker() async throws {
+        try await withDockerBench { docker in
+            let bench = docker.bench
+            let server = bench.server
+            // One ends while nobody watches, one goes on.
+            let brief = try await docker.shell(
+                "touch \"$OUT/brief\"; sleep 3; exit 5", jobVariables: ["env": ["OUT": .string(bench.folder)]])
+            let long = try await docker.shell(
+                "touch \"$OUT/long\"; while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; echo at the end; exit 6",
+                jobVariables: ["auto_remove": true, "env": ["OUT": .string(bench.folder)]])
+            let arguments = bench.arguments(name: "bench", ["--type", "docker"])
+            let environment = bench.environment(docker.environment())
+            try await withChildProcess(
+                WorkerProgram.path, arguments, environment: environment, workingDirectory: bench.folder
+            ) { worker in
+                for run in [brief, long] {
+                    try await eventually(within: .seconds(60), "it runs") {
+                        try await server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+                    }
+                }
+                worker.send(.kill)
+                _ = try await worker.waitForExit()
+            }
+            try await eventually(within: .seconds(30), "one has ended") {
+                try await docker.containers(of: brief, running: true).isEmpty
+            }
+            try await docker.withWorker { worker in
+                #expect(try await docker.crash(of: brief).contains("status code 5"))
+                try bench.write("end", "")
+                #expect(try await docker.crash(of: long).contains("status code 6"))
+                try await worker.waitForLine(containing: "at the end")
+                try await eventually(within: .seconds(20), "the one is removed") {
+                    try await docker.containers(of: long).isEmpty
+                }
+            }
+            #expect(try await docker.containers(of: brief).count == 1)
+            #expect(try await bench.remains() == [])
+        }
+    }
+
+    @Test("a run whose cancellation takes too long is cleaned up after by another worker, when the server asks for it")
+    func cleanup() async throws {
+        try await withTemporaryDirectory { folder in
+            let own = try OwnServer(folder: folder)
+            let settings = [
+                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
+                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "3",
+            ]
+            try await own.whileRunning(settings: settings) {
+                try await withDockerBench(on: own.client) { docker in
+                    let bench = docker.bench
+                    let run = try await docker.shell("trap 'exit 0' TERM; while :; do sleep 0.2; done")
+                    let credentials = ["PREFECT_API_AUTH_STRING": OwnServer.credentials]
+                    try await withChildProcess(
+                        WorkerProgram.path, bench.arguments(name: "first", ["--type", "docker"]),
+                        environment: bench.environment(docker.environment(credentials)),
+                        workingDirectory: bench.folder
+                    ) { first in
+                        try await eventually(within: .seconds(60), "it runs") {
+                            try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+                        }
+                        first.send(.kill)
+                        _ = try await first.waitForExit()
+                    }
+                    try await bench.server.setState(of: run, to: "RUNNING", force: true)
+                    let others = ["--state-dir", "\(bench.folder)/second"]
+                    try await docker.withWorker(others, variables: credentials) { second in
+                        try await second.waitForLine(containing: "worker channel of work pool")
+                        try await bench.server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+                        try await second.waitForLine(containing: "asks to clean up", timeout: .seconds(60))
+                        try await eventually(within: .seconds(60), "the container is stopped") {
+                            try await docker.containers(of: run, running: true).isEmpty
+                        }
+                        #expect(try await bench.server.flowRun(run)["state_name"] == "Cancelled")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("a worker that is killed at any time runs each of its runs exactly once")
+    func killedOften() async throws {
+        try await withDockerBench { docker in
+            let bench = docker.bench
+            let script = "echo $PREFECT__FLOW_RUN_ID >>\"$OUT/begun\"; sleep 1; exit 4"
+            let deployment = try await bench.deploy(
+                command: "sh -c '\(script)'",
+                jobVariables: [
+                    "image": "busybox:lab", "env": ["OUT": .string(bench.folder)], "auto_remove": true,
+                    "volumes": [.string("\(bench.folder):\(bench.folder)")],
+                ])
+            var random = FuzzRandom(seed: UInt64.random(in: 0...UInt64.max))
+            for _ in 0..<16 {
+                _ = try await bench.server.createRun(deployment: deployment)
+                try await withChildProcess(
+                    WorkerProgram.path, bench.arguments(name: "bench", ["--type", "docker"]),
+                    environment: bench.environment(docker.environment(["PREFECT_WORKER_QUERY_SECONDS": "0.2"])),
+                    workingDirectory: bench.folder
+                ) { worker in
+                    _ = try? await worker.waitForExit(timeout: .milliseconds(150 + random.below(900)))
+                    worker.send(.kill)
+                    _ = try await worker.waitForExit()
+                }
+            }
+            try await docker.withWorker { _ in
+                try await eventually(within: .seconds(90), "all have crashed", every: .milliseconds(300)) {
+                    try await bench.count(ofStates: ["CRASHED"]) == 16
+                }
+                try await eventually(within: .seconds(30), "nothing is left", every: .milliseconds(300)) {
+                    let ledger = try await bench.remains()
+                    return try await docker.containers().isEmpty && ledger == []
+                }
+            }
+            let begun = bench.notes("begun")
+            #expect(begun.count == 16 && Set(begun).count == 16, "\(begun.sorted())")
+        }
+    }
+
+    @Test("a run whose container is removed by somebody else has crashed, unless it has ended by itself")
+    func removed() async throws {
+        try await withDockerBench { docker in
+            let server = docker.bench.server
+            let run = try await docker.shell("trap 'exit 0' TERM; while :; do sleep 0.2; done")
+            let ended = try await docker.shell("trap 'exit 0' TERM; while :; do sleep 0.2; done")
+            try await docker.withWorker { _ in
+                let containers = [
+                    try await docker.waitForContainer(of: run), try await docker.waitForContainer(of: ended),
+                ]
+                for id in [run, ended] {
+                    try await eventually(within: .seconds(30), "it is told of") {
+                        try await server.flowRun(id)["infrastructure_pid"]?.stringValue != nil
+                    }
+                }
+                try await server.setState(of: ended, to: "COMPLETED", force: true)
+                try await DockerBench.docker(["rm", "-f"] + containers)
+                #expect(try await docker.crash(of: run).contains("removed by somebody else"))
+            }
+            #expect(try await server.flowRun(ended)["state_name"] == "Completed")
+        }
+    }
+
+    @Test(
+        "a worker that is told to leave leaves its containers, and the next one goes on with them and with their output"
+    )
+    func handedOver() async throws {
+        try await withDockerBench { docker in
+            let run = try await docker.shell(
+                "n=0; while [ ! -e \"$OUT/end\" ]; do n=$((n+1)); echo tick $n; sleep 0.05; done; exit 8",
+                jobVariables: ["env": ["OUT": .string(docker.bench.folder)]])
+            var ticks = try await docker.withWorker { worker in
+                try await worker.waitForLine(containing: "tick 5")
+                worker.send(.terminate)
+                try await worker.waitForExit()
+                return worker.output
+            }
+            #expect(try await docker.containers(running: true).count == 1)
+            ticks += try await docker.withWorker { worker in
+                try await worker.waitForLine(containing: "tick")
+                try docker.bench.write("end", "")
+                #expect(try await docker.crash(of: run).contains("status code 8"))
+                return worker.output
+            }
+            // What was printed while there was no worker is there, and nothing twice.
+            ticks = ticks.filter { $0.hasPrefix("tick") }
+            #expect(ticks.count > 5 && ticks == (1...ticks.count).map { "tick \($0)" })
+        }
+    }
+
+    @Test("without an Engine nothing is claimed and the worker is not ready; it goes on when there is one")
+    func noEngine() async throws {
+        try await withDockerBench { docker in
+            let bench = docker.bench
+            let address = try #require(Engine.docker.address)
+            guard address.hasPrefix("unix://") else { return }
+            let socket = "\(bench.folder)/engine.sock"
+            let run = try await docker.shell("exit 2")
+            let variables = Probe.anyPort.merging(["DOCKER_HOST": "unix://\(socket)"]) { $1 }
+            try await docker.withWorker(["--with-healthcheck"], variables: variables) { worker in
+                try await worker.waitForLine("a line about the Engine") {
+                    $0.text.contains("does not answer") && $0.text.contains("DOCKER_HOST")
+                }
+                let probe = try await Probe(worker)
+                try await eventually(within: .seconds(20), "it is not ready, and alive") {
+                    let answer = try await probe.get("/ready")
+                    let health = try await probe.get("/health")
+                    return answer.hasPrefix("503") && answer.contains("Docker Engine") && health.hasPrefix("200")
+                }
+                let began = Date().timeIntervalSince1970
+                try FileManager.default.createSymbolicLink(
+                    atPath: socket, withDestinationPath: String(address.dropFirst("unix://".count)))
+                try await worker.waitForLine(containing: "answers again")
+                #expect(try await docker.crash(of: run).contains("status code 2"))
+                #expect(try await probe.get("/ready").hasPrefix("200"))
+                let states = try await bench.server.call("GET", "/flow_run_states/?flow_run_id=\(run)").arrayValue ?? []
+                let claim = states.filter { $0["type"] == "PENDING" }.compactMap { $0["timestamp"]?.stringValue }.min()
+                #expect(try FlowRunTests.seconds(since1970: #require(claim)) > began)
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("Cleaning up after runs that the API has ended")
+struct CleanupTests {
+    /// Cleans up after a run, in a pool that is served by a worker which does not hold it.
+    private func clean(
+        _ run: String, pid: JSONValue, backend: FakeBackend, _ api: FakePrefectAPI
+    ) async throws -> CleanupVerdict {
+        try await withWorker(api, backend: backend, serve: { $0.pollInterval = .seconds(3600) }) { subject in
+            try await eventually("the pool is known") { subject.worker.state.pool != nil }
+            let contest = Contest(pool: "p", workerName: "tester", api: subject.client, logger: subject.log.logger)
+            let cleanup = RunCleanup(
+                backend: backend, live: subject.worker.live, services: subject.services,
+                contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
+                state: subject.worker.state, contest: contest)
+            return try await cleanup.clean(Self.message(run, pid: pid))
+        }
+    }
+
+    private static func message(_ run: String, pid: JSONValue) throws -> CleanupMessage {
+        try CleanupMessage(
+            json: JSONFields([
+                "message_id": "df900454-9e0b-50c8-bf8b-5ca06f6ac4a7", "reservation_token": "token",
+                "lease_expires_at": "2026-11-21T07:22:15.109271Z", "delivery_count": 1, "work_queue_id": nil,
+                "data": [:], "kind": "cancelling_timeout_teardown.v1",
+                "target": ["flow_run_id": .string(run), "infrastructure_pid": pid],
+            ]))
+    }
+
+    /// A run that somebody has started and the API has ended.
+    private func ended(_ api: FakePrefectAPI, _ deployment: FakeDeployment) -> String {
+        let run = api.scheduleRun(deployment: deployment)
+        api.setState(of: run, to: .cancelled)
+        return run
+    }
+
+    @Test("infrastructure that somebody else has started is stopped by its identifier")
+    func stops() async throws {
+        try await withPool { api, deployment in
+            let run = ended(api, deployment)
+            let backend = FakeBackend()
+            let verdict = try await clean(run, pid: "fake:elsewhere", backend: backend, api)
+            #expect(verdict == .done)
+            #expect(backend.calls == [.stop(run, grace: .seconds(5), .cancelled)])
+        }
+    }
+
+    @Test(
+        "what cannot be stopped now is given back, and what is gone is done",
+        arguments: [
+            (InfrastructureError.Kind.notFound, CleanupVerdict.done),
+            (.unavailable, .release(reason: "infrastructure_not_available")),
+            (.notReachable, .release(reason: "infrastructure_not_available")),
+        ])
+    func failures(kind: InfrastructureError.Kind, verdict: CleanupVerdict) async throws {
+        try await withPool { api, deployment in
+            let backend = FakeBackend { $0.stopErrors = [InfrastructureError(kind, "so it is")] }
+            let found = try await clean(ended(api, deployment), pid: "fake:x", backend: backend, api)
+            #expect(found == verdict)
+        }
+    }
+
+    @Test("a run that never had infrastructure, and one that was deleted, need nothing")
+    func nothing() async throws {
+        try await withPool { api, deployment in
+            let backend = FakeBackend()
+            let first = try await clean(ended(api, deployment), pid: nil, backend: backend, api)
+            #expect(first == .done)
+            let missing = "a22c0e26-e02b-49a1-9e39-d04d3aae4e7c"
+            let second = try await clean(missing, pid: "fake:x", backend: backend, api)
+            #expect(second == .done)
+            #expect(backend.calls.isEmpty)
+        }
+    }
+
+    @Test("a run whose deployment is gone is given back: nobody knows where it runs")
+    func noDeployment() async throws {
+        try await withPool { api, deployment in
+            let run = ended(api, deployment)
+            api.script(path: "/deployments/*", answer: .status(404))
+            let verdict = try await clean(run, pid: "fake:x", backend: FakeBackend(), api)
+            #expect(verdict == .release(reason: "configuration_context_unavailable"))
+        }
+    }
+
+    @Test("a run that this worker watches ends by the ordinary way")
+    func held() async throws {
+        try await withPool { api, deployment in
+            try await withWorker(api) { subject in
+                let run = api.scheduleRun(deployment: deployment)
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                api.setState(of: run, to: .cancelled)
+                let contest = Contest(pool: "p", workerName: "tester", api: subject.client, logger: subject.log.logger)
+                let cleanup = RunCleanup(
+                    backend: subject.backend, live: subject.worker.live, services: subject.services,
+                    contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
+                    state: subject.worker.state, contest: contest)
+                let verdict = try await cleanup.clean(Self.message(run, pid: "fake:x"))
+                #expect(verdict == .done)
+                #expect(!subject.worker.registry.contains(run))
+                #expect(subject.backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled)))
+            }
+        }
+    }
+}
