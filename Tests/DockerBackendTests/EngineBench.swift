@@ -61,7 +61,7 @@ extension EngineBench {
             [
                 "Id": .string(id), "Name": "/brave-otter",
                 "State": ["Status": .string(status), "ExitCode": .int(code)],
-                "Config": ["Tty": false, "Labels": [:]], "HostConfig": ["Memory": 0],
+                "Config": ["Tty": false], "HostConfig": ["Memory": 0],
             ])
     }
 

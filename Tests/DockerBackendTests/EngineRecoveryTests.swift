@@ -116,6 +116,22 @@ struct EngineRecoveryTests {
         }
     }
 
+    @Test("how far output was printed is kept by the container, and nothing else is touched")
+    func outputMarks() throws {
+        try withFolder { folder in
+            let marks = OutputMarks(stateDirectory: folder)
+            let position = try #require(LogPosition(text: "1 2 3"))
+            for container in ["ab", "cd"] { marks.set(position, of: container) }
+            #expect(OutputMarks(stateDirectory: folder).position(of: "ab") == position)
+            marks.removeAll(except: ["cd"])
+            #expect(marks.position(of: "ab") == nil && marks.position(of: "cd") != nil)
+            try Data().write(to: URL(filePath: "\(folder)/ledger"))
+            marks.remove("../ledger")
+            #expect(FileManager.default.fileExists(atPath: "\(folder)/ledger"))
+            OutputMarks(stateDirectory: nil).set(position, of: "ab")
+        }
+    }
+
     @Test("what is no Engine, or one of another time, is said to be so")
     func versions() {
         #expect(throws: EngineError.self) { try EngineVersion(["version": "1"]) }
