@@ -43,7 +43,7 @@ public final class KubernetesBackend: InfrastructureBackend {
 
     let settings: KubernetesSettings
     let clusters: Clusters
-    let output: OutputWriter
+    let output: OutputPrinter
     let notice: @Sendable (String) -> Void
     private let said = Mutex<Set<String>>([])
 
@@ -53,7 +53,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         clusters = Clusters(
             environment: options.environment, serviceAccount: options.serviceAccount, timing: options.timing,
             notice: options.notice)
-        output = OutputWriter(sink: options.output)
+        output = OutputPrinter(sink: options.output)
         notice = options.notice
         for warning in settings.warnings { notice(warning) }
     }

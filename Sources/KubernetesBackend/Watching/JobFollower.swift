@@ -198,7 +198,7 @@ struct JobFollower: Sendable {
                     try await client.followLog(
                         namespace: namespace, pod: pod.name,
                         container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines, since: start
-                    ) { await backend.output.write($0) }
+                    ) { await backend.output.print($0) }
                     break
                 } catch let error as KubernetesError {
                     sayUnreadable(error)

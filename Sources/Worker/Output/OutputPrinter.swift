@@ -1,17 +1,16 @@
-internal import Worker
-
-/// Writes what containers print to a sink, one portion after the other. Whoever prints waits for a sink that takes nothing:
-/// the Engine keeps what is not fetched.
-actor OutputPrinter {
+/// Writes what runs print to a sink, one portion after the other, so that none is torn apart by another's. Whoever prints
+/// waits for a sink that takes nothing: what is not fetched stays where it is.
+public actor OutputPrinter {
     private let sink: any OutputSink
     private var isBusy = false
     private var isBroken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
-    init(sink: any OutputSink) { self.sink = sink }
+    /// A printer for a sink.
+    public init(sink: any OutputSink) { self.sink = sink }
 
     /// Writes all of it, unless the sink is broken or the task is cancelled.
-    func print(_ bytes: [UInt8]) async {
+    public func print(_ bytes: [UInt8]) async {
         if isBusy {
             await withCheckedContinuation { waiting.append($0) }
         } else {
