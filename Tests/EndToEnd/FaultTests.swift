@@ -118,6 +118,9 @@ struct FaultTests {
         ]
         try await expectNothingLost(workers: ["one", "two"]) { faults in
             let proxy = faults.proxy
+            // Events go by requests where they cannot go over a WebSocket.
+            proxy.intercept(path: "/api/events/in", .answer(404))
+            await proxy.resetConnections()
             proxy.forgetRequests()
             for (index, request) in requests.enumerated() {
                 // The first ones, and then every other of some.

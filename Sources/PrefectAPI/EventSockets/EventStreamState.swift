@@ -1,7 +1,7 @@
 /// When the socket to `/events/in` is opened, and when it is left alone. A value without I/O.
 ///
-/// It is opened when there is an event for it, and kept. One that cannot be had, or is lost, is opened again for a later
-/// event, after a pause that grows until events have been confirmed over it.
+/// It is opened when there is the first event for it, and kept. One that cannot be had, or is lost, is opened again after
+/// a pause that grows until events have been confirmed over it.
 struct EventStreamState: Sendable, Hashable {
     /// What is to be done now.
     enum Step: Sendable, Hashable {
@@ -33,9 +33,8 @@ struct EventStreamState: Sendable, Hashable {
 
     /// An event wants the socket. Whether that is a reason to ask for the next step.
     mutating func want() -> Bool {
-        guard phase == .closed || phase == .failing, !isWanted else { return false }
-        isWanted = true
-        return phase == .closed
+        defer { isWanted = true }
+        return !isWanted
     }
 
     /// What is to be done at a moment. Who is told to open the socket says what became of it.
@@ -43,7 +42,6 @@ struct EventStreamState: Sendable, Hashable {
         guard phase == .closed, isWanted else { return .rest }
         if let notBefore, now < notBefore { return .pause(notBefore - now) }
         phase = .opening
-        isWanted = false
         return .open
     }
 
