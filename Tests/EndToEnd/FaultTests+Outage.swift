@@ -45,8 +45,9 @@ extension FaultTests {
                 WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
                 workingDirectory: bench.folder
             ) { worker in
-                begun = try await faults.add(2, lasting: 12) + faults.add(2, lasting: 25)
-                crashing = try await faults.add(1, lasting: 6, ending: .crashed)
+                begun = try await faults.add(2, lasting: 20) + faults.add(2, lasting: 30)
+                // Longer than it takes until the API knows what runs them, on a busy machine too.
+                crashing = try await faults.add(1, lasting: 15, ending: .crashed)
                 try await faults.wait(for: "begin", of: begun + crashing)
                 try await eventually(within: .seconds(60), "what runs them has been told", every: .milliseconds(200)) {
                     try await faults.areTold(begun + crashing)
