@@ -98,7 +98,8 @@ def count_idle_polls(api, commands, folder, minutes):
         counts = []
         for proxy in proxies:
             with proxy.lock:
-                counts.append([request for request in proxy.requests if request[0] >= began])
+                # Without a status are those that were sent on a connection which the server had just closed.
+                counts.append([request for request in proxy.requests if request[0] >= began and request[3]])
         print_table(
             [["", *(name for name, _ in commands)]]
             + [[f"polls in {minutes} min", *(str(sum(r[2].endswith(POLL) for r in count)) for count in counts)]]
