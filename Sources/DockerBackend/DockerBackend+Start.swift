@@ -58,7 +58,8 @@ extension DockerBackend {
         let version = try await persistently { try await engine.version() }
         let body = ContainerRequest(
             configuration: configuration, marks: .init(owner: owner, claim: job.claimID),
-            knowsHostGateway: version.knowsHostGateway, folder: FileManager.default.currentDirectoryPath
+            knowsHostGateway: version.knowsHostGateway, folder: FileManager.default.currentDirectoryPath,
+            proxyVariables: configurationFolder.proxyVariables(for: engine.endpoint.baseURL)
         ).body
         var name = configuration.name
         var conflicts = 0

@@ -68,6 +68,9 @@ extension DockerBackend {
             let limit = facts?.memoryLimit.map { " at its limit of \(ByteCount.text($0))" } ?? ""
             reasons.append("The container ran out of memory: the kernel killed it (OOM)\(limit).")
         }
+        if end.exitCode == 137, !end.wasOutOfMemory, !end.wasRemoved {
+            reasons.append("The container was killed (SIGKILL); the Engine has not seen it run out of memory.")
+        }
         if let error = end.error { reasons.append("The Docker Engine says: \(error).") }
         if end.wasRemoved {
             reasons.append("Container '\(facts?.name ?? container)' was removed by somebody else.")

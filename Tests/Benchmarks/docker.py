@@ -130,6 +130,18 @@ def starts(pool):
     return found
 
 
+def settle(worker, wanted, count, patience=30):
+    """Waits until there are as many as wanted, or no more have come for a while: some runs may have failed."""
+    most, since = 0, time.time()
+    while most < wanted and time.time() - since < patience + (0 if most else 60):
+        if worker.process.poll() is not None:
+            raise SystemExit(f"the worker ended; see {worker.log.name}")
+        time.sleep(1)
+        if (now := count()) > most:
+            most, since = now, time.time()
+    return most
+
+
 class MeasuredWorker(Worker):
     def __init__(self, command, pool, api, folder, engine):
         self.proxy, self.engine = Proxy(api.url), EngineProxy(engine, folder)
@@ -165,7 +177,7 @@ class Comparison:
                 finally:
                     if left := containers(pool):
                         docker("rm", "-f", *left)
-            self.api.remove_last_pool()
+                    self.api.remove_last_pool()
             print(f"  {name}: {describe(results[name])}", file=sys.stderr, flush=True)
         return results
 
@@ -186,14 +198,14 @@ class Comparison:
             deployment = self.deployment(pool, "sh -c 'echo one; sleep 1'")
             for _ in range(count):
                 self.api.make_run(deployment)
-            worker.wait("started containers", 300, lambda: time.sleep(0.5) or len(starts(pool)) >= count)
+            started = settle(worker, count, lambda: len(starts(pool)))
             worker.wait("end of all", 300, lambda: time.sleep(0.5) or not containers(pool, running=True))
             worker.wait("rest", 120, lambda: time.time() - worker.proxy.last_request() > 5)
-            return worker.engine.routes(), statistics.median(worker.delays(pool))
+            return worker.engine.routes(), statistics.median(worker.delays(pool)), started
 
         results = self.measure(f"Engine requests, and delay with {count} runs at once", one)
         self.routes = {name: result[0] for name, result in results.items()}
-        totals = {name: sum(routes.values()) / count for name, routes in self.routes.items()}
+        totals = {name: sum(routes.values()) / results[name][2] for name, routes in self.routes.items()}
         self.add("Engine requests a run", totals, "", 1)
         delays = {name: result[1] for name, result in results.items()}
         self.add(f"poll to container start, {count} at once (median)", delays, "ms")
@@ -216,14 +228,14 @@ class Comparison:
             deployment = self.deployment(pool, "sleep 600")
             for _ in range(count):
                 self.api.make_run(deployment)
-            worker.wait(
-                "running containers", 600, lambda: time.sleep(1) or len(containers(pool, running=True)) >= count, 1
-            )
+            started = settle(worker, count, lambda: len(containers(pool, running=True)))
             time.sleep(self.options.settle)
-            return worker.memory() / 1024
+            return worker.memory() / 1024, started
 
         results = self.measure(f"memory with {count} containers", one)
-        self.add(f"resident, {count} containers in flight", results, "MB", 1)
+        sizes = {name: size for name, (size, _) in results.items()}
+        counts = " and ".join(str(results[name][1]) for name in self.kinds)
+        self.add(f"resident, {counts} containers in flight", sizes, "MB", 1)
 
     def report(self):
         names = list(self.kinds)

@@ -83,6 +83,31 @@ struct EndpointTests {
         }
     }
 
+    @Test("the proxies of Docker's configuration are those of the Engine, else the default ones")
+    func proxies() throws {
+        try withFolder { folder in
+            let text =
+                #"{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":""},"http://h:1":{"noProxy":"*.x"}}}"#
+            try Data(text.utf8).write(to: URL(filePath: "\(folder)/config.json"))
+            let files = DockerConfigurationFolder(environment: ["DOCKER_CONFIG": folder])
+            let standard = files.proxyVariables(for: "http+docker://localhost")
+            #expect(
+                standard.map(\.name) == ["http_proxy", "HTTP_PROXY"] && standard.allSatisfy { $0.value == "http://p:1" }
+            )
+            #expect(files.proxyVariables(for: "http://h:1").map(\.name) == ["no_proxy", "NO_PROXY"])
+            for (keywords, expected) in [([:], ["A=own", "B=proxy"]), (["use_config_proxy": false], ["A=own"])]
+                as [(JSONValue, [String])]
+            {
+                let configuration = try DockerConfiguration(
+                    rendered: ["image": "i", "env": ["A": "own"], "container_create_kwargs": keywords])
+                let request = ContainerRequest(
+                    configuration: configuration, marks: .init(owner: "o", claim: "c"), knowsHostGateway: false,
+                    folder: "/", proxyVariables: [("A", "proxy"), ("B", "proxy")])
+                #expect(request.body["Env"]?.arrayValue?.compactMap(\.stringValue) == expected)
+            }
+        }
+    }
+
     @Test("any DOCKER_HOST is an address or refused in one line")
     func anything() async throws {
         let pieces = ["unix://", "tcp://", "ssh://", "://", "/", "h", ":", "2375", "[", "]", "@", "\n", "é", " ", "-"]

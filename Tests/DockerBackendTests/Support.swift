@@ -41,6 +41,6 @@ func facts(_ id: String, _ status: String, code: Int = 0, oom: Bool = false) thr
     try ContainerFacts([
         "Id": .string(id), "Name": .string("/name-of-\(id)"),
         "State": ["Status": .string(status), "ExitCode": .int(code), "OOMKilled": .bool(oom)],
-        "Config": ["Tty": false, "Labels": [:]], "HostConfig": ["Memory": 0],
+        "Config": ["Tty": false], "HostConfig": ["Memory": 0],
     ])
 }

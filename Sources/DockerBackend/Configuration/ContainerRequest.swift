@@ -21,6 +21,8 @@ struct ContainerRequest {
     let knowsHostGateway: Bool
     /// Where relative paths begin.
     let folder: String
+    /// The proxies of Docker's configuration; the job's own variables win.
+    var proxyVariables: [(name: String, value: String)] = []
 
     /// The request's body.
     var body: JSONValue {
@@ -31,7 +33,7 @@ struct ContainerRequest {
         var body: OrderedDictionary<String, JSONValue> = [
             "Tty": false, "OpenStdin": false, "StdinOnce": false, "AttachStdin": false, "AttachStdout": true,
             "AttachStderr": true, "NetworkDisabled": false,
-            "Env": .array(configuration.env.map { .string("\($0.key)=\($0.value)") }),
+            "Env": .array(environment.map { .string("\($0.key)=\($0.value)") }),
             "Cmd": .array(configuration.commandWords.map(JSONValue.string)), "Image": .string(configuration.image),
             "Labels": JSONValue(labels),
         ]
@@ -46,6 +48,12 @@ struct ContainerRequest {
             body["NetworkingConfig"] = ["EndpointsConfig": .object([network: endpoint])]
         }
         return .object(body)
+    }
+
+    private var environment: OrderedDictionary<String, String> {
+        guard configuration.options.usesConfiguredProxies else { return configuration.env }
+        let proxies = OrderedDictionary(proxyVariables.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        return proxies.merging(configuration.env) { $1 }
     }
 
     private var host: OrderedDictionary<String, JSONValue> {

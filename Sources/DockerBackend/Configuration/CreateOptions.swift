@@ -18,6 +18,8 @@ struct CreateOptions: Sendable, Hashable {
     private(set) var extraHosts: [String] = []
     /// The platform of the image, like `linux/arm64`.
     private(set) var platform: String?
+    /// Whether containers are told of the proxies of Docker's configuration.
+    private(set) var usesConfiguredProxies = true
     /// What was left out although it says something.
     private(set) var ignored: [String] = []
 
@@ -103,7 +105,8 @@ struct CreateOptions: Sendable, Hashable {
             host["PortBindings"] = bindings
         case "networking_config": endpoints = try form.object()
         // What the Engine decides by itself, or what docker-py alone knows.
-        case "detach", "use_config_proxy", "version": break
+        case "detach", "version": break
+        case "use_config_proxy": usesConfiguredProxies = value != false
         case "environment": throw Self.refusal(key, "stands for the job variable 'env'; use that")
         case "network": throw Self.refusal(key, "stands for the job variable 'networks'; use that")
         case "lxc_conf": throw Self.refusal(key, "is not known to Engines any more; remove it")

@@ -19,6 +19,21 @@ public struct DockerConfigurationFolder: Sendable {
     /// A file's bytes; `nil` when it cannot be read.
     func read(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { [UInt8]($0) } }
 
+    /// The variables for containers that the configuration's `proxies` say, those for an Engine's own address before the
+    /// default ones, as Docker's clients hand them on.
+    func proxyVariables(for address: String) -> [(name: String, value: String)] {
+        let proxies = configuration["proxies"]
+        guard let chosen = proxies?[address] ?? proxies?["default"] else { return [] }
+        let names = [
+            ("httpProxy", "http_proxy"), ("httpsProxy", "https_proxy"), ("ftpProxy", "ftp_proxy"),
+            ("noProxy", "no_proxy"),
+        ]
+        return names.flatMap { key, name -> [(name: String, value: String)] in
+            guard let value = chosen[key]?.stringValue, !value.isEmpty else { return [] }
+            return [(name, value), (name.uppercased(), value)]
+        }
+    }
+
     /// What a context says of its Engine.
     struct Context {
         let host: String?

@@ -15,7 +15,6 @@ struct ContainerFacts: Sendable, Hashable {
     let error: String?
     let hasTTY: Bool
     let memoryLimit: Int?
-    let labels: OrderedDictionary<String, String>
 
     /// Whether it has run to its end.
     var hasEnded: Bool { status == "exited" || status == "dead" }
@@ -34,7 +33,6 @@ struct ContainerFacts: Sendable, Hashable {
         error = state?["Error"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
         hasTTY = json["Config"]?["Tty"]?.boolValue ?? false
         memoryLimit = json["HostConfig"]?["Memory"]?.intValue.flatMap { $0 > 0 ? $0 : nil }
-        labels = (json["Config"]?["Labels"]?.objectValue ?? [:]).compactMapValues(\.stringValue)
     }
 }
 

@@ -157,7 +157,7 @@ struct LogPosition: Sendable, Hashable {
     init?(text: String) {
         let parts = text.split(whereSeparator: \.isWhitespace).map { Int($0) }
         guard parts.count == 3, let seconds = parts[0], let nanoseconds = parts[1], let count = parts[2],
-            (0..<1_000_000_000).contains(nanoseconds), count > 0
+            (0..<1_000_000_000).contains(nanoseconds), count >= 0
         else { return nil }
         time = LogTime(seconds: seconds, nanoseconds: nanoseconds)
         self.count = count

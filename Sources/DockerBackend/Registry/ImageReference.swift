@@ -4,8 +4,6 @@ struct ImageReference: Sendable, Hashable {
     let name: String
     /// The tag, or the digest; `nil` when neither is given.
     let tag: String?
-    /// Whether ``tag`` is a digest.
-    let isDigest: Bool
 
     init(_ text: String) {
         let start = text.lastIndex(of: "/").map { text.index(after: $0) } ?? text.startIndex
@@ -15,13 +13,11 @@ struct ImageReference: Sendable, Hashable {
             let colon = rest[start...].firstIndex(of: ":")
             name = String(rest[..<(colon ?? rest.endIndex)])
             tag = String(text[text.index(after: at)...])
-            isDigest = true
         } else if let colon = text[start...].firstIndex(of: ":") {
             name = String(text[..<colon])
             tag = String(text[text.index(after: colon)...])
-            isDigest = false
         } else {
-            (name, tag, isDigest) = (text, nil, false)
+            (name, tag) = (text, nil)
         }
     }
 

@@ -13,19 +13,25 @@ struct OutputMarks: Sendable {
 
     /// How far a container's output has been printed, if an earlier process has printed any of it.
     func position(of container: String) -> LogPosition? {
-        guard let folder, let bytes = FileManager.default.contents(atPath: "\(folder)/\(container)") else { return nil }
+        guard let file = file(container), let bytes = FileManager.default.contents(atPath: file) else { return nil }
         return LogPosition(text: String(decoding: bytes, as: UTF8.self))
     }
 
     /// Notes how far it has been printed.
     func set(_ position: LogPosition, of container: String) {
-        guard let folder, let text = position.text else { return }
-        try? Data(text.utf8).write(to: URL(filePath: "\(folder)/\(container)"), options: .atomic)
+        guard let file = file(container), let text = position.text else { return }
+        try? Data(text.utf8).write(to: URL(filePath: file), options: .atomic)
     }
 
     /// Forgets a container.
     func remove(_ container: String) {
-        if let folder { try? FileManager.default.removeItem(atPath: "\(folder)/\(container)") }
+        if let file = file(container) { try? FileManager.default.removeItem(atPath: file) }
+    }
+
+    /// The file of a container, whose id may have come from anywhere.
+    private func file(_ container: String) -> String? {
+        guard let folder, !container.isEmpty, container.allSatisfy(\.isHexDigit) else { return nil }
+        return "\(folder)/\(container)"
     }
 
     /// Forgets all containers but these.

@@ -1,0 +1,82 @@
+import Foundation
+import JSON
+import JobTemplates
+import Synchronization
+import Worker
+
+@testable import DockerBackend
+
+/// A backend with an Engine that answers as a test says, while it watches.
+struct EngineBench: Sendable {
+    let backend: DockerBackend
+    let engine: ScriptedEngine
+    let reporter = RecordingReporter()
+    let sink: RecordingSink
+    let notices: Notices
+
+    func job(_ rendered: JSONValue = [:]) throws -> Job<DockerConfiguration> {
+        var rendered = rendered
+        if rendered["image"] == nil { rendered["image"] = "i:1" }
+        let configuration = try DockerConfiguration(rendered: rendered).prepared(
+            for: PreparationContext(flowRun: ["id": "run-1", "name": "brave-otter"], flow: nil))
+        return Job(
+            flowRunID: "run-1", flowRunName: "brave-otter", claimID: "claim-1", deploymentID: nil,
+            configuration: configuration, reporter: reporter)
+    }
+}
+
+final class Notices: Sendable {
+    private let lines = Mutex<[String]>([])
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+    var all: [String] { lines.withLock { $0 } }
+}
+
+func withBackend<Result: Sendable>(
+    _ script: @escaping ScriptedEngine.Script, _ body: (EngineBench) async throws -> Result
+) async throws -> Result {
+    let engine = try ScriptedEngine(script)
+    defer { engine.stop() }
+    let notices = Notices()
+    let sink = RecordingSink()
+    let backend = try DockerBackend(
+        options: .init(
+            environment: ["DOCKER_HOST": "unix://\(engine.path)", "HOME": "/nowhere"], standardOutput: sink,
+            standardError: sink, notice: { notices.add($0) }))
+    let bench = EngineBench(backend: backend, engine: engine, sink: sink, notices: notices)
+    return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { await backend.run() }
+        let result = try await body(bench)
+        group.cancelAll()
+        return result
+    }
+}
+
+extension EngineBench {
+    static let id = String(repeating: "ab", count: 32)
+    static let present = ScriptedEngine.Reply.json(200, ["Id": "sha256:0"])
+
+    static func inspection(_ status: String, code: Int = 0) -> ScriptedEngine.Reply {
+        .json(
+            200,
+            [
+                "Id": .string(id), "Name": "/brave-otter",
+                "State": ["Status": .string(status), "ExitCode": .int(code)],
+                "Config": ["Tty": false], "HostConfig": ["Memory": 0],
+            ])
+    }
+
+    /// The answers of an Engine on which everything goes well, the run included.
+    static let well: ScriptedEngine.Script = { request in
+        switch (request.method, request.path) {
+        case (_, "/images/i:1/json"): present
+        case (_, "/containers/create"): .json(201, ["Id": .string(id), "Warnings": []])
+        case (_, "/events"): .open([])
+        case ("POST", _): .json(204, .null)
+        case (_, "/containers/\(id)/json"): inspection("exited", code: 3)
+        case (_, "/containers/json"): .json(200, [])
+        default: .lines([])
+        }
+    }
+
+    static let created = "POST /containers/create"
+}

@@ -1,0 +1,173 @@
+import Foundation
+import JSON
+import Synchronization
+import TestSupport
+import Testing
+import Worker
+
+@testable import DockerBackend
+
+@Suite("Finding containers again, whatever the Engine answers")
+struct EngineRecoveryTests {
+    @Test("an Engine that cannot answer for a while is asked again, and nothing is claimed meanwhile")
+    func away() async throws {
+        let isAway = Mutex(true)
+        try await withBackend { request in
+            guard isAway.withLock({ $0 }) else { return EngineBench.well(request) }
+            return .drop
+        } _: { bench in
+            try await eventually("it is known") { bench.backend.trouble?.contains("does not answer") == true }
+            async let started = bench.backend.start(bench.job())
+            isAway.withLock { $0 = false }
+            _ = try await started
+            try await eventually("it is known that it is back") { bench.backend.trouble == nil }
+            #expect(bench.notices.all.count == 2)
+        }
+    }
+
+    @Test("a container of another Engine is out of reach, one that is gone from this one has ended")
+    func remains() async throws {
+        try await withBackend { request in
+            request.path.hasSuffix("/json") && request.path != "/containers/json"
+                ? .message(404, "No such container") : EngineBench.well(request)
+        } _: { bench in
+            let job = try bench.job()
+            let here = InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)")
+            let there = InfrastructureIdentifier(rawValue: "http://other:2375:\(EngineBench.id)")
+            #expect(try await bench.backend.remains(of: job, identifier: here) == .ended(here))
+            #expect(try await bench.backend.remains(of: job, identifier: there) == .outOfReach)
+            #expect(try await bench.backend.remains(of: job, identifier: nil) == .neverStarted)
+            let status = try await bench.backend.wait(for: here, job: job)
+            #expect(status.code == nil && status.reason?.contains("removed by somebody else") == true)
+            let error = await #expect(throws: InfrastructureError.self) {
+                try await bench.backend.wait(for: there, job: job)
+            }
+            #expect(error?.kind == .notReachable)
+        }
+    }
+
+    @Test("what an earlier process created is gone on with where it was started, and removed where it was not")
+    func found() async throws {
+        for (status, isRunning) in [("created", false), ("running", true), ("created", true)] {
+            try await withBackend { request in
+                switch (request.method, request.path) {
+                case (_, "/containers/json"):
+                    .json(200, [["Id": .string(EngineBench.id), "State": .string(status), "Labels": [:]]])
+                case ("DELETE", _):
+                    isRunning ? .message(409, "You cannot remove a running container") : .json(204, .null)
+                default: EngineBench.well(request)
+                }
+            } _: { bench in
+                let remains = try await bench.backend.remains(of: bench.job(), identifier: nil)
+                let identifier = InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)")
+                #expect(remains == (isRunning ? .running(identifier) : .neverStarted))
+            }
+        }
+    }
+
+    @Test("a sweep removes what has ended and should be gone, or was never started, of this worker's alone")
+    func sweep() async throws {
+        let owner = Mutex("")
+        func container(_ id: String, _ state: String, created: Int, removed: Bool, run: String = "r") -> JSONValue {
+            var labels: JSONValue = ["io.prefect.flow-run-id": .string(run)]
+            if removed { labels["prefect-worker.remove-at-end"] = "true" }
+            return ["Id": .string(id), "State": .string(state), "Created": .int(created), "Labels": labels]
+        }
+        let now = Timestamp.now.microseconds / 1_000_000
+        let listed: [JSONValue] = [
+            container("ended", "exited", created: now, removed: true),
+            container("kept", "exited", created: now - 9999, removed: false),
+            container("new", "created", created: now, removed: true),
+            container("forgotten", "created", created: now - 700, removed: false),
+            container("in-flight", "exited", created: now, removed: true, run: "held"),
+            container("adopted", "exited", created: now, removed: true),
+        ]
+        try await withBackend { request in
+            guard request.path == "/containers/json" else { return EngineBench.well(request) }
+            owner.withLock { $0 = request.query }
+            return .json(200, .array(listed))
+        } _: { bench in
+            await bench.backend.adopt(
+                InfrastructureIdentifier(rawValue: "http+docker://localhost:adopted"), flowRunID: "a", flowRunName: "n")
+            await bench.backend.discardRemains(except: ["held"])
+            let removed = bench.engine.calls.filter { $0.hasPrefix("DELETE") }
+            #expect(removed == ["DELETE /containers/ended", "DELETE /containers/forgotten"])
+            #expect(owner.withLock { $0 }.contains("prefect-worker.owner=\(bench.backend.owner)"))
+        }
+    }
+
+    @Test("a container of the Python worker's is stopped with the run's grace")
+    func stop() async throws {
+        try await withBackend(EngineBench.well) { bench in
+            try await bench.backend.stop(
+                InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)"), job: bench.job(),
+                grace: .seconds(30), reason: .cancelled)
+            let stop = try #require(bench.engine.requests.first { $0.path.hasSuffix("/stop") })
+            #expect(stop.path == "/containers/\(EngineBench.id)/stop" && stop.query == "t=30")
+        }
+    }
+
+    @Test("the mark of a worker's containers is kept in its state directory")
+    func owner() throws {
+        try withFolder { folder in
+            let mark = OwnerMark.take(in: folder)
+            #expect(OwnerMark.take(in: folder) == mark)
+            #expect(OwnerMark.take(in: nil) != mark)
+        }
+    }
+
+    @Test("how far output was printed is kept by the container, and nothing else is touched")
+    func outputMarks() throws {
+        try withFolder { folder in
+            let marks = OutputMarks(stateDirectory: folder)
+            let position = try #require(LogPosition(text: "1 2 3"))
+            for container in ["ab", "cd"] { marks.set(position, of: container) }
+            #expect(OutputMarks(stateDirectory: folder).position(of: "ab") == position)
+            marks.removeAll(except: ["cd"])
+            #expect(marks.position(of: "ab") == nil && marks.position(of: "cd") != nil)
+            try Data().write(to: URL(filePath: "\(folder)/ledger"))
+            marks.remove("../ledger")
+            #expect(FileManager.default.fileExists(atPath: "\(folder)/ledger"))
+            OutputMarks(stateDirectory: nil).set(position, of: "ab")
+        }
+    }
+
+    @Test("what is no Engine, or one of another time, is said to be so")
+    func versions() {
+        #expect(throws: EngineError.self) { try EngineVersion(["version": "1"]) }
+        #expect(throws: EngineError.self) { try EngineVersion(["ApiVersion": "9.0", "MinAPIVersion": "8.0"]) }
+        let version = try? EngineVersion(["ApiVersion": "1.52", "MinAPIVersion": "1.44", "Version": "29.0.0"])
+        #expect(version?.api == "1.47" && version?.knowsHostGateway == true)
+        #expect((try? EngineVersion(["ApiVersion": "1.40", "Version": "19.03.1"]))?.knowsHostGateway == false)
+    }
+
+    @Test("a log that breaks off is read again from where it was, without a line twice")
+    func logResumes() async throws {
+        func frame(_ text: String) -> [UInt8] { [1, 0, 0, 0, 0, 0, 0, UInt8(text.utf8.count)] + Array(text.utf8) }
+        let one = frame("2026-01-01T00:00:01.000000001Z one\n")
+        let two = frame("2026-01-01T00:00:02.000000002Z two\n")
+        let three = frame("2026-01-01T00:00:03.000000003Z three\n")
+        let hasEnded = Mutex(false)
+        try await withBackend { request in
+            switch request.path {
+            case "/containers/\(EngineBench.id)/json" where !hasEnded.withLock({ $0 }):
+                return EngineBench.inspection("running")
+            case "/containers/\(EngineBench.id)/logs" where request.query.contains("follow"):
+                // The first answer breaks off, and the second begins with its last line.
+                return request.query.contains("since=1767225602.000000002")
+                    ? .open(two + three) : .cut(one + two + three.prefix(12))
+            case "/events": return .open([])
+            default: return EngineBench.well(request)
+            }
+        } _: { bench in
+            let job = try bench.job()
+            let identifier = try await bench.backend.start(job)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { _ = try? await bench.backend.wait(for: identifier, job: job) }
+                try? await eventually("all is printed") { bench.sink.text.contains("three") }
+                group.cancelAll()
+            }
+            #expect(bench.sink.text == "one\ntwo\nthree\n")
+        }
+    }
+}
