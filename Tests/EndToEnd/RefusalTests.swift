@@ -139,7 +139,7 @@ struct RefusalTests {
     @Test(
         "a push pool, and a pool of another type, are refused with what can be done",
         arguments: [
-            ("ecs:push", "push"), ("prefect:managed", "managed"), ("vertex-ai", "vertex-ai"),
+            ("ecs:push", "push"), ("prefect:managed", "managed"), ("ecs", "ecs"),
         ])
     func otherPool(_ type: String, _ part: String) async throws {
         try await withFakePrefectAPI { api in

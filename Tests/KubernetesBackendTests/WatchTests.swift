@@ -222,6 +222,22 @@ struct WatchTests {
         }
     }
 
+    @Test("a log that says nothing for too long is read on, without losing or repeating a line")
+    func quietLog() async throws {
+        try await withWorkbench { bench in
+            let status = try await bench.follow(bench.job()) {
+                try await bench.waitUntilWatched()
+                bench.api.setLog("2026-01-01T00:00:00Z one\n", namespace: "default", pod: "p")
+                bench.api.fail(RequestPattern(method: "GET", path: "*/log"), .ignore)
+                bench.api.putPod("p", ofJob: bench.jobName, phase: "Running", state: ["running": [:]])
+                try await eventually("it is read on") { bench.output.text == "one\n" }
+                bench.api.finishJob(bench.jobName, "Complete")
+            }
+            #expect(status.code == 0)
+            #expect(bench.output.text == "one\n")
+        }
+    }
+
     @Test("what is not followed any more is let go")
     func lettingGo() async throws {
         try await withWorkbench { bench in

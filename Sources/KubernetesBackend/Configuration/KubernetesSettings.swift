@@ -52,6 +52,11 @@ struct KubernetesSettings: Sendable, Hashable {
         forwardsCrashedLogs = reader.flag("OBSERVER_FORWARD_CRASHED_RUN_LOGS") ?? true
         crashedLogLines = Int(reader.number("OBSERVER_FORWARD_CRASHED_RUN_LOGS_TAIL_LINES", least: 1) ?? 500)
         warnings = reader.warnings
+        for name in ["OBSERVER_NAMESPACES", "OBSERVER_ADDITIONAL_LABEL_FILTERS"] where reader.text(name) != nil {
+            warnings.append(
+                "PREFECT_INTEGRATIONS_KUBERNETES_\(name) has no effect: this worker observes its own runs, wherever they are"
+            )
+        }
     }
 
     private struct Reader {

@@ -2,13 +2,14 @@ internal import HTTPTransport
 internal import JSON
 
 extension KubernetesClient {
-    /// Copies what a container has printed and goes on printing, until it has ended and all is copied.
+    /// Copies what a container has printed and goes on printing, from the last of `lines` on. Returns whether it has ended and
+    /// all is copied: a log over which nothing came for long may be dead, or of a quiet flow, and is to be read on.
     ///
-    /// A log that breaks off is read on from its last line. Throws when it cannot be read.
+    /// Throws when it cannot be read, or breaks off.
     func followLog(
         namespace: String, pod: String, container: String, from lines: inout LogLines, since start: Timestamp?,
         line hand: ([UInt8]) async -> Void
-    ) async throws {
+    ) async throws -> Bool {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
         var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
         if let last = lines.last {
@@ -17,13 +18,19 @@ extension KubernetesClient {
             query.append(("sinceTime", start.apiFormat))
         }
         let response = try await open(
-            .get, path, query: query, deadlines: .stream(connect: timing.connect, firstByte: nil))
+            .get, path, query: query,
+            deadlines: Deadlines(
+                connect: timing.connect, firstByte: timing.silence, idle: timing.silence * 2, whole: nil))
         do {
             for try await portion in response.body {
                 var ready: [[UInt8]] = []
                 lines.take(portion) { ready.append($0) }
                 for line in ready { await hand(line) }
             }
+        } catch  where error.kind == .idleTimeout {
+            noteSilence()
+            lines.breakOff()
+            return false
         } catch {
             lines.breakOff()
             throw try Self.converted(error, "GET \(path)")
@@ -31,6 +38,7 @@ extension KubernetesClient {
         var ready: [[UInt8]] = []
         lines.finish { ready.append($0) }
         for line in ready { await hand(line) }
+        return true
     }
 
     /// The last lines that a container has printed.

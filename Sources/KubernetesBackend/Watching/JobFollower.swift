@@ -195,11 +195,11 @@ struct JobFollower: Sendable {
             var failures = 0
             while !Task.isCancelled {
                 do {
-                    try await client.followLog(
+                    let isComplete = try await client.followLog(
                         namespace: namespace, pod: pod.name,
                         container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines, since: start
                     ) { await backend.output.print($0) }
-                    break
+                    if isComplete { break }
                 } catch let error as KubernetesError {
                     sayUnreadable(error)
                     // A pod that is gone, or may not be read, has nothing more to say.

@@ -41,6 +41,7 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         switch decision {
         case .forget:
             guard let prepared, case .ended(let identifier) = remains else { return }
+            if standing.isOurs, standing.situation != .deleted { await execution.tellWhatRuns(identifier) }
             await backend.cleanUp(identifier, job: prepared.job)
         case .claim:
             guard services.shutdown.isServing, try await execution.claim() else { return }
@@ -62,7 +63,9 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
             held.setIdentifier(identifier)
             held.setExit(status)
             await execution.enter(.exited)
+            async let told: Void = execution.tellWhatRuns(identifier)
             try await execution.report(status, of: identifier, prepared, submitted: nil)
+            await told
         case .cancel: try await execution.endBeforeStart(.cancelled)
         case .keep: throw CancellationError()
         }

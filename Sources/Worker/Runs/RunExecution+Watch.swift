@@ -7,12 +7,10 @@ extension RunExecution {
     func accompany(
         _ identifier: InfrastructureIdentifier, _ prepared: Prepared, submitted: Event?
     ) async throws {
-        async let labelled: Void = label()
-        async let recorded: Void = recordIdentifier(identifier)
+        async let told: Void = tellWhatRuns(identifier)
         let status = try await watch(identifier, prepared)
         try await report(status, of: identifier, prepared, submitted: submitted)
-        await labelled
-        await recorded
+        await told
     }
 
     /// Waits for the end of the infrastructure, and brings it about when that is asked for.
@@ -50,6 +48,13 @@ extension RunExecution {
             }
             throw CancellationError()
         }
+    }
+
+    /// Tells the API which worker runs the flow run, and with what.
+    func tellWhatRuns(_ identifier: InfrastructureIdentifier) async {
+        async let labelled: Void = label()
+        await recordIdentifier(identifier)
+        await labelled
     }
 
     /// Tells the API what runs the flow run, so that others can stop it.
