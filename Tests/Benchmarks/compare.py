@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -97,6 +98,9 @@ class Proxy:
             pass  # One side has gone; the other learns it from the closed connection.
 
     def _exchange(self, client, server, incoming, answers):
+        # A connection that the server gives up has to be given up before the client uses it again.
+        if client not in select.select([client, server], [], [])[0]:
+            return False
         head, headers = read_head(incoming)
         if head is None:
             return False

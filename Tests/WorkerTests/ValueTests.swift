@@ -12,8 +12,10 @@ struct PollPacerTests {
         var pacer = PollPacer(interval: .seconds(10))
         for random in stride(from: 0, to: 1, by: 0.05) {
             let pause = pacer.pause(after: .answered(mayHaveMore: false), random: random).inSeconds
-            #expect((7.5...13).contains(pause))
+            #expect((9...12).contains(pause))
         }
+        let pauses = (0..<1000).map { pacer.pause(after: .answered(mayHaveMore: false), random: Double($0) / 1000) }
+        #expect(pauses.reduce(.zero, +) / 1000 > .seconds(10))
     }
 
     @Test("more runs that wait are fetched soon, but not at once")

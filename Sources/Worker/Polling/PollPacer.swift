@@ -26,8 +26,8 @@ struct PollPacer: Sendable, Hashable {
         switch outcome {
         case .answered(let mayHaveMore):
             failures = 0
-            let pause = Duration.seconds(
-                Jitter.clampedPoisson(mean: interval.inSeconds, factor: 0.3, random: random))
+            // On the average a little longer than the interval: no worker polls more often than it was told to.
+            let pause = interval * (0.9 + 0.3 * random)
             return mayHaveMore ? min(pause, Self.minimumPause) : pause
         case .failed(let retryAfter):
             failures += 1
