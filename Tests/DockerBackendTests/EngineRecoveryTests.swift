@@ -170,4 +170,19 @@ struct EngineRecoveryTests {
             #expect(bench.sink.text == "one\ntwo\nthree\n")
         }
     }
+
+    @Test("events are asked for as Podman understands it too, which finds none by a label's name alone")
+    func podmanEvents() async throws {
+        let queries = Mutex<[String]>([])
+        try await withBackend { request in
+            if request.path == "/events" { queries.withLock { $0.append(request.query) } }
+            return EngineBench.well(request)
+        } _: { bench in
+            let job = try bench.job()
+            let identifier = try await bench.backend.start(job)
+            #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+        }
+        let asked = queries.withLock { $0 }
+        #expect(!asked.isEmpty && asked.allSatisfy { $0.contains("die") && !$0.contains("label") })
+    }
 }

@@ -23,16 +23,17 @@ struct ContainerEvent: Sendable, Hashable {
 }
 
 extension EngineClient {
-    /// `GET /events`: what happens to the containers with a label from now on. Returns as soon as the Engine listens. A
-    /// stream that is silent for ten minutes ends, since nobody could say whether there still is anybody at the other end.
-    func events(label: String) async throws -> JSONLines {
+    /// `GET /events`: what happens to containers from now on, whoever's they are: Podman finds none by the name of a label.
+    /// Returns as soon as the Engine listens. A stream that is silent for a minute ends, since nobody could say whether
+    /// there still is anybody at the other end, and whether it tells everything.
+    func events() async throws -> JSONLines {
         let filters: JSONValue = [
-            "type": ["container"], "label": [.string(label)],
+            "type": ["container"],
             "event": ["start", "die", "died", "oom", "pause", "unpause", "destroy", "remove"],
         ]
         let request = Request(
             path: "/events", query: [("filters", filters.serialized())], answerTime: .seconds(20),
-            silence: .seconds(600), isStream: true, operation: "watch events")
+            silence: .seconds(60), isStream: true, operation: "watch events")
         return JSONLines(try await open(request).body, request)
     }
 

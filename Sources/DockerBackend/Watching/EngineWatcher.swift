@@ -121,7 +121,7 @@ final class EngineWatcher: Sendable {
             do {
                 // Another Engine may be there now, with another version.
                 try await engine.version(fresh: true)
-                let events = try await engine.events(label: Self.label)
+                let events = try await engine.events()
                 pause = .milliseconds(200)
                 note(nil)
                 handle(.connected)
