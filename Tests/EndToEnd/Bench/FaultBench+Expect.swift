@@ -22,7 +22,7 @@ extension FaultBench {
     func expectEnds(_ runs: [Run], telling: Telling = .all, workers: [ChildProcess]) async throws {
         var problems: [String] = []
         do {
-            try await eventually(within: .seconds(120), "all has ended and been told", every: .milliseconds(500)) {
+            try await eventually(within: .seconds(240), "all has ended and been told", every: .milliseconds(500)) {
                 let states = try await states()
                 problems = runs.flatMap { problemsOfState($0, states[$0.id] ?? .null, telling) }
                 // A run that has ended otherwise stays as it is.
