@@ -17,7 +17,7 @@ for target in "${TARGETS[@]}" heavy; do
   if [[ $target == heavy ]]; then which=(--filter "$HEAVY"); else which=(--filter "^$target\\." --skip "$HEAVY"); fi
   swift test --skip-build "$@" "${which[@]}" >"$log" 2>&1 || status=1
   # Each test that failed, with what it said; of the others only the number.
-  awk '/^(✘|➜|error|Fatal)/ { said = !/Test run with/; lines = 0 } /^[✔◇]/ { said = 0 }
+  awk '/^(✘|➜|error|Fatal)/ { said = !/Test run with/; lines = 0 } /^(✔|◇|↳)/ { said = 0 }
     said && lines++ < 30' "$log" | cut -c1-1000
   grep -E '^. Test run with' "$log" | tail -n 1
   total="$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' "$log" | tail -n 1)"
