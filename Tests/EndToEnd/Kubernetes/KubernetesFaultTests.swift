@@ -24,7 +24,7 @@ struct KubernetesFaultTests {
                     "delete", "job", kube.job(of: jobless), "--cascade=foreground", "--wait=false", "--grace-period=1")
                 let pod = try await kube.kubectl("get", "pods", "-l", "job-name=\(kube.job(of: jobless))", "-o", "name")
                 try await kube.kubectl("delete", pod, "--grace-period=1", "--wait=false")
-                let crash = try await server.waitForRun(jobless, toBe: ["Crashed", "Completed"], within: .seconds(90))
+                let crash = try await server.waitForRun(jobless, toBe: ["Crashed", "Completed"], within: .seconds(180))
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("was deleted") || message.contains("status code 1"), "\(message)")
 
