@@ -48,11 +48,7 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
 
     /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`, which names the job variable.
     public init(rendered: JSONValue) throws(InfrastructureError) {
-        do {
-            base = try BaseJobConfiguration(rendered: rendered)
-        } catch {
-            throw InfrastructureError(.refused, "\(error)")
-        }
+        base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
         words = try Self.words(of: base.command)
         env = base.env.compactMapValues { $0 }
@@ -126,12 +122,7 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
                     .replacing("127.0.0.1", with: "host.docker.internal")
             }
         }
-        let prepared: PreparedJobConfiguration
-        do {
-            prepared = try base.prepare(for: context)
-        } catch {
-            throw InfrastructureError(.refused, "\(error)")
-        }
+        let prepared = try InfrastructureError.refusing { try base.prepare(for: context) }
         var result = self
         result.command = prepared.command
         result.runsFlowEngine = !prepared.commandIsConfigured

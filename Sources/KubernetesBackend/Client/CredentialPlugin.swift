@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
 internal import OrderedCollections
+internal import PrefectAPI
 internal import Subprocess
 internal import SystemPackage
 
@@ -68,17 +69,19 @@ struct CredentialPlugin: Sendable, Hashable {
         let values = Dictionary(
             merged.map { (Environment.Key(stringLiteral: $0.key), $0.value) }, uniquingKeysWith: { $1 })
         let executable: Executable = command.contains("/") ? .path(FilePath(command)) : .name(command)
-        let result: (status: TerminationStatus, output: String?, errors: String?)? = try await within(Self.timeLimit) {
-            do {
+        let result: (status: TerminationStatus, output: String?, errors: String?)
+        do {
+            result = try await withDeadline(Self.timeLimit, for: command) {
                 let result = try await Subprocess.run(
                     executable, arguments: Arguments(arguments), environment: .custom(values),
                     output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
                 return (result.terminationStatus, result.standardOutput, result.standardError)
-            } catch let error as SubprocessError {
-                throw failure("cannot be run: \(error.description.split(whereSeparator: \.isNewline).first ?? "")")
             }
+        } catch let error as SubprocessError {
+            throw failure("cannot be run: \(error.description.split(whereSeparator: \.isNewline).first ?? "")")
+        } catch is DeadlineExceeded {
+            throw failure("took longer than \(Self.timeLimit)")
         }
-        guard let result else { throw failure("took longer than \(Self.timeLimit)") }
         guard result.status.isSuccess else {
             let last = result.errors?.split(whereSeparator: \.isNewline).last.map { ": \($0.prefix(200))" } ?? ""
             throw failure("ended with \(result.status)\(last)")
@@ -111,20 +114,5 @@ struct CredentialPlugin: Sendable, Hashable {
         }
         if let expiry = status["expirationTimestamp"]?.stringValue { credential.expiry = Timestamp(expiry) }
         return credential
-    }
-}
-
-/// Does something for so long at most; `nil` when it took longer, and was cancelled.
-func within<Result: Sendable>(
-    _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
-) async throws -> Result? {
-    try await withThrowingTaskGroup(of: Result?.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: limit)
-            return nil
-        }
-        defer { group.cancelAll() }
-        return try await group.next() ?? nil
     }
 }

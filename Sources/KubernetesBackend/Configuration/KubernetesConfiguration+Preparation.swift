@@ -9,12 +9,7 @@ extension KubernetesConfiguration {
     func prepared(for context: PreparationContext) throws(InfrastructureError) -> Self {
         var context = context
         context.backendLabels = Self.labels(for: context)
-        let prepared: PreparedJobConfiguration
-        do {
-            prepared = try base.prepare(for: context)
-        } catch {
-            throw InfrastructureError(.refused, "\(error)")
-        }
+        let prepared = try InfrastructureError.refusing { try base.prepare(for: context) }
         var result = self
         result.command = prepared.command
         result.labels = prepared.labels

@@ -44,11 +44,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
             referred = list.filter { $0["valueFrom"] != nil }
             rendered["env"] = Self.variables(of: list)
         }
-        do {
-            base = try BaseJobConfiguration(rendered: rendered)
-        } catch {
-            throw InfrastructureError(.refused, "\(error)")
-        }
+        base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         referredVariables = referred
         command = base.command
         let variables = JSONValue.object(base.env.mapValues { JSONValue($0) })

@@ -27,11 +27,7 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
 
     /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`.
     public init(rendered: JSONValue) throws(InfrastructureError) {
-        do {
-            base = try BaseJobConfiguration(rendered: rendered)
-        } catch {
-            throw InfrastructureError(.refused, "\(error)")
-        }
+        base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
         env = base.env.compactMapValues { $0 }
         launchEnvironment = env
@@ -44,11 +40,8 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
 
     /// The configuration for one flow run.
     func prepared(for context: PreparationContext, defaultCommand: String) throws(InfrastructureError) -> Self {
-        let prepared: PreparedJobConfiguration
-        do {
-            prepared = try base.prepare(for: context, defaultCommand: defaultCommand)
-        } catch {
-            throw InfrastructureError(.refused, "\(error)")
+        let prepared = try InfrastructureError.refusing {
+            try base.prepare(for: context, defaultCommand: defaultCommand)
         }
         let inherited = context.environment.sorted { $0.key < $1.key }
         let environment = mergeProcessEnvironment(inherited: inherited, prepared: prepared)

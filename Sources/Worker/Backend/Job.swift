@@ -144,4 +144,13 @@ public struct InfrastructureError: Error, Hashable, CustomStringConvertible {
     }
 
     public var description: String { message }
+
+    /// Does something with a job configuration; what is wrong with that is a refusal of the job.
+    public static func refusing<Result>(_ body: () throws -> Result) throws(InfrastructureError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw InfrastructureError(.refused, "\(error)")
+        }
+    }
 }
