@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import PrefectAPI
 internal import Synchronization
 
 /// Speaks to the API server of one cluster. Small: jobs, pods and their logs, events, secrets, and what one may do.
@@ -129,7 +130,7 @@ final class KubernetesClient: Sendable {
     ) -> HTTPRequest {
         var url = access.server + path
         if !query.isEmpty {
-            url += "?" + query.map { "\($0.0)=\($0.1.percentEncoded)" }.joined(separator: "&")
+            url += "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
         }
         var headers: HTTPHeaders = ["Accept": "application/json", "User-Agent": "prefect-worker"]
         if let authorization = shown.authorization { headers["Authorization"] = authorization }

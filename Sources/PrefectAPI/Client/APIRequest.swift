@@ -73,10 +73,10 @@ public struct APIAnswer: Sendable {
 }
 
 /// Percent-encoding of single path and query parts.
-enum PercentEncoding {
+package enum PercentEncoding {
     private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
 
-    static func encode(_ text: String) -> String {
+    package static func encode(_ text: String) -> String {
         // A part of dots alone would be resolved away as a relative path.
         let plain: (UInt8) -> Bool =
             text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") })
