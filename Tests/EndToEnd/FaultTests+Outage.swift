@@ -13,21 +13,25 @@ extension FaultTests {
     func outage() async throws {
         try await withFaultBench { faults in
             try await faults.bench.withWorker(variables: faults.environment()) { worker in
-                let ending = try await faults.add(2, lasting: 6) + faults.add(2, lasting: 6, throughProxy: true)
-                let crashing = try await faults.add(1, lasting: 7, ending: .crashed)
-                let lasting = try await faults.add(1, lasting: 20)
-                let cancelled = try await faults.add(1, lasting: 600, ending: .cancelled)
+                let ending =
+                    try await faults.add(2, lasting: .until("gone"))
+                    + faults.add(2, lasting: .until("gone"), throughProxy: true)
+                let crashing = try await faults.add(1, lasting: .until("gone"), ending: .crashed)
+                let lasting = try await faults.add(1, lasting: .until("back"))
+                let cancelled = try await faults.add(1, lasting: .seconds(600), ending: .cancelled)
                 let begun = ending + crashing + lasting + cancelled
                 try await faults.wait(for: "begin", of: begun)
                 try await beginOutage(faults.proxy)
                 async let isOver: Void = Task.sleep(for: .seconds(20))
-                let due = try await faults.add(2, lasting: 0.5)
+                let due = try await faults.add(2, lasting: .seconds(0.5))
                 try await faults.bench.server.setState(of: cancelled[0].id, to: "CANCELLING", name: "Cancelling")
+                try faults.happens("gone")
                 try await faults.wait(for: "end", of: ending + crashing)
                 try await isOver
                 #expect(faults.noted("begin").count == begun.count)
                 #expect(try await faults.bench.server.flowRun(crashing[0].id)["state_name"] == "Running")
                 try await faults.proxy.setMode(.pass)
+                try faults.happens("back")
                 try await faults.expectEnds(begun + due, workers: [worker])
             }
         }
@@ -45,16 +49,18 @@ extension FaultTests {
                 WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
                 workingDirectory: bench.folder
             ) { worker in
-                begun = try await faults.add(2, lasting: 20) + faults.add(2, lasting: 30)
-                // Longer than it takes until the API knows what runs them, on a busy machine too.
-                crashing = try await faults.add(1, lasting: 15, ending: .crashed)
+                begun =
+                    try await faults.add(2, lasting: .until("killed"))
+                    + faults.add(2, lasting: .until("back"))
+                crashing = try await faults.add(1, lasting: .until("gone"), ending: .crashed)
                 try await faults.wait(for: "begin", of: begun + crashing)
                 try await eventually(within: .seconds(60), "what runs them has been told", every: .milliseconds(200)) {
                     try await faults.areTold(begun + crashing)
                 }
-                due = try await faults.add(2, lasting: 0.5)
+                due = try await faults.add(2, lasting: .seconds(0.5))
                 try await beginOutage(faults.proxy)
-                due += try await faults.add(1, lasting: 0.5)
+                due += try await faults.add(1, lasting: .seconds(0.5))
+                try faults.happens("gone")
                 try await eventually(within: .seconds(60), "the crash is written down", every: .milliseconds(200)) {
                     let rows = try await WorkerProgram.run(
                         ["runs", "--json"], environment: bench.environment(), in: bench.folder
@@ -64,10 +70,12 @@ extension FaultTests {
                 worker.send(.kill)
                 #expect(try await worker.waitForExit() == .signalled(9))
             }
+            try faults.happens("killed")
             try await faults.wait(for: "end", of: Array(begun.prefix(2)))
             try await bench.withWorker(variables: variables) { worker in
                 try await worker.waitForLine(containing: "keeps trying")
                 try await faults.proxy.setMode(.pass)
+                try faults.happens("back")
                 // What waited to be told in the memory of the killed worker is lost; what is told of the ends is not.
                 try await faults.expectEnds(begun + due, telling: .process, workers: [worker])
                 try await faults.expectEnds(crashing, telling: [.process, .executedEvent], workers: [worker])

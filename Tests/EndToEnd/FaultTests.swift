@@ -18,11 +18,11 @@ struct FaultTests {
     ) async throws {
         try await withFaultBench { faults in
             try await withWorkers(workers, faults, variables) { workers in
-                var runs = try await faults.add(2, lasting: 3)
-                runs += try await faults.add(1, lasting: 3, ending: .crashed)
+                var runs = try await faults.add(2, lasting: .seconds(3))
+                runs += try await faults.add(1, lasting: .seconds(3), ending: .crashed)
                 try await faults.wait(for: "begin", of: runs)
-                async let more = faults.add(5, lasting: 0.5)
-                async let crashing = faults.add(1, lasting: 0.2, ending: .crashed)
+                async let more = faults.add(5, lasting: .seconds(0.5))
+                async let crashing = faults.add(1, lasting: .seconds(0.2), ending: .crashed)
                 try await fault(faults)
                 runs += try await more + crashing
                 try await faults.expectEnds(runs, workers: workers)

@@ -40,19 +40,31 @@ struct FaultBench: Sendable {
         deployment = try await bench.deploy(command: "true")
     }
 
+    /// How long a run lasts.
+    enum Span: Sendable {
+        case seconds(Double)
+        /// Until `happens(_:)` says that this has happened.
+        case until(String)
+    }
+
     /// Creates runs that are due now.
     ///
     /// - Parameters:
     ///   - count: How many.
-    ///   - seconds: How long each lasts.
+    ///   - span: How long each lasts.
     ///   - ending: How each is to end.
     ///   - throughProxy: Whether the runs, too, speak to the server through the proxy.
     func add(
-        _ count: Int, lasting seconds: Double, ending: Ending = .completed, throughProxy: Bool = false
+        _ count: Int, lasting span: Span, ending: Ending = .completed, throughProxy: Bool = false
     ) async throws -> [Run] {
+        let end =
+            switch span {
+            case .seconds(let seconds): "\(seconds)"
+            case .until(let word): file(of: word)
+            }
         var runs: [Run] = []
         for _ in 0..<count {
-            let command = "python \(program) \(bench.folder)/runs \(seconds)" + (ending == .crashed ? " crash" : "")
+            let command = "python \(program) \(bench.folder)/runs \(end)" + (ending == .crashed ? " crash" : "")
             let variables: JSONValue = [
                 "command": .string(command),
                 "env": ["PREFECT_API_URL": .string(throughProxy ? proxy.url : bench.server.url)],
@@ -62,6 +74,14 @@ struct FaultBench: Sendable {
         }
         return runs
     }
+
+    /// Ends the runs that last until this.
+    func happens(_ word: String) throws {
+        _ = try bench.write(word, "")
+    }
+
+    /// What is there once something has happened.
+    private func file(of word: String) -> String { "\(bench.folder)/\(word)" }
 
     /// The environment of a worker behind the proxy.
     func environment(_ others: [String: String] = [:]) -> [String: String] {

@@ -95,7 +95,7 @@ enum FlowSource {
         """#
 
     /// A program that does for a run what a flow's engine does, in a moment: it says Running, notes the run's id in the
-    /// file that it is told, and says Completed.
+    /// file that it is told, and, after so many seconds or once the file exists that it is told, says Completed.
     static let quickRun = #"""
         import http.client, json, os, sys, time, urllib.request
 
@@ -120,7 +120,11 @@ enum FlowSource {
 
         say("RUNNING", "Running")
         note("begin")
-        time.sleep(float(sys.argv[2]))
+        if sys.argv[2].startswith("/"):
+            while not os.path.exists(sys.argv[2]):
+                time.sleep(0.05)
+        else:
+            time.sleep(float(sys.argv[2]))
         note("end")
         say("COMPLETED", "Completed")
         """#
