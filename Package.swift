@@ -93,9 +93,7 @@ let package = Package(
             name: "prefect-worker",
             dependencies: [
                 "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
-                "PrefectAPI",
-                "ProcessBackend",
-                "Systemd", "Worker", "WorkerLogging", logging,
+                "PrefectAPI", "ProcessBackend", "Systemd", "Worker", "WorkerLogging", logging, orderedCollections,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

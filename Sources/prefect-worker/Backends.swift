@@ -80,10 +80,18 @@ enum Backends {
     /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
     /// nothing leaves, unless that may pass by itself.
     static func check(
-        _ backend: any InfrastructureBackend, logger: Logger, shutdown: ShutdownSignal, pools: [Live<ServedPool>]
+        _ backends: [any InfrastructureBackend], logger: Logger, shutdown: ShutdownSignal, pools: [Live<ServedPool>]
     ) async throws {
-        let report = await backend.check()
-        guard let problem = report.findings.first(where: { !$0.isGood }), backend.trouble == nil else { return }
+        let problems = await withTaskGroup(of: BackendReport.Finding?.self) { group in
+            for backend in backends {
+                group.addTask {
+                    let problem = await backend.check().findings.first { !$0.isGood }
+                    return backend.trouble == nil ? problem : nil
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        guard let problem = problems.lazy.compactMap(\.self).first else { return }
         // The runs that an earlier process has left are none the worse for it.
         for pool in pools { pool.update { $0.leavesRunsOnExit = true } }
         shutdown.advance(to: .draining)

@@ -12,7 +12,7 @@ import WorkerLogging
 /// `prefect-worker start`: the flags of `prefect worker start` with the same names and meanings.
 struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "start", abstract: "Serve a work pool: take its flow runs and run them.",
+        commandName: "start", abstract: "Serve work pools: take their flow runs and run them.",
         discussion: """
             The first SIGTERM or SIGINT drains the worker: it takes no more runs, waits for those in flight and leaves \
             with status 0. The second stops the runs that are its child processes with 30 seconds of grace and reports \
@@ -26,8 +26,17 @@ struct StartCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "The worker's name; a unique one is made up if none is given.")
     var name: String?
 
-    @Option(name: .shortAndLong, help: "The work pool to serve.")
-    var pool: String?
+    @Option(
+        name: .shortAndLong, parsing: .singleValue,
+        help: ArgumentHelp("The work pool to serve; repeatable.", valueName: "pool"))
+    var pool: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "A TOML file with a table [pools.NAME] for each pool to serve, in place of --pool; type, queues, limit and "
+                + "name can be set for each (PREFECT_WORKER_CONFIG).",
+            valueName: "file"))
+    var config: String?
 
     @Option(
         name: .shortAndLong, parsing: .singleValue,
@@ -48,7 +57,9 @@ struct StartCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Poll once, run what is due, and end.")
     var runOnce = false
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("How many runs are in flight at most.", valueName: "runs"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("How many runs are in flight at most, of all pools together.", valueName: "runs"))
     var limit: Int?
 
     @Flag(
@@ -81,7 +92,7 @@ struct StartCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Where the worker writes down the runs in flight. Default: STATE_DIRECTORY as systemd sets it, else a folder "
-                + "of the pool below PREFECT_HOME/prefect-worker.",
+                + "of the first pool, or of the configuration file, below PREFECT_HOME/prefect-worker.",
             valueName: "folder"))
     var stateDir: String?
 
@@ -108,7 +119,7 @@ struct StartCommand: AsyncParsableCommand {
             try common.loadSettings(rootProfile: profile)
         }
         let settings = try loadSettings()
-        let pool = try poolName()
+        let plan = try plan(environment)
         let template = try baseJobTemplate.map(readTemplate)
         let live = LiveSettings(settings)
         let output = try common.makeLogOutput(settings, redact: { live.redact($0) })
@@ -120,8 +131,7 @@ struct StartCommand: AsyncParsableCommand {
             probes: WorkerProbes(), shutdown: shutdown, settingsEnvironment: Live(settings.environmentForJobs()))
         try await session.run(
             StartSession.Request(
-                pool: pool, name: try checkedName(), type: type, queues: uniqueQueues, limit: limit,
-                createsPool: createPoolIfNotFound, template: template, prefetchSeconds: prefetchSeconds,
+                plan: plan, createsPool: createPoolIfNotFound, template: template, prefetchSeconds: prefetchSeconds,
                 runsOnce: runOnce, answersProbes: withHealthcheck,
                 python: python ?? environment["PREFECT_WORKER_PYTHON"],
                 mentionsInstallPolicy: installPolicy == .always, stateDirectory: stateDir,
@@ -137,26 +147,42 @@ struct StartCommand: AsyncParsableCommand {
         return seconds
     }
 
-    private var uniqueQueues: [String] {
-        workQueue.reduce(into: []) { queues, queue in
-            if !queue.isEmpty, !queues.contains(queue) { queues.append(queue) }
+    /// What is to be served, from the flags or from the file that they or the environment name.
+    private func plan(_ environment: [String: String]) throws -> ServingPlan {
+        var plan: ServingPlan
+        if let path = config ?? (pool.isEmpty ? environment["PREFECT_WORKER_CONFIG"] : nil), !path.isEmpty {
+            let flags = [("--pool", !pool.isEmpty), ("--type", type != nil), ("--work-queue", !workQueue.isEmpty)]
+            if let flag = flags.first(where: \.1)?.0 {
+                throw Refusal("\(flag) cannot be given beside the configuration '\(path)': write it there")
+            }
+            let folder = FileManager.default.currentDirectoryPath
+            plan = try ServingPlan(reading: path.hasPrefix("/") ? path : "\(folder)/\(path)")
+        } else {
+            let names = try poolNames()
+            if names.count > 1, !workQueue.isEmpty {
+                throw Refusal(
+                    "--work-queue does not say which pool's it is: name the queues of several pools in --config")
+            }
+            let queues = workQueue.filter { !$0.isEmpty }.withoutRepetitions
+            plan = ServingPlan(
+                pools: names.map { ServingPlan.Pool(name: $0, type: type, queues: queues) }, title: names[0])
         }
+        plan.limit = limit ?? plan.limit
+        if let name, !name.isEmpty { plan.workerName = name }
+        try plan.checkNames()
+        if plan.pools.count > 1, baseJobTemplate != nil {
+            throw Refusal("--base-job-template is for one pool: create the others first, or let them have the default")
+        }
+        return plan
     }
 
-    private func poolName() throws -> String {
-        if let pool, !pool.isEmpty { return pool }
-        if pool == nil, Terminal.isInteractive, let answer = Terminal.ask("Work pool name"), !answer.isEmpty {
-            return answer
+    private func poolNames() throws -> [String] {
+        let names = pool.filter { !$0.isEmpty }.withoutRepetitions
+        if !names.isEmpty { return names }
+        if pool.isEmpty, Terminal.isInteractive, let answer = Terminal.ask("Work pool name"), !answer.isEmpty {
+            return [answer]
         }
         throw Refusal("Missing required option '--pool' / '-p': the name of the work pool to serve")
-    }
-
-    private func checkedName() throws -> String? {
-        guard let name else { return nil }
-        if name.contains("/") || name.contains("%") {
-            throw Refusal("Worker name cannot contain '/' or '%': choose another name than '\(name)'")
-        }
-        return name.isEmpty ? nil : name
     }
 
     private func readTemplate(_ path: String) throws -> JSONValue {

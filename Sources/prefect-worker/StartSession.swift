@@ -22,11 +22,7 @@ struct StartSession: Sendable {
 
     /// What the command line asks for.
     struct Request: Sendable {
-        let pool: String
-        let name: String?
-        let type: String?
-        let queues: [String]
-        let limit: Int?
+        let plan: ServingPlan
         let createsPool: Bool
         let template: JSONValue?
         let prefetchSeconds: Int?
@@ -40,7 +36,7 @@ struct StartSession: Sendable {
         let openFiles: Int
     }
 
-    private func logger(_ label: String) -> Logger {
+    func logger(_ label: String) -> Logger {
         Logger(label: label) { [live] in WorkerLogHandler(logger: $0, output: output, level: live.logLevel) }
     }
 
@@ -109,102 +105,6 @@ struct StartSession: Sendable {
             }
             group.cancelAll()
         }
-    }
-
-    private func serve(_ request: Request, _ pools: Live<[Live<ServedPool>]>, _ logger: Logger) async throws {
-        let unique = UUID().uuidString.lowercased()
-        let state = try StateDirectories.take(
-            request.stateDirectory, pool: request.pool, workerName: request.name ?? unique, settings: settings,
-            environment: ProcessInfo.processInfo.environment, notice: { logger.warning("\($0)") })
-        guard let (kind, found) = try await discover(request, logger) else { return }
-        let name = request.name ?? "\(kind.workerName) \(unique)"
-        let backend = try kind.make(
-            BackendKind.Request(
-                python: request.python, stateDirectory: state?.path, notice: { logger.warning("\($0)") }))
-        client.setAttribution(.init(workerName: name))
-        let daemon = makeDaemon(
-            request, name: name, kind: kind, backend: backend, found: found, stateDirectory: state?.path, pools: pools)
-        probes.setDaemon(daemon)
-        async let checked: Void = Backends.check(
-            backend, logger: logger, shutdown: shutdown, pools: pools.value)
-        await daemon.run()
-        // The last that runs have printed is still on its way to our own output.
-        await backend.flushOutput(within: .seconds(2))
-        withExtendedLifetime(state) {}
-        try await checked
-        if request.runsOnce, let trouble = daemon.pools.lazy.compactMap(\.state.trouble).first {
-            throw Refusal(trouble)
-        }
-    }
-
-    private func makeDaemon(
-        _ request: Request, name: String, kind: BackendKind, backend: some InfrastructureBackend, found: WorkPool?,
-        stateDirectory: String?, pools: Live<[Live<ServedPool>]>
-    ) -> WorkerDaemon {
-        let label = "prefect.workers.\(kind.type).\(name.lowercased())"
-        let stderrLogger = self.logger(label)
-        let notice: @Sendable (String) -> Void = { stderrLogger.warning("\($0)") }
-        let apiLogging = settings.apiLogging
-        let logs = LogShipper(
-            api: client, interval: apiLogging.batchInterval, batchBytes: apiLogging.batchSize,
-            maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, notice: notice)
-        let workerID = WorkerIdentity()
-        let logger = Logger(label: label) {
-            [live, output, isCloud = settings.isCloud] label in
-            let handler = WorkerLogHandler(logger: label, output: output, level: live.logLevel)
-            guard isCloud else { return handler }
-            return MultiplexLogHandler([
-                handler,
-                WorkerLogForwarder(logger: label, level: live.logLevel, logs: logs, workerID: { workerID.current }),
-            ])
-        }
-        let services = WorkerServices(
-            api: client, logs: logs, events: EventShipper(api: client, notice: notice), logger: logger,
-            ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: shutdown,
-            environment: Backends.environment, settingsEnvironment: settingsEnvironment,
-            redact: { [live] in live.redact($0) })
-        let most = kind.mostRuns(request.openFiles)
-        if let limit = request.limit, limit > most {
-            logger.warning(
-                "Open files are limited to \(request.openFiles), enough for \(most) runs at a time; raise LimitNOFILE=")
-        }
-        var served = ServedPool(
-            name: request.pool, workerName: name, queues: request.queues, limit: min(request.limit ?? most, most),
-            createsPool: request.createsPool, baseJobTemplate: request.template,
-            leavesRunsOnExit: request.detachesOnExit,
-            runsOnce: request.runsOnce)
-        served.take(settings, prefetchSeconds: request.prefetchSeconds)
-        let pool = PoolWorker(served: served, backend: backend, services: services, justRead: found)
-        workerID.follow(pool.state)
-        pools.update { $0.append(pool.live) }
-        return WorkerDaemon(
-            pools: [pool], services: services, drainTimeout: request.drainTimeout.map { .seconds($0) })
-    }
-
-    /// The pool and its type, asked for until the API says it; `nil` when the worker is told to leave before that.
-    private func discover(_ request: Request, _ logger: Logger) async throws -> (kind: BackendKind, pool: WorkPool?)? {
-        let discovery = PoolDiscovery(api: client, supportedTypes: Backends.types)
-        var pause = Duration.seconds(1)
-        var hasSaid = false
-        while shutdown.isServing {
-            switch try await discovery.find(
-                pool: request.pool, type: request.type, createsPool: request.createsPool)
-            {
-            case .servable(let type, let pool, let notice):
-                if let notice { logger.info("\(notice)") }
-                return (Backends.kind(ofType: type) ?? Backends.process, pool)
-            case .refused(let reason):
-                throw Refusal(reason)
-            case .unknown(let error):
-                if !hasSaid { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
-                hasSaid = true
-                if let kind = request.type.flatMap(Backends.kind) { return (kind, nil) }
-                probes.setBeginning("the Prefect API does not answer")
-                await shutdown.sleep(for: pause)
-                pause = min(pause * 2, .seconds(30))
-            }
-        }
-        return nil
     }
 }
 

@@ -14,9 +14,9 @@ enum StateDirectories {
         return name.hasPrefix("/") ? name : FileManager.default.currentDirectoryPath + "/" + name
     }
 
-    /// The place for workers of a pool that were told no other.
-    static func standard(pool: String, settings: PrefectSettings) -> String {
-        "\(root(settings))/\(Slug.make(pool))"
+    /// The place for workers that were told no other.
+    static func standard(_ plan: ServingPlan, settings: PrefectSettings) -> String {
+        "\(root(settings))/\(Slug.make(plan.title))"
     }
 
     private static func root(_ settings: PrefectSettings) -> String { "\(settings.home)/prefect-worker" }
@@ -24,15 +24,17 @@ enum StateDirectories {
     /// Takes the worker's own directory. One that the user has named and another worker has is refused; any other trouble
     /// is told with `notice`, and the worker goes on without.
     static func take(
-        _ argument: String?, pool: String, workerName: String, settings: PrefectSettings,
+        _ argument: String?, plan: ServingPlan, unique: String, settings: PrefectSettings,
         environment: [String: String], notice: (String) -> Void
     ) throws -> StateDirectory? {
-        let holder = "worker '\(workerName)' on work pool '\(pool)' (pid \(getpid()))"
+        let pools = plan.names.map { "'\($0)'" }.joined(separator: ", ")
+        let name = plan.pools.first?.workerName ?? plan.workerName ?? unique
+        let holder = "worker '\(name)' on work pool \(pools) (pid \(getpid()))"
         do throws(StateDirectory.Problem) {
             if let named = named(argument, environment: environment) {
                 return try StateDirectory.take(named, for: holder)
             }
-            return try StateDirectory.takeFree(standard(pool: pool, settings: settings), for: holder)
+            return try StateDirectory.takeFree(standard(plan, settings: settings), for: holder)
         } catch {
             let problem = error
             if case .held = problem { throw Refusal("\(problem)") }

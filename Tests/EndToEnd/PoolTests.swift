@@ -30,6 +30,75 @@ struct PoolTests {
         }
     }
 
+    @Test("one daemon serves the pools of a configuration, each in its way, and finds the runs of all of them again")
+    func severalPools() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let others = [bench.pool + "-b", bench.pool + "-c"]
+            let program = try bench.write("quick.py", FlowSource.quickRun)
+            let configuration = try bench.write(
+                "worker.toml",
+                """
+                limit = 3
+                [pools.\(bench.pool)]
+                name = "first"
+                [pools.\(others[0])]
+                type = "process"
+                limit = 1
+                queues = ["express"]
+                name = "second"
+                [pools.\(others[1])]
+                """)
+            func command(_ end: String) -> String { "python \(program) \(bench.folder)/runs \(end)" }
+            func start(_ body: (ChildProcess) async throws -> Void) async throws {
+                try await withChildProcess(
+                    WorkerProgram.path,
+                    ["start", "--config", configuration, "--name", "third"],
+                    environment: bench.environment(), workingDirectory: bench.folder, body)
+            }
+            try await start { worker in
+                try await eventually("the queue is there") {
+                    try await server.send("GET", "/work_pools/\(others[0])/queues/express").status == 200
+                }
+                try await eventually("the third pool is there") {
+                    try await server.send("GET", "/work_pools/\(others[1])").status == 200
+                }
+                let deployments = try await [
+                    bench.deploy(command: command("\(bench.folder)/end")),
+                    bench.deploy(command: command("\(bench.folder)/end"), queue: "express", pool: others[0]),
+                    bench.deploy(command: command("\(bench.folder)/end"), pool: others[1]),
+                ]
+                for deployment in deployments { _ = try await server.createRun(deployment: deployment) }
+                try await eventually(within: .seconds(60), "a run of each pool has begun") {
+                    bench.notes("runs").count == 3
+                }
+                // One more of each has to wait for a slot.
+                for deployment in deployments { _ = try await server.createRun(deployment: deployment) }
+                let rows = try await WorkerProgram.run(
+                    ["runs", "--json"], environment: bench.environment(), in: bench.folder
+                ).output
+                for pool in [bench.pool] + others { #expect(rows.contains { $0.contains("\"\(pool)\"") }) }
+                worker.send(.kill)
+                #expect(try await worker.waitForExit() == .signalled(9))
+            }
+            #expect(bench.notes("runs").count == 3)
+            try bench.write("end", "")
+            try await start { worker in
+                try await bench.waitForCompletedRuns(6)
+                worker.send(.terminate)
+                #expect(try await worker.waitForExit() == .exited(0))
+            }
+            let filter: JSONValue = ["flows": ["id": ["any_": [.string(bench.flow)]]]]
+            let runs = try await server.call("POST", "/flow_runs/filter", filter).arrayValue ?? []
+            let names = runs.map { run in
+                let pool = run["work_pool_name"]?.stringValue ?? "none"
+                return "\(pool): \(run["labels"]?["prefect.worker.name"]?.stringValue ?? "nobody")"
+            }
+            #expect(Set(names) == ["\(bench.pool): first", "\(others[0]): second", "\(others[1]): third"])
+            for pool in others { _ = try await server.deletePool(pool) }
+        }
+    }
+
     @Test("with --limit 1 no two runs are in flight at once")
     func limitOne() async throws {
         try await withTestBench { bench in

@@ -32,6 +32,28 @@ struct RefusalTests {
             testDescription: "a per cent sign in the name", arguments: ["start", "--pool", "p", "--name", "a%b"],
             says: ["Worker name", "'%'", "a%b"]),
         Mistake(
+            testDescription: "queues that may be any pool's",
+            arguments: ["start", "--pool", "p", "--pool", "q", "--work-queue", "a"], says: ["--work-queue", "--config"]),
+        Mistake(
+            testDescription: "pools in flags and in a configuration",
+            arguments: ["start", "--pool", "p", "--config", "c.toml"], says: ["--pool", "c.toml"]),
+        Mistake(
+            testDescription: "a configuration that does not exist", arguments: ["start", "--config", "c.toml"],
+            says: ["c.toml", "[pools.NAME]"]),
+        Mistake(
+            testDescription: "a configuration without a pool", arguments: ["start", "--config", "c.toml"],
+            files: ["c.toml": "limit = 3\n"], says: ["c.toml", "[pools.NAME]"]),
+        Mistake(
+            testDescription: "a configuration with a key that is not known", arguments: ["start"],
+            variables: ["PREFECT_WORKER_CONFIG": "FOLDER/c.toml"],
+            files: ["c.toml": "[pools.p]\nqueue = \"a\"\n"], says: ["'pools.p.queue'", "c.toml", "queues"]),
+        Mistake(
+            testDescription: "a configuration with a limit that is none", arguments: ["start", "--config", "c.toml"],
+            files: ["c.toml": "[pools.p]\nlimit = \"3\"\n"], says: ["'pools.p.limit'", "whole number"]),
+        Mistake(
+            testDescription: "a configuration with a slash in a name", arguments: ["start", "--config", "c.toml"],
+            files: ["c.toml": "[pools.p]\nname = \"a/b\"\n"], says: ["Worker name", "a/b"]),
+        Mistake(
             testDescription: "a type that does not exist", arguments: ["start", "--pool", "p", "--type", "abacus"],
             says: ["abacus", "process"]),
         Mistake(

@@ -16,10 +16,11 @@ struct DaemonTests {
             try await withWorker(api) { first in
                 var served = first.worker.served
                 served.name = "other"
-                let second = PoolWorker(served: served, backend: FakeBackend(), services: first.services)
-                let daemon = WorkerDaemon(pools: [first.worker, second], services: first.services)
+                let second = PoolWorker(served: served, backend: first.backend, services: first.services)
+                let daemon = WorkerDaemon(
+                    pools: [first.worker, second], backends: [first.backend], services: first.services)
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await second.run() }
+                    group.addTask { await second.run(second.takeUp()) }
                     try? await api.waitUntil("the good one is served") { $0.run(run)?.infrastructurePID != nil }
                     try? await eventually("the bad one is known") {
                         daemon.reasonNotReady?.contains("'docker'") == true
@@ -30,6 +31,42 @@ struct DaemonTests {
                 #expect(first.daemon.reasonNotReady == nil)
                 #expect(daemon.reasonNotReady?.contains("'docker'") == true)
                 #expect(daemon.isAlive)
+            }
+        }
+    }
+
+    @Test("pools with a limit for all of them run all of their runs, each in its own worker's name")
+    func sharedLimit() async throws {
+        try await withPool { api, deployment in
+            let other = api.addPool(name: "other")
+            let otherDeployment = api.addDeployment(name: "other's", pool: other)
+            let backend = FakeBackend { $0.beforeStart = { _ in try await Task.sleep(for: .milliseconds(20)) } }
+            try await withWorker(api, backend: backend, serve: { $0.limit = 0 }) { first in
+                let both = SlotLimiter(limit: 2)
+                let pools = [("p", "one"), ("other", "two")].map { name, worker in
+                    var served = first.worker.served
+                    served.name = name
+                    served.workerName = worker
+                    served.limit = nil
+                    return PoolWorker(served: served, backend: backend, services: first.services, within: both)
+                }
+                let runs =
+                    api.scheduleRuns(3, deployment: deployment) + api.scheduleRuns(3, deployment: otherDeployment)
+                let daemon = WorkerDaemon(pools: pools, backends: [backend], services: first.services)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await daemon.run() }
+                    for count in 1...6 {
+                        try await eventually("another run is watched") { backend.watched.count >= count }
+                        backend.finish(backend.watched[count - 1], ExitStatus(code: 0))
+                    }
+                    group.cancelAll()
+                }
+                #expect(Set(backend.started) == Set(runs) && backend.started.count == 6)
+                #expect(backend.mostActive <= 2)
+            }
+            for (pool, worker) in [("p", "one"), ("other", "two")] {
+                let polls = api.requests("POST", "/work_pools/\(pool)/get_scheduled_flow_runs")
+                #expect(Set(polls.map { $0.header("X-Prefect-Worker-Name") }) == [worker])
             }
         }
     }

@@ -77,6 +77,24 @@ struct SlotLimiterTests {
         #expect(limiter.used == 1000)
     }
 
+    @Test("the slots of two pools are within those of both")
+    func within() async {
+        let both = SlotLimiter(limit: 3)
+        let (first, second) = (SlotLimiter(limit: 2, within: both), SlotLimiter(limit: nil, within: both))
+        let held = [first.take(), first.take(), second.take()]
+        #expect(held.allSatisfy { $0 != nil })
+        #expect(first.free == 0 && second.free == 0)
+        #expect(second.take() == nil && second.used == 1)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await second.waitForFreeSlot() }
+            group.addTask { held[0]?.release() }
+        }
+        #expect(first.free == 1 && second.free == 1)
+        let restored = [first, first, second].map { $0.takeBeyondLimit() }
+        #expect(both.used == 5 && first.free == 0 && second.free == 0)
+        withExtendedLifetime(restored) {}
+    }
+
     @Test("who waits for a slot is woken, and cancellation ends the wait")
     func waiting() async {
         let limiter = SlotLimiter(limit: 1)

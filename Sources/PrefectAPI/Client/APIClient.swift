@@ -78,7 +78,6 @@ public final class APIClient: Sendable {
 
     private struct State {
         var configuration: Configuration
-        var attribution = Attribution()
         var maintenanceUntil: ContinuousClock.Instant?
         var csrf: CSRFToken?
         var csrfIsOff = false
@@ -86,6 +85,10 @@ public final class APIClient: Sendable {
 
     private let csrfClientID = UUID().uuidString.lowercased()
     private let csrfFetch = SingleFlight<Void>()
+
+    /// Says who is calling, in the headers of every request that the current task and those below it send: one client
+    /// serves the workers of several pools. Asked anew for each request.
+    @TaskLocal public static var attribution: (@Sendable () -> Attribution)?
 
     /// Who is calling, for the headers that let the server attribute requests.
     public struct Attribution: Sendable, Hashable {
@@ -196,7 +199,8 @@ public final class APIClient: Sendable {
     }
 
     private func httpRequest(_ request: APIRequest) -> HTTPRequest {
-        let (attribution, csrf) = state.withLock { ($0.attribution, $0.csrf) }
+        let attribution = Self.attribution?() ?? Attribution()
+        let csrf = state.withLock { $0.csrf }
         var headers = HTTPHeaders()
         headers["User-Agent"] = Self.userAgent
         headers["X-PREFECT-API-VERSION"] = Self.apiVersion
@@ -266,11 +270,6 @@ public final class APIClient: Sendable {
                 .noAnswer(error), operation: request.operation, detail: error.description,
                 mayHaveBeenApplied: mayHaveBeenApplied)
         }
-    }
-
-    /// Names the caller in every later request.
-    public func setAttribution(_ attribution: Attribution) {
-        state.withLock { $0.attribution = attribution }
     }
 
     /// Waits the way that pauses between attempts are made.

@@ -49,10 +49,7 @@ final class PoolChannel: Sendable {
                 if reason != .deleted { take(pool) }
                 if reason == .deleted || !pool.hasTemplate { self.raiseDoubt() }
             },
-            onWorkerID: { [state, api = services.api] id in
-                state.setWorkerID(id)
-                api.setAttribution(.init(workerName: served.workerName, workerID: id))
-            },
+            onWorkerID: { [state] id in state.setWorkerID(id) },
             onCleanup: cleanup.handler,
             onState: { state in
                 let wasLive = self.connection.isLive

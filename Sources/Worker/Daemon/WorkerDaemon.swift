@@ -3,8 +3,8 @@ internal import PrefectAPI
 
 /// One of the pools that a daemon serves.
 public protocol PoolService: Sendable {
-    /// The pool and how it is served.
-    var served: ServedPool { get }
+    /// The pool and how it is served, as the settings say at the moment.
+    var live: Live<ServedPool> { get }
     /// What is known of the pool.
     var state: PoolState { get }
     /// The runs in flight.
@@ -17,23 +17,40 @@ public protocol PoolService: Sendable {
     func catchUp()
     /// Opens connections at once that wait for their next attempt.
     func reconnect()
+    /// Takes hold of the runs that an earlier process has left.
+    func takeUp() async -> LeftRuns
     /// Serves the pool until the worker has shut down or there is nothing more to do.
-    func run() async
+    func run(_ left: LeftRuns) async
+}
+
+extension PoolService {
+    /// The pool and how it is served.
+    public var served: ServedPool { live.value }
 }
 
 extension PoolWorker: PoolService {}
 
-/// The daemon: any number of pools that share one connection to the API, one log, and one way out.
+/// The daemon: any number of pools that share one connection to the API, one log, and one way out; and those of a type one
+/// backend.
 public struct WorkerDaemon: Sendable {
     /// The pools served.
     public let pools: [any PoolService]
     let services: WorkerServices
+    private let backends: [any InfrastructureBackend]
     private let drainTimeout: Duration?
 
-    /// A daemon that serves pools. `drainTimeout` is how long runs in flight are waited for before they are stopped; `nil`
-    /// means for as long as they take.
-    public init(pools: [any PoolService], services: WorkerServices, drainTimeout: Duration? = nil) {
+    /// A daemon that serves pools.
+    ///
+    /// - Parameters:
+    ///   - backends: The backends of the pools, each once.
+    ///   - drainTimeout: How long runs in flight are waited for before they are stopped; `nil` means for as long as they
+    ///     take.
+    public init(
+        pools: [any PoolService], backends: [any InfrastructureBackend], services: WorkerServices,
+        drainTimeout: Duration? = nil
+    ) {
         self.pools = pools
+        self.backends = backends
         self.services = services
         self.drainTimeout = drainTimeout
     }
@@ -41,11 +58,17 @@ public struct WorkerDaemon: Sendable {
     /// Serves all pools; returns when each has ended and what waited to be told to the API has been told, or when the
     /// time for that is over.
     public func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await serveAndSayFarewell() }
-            group.addTask { await limitShutdown() }
-            await group.next()
-            group.cancelAll()
+        // What is no pool's own is the first one's.
+        let name = pools.first?.served.workerName
+        await APIClient.$attribution.withValue({ [state = pools.first?.state] in
+            APIClient.Attribution(workerName: name, workerID: state?.workerID)
+        }) {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await serveAndSayFarewell() }
+                group.addTask { await limitShutdown() }
+                await group.next()
+                group.cancelAll()
+            }
         }
     }
 
@@ -71,10 +94,16 @@ public struct WorkerDaemon: Sendable {
 
     /// Serves the pools, with what happens to their runs told to them meanwhile.
     private func servePools() async {
+        // Before a pool takes its first run: what is not among the runs left then is nobody's any more.
+        var left: [LeftRuns] = []
+        for pool in pools { left.append(await pool.takeUp()) }
+        let inFlight = Set(services.ledger.entries.map(\.flowRunID))
+        for backend in backends { await backend.discardRemains(except: inFlight) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.feed.run(for: pools) }
-            await withDiscardingTaskGroup { pools in
-                for pool in self.pools { pools.addTask { await pool.run() } }
+            for backend in backends { group.addTask { await backend.run() } }
+            await withDiscardingTaskGroup { serving in
+                for (pool, left) in zip(pools, left) { serving.addTask { await pool.run(left) } }
             }
             group.cancelAll()
         }

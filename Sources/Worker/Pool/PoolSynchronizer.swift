@@ -192,7 +192,6 @@ struct PoolSynchronizer: Sendable {
         do {
             guard let id = try await api.sendHeartbeat(heartbeat, toPool: served.name) else { return }
             state.setWorkerID(id)
-            api.setAttribution(.init(workerName: served.workerName, workerID: id))
         } catch let error as APIError where error.status == 422 && heartbeat.asksForID {
             var plain = heartbeat
             plain.asksForID = false

@@ -23,16 +23,21 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private let hints = PollHints()
     private let cancellations: CancellationWatch
 
-    /// The pool and how it is served.
-    public var served: ServedPool { live.value }
-
-    /// A worker for a pool; `justRead` is the pool as it was read a moment ago, when it was.
-    public init(served: ServedPool, backend: Backend, services: WorkerServices, justRead: WorkPool? = nil) {
+    /// A worker for a pool.
+    ///
+    /// - Parameters:
+    ///   - backend: What the pool's runs run on; other pools of the type may use it too.
+    ///   - slots: The slots that the pools of the daemon share, when they do.
+    ///   - justRead: The pool as it was read a moment ago, when it was.
+    public init(
+        served: ServedPool, backend: Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
+        justRead: WorkPool? = nil
+    ) {
         live = Live(served)
         self.backend = backend
         state = PoolState(infrastructureTrouble: { backend.trouble })
         self.services = services
-        slots = SlotLimiter(limit: served.limit)
+        self.slots = SlotLimiter(limit: served.limit, within: slots)
         self.justRead = justRead
         contest = Contest(
             pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger)
@@ -56,20 +61,24 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     /// How the pool's worker channel is.
     public var connection: Connection { channel.connection }
 
-    /// Serves the pool until the worker shuts down, or, for a pool that is served once, until the runs of one poll
-    /// have ended. Returns when every run has been dealt with.
-    public func run() async {
+    /// Serves the pool, the runs that were left included, until the worker shuts down, or, for a pool that is served once,
+    /// until the runs of one poll have ended. Returns when every run has been dealt with.
+    public func run(_ left: LeftRuns) async {
+        await APIClient.$attribution.withValue({ [name = served.workerName, state] in
+            APIClient.Attribution(workerName: name, workerID: state.workerID)
+        }) { await serve(left) }
+    }
+
+    private func serve(_ left: LeftRuns) async {
         let events = WorkerEvents(
             events: services.events, workerName: served.workerName, workerType: Backend.workerType)
-        let left = await restore()
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await backend.run() }
             let isSynchronized = await synchronizer.synchronize(justRead: justRead)
             let started = events.started(pool: state.pool)
             services.logger.info("Worker '\(served.workerName)' started!")
             group.addTask { await synchronizer.run(afterFirst: isSynchronized) }
             group.addTask { await cancellations.run() }
-            await serve(left)
+            await poll(goingOnWith: left)
             group.cancelAll()
             events.stopped(pool: state.pool, after: started)
             services.logger.info("Worker '\(served.workerName)' stopped!")
@@ -77,7 +86,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// Polls and runs what comes, and goes on with what was left; returns when polling has ended and no run is left.
-    private func serve(_ left: [LeftRun]) async {
+    private func poll(goingOnWith left: LeftRuns) async {
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry,
@@ -89,7 +98,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             }
             group.addTask { await followShutdown() }
             await withDiscardingTaskGroup { runs in
-                for run in left { runs.addTask { await recover(run) } }
+                for run in left.runs { runs.addTask { await recover(run) } }
                 for await run in due { runs.addTask { await execute(run) } }
             }
             // All runs have ended; the watch for the shutdown is the only task left.
@@ -135,30 +144,23 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     // MARK: Recovery
 
-    private struct LeftRun: Sendable {
-        let entry: LedgerEntry
-        let held: HeldRun
-        let slot: Slot
-    }
-
     /// Takes hold of the runs that an earlier process has left, before the first poll could return one of them.
-    private func restore() async -> [LeftRun] {
+    public func takeUp() async -> LeftRuns {
         let entries = services.ledger.entries.filter { $0.pool == served.name && $0.workerType == Backend.workerType }
         if !entries.isEmpty {
             services.logger.info("Found \(entries.count) flow runs of an earlier process of this worker")
         }
-        var left: [LeftRun] = []
+        var left = LeftRuns()
         for entry in entries {
-            left.append(LeftRun(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
+            left.runs.append(.init(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
             if entry.stage == .running, let identifier = entry.identifier {
                 await backend.adopt(identifier, flowRunID: entry.flowRunID, flowRunName: entry.flowRunName)
             }
         }
-        await backend.discardRemains(except: Set(services.ledger.entries.map(\.flowRunID)))
         return left
     }
 
-    private func recover(_ run: LeftRun) async {
+    private func recover(_ run: LeftRuns.LeftRun) async {
         defer {
             registry.remove(run.held)
             run.slot.release()
@@ -184,6 +186,17 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         guard services.shutdown.phase >= .stopping else { return }
         for held in registry.all { held.requestStop(.shutdown) }
     }
+}
+
+/// The runs of a pool that an earlier process of the worker has left, held and with their slots.
+public struct LeftRuns: Sendable {
+    struct LeftRun: Sendable {
+        let entry: LedgerEntry
+        let held: HeldRun
+        let slot: Slot
+    }
+
+    var runs: [LeftRun] = []
 }
 
 /// A run that a poll has returned, with its slot.

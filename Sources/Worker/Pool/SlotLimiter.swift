@@ -1,40 +1,55 @@
 internal import PrefectAPI
 internal import Synchronization
 
-/// The slots of a pool's `--limit`: a run holds one from the poll that brought it until everything about it is done.
+/// The slots of a limit, a pool's or the daemon's: a run holds one from the poll that brought it until everything about
+/// it is done. A pool's are within the daemon's: whoever takes one of them takes one of the daemon's too.
 public final class SlotLimiter: Sendable {
     private struct State {
         var used = 0
+        /// Who waits for slots of the parts of this limiter.
+        var parts: [Wakeup] = []
     }
 
     /// How many slots there are; `nil` means any number.
     public let limit: Int?
+    private let whole: SlotLimiter?
     private let state = Mutex(State())
     private let freed = Wakeup()
 
-    /// A limiter whose slots are all free.
-    public init(limit: Int?) { self.limit = limit }
+    /// A limiter whose slots are all free, within those of `whole`, if there is a limit for several together.
+    public init(limit: Int?, within whole: SlotLimiter? = nil) {
+        self.limit = limit
+        self.whole = whole
+        whole?.state.withLock { $0.parts.append(freed) }
+    }
 
     /// How many slots are taken.
     public var used: Int { state.withLock { $0.used } }
 
     /// How many slots are free; `nil` means any number.
-    public var free: Int? { limit.map { max(0, $0 - used) } }
+    public var free: Int? { [limit.map { max(0, $0 - used) }, whole?.free].compactMap { $0 }.min() }
 
     /// Takes a slot; `nil` when none is free.
-    public func take() -> Slot? {
-        let isTaken = state.withLock { state in
-            if let limit, state.used >= limit { return false }
-            state.used += 1
-            return true
-        }
-        return isTaken ? Slot(limiter: self) : nil
-    }
+    public func take() -> Slot? { count() ? Slot(limiter: self) : nil }
 
     /// Takes a slot for a run that goes on already, be the limit reached or not.
     func takeBeyondLimit() -> Slot {
-        state.withLock { $0.used += 1 }
+        _ = count(beyondLimit: true)
         return Slot(limiter: self)
+    }
+
+    private func count(beyondLimit: Bool = false) -> Bool {
+        let isTaken = state.withLock { state in
+            if !beyondLimit, let limit, state.used >= limit { return false }
+            state.used += 1
+            return true
+        }
+        guard isTaken else { return false }
+        if let whole, !whole.count(beyondLimit: beyondLimit) {
+            state.withLock { $0.used -= 1 }
+            return false
+        }
+        return true
     }
 
     /// Waits until a slot may be free, or for the task's cancellation.
@@ -43,8 +58,12 @@ public final class SlotLimiter: Sendable {
     }
 
     fileprivate func giveBack() {
-        state.withLock { $0.used -= 1 }
-        freed.signal()
+        whole?.giveBack()
+        let parts = state.withLock { state in
+            state.used -= 1
+            return state.parts
+        }
+        for waiter in [freed] + parts { waiter.signal() }
     }
 }
 

@@ -27,13 +27,14 @@ struct TestBench: Sendable {
 
     /// Deploys something that is run by a command instead of a flow's code.
     func deploy(
-        command: String, jobVariables: JSONValue = [:], name: String? = nil, queue: String? = nil
+        command: String, jobVariables: JSONValue = [:], name: String? = nil, queue: String? = nil, pool: String? = nil
     ) async throws -> String {
         var variables = jobVariables
         variables["command"] = .string(command)
         let others: JSONValue = queue.map { ["work_queue_name": .string($0)] } ?? [:]
         return try await server.createDeployment(
-            name: name ?? "command-\(Self.unique())", flow: flow, pool: pool, jobVariables: variables, others: others)
+            name: name ?? "command-\(Self.unique())", flow: flow, pool: pool ?? self.pool, jobVariables: variables,
+            others: others)
     }
 
     /// Writes a shell script and returns its path.

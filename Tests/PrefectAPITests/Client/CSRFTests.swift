@@ -145,8 +145,9 @@ struct HeaderTests {
     {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url, configure: configure) { client, _ in
-                client.setAttribution(attribution)
-                _ = try? await client.send(.change, effort: .once)
+                _ = try? await APIClient.$attribution.withValue({ attribution }) {
+                    try await client.send(.change, effort: .once)
+                }
             }
             return try #require(api.requests.first)
         }

@@ -181,7 +181,7 @@ public final class FakeKubernetesAPI: Sendable {
 
     /// Waits until something about the server holds.
     public func waitUntil(
-        _ what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ condition: (FakeKubernetesAPI) -> Bool
     ) async throws {
         let found = try await changes.wait(timeout: timeout) { condition(self) ? true : nil }

@@ -50,7 +50,7 @@ extension FakePrefectAPI {
     ///   - condition: The question, about how things stand then.
     /// - Throws: ``WaitTimeout`` with a summary, or what the condition throws, or `CancellationError`.
     public func waitUntil(
-        _ what: String = "the condition holds", timeout: Duration = .seconds(10),
+        _ what: String = "the condition holds", timeout: Duration = .seconds(30),
         isolation: isolated (any Actor)? = #isolation, _ condition: (FakeAPISnapshot) throws -> Bool
     ) async throws {
         try await wait(for: what, timeout: timeout) { try condition($0) ? () : nil }
@@ -65,7 +65,7 @@ extension FakePrefectAPI {
     /// - Throws: ``WaitTimeout`` with a summary, or what the closure throws, or `CancellationError`.
     @discardableResult
     public func wait<Found>(
-        for what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        for what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ find: (FakeAPISnapshot) throws -> Found?
     ) async throws -> Found {
         let found = try await changes.wait(timeout: timeout) { () -> Found? in

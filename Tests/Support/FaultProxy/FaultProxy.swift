@@ -191,7 +191,7 @@ public final class FaultProxy: Sendable {
 
     /// Waits until a condition holds; it is asked again after every request and every change of a connection.
     public func waitUntil(
-        _ what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ condition: (FaultProxy) throws -> Bool
     ) async throws {
         let found = try await changes.wait(timeout: timeout) { try condition(self) ? true : nil }

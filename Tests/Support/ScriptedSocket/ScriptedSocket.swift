@@ -69,7 +69,7 @@ public final class ScriptedSocket: Sendable {
     }
 
     /// The next message. Throws ``Ended`` when there will be none, and ``WaitTimeout`` when none comes in time.
-    public func receive(timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation) async throws
+    public func receive(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation) async throws
         -> String
     {
         let found = try await changes.wait(timeout: timeout) { () -> Result<String, Ended>? in
@@ -83,7 +83,7 @@ public final class ScriptedSocket: Sendable {
     }
 
     /// The next message, as JSON.
-    public func receiveJSON(timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation)
+    public func receiveJSON(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation)
         async throws -> JSONValue
     {
         try JSONValue(parsing: Array(try await receive(timeout: timeout).utf8))
@@ -91,7 +91,7 @@ public final class ScriptedSocket: Sendable {
 
     /// Waits until the connection is over, and returns what the client closed with.
     @discardableResult
-    public func waitForEnd(timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation)
+    public func waitForEnd(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation)
         async throws -> Close?
     {
         let found = try await changes.wait(timeout: timeout) { self.state.withLock { $0.hasEnded } ? true : nil }

@@ -71,7 +71,7 @@ public final class ScriptedSocketServer: Sendable {
 
     /// Waits until a condition holds; it is asked again after every handshake.
     public func waitUntil(
-        _ what: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation,
+        _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ condition: (ScriptedSocketServer) throws -> Bool
     ) async throws {
         let found = try await changes.wait(timeout: timeout) { try condition(self) ? true : nil }
@@ -82,7 +82,7 @@ public final class ScriptedSocketServer: Sendable {
 
     /// Waits for the WebSocket of a number, counted from 0 over all that were accepted.
     public func socket(
-        _ number: Int, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation
+        _ number: Int, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation
     ) async throws -> ScriptedSocket {
         try await waitUntil("WebSocket \(number) is opened", timeout: timeout) { $0.sockets.count > number }
         return sockets[number]

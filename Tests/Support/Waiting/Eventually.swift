@@ -10,7 +10,7 @@
 ///   - condition: The question. An error counts as no, and the last one is part of the message.
 /// - Throws: ``WaitTimeout``, or `CancellationError`.
 public func eventually(
-    within timeout: Duration = .seconds(10), _ what: String, every interval: Duration = .milliseconds(10),
+    within timeout: Duration = .seconds(30), _ what: String, every interval: Duration = .milliseconds(10),
     isolation: isolated (any Actor)? = #isolation, _ condition: () async throws -> Bool
 ) async throws {
     let clock = ContinuousClock()

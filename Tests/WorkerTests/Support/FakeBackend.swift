@@ -87,6 +87,11 @@ final class FakeBackend: InfrastructureBackend {
         calls.compactMap { if case .start(let run) = $0 { run } else { nil } }
     }
 
+    /// The runs whose infrastructure was there to be watched, in order.
+    var watched: [String] {
+        calls.compactMap { if case .wait(let run) = $0 { run } else { nil } }
+    }
+
     /// How often infrastructure was to be created.
     var startCount: Int { state.withLock { $0.startCount } }
 

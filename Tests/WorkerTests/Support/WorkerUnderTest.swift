@@ -83,7 +83,6 @@ func withWorker<Result: Sendable>(
         transport: transport,
         // The pauses between attempts are what the policy says; here they pass fast.
         sleep: { try await Task.sleep(for: min($0, .milliseconds(20))) })
-    client.setAttribution(.init(workerName: "tester"))
     let log = CapturedLog()
     let notice: @Sendable (String) -> Void = { log.logger.warning("\($0)") }
     let services = WorkerServices(
@@ -100,7 +99,7 @@ func withWorker<Result: Sendable>(
         heartbeatInterval: .milliseconds(50), cancellationPollInterval: .milliseconds(30), stopGrace: .seconds(5))
     change(&served)
     let worker = PoolWorker(served: served, backend: backend, services: services)
-    let daemon = WorkerDaemon(pools: [worker], services: services, drainTimeout: drainTimeout)
+    let daemon = WorkerDaemon(pools: [worker], backends: [backend], services: services, drainTimeout: drainTimeout)
     let subject = WorkerUnderTest(
         api: api, client: client, backend: backend, worker: worker, daemon: daemon, services: services, log: log,
         hasEnded: Gate())

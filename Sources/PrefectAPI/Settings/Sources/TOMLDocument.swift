@@ -1,18 +1,18 @@
-internal import JSON
-internal import OrderedCollections
+package import JSON
+package import OrderedCollections
 internal import TOMLKit
 
 /// A TOML file as JSON values: dates and times become strings, tables lose the order of their keys.
-struct TOMLDocument: Sendable, Hashable {
-    typealias Table = OrderedDictionary<String, JSONValue>
+package struct TOMLDocument: Sendable, Hashable {
+    package typealias Table = OrderedDictionary<String, JSONValue>
 
     /// The file.
-    let path: String
+    package let path: String
     /// The top level.
-    let root: Table
+    package let root: Table
 
     /// Reads a file; `nil` where there is none.
-    init?(reading path: String) throws(SettingsError) {
+    package init?(reading path: String) throws(SettingsError) {
         guard let text = try SettingsFile.read(path) else { return nil }
         try self.init(parsing: text, path: path)
     }
