@@ -88,7 +88,9 @@ let package = Package(
             ] + nio,
             swiftSettings: settings),
         .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: settings),
-        .target(name: "WorkerLogging", dependencies: ["JSON", orderedCollections, logging], swiftSettings: settings),
+        .target(
+            name: "WorkerLogging", dependencies: ["JSON", "Systemd", orderedCollections, logging],
+            swiftSettings: settings),
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
@@ -151,6 +153,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "WorkerLoggingTests", dependencies: ["JSON", "WorkerLogging", logging], swiftSettings: settings),
+            name: "WorkerLoggingTests", dependencies: ["JSON", "Systemd", "WorkerLogging", logging],
+            swiftSettings: settings),
     ]
 )

@@ -56,7 +56,7 @@ extension DockerBackend {
         let start = isNew ? LogPosition() : marks.position(of: facts.id) ?? LogPosition(since: now)
         let follower = LogFollower(
             engine: engine, watcher: watcher, output: output, errors: errors, container: facts.id,
-            hasTTY: facts.hasTTY, marks: marks)
+            flowRunID: job.flowRunID, flowRunName: job.flowRunName, hasTTY: facts.hasTTY, marks: marks)
         if let problem = await follower.run(from: start) {
             job.reporter.log(.warning, "The output of container '\(facts.name)' cannot be printed: \(problem.message)")
         }

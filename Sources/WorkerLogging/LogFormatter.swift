@@ -1,6 +1,7 @@
 internal import JSON
 internal import Logging
 internal import OrderedCollections
+public import Systemd
 
 /// The form of the log.
 public enum LogFormat: Sendable, Hashable {
@@ -8,9 +9,12 @@ public enum LogFormat: Sendable, Hashable {
     case human(colors: Bool)
     /// One JSON object a line: `timestamp` (RFC 3339, UTC), `level`, `logger`, `message` and the metadata's members.
     case json
+    /// An entry of systemd's journal, with `PRIORITY`, `LOGGER` and a field for each member of the metadata, which all
+    /// have capitals there: `FLOW_RUN_ID`. It goes to the socket instead of the descriptor.
+    case journal(JournalSocket)
 }
 
-/// Renders records as lines. The redaction is applied to each text before anything is escaped or cut, because a secret
+/// Renders records as lines or entries. The redaction is applied to each text before anything is escaped or cut, because a secret
 /// with a quote or a newline in it would no longer be recognised afterwards.
 struct LogFormatter: Sendable {
     /// Longer messages are cut, so that one line can never fill the queue.
@@ -19,13 +23,14 @@ struct LogFormatter: Sendable {
     let format: LogFormat
     let redact: @Sendable (String) -> String
 
-    /// The record as the bytes of a line, its newline included.
+    /// The record as the bytes of a line, its newline included, or of an entry.
     func line(_ record: LogRecord) -> [UInt8] {
-        let text =
-            switch format {
-            case .human(let colors): humanLine(record, colors: colors)
-            case .json: jsonLine(record)
-            }
+        let text: String
+        switch format {
+        case .human(let colors): text = humanLine(record, colors: colors)
+        case .json: text = jsonLine(record)
+        case .journal: return journalEntry(record)
+        }
         return Array(text.utf8) + [UInt8(ascii: "\n")]
     }
 
@@ -75,6 +80,15 @@ struct LogFormatter: Sendable {
             members[members[key] == nil ? key : "metadata.\(key)"] = json(value)
         }
         return JSONValue.object(members).serialized(.compact)
+    }
+
+    private func journalEntry(_ record: LogRecord) -> [UInt8] {
+        var entry = JournalEntry(
+            message: prepared(record.message).utf8, priority: record.level.journalPriority, identifier: "prefect-worker"
+        )
+        entry.add("LOGGER", redact(record.logger).utf8)
+        for (key, value) in record.metadata.sorted(by: { $0.key < $1.key }) { entry.add(key, text(value).utf8) }
+        return entry.encoded
     }
 
     private func json(_ value: Logger.MetadataValue) -> JSONValue {

@@ -1,4 +1,5 @@
 public import Logging
+internal import Systemd
 
 extension Logger.Level {
     /// The level that a name of the setting `PREFECT_LOGGING_LEVEL` stands for: DEBUG, INFO, WARNING, ERROR or CRITICAL,
@@ -22,6 +23,18 @@ extension Logger.Level {
         case .warning: "WARNING"
         case .error: "ERROR"
         case .critical: "CRITICAL"
+        }
+    }
+
+    /// How grave the journal takes it to be.
+    var journalPriority: JournalEntry.Priority {
+        switch self {
+        case .trace, .debug: .debug
+        case .info: .info
+        case .notice: .notice
+        case .warning: .warning
+        case .error: .error
+        case .critical: .critical
         }
     }
 

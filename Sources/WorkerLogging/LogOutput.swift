@@ -12,7 +12,7 @@ public final class LogOutput: Sendable {
     private let queue: LogQueue
 
     /// - Parameters:
-    ///   - descriptor: Where the lines go: standard error unless a test says otherwise. It stays the caller's.
+    ///   - descriptor: Where lines go: standard error unless a test says otherwise. It stays the caller's.
     ///   - format: The form of the lines.
     ///   - capacity: How many bytes may wait to be written: 4 MiB.
     ///   - redact: Takes the secrets out of a text. It is applied to each message, logger name and metadata text before
@@ -24,12 +24,19 @@ public final class LogOutput: Sendable {
     ) throws {
         tzset()
         let formatter = LogFormatter(format: format, redact: redact)
-        let queue = LogQueue(descriptor: descriptor, capacity: capacity) { count in
+        let take: @Sendable ([UInt8]) -> Bool
+        let reader: String
+        if case .journal(let journal) = format {
+            (take, reader) = ({ LogReader.send($0, to: journal) }, "the journal")
+        } else {
+            (take, reader) = ({ LogReader.write($0, to: descriptor) }, "standard error")
+        }
+        let queue = LogQueue(capacity: capacity, take: take) { count in
             let lines = count == 1 ? "1 log line was" : "\(count) log lines were"
             return formatter.line(
                 LogRecord(
                     level: .warning, logger: "prefect.logging",
-                    message: "\(lines) lost because standard error did not take them in time."))
+                    message: "\(lines) lost because \(reader) did not take them in time."))
         }
         // The thread holds the queue, not the output, whose end is the thread's.
         let status = LogThread.start { queue.drain() }

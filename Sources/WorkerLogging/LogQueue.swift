@@ -1,7 +1,5 @@
-internal import Glibc
-
-/// Lines on their way to a file descriptor that may be slow, stuck or gone. Adding a line never waits for the
-/// descriptor: one thread of its own does that. What does not fit is counted, and the count is written in its place.
+/// Lines on their way to a reader that may be slow, stuck or gone. Adding a line never waits for the
+/// reader: one thread of its own does that. What does not fit is counted, and the count is written in its place.
 final class LogQueue: Sendable {
     private struct Entry {
         var bytes: [UInt8]
@@ -26,17 +24,19 @@ final class LogQueue: Sendable {
         var isClosed = false
     }
 
-    private let descriptor: Int32
+    private let take: @Sendable ([UInt8]) -> Bool
     private let capacity: Int
     private let lossReport: @Sendable (Int) -> [UInt8]
     private let state = Monitor(State())
 
     /// - Parameters:
-    ///   - descriptor: Where the lines go. It is neither closed nor changed.
+    ///   - take: Hands on a line, however long it takes; `false` when nobody takes it. Called by the thread.
     ///   - capacity: How many bytes may wait.
     ///   - lossReport: The line that says how many lines were lost.
-    init(descriptor: Int32, capacity: Int, lossReport: @escaping @Sendable (Int) -> [UInt8]) {
-        self.descriptor = descriptor
+    init(
+        capacity: Int, take: @escaping @Sendable ([UInt8]) -> Bool, lossReport: @escaping @Sendable (Int) -> [UInt8]
+    ) {
+        self.take = take
         self.capacity = capacity
         self.lossReport = lossReport
     }
@@ -104,8 +104,8 @@ final class LogQueue: Sendable {
 
     private func write(_ entry: Entry) {
         var lost = 0
-        if entry.lostBefore > 0, !write(lossReport(entry.lostBefore)) { lost = entry.lostBefore }
-        let isWritten = write(entry.bytes)
+        if entry.lostBefore > 0, !take(lossReport(entry.lostBefore)) { lost = entry.lostBefore }
+        let isWritten = entry.bytes.isEmpty || take(entry.bytes)
         state.withLock { state in
             if !isWritten { state.lostInTotal += 1 }
             state.lost += lost + (isWritten ? 0 : 1)
@@ -113,22 +113,5 @@ final class LogQueue: Sendable {
             state.handled += 1
             if state.bytes <= capacity / 2 { state.isFull = false }
         }
-    }
-
-    /// Writes all bytes, however long it takes; `false` when the descriptor refuses them (no reader, no space).
-    private func write(_ bytes: [UInt8]) -> Bool {
-        var written = 0
-        while written < bytes.count {
-            let result = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if result >= 0 {
-                written += result
-            } else if errno == EAGAIN {
-                var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                Glibc.poll(&poll, 1, 1000)
-            } else if errno != EINTR {
-                return false
-            }
-        }
-        return true
     }
 }

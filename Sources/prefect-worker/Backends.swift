@@ -26,6 +26,8 @@ struct BackendKind: Sendable {
         var python: String?
         /// The worker's state directory, where it has one.
         var stateDirectory: String?
+        /// Where what runs print goes; to our own standard output and standard error where there is no other place.
+        var sink: (any OutputSink)?
         /// Says something to the worker's operator.
         var notice: @Sendable (String) -> Void = { _ in }
     }
@@ -51,7 +53,9 @@ enum Backends {
                 options: .init(
                     interpreter: request.python, environment: environment,
                     runDirectories: request.stateDirectory.map { "\($0)/runs" },
-                    ownsRunDirectories: request.stateDirectory != nil, checkTimeLimit: .seconds(60)))
+                    ownsRunDirectories: request.stateDirectory != nil,
+                    standardOutput: request.sink ?? DescriptorSink.standardOutput,
+                    standardError: request.sink ?? DescriptorSink.standardError, checkTimeLimit: .seconds(60)))
         })
 
     /// The Docker backend. Each run takes the connection of its log, and those of its requests while it is started.
@@ -61,7 +65,9 @@ enum Backends {
         make: { request in
             try DockerBackend(
                 options: .init(
-                    environment: environment, stateDirectory: request.stateDirectory, notice: request.notice))
+                    environment: environment, stateDirectory: request.stateDirectory,
+                    standardOutput: request.sink ?? DescriptorSink.standardOutput,
+                    standardError: request.sink ?? DescriptorSink.standardError, notice: request.notice))
         })
 
     /// The Kubernetes backend. Each run may take a connection for its output, where the cluster does not share them.
@@ -69,7 +75,10 @@ enum Backends {
         type: KubernetesBackend.workerType, workerName: "KubernetesWorker",
         defaultTemplate: { KubernetesBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 2) },
         make: { request in
-            KubernetesBackend(options: .init(environment: environment, notice: request.notice))
+            KubernetesBackend(
+                options: .init(
+                    environment: environment, output: request.sink ?? DescriptorSink.standardOutput,
+                    notice: request.notice))
         })
 
     /// The worker's environment as far as others may have it.

@@ -3,12 +3,14 @@ import FoundationEssentials
 import HTTPTransport
 import Logging
 import PrefectAPI
+import Systemd
 import WorkerLogging
 
 /// How log lines look.
 enum LogFormatOption: String, ExpressibleByArgument, CaseIterable {
     case human
     case json
+    case journal
 }
 
 /// Flags that every command takes.
@@ -16,8 +18,13 @@ struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))
     var profile: String?
 
-    @Option(name: .long, help: ArgumentHelp("Log lines for people or one JSON object a line.", valueName: "format"))
-    var logFormat: LogFormatOption = .human
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Log lines for people, one JSON object a line, or entries of systemd's journal. Default: journal where "
+                + "standard error leads there, else human.",
+            valueName: "format"))
+    var logFormat: LogFormatOption?
 
     /// Prefect's settings, with everything they come from. `rootProfile` was given before the command's name.
     func loadSettings(rootProfile: String?) throws -> PrefectSettings {
@@ -27,18 +34,29 @@ struct CommonOptions: ParsableArguments {
             environment: environment, workingDirectory: directory, profile: profile ?? rootProfile)
     }
 
-    /// The worker's own log, on standard error.
+    /// The journal, where the log goes there.
+    func journal() throws -> JournalSocket? {
+        guard logFormat == .journal || logFormat == nil && JournalSocket.receives(2) else { return nil }
+        guard let journal = JournalSocket() else {
+            throw Refusal("There is no socket for the journal; choose another --log-format, or raise LimitNOFILE=")
+        }
+        return journal
+    }
+
+    /// The worker's own log, in the journal or on standard error.
     func makeLogOutput(
-        _ settings: PrefectSettings, redact: @escaping @Sendable (String) -> String
+        _ settings: PrefectSettings, journal: JournalSocket?, redact: @escaping @Sendable (String) -> String
     ) throws -> LogOutput {
-        let format: LogFormat =
-            switch logFormat {
-            case .json: .json
-            case .human:
-                .human(
-                    colors: LogColors.areWanted(
-                        isEnabled: settings.colorsAreEnabled, environment: ProcessInfo.processInfo.environment))
-            }
+        let format: LogFormat
+        if let journal {
+            format = .journal(journal)
+        } else if logFormat == .json {
+            format = .json
+        } else {
+            let environment = ProcessInfo.processInfo.environment
+            format = .human(
+                colors: LogColors.areWanted(isEnabled: settings.colorsAreEnabled, environment: environment))
+        }
         return try LogOutput(format: format, redact: redact)
     }
 }

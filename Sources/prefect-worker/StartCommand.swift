@@ -122,12 +122,14 @@ struct StartCommand: AsyncParsableCommand {
         let plan = try plan(environment)
         let template = try baseJobTemplate.map(readTemplate)
         let live = LiveSettings(settings)
-        let output = try common.makeLogOutput(settings, redact: { live.redact($0) })
+        let journal = try common.journal()
+        let output = try common.makeLogOutput(settings, journal: journal, redact: { live.redact($0) })
         defer { output.flush(within: .seconds(2)) }
         let shutdown = ShutdownSignal()
         let client = try settings.makeClient(sleep: { try await shutdown.pause($0) })
         let session = StartSession(
             settings: settings, live: live, loadSettings: loadSettings, client: client, output: output,
+            journal: journal,
             probes: WorkerProbes(), shutdown: shutdown, settingsEnvironment: Live(settings.environmentForJobs()))
         try await session.run(
             StartSession.Request(

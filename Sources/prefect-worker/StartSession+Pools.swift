@@ -26,7 +26,11 @@ extension StartSession {
         }
         let backends = try makeBackends(
             found.map(\.kind),
-            .init(python: request.python, stateDirectory: state?.path, notice: { logger.warning("\($0)") }))
+            .init(
+                python: request.python, stateDirectory: state?.path,
+                sink: journal.map { journal in
+                    JournalSink(journal: journal, pool: { [probes] in probes.daemon?.pool(ofRun: $0) })
+                }, notice: { logger.warning("\($0)") }))
         let daemon = makeDaemon(request, found, backends, unique: unique, stateDirectory: state?.path, pools: pools)
         probes.setDaemon(daemon)
         async let checked: Void = Backends.check(
@@ -139,6 +143,8 @@ extension StartSession {
             createsPool: request.createsPool, baseJobTemplate: request.template,
             leavesRunsOnExit: request.detachesOnExit, runsOnce: request.runsOnce)
         served.take(settings, prefetchSeconds: request.prefetchSeconds)
+        services.logger[metadataKey: LogContextKey.workPool] = "\(found.plan.name)"
+        services.logger[metadataKey: LogContextKey.worker] = "\(name)"
         let worker = PoolWorker(
             served: served, backend: backend, services: services, within: slots, justRead: found.pool)
         identity.follow(worker.state)

@@ -21,7 +21,7 @@ extension StartSession {
                 let needsRestart = TransportSettings(fresh) != TransportSettings(live.current)
                 let changed = live.replace(with: fresh)
                 await client.reconfigure(configuration)
-                probes.reconnect()
+                probes.daemon?.reconnect()
                 settingsEnvironment.update { $0 = fresh.environmentForJobs() }
                 for pool in pools.value { pool.update { $0.take(fresh, prefetchSeconds: request.prefetchSeconds) } }
                 let what = changed.isEmpty ? "nothing has changed" : "changed: \(changed.joined(separator: ", "))"

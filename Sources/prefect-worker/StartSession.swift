@@ -5,6 +5,7 @@ import JSON
 import JobTemplates
 import Logging
 import PrefectAPI
+import Systemd
 import Worker
 import WorkerLogging
 
@@ -15,6 +16,8 @@ struct StartSession: Sendable {
     let loadSettings: @Sendable () throws -> PrefectSettings
     let client: APIClient
     let output: LogOutput
+    /// The journal, where the log and what runs print go there.
+    let journal: JournalSocket?
     let probes: WorkerProbes
     let shutdown: ShutdownSignal
     /// Prefect's settings as they are handed on to jobs.

@@ -18,7 +18,7 @@ enum Resource {
 final class RecordingSink: OutputSink {
     private let bytes = Mutex<[UInt8]>([])
 
-    func write(_ new: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int? {
+    func write(_ new: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         bytes.withLock { $0 += new }
         return new.count
     }

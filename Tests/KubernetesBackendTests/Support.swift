@@ -46,7 +46,7 @@ final class RecordingReporter: JobReporter {
 final class RecordingSink: OutputSink {
     private let bytes = Mutex<[UInt8]>([])
 
-    func write(_ new: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int? {
+    func write(_ new: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         bytes.withLock { $0 += new }
         return new.count
     }

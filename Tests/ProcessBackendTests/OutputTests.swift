@@ -123,22 +123,27 @@ struct OutputTests {
         defer { for end in ends { close(end) } }
         let sink = DescriptorSink(descriptor: ends[1])
         var total = 0
-        while let count = sink.write([UInt8](repeating: 1, count: 65536)[...], waitingUpTo: .zero), count > 0 {
+        while let count = sink.write([UInt8](repeating: 1, count: 65536)[...], of: Self.source, waitingUpTo: .zero),
+            count > 0
+        {
             total += count
         }
         #expect(total == 65536)
         var buffer = [UInt8](repeating: 0, count: 4096)
         #expect(read(ends[0], &buffer, 4096) == 4096)
-        #expect(sink.write([1], waitingUpTo: .zero) == 1)
+        #expect(sink.write([1], of: Self.source, waitingUpTo: .zero) == 1)
     }
 
     // MARK: - Followers
+
+    private static let source = OutputSource(flowRunID: "run-1", flowRunName: "brave-otter", stream: .output)
 
     private func makeFollower(_ directory: TemporaryDirectory, limits: OutputFollower.Limits = .init())
         -> OutputFollower?
     {
         OutputFollower(
-            path: directory.file("log"), progressFile: directory.file("progress"), slot: 1, name: "brave-otter",
+            path: directory.file("log"), progressFile: directory.file("progress"), slot: 1,
+            source: Self.source,
             limits: limits)
     }
 
@@ -210,7 +215,7 @@ struct OutputTests {
 private final class CountingSink: OutputSink {
     private let total = Mutex(0)
     var count: Int { total.withLock { $0 } }
-    func write(_ bytes: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int? {
+    func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         total.withLock { $0 += bytes.count }
         return bytes.count
     }
@@ -221,7 +226,7 @@ private final class BlockedSink: OutputSink {
     private let state = Mutex((isOpen: false, count: 0))
     var count: Int { state.withLock { $0.count } }
     func open() { state.withLock { $0.isOpen = true } }
-    func write(_ bytes: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int? {
+    func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         state.withLock { state in
             guard state.isOpen else { return 0 }
             state.count += bytes.count

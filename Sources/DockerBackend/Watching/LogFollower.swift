@@ -8,6 +8,8 @@ struct LogFollower: Sendable {
     let output: OutputPrinter
     let errors: OutputPrinter
     let container: String
+    let flowRunID: String
+    let flowRunName: String
     let hasTTY: Bool
     let marks: OutputMarks
 
@@ -77,6 +79,8 @@ struct LogFollower: Sendable {
 
     private func write(_ batch: (stream: LogRecord.Stream, bytes: [UInt8])) async {
         guard !batch.bytes.isEmpty else { return }
-        await (batch.stream == .output ? output : errors).print(batch.bytes)
+        let stream = batch.stream == .output ? OutputSource.Stream.output : .errors
+        let source = OutputSource(flowRunID: flowRunID, flowRunName: flowRunName, stream: stream)
+        await (stream == .output ? output : errors).print(batch.bytes, of: source)
     }
 }

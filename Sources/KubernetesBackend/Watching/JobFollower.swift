@@ -190,6 +190,8 @@ struct JobFollower: Sendable {
 
     /// Copies the output of the pods, one after the other as they begin.
     private func copyOutput(of pods: AsyncStream<PodSnapshot>, since start: Timestamp?) async {
+        // The log of a container does not tell its two streams apart.
+        let source = OutputSource(flowRunID: job.flowRunID, flowRunName: job.flowRunName, stream: .output)
         for await pod in pods {
             var lines = LogLines()
             var failures = 0
@@ -198,7 +200,7 @@ struct JobFollower: Sendable {
                     let isComplete = try await client.followLog(
                         namespace: namespace, pod: pod.name,
                         container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines, since: start
-                    ) { await backend.output.print($0) }
+                    ) { await backend.output.print($0, of: source) }
                     if isComplete { break }
                 } catch let error as KubernetesError {
                     sayUnreadable(error)

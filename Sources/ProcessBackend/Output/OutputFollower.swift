@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Worker
 
 /// A file that a run writes its output to, while it is copied to a sink.
 ///
@@ -42,7 +43,7 @@ final class OutputFollower: Sendable {
     private let descriptor: Descriptor
     private let progressFile: String?
     private let slot: Int
-    private let name: String
+    let source: OutputSource
     private let limits: Limits
     private let state: Mutex<State>
 
@@ -51,13 +52,13 @@ final class OutputFollower: Sendable {
     ///   - path: The file.
     ///   - progressFile: Where it is noted how far the file has been copied, if that matters.
     ///   - slot: Which of the notes in that file is this one's.
-    ///   - name: What notices call the run.
-    init?(path: String, progressFile: String?, slot: Int, name: String, limits: Limits = Limits()) {
+    ///   - source: Whose the file is.
+    init?(path: String, progressFile: String?, slot: Int, source: OutputSource, limits: Limits = Limits()) {
         guard let descriptor = Descriptor(owning: open(path, O_RDWR | O_CLOEXEC)) else { return nil }
         self.descriptor = descriptor
         self.progressFile = progressFile
         self.slot = slot
-        self.name = name
+        self.source = source
         self.limits = limits
         var position: Int64 = 0
         if let progressFile { _ = Descriptor(owning: open(progressFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)) }
@@ -172,7 +173,8 @@ final class OutputFollower: Sendable {
             return state.position - start
         }
         guard dropped > 0 else { return nil }
-        return "[\(name): \(dropped) bytes of output were dropped, since the worker's own output was blocked]\n"
+        return
+            "[\(source.flowRunName): \(dropped) bytes of output were dropped, since the worker's own output was blocked]\n"
     }
 
     private func giveBack(_ state: inout State, size: Int64, write: ((ArraySlice<UInt8>) -> Void)?) {
@@ -189,7 +191,9 @@ final class OutputFollower: Sendable {
             state.savedTail = read(from: size - Self.tailSize, count: Int(Self.tailSize))
             if ftruncate(descriptor.raw, 0) == 0 {
                 state.position = 0
-                write?(Array("[\(name): the output's file was emptied; a line may be missing here]\n".utf8)[...])
+                write?(
+                    Array("[\(source.flowRunName): the output's file was emptied; a line may be missing here]\n".utf8)[
+                        ...])
             }
         }
     }

@@ -66,19 +66,19 @@ final class OutputPump: Sendable {
             // One chunk each, in turn, so that a flood of one run does not hide the others.
             for (index, follower) in batch.enumerated() {
                 let progress = follower.copySome { bytes in
-                    self.write(bytes, waiting: batch[index...])
+                    self.write(bytes, of: follower.source, waiting: batch[index...])
                 }
                 if progress == .more { wake(follower) }
             }
         }
     }
 
-    private func write(_ bytes: ArraySlice<UInt8>, waiting: ArraySlice<OutputFollower>) {
+    private func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waiting: ArraySlice<OutputFollower>) {
         var rest = bytes
         while !rest.isEmpty {
             let isBroken = state.withLock { $0.isBroken }
             if isBroken { return }
-            guard let count = sink.write(rest, waitingUpTo: .milliseconds(500)) else {
+            guard let count = sink.write(rest, of: source, waitingUpTo: .milliseconds(500)) else {
                 state.withLock { $0.isBroken = true }
                 return
             }

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Worker
 
 /// The names of a process's output files.
 struct OutputNames: Sendable {
@@ -13,13 +14,16 @@ struct OutputNames: Sendable {
 extension ProcessSupervisor {
     /// Copies what a process writes into its files.
     func follow(_ process: SupervisedProcess, in directory: RunDirectory, streams: OutputNames, name: String) {
+        let source = { OutputSource(flowRunID: directory.flowRunID ?? "", flowRunName: name, stream: $0) }
         let notes = process.streamsOutput && streams.output == OutputNames.flow.output ? directory.progress : nil
         if process.streamsOutput {
             process.output = OutputFollower(
-                path: directory.output + "/" + streams.output, progressFile: notes, slot: 0, name: name)
+                path: directory.output + "/" + streams.output, progressFile: notes, slot: 0,
+                source: source(.output))
         }
         process.errors = OutputFollower(
-            path: directory.output + "/" + streams.errors, progressFile: notes, slot: 1, name: name)
+            path: directory.output + "/" + streams.errors, progressFile: notes, slot: 1,
+            source: source(.errors))
         guard process.output != nil || process.errors != nil else { return }
         if inotify == nil, !isPolling { startWatching() }
         if let inotify {
@@ -37,9 +41,10 @@ extension ProcessSupervisor {
     /// Copies what a process left behind that nobody watches any more.
     func copyRest(in directory: RunDirectory, streamsOutput: Bool, name: String) {
         guard streamsOutput, directory.exists, finishedDirectories.insert(directory).inserted else { return }
-        for (slot, file, pump) in [(0, "stdout", outputPump), (1, "stderr", errorPump)] {
+        for (slot, stream, pump) in [(0, OutputSource.Stream.output, outputPump), (1, .errors, errorPump)] {
             let follower = OutputFollower(
-                path: directory.output + "/" + file, progressFile: directory.progress, slot: slot, name: name)
+                path: directory.output + "/" + stream.rawValue, progressFile: directory.progress, slot: slot,
+                source: OutputSource(flowRunID: directory.flowRunID ?? "", flowRunName: name, stream: stream))
             if let follower {
                 follower.finish()
                 pump?.wake(follower)

@@ -140,6 +140,9 @@ public struct WorkerDaemon: Sendable {
     /// How many flow runs are in flight, in all pools.
     public var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
 
+    /// The pool that a run in flight is of.
+    public func pool(ofRun id: String) -> ServedPool? { pools.first { $0.registry.contains(id) }?.served }
+
     private static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
 
     /// What the worker does at the moment, in a few words, for a service manager and for people.

@@ -16,14 +16,17 @@ public final class WorkerProbes: Sendable {
     /// Says what the worker does before its daemon runs.
     public func setBeginning(_ text: String) { state.withLock { $0.beginning = text } }
 
+    /// The daemon, once it runs.
+    public var daemon: WorkerDaemon? { state.withLock { $0.daemon } }
+
     /// Lets the daemon answer from now on.
     public func setDaemon(_ daemon: WorkerDaemon) { state.withLock { $0.daemon = daemon } }
 
     /// Whether the worker's loops make progress. A worker that is still starting is alive.
-    public var isAlive: Bool { state.withLock { $0.daemon }?.isAlive ?? true }
+    public var isAlive: Bool { daemon?.isAlive ?? true }
 
     /// Whether the worker takes runs, or is yet to.
-    public var isServing: Bool { state.withLock { $0.daemon }?.isServing ?? true }
+    public var isServing: Bool { daemon?.isServing ?? true }
 
     /// What the worker does at the moment, in a few words.
     public var status: String {
@@ -36,9 +39,6 @@ public final class WorkerProbes: Sendable {
         let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
         return daemon?.report ?? ["state": "starting", "ready": false, "reason": .string(beginning)]
     }
-
-    /// Opens connections at once that wait for their next attempt.
-    public func reconnect() { state.withLock { $0.daemon }?.reconnect() }
 
     /// Why the worker is not ready to run flows; `nil` when it is.
     public var reasonNotReady: String? {

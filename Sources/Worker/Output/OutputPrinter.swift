@@ -10,7 +10,7 @@ public actor OutputPrinter {
     public init(sink: any OutputSink) { self.sink = sink }
 
     /// Writes all of it, unless the sink is broken or the task is cancelled.
-    public func print(_ bytes: [UInt8]) async {
+    public func print(_ bytes: [UInt8], of source: OutputSource) async {
         if isBusy {
             await withCheckedContinuation { waiting.append($0) }
         } else {
@@ -18,7 +18,7 @@ public actor OutputPrinter {
         }
         var rest = bytes[...]
         while !rest.isEmpty, !isBroken, !Task.isCancelled {
-            guard let count = sink.write(rest, waitingUpTo: .zero) else {
+            guard let count = sink.write(rest, of: source, waitingUpTo: .zero) else {
                 isBroken = true
                 break
             }

@@ -1,10 +1,34 @@
 internal import Glibc
 
+/// Who has printed something.
+public struct OutputSource: Sendable, Hashable {
+    /// The standard stream that it came by.
+    public enum Stream: String, Sendable, Hashable {
+        case output = "stdout"
+        case errors = "stderr"
+    }
+
+    /// The flow run's id.
+    public let flowRunID: String
+    /// The flow run's name.
+    public let flowRunName: String
+    /// The stream.
+    public let stream: Stream
+
+    /// A source.
+    public init(flowRunID: String, flowRunName: String, stream: Stream) {
+        self.flowRunID = flowRunID
+        self.flowRunName = flowRunName
+        self.stream = stream
+    }
+}
+
 /// Where the output of flow runs goes.
 public protocol OutputSink: Sendable {
-    /// Takes some of the bytes, waiting at most `limit` for room. Returns how many were taken, 0 when there was no room,
-    /// `nil` when the sink is broken for good. Called by one thread at a time.
-    func write(_ bytes: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int?
+    /// Takes some of the bytes, waiting at most `limit` for room. They begin with a line, and end with one unless it is very
+    /// long or the last. Returns how many were taken, 0 when there was no room, `nil` when the sink is broken for good.
+    /// Called by one thread at a time.
+    func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int?
 }
 
 /// A sink that is an open descriptor of this process, like its standard output. The descriptor's modes are not changed.
@@ -21,7 +45,7 @@ public struct DescriptorSink: OutputSink {
         self.descriptor = descriptor
     }
 
-    public func write(_ bytes: ArraySlice<UInt8>, waitingUpTo limit: Duration) -> Int? {
+    public func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         let milliseconds =
             limit.components.seconds * 1000 + limit.components.attoseconds / 1_000_000_000_000_000

@@ -1,0 +1,34 @@
+internal import Glibc
+internal import Systemd
+
+/// Whoever reads the log: it is handed one line at a time, by one thread, and may take as long as it likes.
+enum LogReader {
+    /// Writes all bytes to a descriptor, which is neither closed nor changed; `false` when it refuses them (no reader, no
+    /// space).
+    static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var written = 0
+        while written < bytes.count {
+            let result = bytes[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if result >= 0 {
+                written += result
+            } else if errno == EAGAIN {
+                var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                Glibc.poll(&poll, 1, 1000)
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+
+    /// Sends an entry to the journal; `false` when it does not take it.
+    static func send(_ entry: [UInt8], to journal: JournalSocket) -> Bool {
+        while true {
+            switch journal.send(entry, waitingUpTo: 1000) {
+            case .sent: return true
+            case .refused: return false
+            case .full: continue
+            }
+        }
+    }
+}

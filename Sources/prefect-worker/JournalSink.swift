@@ -1,0 +1,38 @@
+import Systemd
+import Worker
+
+/// Puts what runs print into the journal: an entry for each line, under an identifier of its own and with the run's id, so
+/// that `journalctl FLOW_RUN_ID=…` shows it whichever process of the worker has passed it on.
+struct JournalSink: OutputSink {
+    let journal: JournalSocket
+    /// The pool that a run is of.
+    let pool: @Sendable (_ flowRunID: String) -> ServedPool?
+
+    /// What the lines are said by.
+    static let identifier = "prefect-flow-run"
+
+    func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
+        let pool = pool(source.flowRunID)
+        var patience = Int32(clamping: Int(limit / .milliseconds(1)))
+        var rest = bytes
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+            if journal.send(entry(rest[..<end], source, pool), waitingUpTo: patience) == .full { break }
+            patience = 0
+            rest = rest[end...].dropFirst()
+        }
+        return bytes.count - rest.count
+    }
+
+    private func entry(_ line: ArraySlice<UInt8>, _ source: OutputSource, _ pool: ServedPool?) -> [UInt8] {
+        var entry = JournalEntry(message: line, priority: .info, identifier: Self.identifier)
+        entry.add("FLOW_RUN_ID", source.flowRunID.utf8)
+        entry.add("FLOW_RUN_NAME", source.flowRunName.utf8)
+        entry.add("STREAM", source.stream.rawValue.utf8)
+        if let pool {
+            entry.add("WORK_POOL", pool.name.utf8)
+            entry.add("WORKER", pool.workerName.utf8)
+        }
+        return entry.encoded
+    }
+}
