@@ -17,7 +17,7 @@ quickstart: deps ## Run a flow with a Prefect server and a worker of its own, an
 	@examples/quickstart/run.sh
 
 .PHONY: test
-test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST and KUBECONFIG widen them)
+test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST, KUBECONFIG and TEST_SYSTEMD_ROOT widen them)
 	swift build --build-tests $(SWIFT_FLAGS)
 	@Tests/run.sh $(SWIFT_FLAGS)
 

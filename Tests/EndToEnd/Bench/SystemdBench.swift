@@ -1,0 +1,138 @@
+import FoundationEssentials
+import JSON
+import TestSupport
+import Testing
+
+/// A pool on the real server, and a folder with the worker's program on a machine that a real systemd has booted, where
+/// workers are services.
+struct SystemdBench: Sendable {
+    /// The pool and the server.
+    let bench: TestBench
+    let machine: SystemdMachine
+    /// The folder on the machine; the workers' home, too.
+    var home: String { "/var/lib/\(bench.pool)" }
+    /// The worker's program on the machine.
+    var program: String { "\(home)/bin/prefect-worker" }
+    /// The service of the worker.
+    var service: String { "\(bench.pool).service" }
+
+    /// The environment of workers on the machine.
+    func environment(_ others: [String: String] = [:]) -> [String: String] {
+        WorkerProgram.environment(
+            home: home,
+            [
+                "PREFECT_API_URL": bench.server.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
+                "PATH": "/usr/local/bin:/usr/bin:/bin",
+            ].merging(others) { $1 })
+    }
+
+    /// The unit file of a worker on the pool.
+    ///
+    /// - Parameters:
+    ///   - arguments: Arguments besides the pool and the name.
+    ///   - variables: Environment variables besides the usual.
+    ///   - directives: Lines of the section `[Service]`.
+    func unit(
+        _ arguments: [String] = [], variables: [String: String] = [:], directives: [String] = []
+    ) -> String {
+        let words = [program] + bench.arguments(name: "bench", arguments)
+        let environment = environment(variables).sorted { $0.key < $1.key }
+            .map { "Environment=\(Self.quoted("\($0.key)=\($0.value)"))" }
+        return
+            (["[Service]", "ExecStart=\(words.map(Self.quoted).joined(separator: " "))", "WorkingDirectory=\(home)"]
+            + environment + directives).joined(separator: "\n") + "\n"
+    }
+
+    private static func quoted(_ word: String) -> String {
+        let text = word.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("%", with: "%%")
+        return "\"\(text)\""
+    }
+
+    /// Installs and starts the worker's service.
+    func start(_ unit: String) async throws {
+        try await machine.installUnit(service, unit)
+        try await machine.run("systemctl", "start", service)
+    }
+
+    /// Waits for a line of the worker's in the journal.
+    func waitForLine(containing part: String, within timeout: Duration = .seconds(30)) async throws {
+        do {
+            try await eventually(within: timeout, "the worker writes '\(part)'", every: .milliseconds(200)) {
+                try await lines().contains { $0.contains(part) }
+            }
+        } catch {
+            throw Explained(error: error, detail: try await report())
+        }
+    }
+
+    /// What the worker has written.
+    func lines() async throws -> [String] {
+        try await machine.journal("_SYSTEMD_UNIT=\(service)").compactMap { $0["MESSAGE"]?.stringValue }
+    }
+
+    /// How the worker's service stands and what it wrote last, for messages.
+    func report() async throws -> String {
+        let status = try await machine.outcome(["systemctl", "status", "--no-pager", "--lines=0", service]).text
+        return "\(status)\n\(try await lines().suffix(40).joined(separator: "\n"))"
+    }
+
+    /// The lines of a file in the folder; none while it does not exist.
+    func notes(_ name: String) -> [String] { machine.lines("\(home)/\(name)") }
+
+    /// Writes a file into the folder and returns its path on the machine.
+    @discardableResult
+    func write(_ name: String, _ text: String, isExecutable: Bool = false) throws -> String {
+        try machine.write(text, to: "\(home)/\(name)", isExecutable: isExecutable)
+        return "\(home)/\(name)"
+    }
+
+    /// Creates a run of a shell script, with the folder as `$OUT`.
+    func shell(_ script: String, jobVariables: JSONValue = [:], name: String? = nil) async throws -> String {
+        let file = try write("run-\(TestBench.unique()).sh", "OUT=\(home)\n\(script)\n")
+        return try await bench.server.createRun(
+            deployment: bench.deploy(command: "/bin/sh \(file)", jobVariables: jobVariables), name: name)
+    }
+
+    /// Waits until a run is in one of some states, and returns it.
+    @discardableResult
+    func waitForRun(
+        _ run: String, toBe names: Set<String>, within timeout: Duration = .seconds(60)
+    ) async throws -> JSONValue {
+        do {
+            return try await bench.server.waitForRun(run, toBe: names, within: timeout)
+        } catch {
+            throw Explained(error: error, detail: try await report())
+        }
+    }
+}
+
+/// Does something with a new pool and a folder on the machine, and removes everything afterwards, units included.
+func withSystemdBench<Result>(
+    type: String = "process", isolation: isolated (any Actor)? = #isolation,
+    _ body: (SystemdBench) async throws -> Result
+) async throws -> Result {
+    let machine = try #require(SystemdMachine.current)
+    return try await withTestBench(createsPool: false) { bench in
+        try await bench.server.createPool(name: bench.pool, type: type)
+        let systemd = SystemdBench(bench: bench, machine: machine)
+        do {
+            try await machine.install(WorkerProgram.path, in: "\(systemd.home)/bin")
+            let result = try await body(systemd)
+            await systemd.remove()
+            return result
+        } catch {
+            await systemd.remove()
+            throw error
+        }
+    }
+}
+
+extension SystemdBench {
+    fileprivate func remove() async {
+        let filter: JSONValue = ["flows": ["id": ["any_": [.string(bench.flow)]]]]
+        let runs = try? await bench.server.call("POST", "/flow_runs/filter", filter).arrayValue
+        let units = (runs ?? []).compactMap { $0["id"]?.stringValue }.map { "prefect-run-\($0)*.service" }
+        try? await machine.removeUnits([service] + units)
+        try? FileManager.default.removeItem(atPath: machine.path(home))
+    }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+import JSON
+import TestSupport
+import Testing
+
+/// A machine that a real systemd has booted, and that tests may change: its `/` is the folder `TEST_SYSTEMD_ROOT` of this
+/// one, whose network it shares. A container that runs systemd is one, and so is a folder that `systemd` was started in.
+struct SystemdMachine: Sendable {
+    /// The process here that is the machine's first.
+    let leader: String
+
+    /// The machine of the environment, where there is one.
+    static let current: SystemdMachine? = {
+        guard let root = ProcessInfo.processInfo.environment["TEST_SYSTEMD_ROOT"], let wanted = identity(of: root)
+        else { return nil }
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return processes.filter { $0.allSatisfy(\.isNumber) }
+            .first { process in
+                let name = FileManager.default.contents(atPath: "/proc/\(process)/comm") ?? Data()
+                return name == Data("systemd\n".utf8) && identity(of: "/proc/\(process)/root/") == wanted
+            }.map(SystemdMachine.init)
+    }()
+
+    /// What tells a file from all others.
+    private static func identity(of path: String) -> [UInt64]? {
+        var status = stat()
+        return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
+    }
+
+    /// What a command wrote and how it ended.
+    func outcome(_ command: [String], timeout: Duration = .seconds(60)) async throws -> WorkerProgram.Outcome {
+        let place = ["--target", leader, "--pid", "--mount", "--uts", "--ipc", "--root", "--wd"]
+        return try await withChildProcess("nsenter", place + command) { child in
+            let status = try await child.waitForExit(timeout: timeout)
+            return WorkerProgram.Outcome(status: status, output: child.output, errors: child.errors)
+        }
+    }
+
+    /// Runs a command, which has to succeed, and returns its lines.
+    @discardableResult
+    func run(_ command: String...) async throws -> [String] {
+        let outcome = try await outcome(command)
+        guard outcome.status == .exited(0) else {
+            throw Explained(
+                error: WaitTimeout(what: "\(command.joined(separator: " ")) succeeds", timeout: .zero),
+                detail: "\(outcome.status): \(outcome.text)")
+        }
+        return outcome.output
+    }
+
+    /// Where a file of the machine is on this one.
+    func path(_ path: String) -> String { "/proc/\(leader)/root\(path)" }
+
+    /// Writes a file, with the folders that it needs.
+    func write(_ text: String, to path: String, isExecutable: Bool = false) throws {
+        let folder = (self.path(path) as NSString).deletingLastPathComponent
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try Folder.write(text, to: self.path(path), isExecutable: isExecutable)
+    }
+
+    /// The lines of a file; none while it does not exist.
+    func lines(_ path: String) -> [String] {
+        let bytes = FileManager.default.contents(atPath: self.path(path)) ?? Data()
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// Puts a program of this machine into a folder, with the libraries beside it that the machine lacks.
+    func install(_ program: String, in folder: String) async throws {
+        try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
+        let libraries = try await withChildProcess("ldd", [program]) { child in
+            try await child.waitForExit()
+            return child.output.compactMap { line in
+                line.split(separator: " ").first { $0.hasPrefix("/") }.map(String.init)
+            }
+        }
+        for file in [program] + libraries.filter({ !FileManager.default.fileExists(atPath: path($0)) }) {
+            let copy = path(folder) + "/" + (file as NSString).lastPathComponent
+            let origin = URL(filePath: file).resolvingSymlinksInPath().path
+            // A second name costs nothing, where it can be had.
+            guard (try? FileManager.default.linkItem(atPath: origin, toPath: copy)) == nil else { continue }
+            try FileManager.default.copyItem(atPath: origin, toPath: copy)
+        }
+    }
+
+    // MARK: Units
+
+    /// Installs the file of a unit, or one that says something else than before.
+    func installUnit(_ name: String, _ text: String) async throws {
+        try write(text, to: "/etc/systemd/system/\(name)")
+        try await run("systemctl", "daemon-reload")
+    }
+
+    /// Stops units by their names or patterns and forgets how they ended; those with a file lose it.
+    func removeUnits(_ names: [String]) async throws {
+        _ = try await outcome(["systemctl", "kill", "--signal=KILL"] + names)
+        _ = try await outcome(["systemctl", "stop"] + names)
+        for name in names { try? FileManager.default.removeItem(atPath: path("/etc/systemd/system/\(name)")) }
+        try await run("systemctl", "daemon-reload")
+        _ = try await outcome(["systemctl", "reset-failed"] + names)
+    }
+
+    /// A unit's property as `systemctl show` has it; empty for one that is not set.
+    func property(_ name: String, of unit: String) async throws -> String {
+        try await run("systemctl", "show", "--value", "--property", name, unit).joined(separator: "\n")
+    }
+
+    /// Waits until a unit's property has a value.
+    func waitForUnit(
+        _ unit: String, _ property: String, toBe value: String, within timeout: Duration = .seconds(30)
+    ) async throws {
+        do {
+            try await eventually(within: timeout, "\(unit) has \(property)=\(value)", every: .milliseconds(100)) {
+                try await self.property(property, of: unit) == value
+            }
+        } catch {
+            throw Explained(error: error, detail: try await outcome(["systemctl", "status", unit]).text)
+        }
+    }
+
+    /// The entries of the journal that match, like `_SYSTEMD_UNIT=x.service`, oldest first.
+    func journal(_ matches: String...) async throws -> [JSONValue] {
+        try await outcome(["journalctl", "--output=json", "--all", "--quiet"] + matches).output.map(
+            JSONValue.init(parsing:))
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// The test is skipped, with a comment that says why, unless there is a machine that systemd has booted.
+    static var systemdMachine: Self {
+        .enabled(
+            if: SystemdMachine.current != nil,
+            "needs a systemd that was booted with the folder TEST_SYSTEMD_ROOT as its /")
+    }
+}
