@@ -152,6 +152,7 @@ let package = Package(
                 "HealthServer", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: settings),
         .testTarget(
             name: "WorkerLoggingTests", dependencies: ["JSON", "Systemd", "WorkerLogging", logging],
             swiftSettings: settings),

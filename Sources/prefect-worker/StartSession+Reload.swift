@@ -11,6 +11,10 @@ extension StartSession {
         on requests: AsyncStream<Void>, pools: Live<[Live<ServedPool>]>, _ request: Request, _ logger: Logger
     ) async {
         for await _ in requests {
+            // Only who has said that it is ready can say that it reads its settings again.
+            let tells = probes.daemon?.isSynchronized == true && shutdown.isServing
+            if tells { ServiceManager.tell([.reloading]) }
+            defer { if tells { ServiceManager.tell([.ready]) } }
             do {
                 let fresh = try loadSettings()
                 guard let configuration = APIClient.Configuration(settings: fresh) else {
@@ -39,17 +43,14 @@ extension StartSession {
     /// Keeps the service manager informed, where there is one.
     func tellServiceManager() async {
         guard ServiceManager.isListening else { return }
-        var told = ""
-        var isStopping = false
+        let watchdog = ServiceManager.watchdogInterval
+        var notices = ServiceNotices(watchdog: watchdog)
         while !Task.isCancelled {
-            if !shutdown.isServing, !isStopping {
-                isStopping = true
-                ServiceManager.setStopping()
-            }
-            let status = probes.status
-            if status != told { ServiceManager.setStatus(status) }
-            told = status
-            try? await Task.sleep(for: .seconds(1))
+            let standing = ServiceNotices.Standing(
+                status: probes.status, hasStarted: probes.daemon?.isSynchronized == true,
+                isStopping: !shutdown.isServing, isAlive: probes.isAlive)
+            ServiceManager.tell(notices.next(standing, now: .now))
+            try? await Task.sleep(for: min(.seconds(1), watchdog.map { $0 / 4 } ?? .seconds(1)))
         }
     }
 }

@@ -169,6 +169,9 @@ public struct WorkerDaemon: Sendable {
     /// Whether the worker's own loops make progress; an API that is away does not make a worker sick.
     public var isAlive: Bool { pools.allSatisfy { $0.state.timeSinceTick < Self.patience($0.served) } }
 
+    /// Whether the API has described every pool once.
+    public var isSynchronized: Bool { pools.allSatisfy { $0.state.pool != nil } }
+
     /// Why the worker is not ready to run flows, in one line; `nil` when it is.
     public var reasonNotReady: String? {
         if !services.shutdown.isServing { return "the worker is shutting down: \(status)" }

@@ -1,0 +1,77 @@
+import Testing
+
+@testable import Systemd
+
+@Suite("What a service tells its manager")
+struct ServiceNoticesTests {
+    private static let start = ContinuousClock.now
+
+    private func standing(
+        _ status: String = "serving", hasStarted: Bool = true, isStopping: Bool = false, isAlive: Bool = true
+    ) -> ServiceNotices.Standing {
+        ServiceNotices.Standing(status: status, hasStarted: hasStarted, isStopping: isStopping, isAlive: isAlive)
+    }
+
+    @Test("it is ready once it has started, and asks for time until then")
+    func start() {
+        var notices = ServiceNotices(watchdog: nil)
+        let now = Self.start
+        let beginning = standing("the API does not answer", hasStarted: false)
+        #expect(
+            notices.next(beginning, now: now)
+                == [.status("the API does not answer"), .extendTimeout(.seconds(30))])
+        #expect(notices.next(beginning, now: now + .seconds(1)).isEmpty)
+        #expect(notices.next(beginning, now: now + .seconds(5)) == [.extendTimeout(.seconds(30))])
+        #expect(notices.next(standing(), now: now + .seconds(6)) == [.ready, .status("serving")])
+        #expect(notices.next(standing(), now: now + .seconds(60)).isEmpty)
+        #expect(notices.next(standing("other", hasStarted: false), now: now + .seconds(70)) == [.status("other")])
+    }
+
+    @Test("it says once that it stops, and asks for time while that takes")
+    func stop() {
+        var notices = ServiceNotices(watchdog: nil)
+        let now = Self.start
+        _ = notices.next(standing(), now: now)
+        let draining = standing("draining", isStopping: true)
+        #expect(
+            notices.next(draining, now: now + .seconds(1))
+                == [.stopping, .status("draining"), .extendTimeout(.seconds(30))])
+        #expect(notices.next(draining, now: now + .seconds(2)).isEmpty)
+        #expect(notices.next(draining, now: now + .seconds(6)) == [.extendTimeout(.seconds(30))])
+    }
+
+    @Test("a service that is told to stop before it has started is never ready")
+    func early() {
+        var notices = ServiceNotices(watchdog: nil)
+        let told = notices.next(standing(isStopping: true), now: Self.start)
+        #expect(told.contains(.stopping) && !told.contains(.ready))
+        #expect(!notices.next(standing(isStopping: true), now: Self.start + .seconds(1)).contains(.ready))
+    }
+
+    @Test("all is well three times an interval, as long as the loops make progress")
+    func watchdog() {
+        var notices = ServiceNotices(watchdog: .seconds(9))
+        let now = Self.start
+        #expect(notices.next(standing(), now: now).contains(.watchdog))
+        #expect(!notices.next(standing(), now: now + .seconds(2)).contains(.watchdog))
+        #expect(notices.next(standing(), now: now + .seconds(3)) == [.watchdog])
+        #expect(notices.next(standing(isAlive: false), now: now + .seconds(6)).isEmpty)
+        #expect(notices.next(standing(isAlive: false), now: now + .seconds(60)).isEmpty)
+        #expect(notices.next(standing(), now: now + .seconds(61)) == [.watchdog])
+    }
+
+    @Test("a service whose loops stand still gets no more time to stop")
+    func stuck() {
+        var notices = ServiceNotices(watchdog: nil)
+        _ = notices.next(standing(), now: Self.start)
+        let told = notices.next(standing("draining", isStopping: true, isAlive: false), now: Self.start + .seconds(1))
+        #expect(told == [.stopping, .status("draining")])
+    }
+
+    @Test("a status is one line")
+    func lines() {
+        #expect(ServiceNotice.status("one\ntwo").assignment == "STATUS=one two")
+        #expect(ServiceNotice.extendTimeout(.seconds(30)).assignment == "EXTEND_TIMEOUT_USEC=30000000")
+        #expect(ServiceNotice.reloading(since: 7).assignment == "RELOADING=1\nMONOTONIC_USEC=7")
+    }
+}
