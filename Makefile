@@ -29,6 +29,11 @@ build: deps ## Build for debugging: .build/debug/prefect-worker
 release: deps ## Build for use: .build/release/prefect-worker, with Swift's libraries inside
 	swift build -c release --static-swift-stdlib --product prefect-worker
 
+.PHONY: deb
+deb: BUILD_PACKAGES += dpkg-dev
+deb: release ## Build a Debian package: .build/package/prefect-worker_VERSION_ARCHITECTURE.deb
+	@systemd/debian/build.sh .build/release/prefect-worker .build/package
+
 .PHONY: lint
 lint: ## Check the layout of the sources
 	swift format lint --strict --recursive Package.swift Sources Tests

@@ -14,6 +14,21 @@ public enum ServiceManager {
         return .microseconds(Int64(clamping: microseconds))
     }
 
+    private static let longestCredential = 64 << 10
+
+    /// A secret that the manager has handed over to this service (`LoadCredential=`), without line breaks at its end.
+    public static func credential(_ name: String) -> String? {
+        guard let folder = getenv("CREDENTIALS_DIRECTORY"), !name.contains("/"),
+            let file = fopen(String(cString: folder) + "/" + name, "re")
+        else { return nil }
+        defer { fclose(file) }
+        var bytes = [UInt8](repeating: 0, count: Self.longestCredential)
+        let count = fread(&bytes, 1, Self.longestCredential, file)
+        var text = String(decoding: bytes.prefix(count), as: UTF8.self)
+        while text.last?.isNewline == true { text.removeLast() }
+        return text.isEmpty ? nil : text
+    }
+
     /// Tells the manager several things at once.
     public static func tell(_ notices: [ServiceNotice]) {
         guard !notices.isEmpty else { return }

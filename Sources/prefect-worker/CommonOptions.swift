@@ -28,7 +28,10 @@ struct CommonOptions: ParsableArguments {
 
     /// Prefect's settings, with everything they come from. `rootProfile` was given before the command's name.
     func loadSettings(rootProfile: String?) throws -> PrefectSettings {
-        let environment = ProcessInfo.processInfo.environment
+        var environment = ProcessInfo.processInfo.environment
+        for name in ["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"] where environment[name] == nil {
+            environment[name] = ServiceManager.credential(name.lowercased().replacing("_", with: "-"))
+        }
         let directory = FileManager.default.currentDirectoryPath
         return try PrefectSettings.load(
             environment: environment, workingDirectory: directory, profile: profile ?? rootProfile)
