@@ -87,7 +87,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
             ] + nio,
             swiftSettings: settings),
-        .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: settings),
+        .target(name: "Systemd", dependencies: ["CLinux", "CSystemd"], swiftSettings: settings),
         .target(name: "WorkerLogging", dependencies: ["JSON", orderedCollections, logging], swiftSettings: settings),
         .executableTarget(
             name: "prefect-worker",
