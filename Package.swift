@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
         .library(name: "DockerBackend", targets: ["DockerBackend"]),
         .library(name: "KubernetesBackend", targets: ["KubernetesBackend"]),
+        .library(name: "SystemdBackend", targets: ["SystemdBackend"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -78,6 +79,9 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "SystemdBackend", dependencies: ["JSON", "JobTemplates", "Systemd", "Worker", orderedCollections],
+            swiftSettings: settings),
         // The daemon's surroundings.
         .target(
             name: "HealthServer",
@@ -95,7 +99,7 @@ let package = Package(
                 "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
                 "PrefectAPI",
                 "ProcessBackend",
-                "Systemd", "Worker", "WorkerLogging", logging,
+                "Systemd", "SystemdBackend", "Worker", "WorkerLogging", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -146,6 +150,10 @@ let package = Package(
                 orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "SystemdBackendTests",
+            dependencies: ["JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", orderedCollections],
+            swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",
             dependencies: [
