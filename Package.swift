@@ -80,7 +80,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .target(
-            name: "SystemdBackend", dependencies: ["JSON", "JobTemplates", "Systemd", "Worker", orderedCollections],
+            name: "SystemdBackend",
+            dependencies: ["CLinux", "JSON", "JobTemplates", "Systemd", "Worker", orderedCollections],
             swiftSettings: settings),
         // The daemon's surroundings.
         .target(

@@ -32,7 +32,8 @@ extension SystemdBackend {
         let folder = UnitFolder(of: unit, in: root)
         inHand.withLock { _ = $0.insert(unit) }
         do {
-            try folder.create(environment: configuration.environment.text)
+            try folder.create(
+                environment: configuration.environment.text, streams: configuration.streamsOutput && copier != nil)
             try await launch(
                 TransientUnit(
                     unit: unit, folder: folder, configuration: configuration, flowRunID: job.flowRunID,

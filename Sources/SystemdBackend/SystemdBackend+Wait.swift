@@ -15,7 +15,13 @@ extension SystemdBackend {
         let unit = try UnitHandle(identifier).unit
         inHand.withLock { _ = $0.insert(unit) }
         guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
-        guard let end = UnitFolder(of: unit, in: root).readEnd() else {
+        let folder = UnitFolder(of: unit, in: root)
+        if folder.streams {
+            // The journal may still be writing the last of it.
+            try? await Task.sleep(for: .milliseconds(100))
+            await copier?.catchUp(within: .seconds(10))
+        }
+        guard let end = folder.readEnd() else {
             return ExitStatus(
                 code: nil, lastOutput: await lastOutput(of: unit),
                 reason: "Its unit '\(unit.name)' is gone and did not get to say how it ended.")

@@ -23,17 +23,21 @@ public final class SystemdBackend: InfrastructureBackend {
         public var environment: [String: String]
         /// The worker's state directory; without one the folders of units are in `$TMPDIR`, or else `/var/tmp`.
         public var stateDirectory: String?
+        /// Where the output of runs goes, besides the journal. Where that is the journal itself, it is not copied.
+        public var standardOutput: any OutputSink
         /// Says something to the worker's operator.
         public var notice: @Sendable (String) -> Void
 
         /// Options.
         public init(
             interpreter: String? = nil, environment: [String: String], stateDirectory: String? = nil,
+            standardOutput: any OutputSink = DescriptorSink.standardOutput,
             notice: @escaping @Sendable (String) -> Void = { _ in }
         ) {
             self.interpreter = interpreter
             self.environment = environment
             self.stateDirectory = stateDirectory
+            self.standardOutput = standardOutput
             self.notice = notice
         }
     }
@@ -50,6 +54,8 @@ public final class SystemdBackend: InfrastructureBackend {
     let watcher: UnitWatcher
     /// Where the folders of units are.
     let root: String
+    /// Copies the output of runs; `nil` where it is in the journal with the worker's own.
+    let copier: OutputCopier?
     /// The units that are in hand, whose folders no clean-up may touch.
     let inHand = Mutex<Set<UnitName>>([])
 
@@ -77,6 +83,9 @@ public final class SystemdBackend: InfrastructureBackend {
         root =
             (directory.hasPrefix("/") ? directory : "\(FileManager.default.currentDirectoryPath)/\(directory)")
             + "/units"
+        copier =
+            OutputCopier.isJournal(STDOUT_FILENO, options.environment)
+            ? nil : OutputCopier(root: root, kind: kind, sink: options.standardOutput)
     }
 
     /// Which manager makes the units.
@@ -93,8 +102,21 @@ public final class SystemdBackend: InfrastructureBackend {
 
     public var trouble: String? { watcher.trouble }
 
-    /// Watches the units.
-    public func run() async { await watcher.run() }
+    /// Watches the units, and copies what they print.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.watcher.run() }
+            group.addTask {
+                guard let copier = self.copier, await !copier.run() else { return }
+                self.options.notice(
+                    "The journal cannot be read, so that the output of runs is not printed here; put the worker's user into the "
+                        + "group systemd-journal")
+            }
+        }
+    }
+
+    @discardableResult
+    public func flushOutput(within limit: Duration) async -> Bool { await copier?.catchUp(within: limit) ?? true }
 
     public func configuration(rendered: JSONValue) throws -> SystemdConfiguration {
         let configuration = try SystemdConfiguration(rendered: rendered)

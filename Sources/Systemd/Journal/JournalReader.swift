@@ -23,6 +23,31 @@ public final class JournalReader {
     /// Goes behind the last entry.
     public func seekToEnd() { sd_journal_seek_tail(journal) }
 
+    /// Goes to the entry of a cursor, or next to where it was.
+    public func seek(to cursor: String) { sd_journal_seek_cursor(journal, cursor) }
+
+    /// The place of the current entry.
+    public var cursor: String? {
+        var text: UnsafeMutablePointer<CChar>?
+        guard sd_journal_get_cursor(journal, &text) >= 0, let text else { return nil }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    /// Waits until there may be new entries, or until another descriptor is readable. Returns whether that can be waited for.
+    public func wait(orFor descriptor: Int32) -> Bool {
+        let own = sd_journal_get_fd(journal)
+        let wanted = sd_journal_get_events(journal)
+        guard own >= 0, wanted >= 0 else { return false }
+        var polled = [
+            pollfd(fd: own, events: Int16(truncatingIfNeeded: wanted), revents: 0),
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        // Some file systems tell nobody of changes.
+        _ = poll(&polled, 2, sd_journal_reliable_fd(journal) > 0 ? -1 : 1000)
+        return sd_journal_process(journal) >= 0
+    }
+
     /// Goes to the entry before; whether there is one.
     public func previous() -> Bool { sd_journal_previous(journal) > 0 }
 

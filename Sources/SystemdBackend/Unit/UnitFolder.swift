@@ -6,12 +6,14 @@ internal import Worker
 ///
 ///     environment    the run's environment, as a shell reads it
 ///     finish         what the unit runs when nothing else of it is left, with none of the run's environment
+///     streams        there is such a file when what the run prints is copied to the worker's own output
 ///     end            how the unit ended, which that has written
 struct UnitFolder: Sendable, Hashable {
     let path: String
 
     var environment: String { path + "/environment" }
     var finish: String { path + "/finish" }
+    private var streamsMark: String { path + "/streams" }
     var end: String { path + "/end" }
 
     /// Notes how the unit ended, and removes its private directory.
@@ -30,12 +32,13 @@ struct UnitFolder: Sendable, Hashable {
     }
 
     /// Makes the folder, and what is in it at the beginning.
-    func create(environment text: String) throws(InfrastructureError) {
+    func create(environment text: String, streams: Bool) throws(InfrastructureError) {
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             try Self.write(text, to: environment)
             try Self.write(Self.script, to: finish)
+            if streams { try Self.write("", to: streamsMark) }
         } catch {
             throw InfrastructureError(
                 .unavailable,
@@ -62,6 +65,9 @@ struct UnitFolder: Sendable, Hashable {
     func readEnd() -> UnitEnd? {
         FileManager.default.contents(atPath: end).flatMap { UnitEnd(text: String(decoding: $0, as: UTF8.self)) }
     }
+
+    /// Whether what the run prints is copied.
+    var streams: Bool { access(streamsMark, F_OK) == 0 }
 
     /// Whether the unit has ended and said how.
     var hasEnd: Bool { access(end, F_OK) == 0 }
