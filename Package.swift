@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
         .library(name: "DockerBackend", targets: ["DockerBackend"]),
         .library(name: "KubernetesBackend", targets: ["KubernetesBackend"]),
+        .library(name: "SystemdBackend", targets: ["SystemdBackend"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -78,6 +79,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
+        .target(
+            name: "SystemdBackend",
+            dependencies: ["CLinux", "JSON", "JobTemplates", "Systemd", "Worker", orderedCollections],
+            swiftSettings: settings),
         // The daemon's surroundings.
         .target(
             name: "HealthServer",
@@ -87,7 +92,7 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
             ] + nio,
             swiftSettings: settings),
-        .target(name: "Systemd", dependencies: ["CSystemd"], swiftSettings: settings),
+        .target(name: "Systemd", dependencies: ["CLinux", "CSystemd"], swiftSettings: settings),
         .target(
             name: "WorkerLogging", dependencies: ["JSON", "Systemd", orderedCollections, logging],
             swiftSettings: settings),
@@ -95,7 +100,8 @@ let package = Package(
             name: "prefect-worker",
             dependencies: [
                 "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
-                "PrefectAPI", "ProcessBackend", "Systemd", "Worker", "WorkerLogging", logging, orderedCollections,
+                "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker", "WorkerLogging", logging,
+                orderedCollections,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -146,6 +152,10 @@ let package = Package(
                 orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
+        .testTarget(
+            name: "SystemdBackendTests",
+            dependencies: ["JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", orderedCollections],
+            swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",
             dependencies: [

@@ -69,19 +69,6 @@ extension DefaultTemplates {
         return BaseJobTemplate(jobConfiguration: template.jobConfiguration, variables: variables)
     }
 
-    private static func optional(_ schema: JSONValue, title: String, _ description: String) -> JSONValue {
-        [
-            "anyOf": [schema, ["type": "null"]], "default": nil, "description": .string(description),
-            "title": .string(title),
-        ]
-    }
-
-    private static func flag(_ value: Bool, title: String, _ description: String) -> JSONValue {
-        [
-            "default": .bool(value), "description": .string(description), "title": .string(title), "type": "boolean",
-        ]
-    }
-
     /// The schema of the block type that holds a registry's credentials.
     private static var registryCredentials: JSONValue {
         func text(_ title: String, _ description: String) -> JSONValue {

@@ -82,4 +82,19 @@ public enum DefaultTemplates {
                 names.map { ($0, .string("{{ \($0) }}")) }, uniquingKeysWith: { $1 }),
             variables: ["properties": .object(properties), "type": "object"])
     }
+
+    /// A variable that may be null, which it is by default.
+    static func optional(_ schema: JSONValue, title: String, _ description: String) -> JSONValue {
+        [
+            "anyOf": [schema, ["type": "null"]], "default": nil, "description": .string(description),
+            "title": .string(title),
+        ]
+    }
+
+    /// A variable that is true or false.
+    static func flag(_ value: Bool, title: String, _ description: String) -> JSONValue {
+        [
+            "default": .bool(value), "description": .string(description), "title": .string(title), "type": "boolean",
+        ]
+    }
 }

@@ -29,6 +29,31 @@ public enum ServiceManager {
         return text.isEmpty ? nil : text
     }
 
+    /// Whether the manager is about to start this service again and lets its other processes live meanwhile
+    /// (`KillMode=process`). Where that is not known within `limit`, it is not so.
+    public static func isRestartingThisProcessAlone(within limit: Duration) async -> Bool {
+        guard let socket = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }),
+            let bus = Bus(socket.hasPrefix("/run/user/") ? .user : .system, matches: [])
+        else { return false }
+        let manager = UnitManager(bus: bus)
+        return await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                guard let job = try? await manager.ownJob(), job.contains("restart") else { return false }
+                let mode = try? await manager.ownKillMode()
+                return mode == "process" || mode == "none"
+            }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return false
+            }
+            let isRestarting = await group.next() ?? false
+            // Ends the call that may still be under way.
+            bus.close()
+            group.cancelAll()
+            return isRestarting
+        }
+    }
+
     /// Tells the manager several things at once.
     public static func tell(_ notices: [ServiceNotice]) {
         guard !notices.isEmpty else { return }

@@ -5,6 +5,7 @@ import KubernetesBackend
 import Logging
 import ProcessBackend
 import Systemd
+import SystemdBackend
 import Worker
 
 /// A kind of backend that this program is built with, by the type of the pools that it serves.
@@ -35,7 +36,7 @@ struct BackendKind: Sendable {
 
 /// The backends that this program is built with.
 enum Backends {
-    private static let all = [process, docker, kubernetes]
+    private static let all = [process, docker, kubernetes, systemd]
 
     /// The types of pools that can be served.
     static let types = all.map(\.type)
@@ -78,6 +79,17 @@ enum Backends {
             KubernetesBackend(
                 options: .init(
                     environment: environment, output: request.sink ?? DescriptorSink.standardOutput,
+                    notice: request.notice))
+        })
+
+    /// The systemd backend. Its runs take no open files but for a moment while they are started and when they have ended.
+    static let systemd = BackendKind(
+        type: SystemdBackend.workerType, workerName: "SystemdWorker",
+        defaultTemplate: { SystemdBackend.defaultBaseJobTemplate }, mostRuns: { max(1, $0 - 128) },
+        make: { request in
+            try SystemdBackend(
+                options: .init(
+                    interpreter: request.python, environment: environment, stateDirectory: request.stateDirectory,
                     notice: request.notice))
         })
 

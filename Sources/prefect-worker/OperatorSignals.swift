@@ -1,48 +1,39 @@
 import Dispatch
 import Glibc
-import Logging
 import Worker
 
-/// What the operator says with signals: the first SIGTERM or SIGINT lets the worker drain, the second stops its runs, the
-/// third ends the process on the spot. SIGHUP reads the settings again.
+/// What the operator says with signals: SIGTERM and SIGINT bring the shutdown forward step by step, and end the process on
+/// the spot when there is no step left. SIGHUP reads the settings again.
 final class OperatorSignals {
+    /// SIGTERM and SIGINT by their names, in the order in which they came.
+    let requests: AsyncStream<String>
     private var sources: [any DispatchSourceSignal] = []
 
     /// - Parameters:
-    ///   - shutdown: What SIGTERM and SIGINT bring forward.
-    ///   - logger: Where they are told of.
-    ///   - leavesRuns: Whether runs are left to the next worker instead of being waited for.
+    ///   - shutdown: How far the worker is on its way out.
     ///   - reload: What SIGHUP does.
-    init(
-        shutdown: ShutdownSignal, logger: Logger, leavesRuns: Bool, reload: @escaping @Sendable () -> Void
-    ) {
+    init(shutdown: ShutdownSignal, reload: @escaping @Sendable () -> Void) {
         // A broken pipe is an error of the write that meets it, not the end of the worker.
         signal(SIGPIPE, SIG_IGN)
-        sources = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
-            // Also undoes an ignored SIGINT, as a shell leaves it for background commands.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler {
-                switch shutdown.phase {
-                case .serving where leavesRuns:
-                    logger.info("Received \(name): leaving, and leaving flow runs to the next start of this worker")
-                case .serving:
-                    logger.info("Received \(name): draining, no more flow runs are taken; a second \(name) stops them")
-                case .draining:
-                    logger.warning("Received \(name) again: stopping the flow runs in flight; a third leaves at once")
-                case .stopping:
-                    _exit(128 + number)
-                }
-                shutdown.escalate()
+        let (requests, request) = AsyncStream.makeStream(of: String.self)
+        self.requests = requests
+        for (number, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
+            watch(number) {
+                // Whatever is stuck: this one leaves.
+                if shutdown.phase == .stopping { _exit(128 + number) }
+                request.yield(name)
             }
-            source.resume()
-            return source
         }
-        signal(SIGHUP, SIG_IGN)
-        let hangup = DispatchSource.makeSignalSource(signal: SIGHUP)
-        hangup.setEventHandler(handler: reload)
-        hangup.resume()
-        sources.append(hangup)
+        watch(SIGHUP, reload)
+    }
+
+    private func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) {
+        // Also undoes an ignored SIGINT, as a shell leaves it for background commands.
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number)
+        source.setEventHandler(handler: handler)
+        source.resume()
+        sources.append(source)
     }
 
     func stop() {

@@ -51,12 +51,12 @@ struct StartSession: Sendable {
             logger.info("--install-policy has no effect: this worker brings its backends along")
         }
         let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let signals = OperatorSignals(
-            shutdown: shutdown, logger: logger, leavesRuns: request.detachesOnExit, reload: { reload.yield() })
+        let signals = OperatorSignals(shutdown: shutdown, reload: { reload.yield() })
         defer { signals.stop() }
         let pools = Live<[Live<ServedPool>]>([])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await reloadSettings(on: reloads, pools: pools, request, logger) }
+            group.addTask { await shutDown(on: signals.requests, pools: pools, request, logger) }
             group.addTask { await tellServiceManager() }
             group.addTask {
                 // Most of the code that a start needs is not needed again.

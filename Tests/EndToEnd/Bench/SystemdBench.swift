@@ -76,6 +76,18 @@ struct SystemdBench: Sendable {
         return "\(status)\n\(try await lines().suffix(40).joined(separator: "\n"))"
     }
 
+    /// The unit of a run that runs.
+    func unit(of run: String) async throws -> String? {
+        try await machine.run("systemctl", "list-units", "--quiet", "--plain", "prefect-run-\(run)*").first?
+            .split(separator: " ").first.map(String.init)
+    }
+
+    /// The folders of units that the workers have left.
+    func folders() -> [String] {
+        let root = "\(home)/prefect/prefect-worker"
+        return machine.names(in: root).flatMap { machine.names(in: "\(root)/\($0)/units") }
+    }
+
     /// The lines of a file in the folder; none while it does not exist.
     func notes(_ name: String) -> [String] { machine.lines("\(home)/\(name)") }
 

@@ -37,10 +37,15 @@ struct SystemdMachine: Sendable {
         }
     }
 
-    /// Runs a command, which has to succeed, and returns its lines.
+    /// Runs a command, which has to succeed, and returns its lines. One that does not find the manager, since a test has it begin
+    /// again, is run once more.
     @discardableResult
     func run(_ command: String...) async throws -> [String] {
-        let outcome = try await outcome(command)
+        var outcome = try await outcome(command)
+        for _ in 0..<3 where outcome.text.contains("message bus") {
+            try await Task.sleep(for: .milliseconds(300))
+            outcome = try await self.outcome(command)
+        }
         guard outcome.status == .exited(0) else {
             throw Explained(
                 error: WaitTimeout(what: "\(command.joined(separator: " ")) succeeds", timeout: .zero),
@@ -63,6 +68,14 @@ struct SystemdMachine: Sendable {
     func lines(_ path: String) -> [String] {
         let bytes = FileManager.default.contents(atPath: self.path(path)) ?? Data()
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// Whether there is a file.
+    func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: self.path(path)) }
+
+    /// What is in a folder; nothing while it does not exist.
+    func names(in folder: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []
     }
 
     /// Puts a program of this machine into a folder, with the libraries beside it that the machine lacks.

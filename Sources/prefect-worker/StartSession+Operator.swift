@@ -40,6 +40,28 @@ extension StartSession {
         }
     }
 
+    /// Goes one step further on the way out with each request. The first lets the worker drain, or leave where its runs are
+    /// to go on without it: because the operator wants that, or because the service manager is restarting the worker.
+    func shutDown(
+        on requests: AsyncStream<String>, pools: Live<[Live<ServedPool>]>, _ request: Request, _ logger: Logger
+    ) async {
+        for await name in requests {
+            switch shutdown.phase {
+            case .serving where request.detachesOnExit:
+                logger.info("Received \(name): leaving, and leaving flow runs to the next start of this worker")
+            case .serving where await ServiceManager.isRestartingThisProcessAlone(within: .seconds(3)):
+                logger.info("Received \(name) for a restart: leaving flow runs to the next start of this worker")
+                for pool in pools.value { pool.update { $0.leavesRunsOnExit = true } }
+            case .serving:
+                logger.info("Received \(name): draining, no more flow runs are taken; a second \(name) stops them")
+            case .draining:
+                logger.warning("Received \(name) again: stopping the flow runs in flight; a third leaves at once")
+            case .stopping: break
+            }
+            shutdown.escalate()
+        }
+    }
+
     /// Keeps the service manager informed, where there is one.
     func tellServiceManager() async {
         guard ServiceManager.isListening else { return }

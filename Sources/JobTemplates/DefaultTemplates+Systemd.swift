@@ -1,0 +1,72 @@
+internal import JSON
+internal import OrderedCollections
+
+extension DefaultTemplates {
+    /// The template of `systemd` pools: the variables of process pools, and what the units of runs may use.
+    public static func systemd() -> BaseJobTemplate {
+        template(
+            fields: [.command, .env, .labels, .name],
+            variables: [.name, .env, .labels, .command],
+            own: [
+                "stream_output": flag(
+                    true, title: "Stream Output",
+                    "Whether the output of flow runs, which the journal has, is also passed on to the worker's own output."
+                ),
+                "working_dir": optional(
+                    ["format": "path", "type": "string"], title: "Working Directory",
+                    "The existing directory that flow runs start in. Without one each run gets a directory of its own, which is removed after it."
+                ),
+                "user": text(
+                    "User", "The user that flow runs run as; needs the system's manager. By default the manager's own."),
+                "group": text("Group", "The group that flow runs run as; needs the system's manager."),
+                "slice": text("Slice", "The slice that the units of flow runs are in, like flows.slice."),
+                "memory_max": text(
+                    "Memory Max",
+                    "The most memory that a flow run may use, else it is killed: bytes, or like 512M or 2G."),
+                "memory_high": text(
+                    "Memory High", "The memory above which a flow run is slowed down: bytes, or like 512M or 2G."),
+                "cpu_quota": text(
+                    "CPU Quota", "The most CPU time: a number of CPUs like 1.5, or a percentage of one like 150%."),
+                "cpu_weight": whole(
+                    "CPU Weight", "The share of CPU time beside other units, 1 to 10000; 100 is usual."),
+                "io_weight": whole("IO Weight", "The share of disk time beside other units, 1 to 10000; 100 is usual."),
+                "tasks_max": whole("Tasks Max", "The most processes and threads that a flow run may have."),
+                "runtime_max_sec": optional(
+                    ["type": "number"], title: "Runtime Max Sec", "The most seconds that a flow run may take."),
+                "timeout_stop_sec": optional(
+                    ["type": "number"], title: "Timeout Stop Sec",
+                    "How many seconds a flow run that is stopped has after SIGTERM, before SIGKILL. By default the worker's own time."
+                ),
+                "private_tmp": flag(false, title: "Private Tmp", "Whether a flow run has a /tmp of its own."),
+                "private_network": flag(
+                    false, title: "Private Network", "Whether a flow run has no network; then it cannot reach the API."),
+                "private_devices": flag(
+                    false, title: "Private Devices", "Whether a flow run sees no devices but the likes of /dev/null."),
+                "no_new_privileges": flag(
+                    false, title: "No New Privileges", "Whether programs like sudo get a flow run no more privileges."),
+                "protect_system": optional(
+                    ["enum": ["no", "yes", "full", "strict"], "type": "string"], title: "Protect System",
+                    "What of the system is read-only: /usr and /boot (yes), /etc as well (full), everything (strict)."),
+                "protect_home": optional(
+                    ["enum": ["no", "yes", "read-only", "tmpfs"], "type": "string"], title: "Protect Home",
+                    "Whether /home, /root and /run/user are hidden, read-only, or empty."),
+                "read_write_paths": paths("Read Write Paths", "Paths that stay writable whatever is protected."),
+                "read_only_paths": paths("Read Only Paths", "Paths that are read-only for flow runs."),
+                "inaccessible_paths": paths("Inaccessible Paths", "Paths that are hidden from flow runs."),
+            ])
+    }
+
+    private static func text(_ title: String, _ description: String) -> JSONValue {
+        optional(["type": "string"], title: title, description)
+    }
+
+    private static func whole(_ title: String, _ description: String) -> JSONValue {
+        optional(["type": "integer"], title: title, description)
+    }
+
+    private static func paths(_ title: String, _ description: String) -> JSONValue {
+        [
+            "description": .string(description), "items": ["type": "string"], "title": .string(title), "type": "array",
+        ]
+    }
+}

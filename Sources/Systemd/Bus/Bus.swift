@@ -1,0 +1,142 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// Why a call over the bus brought nothing.
+public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The error's name, like `org.freedesktop.systemd1.NoSuchUnit`; `nil` when there was no answer.
+    public let name: String?
+    /// What was said with it, in one line.
+    public let message: String
+
+    /// An error.
+    public init(name: String? = nil, message: String) {
+        self.name = name
+        self.message = message
+    }
+
+    public var description: String { message }
+
+    /// Whether the same call may be answered later: the bus or whom it was for is away, or took too long.
+    public var isTransient: Bool {
+        guard let name else { return true }
+        return [
+            "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Timeout",
+            "org.freedesktop.DBus.Error.TimedOut", "org.freedesktop.DBus.Error.Disconnected",
+            "org.freedesktop.DBus.Error.NameHasNoOwner", "org.freedesktop.DBus.Error.ServiceUnknown",
+            "org.freedesktop.DBus.Error.LimitsExceeded", "org.freedesktop.DBus.Error.NoServer",
+        ].contains(name) || name.hasPrefix("System.Error.ECONN") || name.hasPrefix("org.freedesktop.DBus.Error.Spawn")
+    }
+}
+
+/// A method call.
+public struct BusCall: Sendable, Hashable {
+    public var destination: String
+    public var path: String
+    public var interface: String
+    public var member: String
+    public var arguments: [BusValue]
+    /// How long the answer may take.
+    public var timeout: Duration
+
+    /// A call.
+    public init(
+        destination: String, path: String, interface: String, member: String, arguments: [BusValue] = [],
+        timeout: Duration = .seconds(25)
+    ) {
+        self.destination = destination
+        self.path = path
+        self.interface = interface
+        self.member = member
+        self.arguments = arguments
+        self.timeout = timeout
+    }
+}
+
+/// What happens on a bus.
+public enum BusEvent: Sendable, Hashable {
+    /// There is a connection; what was heard before it does not count any more.
+    case connected
+    /// There is none, and why. It is made again.
+    case disconnected(String)
+    case signal(interface: String, member: String, arguments: [BusValue])
+}
+
+/// A connection to a D-Bus that is made again for as long as this object lives, on a thread of its own. Mirrors `sd-bus(3)`.
+public final class Bus: Sendable {
+    /// Which bus.
+    public enum Kind: String, Sendable, Hashable {
+        /// The system's: `DBUS_SYSTEM_BUS_ADDRESS`.
+        case system
+        /// That of this process's user: `DBUS_SESSION_BUS_ADDRESS`, or else that in `XDG_RUNTIME_DIR`.
+        case user
+    }
+
+    typealias Reply = @Sendable (Result<[BusValue], BusError>) -> Void
+
+    struct Inbox: Sendable {
+        var calls: [(call: BusCall, reply: Reply)] = []
+        var isStopped = false
+    }
+
+    /// Connections made and lost and the signals that were asked for, in order; for one reader.
+    public let events: AsyncStream<BusEvent>
+    private let wakeUp: Int32
+    private let inbox: Box
+
+    /// What the thread holds, too.
+    final class Box: Sendable {
+        let inbox = Mutex(Inbox())
+    }
+
+    /// Starts the thread; `nil` when the system has no descriptor or thread left.
+    ///
+    /// - Parameters:
+    ///   - kind: Which bus.
+    ///   - matches: Rules for the signals that are wanted, like `type='signal',member='UnitRemoved'`.
+    public init?(_ kind: Kind, matches: [String]) {
+        let descriptor = clinux_eventfd(1)
+        guard descriptor >= 0 else { return nil }
+        wakeUp = descriptor
+        let box = Box()
+        inbox = box
+        let (stream, continuation) = AsyncStream.makeStream(of: BusEvent.self)
+        events = stream
+        let isStarted = startThread("systemd-bus") {
+            BusThread(kind: kind, matches: matches, wakeUp: descriptor, inbox: box, events: continuation).run()
+        }
+        guard isStarted else {
+            _ = Glibc.close(descriptor)
+            return nil
+        }
+    }
+
+    deinit { close() }
+
+    /// Gives the connection up; calls under way fail, and so do later ones.
+    public func close() {
+        inbox.inbox.withLock { $0.isStopped = true }
+        signal()
+    }
+
+    /// Calls a method and returns what the answer holds. A call that was made is not taken back when the task is cancelled.
+    public func call(_ call: BusCall) async throws(BusError) -> [BusValue] {
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<[BusValue], BusError>, Never>) in
+            let isClosed = inbox.inbox.withLock { inbox in
+                if !inbox.isStopped { inbox.calls.append((call, { continuation.resume(returning: $0) })) }
+                return inbox.isStopped
+            }
+            if isClosed { continuation.resume(returning: .failure(BusError(message: Self.closed))) }
+            signal()
+        }
+        return try result.get()
+    }
+
+    static let closed = "the connection was closed"
+
+    private func signal() {
+        var one: UInt64 = 1
+        _ = write(wakeUp, &one, 8)
+    }
+}

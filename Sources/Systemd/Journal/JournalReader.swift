@@ -1,0 +1,80 @@
+internal import CSystemd
+internal import Glibc
+
+/// Reads entries of this host's journal, as far as this user may. Mirrors `sd-journal(3)`. For one thread, which it may block.
+public final class JournalReader {
+    private let journal: OpaquePointer
+
+    /// Opens the journal for the entries that have all these fields, like `_SYSTEMD_UNIT=x.service`; `nil` when it cannot be
+    /// opened.
+    public init?(matches: [String]) {
+        var opened: OpaquePointer?
+        guard sd_journal_open(&opened, Int32(SD_JOURNAL_LOCAL_ONLY)) >= 0, let opened else { return nil }
+        journal = opened
+        for match in matches {
+            guard match.utf8CString.withUnsafeBytes({ sd_journal_add_match(opened, $0.baseAddress, 0) }) >= 0 else {
+                return nil
+            }
+        }
+    }
+
+    deinit { sd_journal_close(journal) }
+
+    /// Goes behind the last entry.
+    public func seekToEnd() { sd_journal_seek_tail(journal) }
+
+    /// Goes to the entry of a cursor, or next to where it was.
+    public func seek(to cursor: String) { sd_journal_seek_cursor(journal, cursor) }
+
+    /// The place of the current entry.
+    public var cursor: String? {
+        var text: UnsafeMutablePointer<CChar>?
+        guard sd_journal_get_cursor(journal, &text) >= 0, let text else { return nil }
+        defer { free(text) }
+        return String(cString: text)
+    }
+
+    /// Waits until there may be new entries, or until another descriptor is readable. Returns whether that can be waited for.
+    public func wait(orFor descriptor: Int32) -> Bool {
+        let own = sd_journal_get_fd(journal)
+        let wanted = sd_journal_get_events(journal)
+        guard own >= 0, wanted >= 0 else { return false }
+        var polled = [
+            pollfd(fd: own, events: Int16(truncatingIfNeeded: wanted), revents: 0),
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        // Some file systems tell nobody of changes.
+        _ = poll(&polled, 2, sd_journal_reliable_fd(journal) > 0 ? -1 : 1000)
+        return sd_journal_process(journal) >= 0
+    }
+
+    /// Goes to the entry before; whether there is one.
+    public func previous() -> Bool { sd_journal_previous(journal) > 0 }
+
+    /// Goes to the next entry; whether there is one.
+    public func next() -> Bool { sd_journal_next(journal) > 0 }
+
+    /// A field of the current entry; what is no text is shown as well as it can be.
+    public func field(_ name: String) -> String? {
+        var data: UnsafeRawPointer?
+        var length = 0
+        guard sd_journal_get_data(journal, name, &data, &length) >= 0, let data, length > name.utf8.count else {
+            return nil
+        }
+        let bytes = UnsafeRawBufferPointer(start: data, count: length)
+        return String(decoding: bytes.dropFirst(name.utf8.count + 1), as: UTF8.self)
+    }
+
+    /// The last messages, oldest first: at most `count` of them, and about `size` bytes.
+    public func lastMessages(_ count: Int, size: Int) -> [String] {
+        var messages: [String] = []
+        var total = 0
+        seekToEnd()
+        while messages.count < count, total < size, previous() {
+            guard let message = field("MESSAGE") else { continue }
+            messages.append(message)
+            total += message.utf8.count
+        }
+        return messages.reversed()
+    }
+}

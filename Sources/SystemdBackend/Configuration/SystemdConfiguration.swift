@@ -1,0 +1,94 @@
+public import JSON
+internal import JobTemplates
+public import OrderedCollections
+public import Worker
+
+/// The job configuration of a flow run that is run as a transient unit of systemd's.
+///
+/// Everything that can be is looked at when it is read, so that nothing is created for a job that could not run.
+public struct SystemdConfiguration: JobConfiguration, Sendable {
+    /// The command line, split into words as a shell does it; `nil` for the backend's own.
+    public private(set) var command: String?
+    /// The environment as the configuration shows it.
+    public private(set) var env: OrderedDictionary<String, String>
+    /// Labels. They are shown; the journal's entries have what they say of the run, its pool and its worker.
+    public private(set) var labels: OrderedDictionary<String, String>
+    /// What the unit is described as.
+    public private(set) var name: String?
+    /// Whether what the run prints is copied to the worker's own output.
+    public let streamsOutput: Bool
+    /// Where the run starts; `nil` for a private directory that is removed afterwards.
+    public let workingDirectory: String?
+    /// Whether the command is the backend's own, which is the flow engine, and not one that the job brings.
+    public private(set) var runsFlowEngine = true
+
+    let resources: UnitResources
+    private(set) var words: [String] = []
+    /// The environment that the run is given, beside what the manager gives to every unit.
+    private(set) var environment = UnitEnvironment()
+    private let base: BaseJobConfiguration
+
+    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`, which names the job variable.
+    public init(rendered: JSONValue) throws(InfrastructureError) {
+        base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
+        command = base.command
+        env = base.env.compactMapValues { $0 }
+        labels = base.labels
+        name = base.name
+        let fields = RenderedFields(rendered)
+        streamsOutput = try fields.boolean("stream_output", default: true)
+        workingDirectory = try fields.text("working_dir", expected: "a path").flatMap { $0.isEmpty ? nil : $0 }
+        if let workingDirectory, !workingDirectory.hasPrefix("/") || workingDirectory.utf8.contains(0) {
+            throw ValueReader.bad("working_dir", workingDirectory, "an absolute path")
+        }
+        resources = try UnitResources(rendered: rendered)
+        if let command { words = try Self.words(of: command) }
+    }
+
+    private static func words(of command: String) throws(InfrastructureError) -> [String] {
+        guard let words = try? ShellWords.split(command), let program = words.first, !program.isEmpty,
+            !command.utf8.contains(0)
+        else {
+            throw InfrastructureError(
+                .refused,
+                "The job's command cannot be split into words: a quotation mark is not closed, or there is none; correct it"
+            )
+        }
+        guard !program.contains("=") else {
+            throw InfrastructureError(
+                .refused, "The job's command begins with '\(program)', which is no program; set variables in 'env'")
+        }
+        return words
+    }
+
+    /// The configuration for one flow run.
+    func prepared(for context: PreparationContext, defaultCommand: String?) throws(InfrastructureError) -> Self {
+        let prepared = try InfrastructureError.refusing {
+            try base.prepare(for: context, defaultCommand: defaultCommand ?? "")
+        }
+        guard !prepared.command.isEmpty else {
+            throw InfrastructureError(
+                .refused,
+                "The job has no command and the worker has no Python interpreter; give the job variable 'command'")
+        }
+        var result = self
+        result.command = prepared.command
+        result.words = try Self.words(of: prepared.command)
+        result.runsFlowEngine = !prepared.commandIsConfigured
+        result.environment = try UnitEnvironment(
+            inherited: context.environment, prepared: prepared, hasUser: resources.user != nil)
+        result.env = prepared.env
+        result.labels = prepared.labels
+        result.name = prepared.name
+        return result
+    }
+
+    public var json: JSONValue {
+        var json: JSONValue = [
+            "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
+            "stream_output": .bool(streamsOutput), "working_dir": JSONValue(workingDirectory),
+        ]
+        for (key, value) in resources.json { json[key] = value }
+        return json
+    }
+}

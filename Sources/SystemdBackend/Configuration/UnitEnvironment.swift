@@ -1,0 +1,76 @@
+internal import JobTemplates
+internal import OrderedCollections
+internal import Worker
+
+/// The environment of a run, which a shell in the unit reads: units show theirs to every user of the host, so that this one is
+/// never a property of the unit.
+struct UnitEnvironment: Sendable, Hashable {
+    private var variables: [(name: String, value: String)] = []
+    private var unset: [String] = []
+
+    init() {}
+
+    /// The worker's own environment with the job's over it.
+    ///
+    /// What the worker has of its own unit, what names its user where the run has another, and what no shell takes is not
+    /// inherited. A variable of the job's that no shell takes is refused by its name.
+    init(
+        inherited: [String: String], prepared: PreparedJobConfiguration, hasUser: Bool
+    ) throws(InfrastructureError) {
+        for name in prepared.env.keys + prepared.unsetEnv where !Self.isName(name) || Self.readOnly.contains(name) {
+            throw InfrastructureError(
+                .refused, "The job variable 'env' has '\(name.prefix(100))', which is no name that a shell can set")
+        }
+        for (name, value) in prepared.env where value.utf8.contains(0) {
+            throw InfrastructureError(.refused, "The variable '\(name)' of the job's 'env' holds a NUL character")
+        }
+        let kept = inherited.filter { name, value in
+            Self.isName(name) && !Self.readOnly.contains(name) && !Self.ownVariables.contains(name)
+                && !(hasUser && Self.userVariables.contains(name)) && !value.utf8.contains(0)
+        }.sorted { $0.key < $1.key }
+        let merged = mergeProcessEnvironment(inherited: kept, prepared: prepared)
+        variables = merged.launched.map { ($0.key, $0.value) }
+        unset = prepared.unsetEnv
+    }
+
+    /// The text that a shell makes the environment of.
+    var text: String {
+        let assignments = variables.map { name, value in
+            "export \(name)='\(value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'\n"
+        }
+        return unset.map { "unset \($0)\n" }.joined() + assignments.joined()
+    }
+
+    static func == (left: UnitEnvironment, right: UnitEnvironment) -> Bool { left.text == right.text }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(text) }
+
+    private static func isName(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
+        return name.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+    }
+
+    /// What some shell lets nobody set.
+    private static let readOnly: Set<String> = ["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO"]
+    /// What a manager tells each unit of itself.
+    private static let ownVariables: Set<String> = [
+        "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "MEMORY_PRESSURE_WATCH",
+        "MEMORY_PRESSURE_WRITE", "CACHE_DIRECTORY", "STATE_DIRECTORY", "LOGS_DIRECTORY", "RUNTIME_DIRECTORY",
+        "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "FDSTORE", "PIDFILE", "TRIGGER_UNIT", "TRIGGER_PATH",
+        "PREFECT__CONTROL_PORT", "PREFECT__CONTROL_TOKEN",
+    ]
+    /// What a manager tells a unit of its user.
+    private static let userVariables: Set<String> = [
+        "HOME", "USER", "LOGNAME", "SHELL", "MAIL", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
+        "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS",
+    ]
+}

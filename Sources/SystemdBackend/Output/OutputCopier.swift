@@ -1,0 +1,128 @@
+internal import CLinux
+internal import FoundationEssentials
+internal import Glibc
+internal import Synchronization
+internal import Systemd
+internal import Worker
+
+/// Copies what runs print from the journal to the worker's own output, and goes on where an earlier process has stopped. Whose
+/// output is wanted the folders of units say. What is not taken waits in the journal.
+final class OutputCopier: Sendable {
+    private struct State {
+        /// How often it was asked for all that there is, and how often that was done.
+        var asked = 0
+        var done = 0
+        var isStopped = false
+    }
+
+    private let root: String
+    private let unitField: String
+    private let sink: any OutputSink
+    private let wakeUp: Int32
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - root: Where the folders of units are.
+    ///   - kind: Whose units they are.
+    ///   - sink: Where the output goes.
+    init?(root: String, kind: Bus.Kind, sink: any OutputSink) {
+        wakeUp = clinux_eventfd(1)
+        guard wakeUp >= 0 else { return nil }
+        self.root = root
+        self.sink = sink
+        unitField = kind == .system ? "_SYSTEMD_UNIT" : "_SYSTEMD_USER_UNIT"
+    }
+
+    deinit { close(wakeUp) }
+
+    /// Copies until the task is cancelled. Returns `false` when there is no journal that this user may read.
+    func run() async -> Bool {
+        await withTaskCancellationHandler {
+            await onThread { self.copy() } ?? false
+        } onCancel: {
+            state.withLock { $0.isStopped = true }
+            signal()
+        }
+    }
+
+    /// Waits until what was printed so far has been copied; `false` when that takes longer.
+    @discardableResult
+    func catchUp(within limit: Duration) async -> Bool {
+        let number = state.withLock { state in
+            state.asked += 1
+            return state.asked
+        }
+        signal()
+        let deadline = ContinuousClock.now + limit
+        while state.withLock({ $0.done < number && !$0.isStopped }) {
+            guard ContinuousClock.now < deadline, (try? await Task.sleep(for: .milliseconds(10))) != nil else {
+                return false
+            }
+        }
+        return true
+    }
+
+    // MARK: On the thread
+
+    private var mark: String { "\(root)/printed" }
+
+    private func copy() -> Bool {
+        let matches = ["SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"]
+        guard let journal = JournalReader(matches: matches) else { return false }
+        if let bytes = FileManager.default.contents(atPath: mark) {
+            let cursor = String(decoding: bytes, as: UTF8.self)
+            journal.seek(to: cursor)
+            // The entry itself has been copied; where it is gone, the one that is next has not.
+            if journal.next(), journal.cursor != cursor { _ = journal.previous() }
+        } else {
+            journal.seekToEnd()
+            _ = journal.previous()
+        }
+        while true {
+            let (asked, isStopped) = state.withLock { ($0.asked, $0.isStopped) }
+            if isStopped { return true }
+            copyNew(journal)
+            state.withLock { $0.done = asked }
+            guard journal.wait(orFor: wakeUp) else { return false }
+            var counter: UInt64 = 0
+            _ = read(wakeUp, &counter, 8)
+        }
+    }
+
+    private func copyNew(_ journal: JournalReader) {
+        var wanted: [String: Bool] = [:]
+        var last: String?
+        while !state.withLock({ $0.isStopped }), journal.next() {
+            if let name = journal.field(unitField) {
+                let isWanted = wanted[name] ?? UnitName(name).map { UnitFolder(of: $0, in: root).streams } ?? false
+                wanted[name] = isWanted
+                if isWanted, let message = journal.field("MESSAGE") {
+                    let source = OutputSource(
+                        flowRunID: journal.field("FLOW_RUN_ID") ?? "",
+                        flowRunName: journal.field("FLOW_RUN_NAME") ?? "",
+                        stream: .output)
+                    guard write(Array("\(message)\n".utf8), of: source) else { break }
+                }
+            }
+            last = journal.cursor
+        }
+        if let last { try? Data(last.utf8).write(to: URL(filePath: mark), options: .atomic) }
+    }
+
+    /// Writes all of it; `false` when it was not taken before the copying was stopped.
+    private func write(_ bytes: [UInt8], of source: OutputSource) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            // A sink that is broken takes everything.
+            guard let count = sink.write(rest, of: source, waitingUpTo: .milliseconds(500)) else { return true }
+            rest = rest.dropFirst(count)
+            if count == 0, state.withLock({ $0.isStopped }) { return false }
+        }
+        return true
+    }
+
+    private func signal() {
+        var one: UInt64 = 1
+        _ = Glibc.write(wakeUp, &one, 8)
+    }
+}

@@ -1,0 +1,61 @@
+internal import Synchronization
+internal import Systemd
+public import Worker
+
+// What earlier processes of the worker have left.
+extension SystemdBackend {
+    /// Finds the unit by its identifier, or else by the job's claim. One that has ended is there, with how it ended, until its
+    /// folder is removed; one that was not started cannot be any more.
+    public func remains(
+        of job: Job<SystemdConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> InfrastructureRemains {
+        let unit: UnitName
+        if let identifier {
+            guard let handle = try? UnitHandle(identifier) else { return .outOfReach }
+            unit = handle.unit
+        } else {
+            unit = UnitName(flowRunID: job.flowRunID, claimID: job.claimID)
+        }
+        let found = UnitHandle.identifier(of: unit)
+        let folder = UnitFolder(of: unit, in: root)
+        if try await isThere(unit, folder) { return .running(found) }
+        if identifier != nil { return .ended(found) }
+        folder.forbidStart()
+        if try await isThere(unit, folder) { return .running(found) }
+        folder.remove()
+        return .neverStarted
+    }
+
+    private func isThere(_ unit: UnitName, _ folder: UnitFolder) async throws -> Bool {
+        do {
+            if let standing = try await manager.units(named: unit.name)[unit.name], !standing.hasEnded { return true }
+        } catch {
+            throw InfrastructureError(.unavailable, "systemd does not say what is left: \(error.message)")
+        }
+        return folder.hasEnd
+    }
+
+    /// Removes the folders of units that are over. This is also how it is found out, before anything is taken, whether there is
+    /// a manager.
+    public func discardRemains(except flowRunIDs: Set<String>) async {
+        do {
+            _ = try await manager.version(within: .seconds(10))
+            watcher.note(nil)
+            let units = try await manager.units(named: UnitWatcher.pattern)
+            let held = inHand.withLock { $0 }
+            for unit in UnitFolder.all(in: root)
+            where !held.contains(unit) && !flowRunIDs.contains(unit.flowRunID) && units[unit.name]?.hasEnded ?? true {
+                UnitFolder(of: unit, in: root).remove()
+            }
+        } catch {
+            if error.isTransient { watcher.note(error.message) }
+        }
+    }
+
+    /// Removes the unit's folder.
+    public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>) async {
+        guard let unit = try? UnitHandle(identifier).unit else { return }
+        UnitFolder(of: unit, in: root).remove()
+        inHand.withLock { _ = $0.remove(unit) }
+    }
+}

@@ -1,0 +1,99 @@
+internal import FoundationEssentials
+internal import Glibc
+internal import Synchronization
+internal import Systemd
+public import Worker
+
+// From a job to a unit that runs.
+extension SystemdBackend {
+    /// Makes the run's unit, once, whatever becomes of the manager's answers.
+    public func start(_ job: Job<SystemdConfiguration>) async throws -> InfrastructureIdentifier {
+        let configuration = job.configuration
+        if let directory = configuration.workingDirectory {
+            var isDirectory = false
+            guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory else {
+                throw InfrastructureError(
+                    .refused,
+                    "The working directory '\(directory)' is none; create it on the worker's host or change working_dir"
+                )
+            }
+        }
+        // A unit of a user that does not exist could not even say so.
+        for (field, name, exists) in [
+            ("user", configuration.resources.user, Self.userExists),
+            ("group", configuration.resources.group, Self.groupExists),
+        ] {
+            guard let name, Int(name) == nil, !exists(name) else { continue }
+            throw InfrastructureError(
+                .refused,
+                "The job variable '\(field)' is '\(name)', which does not exist on this host; create it or correct it")
+        }
+        let unit = UnitName(flowRunID: job.flowRunID, claimID: job.claimID)
+        let folder = UnitFolder(of: unit, in: root)
+        inHand.withLock { _ = $0.insert(unit) }
+        do {
+            try folder.create(
+                environment: configuration.environment.text, streams: configuration.streamsOutput && copier != nil)
+            try await launch(
+                TransientUnit(
+                    unit: unit, folder: folder, configuration: configuration, flowRunID: job.flowRunID,
+                    flowRunName: job.flowRunName))
+        } catch {
+            inHand.withLock { _ = $0.remove(unit) }
+            // What may have been started is found again by its claim.
+            if (error as? InfrastructureError)?.kind == .refused { folder.remove() }
+            throw error
+        }
+        return UnitHandle.identifier(of: unit)
+    }
+
+    private static func userExists(_ name: String) -> Bool {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var buffer = [CChar](repeating: 0, count: 64 << 10)
+        return getpwnam_r(name, &entry, &buffer, buffer.count, &found) == 0 && found != nil
+    }
+
+    private static func groupExists(_ name: String) -> Bool {
+        var entry = group()
+        var found: UnsafeMutablePointer<group>?
+        var buffer = [CChar](repeating: 0, count: 64 << 10)
+        return getgrnam_r(name, &entry, &buffer, buffer.count, &found) == 0 && found != nil
+    }
+
+    private func launch(_ transient: TransientUnit) async throws {
+        var failures = 0
+        while true {
+            // Each call has its own open file, read from its beginning.
+            let environment = open(transient.folder.environment, O_RDONLY | O_CLOEXEC)
+            guard environment >= 0 else {
+                throw InfrastructureError(
+                    .unavailable,
+                    "The environment of the run's unit cannot be read: \(String(cString: strerror(errno)))")
+            }
+            defer { close(environment) }
+            do {
+                try await manager.startTransientUnit(
+                    transient.unit.name, properties: transient.properties(environment: environment))
+                return
+            } catch {
+                // An earlier call that was not answered has been carried out; so has one whose unit has ended since.
+                if error.name == UnitManager.unitExists || transient.folder.hasEnd { return }
+                guard error.isTransient else {
+                    throw InfrastructureError(
+                        .refused,
+                        "systemd does not start a unit for the run: \(error.message); \(Self.remedy(error))")
+                }
+                failures += 1
+                if watcher.trouble != nil { failures = 0 }
+                if failures > 5 {
+                    throw InfrastructureError(
+                        .unavailable, "systemd does not say whether the run's unit was started: \(error.message)")
+                }
+                try await Task.sleep(for: .milliseconds(300))
+                await watcher.waitForManager()
+                try Task.checkCancellation()
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+internal import Synchronization
+internal import Systemd
+public import Worker
+
+// Watching a unit to its end.
+extension SystemdBackend {
+    /// How many of a run's lines explain a crash, and about how many bytes.
+    private static let lastWords = (lines: 20, bytes: 8 << 10)
+
+    /// Waits until nothing of the unit is left. How it ended is what the unit wrote itself; one that could not, since the host was
+    /// switched off or had no room, has ended as nobody knows.
+    public func wait(
+        for identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>
+    ) async throws -> ExitStatus {
+        let unit = try UnitHandle(identifier).unit
+        inHand.withLock { _ = $0.insert(unit) }
+        guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+        let folder = UnitFolder(of: unit, in: root)
+        if folder.streams {
+            // The journal may still be writing the last of it.
+            try? await Task.sleep(for: .milliseconds(100))
+            await copier?.catchUp(within: .seconds(10))
+        }
+        guard let end = folder.readEnd() else {
+            return ExitStatus(
+                code: nil, lastOutput: await lastOutput(of: unit),
+                reason: "Its unit '\(unit.name)' is gone and did not get to say how it ended.")
+        }
+        let limits = job.configuration.resources.limits
+        guard end.code != 0 || end.result != "success" else { return end.status(limits, lastOutput: nil) }
+        return end.status(limits, lastOutput: await lastOutput(of: unit))
+    }
+
+    /// The last lines of a unit, or else what the manager said of it last, from the journal as far as this user may read it.
+    private func lastOutput(of unit: UnitName) async -> String? {
+        let (unitField, objectField) = kind == .system ? ("_SYSTEMD_UNIT", "UNIT") : ("_SYSTEMD_USER_UNIT", "USER_UNIT")
+        let searches = [
+            ["\(unitField)=\(unit.name)", "SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"],
+            ["\(objectField)=\(unit.name)"],
+        ]
+        // The journal may still be writing the last of it.
+        try? await Task.sleep(for: .milliseconds(200))
+        let lines = await onThread { () -> [String]? in
+            searches.lazy.compactMap {
+                JournalReader(matches: $0)?.lastMessages(Self.lastWords.lines, size: Self.lastWords.bytes)
+            }.first { !$0.isEmpty }
+        }
+        return lines.flatMap { $0 }?.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,232 @@
+internal import FoundationEssentials
+internal import Glibc
+public import JSON
+public import JobTemplates
+internal import Synchronization
+internal import Systemd
+public import Worker
+
+/// Runs flow runs as transient units of systemd's, for work pools of the type `systemd`.
+///
+/// Units outlive the worker. One connection to the manager brings word of all of them; how each ended it writes into its folder
+/// in the worker's state directory, where also a worker finds it that was not there at the end. A manager that goes away is
+/// waited for. The identifier is the host's name, a colon, the unit's name; that is made of the run's id and the worker's
+/// claim, so that a unit whose making was never answered is found again and not made a second time.
+public final class SystemdBackend: InfrastructureBackend {
+    /// What a systemd backend is made of.
+    public struct Options: Sendable {
+        /// The Python interpreter for jobs without a command: a path, or a name on the PATH of the runs; `none` for none; `nil`
+        /// for the first of `python` and `python3` on the worker's PATH.
+        public var interpreter: String?
+        /// The worker's own environment. `PREFECT_WORKER_SYSTEMD_MANAGER` is `system` or `user`; without it root uses the
+        /// system's manager, everybody else their own.
+        public var environment: [String: String]
+        /// The worker's state directory; without one the folders of units are in `$TMPDIR`, or else `/var/tmp`.
+        public var stateDirectory: String?
+        /// Where the output of runs goes, besides the journal. Where that is the journal itself, it is not copied.
+        public var standardOutput: any OutputSink
+        /// Says something to the worker's operator.
+        public var notice: @Sendable (String) -> Void
+
+        /// Options.
+        public init(
+            interpreter: String? = nil, environment: [String: String], stateDirectory: String? = nil,
+            standardOutput: any OutputSink = DescriptorSink.standardOutput,
+            notice: @escaping @Sendable (String) -> Void = { _ in }
+        ) {
+            self.interpreter = interpreter
+            self.environment = environment
+            self.stateDirectory = stateDirectory
+            self.standardOutput = standardOutput
+            self.notice = notice
+        }
+    }
+
+    public static let workerType = "systemd"
+
+    public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.systemd() }
+
+    public static let outlivesWorker = true
+
+    let options: Options
+    let kind: Bus.Kind
+    let manager: UnitManager
+    let watcher: UnitWatcher
+    /// Where the folders of units are.
+    let root: String
+    /// Copies the output of runs; `nil` where it is in the journal with the worker's own.
+    let copier: OutputCopier?
+    /// The units that are in hand, whose folders no clean-up may touch.
+    let inHand = Mutex<Set<UnitName>>([])
+
+    /// Makes a backend and starts its thread. Throws ``InfrastructureError`` of the kind `refused` when the environment names no
+    /// manager that there is, `unavailable` when the system has no descriptor or thread left.
+    public init(options: Options) throws(InfrastructureError) {
+        self.options = options
+        kind = try Self.manager(in: options.environment, isRoot: geteuid() == 0)
+        guard let bus = Bus(kind, matches: UnitManager.matches) else {
+            throw InfrastructureError(
+                .unavailable,
+                "The systemd backend could not be started: \(String(cString: strerror(errno))); raise the limit of open files"
+            )
+        }
+        manager = UnitManager(bus: bus)
+        let place = kind == .system ? "The system's service manager" : "The user's service manager"
+        let remedy =
+            kind == .system
+            ? "see that systemd and dbus run and that DBUS_SYSTEM_BUS_ADDRESS, if set, is right"
+            : "see that dbus-user-session is installed and 'loginctl enable-linger' was called for the worker's user, or set "
+                + "PREFECT_WORKER_SYSTEMD_MANAGER=system"
+        watcher = UnitWatcher(bus: bus, manager: manager, place: place, remedy: remedy, notice: options.notice)
+        let temporary = options.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/var/tmp"
+        let directory = options.stateDirectory ?? "\(temporary)/prefect-worker-\(geteuid())"
+        root =
+            (directory.hasPrefix("/") ? directory : "\(FileManager.default.currentDirectoryPath)/\(directory)")
+            + "/units"
+        copier =
+            JournalSocket.receives(STDOUT_FILENO)
+            ? nil : OutputCopier(root: root, kind: kind, sink: options.standardOutput)
+    }
+
+    /// Which manager makes the units.
+    static func manager(in environment: [String: String], isRoot: Bool) throws(InfrastructureError) -> Bus.Kind {
+        guard let choice = environment["PREFECT_WORKER_SYSTEMD_MANAGER"], !choice.isEmpty else {
+            return isRoot ? .system : .user
+        }
+        guard let kind = Bus.Kind(rawValue: choice) else {
+            throw InfrastructureError(
+                .refused, "PREFECT_WORKER_SYSTEMD_MANAGER is '\(choice)'; it should be 'system' or 'user'")
+        }
+        return kind
+    }
+
+    public var trouble: String? { watcher.trouble }
+
+    /// Watches the units, and copies what they print.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.watcher.run() }
+            group.addTask {
+                guard let copier = self.copier, await !copier.run() else { return }
+                self.options.notice(
+                    "The journal cannot be read, so that the output of runs is not printed here; put the worker's user into the "
+                        + "group systemd-journal")
+            }
+        }
+    }
+
+    @discardableResult
+    public func flushOutput(within limit: Duration) async -> Bool { await copier?.catchUp(within: limit) ?? true }
+
+    public func configuration(rendered: JSONValue) throws -> SystemdConfiguration {
+        let configuration = try SystemdConfiguration(rendered: rendered)
+        if kind == .user, let field = configuration.resources.needsSystemManager.first {
+            throw InfrastructureError(
+                .refused,
+                "The job variable '\(field)' needs the system's service manager, and this worker uses its user's; leave it out "
+                    + "or set PREFECT_WORKER_SYSTEMD_MANAGER=system")
+        }
+        return configuration
+    }
+
+    public func prepare(
+        _ configuration: SystemdConfiguration, for context: PreparationContext
+    ) throws -> SystemdConfiguration {
+        try configuration.prepared(
+            for: context, defaultCommand: interpreter.map(processEngineCommand(interpreter:)))
+    }
+
+    /// The Python for jobs without a command.
+    private var interpreter: String? {
+        switch options.interpreter {
+        case "none"?: return nil
+        case let choice?: return choice
+        case nil:
+            let folders = (options.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
+            let places = ["python", "python3"].flatMap { name in folders.map { "\($0)/\(name)" } }
+            return places.first { access($0, X_OK) == 0 } ?? "python3"
+        }
+    }
+
+    /// Stops the unit: SIGTERM to all of its processes, and SIGKILL after the job's `timeout_stop_sec` or else `grace`.
+    public func stop(
+        _ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>, grace: Duration, reason: StopReason
+    ) async throws {
+        let unit = try UnitHandle(identifier).unit
+        let grace = job.configuration.resources.stopTime ?? grace
+        guard try await ask(unit, "stopped", { () async throws(BusError) in try await manager.stop(unit.name) }) else {
+            return
+        }
+        if try await hasEnded(unit, within: grace) { return }
+        guard
+            try await ask(
+                unit, "killed", { () async throws(BusError) in try await manager.kill(unit.name, signal: SIGKILL) })
+        else { return }
+        guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+    }
+
+    private func hasEnded(_ unit: UnitName, within limit: Duration) async throws -> Bool {
+        let hasEnded = await withTaskGroup(of: Bool.self) { group in
+            group.addTask { await self.watcher.waitForEnd(of: unit.name) }
+            group.addTask {
+                try? await Task.sleep(for: limit)
+                return false
+            }
+            let first = await group.next() ?? false
+            group.cancelAll()
+            return first
+        }
+        try Task.checkCancellation()
+        return hasEnded
+    }
+
+    /// Asks for something to be done with a unit; `false` when there is none.
+    private func ask(
+        _ unit: UnitName, _ what: String, _ body: () async throws(BusError) -> Void
+    ) async throws -> Bool {
+        do {
+            try await body()
+            return true
+        } catch {
+            if error.name == UnitManager.noSuchUnit { return false }
+            throw InfrastructureError(.unavailable, "Unit '\(unit.name)' could not be \(what): \(error.message)")
+        }
+    }
+
+    /// Says whether the manager answers, and whether it makes units for this worker, by making one.
+    public func check() async -> BackendReport {
+        let subject = "systemd"
+        let place = kind == .system ? "the system's manager" : "the user's manager"
+        do {
+            let version = try await manager.version(within: .seconds(10))
+            let unit = "prefect-check-\(UUID().uuidString.prefix(8).lowercased()).service"
+            let command = BusValue.array(
+                of: "(sasb)", [.structure([.string("/bin/true"), .strings(["/bin/true"]), .boolean(true)])])
+            try await manager.startTransientUnit(
+                unit,
+                properties: [
+                    UnitProperty("Description", .string("Can Prefect's worker start units?")),
+                    UnitProperty("CollectMode", .string("inactive-or-failed")), UnitProperty("ExecStart", command),
+                ])
+            return BackendReport(findings: [
+                .init(subject: subject, detail: "\(version), \(place), starts units for this worker", isGood: true)
+            ])
+        } catch {
+            if error.isTransient { watcher.note(error.message) }
+            let detail =
+                watcher.trouble ?? "No unit can be started by \(place): \(error.message); \(Self.remedy(error))"
+            return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
+        }
+    }
+
+    /// What can be done about a refusal of the manager's.
+    static func remedy(_ error: BusError) -> String {
+        switch error.name {
+        case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
+            "org.freedesktop.systemd1.NoSuchPolicy":
+            "let the worker's user org.freedesktop.systemd1.manage-units by a polkit rule, or run the worker as root or with "
+                + "PREFECT_WORKER_SYSTEMD_MANAGER=user"
+        default: "correct the job variables"
+        }
+    }
+}

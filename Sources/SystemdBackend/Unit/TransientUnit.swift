@@ -1,0 +1,88 @@
+internal import OrderedCollections
+internal import Systemd
+
+/// The properties of the unit of a run, by the names that `org.freedesktop.systemd1(5)` has for them.
+///
+/// - A unit that has ended is forgotten by the manager, whatever became of it; how it ended it has written into its folder then.
+///   A unit that has done so, or whose environment is not there any more, is never started.
+/// - The environment comes through standard input, as an open file: no property shows it, and no sandbox or other user keeps
+///   the run from it.
+/// - The private directory is the manager's making, so that it belongs to the run's user and is within its sandbox.
+struct TransientUnit {
+    let unit: UnitName
+    let folder: UnitFolder
+    let configuration: SystemdConfiguration
+    let flowRunID: String
+    let flowRunName: String
+
+    /// What is run: reads the environment, goes where the run is to start, and becomes the command.
+    static let start =
+        "place=$CACHE_DIRECTORY; eval \"$(cat)\" || exit 125; export PREFECT__STORAGE_BASE_PATH=\"$place\"; "
+        + "folder=${1:-$place}; shift; exec /usr/bin/env -C \"$folder\" -- \"$@\" </dev/null"
+
+    /// How long a unit has to stop, where the job does not say.
+    static let stopTime = Duration.seconds(30)
+    /// Who writes the lines of runs in the journal.
+    static let identifier = "prefect-run"
+
+    /// All properties.
+    /// - Parameter environment: The open file with the environment.
+    func properties(environment: Int32) -> [UnitProperty] {
+        let main = ["/bin/sh", "-c", Self.start, Self.identifier, configuration.workingDirectory ?? ""]
+        var properties = [
+            UnitProperty("Description", .string(Self.line(configuration.name ?? flowRunName))),
+            UnitProperty("Type", .string("exec")),
+            UnitProperty("CollectMode", .string("inactive-or-failed")),
+            UnitProperty(
+                "Asserts",
+                .array(
+                    of: "(sbbs)",
+                    [
+                        .structure([.string("AssertPathExists"), .boolean(false), .boolean(true), .string(folder.end)]),
+                        .structure([
+                            .string("AssertPathExists"), .boolean(false), .boolean(false), .string(folder.environment),
+                        ]),
+                    ])),
+            UnitProperty("ExecStart", Self.command(main + configuration.words)),
+            UnitProperty("ExecStopPost", Self.command(["/bin/sh", folder.finish])),
+            // The last command is the worker's, not the run's: it has neither the run's user nor its sandbox.
+            UnitProperty("PermissionsStartOnly", .boolean(true)),
+            UnitProperty("StandardInputFileDescriptor", .descriptor(environment)),
+            UnitProperty("StandardOutput", .string("journal")),
+            UnitProperty("StandardError", .string("journal")),
+            UnitProperty("SyslogIdentifier", .string(Self.identifier)),
+            UnitProperty("LogExtraFields", .array(of: "ay", fields.map(BusValue.bytes))),
+            UnitProperty("CacheDirectory", .strings(["\(Self.identifier)/\(unit.stem)"])),
+            UnitProperty("CacheDirectoryMode", .uint32(0o700)),
+            UnitProperty("OOMPolicy", .string("stop")),
+        ]
+        if configuration.resources.stopTime == nil {
+            properties.append(UnitProperty("TimeoutStopUSec", .uint64(UInt64(Self.stopTime / .microseconds(1)))))
+        }
+        return properties + configuration.resources.properties
+    }
+
+    /// The fields of each line that the run writes to the journal.
+    private var fields: [String] {
+        let labels = configuration.labels
+        let fields = [
+            ("FLOW_RUN_ID", flowRunID), ("FLOW_RUN_NAME", flowRunName),
+            ("WORK_POOL", labels["prefect.io/work-pool-name"] ?? ""),
+            ("WORKER", labels["prefect.io/worker-name"] ?? ""),
+        ]
+        return fields.filter { !$0.1.isEmpty }.map { "\($0.0)=\(Self.line($0.1))" }
+    }
+
+    /// A command whose words the manager takes as they are, until it reads its configuration anew: what systemd 252 writes into
+    /// the unit's file then has a backslash before each `$` and `;`. So the command that is run last has none of these, and
+    /// flags, which it writes by a name that it does not read, are done without.
+    private static func command(_ words: [String]) -> BusValue {
+        let literal = words.map { $0.replacing("$", with: "$$") }
+        return .array(of: "(sasb)", [.structure([.string(words[0]), .strings(literal), .boolean(false)])])
+    }
+
+    /// A text without what ends a line.
+    private static func line(_ text: String) -> String {
+        String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
+    }
+}

@@ -1,0 +1,75 @@
+internal import Worker
+
+/// How a unit ended, as systemd tells it to the last command of a unit: `SERVICE_RESULT`, `EXIT_CODE` and `EXIT_STATUS`.
+struct UnitEnd: Sendable, Hashable {
+    /// `success`, `exit-code`, `signal`, `oom-kill`, `timeout`, …
+    let result: String
+    /// The main process's exit code; a signal's number is negative; `nil` when there never was one.
+    let code: Int?
+    let hasDumpedCore: Bool
+
+    /// Reads the three words, a line each.
+    init?(text: String) {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        guard lines.count >= 3, !lines[0].isEmpty else { return nil }
+        result = lines[0]
+        hasDumpedCore = lines[1] == "dumped"
+        switch lines[1] {
+        case "exited": code = Int(lines[2])
+        case "killed", "dumped": code = Self.signal(lines[2]).map { -$0 }
+        default: code = nil
+        }
+    }
+
+    /// A signal's number by its name without `SIG`, which not all architectures number alike, or by the number itself.
+    private static func signal(_ name: String) -> Int? { Int(name) ?? signals[name].map(Int.init) }
+
+    /// What the run's owner is told, with the limits that the job had.
+    func status(_ limits: UnitLimits, lastOutput: String?) -> ExitStatus {
+        var code = code
+        // A run that is told to end for its time and does so orderly has not completed.
+        if result == "timeout", limits.runtime != nil, code == 0 { code = -15 }
+        return ExitStatus(code: code, lastOutput: code == 0 ? nil : lastOutput, reason: reason(limits))
+    }
+
+    private func reason(_ limits: UnitLimits) -> String? {
+        let memory = limits.memory.map { " of \($0)" } ?? ""
+        switch result {
+        case "oom-kill":
+            return "The run ran out of memory: the kernel killed it (OOM) at its memory_max\(memory)."
+        case "timeout" where limits.runtime != nil:
+            return
+                "The run took longer than its runtime_max_sec\(limits.runtime.map { " of \($0) s" } ?? "") and was ended."
+        case "signal" where code == -9 && limits.memory != nil:
+            return "The run was killed (SIGKILL), as the kernel does at a memory_max like the run's\(memory)."
+        case "resources":
+            return "systemd could not give the run what it asks for; 'systemctl status' and the journal say what."
+        case "success", "signal", "core-dump", "timeout":
+            return hasDumpedCore ? "The run's process dumped its core." : nil
+        case "exit-code": return code.flatMap { Self.systemdCodes[$0] }
+        default: return "systemd ended the run's unit with the result '\(result)'."
+        }
+    }
+
+    /// What it means when systemd itself ends a process that has not become the program yet.
+    private static let systemdCodes: [Int: String] = {
+        let steps = [
+            200: "enter the working directory", 201: "set the priority", 202: "close descriptors",
+            203: "execute /bin/sh", 205: "set the resource limits", 208: "open standard input",
+            209: "open standard output", 214: "set the scheduling", 216: "take on the 'group'",
+            217: "take on the 'user'", 218: "drop capabilities", 219: "join the control group",
+            225: "make a network of its own ('private_network')",
+            226: "make the file system look as the sandboxing variables say", 227: "set no_new_privileges",
+            228: "set up seccomp", 239: "make the cache directory",
+        ]
+        return steps.mapValues { "systemd ends a unit with this code when it cannot \($0); correct the job variables." }
+    }()
+}
+
+/// The limits of a run that explain its end.
+struct UnitLimits: Sendable, Hashable {
+    /// The most memory, for people.
+    var memory: String?
+    /// The most seconds, for people.
+    var runtime: String?
+}

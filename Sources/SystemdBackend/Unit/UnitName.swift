@@ -1,0 +1,70 @@
+internal import Glibc
+internal import JSON
+internal import Worker
+
+/// The unit of a run: made of the run's id and of the worker's claim on it, so that each attempt at a run has a unit of its own,
+/// and two tries to create that are told apart by nobody.
+struct UnitName: Sendable, Hashable {
+    let name: String
+
+    static let prefix = "prefect-run-"
+    private static let suffix = ".service"
+
+    /// The unit of a claim on a run.
+    init(flowRunID: String, claimID: String) {
+        let claim = String(claimID.filter { $0.isASCII && $0.isHexDigit }.suffix(12))
+        name = "\(Self.prefix)\(Self.plain(flowRunID))-\(claim)\(Self.suffix)"
+    }
+
+    /// A unit by its name; `nil` for what is none of a run's.
+    init?(_ name: String) {
+        guard name.hasPrefix(Self.prefix), name.hasSuffix(Self.suffix), name == Self.plain(name), name.count < 200
+        else { return nil }
+        self.name = name
+    }
+
+    /// Only what needs no escape in the name of a unit.
+    private static func plain(_ text: String) -> String {
+        text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == ".") }
+    }
+
+    /// The name without its type.
+    var stem: String { String(name.dropLast(Self.suffix.count)) }
+
+    /// The id of the run.
+    var flowRunID: String {
+        let middle = stem.dropFirst(Self.prefix.count)
+        return String(middle.prefix(upTo: middle.lastIndex(of: "-") ?? middle.endIndex))
+    }
+}
+
+/// A unit by the identifier that the API has: the host's name, a colon, the unit's.
+struct UnitHandle: Sendable {
+    let unit: UnitName
+
+    /// The identifier of a unit on this host.
+    static func identifier(of unit: UnitName, host: String = hostName()) -> InfrastructureIdentifier {
+        InfrastructureIdentifier(rawValue: "\(host):\(unit.name)")
+    }
+
+    /// Reads an identifier. Throws when it is not of a unit on this host.
+    init(_ identifier: InfrastructureIdentifier, host: String = hostName()) throws(InfrastructureError) {
+        let text = identifier.rawValue
+        guard let colon = text.lastIndex(of: ":"), let unit = UnitName(String(text[text.index(after: colon)...])) else {
+            throw InfrastructureError(.notReachable, "'\(text)' is not the identifier of a flow run's unit")
+        }
+        guard text[..<colon] == host else {
+            throw InfrastructureError(
+                .notReachable,
+                "Unit '\(unit.name)' is on host '\(text[..<colon])', this is '\(host)'; use a worker there")
+        }
+        self.unit = unit
+    }
+}
+
+/// The name of this host.
+func hostName() -> String {
+    var bytes = [CChar](repeating: 0, count: 256)
+    guard gethostname(&bytes, bytes.count - 1) == 0 else { return "localhost" }
+    return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}

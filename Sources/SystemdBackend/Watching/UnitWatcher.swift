@@ -1,0 +1,196 @@
+internal import Synchronization
+internal import Systemd
+internal import Worker
+
+/// Watches all units of runs through one connection, for as long as ``run()`` goes on; a bus or a manager that goes away is
+/// waited for.
+final class UnitWatcher: Sendable {
+    private struct State {
+        var watch = UnitWatch()
+        var observers: [String: [Int: CheckedContinuation<Bool, Never>]] = [:]
+        var lastNumber = 0
+        var trouble: String?
+        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
+    }
+
+    /// The names of all units of runs.
+    static let pattern = "\(UnitName.prefix)*.service"
+    /// How often units are listed although nothing was heard of them.
+    private static let interval = Duration.seconds(30)
+
+    private let bus: Bus
+    private let manager: UnitManager
+    private let place: String
+    private let remedy: String
+    private let notice: @Sendable (String) -> Void
+    private let state = Mutex(State())
+    private let actions: AsyncStream<UnitWatch.Action>
+    private let act: AsyncStream<UnitWatch.Action>.Continuation
+
+    /// - Parameters:
+    ///   - place: What messages call the manager.
+    ///   - remedy: What can be done when it does not answer.
+    init(
+        bus: Bus, manager: UnitManager, place: String, remedy: String, notice: @escaping @Sendable (String) -> Void
+    ) {
+        self.bus = bus
+        self.manager = manager
+        self.place = place
+        self.remedy = remedy
+        self.notice = notice
+        (actions, act) = AsyncStream.makeStream()
+    }
+
+    /// Why the manager cannot be used at the moment.
+    var trouble: String? { state.withLock { $0.trouble } }
+
+    /// Waits until a unit has ended; `false` when the task was cancelled before.
+    func waitForEnd(of unit: String) async -> Bool {
+        let number = nextNumber()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isCancelled = state.withLock { state in
+                    if Task.isCancelled { return true }
+                    state.observers[unit, default: [:]][number] = continuation
+                    return false
+                }
+                if isCancelled { continuation.resume(returning: false) } else { handle(.watched(unit)) }
+            }
+        } onCancel: {
+            let continuation = state.withLock { state in
+                let continuation = state.observers[unit]?.removeValue(forKey: number)
+                if state.observers[unit]?.isEmpty == true {
+                    state.observers[unit] = nil
+                    _ = state.watch.handle(.forgotten(unit))
+                }
+                return continuation
+            }
+            continuation?.resume(returning: false)
+        }
+    }
+
+    /// Notes whether the manager answers, and says so when it is otherwise than before.
+    func note(_ problem: String?) {
+        let trouble = problem.map { "\(place) does not answer: \($0); \(remedy)" }
+        let (was, waiting) = state.withLock { state in
+            defer {
+                state.trouble = trouble
+                if trouble == nil { state.waiting.removeAll() }
+            }
+            return (state.trouble, trouble == nil ? Array(state.waiting.values) : [])
+        }
+        for continuation in waiting { continuation.resume() }
+        if let trouble, was == nil {
+            notice("\(trouble). Runs that come are not taken until it does, those that run are watched again then")
+        }
+        if trouble == nil, was != nil { notice("\(place) answers again") }
+    }
+
+    /// Waits until the manager answers, or for the task's cancellation.
+    func waitForManager() async {
+        let number = nextNumber()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isThere = state.withLock { state in
+                    if state.trouble == nil || Task.isCancelled { return true }
+                    state.waiting[number] = continuation
+                    return false
+                }
+                if isThere { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
+        }
+    }
+
+    private func nextNumber() -> Int {
+        state.withLock { state in
+            state.lastNumber += 1
+            return state.lastNumber
+        }
+    }
+
+    // MARK: Watching
+
+    /// Watches until the task is cancelled.
+    func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.follow() }
+            group.addTask {
+                while (try? await Task.sleep(for: Self.interval)) != nil { self.handle(.tick) }
+            }
+            for await action in actions { group.addTask { await self.carryOut(action) } }
+            group.cancelAll()
+        }
+    }
+
+    private func follow() async {
+        await withDiscardingTaskGroup { group in
+            for await event in bus.events {
+                switch event {
+                case .connected:
+                    group.addTask { await self.subscribe() }
+                case .disconnected(let problem):
+                    handle(.disconnected)
+                    note(problem)
+                case .signal(_, "NameOwnerChanged", let arguments):
+                    // Another manager knows of no subscription; one that has gone ends nothing.
+                    if arguments.last?.text?.isEmpty == false {
+                        group.addTask { await self.subscribe() }
+                    } else {
+                        handle(.disconnected)
+                        note("it has left the bus")
+                    }
+                case .signal(_, "UnitRemoved", let arguments): handle(.changed(arguments.first?.text))
+                case .signal(_, "JobRemoved", let arguments):
+                    handle(.changed(arguments.count > 2 ? arguments[2].text : nil))
+                case .signal: handle(.changed(nil))
+                }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func subscribe() async {
+        while !Task.isCancelled {
+            do {
+                try await manager.subscribe()
+                note(nil)
+                handle(.connected)
+                return
+            } catch {
+                note(error.message)
+            }
+            try? await Task.sleep(for: .seconds(1))
+        }
+    }
+
+    private func handle(_ input: UnitWatch.Input) {
+        let ended = state.withLock { state in
+            var ended: [CheckedContinuation<Bool, Never>] = []
+            for action in state.watch.handle(input) {
+                switch action {
+                case .end(let unit): ended += state.observers.removeValue(forKey: unit)?.values.map { $0 } ?? []
+                case .list, .listLater: act.yield(action)
+                }
+            }
+            return ended
+        }
+        for continuation in ended { continuation.resume(returning: true) }
+    }
+
+    private func carryOut(_ action: UnitWatch.Action) async {
+        switch action {
+        case .list:
+            do {
+                handle(.listed(try await manager.units(named: Self.pattern)))
+            } catch {
+                handle(.listingFailed)
+            }
+        case .listLater:
+            try? await Task.sleep(for: .seconds(1))
+            handle(.changed(nil))
+        case .end: break
+        }
+    }
+}

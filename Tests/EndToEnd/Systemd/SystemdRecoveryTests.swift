@@ -1,0 +1,97 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Units that outlive something", .requires(.prefectServer), .systemdMachine, .bounded)
+struct SystemdRecoveryTests {
+    @Test("runs go on when the worker is restarted or killed, and the ends that it missed are told as they were")
+    func restarts() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let server = systemd.bench.server
+            let wait = "while [ ! -e \"$OUT/$NAME-end\" ]; do sleep 0.1; done"
+            func lasting(_ name: String, _ code: Int) async throws -> String {
+                try await systemd.shell("NAME=\(name); echo begin >>\"$OUT/\(name)\"; \(wait); exit \(code)")
+            }
+            let restarted = try await lasting("restarted", 5)
+            let missed = try await lasting("missed", 6)
+            let killed = try await lasting("killed", 8)
+            try await systemd.start(
+                systemd.unit(
+                    ["--type", "systemd", "--python", "none"], directives: ["Restart=always", "RestartSec=100ms"]))
+            for run in [restarted, missed, killed] {
+                try await eventually(within: .seconds(60), "it is known what runs it") {
+                    try await server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+                }
+            }
+            try await systemd.machine.run("systemctl", "restart", systemd.service)
+            try systemd.write("restarted-end", "")
+            var crash = try await systemd.waitForRun(restarted, toBe: ["Crashed"])
+            #expect(crash["state"]?["message"]?.stringValue?.contains("status code 5") == true)
+
+            try await systemd.machine.run("systemctl", "stop", systemd.service)
+            try systemd.write("missed-end", "")
+            let unit = "prefect-run-\(missed)*"
+            try await eventually(within: .seconds(30), "the unit is gone", every: .milliseconds(200)) {
+                try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", unit) == []
+            }
+            #expect(try await server.flowRun(missed)["state_name"] != "Crashed")
+            try await systemd.machine.run("systemctl", "start", systemd.service)
+            crash = try await systemd.waitForRun(missed, toBe: ["Crashed"])
+            #expect(crash["state"]?["message"]?.stringValue?.contains("status code 6") == true)
+
+            try await systemd.machine.run("systemctl", "kill", "--signal=KILL", systemd.service)
+            try systemd.write("killed-end", "")
+            crash = try await systemd.waitForRun(killed, toBe: ["Crashed"])
+            #expect(crash["state"]?["message"]?.stringValue?.contains("status code 8") == true)
+            for name in ["restarted", "missed", "killed"] { #expect(systemd.notes(name) == ["begin"]) }
+            try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
+        }
+    }
+
+    @Test("a worker that is killed at any time runs each of its runs exactly once")
+    func killedOften() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let deployment = try await systemd.bench.deploy(
+                command: "/bin/sh -c 'echo $PREFECT__FLOW_RUN_ID >>\(systemd.home)/begun; sleep 0.5; exit 4'")
+            try await systemd.start(
+                systemd.unit(
+                    ["--type", "systemd", "--python", "none"],
+                    variables: ["PREFECT_WORKER_QUERY_SECONDS": "0.2"],
+                    directives: ["Restart=always", "RestartSec=1ms", "StartLimitBurst=1000"]))
+            var random = FuzzRandom(seed: UInt64.random(in: 0...UInt64.max))
+            for _ in 0..<12 {
+                _ = try await systemd.bench.server.createRun(deployment: deployment)
+                try await Task.sleep(for: .milliseconds(150 + random.below(900)))
+                try await systemd.machine.run("systemctl", "kill", "--signal=KILL", systemd.service)
+            }
+            do {
+                try await eventually(within: .seconds(90), "all have crashed", every: .milliseconds(300)) {
+                    try await systemd.bench.count(ofStates: ["CRASHED"]) == 12
+                }
+            } catch {
+                throw Explained(error: error, detail: try await systemd.report())
+            }
+            let begun = systemd.notes("begun")
+            #expect(begun.count == 12 && Set(begun).count == 12)
+            try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
+        }
+    }
+
+    @Test("a manager that reads its configuration anew or begins again ends nothing")
+    func reload() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let run = try await systemd.shell("while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; exit 3")
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            try await eventually(within: .seconds(40), "it runs") {
+                try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+            }
+            try await systemd.machine.run("systemctl", "daemon-reload")
+            try await systemd.machine.run("systemctl", "daemon-reexec")
+            try await systemd.machine.run("systemctl", "daemon-reload")
+            #expect(try await systemd.bench.server.flowRun(run)["state_name"] != "Crashed")
+            try systemd.write("end", "")
+            let crash = try await systemd.waitForRun(run, toBe: ["Crashed"])
+            #expect(crash["state"]?["message"]?.stringValue?.contains("status code 3") == true)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite("Flow runs as units", .requires(.prefectServer), .systemdMachine, .bounded)
+struct SystemdRunTests {
+    @Test("a flow run is a unit with its limits, in the journal under its id, and its private directory goes with it")
+    func completes() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let server = systemd.bench.server
+            let run = try await systemd.shell(
+                "touch \"$OUT/begun\"; while [ ! -e \"$OUT/go\" ]; do sleep 0.1; done",
+                jobVariables: ["memory_max": "200M", "tasks_max": 50, "cpu_quota": 1.5, "env": ["TOKEN": "hush-hush"]],
+                name: "it's a \"run\" of 100%")
+            let printing = try await systemd.shell(
+                "pwd >\"$OUT/place\"; touch here; echo 'out %n $HOME'; printf '%s' \"$GREETING\"",
+                jobVariables: ["env": ["GREETING": "it's\n$HOME `id` \\n %i"]])
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            try await eventually(within: .seconds(40), "it has begun") {
+                systemd.machine.exists("\(systemd.home)/begun")
+            }
+            let unit = try #require(try await systemd.unit(of: run))
+            for (property, value) in [
+                ("MemoryMax", "209715200"), ("TasksMax", "50"), ("CPUQuotaPerSecUSec", "1.500000s"),
+                ("Description", "it's a \"run\" of 100%"),
+            ] {
+                let shown = try await systemd.machine.property(property, of: unit)
+                #expect(shown == value, "\(property)")
+            }
+            // Everybody may read what a unit is made of, and the names of processes.
+            let shown = try await systemd.machine.outcome(["systemctl", "show", "--all", unit]).text
+            #expect(shown.contains(run) && !shown.contains("hush-hush"))
+            let processes = try await systemd.machine.outcome(["ps", "axww", "-o", "args"]).text
+            #expect(processes.contains("/bin/sh \(systemd.home)/run-") && !processes.contains("hush-hush"))
+            let readable = try await systemd.machine.outcome(
+                ["find", systemd.home, "-name", "environment", "-perm", "/077"])
+            #expect(readable.output == [])
+            try await server.setState(of: run, to: "COMPLETED", force: true)
+            try systemd.write("go", "")
+
+            try await eventually(within: .seconds(20), "it has printed") {
+                try await systemd.machine.journal("FLOW_RUN_ID=\(printing)").count >= 3
+            }
+            let lines = try await systemd.machine.journal("FLOW_RUN_ID=\(printing)")
+            #expect(
+                lines.compactMap { $0["MESSAGE"]?.stringValue } == ["out %n $HOME", "it's", "$HOME `id` \\n %i"])
+            #expect(lines.first?["WORK_POOL"]?.stringValue == systemd.bench.pool)
+            #expect(lines.first?["WORKER"]?.stringValue == "bench")
+            #expect(lines.first?["FLOW_RUN_NAME"]?.stringValue?.isEmpty == false)
+            #expect(lines.first?["SYSLOG_IDENTIFIER"]?.stringValue == "prefect-run")
+            let place = try #require(systemd.notes("place").first)
+            #expect(place.hasPrefix("/var/cache/prefect-run/prefect-run-\(printing)"))
+            try await eventually(within: .seconds(20), "nothing is left of it") {
+                !systemd.machine.exists(place) && systemd.folders().isEmpty
+            }
+            #expect(
+                try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-\(run)*")
+                    == [])
+        }
+    }
+
+    @Test("the end of a run is told as systemd knows it: exit code, signal, memory, time, what cannot be started")
+    func ends() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let seven = try await systemd.shell("echo these are the last words >&2; exit 7")
+            let killed = try await systemd.shell("kill -USR1 $$")
+            let hungry = try await systemd.shell(
+                "exec python3 -c 'x = bytearray(300 << 20)'", jobVariables: ["memory_max": "64M"])
+            let slow = try await systemd.shell(
+                "trap 'exit 0' TERM; sleep 600 & wait", jobVariables: ["runtime_max_sec": 1])
+            let missing = try await systemd.bench.server.createRun(
+                deployment: systemd.bench.deploy(command: "no-such-program"))
+            let stranger = try await systemd.shell("true", jobVariables: ["user": "nobody-at-all"])
+            let wrong = try await systemd.shell("true", jobVariables: ["memory_max": "lots"])
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            let expected = [
+                (seven, "non-zero status code 7"), (seven, "Last output: these are the last words"),
+                (killed, "non-zero status code -10"), (hungry, "memory_max"), (hungry, "64M"),
+                (slow, "longer than its runtime_max_sec of 1 s"), (missing, "non-zero status code 127"),
+                (stranger, "'nobody-at-all', which does not exist"), (wrong, "The job variable 'memory_max' is 'lots'"),
+            ]
+            for (run, text) in expected {
+                let crash = try await systemd.waitForRun(run, toBe: ["Crashed", "Failed", "Completed"])
+                #expect(crash["state_name"] == "Crashed")
+                #expect(crash["state"]?["message"]?.stringValue?.contains(text) == true, "\(crash["state"] ?? .null)")
+            }
+            #expect(
+                try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-\(seven)*")
+                    == [])
+        }
+    }
+
+    @Test("a run that is cancelled is told to end, and after its time all of its processes are killed")
+    func cancelled() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let server = systemd.bench.server
+            let orderly = try await systemd.shell(
+                "trap 'touch \"$OUT/told\"; exit 0' TERM; touch \"$OUT/first\"; sleep 600 & wait")
+            let stubborn = try await systemd.shell(
+                "trap '' TERM; (trap '' TERM; sleep 600) & touch \"$OUT/second\"; sleep 600; wait",
+                jobVariables: ["timeout_stop_sec": 1])
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            try await eventually(within: .seconds(40), "both run") {
+                systemd.machine.exists("\(systemd.home)/first") && systemd.machine.exists("\(systemd.home)/second")
+            }
+            for run in [orderly, stubborn] {
+                try await server.setState(of: run, to: "RUNNING", force: true)
+                try await server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+            }
+            for run in [orderly, stubborn] {
+                try await systemd.waitForRun(run, toBe: ["Cancelled"])
+                #expect(
+                    try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-\(run)*")
+                        == [])
+            }
+            #expect(systemd.machine.exists("\(systemd.home)/told"))
+        }
+    }
+
+    @Test(
+        "a run of another user is in the sandbox that its variables make, with a directory and an environment of its own"
+    )
+    func sandboxed() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            for folder in ["open", "closed"] {
+                try systemd.write("\(folder)/x", "")
+                try await systemd.machine.run("chmod", "-R", "777", "\(systemd.home)/\(folder)")
+            }
+            let run = try await systemd.shell(
+                """
+                exec >"$OUT/open/said" 2>&1
+                id -un; echo "$TOKEN"; touch mine && echo wrote; touch "$OUT/closed/y" || echo kept out
+                grep NoNewPrivs /proc/self/status
+                """,
+                jobVariables: [
+                    "user": "nobody", "protect_system": "strict", "protect_home": true, "private_tmp": true,
+                    "no_new_privileges": true, "env": ["TOKEN": "for nobody"],
+                    "read_write_paths": [.string("\(systemd.home)/open")],
+                ])
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            try await eventually(within: .seconds(40), "it has said all") {
+                systemd.notes("open/said").contains { $0.hasPrefix("NoNewPrivs") }
+            }
+            let said = systemd.notes("open/said")
+            #expect(said.starts(with: ["nobody", "for nobody", "wrote"]))
+            #expect(said.contains("kept out") && said.contains("NoNewPrivs:\t1"))
+            #expect(try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import JSON
+import JobTemplates
+import OrderedCollections
+import Systemd
+import Testing
+import Worker
+
+@testable import SystemdBackend
+
+@Suite("Configurations of units")
+struct ConfigurationTests {
+    private func property(_ name: String, _ variables: JSONValue) throws -> BusValue? {
+        try UnitResources(rendered: variables).properties.first { $0.name == name }?.value
+    }
+
+    private func refusal(_ variables: JSONValue) -> String? {
+        do {
+            _ = try SystemdConfiguration(rendered: variables)
+            return nil
+        } catch {
+            return error.kind == .refused ? error.message : nil
+        }
+    }
+
+    @Test("limits are the manager's properties, in its units")
+    func limits() throws {
+        #expect(try property("MemoryMax", ["memory_max": "1.5G"]) == .uint64(1_610_612_736))
+        #expect(try property("MemoryHigh", ["memory_high": 1000]) == .uint64(1000))
+        #expect(try property("CPUQuotaPerSecUSec", ["cpu_quota": "150%"]) == .uint64(1_500_000))
+        #expect(try property("CPUQuotaPerSecUSec", ["cpu_quota": 0.5]) == .uint64(500_000))
+        #expect(try property("TasksMax", ["tasks_max": "20"]) == .uint64(20))
+        #expect(try property("RuntimeMaxUSec", ["runtime_max_sec": 2.5]) == .uint64(2_500_000))
+        #expect(try property("TimeoutStopUSec", ["timeout_stop_sec": 10]) == .uint64(10_000_000))
+        #expect(try property("IOWeight", ["io_weight": 50]) == .uint64(50))
+        #expect(try property("PrivateTmp", ["private_tmp": true]) == .boolean(true))
+        #expect(try property("PrivateTmp", ["private_tmp": false]) == nil)
+        #expect(try property("ProtectSystem", ["protect_system": "strict"]) == .string("strict"))
+        #expect(try property("ProtectHome", ["protect_home": true]) == .string("yes"))
+        #expect(try property("ReadWritePaths", ["read_write_paths": ["/srv"]]) == .strings(["/srv"]))
+        #expect(try UnitResources(rendered: ["memory_max": nil, "user": "", "cpu_quota": ""]).properties == [])
+    }
+
+    @Test(
+        "a value that is none is refused by the name of its variable",
+        arguments: [
+            ("memory_max", "lots"), ("memory_high", -5), ("memory_max", "1e3"), ("cpu_quota", "fast"), ("cpu_quota", 0),
+            ("cpu_weight", 10_001), ("io_weight", 0), ("tasks_max", "1.5"), ("runtime_max_sec", "1h"),
+            ("timeout_stop_sec", -1), ("private_tmp", "perhaps"), ("protect_system", "some"), ("protect_home", 3),
+            ("read_write_paths", "/srv"), ("read_only_paths", ["srv"]), ("slice", "flows"), ("user", "a b"),
+            ("group", "a\nb"), ("working_dir", "here"), ("memory_max", ["1G"]),
+        ] as [(String, JSONValue)])
+    func refused(_ field: String, _ value: JSONValue) {
+        #expect(refusal([field: value])?.contains("'\(field)'") == true)
+    }
+
+    @Test("a command that no unit can run is refused")
+    func commands() {
+        #expect(refusal(["command": "python 'x"])?.contains("quotation mark") == true)
+        #expect(refusal(["command": "A=b python"])?.contains("'A=b'") == true)
+    }
+
+    @Test("the environment is what a shell reads back, and leaves out what belongs to the worker's own unit and user")
+    func environment() throws {
+        let prepared = PreparedJobConfiguration(
+            command: "x", commandIsConfigured: true, env: ["A": "it's\n$HOME `id` \\ \u{1B}", "EMPTY": ""],
+            unsetEnv: ["GONE"],
+            labels: [:], name: "n", rendered: [:])
+        let inherited = ["INVOCATION_ID": "1", "HOME": "/root", "GONE": "1", "KEPT": "yes", "odd%%": "x", "UID": "0"]
+        let text = try UnitEnvironment(inherited: inherited, prepared: prepared, hasUser: true).text
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", "GONE=2; eval \"$(cat)\"; env -0"]
+        process.environment = ["PATH": "/usr/bin:/bin"]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        try process.run()
+        input.fileHandleForWriting.write(Data(text.utf8))
+        try input.fileHandleForWriting.close()
+        let read = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        let variables = Set(read.split(separator: "\0").map(String.init)).filter {
+            !$0.hasPrefix("PWD=") && !$0.hasPrefix("PATH=")
+        }
+        #expect(variables == ["A=it's\n$HOME `id` \\ \u{1B}", "EMPTY=", "KEPT=yes"])
+        #expect(try UnitEnvironment(inherited: inherited, prepared: prepared, hasUser: false).text.contains("HOME="))
+    }
+
+    @Test("a variable that no shell can set is refused by its name")
+    func badVariables() {
+        for name in ["a-b", "1A", "", "UID"] {
+            let prepared = PreparedJobConfiguration(
+                command: "x", commandIsConfigured: true, env: [name: "1"], unsetEnv: [], labels: [:], name: "n",
+                rendered: [:])
+            #expect(throws: InfrastructureError.self) {
+                try UnitEnvironment(inherited: [:], prepared: prepared, hasUser: false)
+            }
+        }
+    }
+
+    @Test("no property of a unit holds its environment, and what the manager would expand stays as it is")
+    func properties() throws {
+        let context = PreparationContext(
+            flowRun: ["id": "11111111-2222-4333-8444-555555555555", "name": "a\nrun"],
+            flow: nil, workPool: .init(id: "1", name: "pool"), workerName: "worker",
+            settingsEnvironment: [("PREFECT_API_KEY", "hush-hush")])
+        let configuration = try SystemdConfiguration(rendered: [
+            "command": "echo $A '${B}'", "env": ["TOKEN": "hush-hush"],
+        ])
+        .prepared(for: context, defaultCommand: nil)
+        let unit = UnitName(flowRunID: "11111111-2222-4333-8444-555555555555", claimID: "aaaa-bbbb-cccccccccccc")
+        let transient = TransientUnit(
+            unit: unit, folder: UnitFolder(of: unit, in: "/state/units"), configuration: configuration,
+            flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun")
+        let properties = transient.properties(environment: 5)
+        #expect(!"\(properties)".contains("hush"))
+        #expect(configuration.environment.text.contains("export TOKEN='hush-hush'"))
+        #expect(configuration.environment.text.contains("export PREFECT_API_KEY='hush-hush'"))
+        let command = properties.first { $0.name == "ExecStart" }?.value.elements?.first?.elements
+        #expect(command?[1].elements?.suffix(3).map(\.text) == ["echo", "$$A", "$${B}"])
+        let fields = properties.first { $0.name == "LogExtraFields" }?.value
+        #expect(fields?.elements?.contains(.bytes("FLOW_RUN_NAME=a run")) == true)
+        #expect(fields?.elements?.contains(.bytes("WORK_POOL=pool")) == true)
+        // The command that is run last must outlive a reload, which takes no '$' and no ';' in it.
+        let last = properties.first { $0.name == "ExecStopPost" }?.value.elements?.first?.elements?[1].elements
+        #expect(last?.compactMap(\.text) == ["/bin/sh", "/state/units/\(unit.stem)/finish"])
+    }
+
+    @Test("a unit is named after the run and the claim, and found again by its identifier on its own host only")
+    func names() throws {
+        let run = "11111111-2222-4333-8444-555555555555"
+        let unit = UnitName(flowRunID: run, claimID: "01a1ffe0-0000-7000-8000-0123456789ab")
+        #expect(unit.name == "prefect-run-\(run)-0123456789ab.service")
+        #expect(unit.flowRunID == run)
+        #expect(UnitName(unit.name) == unit)
+        #expect(UnitName(flowRunID: run, claimID: "another00000") != unit)
+        let identifier = UnitHandle.identifier(of: unit, host: "here")
+        #expect(identifier.rawValue == "here:\(unit.name)")
+        #expect(try UnitHandle(identifier, host: "here").unit == unit)
+        for text in [identifier.rawValue, "there:prefect-run-../../x.service", "12", "there:sshd.service"] {
+            #expect(throws: InfrastructureError.self) {
+                try UnitHandle(InfrastructureIdentifier(rawValue: text), host: "there")
+            }
+        }
+    }
+
+    @Test("root uses the system's manager, others their own, and the setting wins")
+    func managers() throws {
+        #expect(try SystemdBackend.manager(in: [:], isRoot: true) == .system)
+        #expect(try SystemdBackend.manager(in: [:], isRoot: false) == .user)
+        #expect(try SystemdBackend.manager(in: ["PREFECT_WORKER_SYSTEMD_MANAGER": "system"], isRoot: false) == .system)
+        #expect(throws: InfrastructureError.self) {
+            try SystemdBackend.manager(in: ["PREFECT_WORKER_SYSTEMD_MANAGER": "both"], isRoot: true)
+        }
+    }
+
+    @Test("the template renders to a configuration, and asks for nothing that a job does not")
+    func template() throws {
+        let template = SystemdBackend.defaultBaseJobTemplate
+        let fields = Set(template.jobConfiguration.keys)
+        #expect(try Set(SystemdConfiguration(rendered: [:]).json.objectValue?.keys.map { $0 } ?? []) == fields)
+        #expect(try UnitResources(rendered: [:]).properties == [])
+    }
+}

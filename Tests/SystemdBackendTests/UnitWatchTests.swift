@@ -1,0 +1,71 @@
+import Systemd
+import Testing
+
+@testable import SystemdBackend
+
+@Suite("Watching units")
+struct UnitWatchTests {
+    private let running = UnitStanding(activeState: "active", hasJob: false)
+    private let failed = UnitStanding(activeState: "failed", hasJob: false)
+
+    @Test("a unit that a list does not have has ended, one that is about to start has not")
+    func ends() {
+        var watch = UnitWatch()
+        #expect(watch.handle(.watched("a")) == [])
+        #expect(watch.handle(.watched("b")) == [])
+        #expect(watch.handle(.connected) == [.list])
+        let starting = UnitStanding(activeState: "inactive", hasJob: true)
+        #expect(watch.handle(.listed(["a": starting])) == [.end("b")])
+        #expect(watch.handle(.changed("a")) == [.list])
+        #expect(watch.handle(.listed(["a": running])) == [])
+        #expect(watch.handle(.changed("a")) == [.list])
+        #expect(watch.handle(.listed(["a": failed])) == [.end("a")])
+        #expect(watch.handle(.tick) == [])
+    }
+
+    @Test("a signal is no proof of an end, and one of a unit that nobody watches is nothing")
+    func signals() {
+        var watch = UnitWatch()
+        _ = watch.handle(.connected)
+        #expect(watch.handle(.watched("a")) == [.list])
+        #expect(watch.handle(.listed(["a": running])) == [])
+        #expect(watch.handle(.changed("x")) == [])
+        // A manager that is reloaded says that all units are removed.
+        #expect(watch.handle(.changed("a")) == [.list])
+        #expect(watch.handle(.listed(["a": running])) == [])
+        #expect(watch.handle(.changed(nil)) == [.list])
+    }
+
+    @Test("a list that was asked for before a unit was watched says nothing of it, and is followed by another")
+    func stale() {
+        var watch = UnitWatch()
+        _ = watch.handle(.connected)
+        #expect(watch.handle(.watched("a")) == [.list])
+        #expect(watch.handle(.watched("b")) == [])
+        #expect(watch.handle(.listed(["a": running])) == [.list])
+        #expect(watch.handle(.listed(["a": running])) == [.end("b")])
+    }
+
+    @Test("a lost connection ends nothing; with the next one all are listed")
+    func reconnect() {
+        var watch = UnitWatch()
+        _ = watch.handle(.connected)
+        _ = watch.handle(.watched("a"))
+        #expect(watch.handle(.disconnected) == [])
+        #expect(watch.handle(.listingFailed) == [])
+        #expect(watch.handle(.changed("a")) == [])
+        #expect(watch.handle(.connected) == [.list])
+        #expect(watch.handle(.listingFailed) == [.listLater])
+        #expect(watch.handle(.changed(nil)) == [.list])
+        #expect(watch.handle(.listed([:])) == [.end("a")])
+    }
+
+    @Test("a unit that is forgotten meanwhile is not told of")
+    func forgotten() {
+        var watch = UnitWatch()
+        _ = watch.handle(.connected)
+        _ = watch.handle(.watched("a"))
+        #expect(watch.handle(.forgotten("a")) == [])
+        #expect(watch.handle(.listed([:])) == [])
+    }
+}
