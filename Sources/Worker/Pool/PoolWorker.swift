@@ -64,6 +64,9 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         let left = await restore()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await backend.run() }
+            group.addTask {
+                await backend.observe(OtherRunsOfAPI(services: services, registry: registry, state: state))
+            }
             let isSynchronized = await synchronizer.synchronize(justRead: justRead)
             let started = events.started(pool: state.pool)
             services.logger.info("Worker '\(served.workerName)' started!")
