@@ -1,8 +1,10 @@
 import DockerBackend
 import FoundationEssentials
+import JSON
 import JobTemplates
 import KubernetesBackend
 import Logging
+import PrefectAPI
 import ProcessBackend
 import Systemd
 import Worker
@@ -24,6 +26,8 @@ struct BackendKind: Sendable {
     struct Request: Sendable {
         /// The Python that was asked for.
         var python: String?
+        /// What is set for integrations.
+        var settings: IntegrationSettings
         /// The worker's state directory, where it has one.
         var stateDirectory: String?
         /// Says something to the worker's operator.
@@ -69,7 +73,8 @@ enum Backends {
         type: KubernetesBackend.workerType, workerName: "KubernetesWorker",
         defaultTemplate: { KubernetesBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 2) },
         make: { request in
-            KubernetesBackend(options: .init(environment: environment, notice: request.notice))
+            KubernetesBackend(
+                options: .init(environment: environment, settings: request.settings, notice: request.notice))
         })
 
     /// The worker's environment as far as others may have it.
@@ -78,12 +83,20 @@ enum Backends {
     }
 
     /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
-    /// nothing leaves, unless that may pass by itself.
+    /// nothing leaves, unless that may pass by itself, or jobs made from the pool's template bring what is missing.
     static func check(
-        _ backend: any InfrastructureBackend, logger: Logger, shutdown: ShutdownSignal, pools: [Live<ServedPool>]
+        _ backend: some InfrastructureBackend, template: JSONValue?, logger: Logger, shutdown: ShutdownSignal,
+        pools: [Live<ServedPool>]
     ) async throws {
         let report = await backend.check()
         guard let problem = report.findings.first(where: { !$0.isGood }), backend.trouble == nil else { return }
+        if let template = try? template.map(BaseJobTemplate.init(json:)),
+            type(of: backend).bringsInfrastructure(template)
+        {
+            logger.warning(
+                "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do.")
+            return
+        }
         // The runs that an earlier process has left are none the worse for it.
         for pool in pools { pool.update { $0.leavesRunsOnExit = true } }
         shutdown.advance(to: .draining)

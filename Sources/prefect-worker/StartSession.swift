@@ -120,13 +120,14 @@ struct StartSession: Sendable {
         let name = request.name ?? "\(kind.workerName) \(unique)"
         let backend = try kind.make(
             BackendKind.Request(
-                python: request.python, stateDirectory: state?.path, notice: { logger.warning("\($0)") }))
+                python: request.python, settings: settings.integrations, stateDirectory: state?.path,
+                notice: { logger.warning("\($0)") }))
         client.setAttribution(.init(workerName: name))
         let daemon = makeDaemon(
             request, name: name, kind: kind, backend: backend, found: found, stateDirectory: state?.path, pools: pools)
         probes.setDaemon(daemon)
         async let checked: Void = Backends.check(
-            backend, logger: logger, shutdown: shutdown, pools: pools.value)
+            backend, template: found?.baseJobTemplate, logger: logger, shutdown: shutdown, pools: pools.value)
         await daemon.run()
         // The last that runs have printed is still on its way to our own output.
         await backend.flushOutput(within: .seconds(2))
