@@ -47,6 +47,7 @@ let package = Package(
         .target(name: "JSON", dependencies: [orderedCollections], swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CInit"),
         .target(name: "CLinux"),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
@@ -92,7 +93,7 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
+                "CInit", "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
                 "PrefectAPI",
                 "ProcessBackend",
                 "Systemd", "Worker", "WorkerLogging", logging,
