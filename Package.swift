@@ -93,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CInit", "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
+                "CInit", "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates",
+                "KubernetesBackend",
                 "PrefectAPI",
                 "ProcessBackend",
                 "Systemd", "Worker", "WorkerLogging", logging,
