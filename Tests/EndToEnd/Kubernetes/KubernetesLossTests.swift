@@ -29,7 +29,8 @@ struct KubernetesLossTests {
                     "containerStatuses": [
                         [
                             "name": "prefect-job", "image": "none", "imageID": "none", "ready": true,
-                            "restartCount": 0, "state": ["running": ["startedAt": "2026-01-01T00:00:00Z"]],
+                            "restartCount": 0,
+                            "state": ["running": ["startedAt": pod["metadata"]?["creationTimestamp"] ?? .null]],
                         ]
                     ],
                 ]
