@@ -100,4 +100,45 @@ struct KubernetesLossTests {
             #expect(try await server.stateHistory(of: flow).last == "Completed")
         }
     }
+
+    @Test("a run whose worker is gone for good is reported by a worker of another pool that observes its namespace")
+    func worker() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let end = "\(kube.bench.folder)/end"
+            let run = try await server.createRun(
+                deployment: kube.deploy(shell: "echo last words; while ! test -e \(end); do sleep 0.2; done; exit 6"))
+            let variables = kube.bench.environment(
+                kube.variables().merging(
+                    ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": kube.namespace]) { $1 })
+            try await withChildProcess(
+                WorkerProgram.path, kube.bench.arguments(), environment: variables, workingDirectory: kube.bench.folder
+            ) { worker in
+                _ = try await kube.job(of: run)
+                worker.send(.kill)
+                try await worker.waitForExit()
+            }
+            let other = "\(kube.bench.pool)-other"
+            _ = try await server.createPool(name: other, type: "kubernetes", template: [:])
+            try await withChildProcess(
+                WorkerProgram.path, ["start", "--pool", other, "--name", "observer"], environment: variables,
+                workingDirectory: kube.bench.folder
+            ) { observer in
+                try await observer.waitForLine(containing: "started!")
+                try kube.bench.write("end", "")
+                let crash = try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(90))
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                #expect(message.contains("status code 6") && message.contains("last words"), "\(message)")
+                let pod = try await kube.objects("pods").first?["metadata"]?["uid"]?.stringValue ?? ""
+                try await eventually(within: .seconds(30), "the pod's end is told", every: .milliseconds(500)) {
+                    try await server.events(
+                        named: ["prefect.kubernetes.pod.failed"], resource: "prefect.kubernetes.pod.\(pod)"
+                    ).count == 1
+                }
+                observer.send(.terminate)
+                #expect(try await observer.waitForExit() == .exited(0))
+            }
+            try await server.deletePool(other)
+        }
+    }
 }
