@@ -48,6 +48,7 @@ let package = Package(
         .target(name: "JSON", dependencies: [orderedCollections], swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CInit"),
         .target(name: "CLinux"),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
@@ -99,9 +100,9 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates", "KubernetesBackend",
-                "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker", "WorkerLogging", logging,
-                orderedCollections,
+                "CInit", "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates",
+                "KubernetesBackend", "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker",
+                "WorkerLogging", logging, orderedCollections,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -19,6 +19,7 @@ final class Clusters: Sendable {
 
     private let environment: [String: String]
     private let timing: KubernetesClient.Timing
+    private let scope: ObservationScope?
     private let notice: @Sendable (String) -> Void
     private let state = Mutex(State())
     private let changed = Wakeup()
@@ -27,10 +28,11 @@ final class Clusters: Sendable {
 
     init(
         environment: [String: String], serviceAccount: String, timing: KubernetesClient.Timing,
-        notice: @escaping @Sendable (String) -> Void
+        observing scope: ObservationScope?, notice: @escaping @Sendable (String) -> Void
     ) {
         self.environment = environment
         self.timing = timing
+        self.scope = scope
         self.notice = notice
         own = Result { () throws(ClusterConfigurationError) in
             try ClusterAccess.surroundings(environment: environment, serviceAccount: serviceAccount)
@@ -54,7 +56,10 @@ final class Clusters: Sendable {
         if let known = state.withLock({ $0.known[access] }) { return known }
         let client = try KubernetesClient(access, environment: environment, timing: timing)
         let availability = Availability(client)
-        let watch = ClusterWatch(client: client, availability: availability, notice: notice)
+        // As with Prefect's own observer, it is the worker's own cluster where the runs of others are observed.
+        let isOwn = (try? own.get()) == access
+        let watch = ClusterWatch(
+            client: client, availability: availability, observing: isOwn ? scope : nil, notice: notice)
         let cluster = Cluster(client: client, watch: watch, availability: availability)
         let kept = state.withLock { state in
             let kept = state.known[access] ?? cluster

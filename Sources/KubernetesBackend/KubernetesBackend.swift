@@ -1,7 +1,7 @@
 public import JSON
 public import JobTemplates
 internal import OrderedCollections
-internal import PrefectAPI
+public import PrefectAPI
 internal import Synchronization
 public import Worker
 
@@ -15,6 +15,8 @@ public final class KubernetesBackend: InfrastructureBackend {
     public struct Options: Sendable {
         /// The worker's own environment, in which the cluster's configuration is looked for.
         public var environment: [String: String]
+        /// What is set for Prefect's Kubernetes integration.
+        public var settings: IntegrationSettings
         /// Where the output of runs goes.
         public var output: any OutputSink
         /// Says something to the worker's operator.
@@ -22,13 +24,17 @@ public final class KubernetesBackend: InfrastructureBackend {
         /// Where a pod finds its service account.
         var serviceAccount = ClusterAccess.inClusterFolder
         var timing = KubernetesClient.Timing()
+        /// For how long a crashed run of another worker is left to that worker.
+        var courtesy = Duration.seconds(15)
 
         /// Options with the worker's standard output as sink.
         public init(
-            environment: [String: String], output: any OutputSink = DescriptorSink.standardOutput,
+            environment: [String: String], settings: IntegrationSettings,
+            output: any OutputSink = DescriptorSink.standardOutput,
             notice: @escaping @Sendable (String) -> Void = { _ in }
         ) {
             self.environment = environment
+            self.settings = settings
             self.output = output
             self.notice = notice
         }
@@ -41,20 +47,27 @@ public final class KubernetesBackend: InfrastructureBackend {
     /// Jobs go on without the worker.
     public static let outlivesWorker = true
 
+    /// A pool can name the cluster of its jobs.
+    public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool {
+        template.presets("cluster_config")
+    }
+
     let settings: KubernetesSettings
     let clusters: Clusters
     let output: OutputPrinter
     let notice: @Sendable (String) -> Void
+    let courtesy: Duration
     private let said = Mutex<Set<String>>([])
 
     /// Makes a backend. Nothing is read from the cluster before ``run()`` or ``check()``.
     public init(options: Options) {
-        settings = KubernetesSettings(environment: options.environment)
+        settings = KubernetesSettings(options.settings)
         clusters = Clusters(
             environment: options.environment, serviceAccount: options.serviceAccount, timing: options.timing,
-            notice: options.notice)
+            observing: settings.observed, notice: options.notice)
         output = OutputPrinter(sink: options.output)
         notice = options.notice
+        courtesy = options.courtesy
         for warning in settings.warnings { notice(warning) }
     }
 
@@ -74,13 +87,22 @@ public final class KubernetesBackend: InfrastructureBackend {
     /// Watches the jobs of all runs, wherever they are.
     public func run() async { await clusters.run() }
 
+    /// Observes the runs of other workers in the worker's own cluster, as far as the settings ask for it.
+    public func observe(_ runs: any OtherRuns) async {
+        guard settings.observed != nil, let cluster = clusters.ownCluster else { return }
+        await RunObserver(cluster: cluster, backend: self, runs: runs).run()
+    }
+
     /// Waits until the job has ended, whoever started it, and is told by the cluster itself how.
     public func wait(
         for identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>
     ) async throws -> ExitStatus {
         let place = try JobPlace(identifier)
         let cluster = try cluster(of: place, job)
-        return try await JobFollower(place: place, job: job, cluster: cluster, backend: self).run()
+        return try await JobFollower(
+            place: place, reporter: job.reporter, cluster: cluster, backend: self,
+            attention: FollowerAttention(job)
+        ).run(cluster.watch.follow(namespace: place.namespace, name: place.name)).status
     }
 
     /// Lets go of what was kept of the run. The job stays, as long as its own time to live says.

@@ -1,8 +1,10 @@
 import DockerBackend
 import FoundationEssentials
+import JSON
 import JobTemplates
 import KubernetesBackend
 import Logging
+import PrefectAPI
 import ProcessBackend
 import Systemd
 import SystemdBackend
@@ -25,6 +27,8 @@ struct BackendKind: Sendable {
     struct Request: Sendable {
         /// The Python that was asked for.
         var python: String?
+        /// What is set for integrations.
+        var settings: IntegrationSettings
         /// The worker's state directory, where it has one.
         var stateDirectory: String?
         /// Where what runs print goes; to our own standard output and standard error where there is no other place.
@@ -78,8 +82,8 @@ enum Backends {
         make: { request in
             KubernetesBackend(
                 options: .init(
-                    environment: environment, output: request.sink ?? DescriptorSink.standardOutput,
-                    notice: request.notice))
+                    environment: environment, settings: request.settings,
+                    output: request.sink ?? DescriptorSink.standardOutput, notice: request.notice))
         })
 
     /// The systemd backend. Its runs take no open files but for a moment while they are started and when they have ended.
@@ -99,15 +103,26 @@ enum Backends {
     }
 
     /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
-    /// nothing leaves, unless that may pass by itself.
+    /// nothing leaves, unless that may pass by itself, or jobs made from the pool's template bring what is missing.
     static func check(
-        _ backends: [any InfrastructureBackend], logger: Logger, shutdown: ShutdownSignal, pools: [Live<ServedPool>]
+        _ backends: [any InfrastructureBackend], templates: [(type: String, template: JSONValue)], logger: Logger,
+        shutdown: ShutdownSignal, pools: [Live<ServedPool>]
     ) async throws {
         let problems = await withTaskGroup(of: BackendReport.Finding?.self) { group in
             for backend in backends {
                 group.addTask {
                     let problem = await backend.check().findings.first { !$0.isGood }
-                    return backend.trouble == nil ? problem : nil
+                    guard let problem, backend.trouble == nil else { return nil }
+                    let kind = type(of: backend)
+                    let isBrought = templates.contains { type, json in
+                        type == kind.workerType
+                            && (try? BaseJobTemplate(json: json)).map(kind.bringsInfrastructure) == true
+                    }
+                    guard isBrought else { return problem }
+                    logger.warning(
+                        "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do."
+                    )
+                    return nil
                 }
             }
             return await group.reduce(into: []) { $0.append($1) }

@@ -33,7 +33,8 @@ struct CheckCommand: AsyncParsableCommand {
         if let kind = try await kind(client) {
             do {
                 let python = python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"]
-                findings += try await kind.make(.init(python: python)).check().findings
+                findings += try await kind.make(.init(python: python, settings: settings.integrations))
+                    .check().findings
             } catch {
                 findings.append(.init(subject: "\(kind.type) backend", detail: "\(error)", isGood: false))
             }

@@ -72,7 +72,8 @@ struct RenderCommand: AsyncParsableCommand {
                 defaultTemplate: kind.defaultTemplate(), environment: environment, references: references)
             configuration = try await BaseJobConfiguration(rendered: rendering.render(source.subject)).json
         } else {
-            let backend = try kind.make(.init(python: python ?? environment["PREFECT_WORKER_PYTHON"]))
+            let backend = try kind.make(
+                .init(python: python ?? environment["PREFECT_WORKER_PYTHON"], settings: settings.integrations))
             configuration = try await prepare(source.subject, for: backend, settings, references)
         }
         let shown = showSecrets ? configuration : secrets.masking(configuration, settings.redactor)

@@ -27,14 +27,16 @@ extension StartSession {
         let backends = try makeBackends(
             found.map(\.kind),
             .init(
-                python: request.python, stateDirectory: state?.path,
+                python: request.python, settings: settings.integrations, stateDirectory: state?.path,
                 sink: journal.map { journal in
                     JournalSink(journal: journal, pool: { [probes] in probes.daemon?.pool(ofRun: $0) })
                 }, notice: { logger.warning("\($0)") }))
         let daemon = makeDaemon(request, found, backends, unique: unique, stateDirectory: state?.path, pools: pools)
         probes.setDaemon(daemon)
         async let checked: Void = Backends.check(
-            Array(backends.values), logger: logger, shutdown: shutdown, pools: pools.value)
+            Array(backends.values),
+            templates: found.compactMap { found in found.pool.map { (found.kind.type, $0.baseJobTemplate) } },
+            logger: logger, shutdown: shutdown, pools: pools.value)
         await daemon.run()
         // The last that runs have printed is still on its way to our own output.
         await withDiscardingTaskGroup { group in

@@ -52,11 +52,12 @@ struct StartSession: Sendable {
         }
         let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let signals = OperatorSignals(shutdown: shutdown, reload: { reload.yield() })
+        let requests = signals.requests
         defer { signals.stop() }
         let pools = Live<[Live<ServedPool>]>([])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await reloadSettings(on: reloads, pools: pools, request, logger) }
-            group.addTask { await shutDown(on: signals.requests, pools: pools, request, logger) }
+            group.addTask { await shutDown(on: requests, pools: pools, request, logger) }
             group.addTask { await tellServiceManager() }
             group.addTask {
                 // Most of the code that a start needs is not needed again.

@@ -11,7 +11,13 @@ in turn, for a pool in that namespace, and given one run, so that it has to watc
 - settled: until it has used less than a twentieth of a core for three seconds, the run's job being there;
 - the processor time until then, and the resident memory after it.
 
-The same is measured without the finished jobs before, to see what these add. The namespace, pools and runs are removed.
+The same is measured without the finished jobs before, to see what these add. Prefect's observer watches the namespace;
+this worker is measured without that and with it, since its own runs need none.
+
+    … kubernetes_scale.py --recover N
+
+measures something else: this worker is killed when it has made the jobs of so many runs, and started again for them.
+The namespace, pools and runs are removed.
 """
 
 import argparse
@@ -175,42 +181,88 @@ def processor_time(process):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def measure(command, name, api, namespace, program):
+def says(worker, text):
+    worker.log.flush()
+    with open(worker.log.name, "rb") as log:
+        return text in log.read()
+
+
+def settle(worker):
+    """Waits until a worker needs next to nothing; returns when that was and its largest memory until then in MB."""
+    quiet_since, last, peak = time.time(), processor_time(worker.process), 0
+    while time.time() - quiet_since <= 3 and time.time() - worker.began < 600:
+        time.sleep(0.5)
+        now = processor_time(worker.process)
+        peak = max(peak, worker.memory())
+        if now - last > 0.025:
+            quiet_since = time.time()
+        last = now
+    return quiet_since - worker.began, peak / 1024
+
+
+def recover(command, api, cluster, namespace, program, count):
+    """Starts a worker for the runs that a killed one has left, and says what that cost."""
+    pool = make_pool(api, namespace, program)
+    deployment = api.make_deployment(pool, "true")
+    for _ in range(count):
+        api.make_run(deployment)
+    folder = tempfile.mkdtemp(prefix="scale-")
+    environment = {"KUBECONFIG": os.environ["KUBECONFIG"]}
+    jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs?limit=1"
+
+    def made():
+        listed = cluster.call("GET", jobs)
+        return len(listed["items"]) + (listed["metadata"].get("remainingItemCount") or 0)
+
+    try:
+        with Worker(command, pool, api.url, folder, "scale", environment=environment, kind="kubernetes") as worker:
+            worker.wait("all jobs", 1800, lambda: made() >= count, 2)
+            settle(worker)
+            worker.process.kill()
+            worker.process.wait()
+        os.remove(f"{folder}/worker.log")
+        with Worker(command, pool, api.url, folder, "scale", environment=environment, kind="kubernetes") as worker:
+            worker.wait("start", 120, lambda: says(worker, b"started!"))
+            ready = time.time() - worker.began
+            settled, peak = settle(worker)
+            print_table(
+                [
+                    ("runs", "ready s", "settled s", "CPU s", "RSS MB", "peak MB"),
+                    (
+                        str(count),
+                        *(
+                            f"{value:.2f}"
+                            for value in (
+                                ready, settled, processor_time(worker.process), worker.memory() / 1024, peak,
+                            )
+                        ),
+                    ),
+                ]
+            )
+            if made() != count:
+                sys.exit(f"there are {made()} jobs for {count} runs")
+    finally:
+        api.remove_last_pool()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def measure(command, api, namespace, program, observes):
     """Starts a worker and says what it cost until it had settled."""
     pool = make_pool(api, namespace, program)
     deployment = api.make_deployment(pool, "true")
     run = api.make_run(deployment)
     folder = tempfile.mkdtemp(prefix="scale-")
-    environment = {
-        "KUBECONFIG": os.environ["KUBECONFIG"],
-        "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": namespace,
-    }
+    environment = {"KUBECONFIG": os.environ["KUBECONFIG"]}
+    if observes:
+        environment["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"] = namespace
     try:
-        with Worker(command, pool, api.url, folder, name, environment=environment, kind="kubernetes") as worker:
-
-            def says(text):
-                worker.log.flush()
-                with open(worker.log.name, "rb") as log:
-                    return text in log.read()
-
-            worker.wait("start", 120, lambda: says(b"started!"))
+        with Worker(command, pool, api.url, folder, "scale", environment=environment, kind="kubernetes") as worker:
+            worker.wait("start", 120, lambda: says(worker, b"started!"))
             ready = time.time() - worker.began
             worker.wait("job", 300, lambda: api.call("GET", f"/flow_runs/{run}")["infrastructure_pid"], 0.1)
             submitted = time.time() - worker.began
-            quiet_since, last, settled = time.time(), processor_time(worker.process), None
-            peak = 0
-            while settled is None:
-                time.sleep(0.5)
-                now = processor_time(worker.process)
-                peak = max(peak, worker.memory())
-                if now - last > 0.025:
-                    quiet_since = time.time()
-                last = now
-                if time.time() - quiet_since > 3:
-                    settled = quiet_since - worker.began
-                if time.time() - worker.began > 600:
-                    settled = float("inf")
-            row = (ready, submitted, settled, processor_time(worker.process), worker.memory() / 1024, peak / 1024)
+            settled, peak = settle(worker)
+            row = (ready, submitted, settled, processor_time(worker.process), worker.memory() / 1024, peak)
         return row
     finally:
         api.remove_last_pool()
@@ -223,6 +275,7 @@ def main():
     parser.add_argument("--finished", type=int, default=5000)
     parser.add_argument("--active", type=int, default=1000)
     parser.add_argument("--alone", action="store_true", help="leave Prefect's own worker out")
+    parser.add_argument("--recover", type=int, metavar="N", help="measure the recovery of so many runs instead")
     options = parser.parse_args()
     for variable in ("PREFECT_API_URL", "KUBECONFIG"):
         if not os.environ.get(variable):
@@ -230,21 +283,23 @@ def main():
     program = find_program(options.worker)
     print(describe_program(program))
     api, cluster = API(os.environ["PREFECT_API_URL"]), Cluster()
-    commands = {"prefect-worker": [program]}
+    commands = {"prefect-worker": ([program], False), "prefect-worker, observing": ([program], True)}
     if not options.alone:
-        commands["prefect worker"] = ["prefect", "worker"]
+        commands["prefect worker"] = (["prefect", "worker"], True)
     rows = [("", "jobs there", "ready s", "job made s", "settled s", "CPU s", "RSS MB", "peak MB")]
     namespace = f"scale-{uuid.uuid4().hex[:8]}"
     cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     try:
+        if options.recover:
+            return recover([program], api, cluster, namespace, program, options.recover)
         for finished, active in ((0, 0), (0, options.active), (options.finished, 0)):
             began = time.time()
             fill(cluster, namespace, finished, active)
             if finished or active:
                 print(f"{finished} finished and {active} active jobs made in {time.time() - began:.0f} s")
             there = f"{finished} + {options.active}" if finished else f"0 + {active}"
-            for name, command in commands.items():
-                row = measure(command, f"scale {name}", api, namespace, program)
+            for name, (command, observes) in commands.items():
+                row = measure(command, api, namespace, program, observes)
                 rows.append((name, there, *(f"{value:.2f}" if value < 100 else f"{value:.0f}" for value in row)))
                 print("  ".join(rows[-1]), flush=True)
     finally:

@@ -1,6 +1,7 @@
 import JSON
 import TestSupport
 import Testing
+import Worker
 
 @testable import DockerBackend
 
@@ -30,7 +31,7 @@ struct DecoderTests {
             }
             #expect(records.map(\.stream) == [.output, .errors, .errors])
             #expect(records.map { String(decoding: $0.bytes, as: UTF8.self) } == ["one\n", "two", "no time\n"])
-            #expect(records[0].time == LogTime(Self.times[0]) && records[2].time == nil)
+            #expect(records[0].time == OutputTime(Self.times[0]) && records[2].time == nil)
         }
     }
 
@@ -69,31 +70,6 @@ struct DecoderTests {
             let records = try decoder.decode(hasTTY ? Array(text.utf8) : Self.frame(1, text))
             #expect(records.map(\.bytes.count) == [LogDecoder.largestRecord, 11])
         }
-    }
-
-    @Test("a second reading goes on where the first was cut off, without a line twice or missing")
-    func positions() {
-        func record(_ index: Int, _ text: String) -> LogRecord {
-            LogRecord(stream: .output, time: LogTime(Self.times[index]), bytes: Array(text.utf8))
-        }
-        // Three lines have the same time, and the reading was cut off after two of them.
-        let all = [record(0, "a"), record(1, "b"), record(1, "c"), record(1, "d"), record(2, "e")]
-        var position = LogPosition()
-        position.resume()
-        let first = all.prefix(3).filter { position.admits($0) }
-        #expect(position.time == LogTime(Self.times[1]))
-        position.resume()
-        let second = all.dropFirst().filter { position.admits($0) }
-        #expect(LogPosition(text: position.text ?? "")?.text == position.text)
-        for text in ["", "1 2", "1 2 3 4", "a b c", "1 -1 1", "1 1 -1"] { #expect(LogPosition(text: text) == nil) }
-        #expect((first + second).map { String(decoding: $0.bytes, as: UTF8.self) } == ["a", "b", "c", "d", "e"])
-    }
-
-    @Test("times keep their nanoseconds")
-    func times() {
-        #expect(LogTime("1970-01-01T00:00:01.000000002Z")?.query == "1.000000002")
-        #expect(LogTime("1970-01-01T01:00:01.5+01:00")?.query == "1.500000000")
-        #expect(LogTime("yesterday") == nil)
     }
 
     @Test("JSON values come a line each; other lines are refused")

@@ -120,7 +120,7 @@ struct EngineRecoveryTests {
     func outputMarks() throws {
         try withFolder { folder in
             let marks = OutputMarks(stateDirectory: folder)
-            let position = try #require(LogPosition(text: "1 2 3"))
+            let position = try #require(OutputPosition(text: "1 2 3"))
             for container in ["ab", "cd"] { marks.set(position, of: container) }
             #expect(OutputMarks(stateDirectory: folder).position(of: "ab") == position)
             marks.removeAll(except: ["cd"])

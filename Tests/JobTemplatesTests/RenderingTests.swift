@@ -1,5 +1,6 @@
 import JSON
 import JobTemplates
+import OrderedCollections
 import Testing
 
 @Suite("Applying values")
@@ -251,5 +252,22 @@ struct JobRendererTests {
         await #expect(throws: CancellationError.self) {
             try await render(["a": "{{ prefect.variables.v }}"], references: Lookups(failure: CancellationError()))
         }
+    }
+}
+
+@Suite("What templates say by themselves")
+struct TemplatePresetTests {
+    @Test(
+        "a field is given by a value, a block, or the default of its variable, and by no variable alone",
+        arguments: [
+            ([:], nil, true), ("{{ prefect.blocks.kubernetes-cluster-config.x }}", nil, true), ("plain", nil, true),
+            ("{{ field }}", ["a": 1], true), ("{{ field.a }}", ["a": 1], true), ("{{ field }}", nil, false),
+            (nil, nil, false), ("", nil, false),
+        ] as [(JSONValue, JSONValue, Bool)])
+    func presets(value: JSONValue, fallback: JSONValue, expected: Bool) {
+        let template = BaseJobTemplate(
+            jobConfiguration: ["field": value], variables: ["properties": ["field": ["default": fallback]]])
+        #expect(template.presets("field") == expected)
+        #expect(!template.presets("other"))
     }
 }

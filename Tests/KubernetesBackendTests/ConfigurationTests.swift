@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectAPI
 import Testing
 import Worker
 
@@ -194,7 +195,8 @@ struct ConfigurationTests {
             let prefixed = Dictionary(
                 variables.map { ("PREFECT_INTEGRATIONS_KUBERNETES_WORKER_\($0.key)", $0.value) },
                 uniquingKeysWith: { $1 })
-            let plan = SecretPlan(&manifest, settings: KubernetesSettings(environment: prefixed), jobName: "job-x")
+            let plan = SecretPlan(
+                &manifest, settings: KubernetesSettings(IntegrationSettings(environment: prefixed)), jobName: "job-x")
             return (plan, manifest)
         }
         #expect(plan([:]).0 == nil)
@@ -234,25 +236,6 @@ struct ConfigurationTests {
         #expect(refusal(["stream_output": "maybe"]).contains("stream_output"))
         #expect(refusal(["cluster_config": "text"]).contains("cluster_config"))
         #expect(refusal([:]).isEmpty)
-    }
-
-    @Test("take the settings of Prefect's integration, and say what is wrong with one or has no effect")
-    func settings() {
-        let prefix = "PREFECT_INTEGRATIONS_KUBERNETES_"
-        let defaults = KubernetesSettings(environment: [:])
-        #expect(defaults.creationAttempts == 3 && defaults.replicatesPodEvents && defaults.crashedLogLines == 500)
-        #expect(defaults.warnings.isEmpty)
-        let settings = KubernetesSettings(environment: [
-            "\(prefix)WORKER_CREATE_JOB_RETRY_MAX_RETRIES": "7", "\(prefix)OBSERVER_REPLICATE_POD_EVENTS": "no",
-            "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET": "1",
-            "\(prefix)WORKER_STORE_ENV_AS_SECRET": "perhaps",
-            "\(prefix)OBSERVER_NAMESPACES": "a,b", "prefect_integrations_kubernetes_worker_api_key_secret_name": "keys",
-        ])
-        #expect(settings.creationAttempts == 7)
-        #expect(!settings.replicatesPodEvents)
-        #expect(settings.createsSecretForAPIKey && !settings.storesEnvironmentAsSecret)
-        #expect(settings.apiKeySecret == .init(name: "keys", key: "value"))
-        #expect(settings.warnings.count == 2)
     }
 
     @Test("of the default template have the fields and the variables that the Python worker's has")

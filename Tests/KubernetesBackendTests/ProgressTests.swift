@@ -7,10 +7,14 @@ import Worker
 
 @Suite("Watching jobs")
 struct ProgressTests {
-    static func job(_ ending: JSONValue = [], uid: String = "u1", name: String = "j") -> JobSnapshot {
+    static func job(
+        _ ending: JSONValue = [], uid: String = "u1", name: String = "j", deleted: JSONValue = nil
+    ) -> JobSnapshot {
         guard
             let job = JobSnapshot([
-                "metadata": ["name": .string(name), "namespace": "n", "uid": .string(uid)],
+                "metadata": [
+                    "name": .string(name), "namespace": "n", "uid": .string(uid), "deletionTimestamp": deleted,
+                ],
                 "status": ["conditions": ending],
             ])
         else { preconditionFailure("the test's own job") }
@@ -61,6 +65,29 @@ struct ProgressTests {
         #expect(progress.isOver)
         let exit = progress.exit(jobName: "j", lastOutput: "words")
         #expect(exit == ExitStatus(code: 7, lastOutput: "words"))
+    }
+
+    @Test("a job that is being deleted has ended when its last pod has, however long the cluster takes to remove it")
+    func draining() {
+        let deleted = Self.job(deleted: "2026-01-01T00:00:00Z")
+        let running = Self.pod("Running", state: ["running": [:]])
+        let ended = Self.pod("Failed", state: Self.ended(143))
+        var progress = JobProgress(uid: "u1")
+        // Without a pod it may yet get one, whose creation was on its way.
+        #expect(progress.handle(.job(deleted)) == [])
+        _ = progress.handle(.pod(running))
+        #expect(progress.handle(.job(deleted)) == [])
+        #expect(progress.handle(.pod(ended)) == [.tell(ended), .readPods])
+        #expect(progress.handle(pods: [running]) == [.tell(running)])
+        #expect(!progress.isOver)
+        #expect(progress.handle(.podDeleted(ended)) == [.tell(ended), .readPods])
+        #expect(progress.handle(pods: []) == [])
+        #expect(progress.isOver && progress.end == .gone)
+        #expect(progress.exit(jobName: "j", lastOutput: nil).code == 143)
+        // One that nobody deletes makes another pod.
+        var other = JobProgress(uid: "u1")
+        _ = other.handle(.job(Self.job()))
+        #expect(other.handle(.pod(ended)) == [.tell(ended)])
     }
 
     @Test("a job that has failed for another reason than its flow has no exit code, and says why")

@@ -158,12 +158,13 @@ struct StreamTests {
         take(
             "2026-01-01T00:00:00.5Z one\n2026-01-01T00:00:00.50000001Z two words\n2026-01-01T00:00:01Z thr", portion: 7)
         #expect(seen == ["one\n", "two words\n"])
-        lines.breakOff()
-        #expect(lines.last == "2026-01-01T00:00:00.50000001Z")
+        lines.resume()
+        #expect(lines.since == Timestamp("2026-01-01T00:00:00.5Z"))
         take(
-            "2026-01-01T00:00:00.5Z one\n2026-01-01T00:00:00.50000001Z two words\n2026-01-01T00:00:01Z three\n2026-01-01T00:00:02Z"
+            "2026-01-01T00:00:00.5Z one\n2026-01-01T00:00:00.50000001Z two words\n2026-01-01T00:00:00.50000001Z of the same time\n"
+                + "2026-01-01T00:00:01Z three\n2026-01-01T00:00:02Z"
         )
-        #expect(seen == ["one\n", "two words\n", "three\n"])
+        #expect(seen == ["one\n", "two words\n", "of the same time\n", "three\n"])
         take(" \nno time here\n2026-01-01T00:00:03Z end")
         lines.finish { seen.append(String(decoding: $0, as: UTF8.self)) }
         #expect(seen.suffix(3) == ["\n", "no time here\n", "end"])

@@ -1,6 +1,7 @@
 import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectAPI
 import Synchronization
 import TestSupport
 import Testing
@@ -96,8 +97,8 @@ struct Workbench: Sendable {
             reporter: reporter)
     }
 
-    /// The name of the only job.
-    var jobName: String { api.names(of: "jobs").first ?? "" }
+    /// The name of the only job that the backend has made.
+    var jobName: String { api.names(of: "jobs").first { $0.hasPrefix("otter-") } ?? "" }
 
     /// Starts a job and follows it while something happens; returns how it ended.
     func follow(
@@ -129,8 +130,11 @@ func withWorkbench<Result>(
         var variables = environment.merging(["KUBECONFIG": path, "PATH": "/usr/bin:/bin"]) { own, _ in own }
         variables["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_CREATE_JOB_RETRY_DELAY_SECONDS"] = "0.01"
         variables["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_CREATE_JOB_RETRY_JITTER_MAX_SECONDS"] = "0"
-        var options = KubernetesBackend.Options(environment: variables, output: output, notice: { notices.add($0) })
+        var options = KubernetesBackend.Options(
+            environment: variables, settings: IntegrationSettings(environment: variables), output: output,
+            notice: { notices.add($0) })
         options.serviceAccount = "/nowhere"
+        options.courtesy = .milliseconds(50)
         options.timing = KubernetesClient.Timing(
             connect: .seconds(2), answer: .seconds(2), watch: .seconds(60), silence: .seconds(1))
         let bench = Workbench(

@@ -247,7 +247,7 @@ struct WatchTests {
             bench.api.finishJob(bench.jobName, "Complete")
             _ = try await bench.backend.wait(for: identifier, job: job)
             await bench.backend.cleanUp(identifier, job: job)
-            #expect(bench.backend.clusters.ownCluster?.watch.count == 0)
+            #expect(bench.backend.clusters.ownCluster?.watch.feeds.ownCount == 0)
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import Worker
 
 /// Something that happened to a container.
 struct ContainerEvent: Sendable, Hashable {
@@ -38,9 +39,9 @@ extension EngineClient {
     }
 
     /// `GET /containers/{id}/logs`: what it has written since a time, and what it writes, until it ends.
-    func followLogs(of id: String, since time: LogTime?) async throws -> HTTPBody {
+    func followLogs(of id: String, since time: OutputTime?) async throws -> HTTPBody {
         var query = [(name: "follow", value: "1"), ("stdout", "1"), ("stderr", "1"), ("timestamps", "1")]
-        if let time { query.append(("since", time.query)) }
+        if let time { query.append(("since", time.decimal)) }
         return try await open(
             Request(
                 path: "/containers/\(Self.encoded(id))/logs", query: query, answerTime: timeout, silence: nil,

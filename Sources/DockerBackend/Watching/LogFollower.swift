@@ -18,7 +18,7 @@ struct LogFollower: Sendable {
 
     /// Prints from a position on until the container has ended, its log cannot be read, or the task is cancelled. Returns why
     /// it cannot be read.
-    func run(from start: LogPosition) async -> EngineError? {
+    func run(from start: OutputPosition) async -> EngineError? {
         var position = start
         defer { marks.set(position, of: container) }
         while !Task.isCancelled {
@@ -39,7 +39,7 @@ struct LogFollower: Sendable {
         return nil
     }
 
-    private func follow(_ position: inout LogPosition) async throws {
+    private func follow(_ position: inout OutputPosition) async throws {
         var decoder = LogDecoder(hasTTY: hasTTY)
         var lastMark = ContinuousClock.now
         let body = try await engine.followLogs(of: container, since: position.time)
@@ -60,11 +60,11 @@ struct LogFollower: Sendable {
         }
     }
 
-    private func print(_ records: [LogRecord], _ position: inout LogPosition) async throws {
+    private func print(_ records: [LogRecord], _ position: inout OutputPosition) async throws {
         // As much as there is at a time, in the order in which it was written.
         var batch: (stream: LogRecord.Stream, bytes: [UInt8]) = (.output, [])
         var reached = position
-        for record in records where reached.admits(record) {
+        for record in records where reached.admits(record.time) {
             if record.stream != batch.stream {
                 await write(batch)
                 batch = (record.stream, [])

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Worker
 
 /// How far the output of containers has been printed, kept in the worker's state directory, so that the next process goes on
 /// from there.
@@ -12,13 +13,13 @@ struct OutputMarks: Sendable {
     }
 
     /// How far a container's output has been printed, if an earlier process has printed any of it.
-    func position(of container: String) -> LogPosition? {
+    func position(of container: String) -> OutputPosition? {
         guard let file = file(container), let bytes = FileManager.default.contents(atPath: file) else { return nil }
-        return LogPosition(text: String(decoding: bytes, as: UTF8.self))
+        return OutputPosition(text: String(decoding: bytes, as: UTF8.self))
     }
 
     /// Notes how far it has been printed.
-    func set(_ position: LogPosition, of container: String) {
+    func set(_ position: OutputPosition, of container: String) {
         guard let file = file(container), let text = position.text else { return }
         try? Data(text.utf8).write(to: URL(filePath: file), options: .atomic)
     }

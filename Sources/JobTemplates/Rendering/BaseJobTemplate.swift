@@ -47,6 +47,19 @@ public struct BaseJobTemplate: Sendable, Hashable {
         ["job_configuration": .object(jobConfiguration), "variables": variables]
     }
 
+    /// Whether the template itself says what a field of the job configuration is: by a value or a block, or by the default
+    /// of the variable that fills it.
+    public func presets(_ field: String) -> Bool {
+        guard let value = jobConfiguration[field], !value.isNull else { return false }
+        guard let text = value.stringValue else { return true }
+        let placeholders = Placeholder.all(in: text)
+        guard !placeholders.isEmpty else { return !text.isEmpty }
+        return placeholders.contains { placeholder in
+            let variable = placeholder.name.prefix { $0 != "." && $0 != "[" }
+            return placeholder.kind != .standard || variableDefaults[String(variable)] != nil
+        }
+    }
+
     /// The defaults of the variables; a default of `null` counts as none.
     public var variableDefaults: OrderedDictionary<String, JSONValue> {
         let properties = variables["properties"]?.objectValue ?? [:]

@@ -11,13 +11,15 @@ enum Resource: String, Sendable, Hashable {
     /// The API group; empty for the core.
     var group: String { self == .jobs ? "batch" : "" }
 
+    /// Instead of a namespace: all of them.
+    static let allNamespaces = ""
+
     /// The path of the objects of a namespace, or of one of them.
     func path(namespace: String, name: String? = nil, subresource: String? = nil) -> String {
         let root = group.isEmpty ? "/api/v1" : "/apis/\(group)/v1"
-        let parts = [
-            PercentEncoding.encode(namespace), rawValue, name.map(PercentEncoding.encode), subresource,
-        ].compactMap { $0 }
-        return "\(root)/namespaces/\(parts.joined(separator: "/"))"
+        let place = namespace == Self.allNamespaces ? nil : "namespaces/\(PercentEncoding.encode(namespace))"
+        let parts = [root, place, rawValue, name.map(PercentEncoding.encode), subresource].compactMap { $0 }
+        return parts.joined(separator: "/")
     }
 }
 

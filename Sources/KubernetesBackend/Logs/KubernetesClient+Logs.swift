@@ -2,21 +2,18 @@ internal import HTTPTransport
 internal import JSON
 
 extension KubernetesClient {
-    /// Copies what a container has printed and goes on printing, from the last of `lines` on. Returns whether it has ended and
-    /// all is copied: a log over which nothing came for long may be dead, or of a quiet flow, and is to be read on.
+    /// Copies what a container has printed and goes on printing, as far as `lines` have not come yet. Returns whether it has
+    /// ended and all is copied: a log over which nothing came for long may be dead, or of a quiet flow, and is to be read on.
     ///
     /// Throws when it cannot be read, or breaks off.
     func followLog(
-        namespace: String, pod: String, container: String, from lines: inout LogLines, since start: Timestamp?,
+        namespace: String, pod: String, container: String, from lines: inout LogLines,
         line hand: ([UInt8]) async -> Void
     ) async throws -> Bool {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
         var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
-        if let last = lines.last {
-            query.append(("sinceTime", last))
-        } else if let start {
-            query.append(("sinceTime", start.apiFormat))
-        }
+        if let since = lines.since { query.append(("sinceTime", since.apiFormat)) }
+        lines.resume()
         let response = try await open(
             .get, path, query: query,
             deadlines: Deadlines(
@@ -29,10 +26,8 @@ extension KubernetesClient {
             }
         } catch  where error.kind == .idleTimeout {
             noteSilence()
-            lines.breakOff()
             return false
         } catch {
-            lines.breakOff()
             throw try Self.converted(error, "GET \(path)")
         }
         var ready: [[UInt8]] = []

@@ -1,12 +1,34 @@
+internal import JSON
+internal import Worker
+
 /// Takes a pod's log apart into lines, each with the time that Kubernetes puts before it, and leaves out those that were
 /// seen before, so that a log that broke off can be read on. A value without I/O.
 struct LogLines: Sendable, Hashable {
     private var line: [UInt8] = []
-    /// The time of the last line that was handed out, as Kubernetes writes it.
-    private(set) var last: String?
+    private var position: OutputPosition
 
     /// So much of a line is kept together; a longer one comes in parts.
     static let longestLine = 256 << 10
+
+    /// The lines of a log, all of them or those that are written from a time on.
+    init(since start: Timestamp? = nil) {
+        position = OutputPosition(
+            since: start.map {
+                let (seconds, rest) = $0.microseconds.quotientAndRemainder(dividingBy: 1_000_000)
+                return OutputTime(seconds: seconds, nanoseconds: max(rest, 0) * 1000)
+            })
+    }
+
+    /// From when on the log is to be read; `nil` for the beginning.
+    var since: Timestamp? {
+        position.time.map { Timestamp(microseconds: $0.seconds * 1_000_000 + $0.nanoseconds / 1000) }
+    }
+
+    /// Begins another reading. The line that broke off comes again in it.
+    mutating func resume() {
+        line = []
+        position.resume()
+    }
 
     /// Takes what has arrived and hands out the lines that are complete, with their line ends.
     mutating func take(_ bytes: [UInt8], line hand: ([UInt8]) -> Void) {
@@ -20,38 +42,20 @@ struct LogLines: Sendable, Hashable {
         if line.count > Self.longestLine { deliver(hand) }
     }
 
-    /// Hands out what is left, which has no line end; after that another reading can begin.
+    /// Hands out what is left, which has no line end.
     mutating func finish(line hand: ([UInt8]) -> Void) {
         if !line.isEmpty { deliver(hand) }
     }
 
-    /// Forgets the line that broke off, which comes again in the next reading.
-    mutating func breakOff() { line = [] }
-
     private mutating func deliver(_ hand: ([UInt8]) -> Void) {
         defer { line = [] }
-        guard let space = line.firstIndex(of: UInt8(ascii: " ")), let time = Self.time(line[..<space]) else {
+        guard let space = line.prefix(41).firstIndex(of: UInt8(ascii: " ")),
+            let time = OutputTime(String(decoding: line[..<space], as: UTF8.self))
+        else {
             // Without a time: what follows in a line that was too long.
-            return hand(line)
+            if position.admits(nil) { hand(line) }
+            return
         }
-        let key = Self.sortable(time)
-        if let last, key <= Self.sortable(last) { return }
-        last = time
-        hand(Array(line[(space + 1)...]))
-    }
-
-    private static func time(_ bytes: ArraySlice<UInt8>) -> String? {
-        guard bytes.count >= 20, bytes.count <= 40, bytes.last == UInt8(ascii: "Z"),
-            bytes.allSatisfy({ "0123456789-:.TZ".utf8.contains($0) })
-        else { return nil }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// Times without trailing zeros do not sort as they are.
-    private static func sortable(_ time: String) -> String {
-        let parts = time.dropLast().split(separator: ".")
-        let fraction = parts.count > 1 ? String(parts[1]) : ""
-        return (parts.first.map(String.init) ?? "") + "." + fraction
-            + String(repeating: "0", count: max(0, 9 - fraction.count))
+        if position.admits(time) { hand(Array(line[(space + 1)...])) }
     }
 }

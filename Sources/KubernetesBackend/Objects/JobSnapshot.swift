@@ -9,6 +9,8 @@ struct JobSnapshot: Sendable, Hashable {
     let flowRunID: String?
     /// How it ended, when it has.
     let ending: Ending?
+    /// When it failed, when it has.
+    let failed: Timestamp?
     /// Whether somebody has asked for its deletion.
     let isDeleting: Bool
     /// Whether it is suspended, by its owner or a queueing controller.
@@ -35,6 +37,9 @@ struct JobSnapshot: Sendable, Hashable {
         isSuspended = json["spec"]?["suspend"] == true
         created = metadata?["creationTimestamp"]?.stringValue.flatMap { Timestamp($0) }
         ending = Self.ending(json["status"] ?? [:])
+        failed = (json["status"]?["conditions"]?.arrayValue ?? [])
+            .first { $0["type"] == "Failed" && $0["status"] == "True" }?["lastTransitionTime"]?.stringValue
+            .flatMap { Timestamp($0) }
     }
 
     private static func ending(_ status: JSONValue) -> Ending? {

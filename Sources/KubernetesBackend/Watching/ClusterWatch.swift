@@ -2,83 +2,45 @@ internal import JSON
 internal import PrefectAPI
 internal import Synchronization
 
-/// Watches the jobs of all runs in a cluster and their pods: one list and watch a namespace and kind, whose news go to the
-/// feeds of those who follow a job. What nobody follows is let go as it is read.
+/// Watches the jobs of all runs in a cluster and their pods: one list and watch a namespace and kind, or one a kind for the
+/// whole cluster, whose news go to the feeds of those who follow a job. What nobody follows is let go as it is read.
 final class ClusterWatch: Sendable {
-    private struct Key: Hashable {
-        let namespace: String
-        let name: String
-    }
-
-    private struct State {
-        var feeds: [Key: JobFeed] = [:]
-        var namespaces: [String: Int] = [:]
-    }
-
     private let client: KubernetesClient
     private let availability: Availability
     private let notice: @Sendable (String) -> Void
-    private let state = Mutex(State())
-    private let changed = Wakeup()
+    /// The jobs that are followed.
+    let feeds: JobFeeds
+    /// What may not be listed in the whole cluster, so that it is watched by namespaces.
+    private let refused = Mutex<Set<Resource>>([])
 
-    init(client: KubernetesClient, availability: Availability, notice: @escaping @Sendable (String) -> Void) {
+    init(
+        client: KubernetesClient, availability: Availability, observing scope: ObservationScope?,
+        notice: @escaping @Sendable (String) -> Void
+    ) {
         self.client = client
         self.availability = availability
         self.notice = notice
+        feeds = JobFeeds(scope: scope)
     }
-
-    // MARK: Followers
 
     /// The feed of a job, whether or not the job exists yet. Returns whether it is new: then what happened before is not in
     /// it.
     func follow(namespace: String, name: String) -> (feed: JobFeed, isNew: Bool) {
-        let key = Key(namespace: namespace, name: name)
-        let result = state.withLock { state -> (JobFeed, Bool) in
-            if let feed = state.feeds[key] { return (feed, false) }
-            let feed = JobFeed()
-            state.feeds[key] = feed
-            state.namespaces[namespace, default: 0] += 1
-            return (feed, true)
-        }
-        if result.1 { changed.signal() }
-        return result
+        feeds.follow(JobFeeds.Key(namespace: namespace, name: name))
     }
 
     /// Nobody follows the job any more.
     func forget(namespace: String, name: String) {
-        state.withLock { state in
-            guard state.feeds.removeValue(forKey: Key(namespace: namespace, name: name)) != nil else { return }
-            let left = (state.namespaces[namespace] ?? 1) - 1
-            state.namespaces[namespace] = left
-        }
+        feeds.forget(JobFeeds.Key(namespace: namespace, name: name))
     }
 
-    /// How many jobs are followed.
-    var count: Int { state.withLock { $0.feeds.count } }
-
-    private func isNeeded(_ namespace: String) -> Bool { state.withLock { ($0.namespaces[namespace] ?? 0) > 0 } }
-
-    private func feed(_ namespace: String, _ name: String) -> JobFeed? {
-        state.withLock { $0.feeds[Key(namespace: namespace, name: name)] }
-    }
-
-    private func feeds(in namespace: String) -> [String: JobFeed] {
-        state.withLock { state in
-            Dictionary(
-                state.feeds.filter { $0.key.namespace == namespace }.map { ($0.key.name, $0.value) },
-                uniquingKeysWith: { $1 })
-        }
-    }
-
-    // MARK: Watching
-
-    /// Watches wherever something is followed, until the task is cancelled.
+    /// Watches wherever something is followed or observed, until the task is cancelled.
     func run() async {
+        let changed = feeds.listener()
         await withDiscardingTaskGroup { group in
             var watched: Set<String> = []
             while !Task.isCancelled {
-                for namespace in state.withLock({ Array($0.namespaces.keys) }) where watched.insert(namespace).inserted
-                {
+                for namespace in feeds.namespaces where watched.insert(namespace).inserted {
                     group.addTask { await self.watch(.jobs, in: namespace) }
                     group.addTask { await self.watch(.pods, in: namespace) }
                 }
@@ -87,20 +49,40 @@ final class ClusterWatch: Sendable {
         }
     }
 
+    /// Whether a kind is to be watched in a namespace: where the whole cluster is watched, that is enough.
+    private func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
+        guard feeds.isNeeded(namespace) else { return false }
+        let isCovered =
+            namespace != Resource.allNamespaces && feeds.isNeeded(Resource.allNamespaces)
+            && !refused.withLock { $0.contains(resource) }
+        return !isCovered
+    }
+
+    /// Notes whether a kind may be listed in the whole cluster.
+    private func note(_ resource: Resource, in namespace: String, isRefused: Bool) {
+        guard namespace == Resource.allNamespaces else { return }
+        let hasChanged = refused.withLock { refused in
+            isRefused ? refused.insert(resource).inserted : refused.remove(resource) != nil
+        }
+        if hasChanged { feeds.notify() }
+    }
+
     private func watch(_ resource: Resource, in namespace: String) async {
         var progress = WatchProgress()
         var hasSaid = false
+        let changed = feeds.listener()
         while !Task.isCancelled {
-            if !isNeeded(namespace) {
+            if !isNeeded(resource, in: namespace) {
                 // Whoever comes next is told everything by a new list.
                 progress = WatchProgress()
-                await waitUntilNeeded(namespace)
+                await changed.wait()
                 continue
             }
             do {
                 switch progress.step {
                 case .list:
                     progress.handle(.listed(version: try await list(resource, in: namespace)))
+                    note(resource, in: namespace, isRefused: false)
                 case .watch(let version):
                     let began = ContinuousClock.now
                     let last = try await watch(resource, in: namespace, from: version) { progress.handle($0) }
@@ -112,12 +94,15 @@ final class ClusterWatch: Sendable {
                     try await Task.sleep(for: duration)
                     progress.handle(.rested)
                 case .leaveToFollowers:
-                    for feed in feeds(in: namespace).values { feed.add(.unwatched) }
+                    if namespace != Resource.allNamespaces {
+                        for feed in feeds.feeds(in: namespace).values { feed.add(.unwatched) }
+                    }
+                    note(resource, in: namespace, isRefused: true)
                     progress.leftToFollowers()
                 }
                 if hasSaid, progress.failures == 0, case .watch = progress.step {
                     hasSaid = false
-                    notice("The \(resource.rawValue) in the namespace '\(namespace)' are watched again")
+                    notice("The \(resource.rawValue) in \(Self.words(for: namespace)) are watched again")
                 }
             } catch let error as KubernetesError {
                 availability.note(error)
@@ -131,27 +116,28 @@ final class ClusterWatch: Sendable {
         }
     }
 
-    private func waitUntilNeeded(_ namespace: String) async {
-        while !Task.isCancelled, !isNeeded(namespace) {
-            await changed.wait()
-        }
-    }
-
     private func sayLoss(
         of resource: Resource, in namespace: String, _ error: KubernetesError, _ progress: WatchProgress
     ) -> String {
-        let what = "The \(resource.rawValue) in the namespace '\(namespace)' cannot be watched"
+        let what = "The \(resource.rawValue) in \(Self.words(for: namespace)) cannot be watched"
         let why = Refusal.explanation(
             error, verb: "\(progress.isPolling ? "watch" : "list") \(resource.rawValue)", namespace: namespace,
             access: client.access)
         let meanwhile =
             switch progress.step {
+            case .leaveToFollowers where namespace == Resource.allNamespaces:
+                "those of other workers' runs are not observed until then (PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES "
+                    + "names the namespaces that may be)"
             case .leaveToFollowers where resource == .pods: "nothing is known of pods until then"
             case .leaveToFollowers: "each run's job is asked for by itself until then"
             case _ where progress.isPolling: "they are listed every \(WatchProgress.pollInterval) until then"
             default: "the worker keeps trying, and no run is taken for lost because of it"
             }
         return "\(what): \(why); \(meanwhile)"
+    }
+
+    private static func words(for namespace: String) -> String {
+        namespace == Resource.allNamespaces ? "the cluster" : "the namespace '\(namespace)'"
     }
 
     /// Which objects are listed: those of Prefect's runs that are worth looking at. Of those that have ended well nothing
@@ -163,21 +149,22 @@ final class ClusterWatch: Sendable {
     }
 
     private func list(_ resource: Resource, in namespace: String) async throws -> String {
-        let followed = feeds(in: namespace)
-        var listed: Set<String> = []
+        let followed = feeds.feeds(in: namespace)
+        var listed: Set<JobFeeds.Key> = []
         let version = try await client.list(resource, selection(resource, in: namespace)) { object in
             switch resource {
             case .jobs:
-                guard let job = JobSnapshot(object), let feed = followed[job.name] else { return }
-                listed.insert(job.name)
-                feed.add(.job(job))
+                guard let job = JobSnapshot(object) else { return }
+                let key = JobFeeds.Key(namespace: job.namespace, name: job.name)
+                if feeds.scope != nil || followed[key] != nil { listed.insert(key) }
+                feeds.pass(job, of: object)
             default:
-                guard let pod = PodSnapshot(object), let feed = followed[pod.jobName] else { return }
-                feed.add(.pod(pod))
+                if let pod = PodSnapshot(object) { feeds.pass(pod, of: object) }
             }
         }
         if resource == .jobs {
-            for (name, feed) in followed where !listed.contains(name) { feed.add(.jobUnlisted) }
+            for (key, feed) in followed where !listed.contains(key) { feed.add(.jobUnlisted) }
+            feeds.prune(in: namespace, listed: listed)
         }
         return version
     }
@@ -191,25 +178,25 @@ final class ClusterWatch: Sendable {
         try await client.watch(resource, selection, from: version) { event in
             if case .failed(let error) = event { return failure = error }
             if let version = event.version { progress(.progressed(version: version)) }
-            pass(event, of: resource, in: namespace)
+            pass(event, of: resource)
         }
         return failure
     }
 
-    private func pass(_ event: WatchEvent, of resource: Resource, in namespace: String) {
+    private func pass(_ event: WatchEvent, of resource: Resource) {
         switch (event, resource) {
         case (.added(let object), .jobs), (.modified(let object), .jobs):
-            guard let job = JobSnapshot(object) else { return }
-            feed(namespace, job.name)?.add(.job(job))
+            if let job = JobSnapshot(object) { feeds.pass(job, of: object) }
         case (.deleted(let object), .jobs):
             guard let job = JobSnapshot(object) else { return }
-            feed(namespace, job.name)?.add(.jobDeleted(uid: job.uid))
+            let key = JobFeeds.Key(namespace: job.namespace, name: job.name)
+            feeds.feed(key)?.add(.jobDeleted(uid: job.uid))
+            feeds.remove(key)
         case (.added(let object), .pods), (.modified(let object), .pods):
-            guard let pod = PodSnapshot(object) else { return }
-            feed(namespace, pod.jobName)?.add(.pod(pod))
+            if let pod = PodSnapshot(object) { feeds.pass(pod, of: object) }
         case (.deleted(let object), .pods):
             guard let pod = PodSnapshot(object) else { return }
-            feed(namespace, pod.jobName)?.add(.podDeleted(pod))
+            feeds.feed(JobFeeds.Key(namespace: pod.namespace, name: pod.jobName))?.add(.podDeleted(pod))
         default: break
         }
     }

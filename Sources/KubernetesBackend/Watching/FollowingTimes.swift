@@ -1,14 +1,14 @@
 /// When the follower of a job looks for itself, because nothing was told for so long.
 struct FollowingTimes: Sendable {
     private let jobWatch: Duration?
-    private let podDeadline: ContinuousClock.Instant
+    private let podDeadline: ContinuousClock.Instant?
     private var lastNews = ContinuousClock.now
     private var goneSince: ContinuousClock.Instant?
     private var hasSaidLate = false
 
-    init(jobWatch: Duration?, podWatch: Duration) {
+    init(jobWatch: Duration?, podWatch: Duration?) {
         self.jobWatch = jobWatch
-        podDeadline = .now + podWatch
+        podDeadline = podWatch.map { .now + $0 }
     }
 
     mutating func newsCame() { lastNews = .now }
@@ -19,7 +19,9 @@ struct FollowingTimes: Sendable {
         var limits: [Duration] = []
         if progress.isUnwatched || progress.end != nil { limits.append(JobFollower.askInterval) }
         if let jobWatch { limits.append(max(lastNews + jobWatch - .now, .milliseconds(10))) }
-        if !hasSaidLate, !progress.hasBegun { limits.append(max(podDeadline - .now, .milliseconds(10))) }
+        if let podDeadline, !hasSaidLate, !progress.hasBegun {
+            limits.append(max(podDeadline - .now, .milliseconds(10)))
+        }
         return limits.min()
     }
 
@@ -36,7 +38,9 @@ struct FollowingTimes: Sendable {
 
     /// Whether the pod has not begun in time; said once.
     mutating func isPodLate(_ progress: JobProgress) -> Bool {
-        guard !hasSaidLate, !progress.hasBegun, progress.end == nil, podDeadline <= .now else { return false }
+        guard let podDeadline, !hasSaidLate, !progress.hasBegun, progress.end == nil, podDeadline <= .now else {
+            return false
+        }
         hasSaidLate = true
         return true
     }

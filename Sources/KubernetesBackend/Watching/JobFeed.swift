@@ -19,6 +19,16 @@ enum JobNews: Sendable, Hashable {
 final class JobFeed: Sendable {
     private let news = Mutex<[JobNews]>([])
     private let hasNews = Wakeup()
+    private let isOver = Mutex(false)
+
+    /// Nobody is to follow the job by this feed any more: who does is made to leave.
+    func close() {
+        isOver.withLock { $0 = true }
+        hasNews.signal()
+    }
+
+    /// Whether it was closed.
+    var isClosed: Bool { isOver.withLock { $0 } }
 
     func add(_ item: JobNews) {
         news.withLock { news in
@@ -29,16 +39,16 @@ final class JobFeed: Sendable {
         hasNews.signal()
     }
 
-    /// The news since the last call; empty when there are none for so long, or the task is cancelled.
+    /// The news since the last call; empty when there are none for so long, the feed was closed, or the task is cancelled.
     func next(atMost limit: Duration?) async -> [JobNews] {
         while !Task.isCancelled {
             let taken = news.withLock { news in
                 defer { news = [] }
                 return news
             }
-            if !taken.isEmpty { return taken }
+            if !taken.isEmpty || isClosed { return taken }
             if let limit {
-                await hasNews.wait(atMost: limit, unless: { self.news.withLock { !$0.isEmpty } })
+                await hasNews.wait(atMost: limit, unless: { self.isClosed || self.news.withLock { !$0.isEmpty } })
                 return news.withLock { news in
                     defer { news = [] }
                     return news

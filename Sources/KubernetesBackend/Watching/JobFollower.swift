@@ -3,12 +3,47 @@ internal import PrefectAPI
 internal import Synchronization
 internal import Worker
 
+/// What a follower cares for besides the end of its job.
+struct FollowerAttention: Sendable, Hashable {
+    /// Whose output the pods' is that is copied into the worker's own; `nil` where it is not.
+    var output: OutputSource?
+    /// After how long without news the job is asked for.
+    var jobWatch: Duration?
+    /// After how long it is explained why a pod has not begun.
+    var podWatch: Duration?
+    /// Whether the job may have been told of by others before: then what is old is not told again.
+    var isLate = false
+
+    /// What a job asks for.
+    init(_ job: Job<KubernetesConfiguration>) {
+        let configuration = job.configuration
+        if configuration.streamOutput {
+            // The log of a container does not tell its two streams apart.
+            output = OutputSource(flowRunID: job.flowRunID, flowRunName: job.flowRunName, stream: .output)
+        }
+        jobWatch = configuration.jobWatchTimeout.map { .seconds($0) }
+        podWatch = .seconds(configuration.podWatchTimeout)
+    }
+
+    private init() { isLate = true }
+
+    /// Nothing besides, for the job of another worker.
+    static let observing = FollowerAttention()
+}
+
 /// Follows the job of one run to its end, and tells on the way what happens to its pods.
 struct JobFollower: Sendable {
     let place: JobPlace
-    let job: Job<KubernetesConfiguration>
+    let reporter: any JobReporter
     let cluster: Cluster
     let backend: KubernetesBackend
+    let attention: FollowerAttention
+
+    /// How the job ended, and when.
+    struct End: Sendable, Hashable {
+        let status: ExitStatus
+        let time: Timestamp
+    }
 
     private var client: KubernetesClient { cluster.client }
     private var namespace: String { place.namespace }
@@ -20,33 +55,36 @@ struct JobFollower: Sendable {
     /// For how long the rest of a pod's output is waited for, once the pod has ended.
     static let outputLimit = Duration.seconds(10)
 
-    func run() async throws -> ExitStatus {
-        let (feed, isNew) = cluster.watch.follow(namespace: namespace, name: place.name)
+    /// Follows the job by its feed, which is new if nothing of the past is in it.
+    func run(_ followed: (feed: JobFeed, isNew: Bool)) async throws -> End {
+        let (feed, isNew) = followed
         let waiting = PendingReport()
         return try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
             group.addTask {
-                await waiting.run(job.reporter)
+                await waiting.run(reporter)
                 return nil
             }
             let (begun, begin) = AsyncStream.makeStream(of: PodSnapshot.self)
-            if job.configuration.streamOutput {
+            if let source = attention.output {
                 let start: Timestamp? = isNew ? .now : nil
                 group.addTask {
-                    await copyOutput(of: begun, since: start)
+                    await copyOutput(of: begun, as: source, since: start)
                     return nil
                 }
             }
             var progress = JobProgress(uid: place.uid)
-            var teller = PodTeller(job: job, waiting: waiting, replicates: backend.settings.replicatesPodEvents) {
-                begin.yield($0)
-            }
+            var teller = PodTeller(
+                reporter: reporter, waiting: waiting, replicates: backend.settings.replicatesPodEvents,
+                isLate: attention.isLate
+            ) { begin.yield($0) }
             try await follow(feed, isNew: isNew, &progress, &teller)
             begin.finish()
             let output = try await lastOutput(progress)
             waiting.end()
             await awaitOutput(&group)
             group.cancelAll()
-            return progress.exit(jobName: place.name, lastOutput: output)
+            return End(
+                status: progress.exit(jobName: place.name, lastOutput: output), time: progress.failed ?? .now)
         }
     }
 
@@ -54,14 +92,13 @@ struct JobFollower: Sendable {
     private func follow(
         _ feed: JobFeed, isNew: Bool, _ progress: inout JobProgress, _ teller: inout PodTeller
     ) async throws {
-        var times = FollowingTimes(
-            jobWatch: job.configuration.jobWatchTimeout.map { .seconds($0) },
-            podWatch: .seconds(job.configuration.podWatchTimeout))
+        var times = FollowingTimes(jobWatch: attention.jobWatch, podWatch: attention.podWatch)
         // What happened before anybody watched is asked for.
         if isNew { try await perform([.readJob, .readPods], &progress, &teller) }
         while !progress.isOver {
             let news = await feed.next(atMost: times.limit(progress))
             try Task.checkCancellation()
+            if feed.isClosed { throw CancellationError() }
             var actions = news.flatMap { progress.handle($0) }
             if news.isEmpty { actions += times.elapsed(progress) } else { times.newsCame() }
             try await perform(actions, &progress, &teller)
@@ -156,9 +193,9 @@ struct JobFollower: Sendable {
         let standing =
             progress.isSuspended
             ? "the job is suspended" : pod.map { "the pod is \($0.phase.lowercased())" } ?? "it has no pod"
-        job.reporter.log(
+        reporter.log(
             .warning,
-            "Kubernetes job '\(place.name)' has not begun after \(job.configuration.podWatchTimeout) s: "
+            "Kubernetes job '\(place.name)' has not begun after \(attention.podWatch?.components.seconds ?? 0) s: "
                 + (diagnosis?.line
                     ?? "\(standing). Look at it with 'kubectl describe job \(place.name) -n \(namespace)'.")
                 + " The worker keeps waiting.")
@@ -189,17 +226,15 @@ struct JobFollower: Sendable {
     }
 
     /// Copies the output of the pods, one after the other as they begin.
-    private func copyOutput(of pods: AsyncStream<PodSnapshot>, since start: Timestamp?) async {
-        // The log of a container does not tell its two streams apart.
-        let source = OutputSource(flowRunID: job.flowRunID, flowRunName: job.flowRunName, stream: .output)
+    private func copyOutput(of pods: AsyncStream<PodSnapshot>, as source: OutputSource, since start: Timestamp?) async {
         for await pod in pods {
-            var lines = LogLines()
+            var lines = LogLines(since: start)
             var failures = 0
             while !Task.isCancelled {
                 do {
                     let isComplete = try await client.followLog(
                         namespace: namespace, pod: pod.name,
-                        container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines, since: start
+                        container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines
                     ) { await backend.output.print($0, of: source) }
                     if isComplete { break }
                 } catch let error as KubernetesError {
@@ -223,7 +258,7 @@ struct JobFollower: Sendable {
             return ExitStatus(code: nil)
         }
         // Both the output and the report of waiting end by themselves; the time limit returns something.
-        var left = job.configuration.streamOutput ? 2 : 1
+        var left = attention.output == nil ? 1 : 2
         while left > 0, let result = try? await group.next() {
             if result != nil { return }
             left -= 1

@@ -3,7 +3,7 @@ internal import JSON
 /// How a run's job stands, from what is told of it. A value without I/O.
 ///
 /// It ends by positive evidence alone: the job says that it has ended, or the API server itself says that it does not
-/// exist. What a watch or a list says to that effect makes it ask.
+/// exist, or that it is being deleted and none of its pods is left. What a watch or a list says to that effect makes it ask.
 struct JobProgress: Sendable {
     /// What is to be done.
     enum Action: Sendable, Hashable {
@@ -27,6 +27,8 @@ struct JobProgress: Sendable {
     private(set) var uid: String?
     /// How it ended, once that is known for sure.
     private(set) var end: End?
+    /// When it failed, as the job says.
+    private(set) var failed: Timestamp?
     /// Its pods as they were last, also those that are gone.
     private(set) var pods: [String: PodSnapshot] = [:]
     /// The pods that do not exist any more.
@@ -45,6 +47,10 @@ struct JobProgress: Sendable {
 
     /// The pods that exist and have not ended.
     var livePods: [PodSnapshot] { pods.values.filter { !gonePods.contains($0.uid) && !$0.hasEnded } }
+
+    /// Whether nothing will come of it any more, as far as is known: a job that somebody deletes makes no more pods, however
+    /// long the cluster takes to remove it.
+    private var seemsDrained: Bool { isDeleting && end == nil && !pods.isEmpty && livePods.isEmpty }
 
     /// Whether a pod's flow has begun.
     var hasBegun: Bool { pods.values.contains { $0.hasBegun || $0.hasEnded } }
@@ -66,10 +72,7 @@ struct JobProgress: Sendable {
         case .pod(let pod):
             return note(pod)
         case .podDeleted(let pod):
-            guard uid == nil || pod.jobUID == uid else { return [] }
-            let actions = note(pod)
-            gonePods.insert(pod.uid)
-            return actions
+            return note(pod, isGone: true)
         case .unwatched:
             isUnwatched = true
             return end == nil ? [.readJob] : []
@@ -84,10 +87,11 @@ struct JobProgress: Sendable {
 
     /// Takes in the API server's answer about the pods.
     mutating func handle(pods found: [PodSnapshot]) -> [Action] {
-        hasReadPods = end != nil
-        let actions = found.flatMap { note($0) }
+        let actions = found.flatMap { note($0) }.filter { $0 != .readPods }
         gonePods.formUnion(Set(pods.keys).subtracting(found.map(\.uid)))
         gonePods.subtract(found.map(\.uid))
+        if seemsDrained { end = .gone }
+        hasReadPods = end != nil
         return actions
     }
 
@@ -104,10 +108,11 @@ struct JobProgress: Sendable {
         uid = job.uid
         isSuspended = job.isSuspended
         isDeleting = job.isDeleting
+        failed = job.failed
         return switch job.ending {
         case .complete: finish(.complete)
         case .failed(let reason, let message): finish(.failed(reason: reason, message: message))
-        case nil: []
+        case nil: seemsDrained ? [.readPods] : []
         }
     }
 
@@ -117,9 +122,10 @@ struct JobProgress: Sendable {
         return [.readPods]
     }
 
-    private mutating func note(_ pod: PodSnapshot) -> [Action] {
-        guard uid == nil || pod.jobUID == uid, pods[pod.uid] != pod else { return [] }
-        pods[pod.uid] = pod
-        return [.tell(pod)]
+    private mutating func note(_ pod: PodSnapshot, isGone: Bool = false) -> [Action] {
+        guard uid == nil || pod.jobUID == uid else { return [] }
+        let isNews = pods.updateValue(pod, forKey: pod.uid) != pod
+        if isGone { gonePods.insert(pod.uid) }
+        return (isNews ? [.tell(pod)] : []) + (seemsDrained ? [.readPods] : [])
     }
 }

@@ -3,9 +3,10 @@ internal import Worker
 
 /// Tells what happens to a run's pods: as events, as diagnoses in the run's log, and that the run waits.
 struct PodTeller: Sendable {
-    private let job: Job<KubernetesConfiguration>
+    private let reporter: any JobReporter
     private let waiting: PendingReport
     private let replicates: Bool
+    private let isLate: Bool
     private let begin: @Sendable (PodSnapshot) -> Void
     private var told: [String: Told] = [:]
 
@@ -15,11 +16,15 @@ struct PodTeller: Sendable {
         var hasBegun = false
     }
 
+    /// An event that others have told is not told again when it is older: by then the API takes a second one for news.
+    static let memory = 1800.0
+
     init(
-        job: Job<KubernetesConfiguration>, waiting: PendingReport, replicates: Bool,
+        reporter: any JobReporter, waiting: PendingReport, replicates: Bool, isLate: Bool,
         begin: @escaping @Sendable (PodSnapshot) -> Void
     ) {
-        self.job = job
+        self.reporter = reporter
+        self.isLate = isLate
         self.waiting = waiting
         self.replicates = replicates
         self.begin = begin
@@ -31,14 +36,19 @@ struct PodTeller: Sendable {
         let diagnosis = Diagnosis(pod)
         let event = PodEvent(pod, diagnosis: diagnosis)
         if replicates, told.event != event.id {
+            let isOld =
+                isLate && told.event == nil
+                && event.occurred.map { Timestamp.now.seconds(since: $0) > Self.memory } == true
             told.event = event.id
-            job.reporter.emit(
-                event: event.name, resource: event.resource, payload: [:], id: event.id, occurred: event.occurred)
+            if !isOld {
+                reporter.emit(
+                    event: event.name, resource: event.resource, payload: [:], id: event.id, occurred: event.occurred)
+            }
         }
         // One that has passed is worth a line again when it comes back.
         if told.diagnosis != diagnosis?.key {
             told.diagnosis = diagnosis?.key
-            if let diagnosis { job.reporter.log(diagnosis.level, diagnosis.line) }
+            if let diagnosis { reporter.log(diagnosis.level, diagnosis.line) }
         }
         if pod.phase == "Pending" { waiting.request() }
         if pod.hasBegun, !told.hasBegun {

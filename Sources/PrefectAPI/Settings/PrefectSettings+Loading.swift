@@ -57,7 +57,7 @@ private struct SettingsLoader {
         try applyCloudLogLimit()
         let settings = PrefectSettings(
             profileName: profile.name, profilesFile: profiles.path, warnings: warnings.map(\.onOneLine),
-            assigned: assigned, workingDirectory: workingDirectory,
+            integrations: IntegrationSettings(layers: layers), assigned: assigned, workingDirectory: workingDirectory,
             systemCertificateFile: environment["SSL_CERT_FILE"], userHome: userHome)
         try settings.checkLimits()
         return settings.addingWarnings(settings.apiURLWarnings)
@@ -154,7 +154,8 @@ private struct SettingsLoader {
     /// On Prefect Cloud a log record is not longer than Cloud takes; jobs are told so.
     private mutating func applyCloudLogLimit() throws(SettingsError) {
         let settings = PrefectSettings(
-            profileName: "", profilesFile: "", warnings: [], assigned: assigned, workingDirectory: workingDirectory,
+            profileName: "", profilesFile: "", warnings: [], integrations: IntegrationSettings(layers: []),
+            assigned: assigned, workingDirectory: workingDirectory,
             systemCertificateFile: nil, userHome: userHome)
         try settings.checkLogBatch()
         guard settings.isCloud, let setting = SettingDefinition.byPath["logging.to_api.max_log_size"] else { return }
@@ -170,7 +171,8 @@ private struct SettingsLoader {
 extension PrefectSettings {
     fileprivate func addingWarnings(_ more: [String]) -> PrefectSettings {
         PrefectSettings(
-            profileName: profileName, profilesFile: profilesFile, warnings: warnings + more, assigned: assigned,
-            workingDirectory: workingDirectory, systemCertificateFile: systemCertificateFile, userHome: userHome)
+            profileName: profileName, profilesFile: profilesFile, warnings: warnings + more,
+            integrations: integrations, assigned: assigned, workingDirectory: workingDirectory,
+            systemCertificateFile: systemCertificateFile, userHome: userHome)
     }
 }

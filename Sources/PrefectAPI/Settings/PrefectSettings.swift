@@ -20,6 +20,9 @@ public struct PrefectSettings: Sendable {
     /// What the user should know, a line each; nothing of it keeps the settings from being used.
     public let warnings: [String]
 
+    /// What is set for integrations.
+    public let integrations: IntegrationSettings
+
     /// What is set, by TOML path.
     let assigned: [String: Assignment]
     /// The directory that relative paths start from.

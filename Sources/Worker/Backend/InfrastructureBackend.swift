@@ -83,6 +83,10 @@ public protocol InfrastructureBackend: Sendable {
     /// Whether the infrastructure can be used, for start-up and `prefect-worker check`.
     func check() async -> BackendReport
 
+    /// Whether the jobs of a template say themselves which infrastructure they run on, so that they can although
+    /// ``check()`` finds none of the worker's own. `false` by default.
+    static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool
+
     /// Why nothing can be started at the moment, in one line, where that may pass by itself; `nil` when it can. Known
     /// without asking: as long as there is a reason, runs that come are not claimed, and the worker is not ready. Always
     /// `nil` by default.
@@ -91,6 +95,10 @@ public protocol InfrastructureBackend: Sendable {
     /// What the backend does besides, for all of its infrastructure, from before the first run of the pool until its task
     /// is cancelled. Nothing by default.
     func run() async
+
+    /// Observes the infrastructure of runs that other workers have started, where that is asked for, until its task is
+    /// cancelled. Nothing by default.
+    func observe(_ runs: any OtherRuns) async
 
     /// Waits until what runs have printed so far has been passed on, for the end of the worker. Nothing waits by default.
     /// - Returns: Whether that was so within the time; whoever takes nothing is not waited for any longer.
@@ -111,9 +119,13 @@ extension InfrastructureBackend {
 
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async {}
 
+    public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool { false }
+
     public var trouble: String? { nil }
 
     public func run() async {}
+
+    public func observe(_ runs: any OtherRuns) async {}
 
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool { true }

@@ -101,7 +101,10 @@ public struct WorkerDaemon: Sendable {
         for backend in backends { await backend.discardRemains(except: inFlight) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.feed.run(for: pools) }
-            for backend in backends { group.addTask { await backend.run() } }
+            for backend in backends {
+                group.addTask { await backend.run() }
+                group.addTask { await backend.observe(OtherRunsOfAPI(services: services, pools: pools)) }
+            }
             await withDiscardingTaskGroup { serving in
                 for (pool, left) in zip(pools, left) { serving.addTask { await pool.run(left) } }
             }

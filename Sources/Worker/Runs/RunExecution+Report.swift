@@ -64,13 +64,9 @@ extension RunExecution {
             try await reportSilentEnd(status, prepared, identifier)
             return
         }
-        if let code = status.code {
+        if status.code != nil {
             guard try await !hasBeenPlannedAnew() else { return }
-            let hint = ExitHint(code: code)
-            let explanation =
-                "Flow run infrastructure exited with non-zero status code \(code). "
-                + (status.reason ?? hint.explanation)
-            try await crash(explanation, status, identifier, prepared, resolution: hint.resolution)
+            try await crash(CrashReport(status), identifier, prepared)
         } else {
             try await reportUnseenEnd(status, prepared, identifier)
         }
@@ -95,10 +91,7 @@ extension RunExecution {
         switch current.stateType {
         case "CANCELLING": try await finishCancellation(current.state ?? .null, identifier, prepared)
         case "RUNNING", "PENDING":
-            let message =
-                status.reason.map { "Flow run infrastructure ended without an exit code. \($0)" }
-                ?? "Flow run infrastructure ended while no worker was watching it."
-            try await crash(message, status, identifier, prepared, resolution: nil)
+            try await crash(CrashReport(status), identifier, prepared)
         default: break
         }
     }
@@ -115,21 +108,16 @@ extension RunExecution {
         case "RUNNING", "PENDING":
             guard status.conclusion == nil, prepared.job.configuration.runsFlowEngine else { return }
             let message = "The flow's process ended without an error and without setting a final state."
-            try await crash(message, ExitStatus(code: 0), identifier, prepared, resolution: nil)
+            try await crash(CrashReport(message, ExitStatus(code: 0), resolution: nil), identifier, prepared)
         default: break
         }
     }
 
     private func crash(
-        _ message: String, _ status: ExitStatus, _ identifier: InfrastructureIdentifier, _ prepared: Prepared,
-        resolution: String?
+        _ report: CrashReport, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
     ) async throws {
-        var full = message
-        if let lastLine = status.lastOutput?.split(whereSeparator: \.isNewline).last {
-            full += " Last output: \(lastLine.prefix(300))"
-        }
         let state: JSONValue
-        switch try await proposePersistently(.crashed(full)) {
+        switch try await proposePersistently(.crashed(report.message)) {
         case .accepted(let crashed)?: state = crashed
         case .rejected(let current, _)? where current["type"] == "CANCELLING":
             // Somebody cancelled it at the last moment, and nothing is left that could be stopped.
@@ -137,11 +125,7 @@ extension RunExecution {
             return
         default: return
         }
-        if let output = status.lastOutput, !output.isEmpty {
-            reporter.log(.error, "The last lines of standard error:\n\(output)")
-        }
-        reporter.log(.info, "Reported flow run '\(flowRun.id)' as crashed: \(full)")
-        if let resolution { reporter.log(.info, resolution) }
+        report.log(flowRunID: flowRun.id, to: reporter)
         await backend.runHooks(.crashed, state: state, of: identifier, job: prepared.job)
     }
 }

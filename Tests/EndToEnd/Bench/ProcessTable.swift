@@ -12,12 +12,27 @@ enum ProcessTable {
         }
     }
 
+    /// The processes that a process is the parent of; `isZombie` for those that have ended and were not waited for.
+    static func children(of parent: Int32) -> [(process: Int32, isZombie: Bool)] {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return entries.compactMap { Int32($0) }.compactMap { process in
+            let standing = standing(of: process)
+            guard standing.count > 1, standing[1] == String(parent) else { return nil }
+            return (process, standing[0] == "Z")
+        }
+    }
+
     /// Whether a process is there and has not ended.
     static func isAlive(_ process: Int32) -> Bool {
-        // The state follows the name, which is in parentheses and may hold anything.
+        guard let state = standing(of: process).first else { return false }
+        return !["Z", "X"].contains(state)
+    }
+
+    /// The state of a process, its parent and so on; empty when it does not exist.
+    private static func standing(of process: Int32) -> [Substring] {
+        // What is meant follows the name, which is in parentheses and may hold anything.
         let status = String(decoding: read("/proc/\(process)/stat"), as: UTF8.self)
-        guard let name = status.lastIndex(of: ")") else { return false }
-        return !["Z", "X"].contains(status[name...].dropFirst(2).prefix(1))
+        return status.lastIndex(of: ")").map { status[$0...].dropFirst().split(separator: " ") } ?? []
     }
 
     /// The command line of a process, its words parted by blanks.

@@ -189,6 +189,21 @@ struct KubernetesFaultTests {
         }
     }
 
+    @Test("a worker without a cluster serves a pool whose template names one")
+    func clusterOfThePool() async throws {
+        let config = try String(contentsOfFile: Engine.kubernetes.address ?? "", encoding: .utf8)
+        try await withKubeBench { template in
+            template.change(["job_configuration"]) { $0["cluster_config"] = ["config": .string(config)] }
+        } _: { kube in
+            let run = try await kube.server.createRun(deployment: kube.deploy(shell: "exit 4"))
+            try await kube.withWorker(kubeconfig: "/no/such/file") { worker in
+                try await worker.waitForLine(containing: "Only jobs that name infrastructure of their own can be run")
+                let crash = try await kube.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
+                #expect(crash["state"]?["message"]?.stringValue?.contains("code 4") == true)
+            }
+        }
+    }
+
     @Test("a pod that is evicted is told as such")
     func evicted() async throws {
         // No scheduler takes the pod, so that nobody else speaks of it.

@@ -68,17 +68,27 @@ extension FakeKubernetesAPI {
 
     private struct Place {
         var resource = ""
+        /// Empty for all of them.
         var namespace = ""
         var name: String?
         var subresource: String?
 
         init?(_ path: String) {
             let parts = path.split(separator: "/").map(String.init)
-            guard let index = parts.firstIndex(of: "namespaces"), parts.count > index + 2 else { return nil }
+            guard let index = parts.firstIndex(of: "namespaces") else {
+                guard let last = parts.last, ["jobs", "pods"].contains(last) else { return nil }
+                resource = last
+                return
+            }
+            guard parts.count > index + 2 else { return nil }
             namespace = parts[index + 1]
             resource = parts[index + 2]
             if parts.count > index + 3 { name = parts[index + 3] }
             if parts.count > index + 4 { subresource = parts[index + 4] }
+        }
+
+        func holds(_ key: ObjectKey) -> Bool {
+            key.resource == resource && (namespace.isEmpty || key.namespace == namespace)
         }
     }
 
@@ -94,7 +104,8 @@ extension FakeKubernetesAPI {
             default: request.method.lowercased()
             }
         let thing = place.subresource.map { "\(place.resource)/\($0)" } ?? place.resource
-        guard forbidden.contains("\(verb) \(thing)") else { return nil }
+        let isClusterWide = place.namespace.isEmpty && forbidden.contains("\(verb) \(thing) in the cluster")
+        guard isClusterWide || forbidden.contains("\(verb) \(thing)") else { return nil }
         return .status(403, "Forbidden", "\(thing) is forbidden: User \"w\" cannot \(verb) resource \"\(thing)\"")
     }
 
@@ -124,7 +135,7 @@ extension FakeKubernetesAPI {
 
     private func list(_ place: Place, _ request: Request) -> FakeKubernetesReply {
         let (all, version, oldest) = state.withLock { state in
-            let keys = state.objects.keys.filter { $0.resource == place.resource && $0.namespace == place.namespace }
+            let keys = state.objects.keys.filter { place.holds($0) }
             return (keys.sorted().compactMap { state.objects[$0] }, state.version, state.oldest)
         }
         let meant = all.filter { Self.fits($0, request.query) }
@@ -163,7 +174,7 @@ extension FakeKubernetesAPI {
             guard from >= state.oldest else { return .status(410, "Expired", "too old resource version") }
             state.watchers[ObjectIdentifier(channel)] = watcher
             let missed = state.history.filter {
-                $0.version > from && $0.key.resource == place.resource && $0.key.namespace == place.namespace
+                $0.version > from && place.holds($0.key)
             }
             return .watch(watcher, missed.map(\.event))
         }

@@ -59,11 +59,13 @@ extension FakeKubernetesAPI {
         _ name: String, ofJob job: String, phase: String, state: JSONValue = [:], namespace: String = "default"
     ) {
         let owner = object("jobs", job, namespace: namespace)
+        var labels = owner?["metadata"]?["labels"] ?? [:]
+        labels["job-name"] = .string(job)
         put(
             "pods",
             [
                 "metadata": [
-                    "name": .string(name), "labels": ["job-name": .string(job), "prefect.io/flow-run-id": "x"],
+                    "name": .string(name), "labels": labels, "creationTimestamp": .string(Timestamp.now.apiFormat),
                     "ownerReferences": [
                         ["kind": "Job", "name": .string(job), "uid": owner?["metadata"]?["uid"] ?? "none"]
                     ],
@@ -89,7 +91,8 @@ extension FakeKubernetesAPI {
             state.areWatchesSilent
                 ? []
                 : state.watchers.values.filter {
-                    $0.resource == happening.key.resource && $0.namespace == happening.key.namespace
+                    $0.resource == happening.key.resource
+                        && ($0.namespace.isEmpty || $0.namespace == happening.key.namespace)
                 }
         }
         for watcher in watchers { FakeKubernetesConnection.send(happening.event, to: watcher.channel) }

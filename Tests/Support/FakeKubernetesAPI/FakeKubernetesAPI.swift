@@ -146,7 +146,7 @@ public final class FakeKubernetesAPI: Sendable {
     /// Nothing goes wrong any more.
     public func heal() { state.withLock { $0.faults = [] } }
 
-    /// Forbids something to everybody: `verb resource`.
+    /// Forbids something to everybody: `verb resource`, or `verb resource in the cluster` but not in a namespace.
     public func forbid(_ actions: String...) { state.withLock { $0.forbidden.formUnion(actions) } }
 
     /// Takes these tokens alone.

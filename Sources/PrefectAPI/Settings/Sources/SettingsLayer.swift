@@ -10,6 +10,8 @@ struct SourcedInput: Sendable, Hashable {
 /// What one source says, by the TOML paths of the settings.
 struct SettingsLayer: Sendable, Hashable {
     private(set) var inputs: [String: SourcedInput] = [:]
+    /// What it may say to integrations, by environment variable.
+    var integrations: [String: SourcedInput] = [:]
     /// What the user should know about the source.
     private(set) var warnings: [String] = []
 
@@ -45,8 +47,11 @@ struct SettingsLayer: Sendable, Hashable {
                 input: .typed(value),
                 source: .profile(name: profile.name, variable: name, file: profile.file))
         }
+        takeIntegrations(profile.values, as: { .typed($0) }) {
+            .profile(name: profile.name, variable: $0, file: profile.file)
+        }
         for key in SettingText.sorted(profile.values.keys)
-        where SettingDefinition.byEnvironmentName[key] == nil && !key.hasPrefix("PREFECT_INTEGRATIONS_") {
+        where SettingDefinition.byEnvironmentName[key] == nil && !Self.isOfIntegration(key) {
             let place = profile.file.map { " of \($0)" } ?? ""
             warnings.append(
                 "the setting '\(key)' in the profile '\(profile.name)'\(place) is not known and is left out")
@@ -71,6 +76,7 @@ struct SettingsLayer: Sendable, Hashable {
             else { continue }
             inputs[setting.path] = SourcedInput(input: .text(value), source: source(name))
         }
+        takeIntegrations(variables, as: { .text($0) }, source: source)
     }
 
     /// Prefect would read such a variable as JSON for a whole group.
@@ -100,7 +106,9 @@ struct SettingsLayer: Sendable, Hashable {
                     throw .groupExpected(key: keyPrefix + path, file: file)
                 }
                 try take(inner, path: path, keyPrefix: keyPrefix, file: file)
-            } else if path != "integrations" {
+            } else if path == "integrations" {
+                takeIntegrations(value, path: path, keyPrefix: keyPrefix, file: file)
+            } else {
                 warnings.append("the key '\(keyPrefix)\(path)' in \(file) is not a setting and is left out")
             }
         }

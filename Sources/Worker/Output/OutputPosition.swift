@@ -1,0 +1,91 @@
+internal import JSON
+
+/// When infrastructure has printed something, to the nanosecond.
+public struct OutputTime: Sendable, Hashable, Comparable {
+    /// Seconds since 1970.
+    public let seconds: Int
+    /// 0..<1,000,000,000.
+    public let nanoseconds: Int
+
+    public static func < (left: OutputTime, right: OutputTime) -> Bool {
+        (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
+    }
+
+    /// A time.
+    public init(seconds: Int, nanoseconds: Int) {
+        self.seconds = seconds
+        self.nanoseconds = nanoseconds
+    }
+
+    /// A time as RFC 3339 has it, with up to nine digits of fraction; `nil` for anything else.
+    public init?(_ text: String) {
+        guard text.utf8.count <= 40, let moment = Timestamp(text) else { return nil }
+        seconds = moment.microseconds.quotientAndRemainder(dividingBy: 1_000_000).quotient
+        var digits = Array(text.utf8.drop { $0 != UInt8(ascii: ".") }.dropFirst().prefix { (48...57).contains($0) })
+        digits = Array(digits.prefix(9))
+        digits += Array(repeating: 48, count: 9 - digits.count)
+        nanoseconds = digits.reduce(0) { $0 * 10 + Int($1 - 48) }
+    }
+
+    /// Seconds and nine digits of fraction, with a point between them.
+    public var decimal: String {
+        let digits = String(nanoseconds)
+        return "\(seconds).\(String(repeating: "0", count: max(0, 9 - digits.count)))\(digits)"
+    }
+}
+
+/// How far a log has been read, so that a second reading goes on where the first was cut off. Several of its records may
+/// have the same time.
+public struct OutputPosition: Sendable, Hashable {
+    /// The time of the last record that was read.
+    public private(set) var time: OutputTime?
+    /// How many records of that time were read.
+    private var count = 0
+    /// How many records of that time are still to be passed over.
+    private var repeated = 0
+    /// Whether the last record was new: so is what continues it.
+    private var isNew = true
+
+    /// The position before everything, or before what is printed from a time on.
+    public init(since time: OutputTime? = nil) { self.time = time }
+
+    /// A position as ``text`` writes it.
+    public init?(text: String) {
+        let parts = text.split(whereSeparator: \.isWhitespace).map { Int($0) }
+        guard parts.count == 3, let seconds = parts[0], let nanoseconds = parts[1], let count = parts[2],
+            (0..<1_000_000_000).contains(nanoseconds), count >= 0
+        else { return nil }
+        time = OutputTime(seconds: seconds, nanoseconds: nanoseconds)
+        self.count = count
+    }
+
+    /// The position in a form that can be kept; `nil` where nothing has been read.
+    public var text: String? { time.map { "\($0.seconds) \($0.nanoseconds) \(count)" } }
+
+    /// Begins another reading, in which all records of the last time come again, and maybe earlier ones.
+    public mutating func resume() { repeated = count }
+
+    /// Notes a record of a time, and says whether it is new. One without a time continues the one before it.
+    public mutating func admits(_ recordTime: OutputTime?) -> Bool {
+        if let recordTime { isNew = isAfter(recordTime) }
+        return isNew
+    }
+
+    private mutating func isAfter(_ recordTime: OutputTime) -> Bool {
+        guard let time else {
+            (self.time, count) = (recordTime, 1)
+            return true
+        }
+        if recordTime < time { return false }
+        if recordTime == time {
+            if repeated > 0 {
+                repeated -= 1
+                return false
+            }
+            count += 1
+            return true
+        }
+        (self.time, count, repeated) = (recordTime, 1, 0)
+        return true
+    }
+}

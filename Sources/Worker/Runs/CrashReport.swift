@@ -1,0 +1,41 @@
+/// What is told of a run whose infrastructure has ended without a word about it.
+struct CrashReport: Sendable, Hashable {
+    /// What the state says to people.
+    let message: String
+    private let lastOutput: String?
+    private let resolution: String?
+
+    /// A report of an end, with an explanation of one's own.
+    init(_ explanation: String, _ status: ExitStatus, resolution: String?) {
+        var message = explanation
+        if let lastLine = status.lastOutput?.split(whereSeparator: \.isNewline).last {
+            message += " Last output: \(lastLine.prefix(300))"
+        }
+        self.message = message
+        lastOutput = status.lastOutput.flatMap { $0.isEmpty ? nil : $0 }
+        self.resolution = resolution
+    }
+
+    /// A report of an end by what is known of it.
+    init(_ status: ExitStatus) {
+        if let code = status.code {
+            let hint = ExitHint(code: code)
+            self.init(
+                "Flow run infrastructure exited with non-zero status code \(code). "
+                    + (status.reason ?? hint.explanation),
+                status, resolution: hint.resolution)
+        } else {
+            self.init(
+                status.reason.map { "Flow run infrastructure ended without an exit code. \($0)" }
+                    ?? "Flow run infrastructure ended while no worker was watching it.",
+                status, resolution: nil)
+        }
+    }
+
+    /// Writes into the run's log what the state leaves out, once the API has accepted it.
+    func log(flowRunID: String, to reporter: any JobReporter) {
+        if let lastOutput { reporter.log(.error, "The last lines of standard error:\n\(lastOutput)") }
+        reporter.log(.info, "Reported flow run '\(flowRunID)' as crashed: \(message)")
+        if let resolution { reporter.log(.info, resolution) }
+    }
+}

@@ -1,0 +1,50 @@
+import Glibc
+import JSON
+import TestSupport
+import Testing
+
+@Suite("The worker as the first process of a container", .requires(.prefectServer), .bounded)
+struct FirstProcessTests {
+    /// Whether processes can be given a namespace of their own here.
+    private static func isPermitted() async -> Bool {
+        let status = try? await withChildProcess("unshare", ["--pid", "--fork", "--mount-proc", "true"]) {
+            try await $0.waitForExit()
+        }
+        return status == .exited(0)
+    }
+
+    @Test(
+        "reaps what runs leave behind, knows how its own runs end, and leaves with its own status when it is told to",
+        .enabled("needs the right to make process namespaces", isPermitted))
+    func reaps() async throws {
+        try await withTestBench { bench in
+            let server = bench.server
+            let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"]
+            // A process that ends while its parent, which does not wait for it, still runs.
+            let script = try bench.script(
+                "leave", "sleep 0.2 &\nexec python3 -c 'import os, time; time.sleep(1); os._exit(3)'")
+            try await withChildProcess(
+                "unshare", namespace + [WorkerProgram.path] + bench.arguments(), environment: bench.environment(),
+                workingDirectory: bench.folder
+            ) { child in
+                try await child.waitForLine(containing: "started!")
+                let first = try #require(ProcessTable.children(of: child.processID).first?.process)
+                let worker = try #require(ProcessTable.children(of: first).first?.process)
+                for _ in 0..<3 {
+                    let run = try await server.createRun(deployment: bench.deploy(command: script))
+                    let crash = try await server.waitForRun(run, toBe: ["Crashed", "Completed"])
+                    let message = crash["state"]?["message"]?.stringValue ?? ""
+                    #expect(message.contains("status code 3"), "\(message)")
+                }
+                try await eventually("nobody but the worker is left") {
+                    ProcessTable.children(of: first).map(\.process) == [worker]
+                        && ProcessTable.children(of: worker).isEmpty
+                }
+                kill(first, SIGTERM)
+                let status = try await child.waitForExit(timeout: .seconds(30))
+                #expect(status == .exited(0))
+                #expect(child.lines.contains { $0.text.contains("stopped!") })
+            }
+        }
+    }
+}
