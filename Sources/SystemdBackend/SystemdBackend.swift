@@ -154,15 +154,17 @@ public final class SystemdBackend: InfrastructureBackend {
     ) async throws {
         let unit = try UnitHandle(identifier).unit
         let grace = job.configuration.resources.stopTime ?? grace
-        guard try await ask(unit, "stopped", { () async throws(BusError) in try await manager.stop(unit.name) }) else {
-            return
-        }
+        // Not by stopping the unit, which has a time of its own for that.
+        guard try await kill(unit, SIGTERM) else { return }
         if try await hasEnded(unit, within: grace) { return }
-        guard
-            try await ask(
-                unit, "killed", { () async throws(BusError) in try await manager.kill(unit.name, signal: SIGKILL) })
+        guard try await ask(unit, { () async throws(BusError) in try await manager.stop(unit.name) }),
+            try await kill(unit, SIGKILL)
         else { return }
         guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+    }
+
+    private func kill(_ unit: UnitName, _ signal: Int32) async throws -> Bool {
+        try await ask(unit) { () async throws(BusError) in try await manager.kill(unit.name, signal: signal) }
     }
 
     private func hasEnded(_ unit: UnitName, within limit: Duration) async throws -> Bool {
@@ -180,16 +182,16 @@ public final class SystemdBackend: InfrastructureBackend {
         return hasEnded
     }
 
-    /// Asks for something to be done with a unit; `false` when there is none.
+    /// Asks for something that ends a unit; `false` when there is none.
     private func ask(
-        _ unit: UnitName, _ what: String, _ body: () async throws(BusError) -> Void
+        _ unit: UnitName, _ body: () async throws(BusError) -> Void
     ) async throws -> Bool {
         do {
             try await body()
             return true
         } catch {
             if error.name == UnitManager.noSuchUnit { return false }
-            throw InfrastructureError(.unavailable, "Unit '\(unit.name)' could not be \(what): \(error.message)")
+            throw InfrastructureError(.unavailable, "Unit '\(unit.name)' could not be stopped: \(error.message)")
         }
     }
 

@@ -94,4 +94,38 @@ struct SystemdRecoveryTests {
             #expect(crash["state"]?["message"]?.stringValue?.contains("status code 3") == true)
         }
     }
+
+    @Test("a bus that is away is waited for: no run is claimed, none has ended, and what ended meanwhile is told then")
+    func busAway() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let server = systemd.bench.server
+            let first = try await systemd.shell("while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; exit 3")
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            try await eventually(within: .seconds(40), "it runs") {
+                try await server.flowRun(first)["infrastructure_pid"]?.stringValue != nil
+            }
+            do {
+                try await systemd.machine.run("systemctl", "stop", "dbus.socket", "dbus.service")
+                try await systemd.waitForLine(containing: "The system's service manager does not answer")
+                let second = try await systemd.shell("exit 4")
+                try systemd.write("end", "")
+                try await eventually(within: .seconds(20), "the unit is gone", every: .milliseconds(200)) {
+                    try await systemd.unit(of: first) == nil
+                }
+                // Longer than it takes a worker that can start runs to do so.
+                try await Task.sleep(for: .seconds(4))
+                #expect(try await server.flowRun(first)["state_name"] != "Crashed")
+                #expect(try await server.flowRun(second)["state_type"] == "SCHEDULED")
+                try await systemd.machine.run("systemctl", "start", "dbus.socket", "dbus.service")
+                try await systemd.waitForLine(containing: "The system's service manager answers again")
+                for (run, code) in [(first, 3), (second, 4)] {
+                    let crash = try await systemd.waitForRun(run, toBe: ["Crashed"])
+                    #expect(crash["state"]?["message"]?.stringValue?.contains("status code \(code)") == true)
+                }
+            } catch {
+                _ = try await systemd.machine.outcome(["systemctl", "start", "dbus.socket", "dbus.service"])
+                throw error
+            }
+        }
+    }
 }
