@@ -35,10 +35,13 @@ struct UnitEnvironment: Sendable, Hashable {
 
     /// The text that a shell makes the environment of.
     var text: String {
-        let assignments = variables.map { name, value in
-            "export \(name)='\(value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'\n"
-        }
+        let assignments = variables.map { name, value in "export \(name)=\(Self.quoted(value))\n" }
         return unset.map { "unset \($0)\n" }.joined() + assignments.joined()
+    }
+
+    /// A text as a word of a shell's.
+    static func quoted(_ text: String) -> String {
+        "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
     }
 
     static func == (left: UnitEnvironment, right: UnitEnvironment) -> Bool { left.text == right.text }

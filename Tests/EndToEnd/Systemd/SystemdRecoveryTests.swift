@@ -59,8 +59,9 @@ struct SystemdRecoveryTests {
                     variables: ["PREFECT_WORKER_QUERY_SECONDS": "0.2"],
                     directives: ["Restart=always", "RestartSec=1ms", "StartLimitBurst=1000"]))
             var random = FuzzRandom(seed: UInt64.random(in: 0...UInt64.max))
+            var runs: [String] = []
             for _ in 0..<12 {
-                _ = try await systemd.bench.server.createRun(deployment: deployment)
+                runs.append(try await systemd.bench.server.createRun(deployment: deployment))
                 try await Task.sleep(for: .milliseconds(150 + random.below(900)))
                 try await systemd.machine.run("systemctl", "kill", "--signal=KILL", systemd.service)
             }
@@ -72,7 +73,12 @@ struct SystemdRecoveryTests {
                 throw Explained(error: error, detail: try await systemd.report())
             }
             let begun = systemd.notes("begun")
-            #expect(begun.count == 12 && Set(begun).count == 12)
+            let counts = Dictionary(runs.map { run in (run, begun.filter { $0 == run }.count) }) { $1 }
+            for (run, count) in counts where count != 1 {
+                let message = try await systemd.bench.server.flowRun(run)["state"]?["message"]?.stringValue ?? ""
+                let lines = try await systemd.lines().filter { $0.contains(run) }
+                Issue.record("\(run) ran \(count) times: \(message)\n\(lines.joined(separator: "\n"))")
+            }
             try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
         }
     }
