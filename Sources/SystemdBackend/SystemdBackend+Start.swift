@@ -30,7 +30,7 @@ extension SystemdBackend {
         }
         let unit = UnitName(flowRunID: job.flowRunID, claimID: job.claimID)
         let folder = UnitFolder(of: unit, in: root)
-        inHand.withLock { _ = $0.insert(unit) }
+        inHand.withLock { _ = $0.units.insert(unit) }
         do {
             let transient = TransientUnit(
                 unit: unit, folder: folder, configuration: configuration, flowRunID: job.flowRunID,
@@ -39,7 +39,7 @@ extension SystemdBackend {
                 script: transient.script, streams: configuration.streamsOutput && copier != nil)
             try await launch(transient)
         } catch {
-            inHand.withLock { _ = $0.remove(unit) }
+            inHand.withLock { _ = $0.units.remove(unit) }
             // What may have been started is found again by its claim.
             if (error as? InfrastructureError)?.kind == .refused { folder.remove() }
             throw error

@@ -56,8 +56,17 @@ public final class SystemdBackend: InfrastructureBackend {
     let root: String
     /// Copies the output of runs; `nil` where it is in the journal with the worker's own.
     let copier: OutputCopier?
-    /// The units that are in hand, whose folders no clean-up may touch.
-    let inHand = Mutex<Set<UnitName>>([])
+    /// What is in hand, whose folders no clean-up may touch.
+    let inHand = Mutex(InHand())
+
+    /// Units from their beginning until their run has been dealt with, and the runs that an earlier process has left.
+    struct InHand: Sendable {
+        var units: Set<UnitName> = []
+        var flowRunIDs: Set<String> = []
+    }
+
+    /// How often what was left is looked for.
+    private static let sweepInterval = Duration.seconds(600)
 
     /// Makes a backend and starts its thread. Throws ``InfrastructureError`` of the kind `refused` when the environment names no
     /// manager that there is, `unavailable` when the system has no descriptor or thread left.
@@ -102,10 +111,13 @@ public final class SystemdBackend: InfrastructureBackend {
 
     public var trouble: String? { watcher.trouble }
 
-    /// Watches the units, and copies what they print.
+    /// Watches the units, copies what they print, and removes from time to time what was left.
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watcher.run() }
+            group.addTask {
+                while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self.sweep() }
+            }
             group.addTask {
                 guard let copier = self.copier, await !copier.run() else { return }
                 self.options.notice(

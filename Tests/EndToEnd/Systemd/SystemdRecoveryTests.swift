@@ -79,7 +79,11 @@ struct SystemdRecoveryTests {
                 let lines = try await systemd.lines().filter { $0.contains(run) }
                 Issue.record("\(run) ran \(count) times: \(message)\n\(lines.joined(separator: "\n"))")
             }
-            try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
+            do {
+                try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
+            } catch {
+                throw Explained(error: error, detail: "\(systemd.folders())\n\(try await systemd.report())")
+            }
         }
     }
 
