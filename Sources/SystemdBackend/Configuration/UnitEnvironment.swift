@@ -4,7 +4,7 @@ internal import Worker
 
 /// The environment of a run, which a shell in the unit reads: units show theirs to every user of the host, so that this one is
 /// never a property of the unit.
-struct UnitEnvironment: Sendable, Hashable {
+struct UnitEnvironment: Sendable {
     private var variables: [(name: String, value: String)] = []
     private var unset: [String] = []
 
@@ -43,10 +43,6 @@ struct UnitEnvironment: Sendable, Hashable {
     static func quoted(_ text: String) -> String {
         "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
     }
-
-    static func == (left: UnitEnvironment, right: UnitEnvironment) -> Bool { left.text == right.text }
-
-    func hash(into hasher: inout Hasher) { hasher.combine(text) }
 
     private static func isName(_ name: String) -> Bool {
         guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {

@@ -4,7 +4,7 @@ internal import Systemd
 /// The properties of the unit of a run, by the names that `org.freedesktop.systemd1(5)` has for them.
 ///
 /// - A unit that has ended is forgotten by the manager, whatever became of it; how it ended it has written into its folder then.
-///   A unit that has done so, or whose environment is not there any more, is never started.
+///   A unit that has done so, or whose script is not there any more, is never started.
 /// - What is run comes through standard input, as an open file with a script that sets the environment and becomes the command:
 ///   no property shows it, no sandbox or other user keeps the run from it, and the manager expands nothing in it. Nor does it
 ///   spoil it: what systemd 252 has of commands when it reads its configuration anew has a backslash before each `$` and `;`.
