@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 internal import Systemd
 public import Worker
@@ -57,7 +58,7 @@ extension SystemdBackend {
             where !held.units.contains(unit) && !held.flowRunIDs.contains(unit.flowRunID)
                 && units[unit.name]?.hasEnded ?? true
             {
-                UnitFolder(of: unit, in: root).remove()
+                removeTraces(of: unit)
             }
             return true
         } catch {
@@ -72,7 +73,14 @@ extension SystemdBackend {
     /// Removes the unit's folder.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>) async {
         guard let unit = try? UnitHandle(identifier).unit else { return }
-        UnitFolder(of: unit, in: root).remove()
+        removeTraces(of: unit)
         inHand.withLock { _ = $0.units.remove(unit) }
+    }
+
+    /// Removes the unit's folder, and what the unit could not remove itself: where its sandbox has the private directory
+    /// mounted, that is left as an empty one.
+    private func removeTraces(of unit: UnitName) {
+        UnitFolder(of: unit, in: root).remove()
+        if kind == .system { rmdir("/var/cache/\(TransientUnit.identifier)/\(unit.stem)") }
     }
 }

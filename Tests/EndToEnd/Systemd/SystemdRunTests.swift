@@ -144,6 +144,9 @@ struct SystemdRunTests {
             let said = systemd.notes("open/said")
             #expect(said.starts(with: ["nobody", "for nobody", "wrote"]))
             #expect(said.contains("kept out") && said.contains("NoNewPrivs:\t1"))
+            try await eventually(within: .seconds(20), "its directory is gone", every: .milliseconds(100)) {
+                !systemd.machine.names(in: "/var/cache/prefect-run").contains { $0.contains(run) }
+            }
             #expect(try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil)
         }
     }
