@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 internal import Systemd
 public import Worker
@@ -38,24 +39,48 @@ extension SystemdBackend {
     /// Removes the folders of units that are over. This is also how it is found out, before anything is taken, whether there is
     /// a manager.
     public func discardRemains(except flowRunIDs: Set<String>) async {
-        do {
-            _ = try await manager.version(within: .seconds(10))
-            watcher.note(nil)
-            let units = try await manager.units(named: UnitWatcher.pattern)
-            let held = inHand.withLock { $0 }
-            for unit in UnitFolder.all(in: root)
-            where !held.contains(unit) && !flowRunIDs.contains(unit.flowRunID) && units[unit.name]?.hasEnded ?? true {
-                UnitFolder(of: unit, in: root).remove()
-            }
-        } catch {
-            if error.isTransient { watcher.note(error.message) }
+        // What becomes of these is found out by and by, however long that takes.
+        inHand.withLock { $0.flowRunIDs = flowRunIDs }
+        for _ in 0..<Self.firstAttempts {
+            if await sweep() { return }
+            guard (try? await Task.sleep(for: .milliseconds(500))) != nil else { return }
         }
     }
+
+    /// Removes the folders of units that are over and that nobody has in hand; `false` when the manager does not say which are.
+    @discardableResult
+    func sweep() async -> Bool {
+        do {
+            let units = try await manager.units(named: UnitWatcher.pattern)
+            watcher.note(nil)
+            let held = inHand.withLock { $0 }
+            for unit in UnitFolder.all(in: root)
+            where !held.units.contains(unit) && !held.flowRunIDs.contains(unit.flowRunID)
+                && units[unit.name]?.hasEnded ?? true
+            {
+                removeTraces(of: unit)
+            }
+            return true
+        } catch {
+            if error.isTransient { watcher.note(error.message) }
+            return !error.isTransient
+        }
+    }
+
+    /// How often the manager is asked before the worker begins without its answer.
+    private static var firstAttempts: Int { 4 }
 
     /// Removes the unit's folder.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>) async {
         guard let unit = try? UnitHandle(identifier).unit else { return }
+        removeTraces(of: unit)
+        inHand.withLock { _ = $0.units.remove(unit) }
+    }
+
+    /// Removes the unit's folder, and what the unit could not remove itself: where its sandbox has the private directory
+    /// mounted, that is left as an empty one.
+    private func removeTraces(of unit: UnitName) {
         UnitFolder(of: unit, in: root).remove()
-        inHand.withLock { _ = $0.remove(unit) }
+        if kind == .system { rmdir("/var/cache/\(TransientUnit.identifier)/\(unit.stem)") }
     }
 }

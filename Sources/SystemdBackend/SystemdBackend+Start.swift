@@ -30,16 +30,16 @@ extension SystemdBackend {
         }
         let unit = UnitName(flowRunID: job.flowRunID, claimID: job.claimID)
         let folder = UnitFolder(of: unit, in: root)
-        inHand.withLock { _ = $0.insert(unit) }
+        inHand.withLock { _ = $0.units.insert(unit) }
         do {
+            let transient = TransientUnit(
+                unit: unit, folder: folder, configuration: configuration, flowRunID: job.flowRunID,
+                flowRunName: job.flowRunName)
             try folder.create(
-                environment: configuration.environment.text, streams: configuration.streamsOutput && copier != nil)
-            try await launch(
-                TransientUnit(
-                    unit: unit, folder: folder, configuration: configuration, flowRunID: job.flowRunID,
-                    flowRunName: job.flowRunName))
+                script: transient.script, streams: configuration.streamsOutput && copier != nil)
+            try await launch(transient)
         } catch {
-            inHand.withLock { _ = $0.remove(unit) }
+            inHand.withLock { _ = $0.units.remove(unit) }
             // What may have been started is found again by its claim.
             if (error as? InfrastructureError)?.kind == .refused { folder.remove() }
             throw error
@@ -65,16 +65,16 @@ extension SystemdBackend {
         var failures = 0
         while true {
             // Each call has its own open file, read from its beginning.
-            let environment = open(transient.folder.environment, O_RDONLY | O_CLOEXEC)
-            guard environment >= 0 else {
+            let script = open(transient.folder.start, O_RDONLY | O_CLOEXEC)
+            guard script >= 0 else {
                 throw InfrastructureError(
                     .unavailable,
-                    "The environment of the run's unit cannot be read: \(String(cString: strerror(errno)))")
+                    "The script of the run's unit cannot be read: \(String(cString: strerror(errno)))")
             }
-            defer { close(environment) }
+            defer { close(script) }
             do {
                 try await manager.startTransientUnit(
-                    transient.unit.name, properties: transient.properties(environment: environment))
+                    transient.unit.name, properties: transient.properties(script: script))
                 return
             } catch {
                 // An earlier call that was not answered has been carried out; so has one whose unit has ended since.

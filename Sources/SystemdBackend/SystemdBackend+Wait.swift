@@ -13,7 +13,7 @@ extension SystemdBackend {
         for identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>
     ) async throws -> ExitStatus {
         let unit = try UnitHandle(identifier).unit
-        inHand.withLock { _ = $0.insert(unit) }
+        inHand.withLock { _ = $0.units.insert(unit) }
         guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
         let folder = UnitFolder(of: unit, in: root)
         if folder.streams {

@@ -56,8 +56,17 @@ public final class SystemdBackend: InfrastructureBackend {
     let root: String
     /// Copies the output of runs; `nil` where it is in the journal with the worker's own.
     let copier: OutputCopier?
-    /// The units that are in hand, whose folders no clean-up may touch.
-    let inHand = Mutex<Set<UnitName>>([])
+    /// What is in hand, whose folders no clean-up may touch.
+    let inHand = Mutex(InHand())
+
+    /// Units from their beginning until their run has been dealt with, and the runs that an earlier process has left.
+    struct InHand: Sendable {
+        var units: Set<UnitName> = []
+        var flowRunIDs: Set<String> = []
+    }
+
+    /// How often what was left is looked for.
+    private static let sweepInterval = Duration.seconds(600)
 
     /// Makes a backend and starts its thread. Throws ``InfrastructureError`` of the kind `refused` when the environment names no
     /// manager that there is, `unavailable` when the system has no descriptor or thread left.
@@ -102,10 +111,13 @@ public final class SystemdBackend: InfrastructureBackend {
 
     public var trouble: String? { watcher.trouble }
 
-    /// Watches the units, and copies what they print.
+    /// Watches the units, copies what they print, and removes from time to time what was left.
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watcher.run() }
+            group.addTask {
+                while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self.sweep() }
+            }
             group.addTask {
                 guard let copier = self.copier, await !copier.run() else { return }
                 self.options.notice(
@@ -154,15 +166,17 @@ public final class SystemdBackend: InfrastructureBackend {
     ) async throws {
         let unit = try UnitHandle(identifier).unit
         let grace = job.configuration.resources.stopTime ?? grace
-        guard try await ask(unit, "stopped", { () async throws(BusError) in try await manager.stop(unit.name) }) else {
-            return
-        }
+        // Not by stopping the unit, which has a time of its own for that.
+        guard try await kill(unit, SIGTERM) else { return }
         if try await hasEnded(unit, within: grace) { return }
-        guard
-            try await ask(
-                unit, "killed", { () async throws(BusError) in try await manager.kill(unit.name, signal: SIGKILL) })
+        guard try await ask(unit, { () async throws(BusError) in try await manager.stop(unit.name) }),
+            try await kill(unit, SIGKILL)
         else { return }
         guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+    }
+
+    private func kill(_ unit: UnitName, _ signal: Int32) async throws -> Bool {
+        try await ask(unit) { () async throws(BusError) in try await manager.kill(unit.name, signal: signal) }
     }
 
     private func hasEnded(_ unit: UnitName, within limit: Duration) async throws -> Bool {
@@ -180,16 +194,16 @@ public final class SystemdBackend: InfrastructureBackend {
         return hasEnded
     }
 
-    /// Asks for something to be done with a unit; `false` when there is none.
+    /// Asks for something that ends a unit; `false` when there is none.
     private func ask(
-        _ unit: UnitName, _ what: String, _ body: () async throws(BusError) -> Void
+        _ unit: UnitName, _ body: () async throws(BusError) -> Void
     ) async throws -> Bool {
         do {
             try await body()
             return true
         } catch {
             if error.name == UnitManager.noSuchUnit { return false }
-            throw InfrastructureError(.unavailable, "Unit '\(unit.name)' could not be \(what): \(error.message)")
+            throw InfrastructureError(.unavailable, "Unit '\(unit.name)' could not be stopped: \(error.message)")
         }
     }
 

@@ -113,18 +113,21 @@ struct ConfigurationTests {
         let transient = TransientUnit(
             unit: unit, folder: UnitFolder(of: unit, in: "/state/units"), configuration: configuration,
             flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun")
-        let properties = transient.properties(environment: 5)
+        let properties = transient.properties(script: 5)
         #expect(!"\(properties)".contains("hush"))
         #expect(configuration.environment.text.contains("export TOKEN='hush-hush'"))
         #expect(configuration.environment.text.contains("export PREFECT_API_KEY='hush-hush'"))
-        let command = properties.first { $0.name == "ExecStart" }?.value.elements?.first?.elements
-        #expect(command?[1].elements?.suffix(3).map(\.text) == ["echo", "$$A", "$${B}"])
+        #expect(transient.script.hasSuffix("exec /usr/bin/env -C \"$1\" -- 'echo' '$A' '${B}' </dev/null\n"))
         let fields = properties.first { $0.name == "LogExtraFields" }?.value
         #expect(fields?.elements?.contains(.bytes("FLOW_RUN_NAME=a run")) == true)
         #expect(fields?.elements?.contains(.bytes("WORK_POOL=pool")) == true)
-        // The command that is run last must outlive a reload, which takes no '$' and no ';' in it.
-        let last = properties.first { $0.name == "ExecStopPost" }?.value.elements?.first?.elements?[1].elements
-        #expect(last?.compactMap(\.text) == ["/bin/sh", "/state/units/\(unit.stem)/finish"])
+        // A reload spoils what has a '$' or a ';' in it.
+        for (name, words) in [
+            ("ExecStart", ["/bin/sh", "-s"]), ("ExecStopPost", ["/bin/sh", "/state/units/\(unit.stem)/finish"]),
+        ] {
+            let command = properties.first { $0.name == name }?.value.elements?.first?.elements?[1].elements
+            #expect(command?.compactMap(\.text) == words)
+        }
     }
 
     @Test("a unit is named after the run and the claim, and found again by its identifier on its own host only")

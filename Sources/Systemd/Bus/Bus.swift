@@ -25,6 +25,8 @@ public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
             "org.freedesktop.DBus.Error.TimedOut", "org.freedesktop.DBus.Error.Disconnected",
             "org.freedesktop.DBus.Error.NameHasNoOwner", "org.freedesktop.DBus.Error.ServiceUnknown",
             "org.freedesktop.DBus.Error.LimitsExceeded", "org.freedesktop.DBus.Error.NoServer",
+            // The host goes down: what is asked of the manager after that is asked of the next one.
+            "org.freedesktop.systemd1.ShuttingDown",
         ].contains(name) || name.hasPrefix("System.Error.ECONN") || name.hasPrefix("org.freedesktop.DBus.Error.Spawn")
     }
 }

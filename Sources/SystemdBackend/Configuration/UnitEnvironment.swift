@@ -4,7 +4,7 @@ internal import Worker
 
 /// The environment of a run, which a shell in the unit reads: units show theirs to every user of the host, so that this one is
 /// never a property of the unit.
-struct UnitEnvironment: Sendable, Hashable {
+struct UnitEnvironment: Sendable {
     private var variables: [(name: String, value: String)] = []
     private var unset: [String] = []
 
@@ -35,15 +35,14 @@ struct UnitEnvironment: Sendable, Hashable {
 
     /// The text that a shell makes the environment of.
     var text: String {
-        let assignments = variables.map { name, value in
-            "export \(name)='\(value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'\n"
-        }
+        let assignments = variables.map { name, value in "export \(name)=\(Self.quoted(value))\n" }
         return unset.map { "unset \($0)\n" }.joined() + assignments.joined()
     }
 
-    static func == (left: UnitEnvironment, right: UnitEnvironment) -> Bool { left.text == right.text }
-
-    func hash(into hasher: inout Hasher) { hasher.combine(text) }
+    /// A text as a word of a shell's.
+    static func quoted(_ text: String) -> String {
+        "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
+    }
 
     private static func isName(_ name: String) -> Bool {
         guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {

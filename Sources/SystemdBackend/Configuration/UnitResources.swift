@@ -3,7 +3,7 @@ internal import Systemd
 internal import Worker
 
 /// What the unit of a run may use: the job variables that stand for properties of systemd's, read and checked.
-struct UnitResources: Sendable, Hashable {
+struct UnitResources: Sendable {
     /// The properties, in the types that the manager wants.
     private(set) var properties: [UnitProperty] = []
     /// The variables as `prefect-worker render` prints them.
@@ -17,10 +17,6 @@ struct UnitResources: Sendable, Hashable {
     private(set) var group: String?
     /// How long the unit has to stop.
     private(set) var stopTime: Duration?
-
-    static func == (left: UnitResources, right: UnitResources) -> Bool { left.properties == right.properties }
-
-    func hash(into hasher: inout Hasher) { hasher.combine(properties) }
 
     init(rendered: JSONValue) throws(InfrastructureError) {
         let fields = RenderedFields(rendered)

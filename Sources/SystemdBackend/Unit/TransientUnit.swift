@@ -4,9 +4,10 @@ internal import Systemd
 /// The properties of the unit of a run, by the names that `org.freedesktop.systemd1(5)` has for them.
 ///
 /// - A unit that has ended is forgotten by the manager, whatever became of it; how it ended it has written into its folder then.
-///   A unit that has done so, or whose environment is not there any more, is never started.
-/// - The environment comes through standard input, as an open file: no property shows it, and no sandbox or other user keeps
-///   the run from it.
+///   A unit that has done so, or whose script is not there any more, is never started.
+/// - What is run comes through standard input, as an open file with a script that sets the environment and becomes the command:
+///   no property shows it, no sandbox or other user keeps the run from it, and the manager expands nothing in it. Nor does it
+///   spoil it: what systemd 252 has of commands when it reads its configuration anew has a backslash before each `$` and `;`.
 /// - The private directory is the manager's making, so that it belongs to the run's user and is within its sandbox.
 struct TransientUnit {
     let unit: UnitName
@@ -15,10 +16,13 @@ struct TransientUnit {
     let flowRunID: String
     let flowRunName: String
 
-    /// What is run: reads the environment, goes where the run is to start, and becomes the command.
-    static let start =
-        "place=$CACHE_DIRECTORY; eval \"$(cat)\" || exit 125; export PREFECT__STORAGE_BASE_PATH=\"$place\"; "
-        + "folder=${1:-$place}; shift; exec /usr/bin/env -C \"$folder\" -- \"$@\" </dev/null"
+    /// What is run. The positional parameters are all that no variable of the job's can be in the way of.
+    var script: String {
+        let folder = configuration.workingDirectory.map(UnitEnvironment.quoted) ?? "\"$1\""
+        let words = configuration.words.map(UnitEnvironment.quoted).joined(separator: " ")
+        return "set -- \"$CACHE_DIRECTORY\"\n" + configuration.environment.text
+            + "export PREFECT__STORAGE_BASE_PATH=\"$1\"\nexec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
+    }
 
     /// How long a unit has to stop, where the job does not say.
     static let stopTime = Duration.seconds(30)
@@ -26,9 +30,8 @@ struct TransientUnit {
     static let identifier = "prefect-run"
 
     /// All properties.
-    /// - Parameter environment: The open file with the environment.
-    func properties(environment: Int32) -> [UnitProperty] {
-        let main = ["/bin/sh", "-c", Self.start, Self.identifier, configuration.workingDirectory ?? ""]
+    /// - Parameter script: The open file with ``script``.
+    func properties(script: Int32) -> [UnitProperty] {
         var properties = [
             UnitProperty("Description", .string(Self.line(configuration.name ?? flowRunName))),
             UnitProperty("Type", .string("exec")),
@@ -40,14 +43,14 @@ struct TransientUnit {
                     [
                         .structure([.string("AssertPathExists"), .boolean(false), .boolean(true), .string(folder.end)]),
                         .structure([
-                            .string("AssertPathExists"), .boolean(false), .boolean(false), .string(folder.environment),
+                            .string("AssertPathExists"), .boolean(false), .boolean(false), .string(folder.start),
                         ]),
                     ])),
-            UnitProperty("ExecStart", Self.command(main + configuration.words)),
+            UnitProperty("ExecStart", Self.command(["/bin/sh", "-s"])),
             UnitProperty("ExecStopPost", Self.command(["/bin/sh", folder.finish])),
             // The last command is the worker's, not the run's: it has neither the run's user nor its sandbox.
             UnitProperty("PermissionsStartOnly", .boolean(true)),
-            UnitProperty("StandardInputFileDescriptor", .descriptor(environment)),
+            UnitProperty("StandardInputFileDescriptor", .descriptor(script)),
             UnitProperty("StandardOutput", .string("journal")),
             UnitProperty("StandardError", .string("journal")),
             UnitProperty("SyslogIdentifier", .string(Self.identifier)),
@@ -73,12 +76,8 @@ struct TransientUnit {
         return fields.filter { !$0.1.isEmpty }.map { "\($0.0)=\(Self.line($0.1))" }
     }
 
-    /// A command whose words the manager takes as they are, until it reads its configuration anew: what systemd 252 writes into
-    /// the unit's file then has a backslash before each `$` and `;`. So the command that is run last has none of these, and
-    /// flags, which it writes by a name that it does not read, are done without.
     private static func command(_ words: [String]) -> BusValue {
-        let literal = words.map { $0.replacing("$", with: "$$") }
-        return .array(of: "(sasb)", [.structure([.string(words[0]), .strings(literal), .boolean(false)])])
+        .array(of: "(sasb)", [.structure([.string(words[0]), .strings(words), .boolean(false)])])
     }
 
     /// A text without what ends a line.

@@ -4,20 +4,20 @@ internal import Worker
 
 /// What the worker keeps of a unit, readable by its own user alone.
 ///
-///     environment    the run's environment, as a shell reads it
+///     start          the script that the unit begins with, which has the run's environment
 ///     finish         what the unit runs when nothing else of it is left, with none of the run's environment
 ///     streams        there is such a file when what the run prints is copied to the worker's own output
 ///     end            how the unit ended, which that has written
 struct UnitFolder: Sendable, Hashable {
     let path: String
 
-    var environment: String { path + "/environment" }
+    var start: String { path + "/start" }
     var finish: String { path + "/finish" }
     private var streamsMark: String { path + "/streams" }
     var end: String { path + "/end" }
 
     /// Notes how the unit ended, and removes its private directory.
-    private static let script = #"""
+    private static let finishing = #"""
         umask 077
         printf '%s\n%s\n%s\n' "$SERVICE_RESULT" "$EXIT_CODE" "$EXIT_STATUS" >"${0%/*}/end"
         rm -rf -- "$CACHE_DIRECTORY"
@@ -32,12 +32,12 @@ struct UnitFolder: Sendable, Hashable {
     }
 
     /// Makes the folder, and what is in it at the beginning.
-    func create(environment text: String, streams: Bool) throws(InfrastructureError) {
+    func create(script: String, streams: Bool) throws(InfrastructureError) {
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            try Self.write(text, to: environment)
-            try Self.write(Self.script, to: finish)
+            try Self.write(script, to: start)
+            try Self.write(Self.finishing, to: finish)
             if streams { try Self.write("", to: streamsMark) }
         } catch {
             throw InfrastructureError(
@@ -73,7 +73,7 @@ struct UnitFolder: Sendable, Hashable {
     var hasEnd: Bool { access(end, F_OK) == 0 }
 
     /// Keeps a unit from being started that has not been yet.
-    func forbidStart() { unlink(environment) }
+    func forbidStart() { unlink(start) }
 
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 }

@@ -144,7 +144,8 @@ extension SystemdBench {
         let filter: JSONValue = ["flows": ["id": ["any_": [.string(bench.flow)]]]]
         let runs = try? await bench.server.call("POST", "/flow_runs/filter", filter).arrayValue
         let units = (runs ?? []).compactMap { $0["id"]?.stringValue }.map { "prefect-run-\($0)*.service" }
-        try? await machine.removeUnits([service] + units)
+        let own = machine.names(in: "/etc/systemd/system").filter { $0.hasPrefix(bench.pool) }
+        try? await machine.removeUnits(own + units)
         try? FileManager.default.removeItem(atPath: machine.path(home))
     }
 }

@@ -33,8 +33,8 @@ struct SystemdRunTests {
             let processes = try await systemd.machine.outcome(["ps", "axww", "-o", "args"]).text
             #expect(processes.contains("/bin/sh \(systemd.home)/run-") && !processes.contains("hush-hush"))
             let readable = try await systemd.machine.outcome(
-                ["find", systemd.home, "-name", "environment", "-perm", "/077"])
-            #expect(readable.output == [])
+                ["find", systemd.home, "-name", "start", "-printf", "%m\n"])
+            #expect(Set(readable.output) == ["600"])
             try await server.setState(of: run, to: "COMPLETED", force: true)
             try systemd.write("go", "")
 
@@ -144,7 +144,79 @@ struct SystemdRunTests {
             let said = systemd.notes("open/said")
             #expect(said.starts(with: ["nobody", "for nobody", "wrote"]))
             #expect(said.contains("kept out") && said.contains("NoNewPrivs:\t1"))
+            try await eventually(within: .seconds(20), "its directory is gone", every: .milliseconds(100)) {
+                !systemd.machine.names(in: "/var/cache/prefect-run").contains { $0.contains(run) }
+            }
             #expect(try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil)
+        }
+    }
+
+    @Test("a worker that uses its user's own manager runs flows there, and refuses what that cannot do")
+    func userManager() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let folder = "\(systemd.home)/.config/systemd/user"
+            try systemd.machine.write("[Socket]\nListenStream=%t/bus\n", to: "\(folder)/dbus.socket")
+            try systemd.machine.write(
+                """
+                [Unit]
+                Requires=dbus.socket
+                [Service]
+                Type=notify
+                ExecStart=/usr/bin/dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation
+                """, to: "\(folder)/dbus.service")
+            let runtime = "/run/\(systemd.bench.pool)"
+            try await systemd.machine.installUnit(
+                "\(systemd.bench.pool)-manager.service",
+                """
+                [Service]
+                Type=notify
+                ExecStart=/lib/systemd/systemd --user
+                Environment=HOME=\(systemd.home) XDG_RUNTIME_DIR=\(runtime)
+                RuntimeDirectory=\(systemd.bench.pool)
+                Delegate=yes
+                """)
+            try await systemd.machine.run("systemctl", "start", "\(systemd.bench.pool)-manager.service")
+            let user = ["env", "XDG_RUNTIME_DIR=\(runtime)", "systemctl", "--user"]
+            #expect(try await systemd.machine.outcome(user + ["start", "dbus.service"]).status == .exited(0))
+
+            let run = try await systemd.shell("pwd >\"$OUT/place\"; exit 3", jobVariables: ["memory_max": "100M"])
+            let other = try await systemd.shell("true", jobVariables: ["user": "nobody"])
+            try await systemd.start(
+                systemd.unit(
+                    ["--type", "systemd", "--python", "none"],
+                    variables: ["XDG_RUNTIME_DIR": runtime, "PREFECT_WORKER_SYSTEMD_MANAGER": "user"]))
+            for (run, text) in [(run, "status code 3"), (other, "'user' needs the system's service manager")] {
+                let crash = try await systemd.waitForRun(run, toBe: ["Crashed"])
+                #expect(crash["state"]?["message"]?.stringValue?.contains(text) == true, "\(crash["state"] ?? .null)")
+            }
+            #expect(systemd.notes("place").first?.hasPrefix("\(systemd.home)/.cache/prefect-run/") == true)
+        }
+    }
+
+    @Test("a pool that a worker creates has the template, and check says whether units can be started")
+    func poolAndCheck() async throws {
+        try await withSystemdBench(type: "systemd") { systemd in
+            let server = systemd.bench.server
+            try await server.deletePool(systemd.bench.pool)
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            try await eventually(within: .seconds(30), "the pool has a template") {
+                let template = try await server.pool(systemd.bench.pool)["base_job_template"]
+                return template?["job_configuration"]?["memory_max"] == "{{ memory_max }}"
+            }
+            #expect(try await server.pool(systemd.bench.pool)["type"] == "systemd")
+            let variables = systemd.environment().map { "\($0.key)=\($0.value)" }
+            func check(_ words: [String], _ more: [String] = []) async throws -> WorkerProgram.Outcome {
+                try await systemd.machine.outcome(
+                    ["env"] + variables + more + words + [systemd.program, "check", "--type", "systemd"])
+            }
+            let good = try await check([])
+            #expect(good.status == .exited(0) && good.text.contains("starts units for this worker"), "\(good.text)")
+            let nobody = ["setpriv", "--reuid=65534", "--clear-groups"]
+            let home = ["PREFECT_HOME=/nonexistent", "HOME=/nonexistent"]
+            let denied = try await check(nobody, home + ["PREFECT_WORKER_SYSTEMD_MANAGER=system"])
+            #expect(denied.status == .exited(1) && denied.text.contains("polkit rule"), "\(denied.text)")
+            let alone = try await check(nobody, home)
+            #expect(alone.status == .exited(1) && alone.text.contains("enable-linger"), "\(alone.text)")
         }
     }
 }
