@@ -13,6 +13,8 @@ final class ClusterWatch: Sendable {
     private struct State {
         var feeds: [Key: JobFeed] = [:]
         var namespaces: [String: Int] = [:]
+        /// The watches that are lost, by what they watch, and since when.
+        var lost: [String: ContinuousClock.Instant] = [:]
     }
 
     private let client: KubernetesClient
@@ -51,6 +53,14 @@ final class ClusterWatch: Sendable {
             let left = (state.namespaces[namespace] ?? 1) - 1
             state.namespaces[namespace] = left
         }
+    }
+
+    /// For how long the watch has been lost that was lost first; zero while none is.
+    var lag: Duration { state.withLock { $0.lost.values.min().map { .now - $0 } ?? .zero } }
+
+    private func noteWatch(of resource: Resource, in namespace: String, isLost: Bool) {
+        let key = "\(resource.rawValue)/\(namespace)"
+        state.withLock { $0.lost[key] = isLost ? $0.lost[key] ?? .now : nil }
     }
 
     /// How many jobs are followed.
@@ -92,6 +102,7 @@ final class ClusterWatch: Sendable {
         var hasSaid = false
         while !Task.isCancelled {
             if !isNeeded(namespace) {
+                noteWatch(of: resource, in: namespace, isLost: false)
                 // Whoever comes next is told everything by a new list.
                 progress = WatchProgress()
                 await waitUntilNeeded(namespace)
@@ -101,6 +112,7 @@ final class ClusterWatch: Sendable {
                 switch progress.step {
                 case .list:
                     progress.handle(.listed(version: try await list(resource, in: namespace)))
+                    noteWatch(of: resource, in: namespace, isLost: false)
                 case .watch(let version):
                     let began = ContinuousClock.now
                     let last = try await watch(resource, in: namespace, from: version) { progress.handle($0) }
@@ -121,6 +133,7 @@ final class ClusterWatch: Sendable {
                 }
             } catch let error as KubernetesError {
                 availability.note(error)
+                noteWatch(of: resource, in: namespace, isLost: true)
                 progress.handle(.failed(error))
                 guard !hasSaid, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
                 hasSaid = true
@@ -190,6 +203,7 @@ final class ClusterWatch: Sendable {
         let selection = Selection(namespace: namespace, labels: Labels.flowRunID)
         try await client.watch(resource, selection, from: version) { event in
             if case .failed(let error) = event { return failure = error }
+            noteWatch(of: resource, in: namespace, isLost: false)
             if let version = event.version { progress(.progressed(version: version)) }
             pass(event, of: resource, in: namespace)
         }

@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import Logging
 public import PrefectAPI
 
@@ -13,6 +14,8 @@ public struct WorkerServices: Sendable {
     public let feed: EventFeed
     /// The worker's own log.
     public var logger: Logger
+    /// Where what is measured goes.
+    public var metrics: any MetricsFactory
     /// The runs in flight, written down.
     public var ledger: RunLedger
     /// The way out.
@@ -28,8 +31,9 @@ public struct WorkerServices: Sendable {
 
     /// The shared parts.
     public init(
-        api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger, ledger: RunLedger,
-        shutdown: ShutdownSignal, farewell: Duration = .seconds(15), environment: [String: String],
+        api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
+        metrics: any MetricsFactory = MetricsSystem.factory, ledger: RunLedger, shutdown: ShutdownSignal,
+        farewell: Duration = .seconds(15), environment: [String: String],
         settingsEnvironment: Live<[(name: String, value: String)]>,
         redact: @escaping @Sendable (String) -> String
     ) {
@@ -38,6 +42,7 @@ public struct WorkerServices: Sendable {
         self.events = events
         feed = EventFeed(api: api, logger: logger, redact: redact)
         self.logger = logger
+        self.metrics = metrics
         self.ledger = ledger
         self.shutdown = shutdown
         self.farewell = farewell

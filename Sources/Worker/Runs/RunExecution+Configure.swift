@@ -86,6 +86,7 @@ extension RunExecution {
     }
 
     func reportFailedSubmission(_ error: any Error) async throws {
+        held.setOutcome(.failedToStart)
         reporter.log(.error, "Failed to submit flow run '\(flowRun.name)' to infrastructure: \(error)")
         _ = try await proposePersistently(.crashed("Failed to submit flow run to infrastructure: \(error)"))
     }

@@ -19,6 +19,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     let reporter: RunReporter
     let workerID: String?
     let contest: Contest
+    let metrics: PoolMetrics
     /// Whether an earlier process has begun with it, so that the API may know more of it than this one.
     var isRecovered = false
 
@@ -53,12 +54,15 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     func follow(_ steps: () async throws -> Void) async {
         do {
             try await steps()
+            metrics.ended(held.outcome)
             await services.ledger.remove(held.id)
         } catch is CancellationError {
+            metrics.ended(.left)
             // The worker leaves: the next one finds the run in the ledger.
             services.logger.info(
                 "Flow run '\(flowRun.name)' is left to the next start of this worker at stage '\(held.stage.rawValue)'")
         } catch {
+            metrics.ended(.abandoned)
             reporter.log(.error, "Flow run '\(flowRun.name)' could not be followed any further: \(error)")
         }
     }
