@@ -130,10 +130,12 @@ struct PollLoop: Sendable {
         registry.beginPoll()
         let start = ContinuousClock.now
         do {
-            let due = try await services.api.scheduledFlowRuns(
-                inPool: served.name, queues: served.queues,
-                scheduledBefore: Timestamp.now.adding(seconds: served.prefetch.inSeconds),
-                limit: wanted == PollSize.serverLimit ? nil : wanted)
+            let due = try await services.span("worker.poll") {
+                try await services.api.scheduledFlowRuns(
+                    inPool: served.name, queues: served.queues,
+                    scheduledBefore: Timestamp.now.adding(seconds: served.prefetch.inSeconds),
+                    limit: wanted == PollSize.serverLimit ? nil : wanted)
+            }
             metrics.polled(in: .now - start)
             tell(of: due.unreadable)
             if state.hasPollTrouble { services.logger.info("Work pool '\(served.name)' can be polled again") }
