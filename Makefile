@@ -42,9 +42,10 @@ lint: ## Check the layout of the sources
 clean: ## Remove what was built and the quickstart's files
 	rm -rf .build .quickstart
 
-# What only tests need: independent peers for HTTP/2 and WebSockets, and certificates.
+# What only tests need: independent peers for HTTP/2 and WebSockets, and certificates. In CI also Prometheus, which
+# elsewhere would begin to run as a service.
 .PHONY: test-deps
-test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets
+test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus)
 test-deps: deps
 
 # Installs what is missing and nothing else; without a missing package it needs neither root nor the network.

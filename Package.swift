@@ -11,6 +11,8 @@ let settings: [SwiftSetting] = [
 let orderedCollections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let dequeModule = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let nio = ["NIOCore", "NIOPosix"].map { Target.Dependency.product(name: $0, package: "swift-nio") }
 
 let package = Package(
@@ -28,8 +30,10 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         // The paths of swift-subprocess.
@@ -54,13 +58,14 @@ let package = Package(
         // From the wire upwards.
         .target(name: "HTTPTransport", dependencies: ["CCurl"], swiftSettings: settings),
         .target(
-            name: "PrefectAPI", dependencies: ["HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule],
+            name: "PrefectAPI",
+            dependencies: ["HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics],
             swiftSettings: settings),
         .target(name: "JobTemplates", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
         .target(
             name: "Worker",
             dependencies: [
-                "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
+                "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings),
@@ -97,12 +102,13 @@ let package = Package(
         .target(
             name: "WorkerLogging", dependencies: ["JSON", "Systemd", orderedCollections, logging],
             swiftSettings: settings),
+        .target(name: "WorkerMetrics", dependencies: [coreMetrics], swiftSettings: settings),
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
                 "CInit", "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates",
                 "KubernetesBackend", "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker",
-                "WorkerLogging", logging, orderedCollections,
+                "WorkerLogging", "WorkerMetrics", coreMetrics, logging, orderedCollections,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -120,13 +126,16 @@ let package = Package(
         .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: settings),
         .testTarget(
             name: "PrefectAPITests",
-            dependencies: ["HTTPTransport", "JSON", "PrefectAPI", "TestSupport", orderedCollections],
+            dependencies: [
+                "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WorkerMetrics", orderedCollections, coreMetrics,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker", orderedCollections,
-                logging,
+                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker", "WorkerMetrics",
+                orderedCollections, logging, coreMetrics, tracing,
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -167,5 +176,7 @@ let package = Package(
         .testTarget(
             name: "WorkerLoggingTests", dependencies: ["JSON", "Systemd", "WorkerLogging", logging],
             swiftSettings: settings),
+        .testTarget(
+            name: "WorkerMetricsTests", dependencies: ["WorkerMetrics", coreMetrics], swiftSettings: settings),
     ]
 )

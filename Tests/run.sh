@@ -5,8 +5,9 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # The quick ones first; what starts Prefect's flows last. Within a target, what keeps the processor or the memory busy
 # runs by itself: searches, models, bodies of a hundred megabytes.
-TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WorkerLoggingTests SystemdTests HealthServerTests
-  WorkerTests SupportTests ProcessBackendTests DockerBackendTests KubernetesBackendTests SystemdBackendTests EndToEndTests)
+TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WorkerLoggingTests WorkerMetricsTests SystemdTests
+  HealthServerTests WorkerTests SupportTests ProcessBackendTests DockerBackendTests KubernetesBackendTests
+  SystemdBackendTests EndToEndTests)
 HEAVY='Fuzz|BoundsTests|BodyLimitTests|OutageTests|ModelTests'
 
 log="$(mktemp)"

@@ -92,6 +92,8 @@ public final class DockerBackend: InfrastructureBackend {
 
     public var trouble: String? { watcher.trouble }
 
+    public var watchLag: Duration? { watcher.lag }
+
     /// Watches the Engine, and removes from time to time what was left.
     public func run() async {
         await withDiscardingTaskGroup { group in

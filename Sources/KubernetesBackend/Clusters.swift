@@ -49,6 +49,9 @@ final class Clusters: Sendable {
         }
     }
 
+    /// For how long one of the clusters' watches has been lost.
+    var watchLag: Duration { state.withLock { $0.known.values.map(\.watch.lag).max() ?? .zero } }
+
     /// The worker's own cluster; `nil` when it has none.
     var ownCluster: Cluster? { try? cluster(own.get()) }
 

@@ -84,6 +84,8 @@ public final class KubernetesBackend: InfrastructureBackend {
     /// Why the worker's own cluster cannot be used at the moment.
     public var trouble: String? { clusters.ownCluster?.availability.trouble }
 
+    public var watchLag: Duration? { clusters.watchLag }
+
     /// Watches the jobs of all runs, wherever they are.
     public func run() async { await clusters.run() }
 

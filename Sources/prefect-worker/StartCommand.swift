@@ -8,6 +8,7 @@ import Logging
 import PrefectAPI
 import Worker
 import WorkerLogging
+import WorkerMetrics
 
 /// `prefect-worker start`: the flags of `prefect worker start` with the same names and meanings.
 struct StartCommand: AsyncParsableCommand {
@@ -64,7 +65,9 @@ struct StartCommand: AsyncParsableCommand {
 
     @Flag(
         inversion: .prefixedNo,
-        help: "Answer probes at /health and /ready (PREFECT_WORKER_WEBSERVER_HOST, PREFECT_WORKER_WEBSERVER_PORT).")
+        help: ArgumentHelp(
+            "Answer probes at /health and /ready, and Prometheus at /metrics (PREFECT_WORKER_WEBSERVER_HOST, "
+                + "PREFECT_WORKER_WEBSERVER_PORT)."))
     var withHealthcheck = false
 
     @Option(
@@ -125,12 +128,14 @@ struct StartCommand: AsyncParsableCommand {
         let journal = try common.journal()
         let output = try common.makeLogOutput(settings, journal: journal, redact: { live.redact($0) })
         defer { output.flush(within: .seconds(2)) }
+        let metrics = withHealthcheck ? PrometheusRegistry.installed() : nil
         let shutdown = ShutdownSignal()
         let client = try settings.makeClient(sleep: { try await shutdown.pause($0) })
         let session = StartSession(
             settings: settings, live: live, loadSettings: loadSettings, client: client, output: output,
             journal: journal,
-            probes: WorkerProbes(), shutdown: shutdown, settingsEnvironment: Live(settings.environmentForJobs()))
+            probes: WorkerProbes(), metrics: metrics, shutdown: shutdown,
+            settingsEnvironment: Live(settings.environmentForJobs()))
         try await session.run(
             StartSession.Request(
                 plan: plan, createsPool: createPoolIfNotFound, template: template, prefetchSeconds: prefetchSeconds,

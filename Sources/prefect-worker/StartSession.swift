@@ -8,6 +8,7 @@ import PrefectAPI
 import Systemd
 import Worker
 import WorkerLogging
+import WorkerMetrics
 
 /// One life of `prefect-worker start`: everything that it wires together.
 struct StartSession: Sendable {
@@ -19,6 +20,8 @@ struct StartSession: Sendable {
     /// The journal, where the log and what runs print go there.
     let journal: JournalSocket?
     let probes: WorkerProbes
+    /// What is measured, where anybody can ask for it.
+    let metrics: PrometheusRegistry?
     let shutdown: ShutdownSignal
     /// Prefect's settings as they are handed on to jobs.
     let settingsEnvironment: Live<[(name: String, value: String)]>
@@ -85,7 +88,7 @@ struct StartSession: Sendable {
                     RouteAnswer(
                         status: 200, contentType: "application/json", body: probes.report.serialized(.compact))
                 }
-            ], logger: logger)
+            ] + (metrics.map { [.metrics($0, of: probes)] } ?? []), logger: logger)
         let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

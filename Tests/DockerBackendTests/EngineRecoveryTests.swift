@@ -17,10 +17,13 @@ struct EngineRecoveryTests {
             return .drop
         } _: { bench in
             try await eventually("it is known") { bench.backend.trouble?.contains("does not answer") == true }
+            let lag = try #require(bench.backend.watchLag)
+            #expect(lag > .zero)
             async let started = bench.backend.start(bench.job())
             isAway.withLock { $0 = false }
             _ = try await started
             try await eventually("it is known that it is back") { bench.backend.trouble == nil }
+            try await eventually("it is watched") { bench.backend.watchLag == .zero }
             #expect(bench.notices.all.count == 2)
         }
     }

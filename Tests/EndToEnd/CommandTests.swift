@@ -4,6 +4,18 @@ import Testing
 
 @Suite("Runs with a command of their own", .requires(.prefectServer), .bounded)
 struct CommandTests {
+    @Test("a run that is part of a trace has it in its environment")
+    func trace() async throws {
+        try await withTestBench { bench in
+            let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            let script = try bench.script("traced", "echo $TRACEPARENT >>'\(bench.folder)/trace'")
+            _ = try await bench.server.createRun(
+                deployment: bench.deploy(command: script), labels: ["__OTEL_TRACEPARENT": .string(traceparent)])
+            try await bench.withWorker { _ in try await bench.waitForNotes("trace") }
+            #expect(bench.notes("trace") == [traceparent])
+        }
+    }
+
     @Test("a command that is missing, cannot be executed or has no folder crashes its run alone, and says why")
     func cannotStart() async throws {
         try await withTestBench { bench in

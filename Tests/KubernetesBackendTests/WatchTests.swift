@@ -86,11 +86,15 @@ struct WatchTests {
     @Test("an API server that goes away and comes back is no end of any run", arguments: [true, false])
     func away(forgets: Bool) async throws {
         let requests = try await endsWell { bench in
+            #expect(bench.backend.watchLag == .zero)
             await bench.api.goAway()
             if forgets { bench.api.expire() }
             try await eventually("somebody has noticed") { !bench.notices.lines.isEmpty }
+            let lag = try #require(bench.backend.watchLag)
+            #expect(lag > .zero)
             try await bench.api.comeBack()
             try await bench.api.waitUntil("it is watched again", timeout: .seconds(20)) { $0.openWatches == 2 }
+            if forgets { try await eventually("nothing is unwatched") { bench.backend.watchLag == .zero } }
         }
         #expect(lists(requests) == (forgets ? 2 : 1))
     }

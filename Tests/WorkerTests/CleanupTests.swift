@@ -17,7 +17,7 @@ struct CleanupTests {
             let cleanup = RunCleanup(
                 backend: backend, live: subject.worker.live, services: subject.services,
                 contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
-                state: subject.worker.state, contest: contest)
+                state: subject.worker.state, contest: contest, metrics: subject.worker.metrics)
             return try await cleanup.clean(Self.message(run, pid: pid))
         }
     }
@@ -99,7 +99,7 @@ struct CleanupTests {
                 let cleanup = RunCleanup(
                     backend: subject.backend, live: subject.worker.live, services: subject.services,
                     contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
-                    state: subject.worker.state, contest: contest)
+                    state: subject.worker.state, contest: contest, metrics: subject.worker.metrics)
                 let verdict = try await cleanup.clean(Self.message(run, pid: "fake:x"))
                 #expect(verdict == .done)
                 #expect(!subject.worker.registry.contains(run))

@@ -17,6 +17,7 @@ final class EngineWatcher: Sendable {
         var observers: [String: [Int: AsyncStream<Notice>.Continuation]] = [:]
         var lastObserver = 0
         var trouble: String?
+        var unwatchedSince: ContinuousClock.Instant? = .now
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
@@ -37,6 +38,9 @@ final class EngineWatcher: Sendable {
 
     /// Why the Engine cannot be used at the moment.
     var trouble: String? { state.withLock { $0.trouble } }
+
+    /// For how long nobody has heard what happens.
+    var lag: Duration { state.withLock { $0.unwatchedSince.map { .now - $0 } ?? .zero } }
 
     /// What happens to a container from now on, beginning with how it stands, until its end or until nobody listens.
     func notices(of id: String) -> AsyncStream<Notice> {
@@ -146,6 +150,11 @@ final class EngineWatcher: Sendable {
     private func handle(_ input: ContainerWatch.Input) {
         // In the order of the inputs, whoever brings them.
         state.withLock { state in
+            switch input {
+            case .connected: state.unwatchedSince = nil
+            case .disconnected: state.unwatchedSince = state.unwatchedSince ?? .now
+            default: break
+            }
             for action in state.watch.handle(input) {
                 switch action {
                 case .tell(let id, let status, let facts):

@@ -55,12 +55,15 @@ public struct PreparationContext: Sendable {
     public var prefectVersion: String
     /// Labels that the backend adds.
     public var backendLabels: BackendLabels
+    /// The trace that the job goes on with; that of the flow run by default.
+    public var traceContext: TraceContext?
 
     public init(
         flowRun: JSONValue, flow: JSONValue?, deployment: JSONValue? = nil, workPool: WorkPool? = nil,
         workerName: String? = nil, workerID: String? = nil,
         settingsEnvironment: [(name: String, value: String)] = [], environment: [String: String] = [:],
-        prefectVersion: String = "3.8.8", backendLabels: BackendLabels = BackendLabels()
+        prefectVersion: String = "3.8.8", backendLabels: BackendLabels = BackendLabels(),
+        traceContext: TraceContext? = nil
     ) {
         self.flowRun = flowRun
         self.flow = flow
@@ -72,6 +75,7 @@ public struct PreparationContext: Sendable {
         self.environment = environment
         self.prefectVersion = prefectVersion
         self.backendLabels = backendLabels
+        self.traceContext = traceContext ?? TraceContext(ofFlowRun: flowRun)
     }
 }
 
@@ -102,7 +106,8 @@ extension PreparationContext {
         return labels
     }
 
-    /// The environment that every job gets: the settings, then the run and what its API requests are attributed to.
+    /// The environment that every job gets: the settings, then the run and what its API requests are attributed to, and
+    /// the trace that it is part of, where OpenTelemetry looks for it.
     var baseEnvironment: OrderedDictionary<String, String?> {
         var environment: OrderedDictionary<String, String?> = [:]
         for (name, value) in settingsEnvironment { environment[name] = .some(value) }
@@ -120,6 +125,7 @@ extension PreparationContext {
         add("FLOW_NAME", nonEmpty(flow?["name"]))
         add("DEPLOYMENT_ID", nonEmpty(flowRun["deployment_id"]))
         add("DEPLOYMENT_NAME", nonEmpty(deployment?["name"]))
+        if let traceContext { environment["TRACEPARENT"] = .some(traceContext.traceparent) }
         return environment
     }
 

@@ -12,6 +12,8 @@ final class ClusterWatch: Sendable {
     let feeds: JobFeeds
     /// What may not be listed in the whole cluster, so that it is watched by namespaces.
     private let refused = Mutex<Set<Resource>>([])
+    /// The watches that are lost, by what they watch, and since when.
+    private let lost = Mutex<[String: ContinuousClock.Instant]>([:])
 
     init(
         client: KubernetesClient, availability: Availability, observing scope: ObservationScope?,
@@ -32,6 +34,14 @@ final class ClusterWatch: Sendable {
     /// Nobody follows the job any more.
     func forget(namespace: String, name: String) {
         feeds.forget(JobFeeds.Key(namespace: namespace, name: name))
+    }
+
+    /// For how long the watch has been lost that was lost first; zero while none is.
+    var lag: Duration { lost.withLock { $0.values.min().map { .now - $0 } ?? .zero } }
+
+    private func noteWatch(of resource: Resource, in namespace: String, isLost: Bool) {
+        let key = "\(resource.rawValue)/\(namespace)"
+        lost.withLock { $0[key] = isLost ? $0[key] ?? .now : nil }
     }
 
     /// Watches wherever something is followed or observed, until the task is cancelled.
@@ -73,6 +83,7 @@ final class ClusterWatch: Sendable {
         let changed = feeds.listener()
         while !Task.isCancelled {
             if !isNeeded(resource, in: namespace) {
+                noteWatch(of: resource, in: namespace, isLost: false)
                 // Whoever comes next is told everything by a new list.
                 progress = WatchProgress()
                 await changed.wait()
@@ -83,6 +94,7 @@ final class ClusterWatch: Sendable {
                 case .list:
                     progress.handle(.listed(version: try await list(resource, in: namespace)))
                     note(resource, in: namespace, isRefused: false)
+                    noteWatch(of: resource, in: namespace, isLost: false)
                 case .watch(let version):
                     let began = ContinuousClock.now
                     let last = try await watch(resource, in: namespace, from: version) { progress.handle($0) }
@@ -98,6 +110,8 @@ final class ClusterWatch: Sendable {
                         for feed in feeds.feeds(in: namespace).values { feed.add(.unwatched) }
                     }
                     note(resource, in: namespace, isRefused: true)
+                    // What may not be watched is not missed.
+                    noteWatch(of: resource, in: namespace, isLost: false)
                     progress.leftToFollowers()
                 }
                 if hasSaid, progress.failures == 0, case .watch = progress.step {
@@ -106,6 +120,7 @@ final class ClusterWatch: Sendable {
                 }
             } catch let error as KubernetesError {
                 availability.note(error)
+                noteWatch(of: resource, in: namespace, isLost: true)
                 progress.handle(.failed(error))
                 guard !hasSaid, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
                 hasSaid = true
@@ -177,6 +192,7 @@ final class ClusterWatch: Sendable {
         let selection = Selection(namespace: namespace, labels: Labels.flowRunID)
         try await client.watch(resource, selection, from: version) { event in
             if case .failed(let error) = event { return failure = error }
+            noteWatch(of: resource, in: namespace, isLost: false)
             if let version = event.version { progress(.progressed(version: version)) }
             pass(event, of: resource)
         }

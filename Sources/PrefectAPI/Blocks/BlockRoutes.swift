@@ -6,7 +6,7 @@ extension APIClient {
     public func readBlockDocument(
         id: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> JSONValue {
-        let request = APIRequest(.get, ["block_documents", id], query: [("include_secrets", "true")])
+        let request = APIRequest(.get, ["block_documents", .id(id)], query: [("include_secrets", "true")])
         return try await json(request, effort: effort)["data"] ?? [:]
     }
 
@@ -15,7 +15,9 @@ extension APIClient {
     public func readBlockDocument(
         typeSlug: String, name: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> JSONValue {
-        let path = ["block_types", "slug", typeSlug, "block_documents", "name", name]
+        let path: [APIPathPart] = [
+            "block_types", "slug", .name(typeSlug), "block_documents", "name", .name(name),
+        ]
         let request = APIRequest(.get, path, query: [("include_secrets", "true")])
         return try await json(request, effort: effort)["data"] ?? [:]
     }
@@ -25,7 +27,7 @@ extension APIClient {
         named name: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> JSONValue? {
         do {
-            let request = APIRequest(.get, ["variables", "name", name])
+            let request = APIRequest(.get, ["variables", "name", .name(name)])
             return try await json(request, effort: effort)["value"] ?? .null
         } catch let error as APIError where error.isNotFound {
             return nil

@@ -14,13 +14,13 @@ extension APIClient {
     /// It is pinged every 20 seconds, and lost when that is not answered within another 20.
     ///
     /// - Parameters:
-    ///   - path: The parts of the path behind the API's URL, each percent-encoded; an empty last one leaves a slash.
+    ///   - path: The parts of the path behind the API's URL.
     ///   - query: The query.
     ///   - subprotocol: What the server must agree to.
     ///   - authorization: Whether credentials go with the handshake.
     ///   - connectTimeout: Until the WebSocket is open.
     public func webSocket(
-        _ path: [String], query: [(name: String, value: String)] = [], subprotocol: String? = nil,
+        _ path: [APIPathPart], query: [(name: String, value: String)] = [], subprotocol: String? = nil,
         authorization: WebSocketAuthorization = .none, connectTimeout: Duration = .seconds(10)
     ) async throws(WebSocketError) -> WebSocket {
         let configuration = configuration

@@ -1,3 +1,4 @@
+public import CoreMetrics
 internal import FoundationEssentials
 public import HTTPTransport
 public import JSON
@@ -73,6 +74,7 @@ public final class APIClient: Sendable {
 
     let transport: HTTPTransport
     let sockets = OpenSockets()
+    private let metrics: APIMetrics
     private let sleep: @Sendable (Duration) async throws -> Void
     private let state: Mutex<State>
 
@@ -104,13 +106,14 @@ public final class APIClient: Sendable {
         }
     }
 
-    /// A client on a transport. `sleep` is how pauses between attempts are made.
+    /// A client on a transport. `metrics` is where requests are counted, `sleep` how pauses between attempts are made.
     public init(
-        configuration: Configuration, transport: HTTPTransport,
+        configuration: Configuration, transport: HTTPTransport, metrics: any MetricsFactory = MetricsSystem.factory,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
         state = Mutex(State(configuration: configuration))
         self.transport = transport
+        self.metrics = APIMetrics(metrics)
         self.sleep = sleep
     }
 
@@ -163,6 +166,7 @@ public final class APIClient: Sendable {
                 attempt -= 1
                 state.withLock { $0.maintenanceUntil = .now + delay }
             }
+            metrics.retried(request)
             if delay > .zero { try await sleep(delay) }
         }
     }
@@ -182,18 +186,22 @@ public final class APIClient: Sendable {
 
     private func exchange(_ request: APIRequest) async throws -> ExchangeResult {
         var isForToken = request.changesState
+        var start = ContinuousClock.now
         do {
             if isForToken { try await ensureCSRFToken() }
             isForToken = false
+            start = .now
             let response = try await transport.send(httpRequest(request))
             // Of a refusal only the words count, and it must stay one however long its body is.
             let body =
                 response.head.isSuccess
                 ? try await response.body.collect(upTo: request.maximumBodyBytes)
                 : try await response.body.beginning(upTo: Self.maximumExplanationBytes)
+            metrics.finished(request, status: response.status, since: start)
             return .answer(status: response.status, headers: response.headers, body: body)
         } catch let error as TransportError {
             if error.kind == .cancelled { throw CancellationError() }
+            if !isForToken { metrics.finished(request, status: nil, since: start) }
             return .noAnswer(error, wasForToken: isForToken)
         }
     }
@@ -297,7 +305,9 @@ public final class APIClient: Sendable {
 
     private func fetchCSRFToken() async throws {
         let request = APIRequest(.get, ["csrf-token"], query: [("client", csrfClientID)])
+        let start = ContinuousClock.now
         let (head, body) = try await transport.fetch(httpRequest(request), maxBodyBytes: 65_536)
+        metrics.finished(request, status: head.status, since: start)
         guard head.status == 200, let json = try? JSONValue(parsing: body), let token = json["token"]?.stringValue
         else {
             // 404: a server without the route; 422: protection is switched off. Anything else is passing trouble: the

@@ -11,24 +11,59 @@ public struct APIRequest: Sendable {
     public let body: JSONValue?
     /// Method and path as they stand in messages.
     public let operation: String
+    /// The path without the names and ids in it, like `/work_pools/{name}/queues`; one of few.
+    public let route: String
     /// The largest answer that is read.
     public var maximumBodyBytes = 32 << 20
 
     /// A request. The parts of the path are percent-encoded one by one, so a name may hold any character; an empty
     /// last part leaves the trailing slash that some routes of the API have.
     public init(
-        _ method: HTTPMethod, _ path: [String], query: [(name: String, value: String)] = [], body: JSONValue? = nil
+        _ method: HTTPMethod, _ path: [APIPathPart], query: [(name: String, value: String)] = [], body: JSONValue? = nil
     ) {
         self.method = method
-        let encodedPath = path.map { "/" + PercentEncoding.encode($0) }.joined()
+        let encodedPath = path.map { "/" + PercentEncoding.encode($0.text) }.joined()
         let encodedQuery = query.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }
         target = encodedPath + (encodedQuery.isEmpty ? "" : "?" + encodedQuery.joined(separator: "&"))
         self.body = body
         operation = "\(method.rawValue) \(encodedPath)"
+        route = path.map { "/" + $0.inRoute }.joined()
     }
 
     /// Whether the server protects the request with a CSRF token.
     var changesState: Bool { [.post, .put, .patch, .delete].contains(method) }
+}
+
+/// A part of a request's path: a word of the API, or what stands for one of many things. A literal is a word, and nothing
+/// else is: so no name ever gets into a route.
+public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
+    /// A word that the API has for its routes.
+    case word(StaticString)
+    /// The id of a thing.
+    case id(String)
+    /// The name of a thing.
+    case name(String)
+
+    /// A word.
+    public init(stringLiteral word: StaticString) { self = .word(word) }
+
+    /// The part as it is sent, but for the encoding.
+    var text: String {
+        switch self {
+        case .word(let word): word.description
+        case .id(let id): id
+        case .name(let name): name
+        }
+    }
+
+    /// The part as it stands in a route.
+    var inRoute: String {
+        switch self {
+        case .word(let word): word.description
+        case .id: "{id}"
+        case .name: "{name}"
+        }
+    }
 }
 
 /// An answer of the API whose status is one of success.

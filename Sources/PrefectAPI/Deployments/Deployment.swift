@@ -55,16 +55,16 @@ public struct Flow: Sendable, Hashable, JSONDecodable {
 extension APIClient {
     /// Reads a deployment: `GET /deployments/{id}`. 404 when it was deleted.
     public func readDeployment(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Deployment {
-        try await send(APIRequest(.get, ["deployments", id]), effort: effort).decode()
+        try await send(APIRequest(.get, ["deployments", .id(id)]), effort: effort).decode()
     }
 
     /// Reads a deployment by its names: `GET /deployments/name/{flow}/{deployment}`.
     public func readDeployment(named name: String, ofFlow flow: String) async throws -> Deployment {
-        try await send(APIRequest(.get, ["deployments", "name", flow, name])).decode()
+        try await send(APIRequest(.get, ["deployments", "name", .name(flow), .name(name)])).decode()
     }
 
     /// Reads a flow: `GET /flows/{id}`.
     public func readFlow(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Flow {
-        try await send(APIRequest(.get, ["flows", id]), effort: effort).decode()
+        try await send(APIRequest(.get, ["flows", .id(id)]), effort: effort).decode()
     }
 }

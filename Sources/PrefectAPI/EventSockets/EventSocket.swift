@@ -8,7 +8,7 @@ enum EventDirection: Sendable, Hashable {
     /// From the API: `/events/out`, those that a filter lets through.
     case fromAPI(filter: JSONValue)
 
-    fileprivate var path: [String] {
+    fileprivate var path: [APIPathPart] {
         switch self {
         case .toAPI: ["events", "in"]
         case .fromAPI: ["events", "out"]

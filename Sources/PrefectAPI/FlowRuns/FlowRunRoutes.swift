@@ -6,7 +6,7 @@ public import OrderedCollections
 extension APIClient {
     /// Reads a flow run: `GET /flow_runs/{id}`. 404 when it was deleted.
     public func readFlowRun(id: String, effort: RetryPolicy.Effort = .standard) async throws -> FlowRun {
-        try await send(APIRequest(.get, ["flow_runs", id]), effort: effort).decode()
+        try await send(APIRequest(.get, ["flow_runs", .id(id)]), effort: effort).decode()
     }
 
     /// All states that a flow run had: `GET /flow_run_states/`. Empty when the run was deleted.
@@ -34,7 +34,8 @@ extension APIClient {
             let body: JSONValue = [
                 "state": proposal.json(flowRunID: id, transitionID: transitionID), "force": .bool(force),
             ]
-            let answer = try await send(APIRequest(.post, ["flow_runs", id, "set_state"], body: body), effort: effort)
+            let answer = try await send(
+                APIRequest(.post, ["flow_runs", .id(id), "set_state"], body: body), effort: effort)
             let json = try answer.json()
             let details = json["details"]
             let reason = details?["reason"]?.stringValue?.explanation ?? "no reason given"
@@ -70,7 +71,7 @@ extension APIClient {
         _ identifier: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
     ) async throws {
         let body: JSONValue = ["infrastructure_pid": .string(identifier)]
-        _ = try await send(APIRequest(.patch, ["flow_runs", id], body: body), effort: effort)
+        _ = try await send(APIRequest(.patch, ["flow_runs", .id(id)], body: body), effort: effort)
     }
 
     /// Adds labels to a flow run: `PATCH /flow_runs/{id}/labels`.
@@ -79,7 +80,7 @@ extension APIClient {
         effort: RetryPolicy.Effort = .standard
     ) async throws {
         let body = JSONValue.object(labels.mapValues(JSONValue.string))
-        _ = try await send(APIRequest(.patch, ["flow_runs", id, "labels"], body: body), effort: effort)
+        _ = try await send(APIRequest(.patch, ["flow_runs", .id(id), "labels"], body: body), effort: effort)
     }
 
     /// Which of these runs are in a state of a type, like `CANCELLING`: `POST /flow_runs/filter`. Deleted ones are not.
@@ -111,10 +112,10 @@ extension APIClient {
         // As JSON: the API gives the input back as it was written, and only what can be read is taken for its answer.
         let body: JSONValue = ["key": .string(name), "value": .string(JSONValue.string(value).serialized())]
         do {
-            _ = try await send(APIRequest(.post, ["flow_runs", id, "input"], body: body), effort: effort)
+            _ = try await send(APIRequest(.post, ["flow_runs", .id(id), "input"], body: body), effort: effort)
             return true
         } catch let error as APIError where error.status == 409 {
-            let answer = try await send(APIRequest(.get, ["flow_runs", id, "input", name]), effort: effort)
+            let answer = try await send(APIRequest(.get, ["flow_runs", .id(id), "input", .name(name)]), effort: effort)
             return try answer.json().stringValue == value
         }
     }

@@ -1,3 +1,4 @@
+public import CoreMetrics
 internal import DequeModule
 internal import Synchronization
 
@@ -53,24 +54,26 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             queue.removeFirst(count)
         }
 
-        mutating func reinsert(_ batch: [Entry], limits: Limits) {
+        /// Returns how many items were dropped for it.
+        mutating func reinsert(_ batch: [Entry], limits: Limits) -> Int {
             queue.insert(contentsOf: batch, at: 0)
             bytes += batch.reduce(0) { $0 + $1.bytes }
-            trim(to: limits)
+            return trim(to: limits)
         }
 
-        /// Drops the oldest items beyond the limits.
-        mutating func trim(to limits: Limits) {
+        /// Drops the oldest items beyond the limits, and returns how many these were.
+        mutating func trim(to limits: Limits) -> Int {
             var surplus = max(0, queue.count - limits.backlogItems)
             var rest = queue.prefix(surplus).reduce(bytes) { $0 - $1.bytes }
             while rest > limits.backlogBytes, surplus < queue.count - 1 {
                 rest -= queue[surplus].bytes
                 surplus += 1
             }
-            guard surplus > 0 else { return }
+            guard surplus > 0 else { return 0 }
             removeFirst(surplus)
             sieve.forget(surplus)
             dropped += surplus
+            return surplus
         }
     }
 
@@ -81,20 +84,26 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private let isImmediate: @Sendable () -> Bool
     private let notice: @Sendable (String) -> Void
     private let name: String
+    private let lost: Counter
 
     /// A shipper; ``run()`` does the work.
     ///
     /// - Parameters:
     ///   - name: What the items are called.
     ///   - limits: How they are gathered.
+    ///   - metrics: Where those that are lost are counted.
     ///   - isImmediate: Whether there is a way at the moment on which a batch need not wait for company.
     ///   - notice: Is told, in one line, what was lost.
     ///   - deliver: Brings a batch to the API.
     public init(
-        name: String, limits: Limits, isImmediate: @escaping @Sendable () -> Bool = { false },
+        name: String, limits: Limits, metrics: any MetricsFactory = MetricsSystem.factory,
+        isImmediate: @escaping @Sendable () -> Bool = { false },
         notice: @escaping @Sendable (String) -> Void, deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
     ) {
         self.name = name
+        lost = Counter(
+            label: "prefect_worker_backlog_lost_total", dimensions: [("kind", name.replacing(" ", with: "_"))],
+            factory: metrics)
         self.limits = limits
         self.isImmediate = isImmediate
         self.notice = notice
@@ -106,7 +115,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         let isWorthWaking = state.withLock { state in
             state.queue.append((item, bytes))
             state.bytes += bytes
-            state.trim(to: limits)
+            lost.increment(by: state.trim(to: limits))
             return state.queue.count == 1 || state.bytes >= limits.batchBytes || state.queue.count == limits.batchItems
         }
         if isWorthWaking { wakeup.signal() }
@@ -206,7 +215,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private func putBack(_ batch: [Entry]) {
         state.withLock { state in
             state.sieve.postponed()
-            state.reinsert(batch, limits: limits)
+            lost.increment(by: state.reinsert(batch, limits: limits))
         }
     }
 
@@ -214,7 +223,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private func sift(_ batch: [Entry], refusedFor reason: String) {
         state.withLock { state in
             switch state.sieve.refused(batch.count, reason: reason) {
-            case .halve: state.reinsert(batch, limits: limits)
+            case .halve: lost.increment(by: state.reinsert(batch, limits: limits))
             case .drop(let following): state.removeFirst(min(following, state.queue.count))
             }
         }
@@ -222,6 +231,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 
     private func tellRefused() {
         guard let loss = state.withLock({ $0.sieve.conclude() }) else { return }
+        lost.increment(by: loss.count)
         notice("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
     }
 

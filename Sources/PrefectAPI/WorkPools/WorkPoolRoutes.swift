@@ -7,7 +7,7 @@ extension APIClient {
     public func readWorkPool(
         named name: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> WorkPool {
-        try await send(APIRequest(.get, ["work_pools", name]), effort: effort).decode()
+        try await send(APIRequest(.get, ["work_pools", .name(name)]), effort: effort).decode()
     }
 
     /// Creates a work pool: `POST /work_pools/`. 409 when there is one of that name.
@@ -20,25 +20,25 @@ extension APIClient {
     /// Gives a work pool its template: `PATCH /work_pools/{name}`.
     public func updateWorkPool(named name: String, baseJobTemplate: JSONValue) async throws {
         let body: JSONValue = ["base_job_template": baseJobTemplate]
-        _ = try await send(APIRequest(.patch, ["work_pools", name], body: body))
+        _ = try await send(APIRequest(.patch, ["work_pools", .name(name)], body: body))
     }
 
     /// Reads a queue of a pool: `GET /work_pools/{pool}/queues/{name}`. 404 when the pool or the queue does not exist.
     public func readWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
-        try await send(APIRequest(.get, ["work_pools", pool, "queues", name])).decode()
+        try await send(APIRequest(.get, ["work_pools", .name(pool), "queues", .name(name)])).decode()
     }
 
     /// Creates a queue of a pool: `POST /work_pools/{pool}/queues`. 409 when there is one of that name.
     public func createWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
         let body: JSONValue = ["name": .string(name)]
-        return try await send(APIRequest(.post, ["work_pools", pool, "queues"], body: body)).decode()
+        return try await send(APIRequest(.post, ["work_pools", .name(pool), "queues"], body: body)).decode()
     }
 
     /// Reads the queues of a pool, all or those named: `POST /work_pools/{pool}/queues/filter`.
     public func readWorkQueues(ofPool pool: String, named names: [String]) async throws -> [WorkQueue] {
         let filter: JSONValue = names.isEmpty ? .null : ["name": ["any_": .array(names.map(JSONValue.string))]]
         let request = APIRequest(
-            .post, ["work_pools", pool, "queues", "filter"], body: ["work_queues": filter, "offset": 0])
+            .post, ["work_pools", .name(pool), "queues", "filter"], body: ["work_queues": filter, "offset": 0])
         let rows = try await json(request).arrayValue ?? []
         return rows.compactMap { try? WorkQueue(json: JSONFields($0)) }
     }
@@ -72,7 +72,7 @@ extension APIClient {
             body["metadata"] = ["integrations": []]
             body["return_id"] = true
         }
-        let request = APIRequest(.post, ["work_pools", pool, "workers", "heartbeat"], body: body)
+        let request = APIRequest(.post, ["work_pools", .name(pool), "workers", "heartbeat"], body: body)
         let answer = try await send(request, effort: .once)
         let text = String(decoding: answer.body, as: UTF8.self)
             .trimming(while: { $0.isWhitespace || $0 == "\"" })
@@ -94,7 +94,7 @@ extension APIClient {
             "scheduled_before": .string(scheduledBefore.pythonText),
         ]
         if let limit { body["limit"] = .int(limit) }
-        var request = APIRequest(.post, ["work_pools", pool, "get_scheduled_flow_runs"], body: body)
+        var request = APIRequest(.post, ["work_pools", .name(pool), "get_scheduled_flow_runs"], body: body)
         request.maximumBodyBytes = 64 << 20
         let answer = try await send(request, effort: .once)
         guard let rows = try answer.json().arrayValue else {
@@ -133,7 +133,7 @@ extension APIClient {
 extension APIClient {
     /// The names of a pool's workers that are online: `POST /work_pools/{pool}/workers/filter`.
     public func readOnlineWorkers(ofPool pool: String) async throws -> [String] {
-        let request = APIRequest(.post, ["work_pools", pool, "workers", "filter"], body: ["limit": 200])
+        let request = APIRequest(.post, ["work_pools", .name(pool), "workers", "filter"], body: ["limit": 200])
         let rows = try await json(request, effort: .once).arrayValue ?? []
         return rows.filter { $0["status"]?.stringValue == "ONLINE" }.compactMap { $0["name"]?.stringValue }
     }

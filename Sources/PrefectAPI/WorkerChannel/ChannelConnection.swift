@@ -32,7 +32,7 @@ final class ChannelConnection: Sendable {
         let socket: WebSocket
         do {
             socket = try await channel.api.webSocket(
-                ["work_pools", channel.poolName, "workers", "connect"], subprotocol: ChannelProtocol.subprotocol,
+                ["work_pools", .name(channel.poolName), "workers", "connect"], subprotocol: ChannelProtocol.subprotocol,
                 connectTimeout: channel.timing.setup)
         } catch {
             let event = ContinuousClock.now >= deadline ? .setupTimedOut : await event(for: error)

@@ -92,6 +92,10 @@ public protocol InfrastructureBackend: Sendable {
     /// `nil` by default.
     var trouble: String? { get }
 
+    /// For how long something may have happened to infrastructure that a watch would have told of: zero while everything
+    /// is watched that there is to be watched. `nil` for a backend without a watch, as by default.
+    var watchLag: Duration? { get }
+
     /// What the backend does besides, for all of its infrastructure, from before the first run of the pool until its task
     /// is cancelled. Nothing by default.
     func run() async
@@ -122,6 +126,8 @@ extension InfrastructureBackend {
     public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool { false }
 
     public var trouble: String? { nil }
+
+    public var watchLag: Duration? { nil }
 
     public func run() async {}
 

@@ -11,6 +11,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     let registry: RunRegistry
     let state: PoolState
     let contest: Contest
+    let metrics: PoolMetrics
 
     private typealias Reason = CleanupVerdict.Reason
 
@@ -34,7 +35,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
         let execution = RunExecution(
             held: HeldRun(flowRun), flowRun: flowRun, backend: backend, pool: pool, live: live, services: services,
             contexts: contexts, reporter: RunReporter(flowRun: flowRun, services: services, workerID: state.workerID),
-            workerID: state.workerID, contest: contest)
+            workerID: state.workerID, contest: contest, metrics: metrics)
         let job: Job<Backend.Configuration>
         do {
             job = try await execution.prepare().job

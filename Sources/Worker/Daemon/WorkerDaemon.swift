@@ -9,6 +9,10 @@ public protocol PoolService: Sendable {
     var state: PoolState { get }
     /// The runs in flight.
     var registry: RunRegistry { get }
+    /// The slots of the pool's limit.
+    var slots: SlotLimiter { get }
+    /// What is measured of the pool.
+    var metrics: PoolMetrics { get }
     /// How the pool's worker channel is.
     var connection: Connection { get }
     /// Acts on what has happened to a run, if it concerns this worker.
@@ -38,6 +42,7 @@ public struct WorkerDaemon: Sendable {
     let services: WorkerServices
     private let backends: [any InfrastructureBackend]
     private let drainTimeout: Duration?
+    private let metrics: DaemonMetrics
 
     /// A daemon that serves pools.
     ///
@@ -53,6 +58,7 @@ public struct WorkerDaemon: Sendable {
         self.backends = backends
         self.services = services
         self.drainTimeout = drainTimeout
+        metrics = DaemonMetrics(backends: backends, factory: services.metrics)
     }
 
     /// Serves all pools; returns when each has ended and what waited to be told to the API has been told, or when the
@@ -161,6 +167,12 @@ public struct WorkerDaemon: Sendable {
     private func warnOfUntold() {
         guard !Task.isCancelled else { return }
         services.logger.warning("The worker leaves although not everything could be told to the API")
+    }
+
+    /// Sets the meters of all that is a matter of how things stand: whoever shows or sends metrics calls this before.
+    public func updateMeters() {
+        metrics.update(pools: pools, backends: backends, services)
+        for pool in pools { pool.metrics.update(pool) }
     }
 
     // MARK: Probes

@@ -1,3 +1,4 @@
+public import CoreMetrics
 public import JSON
 internal import Synchronization
 
@@ -9,9 +10,18 @@ public final class WorkerProbes: Sendable {
     }
 
     private let state = Mutex(State())
+    private let isReady: Meter
 
-    /// Probes of a worker that is starting.
-    public init() {}
+    /// Probes of a worker that is starting; `metrics` is where what is measured goes.
+    public init(metrics: any MetricsFactory = MetricsSystem.factory) {
+        isReady = Meter(label: "prefect_worker_ready", factory: metrics)
+    }
+
+    /// Sets the meters of all that is a matter of how things stand: whoever shows or sends metrics calls this before.
+    public func updateMeters() {
+        isReady.set(reasonNotReady == nil)
+        daemon?.updateMeters()
+    }
 
     /// Says what the worker does before its daemon runs.
     public func setBeginning(_ text: String) { state.withLock { $0.beginning = text } }

@@ -1,5 +1,7 @@
+public import CoreMetrics
 public import Logging
 public import PrefectAPI
+public import Tracing
 
 /// What all parts of the daemon share: the API, the queues of what is to be told, the log, the way out.
 public struct WorkerServices: Sendable {
@@ -13,6 +15,10 @@ public struct WorkerServices: Sendable {
     public let feed: EventFeed
     /// The worker's own log.
     public var logger: Logger
+    /// Where what is measured goes.
+    public var metrics: any MetricsFactory
+    /// Where the spans of what is done go.
+    public var tracer: any Tracer
     /// The runs in flight, written down.
     public var ledger: RunLedger
     /// The way out.
@@ -28,8 +34,9 @@ public struct WorkerServices: Sendable {
 
     /// The shared parts.
     public init(
-        api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger, ledger: RunLedger,
-        shutdown: ShutdownSignal, farewell: Duration = .seconds(15), environment: [String: String],
+        api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
+        metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
+        ledger: RunLedger, shutdown: ShutdownSignal, farewell: Duration = .seconds(15), environment: [String: String],
         settingsEnvironment: Live<[(name: String, value: String)]>,
         redact: @escaping @Sendable (String) -> String
     ) {
@@ -38,6 +45,8 @@ public struct WorkerServices: Sendable {
         self.events = events
         feed = EventFeed(api: api, logger: logger, redact: redact)
         self.logger = logger
+        self.metrics = metrics
+        self.tracer = tracer
         self.ledger = ledger
         self.shutdown = shutdown
         self.farewell = farewell

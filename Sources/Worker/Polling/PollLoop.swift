@@ -10,6 +10,7 @@ struct PollLoop: Sendable {
     let state: PoolState
     let slots: SlotLimiter
     let registry: RunRegistry
+    let metrics: PoolMetrics
     let hints: PollHints
     let workerType: String
     /// Takes a run on.
@@ -127,11 +128,15 @@ struct PollLoop: Sendable {
         }
         let wanted = size.wanted(free: slots.free, unclaimed: registry.unclaimedCount)
         registry.beginPoll()
+        let start = ContinuousClock.now
         do {
-            let due = try await services.api.scheduledFlowRuns(
-                inPool: served.name, queues: served.queues,
-                scheduledBefore: Timestamp.now.adding(seconds: served.prefetch.inSeconds),
-                limit: wanted == PollSize.serverLimit ? nil : wanted)
+            let due = try await services.span("worker.poll") {
+                try await services.api.scheduledFlowRuns(
+                    inPool: served.name, queues: served.queues,
+                    scheduledBefore: Timestamp.now.adding(seconds: served.prefetch.inSeconds),
+                    limit: wanted == PollSize.serverLimit ? nil : wanted)
+            }
+            metrics.polled(in: .now - start)
             tell(of: due.unreadable)
             if state.hasPollTrouble { services.logger.info("Work pool '\(served.name)' can be polled again") }
             state.setPollTrouble(nil)
@@ -187,6 +192,7 @@ struct PollLoop: Sendable {
             guard let slot = slots.take() else { break }
             // A slot that is not needed is given back when it is let go.
             guard let held = registry.register(run) else { continue }
+            metrics.pickedUp(dueAt: held.due)
             taken.append(DueRun(held: held, flowRun: run, slot: slot))
         }
         // A claim that nobody remembers would keep its run from everybody; so all are on the disk before the first.

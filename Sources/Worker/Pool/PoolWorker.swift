@@ -12,10 +12,13 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     public let state: PoolState
     /// The runs in flight.
     public let registry = RunRegistry()
+    /// The slots of the pool's limit.
+    public let slots: SlotLimiter
+    /// What is measured of the pool.
+    public let metrics: PoolMetrics
 
     private let backend: Backend
     private let services: WorkerServices
-    private let slots: SlotLimiter
     private let justRead: WorkPool?
     private let contest: Contest
     private let contexts: RunContextReader
@@ -38,13 +41,14 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         state = PoolState(infrastructureTrouble: { backend.trouble })
         self.services = services
         self.slots = SlotLimiter(limit: served.limit, within: slots)
+        metrics = PoolMetrics(pool: served.name, factory: services.metrics)
         self.justRead = justRead
         contest = Contest(
             pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger)
         contexts = RunContextReader(api: services.api)
         let cleanup = RunCleanup(
             backend: backend, live: live, services: services, contexts: contexts, registry: registry, state: state,
-            contest: contest)
+            contest: contest, metrics: metrics)
         channel = PoolChannel(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
             services: services, state: state, cleanup: (RunCleanup<Backend>.kinds, cleanup.clean))
@@ -89,7 +93,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private func poll(goingOnWith left: LeftRuns) async {
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
-            live: live, services: services, state: state, slots: slots, registry: registry,
+            live: live, services: services, state: state, slots: slots, registry: registry, metrics: metrics,
             hints: hints, workerType: Backend.workerType, hand: { hand.yield($0) })
         await withDiscardingTaskGroup { group in
             group.addTask {
@@ -115,7 +119,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         let reporter = RunReporter(flowRun: run.flowRun, services: services, workerID: state.workerID)
         await RunExecution(
             held: run.held, flowRun: run.flowRun, backend: backend, pool: pool, live: live, services: services,
-            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest
+            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, metrics: metrics
         ).run()
     }
 
@@ -167,7 +171,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         }
         let recovery = RunRecovery(
             entry: run.entry, held: run.held, backend: backend, live: live, services: services, contexts: contexts,
-            state: state, contest: contest)
+            state: state, contest: contest, metrics: metrics)
         await recovery.run()
     }
 

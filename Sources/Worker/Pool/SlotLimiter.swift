@@ -12,7 +12,8 @@ public final class SlotLimiter: Sendable {
 
     /// How many slots there are; `nil` means any number.
     public let limit: Int?
-    private let whole: SlotLimiter?
+    /// The limiter that this one is a part of.
+    public let whole: SlotLimiter?
     private let state = Mutex(State())
     private let freed = Wakeup()
 

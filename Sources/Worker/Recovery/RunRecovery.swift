@@ -12,6 +12,7 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
     let contexts: RunContextReader
     let state: PoolState
     let contest: Contest
+    let metrics: PoolMetrics
 
     private var api: APIClient { services.api }
 
@@ -24,11 +25,13 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         let reporter = RunReporter(flowRun: flowRun, services: services, workerID: state.workerID)
         let execution = RunExecution(
             held: held, flowRun: flowRun, backend: backend, pool: pool, live: live, services: services,
-            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, isRecovered: true)
+            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, metrics: metrics,
+            isRecovered: true)
         await execution.follow { try await goOn(execution) }
     }
 
     private func leave() {
+        metrics.ended(.left)
         services.logger.info("Flow run '\(entry.flowRunName)' is left to the next start of this worker")
     }
 

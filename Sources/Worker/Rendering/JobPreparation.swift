@@ -16,11 +16,13 @@ public struct JobSubject: Sendable {
     public var workerName: String?
     /// The worker's id, where the API has given one.
     public var workerID: String?
+    /// The trace that the job goes on with; `nil` means that of the run.
+    public var traceContext: TraceContext?
 
     /// The objects.
     public init(
         pool: WorkPool, deployment: Deployment?, flow: Flow?, flowRun: FlowRun, workerName: String?,
-        workerID: String?
+        workerID: String?, traceContext: TraceContext? = nil
     ) {
         self.pool = pool
         self.deployment = deployment
@@ -28,6 +30,7 @@ public struct JobSubject: Sendable {
         self.flowRun = flowRun
         self.workerName = workerName
         self.workerID = workerID
+        self.traceContext = traceContext
     }
 }
 
@@ -87,7 +90,7 @@ public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
             flowRun: subject.flowRun.json, flow: subject.flow?.json, deployment: subject.deployment?.json,
             workPool: .init(id: subject.pool.id, name: subject.pool.name), workerName: subject.workerName,
             workerID: subject.workerID, settingsEnvironment: settingsEnvironment, environment: environment,
-            prefectVersion: APIClient.prefectVersion)
+            prefectVersion: APIClient.prefectVersion, traceContext: subject.traceContext)
         let rendered = try await rendering.render(subject)
         return try backend.prepare(backend.configuration(rendered: rendered), for: context)
     }

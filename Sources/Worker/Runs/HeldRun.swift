@@ -12,6 +12,8 @@ public final class HeldRun: Sendable {
     let transitions: RunTransitions
     /// When the run was due that a poll has returned.
     let due: Timestamp?
+    /// When this worker took hold of it.
+    let takenAt = ContinuousClock.now
 
     private struct State {
         var stage = RunStage.due
@@ -19,6 +21,7 @@ public final class HeldRun: Sendable {
         var isToBeLeft = false
         var identifier: InfrastructureIdentifier?
         var exit: ExitStatus?
+        var outcome: RunOutcome?
         var isSettled = false
         var confirmedAt = ContinuousClock.now
     }
@@ -93,6 +96,16 @@ public final class HeldRun: Sendable {
 
     /// How the infrastructure ended, once that is known.
     var exit: ExitStatus? { state.withLock { $0.exit } }
+
+    /// What became of the run, once that is known to be more than what its stage says.
+    var outcome: RunOutcome {
+        state.withLock { state in
+            state.outcome ?? (state.stage == .exited || state.stage == .reported ? .ended : .notStarted)
+        }
+    }
+
+    /// Notes what became of the run.
+    func setOutcome(_ outcome: RunOutcome) { state.withLock { $0.outcome = outcome } }
 
     /// Notes how the infrastructure ended.
     func setExit(_ exit: ExitStatus) { state.withLock { $0.exit = exit } }

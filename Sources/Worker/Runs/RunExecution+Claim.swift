@@ -106,6 +106,7 @@ extension RunExecution {
     func cancelForMissingDeployment(_ id: String) async throws {
         let message = "Deployment \(id) no longer exists, cancelled run."
         reporter.log(.warning, message)
+        held.setOutcome(.cancelled)
         _ = try await proposePersistently(.cancelled(message), force: true)
     }
 }

@@ -7,9 +7,9 @@ internal import PrefectAPI
 extension RunExecution {
     /// Reads deployment and flow, renders the template and prepares the backend's configuration. A run that cannot be
     /// configured is ended.
-    func configure() async throws -> Prepared? {
+    func configure(goingOnWith trace: TraceContext?) async throws -> Prepared? {
         do {
-            let prepared = try await prepare()
+            let prepared = try await prepare(goingOnWith: trace)
             await enter(.configured)
             return prepared
         } catch let error as MissingDeployment {
@@ -46,7 +46,7 @@ extension RunExecution {
     }
 
     /// Makes the run's job as the pool, the deployment and the blocks say at the moment.
-    func prepare() async throws -> Prepared {
+    func prepare(goingOnWith trace: TraceContext? = nil) async throws -> Prepared {
         try await persistently {
             async let readFlow = contexts.flow(id: flowRun.flowID)
             let deployment = try await readDeployment()
@@ -59,7 +59,7 @@ extension RunExecution {
             ).configuration(
                 JobSubject(
                     pool: pool, deployment: deployment, flow: flow, flowRun: flowRun, workerName: served.workerName,
-                    workerID: workerID))
+                    workerID: workerID, traceContext: trace))
             let related = WorkerEvents.resources(of: flowRun, flow: flow, deployment: deployment, pool: pool)
             return prepared(configuration, deployment: deployment, related: related)
         }
@@ -86,6 +86,7 @@ extension RunExecution {
     }
 
     func reportFailedSubmission(_ error: any Error) async throws {
+        held.setOutcome(.failedToStart)
         reporter.log(.error, "Failed to submit flow run '\(flowRun.name)' to infrastructure: \(error)")
         _ = try await proposePersistently(.crashed("Failed to submit flow run to infrastructure: \(error)"))
     }

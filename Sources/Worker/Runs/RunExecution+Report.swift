@@ -35,9 +35,11 @@ extension RunExecution {
     private func reportCancellation(
         _ status: ExitStatus, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
     ) async throws {
+        held.setOutcome(.cancelled)
         if case .stateReported(type: "CANCELLED", _)? = status.conclusion { return }
         guard let current = try await readRun(), current.stateType != "CANCELLED" else { return }
         if current.stateType == "COMPLETED" || current.stateType == "FAILED" {
+            held.setOutcome(.ended)
             reporter.log(.info, "Flow run '\(flowRun.name)' ended as '\(current.stateName)' before it was cancelled")
             return
         }
@@ -48,6 +50,7 @@ extension RunExecution {
     private func finishCancellation(
         _ state: JSONValue, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
     ) async throws {
+        held.setOutcome(.cancelled)
         await backend.runHooks(.cancellation, state: state, of: identifier, job: prepared.job)
         _ = try await proposePersistently(.cancelled("Flow run was cancelled successfully."), force: true)
         reporter.log(.info, "Flow run '\(flowRun.name)' was cancelled")
@@ -125,6 +128,7 @@ extension RunExecution {
             return
         default: return
         }
+        held.setOutcome(.crashed)
         report.log(flowRunID: flowRun.id, to: reporter)
         await backend.runHooks(.crashed, state: state, of: identifier, job: prepared.job)
     }

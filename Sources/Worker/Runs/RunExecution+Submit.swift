@@ -18,6 +18,7 @@ extension RunExecution {
             guard let identifier = try await start(prepared) else { return nil }
             held.setIdentifier(identifier)
             await enter(.running)
+            if !isRecovered { metrics.submitted(after: .now - held.takenAt) }
             reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
             return (identifier, submitted)
         } catch let error as CancellationError {
@@ -146,9 +147,11 @@ extension RunExecution {
     func endBeforeStart(_ reason: StopReason) async throws {
         switch reason {
         case .cancelled:
+            held.setOutcome(.cancelled)
             _ = try await proposePersistently(
                 .cancelled("The flow run was cancelled before it was started."), force: true)
         case .shutdown:
+            held.setOutcome(.left)
             // Another worker can take it, unless something else has become of it.
             guard let current = try await readRun(), current.stateType == "PENDING",
                 held.mayGoOn(in: current.stateName, by: current.transitionID)

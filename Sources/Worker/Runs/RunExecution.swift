@@ -19,6 +19,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     let reporter: RunReporter
     let workerID: String?
     let contest: Contest
+    let metrics: PoolMetrics
     /// Whether an earlier process has begun with it, so that the API may know more of it than this one.
     var isRecovered = false
 
@@ -37,29 +38,42 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     /// Takes the run through all of its steps.
     func run() async {
         await follow {
-            guard services.shutdown.isServing, try await claim() else { return }
+            guard services.shutdown.isServing else { return }
+            guard try await services.span("worker.claim", { try await claim() }) else { return }
             try await goOn()
         }
     }
 
     /// Takes a run that is this worker's through the steps that are left.
     func goOn() async throws {
-        guard let prepared = try await configure() else { return }
-        guard let (identifier, submitted) = try await submit(prepared) else { return }
-        try await accompany(identifier, prepared, submitted: submitted)
+        let trace = services.currentTrace
+        let configured = try await services.span("worker.configure") { try await configure(goingOnWith: trace) }
+        guard let prepared = configured else { return }
+        let started = try await services.span("worker.start") { try await submit(prepared) }
+        guard let (identifier, submitted) = started else { return }
+        try await services.span("worker.watch") {
+            try await accompany(identifier, prepared, submitted: submitted)
+        }
     }
 
     /// Does what is to be done with the run, and takes it out of the ledger when that has been done.
     func follow(_ steps: () async throws -> Void) async {
+        metrics.ended(await services.span(ofRun: flowRun, pool: served.name) { await outcome(of: steps) })
+    }
+
+    private func outcome(of steps: () async throws -> Void) async -> RunOutcome {
         do {
             try await steps()
             await services.ledger.remove(held.id)
+            return held.outcome
         } catch is CancellationError {
             // The worker leaves: the next one finds the run in the ledger.
             services.logger.info(
                 "Flow run '\(flowRun.name)' is left to the next start of this worker at stage '\(held.stage.rawValue)'")
+            return .left
         } catch {
             reporter.log(.error, "Flow run '\(flowRun.name)' could not be followed any further: \(error)")
+            return .abandoned
         }
     }
 

@@ -4,7 +4,8 @@ import Testing
 
 /// Asks a worker that answers probes how it is.
 struct Probe: Sendable {
-    private let port: Int
+    /// The port.
+    let port: Int
 
     /// What lets a worker answer probes at a port that is free.
     static let anyPort = ["PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "0"]

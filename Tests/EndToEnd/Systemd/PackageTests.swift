@@ -74,7 +74,9 @@ struct PackageTests {
             let run = try await bench.server.createRun(deployment: bench.deploy(command: command))
             try await eventually(within: .seconds(60), "the run's output is in the journal", every: .milliseconds(200))
             {
-                try await machine.journal("FLOW_RUN_ID=\(run)").contains { $0["MESSAGE"]?.stringValue == "begin-\(word)" }
+                try await machine.journal("FLOW_RUN_ID=\(run)").contains {
+                    $0["MESSAGE"]?.stringValue == "begin-\(word)"
+                }
             }
             return run
         }

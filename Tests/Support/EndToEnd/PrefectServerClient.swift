@@ -156,13 +156,14 @@ extension PrefectServerClient {
     ///   - jobVariables: The run's own job variables.
     ///   - parameters: The run's parameters.
     ///   - name: The run's name.
+    ///   - labels: Labels besides those that every run has.
     public func createRun(
         deployment: String, after delay: Duration = .zero, jobVariables: JSONValue = [:], parameters: JSONValue = [:],
-        name: String? = nil
+        name: String? = nil, labels: JSONValue = [:]
     ) async throws -> String {
         let due = WireTime(Date()).adding(seconds: delay / .seconds(1))
         var body: JSONValue = [
-            "job_variables": jobVariables, "parameters": parameters,
+            "job_variables": jobVariables, "parameters": parameters, "labels": labels,
             "state": ["type": "SCHEDULED", "state_details": ["scheduled_time": .string(due.description)]],
         ]
         if let name { body["name"] = .string(name) }

@@ -119,18 +119,19 @@ extension FakePrefectAPI {
     ///   - jobVariables: The run's own job variables.
     ///   - parameters: The run's own parameters.
     ///   - name: The run's name.
+    ///   - labels: Labels besides those that every run has.
     ///   - tags: Tags besides the deployment's.
     @discardableResult
     public func scheduleRun(
         deployment: FakeDeployment, at time: Date? = nil, jobVariables: JSONValue = [:], parameters: JSONValue = [:],
-        name: String? = nil, tags: [String] = []
+        name: String? = nil, labels: JSONValue = [:], tags: [String] = []
     ) -> String {
         change { core in
             var state = FakeState(.scheduled, at: core.world.now)
             if let time { state.scheduledTime = WireTime(time) }
             return core.world.createRun(
                 of: deployment, state: state, name: name, jobVariables: jobVariables, parameters: parameters,
-                tags: tags
+                labels: labels, tags: tags
             ).id
         }
     }

@@ -1,9 +1,11 @@
+import CoreMetrics
 import HTTPTransport
 import JSON
 import Logging
 import PrefectAPI
 import Synchronization
 import TestSupport
+import Tracing
 import Worker
 
 /// Lines of the worker's own log.
@@ -73,6 +75,7 @@ func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
     farewell: Duration = .seconds(15), drainTimeout: Duration? = nil, stateDirectory: String? = nil,
+    metrics: any MetricsFactory = NOOPMetricsHandler.instance, tracer: any Tracer = NoOpTracer(),
     serve change: (inout ServedPool) -> Void = { _ in },
     _ body: (WorkerUnderTest) async throws -> Result
 ) async throws -> Result {
@@ -91,6 +94,7 @@ func withWorker<Result: Sendable>(
             api: client, interval: .milliseconds(50), batchBytes: 4_000_000, maximumRecordBytes: 1_000_000,
             isEnabled: true, notice: notice),
         events: EventShipper(api: client, interval: .milliseconds(50), notice: notice), logger: log.logger,
+        metrics: metrics, tracer: tracer,
         ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: ShutdownSignal(), farewell: farewell,
         environment: ["HOME": "/nowhere"], settingsEnvironment: Live([(name: "PREFECT_API_URL", value: api.url)]),
         redact: { $0.replacing("top-secret", with: "********") })

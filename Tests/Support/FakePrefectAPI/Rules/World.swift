@@ -136,19 +136,20 @@ extension World {
 
     mutating func createRun(
         of deployment: FakeDeployment, state: FakeState? = nil, name: String? = nil, jobVariables: JSONValue = [:],
-        parameters: JSONValue = [:], tags: [String] = []
+        parameters: JSONValue = [:], labels: JSONValue = [:], tags: [String] = []
     ) -> FakeFlowRun {
         let now = now
+        let ids: JSONValue = [
+            "prefect.flow.id": .string(deployment.flowID), "prefect.deployment.id": .string(deployment.id),
+        ]
+        let allLabels = (ids.objectValue ?? [:]).merging(labels.objectValue ?? [:]) { $1 }
         var merged = deployment.parameters.objectValue ?? [:]
         for (key, value) in parameters.objectValue ?? [:] { merged[key] = value }
         let allTags = deployment.tags + tags.filter { !deployment.tags.contains($0) }
         var run = FakeFlowRun(
             id: newID(), name: name ?? "fake-run-\(number())", flowID: deployment.flowID, deploymentID: deployment.id,
             workQueueID: deployment.workQueueID, created: now, jobVariables: jobVariables, parameters: .object(merged),
-            labels: [
-                "prefect.flow.id": .string(deployment.flowID), "prefect.deployment.id": .string(deployment.id),
-            ],
-            tags: allTags)
+            labels: .object(allLabels), tags: allTags)
         run.namedQueue = deployment.namedQueue
         run.enter(state ?? FakeState(.scheduled, at: now), id: newID())
         runs[run.id] = run

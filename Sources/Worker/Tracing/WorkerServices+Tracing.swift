@@ -1,0 +1,47 @@
+internal import JobTemplates
+internal import PrefectAPI
+internal import Tracing
+
+// Spans of what the worker does. Without a tracer that was bootstrapped they cost next to nothing and tell nobody.
+extension WorkerServices {
+    /// Does a step in a span of its own, within that of what goes on.
+    func span<Result: Sendable>(
+        _ name: String, isolation: isolated (any Actor)? = #isolation, _ step: () async throws -> Result
+    ) async rethrows -> Result {
+        try await tracer.withSpan(name) { _ in try await step() }
+    }
+
+    /// Does everything about a flow run in a span, within the trace that the run is part of.
+    func span(
+        ofRun flowRun: FlowRun, pool: String, isolation: isolated (any Actor)? = #isolation,
+        _ steps: () async -> RunOutcome
+    ) async -> RunOutcome {
+        var context = ServiceContext.topLevel
+        if let parent = TraceContext(ofFlowRun: flowRun.json) {
+            tracer.extract([Carrier.traceparent: parent.traceparent], into: &context, using: Carrier())
+        }
+        return await tracer.withSpan("worker.run", context: context) { span in
+            span.attributes["prefect.flow-run.id"] = flowRun.id
+            span.attributes["prefect.work-pool.name"] = pool
+            let outcome = await steps()
+            span.attributes["prefect.worker.outcome"] = outcome.rawValue
+            return outcome
+        }
+    }
+
+    /// The context of the span that goes on, for a process of a run to go on with; `nil` without a tracer that has one.
+    var currentTrace: TraceContext? {
+        var carrier: [String: String] = [:]
+        tracer.inject(ServiceContext.current ?? .topLevel, into: &carrier, using: Carrier())
+        return carrier[Carrier.traceparent].flatMap(TraceContext.init(traceparent:))
+    }
+}
+
+/// Headers of a trace, as tracers read and write them.
+private struct Carrier: Injector, Extractor {
+    static let traceparent = "traceparent"
+
+    func inject(_ value: String, forKey key: String, into carrier: inout [String: String]) { carrier[key] = value }
+
+    func extract(key: String, from carrier: [String: String]) -> String? { carrier[key] }
+}

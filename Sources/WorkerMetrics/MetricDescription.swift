@@ -1,0 +1,67 @@
+/// What a metric means, for those who read it: `MetricsFactory` is told names only.
+public struct MetricDescription: Sendable, Hashable {
+    /// The metric's name, as Prometheus has names: with its base unit, and `_total` for what only grows.
+    public let name: String
+    /// What it says, in one sentence.
+    public let help: String
+    /// The upper bounds of a histogram's buckets in ascending order, in the metric's unit; `nil` means those for the time
+    /// that requests take.
+    public let buckets: [Double]?
+
+    /// A description.
+    public init(_ name: String, _ help: String, buckets: [Double]? = nil) {
+        self.name = name
+        self.help = help
+        self.buckets = buckets
+    }
+
+    /// The buckets for the time that a request takes, in seconds.
+    static let requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+}
+
+extension MetricDescription {
+    /// Everything that the worker measures.
+    public static let worker = [
+        // The program.
+        MetricDescription("prefect_worker_build_info", "Always 1; the labels say which program this is."),
+        MetricDescription("prefect_worker_ready", "Whether every pool can be served: 1 as long as /ready answers 200."),
+        // Pools.
+        MetricDescription(
+            "prefect_worker_pool_ready", "Whether the pool can be polled and its runs could be started at the moment."),
+        MetricDescription("prefect_worker_slots_used", "Slots of the pool's limit that flow runs hold."),
+        MetricDescription("prefect_worker_slots_limit", "The pool's limit of flow runs in flight; +Inf without one."),
+        MetricDescription("prefect_worker_all_slots_used", "Slots that flow runs of all pools hold together."),
+        MetricDescription(
+            "prefect_worker_all_slots_limit", "The limit of flow runs of all pools in flight; +Inf without one."),
+        // Flow runs.
+        MetricDescription("prefect_worker_runs", "Flow runs in flight by how far they are."),
+        MetricDescription("prefect_worker_run_outcomes_total", "Flow runs let go by what became of them here."),
+        MetricDescription(
+            "prefect_worker_poll_duration_seconds", "How long a poll took that the API answered."),
+        MetricDescription(
+            "prefect_worker_pickup_lateness_seconds",
+            "How long after its expected start a poll brought a flow run; 0 for one that came before it.",
+            buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 300, 1800, 3600]),
+        MetricDescription(
+            "prefect_worker_submit_duration_seconds",
+            "From the poll that brought a flow run until its infrastructure was started.",
+            buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]),
+        // The API.
+        MetricDescription(
+            "prefect_worker_api_requests_total",
+            "Requests to the Prefect API, each attempt counted; code is none where no answer came."),
+        MetricDescription(
+            "prefect_worker_api_request_duration_seconds", "How long an attempt of a request to the Prefect API took."),
+        MetricDescription(
+            "prefect_worker_api_retries_total", "Attempts of requests to the Prefect API that were followed by another."
+        ),
+        MetricDescription("prefect_worker_socket_connected", "Whether a WebSocket to the Prefect API is there."),
+        MetricDescription("prefect_worker_backlog", "Events and log lines that wait to be told to the Prefect API."),
+        MetricDescription(
+            "prefect_worker_backlog_lost_total", "Events and log lines that the Prefect API was never told."),
+        // Infrastructure.
+        MetricDescription(
+            "prefect_worker_watch_lag_seconds",
+            "For how long what happens to infrastructure has gone unwatched; 0 while it is watched."),
+    ]
+}

@@ -1,0 +1,31 @@
+import CoreMetrics
+import HealthServer
+import PrefectAPI
+import Worker
+import WorkerMetrics
+
+extension PrometheusRegistry {
+    /// The registry that everything counts into from now on. Whatever measures must be made after that.
+    static func installed() -> PrometheusRegistry {
+        let registry = PrometheusRegistry()
+        MetricsSystem.bootstrap(registry)
+        Meter(
+            label: "prefect_worker_build_info",
+            dimensions: [
+                ("version", PrefectWorker.version), ("prefect_version", APIClient.prefectVersion),
+                ("swift_version", "\(_SwiftStdlibVersion.current)"),
+            ]
+        ).set(1)
+        return registry
+    }
+}
+
+extension StatusRoute {
+    /// `/metrics`, for Prometheus.
+    static func metrics(_ registry: PrometheusRegistry, of probes: WorkerProbes) -> StatusRoute {
+        StatusRoute(path: "/metrics") {
+            probes.updateMeters()
+            return RouteAnswer(status: 200, contentType: PrometheusRegistry.contentType, body: registry.render())
+        }
+    }
+}

@@ -1,0 +1,148 @@
+import CoreMetrics
+import Foundation
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+import Worker
+import WorkerMetrics
+
+@Suite("What a worker measures", .serialized)
+struct MetricsTests {
+    /// The value of a series; `nil` when there is none.
+    private func value(_ registry: PrometheusRegistry, _ series: String) -> Double? {
+        registry.render().split(separator: "\n").first { $0.hasPrefix(series + " ") }
+            .flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }
+    }
+
+    private func outcomes(_ registry: PrometheusRegistry) -> [RunOutcome: Int] {
+        var outcomes: [RunOutcome: Int] = [:]
+        for outcome in RunOutcome.allCases {
+            let series = #"prefect_worker_run_outcomes_total{outcome="\#(outcome.rawValue)",pool="p"}"#
+            if let count = value(registry, series), count > 0 { outcomes[outcome] = Int(count) }
+        }
+        return outcomes
+    }
+
+    @Test("runs in flight hold slots and are counted by their stages, and let go by what became of them")
+    func runs() async throws {
+        let registry = PrometheusRegistry()
+        try await withPool { api, deployment in
+            let runs = ["completes", "crashes", "is-cancelled"].map {
+                api.scheduleRun(deployment: deployment, name: $0)
+            }
+            try await withWorker(api, metrics: registry, serve: { $0.limit = 5 }) { subject in
+                try await api.waitUntil("all run") { state in
+                    runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
+                subject.daemon.updateMeters()
+                #expect(value(registry, #"prefect_worker_slots_used{pool="p"}"#) == 3)
+                #expect(value(registry, #"prefect_worker_slots_limit{pool="p"}"#) == 5)
+                #expect(value(registry, "prefect_worker_all_slots_used") == 3)
+                #expect(registry.render().contains("\nprefect_worker_all_slots_limit +Inf\n"))
+                #expect(value(registry, #"prefect_worker_runs{pool="p",stage="running"}"#) == 3)
+                #expect(value(registry, #"prefect_worker_runs{pool="p",stage="due"}"#) == 0)
+                #expect(value(registry, #"prefect_worker_pool_ready{pool="p"}"#) == 1)
+
+                api.setState(of: runs[0], to: .running)
+                api.setState(of: runs[0], to: .completed)
+                subject.backend.finish(runs[0], .reported("COMPLETED"))
+                subject.backend.finish(runs[1], ExitStatus(code: 3))
+                api.setState(of: runs[2], to: .cancelling)
+                try await subject.waitUntilIdle()
+                #expect(outcomes(registry) == [.ended: 1, .crashed: 1, .cancelled: 1])
+
+                subject.backend.script {
+                    $0.beforeStart = { _ in throw InfrastructureError(.refused, "no") }
+                }
+                api.scheduleRun(deployment: deployment)
+                try await eventually("it was refused") { outcomes(registry)[.failedToStart] == 1 }
+                let count = #"prefect_worker_submit_duration_seconds_count{pool="p"}"#
+                #expect(value(registry, count) == 3)
+                #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_count{pool="p"}"#) == 4)
+                #expect(value(registry, #"prefect_worker_poll_duration_seconds_count{pool="p"}"#) ?? 0 > 1)
+                try await subject.waitUntilIdle()
+                subject.daemon.updateMeters()
+                #expect(value(registry, #"prefect_worker_slots_used{pool="p"}"#) == 0)
+                #expect(value(registry, #"prefect_worker_runs{pool="p",stage="running"}"#) == 0)
+            }
+            let text = registry.render()
+            for name in runs + ["completes", "my-flow", "my-deployment"] { #expect(!text.contains(name)) }
+        }
+    }
+
+    @Test("a run that another worker takes was not started, and one that is left at the end is left")
+    func others() async throws {
+        let registry = PrometheusRegistry()
+        try await withPool { api, deployment in
+            let kept = api.scheduleRun(deployment: deployment)
+            let gone = api.scheduleRun(deployment: deployment)
+            api.script(path: "/flow_runs/\(gone)/set_state", answer: .status(404))
+            try await withWorker(api, metrics: registry, serve: { $0.leavesRunsOnExit = true }) { subject in
+                try await api.waitUntil("one runs") { $0.run(kept)?.infrastructurePID != nil }
+                try await eventually("the other is let go") { outcomes(registry)[.notStarted] ?? 0 > 0 }
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+                #expect(outcomes(registry)[.left] == 1)
+            }
+        }
+    }
+
+    @Test("how late a run is picked up counts from its expected start, and is never less than nothing")
+    func lateness() async throws {
+        let registry = PrometheusRegistry()
+        try await withPool { api, deployment in
+            let late = api.scheduleRuns(1, deployment: deployment, at: .now - 60)[0]
+            let early = api.scheduleRuns(1, deployment: deployment, at: .now + 600)[0]
+            try await withWorker(api, metrics: registry, serve: { $0.prefetch = .seconds(3600) }) { subject in
+                try await api.waitUntil("both run") { state in
+                    [late, early].allSatisfy { state.run($0)?.infrastructurePID != nil }
+                }
+            }
+            #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_bucket{pool="p",le="0.1"}"#) == 1)
+            #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_bucket{pool="p",le="30"}"#) == 1)
+            #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_bucket{pool="p",le="300"}"#) == 2)
+        }
+    }
+
+    @Test("a worker that is starting is not ready, and one whose pool cannot be served neither")
+    func readiness() async throws {
+        let registry = PrometheusRegistry()
+        let probes = WorkerProbes(metrics: registry)
+        probes.updateMeters()
+        #expect(value(registry, "prefect_worker_ready") == 0)
+        try await withPool { api, deployment in
+            try await withWorker(api, metrics: registry) { subject in
+                probes.setDaemon(subject.daemon)
+                try await eventually("it is ready") {
+                    probes.updateMeters()
+                    return value(registry, "prefect_worker_ready") == 1
+                }
+                subject.backend.script { $0.trouble = "no engine" }
+                probes.updateMeters()
+                #expect(value(registry, "prefect_worker_ready") == 0)
+                #expect(value(registry, #"prefect_worker_pool_ready{pool="p"}"#) == 0)
+            }
+        }
+    }
+
+    @Test("everything that a worker shows is described, and everything that is described is shown")
+    func described() async throws {
+        let registry = PrometheusRegistry()
+        try await withPool { api, deployment in
+            let probes = WorkerProbes(metrics: registry)
+            try await withWorker(api, metrics: registry) { subject in
+                probes.setDaemon(subject.daemon)
+                try await eventually("it polls") { subject.worker.state.hasPolled }
+                probes.updateMeters()
+            }
+        }
+        let shown = registry.render().split(separator: "\n").filter { $0.hasPrefix("# TYPE prefect_worker_") }
+            .map { String($0.split(separator: " ")[2]) }
+        // Told by the client and the queues of the program, and by backends that watch.
+        let others = MetricDescription.worker.map(\.name).filter { name in
+            ["api_", "backlog_lost", "build_info", "watch_lag"].contains { name.contains("prefect_worker_\($0)") }
+        }
+        #expect(Set(shown) == Set(MetricDescription.worker.map(\.name)).subtracting(others))
+    }
+}
