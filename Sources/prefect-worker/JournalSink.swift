@@ -9,7 +9,7 @@ struct JournalSink: OutputSink {
     let pool: @Sendable (_ flowRunID: String) -> ServedPool?
 
     /// What the lines are said by.
-    static let identifier = "prefect-flow-run"
+    static let identifier = "prefect-run"
 
     func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         let pool = pool(source.flowRunID)

@@ -87,7 +87,7 @@ struct PackageTests {
             _ = try await machine.outcome(["chown", "prefect-worker", "/tmp/\(bench.pool)-\(word)"])
             try await bench.server.waitForRun(run, toBe: ["Crashed"])
             #expect(try await bench.server.stateHistory(of: run) == ["Scheduled", "Pending", "Crashed"])
-            let printed = try await machine.journal("FLOW_RUN_ID=\(run)", "SYSLOG_IDENTIFIER=prefect-flow-run")
+            let printed = try await machine.journal("FLOW_RUN_ID=\(run)", "SYSLOG_IDENTIFIER=prefect-run")
             #expect(printed.compactMap { $0["MESSAGE"]?.stringValue } == ["begin-\(word)", "end-\(word)"])
         }
         func waitForNewProcess(than old: String) async throws {
@@ -109,7 +109,7 @@ struct PackageTests {
         let first = try await lastingRun("restart")
         let entries = try await machine.journal("FLOW_RUN_ID=\(first)")
         let printed = try #require(entries.first { $0["MESSAGE"] == "begin-restart" })
-        #expect(printed["SYSLOG_IDENTIFIER"] == "prefect-flow-run" && printed["WORK_POOL"] == .string(bench.pool))
+        #expect(printed["SYSLOG_IDENTIFIER"] == "prefect-run" && printed["WORK_POOL"] == .string(bench.pool))
         #expect(printed["WORKER"] == "packaged" && printed["FLOW_RUN_NAME"]?.stringValue?.isEmpty == false)
         let said = try #require(entries.first { $0["SYSLOG_IDENTIFIER"] == "prefect-worker" })
         #expect(said["PRIORITY"] == "6" && said["WORK_POOL"] == .string(bench.pool) && said["WORKER"] == "packaged")

@@ -39,9 +39,9 @@ struct SystemdRunTests {
             try systemd.write("go", "")
 
             try await eventually(within: .seconds(20), "it has printed") {
-                try await systemd.machine.journal("FLOW_RUN_ID=\(printing)").count >= 3
+                try await systemd.machine.journal("FLOW_RUN_ID=\(printing)", "SYSLOG_IDENTIFIER=prefect-run").count >= 3
             }
-            let lines = try await systemd.machine.journal("FLOW_RUN_ID=\(printing)")
+            let lines = try await systemd.machine.journal("FLOW_RUN_ID=\(printing)", "SYSLOG_IDENTIFIER=prefect-run")
             #expect(
                 lines.compactMap { $0["MESSAGE"]?.stringValue } == ["out %n $HOME", "it's", "$HOME `id` \\n %i"])
             #expect(lines.first?["WORK_POOL"]?.stringValue == systemd.bench.pool)
