@@ -90,7 +90,16 @@ public final class APIClient: Sendable {
 
     /// Says who is calling, in the headers of every request that the current task and those below it send: one client
     /// serves the workers of several pools. Asked anew for each request.
-    @TaskLocal public static var attribution: (@Sendable () -> Attribution)?
+    @TaskLocal public static var caller: Caller?
+
+    /// Whoever sends requests. An object, since Swift 6.3 compiles a task's own value that is a closure wrongly when it
+    /// optimises: the program would crash.
+    public final class Caller: Sendable {
+        let attribution: @Sendable () -> Attribution
+
+        /// A caller who says at each request who it is.
+        public init(_ attribution: @escaping @Sendable () -> Attribution) { self.attribution = attribution }
+    }
 
     /// Who is calling, for the headers that let the server attribute requests.
     public struct Attribution: Sendable, Hashable {
@@ -207,7 +216,7 @@ public final class APIClient: Sendable {
     }
 
     private func httpRequest(_ request: APIRequest) -> HTTPRequest {
-        let attribution = Self.attribution?() ?? Attribution()
+        let attribution = Self.caller?.attribution() ?? Attribution()
         let csrf = state.withLock { $0.csrf }
         var headers = HTTPHeaders()
         headers["User-Agent"] = Self.userAgent

@@ -66,9 +66,10 @@ public struct WorkerDaemon: Sendable {
     public func run() async {
         // What is no pool's own is the first one's.
         let name = pools.first?.served.workerName
-        await APIClient.$attribution.withValue({ [state = pools.first?.state] in
+        let caller = APIClient.Caller { [state = pools.first?.state] in
             APIClient.Attribution(workerName: name, workerID: state?.workerID)
-        }) {
+        }
+        await APIClient.$caller.withValue(caller) {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await serveAndSayFarewell() }
                 group.addTask { await limitShutdown() }

@@ -68,9 +68,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     /// Serves the pool, the runs that were left included, until the worker shuts down, or, for a pool that is served once,
     /// until the runs of one poll have ended. Returns when every run has been dealt with.
     public func run(_ left: LeftRuns) async {
-        await APIClient.$attribution.withValue({ [name = served.workerName, state] in
+        let caller = APIClient.Caller { [name = served.workerName, state] in
             APIClient.Attribution(workerName: name, workerID: state.workerID)
-        }) { await serve(left) }
+        }
+        await APIClient.$caller.withValue(caller) { await serve(left) }
     }
 
     private func serve(_ left: LeftRuns) async {

@@ -145,7 +145,7 @@ struct HeaderTests {
     {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url, configure: configure) { client, _ in
-                _ = try? await APIClient.$attribution.withValue({ attribution }) {
+                _ = try? await APIClient.$caller.withValue(APIClient.Caller { attribution }) {
                     try await client.send(.change, effort: .once)
                 }
             }
