@@ -25,9 +25,10 @@ test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_H
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
+# Nothing loads the program as a library; the names that it would export are 3 MB.
 .PHONY: release
 release: deps ## Build for use: .build/release/prefect-worker, with Swift's libraries inside
-	swift build -c release --static-swift-stdlib --product prefect-worker
+	swift build -c release --static-swift-stdlib -Xlinker --no-export-dynamic --product prefect-worker
 
 .PHONY: deb
 deb: BUILD_PACKAGES += dpkg-dev
