@@ -17,7 +17,7 @@ quickstart: deps ## Run a flow with a Prefect server and a worker of its own, an
 	@examples/quickstart/run.sh
 
 .PHONY: test
-test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST, KUBECONFIG and TEST_SYSTEMD_ROOT widen them)
+test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE widen them)
 	swift build --build-tests $(SWIFT_FLAGS)
 	@Tests/run.sh $(SWIFT_FLAGS)
 
@@ -25,14 +25,36 @@ test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_H
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
+# Nothing loads the program as a library; the names that it would export are 3 MB.
 .PHONY: release
 release: deps ## Build for use: .build/release/prefect-worker, with Swift's libraries inside
-	swift build -c release --static-swift-stdlib --product prefect-worker
+	swift build -c release --static-swift-stdlib -Xlinker --no-export-dynamic --product prefect-worker
 
 .PHONY: deb
 deb: BUILD_PACKAGES += dpkg-dev
 deb: release ## Build a Debian package: .build/package/prefect-worker_VERSION_ARCHITECTURE.deb
 	@systemd/debian/build.sh .build/release/prefect-worker .build/package
+
+# IMAGE names the image. CONTAINER_BUILD_FLAGS go to `docker build`: --network host where containers have no other.
+CONTAINER_BUILD_FLAGS :=
+build_image = docker build -t "$(IMAGE)" --target $(1) --build-arg BUILDER=debian:bookworm-slim $(CONTAINER_BUILD_FLAGS) \
+	-f examples/container/Dockerfile .build/image
+
+.PHONY: image
+image: IMAGE := prefect-worker
+image: image-context ## Build a container image of the worker: prefect-worker
+	$(call build_image,worker)
+
+.PHONY: image-python
+image-python: IMAGE := prefect-worker:python
+image-python: image-context ## Build one with Python and Prefect as well, for process pools: prefect-worker:python
+	$(call build_image,python)
+
+.PHONY: image-context
+image-context: release
+	@command -v docker >/dev/null || { echo "docker is needed to build an image: https://docs.docker.com/engine/install" >&2; exit 1; }
+	@rm -rf .build/image && mkdir -p .build/image
+	@install -s .build/release/prefect-worker .build/image/prefect-worker
 
 .PHONY: lint
 lint: ## Check the layout of the sources

@@ -24,6 +24,13 @@ struct RefusalTests {
         Mistake(
             testDescription: "an API URL that is none", arguments: ["start", "--pool", "p"],
             variables: ["PREFECT_API_URL": "127.0.0.1:4200/api"], says: ["PREFECT_API_URL"]),
+        Mistake(
+            testDescription: "a health check of a worker that does not answer", arguments: ["healthcheck"],
+            variables: ["PREFECT_WORKER_WEBSERVER_PORT": "1"],
+            says: ["http://127.0.0.1:1/health", "--with-healthcheck"]),
+        Mistake(
+            testDescription: "a health check at any port", arguments: ["healthcheck"],
+            variables: ["PREFECT_WORKER_WEBSERVER_PORT": "0"], says: ["PREFECT_WORKER_WEBSERVER_PORT"]),
         Mistake(testDescription: "no pool, and nobody to ask", arguments: ["start"], says: ["--pool"]),
         Mistake(
             testDescription: "a slash in the name", arguments: ["start", "--pool", "p", "--name", "a/b"],

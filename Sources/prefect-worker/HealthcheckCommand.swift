@@ -1,0 +1,58 @@
+import ArgumentParser
+import FoundationEssentials
+import HTTPTransport
+import JSON
+import PrefectAPI
+
+/// `prefect-worker healthcheck`: what a container's `HEALTHCHECK` runs, where no other HTTP client is.
+struct HealthcheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "healthcheck",
+        abstract: "Ask the worker of this host at /health how it is; status 1 if it is not well, or does not answer.",
+        discussion: """
+            For a worker that was started with --with-healthcheck and the same PREFECT_WORKER_WEBSERVER_HOST and \
+            PREFECT_WORKER_WEBSERVER_PORT.
+            """)
+
+    @ParentCommand var root: PrefectWorker
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let worker = try common.loadSettings(rootProfile: root.profile).worker
+        guard worker.webserverPort != 0 else {
+            throw Refusal("PREFECT_WORKER_WEBSERVER_PORT is 0, which is any free port: set the worker's to a fixed one")
+        }
+        let url = Self.url(host: worker.webserverHost, port: worker.webserverPort)
+        // Below the time that Docker gives a check in our Dockerfile; it says more than Docker would.
+        let request = HTTPRequest(url: url, deadlines: Deadlines(whole: .seconds(4)))
+        // A proxy would ask its own host.
+        let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
+        let (status, body) = try await answer(to: request, over: transport)
+        let message = (try? JSONValue(parsing: body))?["message"]?.stringValue ?? ""
+        guard status == 200 else { throw Refusal("\(url) answers \(status) \(message)") }
+        print(message)
+    }
+
+    private func answer(
+        to request: HTTPRequest, over transport: HTTPTransport
+    ) async throws -> (status: Int, body: [UInt8]) {
+        do {
+            let answer = try await transport.fetch(request, maxBodyBytes: 65_536)
+            return (answer.head.status, answer.body)
+        } catch {
+            throw error.kind == .couldNotConnect
+                ? Refusal("\(error.operation): \(error.cause); no worker there was started with --with-healthcheck")
+                : Refusal("\(error)")
+        }
+    }
+
+    /// Where a server that listens on `host` is asked from its own host.
+    static func url(host: String, port: Int) -> String {
+        switch host {
+        case "", "0.0.0.0": "http://127.0.0.1:\(port)/health"
+        case "::", "[::]": "http://[::1]:\(port)/health"
+        case _ where host.contains(":") && !host.hasPrefix("["): "http://[\(host)]:\(port)/health"
+        default: "http://\(host):\(port)/health"
+        }
+    }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// The image of the worker, as `make image` makes it, on the Engine of the tests and the real server: containers that serve
+/// a process pool, in the host's network, with the bench's folder at the same place.
+struct ContainerBench: Sendable {
+    let bench: TestBench
+    /// What containers are made of.
+    let image: String
+    /// Where the worker answers probes.
+    private let port: PortReservation
+
+    init(_ bench: TestBench, image: String) throws {
+        self.bench = bench
+        self.image = image
+        port = try PortReservation()
+        // The worker is a user whom this machine does not know.
+        for folder in [bench.folder, "\(bench.folder)/code", "\(bench.folder)/tmp"] {
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder)
+        }
+    }
+
+    /// The image that a variable names.
+    static func image(_ variable: String) -> String? {
+        ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Serves the pool in a container while something is done, and removes the container with its volume afterwards.
+    func withContainer<Result>(
+        _ arguments: [String] = ["--python", "none"], variables: [String: String] = [:],
+        isolation: isolated (any Actor)? = #isolation, _ body: (Container) async throws -> Result
+    ) async throws -> Result {
+        let settings = [
+            "PREFECT_API_URL": bench.server.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "\(port.port)",
+        ].merging(variables) { $1 }
+        var options = ["run", "-d", "--network", "host", "--health-interval", "1s"]
+        options += ["-v", "\(bench.folder):\(bench.folder)"]
+        options += settings.flatMap { ["-e", "\($0)=\($1)"] }
+        let command = ["start", "--pool", bench.pool, "--name", "contained", "--with-healthcheck"] + arguments
+        let id = try #require(try await DockerBench.docker(options + [image] + command).first)
+        let container = Container(id: id)
+        do {
+            let result = try await body(container)
+            await container.remove()
+            return result
+        } catch {
+            let log = await container.log()
+            await container.remove()
+            throw Explained(error: error, detail: log.joined(separator: "\n"))
+        }
+    }
+
+    /// A container with a worker.
+    struct Container: Sendable {
+        let id: String
+
+        /// What the Engine says of it.
+        func inspect() async throws -> JSONValue {
+            let text = try await DockerBench.docker(["inspect", id]).joined(separator: "\n")
+            return try JSONValue(parsing: Array(text.utf8))[0] ?? .null
+        }
+
+        /// How its first process ended.
+        func exitCode() async throws -> Int? { try await inspect()["State"]?["ExitCode"]?.intValue }
+
+        /// The states and names of its processes: `S prefect-worker`, `Z sleep`.
+        func processes() async throws -> [String] {
+            try await DockerBench.docker(["top", id, "-eo", "pid,stat,comm"]).dropFirst().map { line in
+                let words = line.split(separator: " ")
+                return "\(words.dropFirst().first?.prefix(1) ?? "") \(words.dropFirst(2).joined(separator: " "))"
+            }
+        }
+
+        /// Waits until the Engine says that it is well.
+        func waitUntilHealthy() async throws {
+            try await eventually(within: .seconds(60), "the container is healthy", every: .milliseconds(200)) {
+                try await inspect()["State"]?["Health"]?["Status"] == "healthy"
+            }
+        }
+
+        /// Everything that it wrote.
+        func log() async -> [String] {
+            let lines = try? await withChildProcess("docker", ["logs", id]) { client in
+                _ = try await client.waitForExit()
+                return client.lines.map(\.text)
+            }
+            return lines ?? []
+        }
+
+        func waitForLine(containing part: String) async throws {
+            try await eventually(within: .seconds(60), "it says '\(part)'", every: .milliseconds(100)) {
+                await log().contains { $0.contains(part) }
+            }
+        }
+
+        fileprivate func remove() async { _ = try? await DockerBench.docker(["rm", "-f", "-v", id]) }
+    }
+}
+
+/// Does something with an image that a variable names, on a pool of its own.
+func withContainerBench<Result>(
+    _ variable: String = "TEST_IMAGE", isolation: isolated (any Actor)? = #isolation,
+    _ body: (ContainerBench) async throws -> Result
+) async throws -> Result {
+    let image = try #require(ContainerBench.image(variable))
+    return try await withTestBench { try await body(ContainerBench($0, image: image)) }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// The test is skipped, with a comment that says why, unless the Engine has the image that a variable names.
+    static func image(_ variable: String, madeBy target: String) -> Self {
+        .enabled("needs an image of the worker, as `make \(target)` makes it, whose name \(variable) is") {
+            guard let image = ContainerBench.image(variable), await Engine.docker.isAvailable else { return false }
+            return (try? await DockerBench.docker(["image", "inspect", image])) != nil
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import JSON
+import TestSupport
+import Testing
+
+@Suite(
+    "The image of the worker", .requires(.prefectServer, .docker), .image("TEST_IMAGE", madeBy: "image"), .bounded)
+struct ContainerTests {
+    @Test("the image is below 170 MB, has no Python, and is not for root")
+    func contents() async throws {
+        let image = try #require(ContainerBench.image("TEST_IMAGE"))
+        let text = try await DockerBench.docker(["image", "inspect", image]).joined(separator: "\n")
+        let said = try #require(try JSONValue(parsing: Array(text.utf8))[0])
+        let size = try #require(said["Size"]?.intValue)
+        #expect(size < 170_000_000)
+        let look = "id -u; find / -xdev \\( -name 'python*' -o -name 'libpython*' \\) \\( -type f -o -type l \\) -print"
+        let seen = try await DockerBench.docker([
+            "run", "--rm", "--entrypoint", "/bin/sh", "--user", "0", image, "-c", look,
+        ])
+        #expect(seen == ["0"])
+        #expect(try await DockerBench.docker(["run", "--rm", "--entrypoint", "id", image, "-u"]) == ["10001"])
+    }
+
+    @Test("a container gets healthy, reaps what runs leave behind, drains when it is stopped and leaves with status 0")
+    func drains() async throws {
+        try await withContainerBench { containers in
+            let bench = containers.bench
+            try await containers.withContainer(variables: ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": ""]) { worker in
+                try await worker.waitUntilHealthy()
+                // One ends while its parent, which does not wait for it, still runs; the other when its parent is gone.
+                let orphans = try await bench.server.createRun(
+                    deployment: bench.deploy(
+                        command: "/bin/sh -c 'sleep 0.2 & (setsid sleep 2 &) ; exec sh -c \"sleep 1; exit 3\"'"))
+                try await bench.server.waitForRun(orphans, toBe: ["Crashed"])
+                try await eventually("nobody but the worker is left", every: .milliseconds(200)) {
+                    try await worker.processes().sorted() == ["S prefect-worker", "S worker-init"]
+                }
+
+                let go = "\(bench.folder)/go"
+                let run = try await bench.server.createRun(
+                    deployment: bench.deploy(
+                        command: "/bin/sh -c 'echo begun; until [ -e \(go) ]; do sleep 0.1; done; exit 4'"))
+                try await worker.waitForLine(containing: "begun")
+                async let stopped = DockerBench.docker(["stop", "-t", "50", worker.id])
+                try await worker.waitForLine(containing: "draining")
+                try bench.write("go", "")
+                _ = try await stopped
+                #expect(try await worker.exitCode() == 0)
+                let crash = try await bench.server.flowRun(run)
+                #expect(crash["state"]?["message"]?.stringValue?.contains("status code 4") == true, "\(crash)")
+            }
+        }
+    }
+
+    @Test("`docker stop` alone ends it in time, with status 0, and a run that lasts is ended and reported")
+    func stops() async throws {
+        try await withContainerBench { containers in
+            let bench = containers.bench
+            try await containers.withContainer { worker in
+                let run = try await bench.server.createRun(
+                    deployment: bench.deploy(command: "/bin/sh -c 'echo begun; exec sleep 600'"))
+                try await worker.waitForLine(containing: "begun")
+                try await DockerBench.docker(["stop", worker.id])
+                // The Engine's own SIGKILL would leave 137.
+                #expect(try await worker.exitCode() == 0)
+                #expect(try await bench.server.flowRun(run)["state_name"] == "Crashed")
+            }
+        }
+    }
+
+    @Test("a container that was killed and is started again reports the run that went with it")
+    func isKilled() async throws {
+        try await withContainerBench { containers in
+            let bench = containers.bench
+            try await containers.withContainer { worker in
+                let run = try await bench.server.createRun(
+                    deployment: bench.deploy(command: "/bin/sh -c 'echo begun; exec sleep 600'"))
+                try await worker.waitForLine(containing: "begun")
+                try await DockerBench.docker(["kill", worker.id])
+                #expect(try await bench.server.flowRun(run)["state_name"] != "Crashed")
+                try await DockerBench.docker(["start", worker.id])
+                try await bench.server.waitForRun(run, toBe: ["Crashed"])
+                try await worker.waitUntilHealthy()
+            }
+        }
+    }
+
+    @Test(
+        "the variant with Python runs flows", .image("TEST_IMAGE_PYTHON", madeBy: "image-python"))
+    func flow() async throws {
+        try await withContainerBench("TEST_IMAGE_PYTHON") { containers in
+            let server = containers.bench.server
+            let run = try await server.createRun(
+                deployment: containers.bench.deploy("succeed"), parameters: ["word": "swordfish"])
+            try await containers.withContainer([]) { worker in
+                let done = try await server.waitForRun(
+                    run, toBe: ["Completed", "Failed", "Crashed"], within: .seconds(90))
+                #expect(done["state_name"] == "Completed")
+                try await worker.waitForLine(containing: "printed swordfish")
+            }
+        }
+    }
+}
