@@ -42,8 +42,8 @@ settings-page: build ## Write the documentation's page of flags and settings ane
 
 .PHONY: man
 man: deps ## Write the man page anew: systemd/prefect-worker.1
-	swift package --allow-writing-to-package-directory generate-manual --output-directory .build/man
-	cp .build/man/prefect-worker.1 systemd/
+	swift package generate-manual --configuration debug
+	cp .build/plugins/GenerateManual/outputs/prefect-worker/prefect-worker.1 systemd/
 
 # DocC's pages without a dependency on its plugin: SwiftPM writes down what is public, docc makes sites of it. On a code
 # host the articles link to each other's files, in a site to pages.

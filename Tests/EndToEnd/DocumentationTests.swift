@@ -31,10 +31,9 @@ struct DocumentationTests {
     @Test("names every variable of the worker's own that the code reads")
     func ownVariables() throws {
         let page = try Self.text("Sources/prefect-worker/Documentation.docc/Settings.md")
-        let files = FileManager.default.enumerator(atPath: "\(Self.root)/Sources")
         var read: Set<String> = []
-        while let file = files?.nextObject() as? String {
-            guard file.hasSuffix(".swift") else { continue }
+        for file in try FileManager.default.subpathsOfDirectory(atPath: "\(Self.root)/Sources")
+        where file.hasSuffix(".swift") {
             for match in try Self.text("Sources/\(file)").matches(of: /"(PREFECT_WORKER_[A-Z_]+)"/) {
                 read.insert(String(match.1))
             }
