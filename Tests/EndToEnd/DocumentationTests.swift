@@ -25,7 +25,8 @@ struct DocumentationTests {
     func settingsPage() async throws {
         let printed = try await run(["settings", "--markdown"], ["PREFECT_API_URL": "http://127.0.0.1:1/api"])
         let page = try Self.text("Sources/prefect-worker/Documentation.docc/Settings.md")
-        #expect(printed == page.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init))
+        let written = page.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+        #expect(written.difference(from: printed).isEmpty, "\(written.difference(from: printed))")
     }
 
     @Test("names every variable of the worker's own that the code reads")
@@ -39,7 +40,7 @@ struct DocumentationTests {
             }
         }
         #expect(read.contains("PREFECT_WORKER_PYTHON"))
-        for variable in read.sorted() { #expect(page.contains("`\(variable)`"), "\(variable)") }
+        #expect(read.filter { !page.contains("`\($0)`") } == [])
     }
 
     @Test("has a man page with every flag of every command; `make man` writes it anew")
@@ -48,16 +49,18 @@ struct DocumentationTests {
         let dump = try JSONValue(parsing: await run(["--experimental-dump-help"]).joined(separator: "\n"))
         let commands = dump["command"]?["subcommands"]?.arrayValue ?? []
         #expect(commands.count > 5)
+        var missing: [String] = []
         for command in commands {
             let name = command["commandName"]?.stringValue ?? ""
-            #expect(page.contains(name), "\(name)")
+            if !page.contains(".It Em \(name)\n") { missing.append(name) }
             for argument in command["arguments"]?.arrayValue ?? [] {
                 for flag in argument["names"]?.arrayValue ?? [] where flag["kind"] == "long" {
                     let flag = flag["name"]?.stringValue ?? ""
-                    #expect(page.contains("-\(flag)"), "\(name) --\(flag)")
+                    if !page.contains(" -\(flag)") { missing.append("\(name) --\(flag)") }
                 }
             }
         }
+        #expect(missing == [])
     }
 
     @Test(
