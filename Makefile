@@ -10,7 +10,7 @@ SWIFT_FLAGS := $(if $(filter true,$(CI)),-Xswiftc -warnings-as-errors)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: quickstart
 quickstart: deps ## Run a flow with a Prefect server and a worker of its own, and stop both
