@@ -10,7 +10,7 @@ SWIFT_FLAGS := $(if $(filter true,$(CI)),-Xswiftc -warnings-as-errors)
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: quickstart
 quickstart: deps ## Run a flow with a Prefect server and a worker of its own, and stop both
@@ -55,6 +55,35 @@ image-context: release
 	@command -v docker >/dev/null || { echo "docker is needed to build an image: https://docs.docker.com/engine/install" >&2; exit 1; }
 	@rm -rf .build/image && mkdir -p .build/image
 	@install -s .build/release/prefect-worker .build/image/prefect-worker
+
+# What of the documentation is made from the program; a test compares both with it.
+PAGES := Sources/prefect-worker/Documentation.docc
+.PHONY: settings-page
+settings-page: build ## Write the documentation's page of flags and settings anew
+	.build/debug/prefect-worker settings --markdown >$(PAGES)/Settings.md
+
+.PHONY: man
+man: deps ## Write the man page anew: systemd/prefect-worker.1
+	swift package generate-manual --configuration debug
+	cp .build/plugins/GenerateManual/outputs/prefect-worker/prefect-worker.1 systemd/
+
+# DocC's pages without a dependency on its plugin: SwiftPM writes down what is public, docc makes sites of it. On a code
+# host the articles link to each other's files, in a site to pages.
+LIBRARIES := PrefectAPI JobTemplates Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend
+.PHONY: docs
+docs: deps ## Make the documentation as sites: .build/docs/NAME, of the program and of each library
+	@rm -rf .build/docs .build/docs-sources && mkdir -p .build/docs .build/docs-sources
+	@cp -r $(PAGES) .build/docs-sources/prefect-worker.docc
+	@sed -i -E 's/\]\(([A-Z][A-Za-z]*)\.md(#[a-z-]*)?\)/](doc:\1)/g' .build/docs-sources/prefect-worker.docc/*.md
+	@docc convert .build/docs-sources/prefect-worker.docc --output-path .build/docs/prefect-worker --warnings-as-errors
+	swift package dump-symbol-graph --minimum-access-level public --skip-synthesized-members
+	@for library in $(LIBRARIES); do \
+	  symbols=".build/docs-sources/$$library"; mkdir "$$symbols"; \
+	  for file in .build/*/symbolgraph/"$$library"{.,@*.}symbols.json; do if [[ -e $$file ]]; then cp "$$file" "$$symbols"; fi; done; \
+	  docc convert "Sources/$$library/$$library.docc" --additional-symbol-graph-dir "$$symbols" --output-path ".build/docs/$$library" \
+	    --disable-parameters-and-returns-validation --warnings-as-errors; \
+	done
+	@echo "Look at one with: python3 -m http.server -d .build/docs/prefect-worker, at /documentation/prefect-worker"
 
 .PHONY: lint
 lint: ## Check the layout of the sources

@@ -71,7 +71,7 @@ public final class DockerBackend: InfrastructureBackend {
     /// How often what was left is looked for.
     private static let sweepInterval = Duration.seconds(600)
 
-    /// Makes a backend; nothing is asked of the Engine yet. Throws ``InfrastructureError`` of the kind `refused` when the
+    /// Makes a backend; nothing is asked of the Engine yet. Throws `InfrastructureError` of the kind `refused` when the
     /// environment does not say where an Engine is, `unavailable` when the system has no thread left.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options

@@ -65,7 +65,7 @@ public final class ProcessBackend: InfrastructureBackend {
     private let loop: EventLoop
     private let pumps: [OutputPump]
 
-    /// Makes a backend and starts its threads. Throws ``InfrastructureError`` of the kind `unavailable` when the system
+    /// Makes a backend and starts its threads. Throws `InfrastructureError` of the kind `unavailable` when the system
     /// has no descriptor or thread left.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options

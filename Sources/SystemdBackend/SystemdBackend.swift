@@ -68,7 +68,7 @@ public final class SystemdBackend: InfrastructureBackend {
     /// How often what was left is looked for.
     private static let sweepInterval = Duration.seconds(600)
 
-    /// Makes a backend and starts its thread. Throws ``InfrastructureError`` of the kind `refused` when the environment names no
+    /// Makes a backend and starts its thread. Throws `InfrastructureError` of the kind `refused` when the environment names no
     /// manager that there is, `unavailable` when the system has no descriptor or thread left.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options

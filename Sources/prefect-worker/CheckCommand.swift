@@ -16,7 +16,9 @@ struct CheckCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "The work pool to look at.")
     var pool: String?
 
-    @Option(name: .shortAndLong, parsing: .singleValue, help: ArgumentHelp("A queue of the pool.", valueName: "queue"))
+    @Option(
+        name: [.customShort("q"), .long], parsing: .singleValue,
+        help: ArgumentHelp("A queue of the pool.", valueName: "queue"))
     var workQueue: [String] = []
 
     @Option(name: .shortAndLong, help: "The type of worker to look at; the pool's own type if not given, else process.")

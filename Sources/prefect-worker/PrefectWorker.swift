@@ -17,7 +17,7 @@ struct PrefectWorker: AsyncParsableCommand {
         version: "prefect-worker \(version) (Prefect \(APIClient.prefectVersion), API \(APIClient.apiVersion))",
         subcommands: [
             StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self, RunsCommand.self,
-            HealthcheckCommand.self,
+            HealthcheckCommand.self, SettingsCommand.self,
         ])
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))

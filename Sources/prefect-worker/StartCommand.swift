@@ -40,7 +40,7 @@ struct StartCommand: AsyncParsableCommand {
     var config: String?
 
     @Option(
-        name: .shortAndLong, parsing: .singleValue,
+        name: [.customShort("q"), .long], parsing: .singleValue,
         help: ArgumentHelp(
             "A work queue of the pool to poll, repeatable; created if it does not exist. Default: all queues.",
             valueName: "queue"))

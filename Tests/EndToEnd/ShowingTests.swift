@@ -121,8 +121,8 @@ struct ShowingTests {
     func flags() async throws {
         let shown = try await run(["start", "--help"])
         let flags = [
-            "-n", "--name", "-p", "--pool", "-q", "--work-queue", "-t", "--type", "--prefetch-seconds", "--run-once",
-            "-l", "--limit", "--with-healthcheck", "--install-policy", "--base-job-template",
+            "-n, --name", "-p, --pool", "-q, --work-queue", "-t, --type", "--prefetch-seconds", "--run-once",
+            "-l, --limit", "--with-healthcheck", "--install-policy", "--base-job-template",
             "--create-pool-if-not-found", "--no-create-pool-if-not-found",
         ]
         for flag in flags { #expect(shown.text.contains(flag), "\(flag)") }

@@ -46,7 +46,7 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
     let options: CreateOptions
     private let base: BaseJobConfiguration
 
-    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`, which names the job variable.
+    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job variable.
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command

@@ -55,7 +55,7 @@ public struct EngineEndpoint: Sendable, Hashable {
         }
     }
 
-    /// The endpoint that the environment names. Throws an ``InfrastructureError`` of the kind `refused` with one line that
+    /// The endpoint that the environment names. Throws an `InfrastructureError` of the kind `refused` with one line that
     /// says which setting cannot be used and why.
     public init(environment: [String: String], files: DockerConfigurationFolder) throws(InfrastructureError) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }

@@ -36,7 +36,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
     /// The variables that take their values from elsewhere in the cluster.
     let referredVariables: [JSONValue]
 
-    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`.
+    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`.
     public init(rendered: JSONValue) throws(InfrastructureError) {
         var rendered = rendered
         var referred: [JSONValue] = []

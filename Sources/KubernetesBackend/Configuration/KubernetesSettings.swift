@@ -38,28 +38,25 @@ struct KubernetesSettings: Sendable, Hashable {
     /// Reads what is set for the integration.
     init(_ settings: IntegrationSettings) {
         var reader = KubernetesSettingsReader(settings: settings)
-        let apiKey = reader.text("WORKER_API_KEY_SECRET_NAME")
-        apiKeySecret = apiKey.map { SecretKey(name: $0, key: reader.text("WORKER_API_KEY_SECRET_KEY") ?? "value") }
-        if let name = reader.text("WORKER_API_AUTH_STRING_SECRET_NAME") {
-            authStringSecret = SecretKey(name: name, key: reader.text("WORKER_API_AUTH_STRING_SECRET_KEY") ?? "value")
+        let apiKey = reader.text(.apiKeySecretName)
+        apiKeySecret = apiKey.map { SecretKey(name: $0, key: reader.text(.apiKeySecretKey) ?? "value") }
+        if let name = reader.text(.authStringSecretName) {
+            authStringSecret = SecretKey(name: name, key: reader.text(.authStringSecretKey) ?? "value")
         }
-        createsSecretForAPIKey =
-            reader.flag(
-                "WORKER_CREATE_SECRET_FOR_API_KEY", alias: "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET")
-            ?? false
-        storesEnvironmentAsSecret = reader.flag("WORKER_STORE_ENV_AS_SECRET") ?? false
-        creationAttempts = Int(reader.number("WORKER_CREATE_JOB_RETRY_MAX_RETRIES", least: 1) ?? 3)
-        creationDelay = .seconds(reader.number("WORKER_CREATE_JOB_RETRY_DELAY_SECONDS", least: 0) ?? 1)
-        let least = reader.number("WORKER_CREATE_JOB_RETRY_JITTER_MIN_SECONDS", least: 0) ?? 0
-        creationJitter = least...max(least, reader.number("WORKER_CREATE_JOB_RETRY_JITTER_MAX_SECONDS", least: 0) ?? 3)
-        let observes = reader.flag("OBSERVER_ENABLED")
-        replicatesPodEvents = observes ?? true && reader.flag("OBSERVER_REPLICATE_POD_EVENTS") ?? true
-        forwardsCrashedLogs = reader.flag("OBSERVER_FORWARD_CRASHED_RUN_LOGS") ?? true
-        crashedLogLines = Int(reader.number("OBSERVER_FORWARD_CRASHED_RUN_LOGS_TAIL_LINES", least: 1) ?? 500)
+        createsSecretForAPIKey = reader.flag(.createSecretForAPIKey) ?? false
+        storesEnvironmentAsSecret = reader.flag(.storeEnvironmentAsSecret) ?? false
+        creationAttempts = Int(reader.number(.creationAttempts, least: 1) ?? 3)
+        creationDelay = .seconds(reader.number(.creationDelay, least: 0) ?? 1)
+        let least = reader.number(.leastCreationJitter, least: 0) ?? 0
+        creationJitter = least...max(least, reader.number(.mostCreationJitter, least: 0) ?? 3)
+        let observes = reader.flag(.observes)
+        replicatesPodEvents = observes ?? true && reader.flag(.replicatesPodEvents) ?? true
+        forwardsCrashedLogs = reader.flag(.forwardsCrashedLogs) ?? true
+        crashedLogLines = Int(reader.number(.crashedLogLines, least: 1) ?? 500)
         let mistakes = reader.warnings.count
         let scope = ObservationScope(
-            namespaces: reader.names("OBSERVER_NAMESPACES") ?? [],
-            labels: reader.pairs("OBSERVER_ADDITIONAL_LABEL_FILTERS") ?? [:])
+            namespaces: reader.names(.observedNamespaces) ?? [],
+            labels: reader.pairs(.observedLabels) ?? [:])
         // Prefect's own default is to observe everything that the worker may see. Here that has to be asked for.
         // What is misspelt must not make that more than was meant.
         if reader.warnings.count == mistakes, observes ?? (scope != ObservationScope()) { observed = scope }

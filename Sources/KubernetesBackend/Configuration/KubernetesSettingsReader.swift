@@ -10,21 +10,19 @@ struct KubernetesSettingsReader {
 
     init(settings: IntegrationSettings) { self.settings = settings }
 
-    private static func variable(_ name: String) -> String { "PREFECT_INTEGRATIONS_KUBERNETES_\(name)" }
-
-    private func found(_ name: String, alias: String? = nil) -> IntegrationSettings.Found? {
-        let found = settings.found([Self.variable(name)] + (alias.map { [$0] } ?? []))
+    private func found(_ setting: KubernetesSetting) -> IntegrationSettings.Found? {
+        let found = settings.found(setting.variables)
         return found?.value == "" ? nil : found
     }
 
-    mutating func text(_ name: String) -> String? {
-        guard let found = found(name) else { return nil }
-        guard let text = found.value.stringValue else { return warn(name, found, "a text") }
+    mutating func text(_ setting: KubernetesSetting) -> String? {
+        guard let found = found(setting) else { return nil }
+        guard let text = found.value.stringValue else { return warn(setting, found) }
         return text
     }
 
-    mutating func flag(_ name: String, alias: String? = nil) -> Bool? {
-        guard let found = found(name, alias: alias) else { return nil }
+    mutating func flag(_ setting: KubernetesSetting) -> Bool? {
+        guard let found = found(setting) else { return nil }
         switch found.value {
         case .bool(let value): return value
         case .int(0): return false
@@ -33,44 +31,43 @@ struct KubernetesSettingsReader {
             switch found.value.stringValue?.lowercased() {
             case "1", "true", "yes", "on", "t", "y": return true
             case "0", "false", "no", "off", "f", "n": return false
-            default: return warn(name, found, "true or false")
+            default: return warn(setting, found)
             }
         }
     }
 
-    mutating func number(_ name: String, least: Double) -> Double? {
-        guard let found = found(name) else { return nil }
+    mutating func number(_ setting: KubernetesSetting, least: Double) -> Double? {
+        guard let found = found(setting) else { return nil }
         let number = found.value.doubleValue ?? found.value.stringValue.flatMap { Double($0) }
         guard let number, (least...86_400).contains(number) else {
-            return warn(name, found, "a number from \(least) to 86400")
+            return warn(setting, found)
         }
         return number
     }
 
     /// Names: a list, also written as JSON, or a text with commas between them.
-    mutating func names(_ name: String) -> Set<String>? {
-        guard let found = found(name) else { return nil }
+    mutating func names(_ setting: KubernetesSetting) -> Set<String>? {
+        guard let found = found(setting) else { return nil }
         let value = Self.decoded(found.value, "[")
         let names = value.stringValue.map(Self.parts) ?? value.arrayValue?.map { $0.stringValue ?? "" }
-        guard let names, !names.contains("") else { return warn(name, found, "names with commas between them") }
+        guard let names, !names.contains("") else { return warn(setting, found) }
         return Set(names)
     }
 
     /// Names and their values: a table, also written as JSON, or a text like `a=1,b=2`.
-    mutating func pairs(_ name: String) -> [String: String]? {
-        guard let found = found(name) else { return nil }
-        let expected = "labels and their values, like a=1,b=2"
+    mutating func pairs(_ setting: KubernetesSetting) -> [String: String]? {
+        guard let found = found(setting) else { return nil }
         let value = Self.decoded(found.value, "{")
         var pairs: [String: String] = [:]
         for (key, member) in value.objectValue ?? [:] {
-            guard let text = member.stringValue else { return warn(name, found, expected) }
+            guard let text = member.stringValue else { return warn(setting, found) }
             pairs[key] = text
         }
         guard value.objectValue == nil else { return pairs }
-        guard let text = value.stringValue else { return warn(name, found, expected) }
+        guard let text = value.stringValue else { return warn(setting, found) }
         for part in Self.parts(text) {
             let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard sides.count == 2, !sides[0].isEmpty else { return warn(name, found, expected) }
+            guard sides.count == 2, !sides[0].isEmpty else { return warn(setting, found) }
             pairs[Self.trimmed(sides[0])] = Self.trimmed(sides[1])
         }
         return pairs
@@ -90,11 +87,10 @@ struct KubernetesSettingsReader {
         return (try? JSONValue(parsing: Array(text.utf8))) ?? value
     }
 
-    private mutating func warn<Value>(
-        _ name: String, _ found: IntegrationSettings.Found, _ expected: String
-    ) -> Value? {
+    private mutating func warn<Value>(_ setting: KubernetesSetting, _ found: IntegrationSettings.Found) -> Value? {
         warnings.append(
-            "\(Self.variable(name)) should be \(expected) (set by \(found.source)): its default holds; correct it")
+            "\(setting.variables[0]) should be \(setting.expectation) (set by \(found.source)): its default holds; "
+                + "correct it")
         return nil
     }
 }

@@ -12,7 +12,7 @@ internal import Synchronization
 /// oldest are dropped first. That is said when it begins, and with the number of items when the API takes some again.
 ///
 /// A batch that the API refuses for good is sent again in halves, down to the items that are refused alone: only these
-/// are dropped, and said to be. When nothing of it is taken in ``BatchSieve/maximumRefusals`` attempts, what is left of
+/// are dropped, and said to be. When nothing of it is taken in `BatchSieve.maximumRefusals` attempts, what is left of
 /// the batch is dropped too.
 public final class BatchShipper<Item: Sendable>: Sendable {
     /// How items are gathered.

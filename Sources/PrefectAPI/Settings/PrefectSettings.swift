@@ -44,6 +44,10 @@ public struct PrefectSettings: Sendable {
         return assigned[setting.path]?.source ?? .default
     }
 
+    /// The value that holds for a setting, its default included, as people may see it: what may be a credential is masked.
+    /// `nil` where there is none.
+    public func shownValue(of setting: SettingDefinition) -> String? { value(setting.path)?.description }
+
     /// The value that holds for a setting, its default included; `nil` where there is none.
     func value(_ path: String) -> SettingValue? {
         if let assignment = assigned[path] { return assignment.value }

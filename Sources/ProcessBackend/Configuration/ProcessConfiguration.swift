@@ -25,7 +25,7 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
     var launchEnvironment: OrderedDictionary<String, String>
     let base: BaseJobConfiguration
 
-    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`.
+    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`.
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command

@@ -28,7 +28,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
     private(set) var environment = UnitEnvironment()
     private let base: BaseJobConfiguration
 
-    /// Reads a rendered job configuration. Throws ``InfrastructureError`` of the kind `refused`, which names the job variable.
+    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job variable.
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command

@@ -59,4 +59,14 @@ struct SettingDefinitionTests {
         ]
         for (path, kind) in kinds { #expect(SettingDefinition.byPath[path]?.kind == kind, "\(path)") }
     }
+
+    @Test("what a setting does to a worker is said of settings that exist alone, those of workers among them")
+    func meanings() {
+        for path in SettingDefinition.meanings.keys { #expect(SettingDefinition.byPath[path] != nil, "\(path)") }
+        // The worker does nothing with these.
+        let idle = ["worker.enable_cancellation"]
+        for setting in SettingDefinition.all where setting.path.hasPrefix("worker.") {
+            #expect((setting.meaning == nil) == idle.contains(setting.path), "\(setting.path)")
+        }
+    }
 }

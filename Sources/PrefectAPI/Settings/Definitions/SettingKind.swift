@@ -61,7 +61,7 @@ public enum SettingKind: Sendable, Hashable {
     }
 
     /// The sentence part that follows "expected".
-    var expectation: String {
+    public var expectation: String {
         switch self {
         case .bool: "true or false"
         case .int(let bounds): "a whole number" + bounds.expectation

@@ -1,0 +1,78 @@
+/// The settings of Prefect's Kubernetes integration that this worker reads, by the names that its Python worker gives them,
+/// without their prefix.
+public enum KubernetesSetting: String, CaseIterable, Sendable {
+    case apiKeySecretName = "WORKER_API_KEY_SECRET_NAME"
+    case apiKeySecretKey = "WORKER_API_KEY_SECRET_KEY"
+    case authStringSecretName = "WORKER_API_AUTH_STRING_SECRET_NAME"
+    case authStringSecretKey = "WORKER_API_AUTH_STRING_SECRET_KEY"
+    case createSecretForAPIKey = "WORKER_CREATE_SECRET_FOR_API_KEY"
+    case storeEnvironmentAsSecret = "WORKER_STORE_ENV_AS_SECRET"
+    case creationAttempts = "WORKER_CREATE_JOB_RETRY_MAX_RETRIES"
+    case creationDelay = "WORKER_CREATE_JOB_RETRY_DELAY_SECONDS"
+    case leastCreationJitter = "WORKER_CREATE_JOB_RETRY_JITTER_MIN_SECONDS"
+    case mostCreationJitter = "WORKER_CREATE_JOB_RETRY_JITTER_MAX_SECONDS"
+    case observes = "OBSERVER_ENABLED"
+    case observedNamespaces = "OBSERVER_NAMESPACES"
+    case observedLabels = "OBSERVER_ADDITIONAL_LABEL_FILTERS"
+    case replicatesPodEvents = "OBSERVER_REPLICATE_POD_EVENTS"
+    case forwardsCrashedLogs = "OBSERVER_FORWARD_CRASHED_RUN_LOGS"
+    case crashedLogLines = "OBSERVER_FORWARD_CRASHED_RUN_LOGS_TAIL_LINES"
+
+    /// The variables that set it, the first before the others.
+    public var variables: [String] {
+        let own = "PREFECT_INTEGRATIONS_KUBERNETES_\(rawValue)"
+        guard self == .createSecretForAPIKey else { return [own] }
+        return [own, "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET"]
+    }
+
+    /// What holds while nothing sets it; `nil` where that is nothing.
+    public var defaultText: String? {
+        switch self {
+        case .apiKeySecretName, .authStringSecretName, .observes, .observedNamespaces, .observedLabels: nil
+        case .apiKeySecretKey, .authStringSecretKey: "value"
+        case .createSecretForAPIKey, .storeEnvironmentAsSecret: "False"
+        case .creationAttempts, .mostCreationJitter: "3"
+        case .creationDelay: "1"
+        case .leastCreationJitter: "0"
+        case .replicatesPodEvents, .forwardsCrashedLogs: "True"
+        case .crashedLogLines: "500"
+        }
+    }
+
+    /// What a value must look like.
+    public var expectation: String {
+        switch self {
+        case .apiKeySecretName, .apiKeySecretKey, .authStringSecretName, .authStringSecretKey: "a text"
+        case .createSecretForAPIKey, .storeEnvironmentAsSecret, .observes, .replicatesPodEvents, .forwardsCrashedLogs:
+            "true or false"
+        case .creationAttempts, .crashedLogLines: "a number from 1 to 86400"
+        case .creationDelay, .leastCreationJitter, .mostCreationJitter: "a number from 0 to 86400"
+        case .observedNamespaces: "names with commas between them"
+        case .observedLabels: "labels and their values, like a=1,b=2"
+        }
+    }
+
+    /// What it does.
+    public var meaning: String {
+        switch self {
+        case .apiKeySecretName: "The secret, in the namespace of the jobs, that holds the API key."
+        case .apiKeySecretKey: "The key in that secret."
+        case .authStringSecretName: "The secret, in the namespace of the jobs, that holds the auth string."
+        case .authStringSecretKey: "The key in that secret."
+        case .createSecretForAPIKey: "Makes a secret for the API key of each job, which goes when its job goes."
+        case .storeEnvironmentAsSecret: "Makes a secret for the environment of each job, which goes when its job goes."
+        case .creationAttempts: "How often the creation of a job is tried."
+        case .creationDelay: "Seconds before it is tried again."
+        case .leastCreationJitter: "The least seconds that are added to them at random."
+        case .mostCreationJitter: "The most seconds that are added to them at random."
+        case .observes:
+            "`True` observes the runs of other workers too, `False` neither these nor the phases of pods. Default: "
+                + "other runs only if namespaces or labels are named, phases always."
+        case .observedNamespaces: "The namespaces to observe the runs of other workers in. Default: the whole cluster."
+        case .observedLabels: "The labels that the runs of other workers must have to be observed."
+        case .replicatesPodEvents: "Tells the phases of pods as events."
+        case .forwardsCrashedLogs: "Puts the last lines of a pod that crashed into the run's log."
+        case .crashedLogLines: "How many lines."
+        }
+    }
+}

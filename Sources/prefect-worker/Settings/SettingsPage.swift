@@ -1,0 +1,71 @@
+/// The page of the documentation that has every flag and every setting.
+struct SettingsPage {
+    let catalog: SettingsCatalog
+    let commands: [CommandHelp]
+
+    var text: String {
+        """
+        # Flags and settings
+
+        Every flag and every setting that the worker reads.
+
+        This page is what `prefect-worker settings --markdown` prints. `prefect-worker settings` shows the values that hold on a host and
+        what has set them, with secrets masked.
+
+        ## Flags
+
+        \(commands.map(Self.flags).joined(separator: "\n"))
+        ## Where settings come from
+
+        Prefect's settings, and those of its Kubernetes integration, are looked for in this order; the first that is found holds:
+
+        1. `PREFECT_…` variables of the environment
+        2. `.env` in the working directory
+        3. `prefect.toml` in the working directory, by the key
+        4. `pyproject.toml` in the working directory, by the key below `tool.prefect`
+        5. the profile: that of `--profile`, else of `PREFECT_PROFILE`, else the active one of `profiles.toml`
+        6. the default
+
+        All names and aliases of Prefect 3.8 are known. Whatever is set is handed on to flow runs; what the worker itself acts on is listed
+        here. Everything that is none of Prefect's settings is read from the environment alone. SIGHUP reads the sources again, but a
+        process keeps the environment that it was started with.
+
+        \(catalog.sections.map(Self.section).joined(separator: "\n"))
+        """
+    }
+
+    private static func flags(_ command: CommandHelp) -> String {
+        """
+        ### prefect-worker \(command.name)
+
+        \(command.abstract)
+
+        | flag | meaning |
+        |---|---|
+        \(command.arguments.map { "| `\($0.usage)` | \(cell($0.meaning)) |\n" }.joined())
+        """
+    }
+
+    private static func section(_ section: SettingsCatalog.Section) -> String {
+        let hasKeys = section.settings.contains { $0.key != nil }
+        let header =
+            hasKeys ? "| variable | key | default | value | meaning |" : "| variable | default | value | meaning |"
+        let rows = section.settings.map { setting in
+            var cells = [setting.variables.map { "`\($0)`" }.joined(separator: ", ")]
+            if hasKeys { cells.append(setting.key.map { "`\($0)`" } ?? "") }
+            cells += [
+                setting.defaultText.map { $0.isEmpty ? "" : "`\($0)`" } ?? "", setting.expectation, setting.meaning,
+            ]
+            return "| \(cells.map(cell).joined(separator: " | ")) |\n"
+        }
+        return """
+            ## \(section.title)
+
+            \(header)
+            |\(String(repeating: "---|", count: hasKeys ? 5 : 4))
+            \(rows.joined())
+            """
+    }
+
+    private static func cell(_ text: String) -> String { text.replacing("|", with: "\\|") }
+}
