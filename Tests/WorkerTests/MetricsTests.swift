@@ -4,8 +4,9 @@ import JSON
 import PrefectAPI
 import TestSupport
 import Testing
-import Worker
 import WorkerMetrics
+
+@testable import Worker
 
 @Suite("What a worker measures", .serialized)
 struct MetricsTests {
@@ -86,6 +87,13 @@ struct MetricsTests {
                 #expect(outcomes(registry)[.left] == 1)
             }
         }
+    }
+
+    @Test("a run that was due in the first year of all is as late as can be counted")
+    func endlessLateness() {
+        let registry = PrometheusRegistry()
+        PoolMetrics(pool: "p", factory: registry).pickedUp(dueAt: Timestamp("0001-01-01T00:00:00Z"))
+        #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_count{pool="p"}"#) == 1)
     }
 
     @Test("how late a run is picked up counts from its expected start, and is never less than nothing")

@@ -73,5 +73,8 @@ extension Meter {
 }
 
 extension Timer {
-    func record(_ duration: Duration) { recordNanoseconds(Int64(duration.inSeconds * 1e9)) }
+    /// Records a time, which may be as long as a run from the beginning of all times is late.
+    func record(_ duration: Duration) {
+        recordNanoseconds(Int64(exactly: (duration.inSeconds * 1e9).rounded()) ?? .max)
+    }
 }

@@ -1,6 +1,24 @@
 import TestSupport
 import Testing
 
+@Suite("What systemd hands over")
+struct CredentialTests {
+    @Test("a key that systemd hands over as a credential is used, and not shown")
+    func credentials() async throws {
+        try await withTemporaryDirectory { folder in
+            try Folder.write("hush-hush\n", to: "\(folder)/prefect-api-key")
+            let environment = WorkerProgram.environment(home: folder, ["CREDENTIALS_DIRECTORY": folder])
+            let outcome = try await WorkerProgram.run(["settings"], environment: environment, in: folder)
+            func value(_ name: String) -> Substring? {
+                outcome.output.first { $0.hasPrefix(name + " ") }?.split(separator: " ").dropFirst().first
+            }
+            #expect(value("PREFECT_API_KEY") == "********")
+            #expect(value("PREFECT_API_AUTH_STRING") == "-")
+            #expect(!outcome.text.contains("hush-hush"))
+        }
+    }
+}
+
 @Suite("The worker as a service", .requires(.prefectServer), .systemdMachine, .bounded)
 struct SystemdServiceTests {
     @Test("a worker that systemd has started runs flows, and leaves when systemd says so")
