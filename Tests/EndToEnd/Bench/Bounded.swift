@@ -4,24 +4,24 @@ import Testing
 /// busy for any of them to be in time.
 struct Bounded: TestTrait, SuiteTrait, TestScoping {
     var isRecursive: Bool { true }
-    private static let slots = Slots(2)
+    fileprivate let slots: Slots
 
     func scopeProvider(for test: Test, testCase: Test.Case?) -> Bounded? { testCase == nil ? nil : self }
 
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        await Self.slots.take()
+        await slots.take()
         do {
             try await function()
         } catch {
-            await Self.slots.give()
+            await slots.give()
             throw error
         }
-        await Self.slots.give()
+        await slots.give()
     }
 
-    private actor Slots {
+    fileprivate actor Slots {
         private var free: Int
         private var waiting: [CheckedContinuation<Void, Never>] = []
 
@@ -41,7 +41,20 @@ struct Bounded: TestTrait, SuiteTrait, TestScoping {
     }
 }
 
+extension Bounded {
+    private static let starters = Slots(2)
+    private static let machine = Slots(1)
+
+    /// At most two of these tests run at a time.
+    fileprivate static let two = Bounded(slots: starters)
+    /// One of these tests runs at a time.
+    fileprivate static let one = Bounded(slots: machine)
+}
+
 extension Trait where Self == Bounded {
     /// At most two of these tests run at a time.
-    static var bounded: Self { Bounded() }
+    static var bounded: Self { .two }
+
+    /// One of these tests runs at a time: some of them take from the machine with systemd what the others need.
+    static var oneOnMachine: Self { .one }
 }

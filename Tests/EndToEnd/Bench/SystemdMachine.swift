@@ -42,7 +42,7 @@ struct SystemdMachine: Sendable {
     @discardableResult
     func run(_ command: String...) async throws -> [String] {
         var outcome = try await outcome(command)
-        for _ in 0..<3 where outcome.text.contains("message bus") {
+        for _ in 0..<3 where outcome.text.contains("message bus") || outcome.text.contains("Transport endpoint") {
             try await Task.sleep(for: .milliseconds(300))
             outcome = try await self.outcome(command)
         }

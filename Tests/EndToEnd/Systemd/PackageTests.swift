@@ -3,7 +3,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("The package on a machine with systemd", .requires(.prefectServer), .systemdMachine, .package, .bounded)
+@Suite(
+    "The package on a machine with systemd", .requires(.prefectServer), .systemdMachine, .package, .oneOnMachine,
+    .bounded)
 struct PackageTests {
     private static let service = "prefect-worker.service"
     private static let settings = "/etc/prefect-worker"

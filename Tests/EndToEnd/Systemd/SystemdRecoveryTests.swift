@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Units that outlive something", .requires(.prefectServer), .systemdMachine, .bounded)
+@Suite("Units that outlive something", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
 struct SystemdRecoveryTests {
     @Test("runs go on when the worker is restarted or killed, and the ends that it missed are told as they were")
     func restarts() async throws {

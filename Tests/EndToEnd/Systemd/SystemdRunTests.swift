@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Flow runs as units", .requires(.prefectServer), .systemdMachine, .bounded)
+@Suite("Flow runs as units", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
 struct SystemdRunTests {
     @Test("a flow run is a unit with its limits, in the journal under its id, and its private directory goes with it")
     func completes() async throws {

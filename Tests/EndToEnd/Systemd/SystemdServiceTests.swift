@@ -19,7 +19,7 @@ struct CredentialTests {
     }
 }
 
-@Suite("The worker as a service", .requires(.prefectServer), .systemdMachine, .bounded)
+@Suite("The worker as a service", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
 struct SystemdServiceTests {
     @Test("a worker that systemd has started runs flows, and leaves when systemd says so")
     func service() async throws {
