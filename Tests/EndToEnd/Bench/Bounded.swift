@@ -44,11 +44,11 @@ struct Bounded: TestTrait, SuiteTrait, TestScoping {
 extension Bounded {
     private static let starters = Slots(2)
     private static let machine = Slots(1)
+    private static let cluster = Slots(1)
 
-    /// At most two of these tests run at a time.
     fileprivate static let two = Bounded(slots: starters)
-    /// One of these tests runs at a time.
-    fileprivate static let one = Bounded(slots: machine)
+    fileprivate static let machineSlot = Bounded(slots: machine)
+    fileprivate static let clusterSlot = Bounded(slots: cluster)
 }
 
 extension Trait where Self == Bounded {
@@ -56,5 +56,8 @@ extension Trait where Self == Bounded {
     static var bounded: Self { .two }
 
     /// One of these tests runs at a time: some of them take from the machine with systemd what the others need.
-    static var oneOnMachine: Self { .one }
+    static var oneOnMachine: Self { Bounded.machineSlot }
+
+    /// One of these tests runs at a time: some of them take the cluster's API server or a node away.
+    static var oneOnCluster: Self { Bounded.clusterSlot }
 }

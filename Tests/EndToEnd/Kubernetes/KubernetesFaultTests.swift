@@ -3,7 +3,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Kubernetes jobs when things go wrong", .requires(.prefectServer, .kubernetes), .bounded)
+@Suite("Kubernetes jobs when things go wrong", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
 struct KubernetesFaultTests {
     /// A program that takes the run through its states by itself, and notes it, for so many seconds.
     private func quickRun(_ kube: KubeBench, seconds: Int) async throws -> String {
@@ -110,7 +110,7 @@ struct KubernetesFaultTests {
                 #expect(crash["state"]?["message"]?.stringValue?.contains("code 5") == true)
                 try await worker.waitForLine(containing: "still runs as '\(kube.namespace):")
                 try await server.waitForRun(long, toBe: ["Completed", "Crashed"], within: .seconds(60))
-                try await eventually(within: .seconds(30), "nothing is left", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(90), "nothing is left", every: .milliseconds(500)) {
                     try await kube.bench.remains().isEmpty
                 }
             }

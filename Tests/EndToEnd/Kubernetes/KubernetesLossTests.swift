@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Kubernetes jobs of which something is lost", .requires(.prefectServer, .kubernetes), .bounded)
+@Suite("Kubernetes jobs of which something is lost", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
 struct KubernetesLossTests {
     @Test("a node that goes away takes its pod along, and not the run: the job's next pod is waited for")
     func node() async throws {

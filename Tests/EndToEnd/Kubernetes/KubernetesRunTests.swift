@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Flow runs as Kubernetes jobs", .requires(.prefectServer, .kubernetes), .bounded)
+@Suite("Flow runs as Kubernetes jobs", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
 struct KubernetesRunTests {
     @Test("a flow that completes is told about in full: states, logs, labels, job, output and the events of its pod")
     func completes() async throws {
