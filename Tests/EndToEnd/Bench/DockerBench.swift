@@ -55,10 +55,16 @@ struct DockerBench: Sendable {
         return crash["state"]?["message"]?.stringValue ?? ""
     }
 
-    /// The ids of the containers of a run, or of all runs of the bench.
+    /// The ids of the containers of a run, or of all runs of the bench, in whatever state they are.
     func containers(of run: String? = nil, running: Bool = false) async throws -> [String] {
+        try await containers(of: run, inStates: running ? ["running"] : [])
+    }
+
+    /// The ids of the containers of a run, or of all runs of the bench, that are in one of some states; without one, in any.
+    func containers(of run: String? = nil, inStates states: [String]) async throws -> [String] {
         let filter = run.map { "label=io.prefect.flow-run-id=\($0)" } ?? "label=io.prefect.work-pool-name=\(bench.pool)"
-        return try await Self.docker(["ps", "-q", "--no-trunc", "--filter", filter] + (running ? [] : ["-a"]))
+        let filters = ([filter] + states.map { "status=\($0)" }).flatMap { ["--filter", $0] }
+        return try await Self.docker(["ps", "-a", "-q", "--no-trunc"] + filters)
     }
 
     /// Waits until a run's container runs, and returns its id.

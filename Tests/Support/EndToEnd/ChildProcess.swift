@@ -95,7 +95,7 @@ public final class ChildProcess: Sendable {
     /// Waits for a line, of either output, that contains a text; lines written before count too.
     @discardableResult
     public func waitForLine(
-        containing part: String, timeout: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation
+        containing part: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation
     ) async throws -> String {
         try await waitForLine("a line with '\(part)'", timeout: timeout) { $0.text.contains(part) }
     }
@@ -105,7 +105,7 @@ public final class ChildProcess: Sendable {
     /// - Throws: ``WaitTimeout`` with the last lines, also when the program ends without such a line.
     @discardableResult
     public func waitForLine(
-        _ what: String, timeout: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
+        _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         where fits: (Line) -> Bool
     ) async throws -> String {
         let found = try await changes.wait(timeout: timeout) { () -> String?? in
@@ -119,7 +119,7 @@ public final class ChildProcess: Sendable {
 
     /// Waits until the program has ended and its output is read.
     @discardableResult
-    public func waitForExit(timeout: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation)
+    public func waitForExit(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation)
         async throws -> ExitStatus
     {
         let found = try await changes.wait(timeout: timeout) {

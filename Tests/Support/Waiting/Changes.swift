@@ -17,6 +17,9 @@ final class Changes: Sendable {
 
     /// Looks until there is something to find: now, after every change, and once more at the end.
     ///
+    /// - Parameters:
+    ///   - timeout: How long to look, or three times as long from ten seconds on.
+    ///   - find: What to look for.
     /// - Returns: What was found; `nil` when the time was over.
     func wait<Found>(
         timeout: Duration, isolation: isolated (any Actor)? = #isolation, _ find: () async throws -> Found?
@@ -28,7 +31,7 @@ final class Changes: Sendable {
             return state.serial
         }
         defer { state.withLock { $0.observers[number] = nil } }
-        let alarm = Alarm(after: timeout) { continuation.finish() }
+        let alarm = Alarm(after: timeout.patient) { continuation.finish() }
         defer { alarm.cancel() }
         if let found = try await find() { return found }
         for await _ in changes {

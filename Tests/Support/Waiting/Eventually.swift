@@ -4,7 +4,8 @@
 /// ``Gate``) should be.
 ///
 /// - Parameters:
-///   - timeout: How long to go on asking; the condition is asked at least once.
+///   - timeout: How long to go on asking, or three times as long from ten seconds on; the condition is asked at least
+///     once.
 ///   - what: What should happen, for the message.
 ///   - interval: The pause between two questions.
 ///   - condition: The question. An error counts as no, and the last one is part of the message.
@@ -14,7 +15,7 @@ public func eventually(
     isolation: isolated (any Actor)? = #isolation, _ condition: () async throws -> Bool
 ) async throws {
     let clock = ContinuousClock()
-    let deadline = clock.now + timeout
+    let deadline = clock.now + timeout.patient
     var detail = "the condition was never true"
     while true {
         do {
@@ -25,7 +26,7 @@ public func eventually(
         } catch {
             detail = "the last attempt failed: \(error)"
         }
-        if clock.now >= deadline { throw WaitTimeout(what: what, timeout: timeout, detail: detail) }
+        if clock.now >= deadline { throw WaitTimeout(what: what, timeout: timeout.patient, detail: detail) }
         try await Task.sleep(for: interval)
     }
 }
