@@ -96,7 +96,7 @@ clean: ## Remove what was built and the quickstart's files
 # What only tests need: independent peers for HTTP/2 and WebSockets, and certificates. In CI also Prometheus, which
 # elsewhere would begin to run as a service.
 .PHONY: test-deps
-test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus)
+test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose)
 test-deps: deps
 
 # Installs what is missing and nothing else; without a missing package it needs neither root nor the network.

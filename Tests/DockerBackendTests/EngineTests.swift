@@ -47,8 +47,10 @@ struct EngineTests {
         } _: { bench in
             let identifier = try await bench.backend.start(bench.job())
             #expect(identifier.rawValue.hasSuffix(":\(EngineBench.id)"))
-            // The transport repeats a request whose kept connection was closed before a byte came.
-            #expect(creations.withLock { $0 } <= 2)
+            // libcurl itself repeats a request whose kept connection was closed before a byte came, on the next of those it
+            // has kept and on a new one; all of them ask for the same name, which the Engine gives once.
+            #expect(Set(bench.engine.requests.filter { $0.path == "/containers/create" }.map(\.query)).count == 1)
+            #expect(creations.withLock { $0 } <= 6)
             #expect(bench.engine.calls.contains("POST /containers/\(EngineBench.id)/start"))
         }
     }

@@ -196,12 +196,17 @@ struct DockerRecoveryTests {
                     let health = try await probe.get("/health")
                     return answer.hasPrefix("503") && answer.contains("Docker Engine") && health.hasPrefix("200")
                 }
+                let lag = "prefect_worker_watch_lag_seconds{backend=\"docker\"}"
+                try await eventually("that nothing is watched shows") { try await probe.metric(lag) ?? 0 > 0 }
                 let began = Date().timeIntervalSince1970
                 try FileManager.default.createSymbolicLink(
                     atPath: socket, withDestinationPath: String(address.dropFirst("unix://".count)))
                 try await worker.waitForLine(containing: "answers again")
                 #expect(try await docker.crash(of: run).contains("status code 2"))
                 #expect(try await probe.get("/ready").hasPrefix("200"))
+                #expect(try await probe.metric(lag) == 0)
+                let crashes = "prefect_worker_run_outcomes_total{outcome=\"crashed\",pool=\"\(bench.pool)\"}"
+                try await eventually("the crash is counted") { try await probe.metric(crashes) == 1 }
                 let states = try await bench.server.call("GET", "/flow_run_states/?flow_run_id=\(run)").arrayValue ?? []
                 let claim = states.filter { $0["type"] == "PENDING" }.compactMap { $0["timestamp"]?.stringValue }.min()
                 #expect(try FlowRunTests.seconds(since1970: #require(claim)) > began)

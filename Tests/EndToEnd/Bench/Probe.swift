@@ -32,4 +32,11 @@ struct Probe: Sendable {
     func status() async throws -> JSONValue {
         try await PrefectServerClient(url: "http://127.0.0.1:\(port)").call("GET", "/status")
     }
+
+    /// The value of a sample at `/metrics`, by its name and its labels as Prometheus writes them; `nil` without one.
+    func metric(_ sample: String) async throws -> Double? {
+        let answer = try await PrefectServerClient(url: "http://127.0.0.1:\(port)").send("GET", "/metrics")
+        let lines = String(decoding: answer.rawBody, as: UTF8.self).split(separator: "\n")
+        return lines.first { $0.hasPrefix("\(sample) ") }?.split(separator: " ").last.flatMap { Double($0) }
+    }
 }

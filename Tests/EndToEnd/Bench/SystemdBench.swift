@@ -105,6 +105,14 @@ struct SystemdBench: Sendable {
             deployment: bench.deploy(command: "/bin/sh \(file)", jobVariables: jobVariables), name: name)
     }
 
+    /// Deploys a function of ``FlowSource``, whose code and whose notes are in the folder.
+    func deploy(_ function: String, jobVariables: JSONValue = [:]) async throws -> String {
+        try write("code/flows.py", FlowSource.text)
+        let onMachine = TestBench(
+            server: bench.server, pool: bench.pool, folder: home, flow: bench.flow, flowName: bench.flowName)
+        return try await onMachine.deploy(function, jobVariables: jobVariables)
+    }
+
     /// Waits until a run is in one of some states, and returns it.
     @discardableResult
     func waitForRun(

@@ -22,6 +22,9 @@ struct SystemdMachine: Sendable {
             }.map(SystemdMachine.init)
     }()
 
+    /// The path, on the machine, of a Python that has Prefect, where there is one.
+    static let python = ProcessInfo.processInfo.environment["TEST_SYSTEMD_PYTHON"]
+
     /// What tells a file from all others.
     private static func identity(of path: String) -> [UInt64]? {
         var status = stat()
@@ -144,5 +147,12 @@ extension Trait where Self == ConditionTrait {
         .enabled(
             if: SystemdMachine.current != nil,
             "needs a systemd that was booted with the folder TEST_SYSTEMD_ROOT as its /")
+    }
+    /// The test is skipped, with a comment that says why, unless flows can run on the machine that systemd has booted.
+    static var systemdPython: Self {
+        .enabled(
+            if: SystemdMachine.current == nil || SystemdMachine.python != nil,
+            "needs a Python with Prefect on the machine that systemd was booted on, whose path there is TEST_SYSTEMD_PYTHON"
+        )
     }
 }

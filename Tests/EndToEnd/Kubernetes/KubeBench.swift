@@ -51,11 +51,11 @@ struct KubeBench: Sendable {
 
     /// Serves the pool while something is done.
     func withWorker<Result>(
-        name: String = "bench", kubeconfig: String? = nil, variables: [String: String] = [:],
+        name: String = "bench", _ others: [String] = [], kubeconfig: String? = nil, variables: [String: String] = [:],
         isolation: isolated (any Actor)? = #isolation, _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
         try await bench.withWorker(
-            name: name, variables: self.variables(kubeconfig: kubeconfig).merging(variables) { $1 }, body)
+            name: name, others, variables: self.variables(kubeconfig: kubeconfig).merging(variables) { $1 }, body)
     }
 
     /// The variables of a worker besides the usual.

@@ -59,7 +59,8 @@ struct KubernetesFaultTests {
             var runs: [String] = []
             for _ in 0..<9 { runs.append(try await server.createRun(deployment: deployment)) }
             let crashing = try await server.createRun(deployment: kube.deploy(shell: "sleep 12; exit 9"))
-            try await kube.withWorker(kubeconfig: config) { worker in
+            try await kube.withWorker(["--with-healthcheck"], kubeconfig: config, variables: Probe.anyPort) { worker in
+                let probe = try await Probe(worker)
                 try await eventually(within: .seconds(60), "all run", every: .milliseconds(500)) {
                     try await kube.objects("pods").filter { $0["status"]?["phase"] == "Running" }.count == 10
                 }
@@ -70,12 +71,19 @@ struct KubernetesFaultTests {
                 }
                 #expect(try await server.flowRun(crashing)["state_type"] == "PENDING")
                 try await worker.waitForLine(containing: "cannot be watched")
+                let lag = "prefect_worker_watch_lag_seconds{backend=\"kubernetes\"}"
+                try await eventually("that nothing is watched shows") { try await probe.metric(lag) ?? 0 > 0 }
                 try await proxy.setMode(.pass)
                 let crash = try await server.waitForRun(crashing, toBe: ["Crashed"], within: .seconds(60))
                 #expect(crash["state"]?["message"]?.stringValue?.contains("code 9") == true)
                 try await eventually(within: .seconds(60), "all are told and let go", every: .milliseconds(500)) {
                     try await kube.bench.remains().isEmpty
                 }
+                for (outcome, count) in [("ended", 9), ("crashed", 1)] {
+                    let sample = "prefect_worker_run_outcomes_total{outcome=\"\(outcome)\",pool=\"\(kube.bench.pool)\"}"
+                    try await eventually("the runs are counted") { try await probe.metric(sample) == Double(count) }
+                }
+                try await eventually("all is watched again") { try await probe.metric(lag) == 0 }
             }
             await proxy.stop()
             for run in runs {

@@ -43,7 +43,7 @@ struct PackageTests {
             """
             PREFECT_API_URL=\(bench.server.url)
             PREFECT_WORKER_QUERY_SECONDS=1
-            WORKER_OPTIONS=--python none --name packaged
+            WORKER_OPTIONS=--python \(SystemdMachine.python ?? "none") --name packaged
 
             """, to: "\(Self.settings)/environment")
         try machine.write("[pools.\(bench.pool)]\ntype = \"process\"\n", to: "\(Self.settings)/worker.toml")
@@ -109,6 +109,18 @@ struct PackageTests {
         try await machine.run("systemctl", "start", service)
         #expect(try await machine.property("StatusText", of: service) == "serving, 0 flow runs in flight")
         #expect(try await bench.server.send("GET", "/work_pools/\(bench.pool)").status == 200)
+
+        if SystemdMachine.python != nil {
+            let flow = SystemdBench(bench: bench, machine: machine)
+            let run = try await bench.server.createRun(
+                deployment: flow.deploy("succeed"), parameters: ["word": "plover"])
+            try await machine.run("chown", "-R", "prefect-worker", flow.home)
+            try await bench.server.waitForRun(run, toBe: ["Completed"], within: .seconds(120))
+            try await eventually("what it logs is there") {
+                try await bench.server.logs(of: run).contains("the word is plover")
+            }
+            try await machine.run("rm", "-r", flow.home)
+        }
 
         let first = try await lastingRun("restart")
         let entries = try await machine.journal("FLOW_RUN_ID=\(first)")

@@ -90,6 +90,51 @@ struct SystemdRunTests {
         }
     }
 
+    @Test(
+        "Prefect's flows run in units: one completes, one fails, one exits, one is out of memory, one is cancelled",
+        .systemdPython)
+    func flows() async throws {
+        let python = try #require(SystemdMachine.python)
+        try await withSystemdBench(type: "systemd") { systemd in
+            let server = systemd.bench.server
+            let completing = try await server.createRun(
+                deployment: systemd.deploy("succeed", jobVariables: ["memory_max": "1G", "protect_system": "full"]),
+                parameters: ["word": "plover"])
+            let failing = try await server.createRun(deployment: systemd.deploy("fail"))
+            let exiting = try await server.createRun(deployment: systemd.deploy("exit_seven"))
+            // Less than the interpreter and Prefect need.
+            let hungry = try await server.createRun(
+                deployment: systemd.deploy("rest", jobVariables: ["memory_max": "24M"]))
+            let resting = try await server.createRun(deployment: systemd.deploy("rest"))
+            try await systemd.start(systemd.unit(["--type", "systemd", "--python", python]))
+
+            try await systemd.waitForRun(completing, toBe: ["Completed"], within: .seconds(120))
+            try await eventually("what it prints is there") {
+                try await systemd.machine.journal("FLOW_RUN_ID=\(completing)", "SYSLOG_IDENTIFIER=prefect-run")
+                    .contains { $0["MESSAGE"] == "printed plover" }
+            }
+            try await eventually("what it logs is there") {
+                try await server.logs(of: completing).contains("the word is plover")
+            }
+            let failure = try await systemd.waitForRun(failing, toBe: ["Failed"], within: .seconds(120))
+            #expect(failure["state"]?["message"]?.stringValue?.contains("on purpose") == true)
+            for (run, texts) in [(exiting, ["status code 7", "these are the last words"]), (hungry, ["24M"])] {
+                let crash = try await systemd.waitForRun(run, toBe: ["Crashed"], within: .seconds(120))
+                let message = crash["state"]?["message"]?.stringValue ?? ""
+                for text in texts { #expect(message.contains(text), "\(message)") }
+            }
+
+            try await systemd.waitForRun(resting, toBe: ["Running"], within: .seconds(120))
+            try await eventually(within: .seconds(60), "its code runs") { !systemd.notes("pid").isEmpty }
+            try await server.setState(of: resting, to: "CANCELLING", name: "Cancelling")
+            try await systemd.waitForRun(resting, toBe: ["Cancelled"])
+            try await eventually(within: .seconds(30), "no unit is left") {
+                try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-*")
+                    .allSatisfy { !$0.contains(resting) && !$0.contains(completing) }
+            }
+        }
+    }
+
     @Test("a run that is cancelled is told to end, and after its time all of its processes are killed")
     func cancelled() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
