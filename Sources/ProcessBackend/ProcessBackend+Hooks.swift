@@ -98,15 +98,9 @@ extension ProcessBackend {
         await supervisor.setHelper(key.pid, isRunning: false)
     }
 
-    /// The Python that runs the job when its command names one, since that is where the flow's packages are.
     private func hookInterpreter(for job: Job<ProcessConfiguration>) -> String? {
-        if let word = (try? commandWords(of: job))?.first,
-            let name = word.split(separator: "/").last, name.hasPrefix("python"),
-            name.dropFirst("python".count).allSatisfy({ $0.isNumber || $0 == "." })
-        {
-            return word
-        }
-        if case .python(let path) = interpreter { return path }
-        return nil
+        var own: String?
+        if case .python(let path) = interpreter { own = path }
+        return HookScript.interpreter(of: (try? commandWords(of: job)) ?? [], otherwise: own)
     }
 }

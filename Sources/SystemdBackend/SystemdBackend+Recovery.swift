@@ -70,16 +70,16 @@ extension SystemdBackend {
     /// How often the manager is asked before the worker begins without its answer.
     private static var firstAttempts: Int { 4 }
 
-    /// Removes the unit's folder.
+    /// Removes the unit's folder, and those of its hooks.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>) async {
         guard let unit = try? UnitHandle(identifier).unit else { return }
-        removeTraces(of: unit)
+        for unit in [unit, unit.hooks(.cancellation), unit.hooks(.crashed)] { removeTraces(of: unit) }
         inHand.withLock { _ = $0.units.remove(unit) }
     }
 
     /// Removes the unit's folder, and what the unit could not remove itself: where its sandbox has the private directory
     /// mounted, that is left as an empty one.
-    private func removeTraces(of unit: UnitName) {
+    func removeTraces(of unit: UnitName) {
         UnitFolder(of: unit, in: root).remove()
         if kind == .system { rmdir("/var/cache/\(TransientUnit.identifier)/\(unit.stem)") }
     }

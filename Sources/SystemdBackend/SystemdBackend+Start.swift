@@ -61,7 +61,8 @@ extension SystemdBackend {
         return getgrnam_r(name, &entry, &buffer, buffer.count, &found) == 0 && found != nil
     }
 
-    private func launch(_ transient: TransientUnit) async throws {
+    /// Has the manager make the unit, unless it has done so before.
+    func launch(_ transient: TransientUnit) async throws {
         var failures = 0
         while true {
             // Each call has its own open file, read from its beginning.

@@ -14,14 +14,7 @@ extension SystemdBackend {
     ) async throws -> ExitStatus {
         let unit = try UnitHandle(identifier).unit
         inHand.withLock { _ = $0.units.insert(unit) }
-        guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
-        let folder = UnitFolder(of: unit, in: root)
-        if folder.streams {
-            // The journal may still be writing the last of it.
-            try? await Task.sleep(for: .milliseconds(100))
-            await copier?.catchUp(within: .seconds(10))
-        }
-        guard let end = folder.readEnd() else {
+        guard let end = try await end(of: unit) else {
             return ExitStatus(
                 code: nil, lastOutput: await lastOutput(of: unit),
                 reason: "Its unit '\(unit.name)' is gone and did not get to say how it ended.")
@@ -31,8 +24,20 @@ extension SystemdBackend {
         return end.status(limits, lastOutput: await lastOutput(of: unit))
     }
 
+    /// Waits until nothing of a unit is left and what it has printed is copied; `nil` when it did not say how it ended.
+    func end(of unit: UnitName) async throws(CancellationError) -> UnitEnd? {
+        guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+        let folder = UnitFolder(of: unit, in: root)
+        if folder.streams {
+            // The journal may still be writing the last of it.
+            try? await Task.sleep(for: .milliseconds(100))
+            await copier?.catchUp(within: .seconds(10))
+        }
+        return folder.readEnd()
+    }
+
     /// The last lines of a unit, or else what the manager said of it last, from the journal as far as this user may read it.
-    private func lastOutput(of unit: UnitName) async -> String? {
+    func lastOutput(of unit: UnitName) async -> String? {
         let (unitField, objectField) = kind == .system ? ("_SYSTEMD_UNIT", "UNIT") : ("_SYSTEMD_USER_UNIT", "USER_UNIT")
         let searches = [
             ["\(unitField)=\(unit.name)", "SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"],

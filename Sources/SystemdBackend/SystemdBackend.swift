@@ -149,7 +149,7 @@ public final class SystemdBackend: InfrastructureBackend {
     }
 
     /// The Python for jobs without a command.
-    private var interpreter: String? {
+    var interpreter: String? {
         switch options.interpreter {
         case "none"?: return nil
         case let choice?: return choice

@@ -1,10 +1,21 @@
 import FoundationEssentials
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
 
 @Suite("child processes")
 struct ChildProcessTests {
+    @Test("a child has nothing open that the tests have")
+    func descriptors() async throws {
+        let null = open("/dev/null", O_RDONLY)
+        defer { close(null) }
+        try await withChildProcess("/bin/sh", ["-c", "ls /proc/$$/fd"]) { child in
+            try await child.waitForExit()
+            #expect(child.output == ["0", "1", "2"])
+        }
+    }
+
     @Test("lines come as they are written, from both outputs, and the status at the end")
     func lines() async throws {
         try await withChildProcess("/bin/sh", ["-c", "echo one; echo two >&2; printf three; exit 7"]) { child in

@@ -128,6 +128,18 @@ struct ConfigurationTests {
             let command = properties.first { $0.name == name }?.value.elements?.first?.elements?[1].elements
             #expect(command?.compactMap(\.text) == words)
         }
+        #expect(!properties.contains { $0.name == "RuntimeMaxUSec" })
+
+        // Hooks are in the place of the command, with the same secrets and a time of their own.
+        let hooks = TransientUnit(
+            unit: unit.hooks(.crashed), folder: UnitFolder(of: unit.hooks(.crashed), in: "/state/units"),
+            configuration: configuration, flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun",
+            hooks: .init(kind: .crashed, state: #"{"message": "it's $A"}"#, interpreter: "/opt/my python"))
+        #expect(hooks.script.contains("export TOKEN='hush-hush'"))
+        #expect(hooks.script.contains(#"printf %s '{"message": "it'\''s $A"}' >"$1/state.json""#))
+        #expect(hooks.script.hasSuffix(#"'/opt/my python' "$1/hooks.py" crashed "$1/state.json" </dev/null\#n"#))
+        let limits = hooks.properties(script: 5).filter { $0.name == "RuntimeMaxUSec" }.map(\.value)
+        #expect(limits == [.uint64(60_000_000)])
     }
 
     @Test("a unit is named after the run and the claim, and found again by its identifier on its own host only")
@@ -136,6 +148,9 @@ struct ConfigurationTests {
         let unit = UnitName(flowRunID: run, claimID: "01a1ffe0-0000-7000-8000-0123456789ab")
         #expect(unit.name == "prefect-run-\(run)-0123456789ab.service")
         #expect(unit.flowRunID == run)
+        let hooks = unit.hooks(.cancellation)
+        #expect(hooks.name == "prefect-run-\(run)-0123456789ab.cancellation.service")
+        #expect(UnitName(hooks.name) == hooks && hooks.flowRunID == run)
         #expect(UnitName(unit.name) == unit)
         #expect(UnitName(flowRunID: run, claimID: "another00000") != unit)
         let identifier = UnitHandle.identifier(of: unit, host: "here")

@@ -53,6 +53,27 @@ struct CancellationTests {
         }
     }
 
+    @Test("a flow that says Crashed when it is told to end was cancelled, and its hooks hear of that")
+    func saysCrashed() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let stopping = Gate()
+            let backend = FakeBackend { $0.holdStopped = stopping }
+            try await withWorker(api, backend: backend) { subject in
+                try await running(api, run)
+                api.setState(of: run, to: .cancelling)
+                try await eventually("it is being stopped") {
+                    backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
+                }
+                api.setState(of: run, to: .crashed)
+                stopping.open()
+                try await subject.waitUntilIdle()
+                #expect(api.run(run)?.stateType == .cancelled)
+                #expect(hooks(backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
+            }
+        }
+    }
+
     @Test("a run that completed before it could be stopped stays completed")
     func completedFirst() async throws {
         try await withPool { api, deployment in

@@ -1,5 +1,6 @@
 internal import OrderedCollections
 internal import Systemd
+internal import Worker
 
 /// The properties of the unit of a run, by the names that `org.freedesktop.systemd1(5)` has for them.
 ///
@@ -15,13 +16,34 @@ struct TransientUnit {
     let configuration: SystemdConfiguration
     let flowRunID: String
     let flowRunName: String
+    var hooks: Hooks?
+
+    /// The flow's hooks for a state, which are run in the place of the job's command.
+    struct Hooks: Sendable {
+        let kind: FlowHook
+        /// The state, as JSON.
+        let state: String
+        let interpreter: String
+    }
 
     /// What is run. The positional parameters are all that no variable of the job's can be in the way of.
     var script: String {
         let folder = configuration.workingDirectory.map(UnitEnvironment.quoted) ?? "\"$1\""
-        let words = configuration.words.map(UnitEnvironment.quoted).joined(separator: " ")
         return "set -- \"$CACHE_DIRECTORY\"\n" + configuration.environment.text
-            + "export PREFECT__STORAGE_BASE_PATH=\"$1\"\nexec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
+            + "export PREFECT__STORAGE_BASE_PATH=\"$1\"\n\(files)exec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
+    }
+
+    /// What the private directory has at the beginning: a state may be more than a process takes as an argument, and is shown
+    /// to nobody.
+    private var files: String {
+        guard let hooks else { return "" }
+        return [("hooks.py", HookScript.source), ("state.json", hooks.state)]
+            .map { "printf %s \(UnitEnvironment.quoted($1)) >\"$1/\($0)\"\n" }.joined()
+    }
+
+    private var words: String {
+        guard let hooks else { return configuration.words.map(UnitEnvironment.quoted).joined(separator: " ") }
+        return "\(UnitEnvironment.quoted(hooks.interpreter)) \"$1/hooks.py\" \(hooks.kind.rawValue) \"$1/state.json\""
     }
 
     /// How long a unit has to stop, where the job does not say.
@@ -62,7 +84,9 @@ struct TransientUnit {
         if configuration.resources.stopTime == nil {
             properties.append(UnitProperty("TimeoutStopUSec", .uint64(UInt64(Self.stopTime / .microseconds(1)))))
         }
-        return properties + configuration.resources.properties
+        guard hooks != nil else { return properties + configuration.resources.properties }
+        let limit = UnitProperty("RuntimeMaxUSec", .uint64(UInt64(HookScript.timeLimit / .microseconds(1))))
+        return properties + configuration.resources.properties.filter { $0.name != limit.name } + [limit]
     }
 
     /// The fields of each line that the run writes to the journal.

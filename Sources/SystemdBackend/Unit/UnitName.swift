@@ -16,6 +16,11 @@ struct UnitName: Sendable, Hashable {
         name = "\(Self.prefix)\(Self.plain(flowRunID))-\(claim)\(Self.suffix)"
     }
 
+    /// The unit of the flow's hooks, which run when this one is over.
+    func hooks(_ kind: FlowHook) -> UnitName { UnitName(verbatim: "\(stem).\(kind.rawValue)\(Self.suffix)") }
+
+    private init(verbatim name: String) { self.name = name }
+
     /// A unit by its name; `nil` for what is none of a run's.
     init?(_ name: String) {
         guard name.hasPrefix(Self.prefix), name.hasSuffix(Self.suffix), name == Self.plain(name), name.count < 200

@@ -51,7 +51,10 @@ extension RunExecution {
         _ state: JSONValue, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
     ) async throws {
         held.setOutcome(.cancelled)
-        await backend.runHooks(.cancellation, state: state, of: identifier, job: prepared.job)
+        // An engine that was told to end in the middle of its flow may have said Crashed: that is not what its hooks are for.
+        let cancelling: JSONValue =
+            state["type"] == "CANCELLING" ? state : ["type": "CANCELLING", "name": "Cancelling"]
+        await backend.runHooks(.cancellation, state: cancelling, of: identifier, job: prepared.job)
         _ = try await proposePersistently(.cancelled("Flow run was cancelled successfully."), force: true)
         reporter.log(.info, "Flow run '\(flowRun.name)' was cancelled")
     }

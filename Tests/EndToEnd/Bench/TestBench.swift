@@ -50,11 +50,7 @@ struct TestBench: Sendable {
     @discardableResult
     func write(_ name: String, _ text: String) throws -> String {
         let path = "\(folder)/\(name)"
-        // Foundation's own way lets programs that are started meanwhile inherit the open file, and a script that is open
-        // for writing cannot be run.
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
-        try FileHandle(fileDescriptor: descriptor, closeOnDealloc: true).write(contentsOf: Data(text.utf8))
+        try Folder.write(text, to: path)
         return path
     }
 

@@ -91,7 +91,7 @@ struct SystemdRunTests {
     }
 
     @Test(
-        "Prefect's flows run in units: one completes, one fails, one exits, one is out of memory, one is cancelled",
+        "Prefect's flows run in units, and their hooks: one completes, one fails, some crash, one is cancelled",
         .systemdPython)
     func flows() async throws {
         let python = try #require(SystemdMachine.python)
@@ -105,6 +105,7 @@ struct SystemdRunTests {
             // Less than the interpreter and Prefect need.
             let hungry = try await server.createRun(
                 deployment: systemd.deploy("rest", jobVariables: ["memory_max": "24M"]))
+            let dying = try await server.createRun(deployment: systemd.deploy("kill_itself"))
             let resting = try await server.createRun(deployment: systemd.deploy("rest"))
             try await systemd.start(systemd.unit(["--type", "systemd", "--python", python]))
 
@@ -118,7 +119,9 @@ struct SystemdRunTests {
             }
             let failure = try await systemd.waitForRun(failing, toBe: ["Failed"], within: .seconds(120))
             #expect(failure["state"]?["message"]?.stringValue?.contains("on purpose") == true)
-            for (run, texts) in [(exiting, ["status code 7", "these are the last words"]), (hungry, ["24M"])] {
+            for (run, texts) in [
+                (exiting, ["status code 7", "these are the last words"]), (hungry, ["24M"]), (dying, ["-9"]),
+            ] {
                 let crash = try await systemd.waitForRun(run, toBe: ["Crashed"], within: .seconds(120))
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 for text in texts { #expect(message.contains(text), "\(message)") }
@@ -128,6 +131,11 @@ struct SystemdRunTests {
             try await eventually(within: .seconds(60), "its code runs") { !systemd.notes("pid").isEmpty }
             try await server.setState(of: resting, to: "CANCELLING", name: "Cancelling")
             try await systemd.waitForRun(resting, toBe: ["Cancelled"])
+            // The hooks have no process of their flow's to run in any more.
+            #expect(systemd.notes("cancelled-hook") == ["Cancelling"])
+            try await eventually(within: .seconds(60), "the hook of the one that crashed has run") {
+                systemd.notes("crashed-hook") == ["Crashed"]
+            }
             try await eventually(within: .seconds(30), "no unit is left") {
                 try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-*")
                     .allSatisfy { !$0.contains(resting) && !$0.contains(completing) }

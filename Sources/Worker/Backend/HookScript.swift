@@ -1,8 +1,20 @@
 /// The Python program that runs a flow's own hooks when the flow's process could not: it knows only what Prefect 3
 /// publishes, so that it works with every version that a flow may bring.
-enum HookScript {
+package enum HookScript {
+    /// How long all hooks of a kind may take together.
+    package static let timeLimit = Duration.seconds(60)
+
+    /// The Python for the hooks of a job: the one that its command begins with, since that is where the flow's packages
+    /// are, or else the backend's own.
+    package static func interpreter(of words: [String], otherwise own: String?) -> String? {
+        guard let word = words.first, let name = word.split(separator: "/").last, name.hasPrefix("python"),
+            name.dropFirst("python".count).allSatisfy({ $0.isNumber || $0 == "." })
+        else { return own }
+        return word
+    }
+
     /// Arguments: the kind of hook (`cancellation` or `crashed`) and a file with the state as JSON.
-    static let source = #"""
+    package static let source = #"""
         import asyncio
         import inspect
         import json

@@ -1,0 +1,54 @@
+public import JSON
+internal import Synchronization
+public import Worker
+
+extension SystemdBackend {
+    /// Runs the flow's hooks in a unit of their own with the user, the sandbox and the limits of the job, once for each hook;
+    /// what fails is written to the run's log and does not keep the other hooks from running. A flow without such hooks is
+    /// passed over quietly.
+    public func runHooks(
+        _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<SystemdConfiguration>
+    ) async {
+        // Without a deployment nobody knows where the flow's code is.
+        guard job.deploymentID != nil else {
+            job.reporter.log(.debug, "The flow run has no deployment, so its on_\(kind.rawValue) hooks cannot be run")
+            return
+        }
+        guard let python = HookScript.interpreter(of: job.configuration.words, otherwise: interpreter) else {
+            job.reporter.log(
+                .info, "The worker has no Python interpreter, so the flow's on_\(kind.rawValue) hooks are not run")
+            return
+        }
+        let run = identifier.flatMap { try? UnitHandle($0).unit }
+        let unit = (run ?? UnitName(flowRunID: job.flowRunID, claimID: job.claimID)).hooks(kind)
+        let folder = UnitFolder(of: unit, in: root)
+        inHand.withLock { _ = $0.units.insert(unit) }
+        // The folder of a run's hooks goes with the run's, so that a worker that comes later does not run them again.
+        defer {
+            if run == nil { removeTraces(of: unit) }
+            inHand.withLock { _ = $0.units.remove(unit) }
+        }
+        do {
+            let transient = TransientUnit(
+                unit: unit, folder: folder, configuration: job.configuration, flowRunID: job.flowRunID,
+                flowRunName: job.flowRunName,
+                hooks: .init(
+                    kind: kind, state: String(decoding: state.serializedBytes(), as: UTF8.self), interpreter: python))
+            try folder.create(script: transient.script, streams: job.configuration.streamsOutput && copier != nil)
+            try await launch(transient)
+            let end = try await end(of: unit)
+            guard end?.code != 0 || end?.result != "success" else { return }
+            let limits = job.configuration.resources.limits
+            var words = end?.status(limits, lastOutput: await lastOutput(of: unit))
+            if end?.result == "timeout" {
+                words = ExitStatus(code: nil, lastOutput: "they took longer than \(HookScript.timeLimit)")
+            }
+            let detail = (words?.lastOutput ?? words?.reason)?.split(separator: "\n").last.map { ": \($0)" } ?? ""
+            job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run\(detail)")
+        } catch is CancellationError {
+            job.reporter.log(.info, "The flow's on_\(kind.rawValue) hooks are left to themselves as '\(unit.name)'")
+        } catch {
+            job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run: \(error)")
+        }
+    }
+}
