@@ -54,6 +54,7 @@ let package = Package(
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit"),
         .target(name: "CLinux"),
+        .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
         .target(name: "HTTPTransport", dependencies: ["CCurl"], swiftSettings: settings),
@@ -71,11 +72,14 @@ let package = Package(
             swiftSettings: settings),
         // Backends: none knows another.
         .target(
-            name: "ProcessBackend", dependencies: ["CLinux", "JSON", "JobTemplates", "Worker", orderedCollections],
+            name: "ProcessBackend",
+            dependencies: ["CLinux", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections],
             swiftSettings: settings),
         .target(
             name: "DockerBackend",
-            dependencies: ["CLinux", "HTTPTransport", "JSON", "JobTemplates", "Worker", orderedCollections],
+            dependencies: [
+                "CLinux", "HTTPTransport", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections,
+            ],
             swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
@@ -87,7 +91,7 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "SystemdBackend",
-            dependencies: ["CLinux", "JSON", "JobTemplates", "Systemd", "Worker", orderedCollections],
+            dependencies: ["CLinux", "JSON", "JobTemplates", "Systemd", "Threads", "Worker", orderedCollections],
             swiftSettings: settings),
         // The daemon's surroundings.
         .target(
@@ -98,9 +102,9 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
             ] + nio,
             swiftSettings: settings),
-        .target(name: "Systemd", dependencies: ["CLinux", "CSystemd"], swiftSettings: settings),
+        .target(name: "Systemd", dependencies: ["CLinux", "CSystemd", "Threads"], swiftSettings: settings),
         .target(
-            name: "WorkerLogging", dependencies: ["JSON", "Systemd", orderedCollections, logging],
+            name: "WorkerLogging", dependencies: ["JSON", "Systemd", "Threads", orderedCollections, logging],
             swiftSettings: settings),
         .target(name: "WorkerMetrics", dependencies: [coreMetrics], swiftSettings: settings),
         .executableTarget(

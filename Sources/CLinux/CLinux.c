@@ -211,10 +211,7 @@ ssize_t clinux_send(int descriptor, const void *bytes, size_t count) {
 
 int clinux_random(void *bytes, size_t count) { return getrandom(bytes, count, 0) == (ssize_t)count ? 0 : -1; }
 
-void clinux_prepare_thread(const char *name) {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
+void clinux_name_thread(const char *name) {
     pthread_setname_np(pthread_self(), name);
 }
 

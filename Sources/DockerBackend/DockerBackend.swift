@@ -90,7 +90,7 @@ public final class DockerBackend: InfrastructureBackend {
         errors = OutputPrinter(sink: options.standardError)
     }
 
-    public var trouble: String? { watcher.trouble }
+    public var trouble: String? { watcher.trouble.reason }
 
     public var watchLag: Duration? { watcher.lag }
 
@@ -140,7 +140,7 @@ public final class DockerBackend: InfrastructureBackend {
             ])
         } catch {
             if (error as? EngineError)?.isTransient == true { watcher.note(error) }
-            let detail = watcher.trouble ?? "The Docker Engine at \(address) cannot be used: \(error)"
+            let detail = watcher.trouble.reason ?? "The Docker Engine at \(address) cannot be used: \(error)"
             return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
         }
     }
@@ -164,9 +164,9 @@ public final class DockerBackend: InfrastructureBackend {
     func pause(after error: EngineError, _ failures: inout Int) async throws {
         failures += 1
         try await Task.sleep(for: .milliseconds(500))
-        if watcher.trouble != nil { failures = 0 }
+        if watcher.trouble.reason != nil { failures = 0 }
         if failures > 5 { throw error }
-        await watcher.waitForEngine()
+        await watcher.trouble.waitUntilOver()
         try Task.checkCancellation()
     }
 

@@ -2,6 +2,7 @@ internal import Glibc
 public import JSON
 public import JobTemplates
 internal import OrderedCollections
+internal import Threads
 public import Worker
 
 /// Runs flow runs as processes on the worker's own host, for work pools of the type `process`.
@@ -255,15 +256,6 @@ public final class ProcessBackend: InfrastructureBackend {
 
     /// Does something slow on a thread of its own.
     func offThread(_ work: @escaping @Sendable () -> Void) async {
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let isStarted = startThread("clean-up") {
-                work()
-                continuation.resume()
-            }
-            if !isStarted {
-                work()
-                continuation.resume()
-            }
-        }
+        if await onThread("clean-up", work) == nil { work() }
     }
 }

@@ -1,5 +1,6 @@
 internal import Synchronization
 internal import Systemd
+internal import Threads
 public import Worker
 
 // Watching a unit to its end.
@@ -45,7 +46,7 @@ extension SystemdBackend {
         ]
         // The journal may still be writing the last of it.
         try? await Task.sleep(for: .milliseconds(200))
-        let lines = await onThread { () -> [String]? in
+        let lines = await onThread("journal") { () -> [String]? in
             searches.lazy.compactMap {
                 JournalReader(matches: $0)?.lastMessages(Self.lastWords.lines, size: Self.lastWords.bytes)
             }.first { !$0.isEmpty }

@@ -109,7 +109,7 @@ public final class SystemdBackend: InfrastructureBackend {
         return kind
     }
 
-    public var trouble: String? { watcher.trouble }
+    public var trouble: String? { watcher.trouble.reason }
 
     /// Watches the units, copies what they print, and removes from time to time what was left.
     public func run() async {
@@ -228,7 +228,7 @@ public final class SystemdBackend: InfrastructureBackend {
         } catch {
             if error.isTransient { watcher.note(error.message) }
             let detail =
-                watcher.trouble ?? "No unit can be started by \(place): \(error.message); \(Self.remedy(error))"
+                watcher.trouble.reason ?? "No unit can be started by \(place): \(error.message); \(Self.remedy(error))"
             return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
         }
     }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Logging
+internal import Threads
 
 /// The one way to standard error: it renders, redacts, queues and writes log lines.
 ///
@@ -39,7 +40,7 @@ public final class LogOutput: Sendable {
                     message: "\(lines) lost because \(reader) did not take them in time."))
         }
         // The thread holds the queue, not the output, whose end is the thread's.
-        let status = LogThread.start { queue.drain() }
+        let status = startThread("log") { queue.drain() }
         guard status == 0 else { throw LogOutputError(cause: String(cString: strerror(status))) }
         self.formatter = formatter
         self.queue = queue

@@ -62,8 +62,8 @@ ssize_t clinux_send(int descriptor, const void *bytes, size_t count);
 /// Fills a buffer with random bytes.
 int clinux_random(void *bytes, size_t count);
 
-/// Blocks all signals in the calling thread and names it.
-void clinux_prepare_thread(const char *name);
+/// Names the calling thread.
+void clinux_name_thread(const char *name);
 
 /// Raises the limit of open files to what is allowed, and to `most` at most. Returns the limit in force, or -1. Processes
 /// that are launched after that are given the limit that this one was started with.

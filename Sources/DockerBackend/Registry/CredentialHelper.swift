@@ -2,6 +2,7 @@ internal import CLinux
 internal import FoundationEssentials
 internal import Glibc
 internal import JSON
+internal import Threads
 
 /// A program `docker-credential-NAME`, which is asked for the credentials of a registry.
 struct CredentialHelper: Sendable {
@@ -49,13 +50,9 @@ struct CredentialHelper: Sendable {
     /// Runs the program on a thread of its own, with a line of input, until it ends or its time is over.
     private func run(_ path: String, input: String) async throws -> (status: Int, output: [UInt8]) {
         let deadline = ContinuousClock.now + limit
-        let result = await withCheckedContinuation { continuation in
-            let thread = HelperThread { continuation.resume(returning: launch(path, input: input, until: deadline)) }
-            if !thread.start() {
-                continuation.resume(returning: .failure(Failure(description: "the system has no thread left")))
-            }
-        }
+        let result = await onThread("helper") { launch(path, input: input, until: deadline) }
         try Task.checkCancellation()
+        guard let result else { throw Failure(description: "the system has no thread left") }
         return try result.get()
     }
 
@@ -123,37 +120,6 @@ struct CredentialHelper: Sendable {
             output += chunk[..<count]
         }
         return output
-    }
-}
-
-/// A detached thread for something that blocks.
-private struct HelperThread: Sendable {
-    let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-
-    func start() -> Bool {
-        final class Box {
-            let body: @Sendable () -> Void
-            init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-        }
-        let box = Unmanaged.passRetained(Box(body))
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { argument in
-                guard let argument else { return nil }
-                let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-                clinux_prepare_thread("helper")
-                box.body()
-                return nil
-            }, box.toOpaque())
-        guard code == 0 else {
-            box.release()
-            return false
-        }
-        pthread_detach(thread)
-        return true
     }
 }
 

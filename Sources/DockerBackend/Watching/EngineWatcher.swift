@@ -16,28 +16,25 @@ final class EngineWatcher: Sendable {
         var watch = ContainerWatch()
         var observers: [String: [Int: AsyncStream<Notice>.Continuation]] = [:]
         var lastObserver = 0
-        var trouble: String?
         var unwatchedSince: ContinuousClock.Instant? = .now
-        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     /// The label that all containers of flow runs have, also those of the Python worker.
     static let label = "io.prefect.flow-run-id"
 
     private let engine: EngineClient
-    private let notice: @Sendable (String) -> Void
+    /// Why the Engine cannot be used at the moment.
+    let trouble: InfrastructureTrouble
     private let state = Mutex(State())
     private let actions: AsyncStream<ContainerWatch.Action>
     private let act: AsyncStream<ContainerWatch.Action>.Continuation
 
     init(engine: EngineClient, notice: @escaping @Sendable (String) -> Void) {
         self.engine = engine
-        self.notice = notice
+        trouble = InfrastructureTrouble(
+            end: "The Docker Engine at \(engine.endpoint.description) answers again", notice: notice)
         (actions, act) = AsyncStream.makeStream()
     }
-
-    /// Why the Engine cannot be used at the moment.
-    var trouble: String? { state.withLock { $0.trouble } }
 
     /// For how long nobody has heard what happens.
     var lag: Duration { state.withLock { $0.unwatchedSince.map { .now - $0 } ?? .zero } }
@@ -64,47 +61,14 @@ final class EngineWatcher: Sendable {
         }
     }
 
-    /// Notes whether the Engine answers, and says so when it is otherwise than before.
+    /// Notes whether the Engine answers.
     func note(_ error: (any Error)?) {
-        let trouble = error.map { error in
+        let reason = error.map { error in
             "The Docker Engine at \(engine.endpoint.description) does not answer: "
                 + "\((error as? EngineError)?.message ?? "\(error)"); see that it runs, DOCKER_HOST, and that the "
                 + "worker's user may use it"
         }
-        let (was, waiting) = state.withLock { state in
-            defer {
-                state.trouble = trouble
-                if trouble == nil { state.waiting.removeAll() }
-            }
-            return (state.trouble, trouble == nil ? Array(state.waiting.values) : [])
-        }
-        for continuation in waiting { continuation.resume() }
-        if let trouble, was == nil {
-            notice("\(trouble). Runs that come are not taken until it does, those that run are watched again then")
-        }
-        if trouble == nil, was != nil {
-            notice("The Docker Engine at \(engine.endpoint.description) answers again")
-        }
-    }
-
-    /// Waits until the Engine answers, or for the task's cancellation.
-    func waitForEngine() async {
-        let number = state.withLock { state in
-            state.lastObserver += 1
-            return state.lastObserver
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isThere = state.withLock { state in
-                    if state.trouble == nil || Task.isCancelled { return true }
-                    state.waiting[number] = continuation
-                    return false
-                }
-                if isThere { continuation.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
-        }
+        trouble.note(reason)
     }
 
     // MARK: Watching

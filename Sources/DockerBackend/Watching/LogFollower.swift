@@ -34,7 +34,7 @@ struct LogFollower: Sendable {
                 return nil
             }
             try? await Task.sleep(for: .milliseconds(500))
-            await watcher.waitForEngine()
+            await watcher.trouble.waitUntilOver()
         }
         return nil
     }

@@ -19,14 +19,13 @@ public struct EventShipper: Sendable {
     ///   - interval: How long a batch waits for company when it goes by `POST`.
     ///   - backlogBytes: How many bytes may wait.
     ///   - backlogItems: How many events may wait.
-    ///   - usesSocket: Whether the WebSocket is tried at all.
     ///   - notice: Is told, in one line, what was lost.
     public init(
         api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
-        usesSocket: Bool = true, notice: @escaping @Sendable (String) -> Void
+        notice: @escaping @Sendable (String) -> Void
     ) {
         self.init(
-            api: api, stream: usesSocket ? EventStream(api: api) : nil, interval: interval, backlogBytes: backlogBytes,
+            api: api, stream: EventStream(api: api), interval: interval, backlogBytes: backlogBytes,
             backlogItems: backlogItems, notice: notice)
     }
 

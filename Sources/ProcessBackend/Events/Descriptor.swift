@@ -57,33 +57,3 @@ func readSmallFile(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
     }
     return bytes
 }
-
-/// Starts a detached thread with all signals blocked; `false` when the system has no thread left.
-func startThread(_ name: String, stackSize: Int = 512 << 10, _ body: @escaping @Sendable () -> Void) -> Bool {
-    final class Box {
-        let name: String
-        let body: @Sendable () -> Void
-        init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.body = body
-        }
-    }
-    var attributes = pthread_attr_t()
-    guard pthread_attr_init(&attributes) == 0 else { return false }
-    defer { pthread_attr_destroy(&attributes) }
-    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    pthread_attr_setstacksize(&attributes, stackSize)
-    let box = Unmanaged.passRetained(Box(name, body))
-    var thread = pthread_t()
-    let error = pthread_create(
-        &thread, &attributes,
-        { argument in
-            guard let argument else { return nil }
-            let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-            clinux_prepare_thread(box.name)
-            box.body()
-            return nil
-        }, box.toOpaque())
-    if error != 0 { box.release() }
-    return error == 0
-}

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// One thread that waits for descriptors and deadlines, and on which an actor runs: what it tells the actor needs no
 /// lock and no hop.
@@ -35,7 +36,7 @@ final class EventLoop: SerialExecutor {
             let wakeUp = Descriptor(owning: clinux_eventfd(1)), clinux_epoll_add(epoll.raw, wakeUp.raw, 0) == 0
         else { return nil }
         let loop = EventLoop(epoll: epoll, wakeUp: wakeUp)
-        guard startThread(name, { loop.run() }) else { return nil }
+        guard startThread(name, stackSize: 512 << 10, { loop.run() }) == 0 else { return nil }
         return loop
     }
 

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Threads
 internal import Worker
 
 /// Copies the output of all runs to one sink, on a thread of its own: a sink that blocks holds up nothing else.
@@ -20,7 +21,7 @@ final class OutputPump: Sendable {
     static func started(name: String, sink: any OutputSink) -> OutputPump? {
         guard let wakeUp = Descriptor(owning: clinux_eventfd(0)) else { return nil }
         let pump = OutputPump(sink: sink, wakeUp: wakeUp)
-        guard startThread(name, stackSize: 256 << 10, { pump.run() }) else { return nil }
+        guard startThread(name, stackSize: 256 << 10, { pump.run() }) == 0 else { return nil }
         return pump
     }
 

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Synchronization
+internal import Threads
 
 /// Why a call over the bus brought nothing.
 public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -104,11 +105,12 @@ public final class Bus: Sendable {
         inbox = box
         let (stream, continuation) = AsyncStream.makeStream(of: BusEvent.self)
         events = stream
-        let isStarted = startThread("systemd-bus") {
+        let status = startThread("systemd-bus") {
             BusThread(kind: kind, matches: matches, wakeUp: descriptor, inbox: box, events: continuation).run()
         }
-        guard isStarted else {
+        guard status == 0 else {
             _ = Glibc.close(descriptor)
+            errno = status
             return nil
         }
     }

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Synchronization
 internal import Systemd
+internal import Threads
 internal import Worker
 
 /// Copies what runs print from the journal to the worker's own output, and goes on where an earlier process has stopped. Whose
@@ -38,7 +39,7 @@ final class OutputCopier: Sendable {
     /// Copies until the task is cancelled. Returns `false` when there is no journal that this user may read.
     func run() async -> Bool {
         await withTaskCancellationHandler {
-            await onThread { self.copy() } ?? false
+            await onThread("journal-output") { self.copy() } ?? false
         } onCancel: {
             state.withLock { $0.isStopped = true }
             signal()

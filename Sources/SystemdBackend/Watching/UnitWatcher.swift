@@ -9,8 +9,6 @@ final class UnitWatcher: Sendable {
         var watch = UnitWatch()
         var observers: [String: [Int: CheckedContinuation<Bool, Never>]] = [:]
         var lastNumber = 0
-        var trouble: String?
-        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
     }
 
     /// The names of all units of runs.
@@ -22,7 +20,8 @@ final class UnitWatcher: Sendable {
     private let manager: UnitManager
     private let place: String
     private let remedy: String
-    private let notice: @Sendable (String) -> Void
+    /// Why the manager cannot be used at the moment.
+    let trouble: InfrastructureTrouble
     private let state = Mutex(State())
     private let actions: AsyncStream<UnitWatch.Action>
     private let act: AsyncStream<UnitWatch.Action>.Continuation
@@ -37,16 +36,16 @@ final class UnitWatcher: Sendable {
         self.manager = manager
         self.place = place
         self.remedy = remedy
-        self.notice = notice
+        trouble = InfrastructureTrouble(end: "\(place) answers again", notice: notice)
         (actions, act) = AsyncStream.makeStream()
     }
 
-    /// Why the manager cannot be used at the moment.
-    var trouble: String? { state.withLock { $0.trouble } }
-
     /// Waits until a unit has ended; `false` when the task was cancelled before.
     func waitForEnd(of unit: String) async -> Bool {
-        let number = nextNumber()
+        let number = state.withLock { state in
+            state.lastNumber += 1
+            return state.lastNumber
+        }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isCancelled = state.withLock { state in
@@ -69,45 +68,10 @@ final class UnitWatcher: Sendable {
         }
     }
 
-    /// Notes whether the manager answers, and says so when it is otherwise than before.
+    /// Notes whether the manager answers.
     func note(_ problem: String?) {
-        let trouble = problem.map { "\(place) does not answer: \($0); \(remedy)" }
-        let (was, waiting) = state.withLock { state in
-            defer {
-                state.trouble = trouble
-                if trouble == nil { state.waiting.removeAll() }
-            }
-            return (state.trouble, trouble == nil ? Array(state.waiting.values) : [])
-        }
-        for continuation in waiting { continuation.resume() }
-        if let trouble, was == nil {
-            notice("\(trouble). Runs that come are not taken until it does, those that run are watched again then")
-        }
-        if trouble == nil, was != nil { notice("\(place) answers again") }
-    }
-
-    /// Waits until the manager answers, or for the task's cancellation.
-    func waitForManager() async {
-        let number = nextNumber()
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isThere = state.withLock { state in
-                    if state.trouble == nil || Task.isCancelled { return true }
-                    state.waiting[number] = continuation
-                    return false
-                }
-                if isThere { continuation.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
-        }
-    }
-
-    private func nextNumber() -> Int {
-        state.withLock { state in
-            state.lastNumber += 1
-            return state.lastNumber
-        }
+        let reason = problem.map { "\(place) does not answer: \($0); \(remedy)" }
+        trouble.note(reason)
     }
 
     // MARK: Watching

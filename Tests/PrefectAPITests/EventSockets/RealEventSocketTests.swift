@@ -45,7 +45,7 @@ struct RealEventSocketTests {
         let resource = "prefect-worker-test.\(Self.unique())"
         let notices = Record<String>()
         try await withClient(of: server.url) { client, _ in
-            let events = EventShipper(api: client, usesSocket: true, notice: { notices.add($0) })
+            let events = EventShipper(api: client, notice: { notices.add($0) })
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await events.run() }
                 for number in 0..<9 {
