@@ -102,6 +102,16 @@ enum Backends {
         ProcessInfo.processInfo.environment.filter { !ServiceManager.ownVariables.contains($0.key) }
     }
 
+    /// Whether the jobs of a template bring the infrastructure that the worker may lack.
+    static func brings(_ template: JSONValue, what backend: any InfrastructureBackend) -> Bool {
+        (try? BaseJobTemplate(json: template)).map(type(of: backend).bringsInfrastructure) == true
+    }
+
+    /// What the worker's own infrastructure lacks, for pools whose jobs bring some.
+    static func withoutOwn(_ problem: BackendReport.Finding) -> String {
+        "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do."
+    }
+
     /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
     /// nothing leaves, unless that may pass by itself, or jobs made from the pool's template bring what is missing.
     static func check(
@@ -113,15 +123,9 @@ enum Backends {
                 group.addTask {
                     let problem = await backend.check().findings.first { !$0.isGood }
                     guard let problem, backend.trouble == nil else { return nil }
-                    let kind = type(of: backend)
-                    let isBrought = templates.contains { type, json in
-                        type == kind.workerType
-                            && (try? BaseJobTemplate(json: json)).map(kind.bringsInfrastructure) == true
-                    }
-                    guard isBrought else { return problem }
-                    logger.warning(
-                        "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do."
-                    )
+                    let own = templates.filter { $0.type == type(of: backend).workerType }
+                    guard own.contains(where: { brings($0.template, what: backend) }) else { return problem }
+                    logger.warning("\(withoutOwn(problem))")
                     return nil
                 }
             }

@@ -32,11 +32,17 @@ struct CheckCommand: AsyncParsableCommand {
         let client = try settings.makeClient()
         var findings = settings.warnings.map { BackendReport.Finding(subject: "settings", detail: $0, isGood: true) }
         findings += await PoolCheck(api: client, pool: pool, queues: workQueue, supportedTypes: Backends.types).run()
-        if let kind = try await kind(client) {
+        var found: WorkPool?
+        if let pool { found = try? await client.readWorkPool(named: pool, effort: .once) }
+        if let kind = try kind(of: found) {
             do {
                 let python = python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"]
-                findings += try await kind.make(.init(python: python, settings: settings.integrations))
-                    .check().findings
+                let backend = try kind.make(.init(python: python, settings: settings.integrations))
+                let isBrought = found.map { Backends.brings($0.baseJobTemplate, what: backend) } ?? false
+                findings += await backend.check().findings.map { finding in
+                    guard !finding.isGood, isBrought else { return finding }
+                    return .init(subject: finding.subject, detail: Backends.withoutOwn(finding), isGood: true)
+                }
             } catch {
                 findings.append(.init(subject: "\(kind.type) backend", detail: "\(error)", isGood: false))
             }
@@ -51,7 +57,7 @@ struct CheckCommand: AsyncParsableCommand {
     }
 
     /// The kind of backend to look at; `nil` when the pool is of a type that there is none for, which is a finding already.
-    private func kind(_ client: APIClient) async throws -> BackendKind? {
+    private func kind(of pool: WorkPool?) throws -> BackendKind? {
         if let type {
             guard let kind = Backends.kind(ofType: type) else {
                 throw Refusal(
@@ -60,9 +66,6 @@ struct CheckCommand: AsyncParsableCommand {
             }
             return kind
         }
-        guard let pool, let found = try? await client.readWorkPool(named: pool, effort: .once) else {
-            return Backends.process
-        }
-        return Backends.kind(ofType: found.type)
+        return pool.map { Backends.kind(ofType: $0.type) } ?? Backends.process
     }
 }

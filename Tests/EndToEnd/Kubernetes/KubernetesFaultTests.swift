@@ -204,6 +204,13 @@ struct KubernetesFaultTests {
             template.change(["job_configuration"]) { $0["cluster_config"] = ["config": .string(config)] }
         } _: { kube in
             let run = try await kube.server.createRun(deployment: kube.deploy(shell: "exit 4"))
+            let environment = kube.bench.environment(kube.variables(kubeconfig: "/no/such/file"))
+            for (arguments, status) in [(["--pool", kube.bench.pool], Int32(0)), (["--type", "kubernetes"], 1)] {
+                let checked = try await WorkerProgram.run(
+                    ["check"] + arguments, environment: environment, in: kube.bench.folder)
+                #expect(checked.status == .exited(status), "\(checked.text)")
+                #expect(checked.text.contains("Only jobs that name infrastructure of their own") == (status == 0))
+            }
             try await kube.withWorker(kubeconfig: "/no/such/file") { worker in
                 try await worker.waitForLine(containing: "Only jobs that name infrastructure of their own can be run")
                 let crash = try await kube.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
