@@ -142,8 +142,10 @@ final class EventLoopCore {
 
     private func wait() {
         let now = ContinuousClock.now
-        let deadlines = transfers.values.compactMap(\.nextDeadline) + sockets.values.compactMap(\.nextDeadline)
-        let deadline = deadlines.min()
+        let deadline = [
+            transfers.values.lazy.compactMap(\.nextDeadline).min(),
+            sockets.values.lazy.compactMap(\.nextDeadline).min(),
+        ].compactMap(\.self).min()
         let pause = deadline.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
         if watches.isEmpty {
             curl_multi_poll(multi, nil, 0, Int32(pause.inMilliseconds), nil)

@@ -58,7 +58,7 @@ struct TransferState: Sendable {
     /// When `clock` should come at the latest.
     var nextDeadline: Instant? {
         if hasEnded { return nil }
-        guard let stage = stageDeadline?.instant else { return wholeDeadline }
+        guard let stage = stageDeadline else { return wholeDeadline }
         return wholeDeadline.map { min($0, stage) } ?? stage
     }
 
@@ -98,9 +98,9 @@ struct TransferState: Sendable {
     }
 
     private mutating func expire(at now: Instant) -> [Action] {
-        if let stage = stageDeadline, stage.instant <= now {
+        if let stage = stageDeadline, stage <= now, let (kind, cause) = stageFailure {
             phase = .ended
-            return [.fail(stage.kind, stage.cause)]
+            return [.fail(kind, cause)]
         }
         if let wholeDeadline, wholeDeadline <= now {
             phase = .ended
@@ -110,22 +110,27 @@ struct TransferState: Sendable {
         return []
     }
 
-    private var stageDeadline: (instant: Instant, kind: TransportError.Kind, cause: String)? {
+    /// When the stage is over at the latest. Looked at in each turn of the loop for each transfer there is.
+    private var stageDeadline: Instant? {
         switch phase {
-        case .connecting(let since):
-            deadlines.connect.map {
-                (since.advanced(by: $0), .connectTimeout, "no connection within \($0.inSeconds)")
-            }
-        case .awaitingAnswer(let since):
+        case .connecting(let since): deadlines.connect.map { since.advanced(by: $0) }
+        case .awaitingAnswer(let since): deadlines.firstByte.map { since.advanced(by: $0) }
+        case .receiving(let last): deadlines.idle.map { last.advanced(by: $0) }
+        case .heldBack, .ended: nil
+        }
+    }
+
+    /// What it means when it takes longer.
+    private var stageFailure: (TransportError.Kind, String)? {
+        switch phase {
+        case .connecting:
+            deadlines.connect.map { (.connectTimeout, "no connection within \($0.inSeconds)") }
+        case .awaitingAnswer:
             deadlines.firstByte.map {
-                (since.advanced(by: $0), .firstByteTimeout, "the server did not begin to answer within \($0.inSeconds)")
+                (.firstByteTimeout, "the server did not begin to answer within \($0.inSeconds)")
             }
-        case .receiving(let last):
-            deadlines.idle.map {
-                (last.advanced(by: $0), .idleTimeout, "the answer stopped for \($0.inSeconds)")
-            }
-        case .heldBack, .ended:
-            nil
+        case .receiving: deadlines.idle.map { (.idleTimeout, "the answer stopped for \($0.inSeconds)") }
+        case .heldBack, .ended: nil
         }
     }
 }
