@@ -134,13 +134,17 @@ struct ClaimTests {
         }
     }
 
-    @Test("a claim that was written over the end of a run that another worker has run is put right")
-    func writtenOverTheEnd() async throws {
+    @Test(
+        "a claim that was written over the end of a run that another worker has run is put right, with and without its mark",
+        arguments: [true, false])
+    func writtenOverTheEnd(hasMark: Bool) async throws {
         try await withPool { api, deployment in
             try await announceAnotherWorker(api)
             let run = api.scheduleRun(deployment: deployment)
-            api.script(method: "POST", path: "/flow_runs/\(run)/input", answer: .status(409))
-            api.script(path: "/flow_runs/\(run)/input/*", answer: .status(200, body: "another's"))
+            if hasMark {
+                api.script(method: "POST", path: "/flow_runs/\(run)/input", answer: .status(409))
+                api.script(path: "/flow_runs/\(run)/input/*", answer: .status(200, body: "another's"))
+            }
             let history: JSONValue = [
                 ["type": "PENDING", "name": "Pending", "timestamp": "2026-01-01T00:00:00Z"],
                 [

@@ -77,7 +77,7 @@ extension RunExecution {
                 try await api.writeUniqueInput(
                     named: name, value: held.transitions.claim, ofFlowRun: flowRun.id, effort: .persistent)
             }
-            if isOurs {
+            if isOurs, try await !hasGoneOnWithoutMark() {
                 held.settle()
                 return true
             }
@@ -88,6 +88,17 @@ extension RunExecution {
             // An API without marks: a run is not lost for want of one.
             services.logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
             return true
+        }
+    }
+
+    /// Whether a worker that saw nobody else, and so left no mark, has already gone on with the run: its claim is followed by
+    /// more than itself since the run was planned last.
+    private func hasGoneOnWithoutMark() async throws -> Bool {
+        let history = try await readHistory().sorted { $0.timestamp < $1.timestamp }
+        let planned = history.lastIndex { $0.type == "SCHEDULED" }
+        return history.suffix(from: planned.map { $0 + 1 } ?? 0).contains { state in
+            guard state.transitionID.map(held.transitions.contains) != true else { return false }
+            return state.isFinal || state.type == "RUNNING" || state.name == StateProposal.submitting.name
         }
     }
 
