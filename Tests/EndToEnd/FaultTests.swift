@@ -36,7 +36,13 @@ struct FaultTests {
         _ names: [String], _ faults: FaultBench, _ variables: [String: String], _ running: [ChildProcess] = [],
         _ body: ([ChildProcess]) async throws -> Void
     ) async throws {
-        guard let name = names.first else { return try await body(running) }
+        guard let name = names.first else {
+            try await eventually(within: .seconds(60), "the server knows all workers", every: .milliseconds(100)) {
+                let path = "/work_pools/\(faults.bench.pool)/workers/filter"
+                return try await faults.bench.server.call("POST", path, [:]).arrayValue?.count == running.count
+            }
+            return try await body(running)
+        }
         try await faults.bench.withWorker(name: name, variables: faults.environment(variables)) { worker in
             try await withWorkers(Array(names.dropFirst()), faults, variables, running + [worker], body)
         }

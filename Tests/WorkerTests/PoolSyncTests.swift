@@ -31,6 +31,26 @@ struct PoolSyncTests {
         }
     }
 
+    @Test(
+        "nothing is polled before others can see this worker, unless the API takes no heartbeats at all",
+        arguments: [503, 403])
+    func heartbeatFirst(status: Int) async throws {
+        try await withFakePrefectAPI { api in
+            let pool = api.addPool(name: "p")
+            let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
+            let refusals = api.script(
+                method: "POST", path: "*/workers/heartbeat", times: 2, answer: .status(status))
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                let steps = api.requests.map(\.path).filter {
+                    $0.hasSuffix("/workers/heartbeat") || $0.hasSuffix("/get_scheduled_flow_runs")
+                }
+                let before = steps.prefix { $0.hasSuffix("/workers/heartbeat") }.count
+                #expect(status == 503 ? before == 3 && refusals.uses == 2 : before == 1)
+            }
+        }
+    }
+
     @Test("a template given by the user goes with the pool that is created")
     func ownTemplate() async throws {
         try await withFakePrefectAPI { api in

@@ -50,8 +50,9 @@ struct PoolSynchronizer: Sendable {
             } else {
                 guard let pool = try await readPool(known) else { return false }
                 try await makeQueues(first: isFirst)
+                // Before anything is polled: whoever claims a run looks who is there that may have claimed it too.
+                try await sendHeartbeat()
                 adopt(pool)
-                await sendHeartbeat()
             }
             guard state.hasServablePool else { return false }
             await contest.look()
@@ -184,20 +185,24 @@ struct PoolSynchronizer: Sendable {
 
     // MARK: Heartbeat
 
-    private func sendHeartbeat() async {
+    /// Throws when the first one, on which others rely, did not reach the API for a reason that may pass.
+    private func sendHeartbeat() async throws {
         let heartbeat = APIClient.Heartbeat(
             workerName: served.workerName,
             intervalSeconds: served.heartbeatSeconds,
             asksForID: api.configuration.isCloud && state.workerID == nil)
         do {
-            guard let id = try await api.sendHeartbeat(heartbeat, toPool: served.name) else { return }
-            state.setWorkerID(id)
+            let id = try await api.sendHeartbeat(heartbeat, toPool: served.name)
+            state.setKnown()
+            if let id { state.setWorkerID(id) }
         } catch let error as APIError where error.status == 422 && heartbeat.asksForID {
             var plain = heartbeat
             plain.asksForID = false
             _ = try? await api.sendHeartbeat(plain, toPool: served.name)
         } catch {
             logger.debug("A heartbeat was not taken: \(error)")
+            // One poll is made once, whoever can see it.
+            if let error = error as? APIError, error.isTransient, !state.isKnown, !served.runsOnce { throw error }
         }
     }
 }
