@@ -9,7 +9,6 @@ public final class PoolState: Sendable {
         var pollTrouble: String?
         var hasPolled = false
         var workerID: String?
-        var isKnown = false
         var hasLostQueues = false
         var lastTick = ContinuousClock.now
         var pollingHasEnded = false
@@ -80,11 +79,6 @@ public final class PoolState: Sendable {
     var hasLostQueues: Bool { state.withLock { $0.hasLostQueues } }
 
     func setLostQueues(_ areLost: Bool) { state.withLock { $0.hasLostQueues = areLost } }
-
-    /// Whether the API has ever taken a heartbeat of this worker's, so that others can see it.
-    var isKnown: Bool { state.withLock { $0.isKnown } }
-
-    func setKnown() { state.withLock { $0.isKnown = true } }
 
     func setWorkerID(_ id: String) { state.withLock { $0.workerID = id } }
 }

@@ -185,24 +185,24 @@ struct PoolSynchronizer: Sendable {
 
     // MARK: Heartbeat
 
-    /// Throws when the first one, on which others rely, did not reach the API for a reason that may pass.
+    /// Throws when one without which the pool is not polled did not reach the API for a reason that may pass.
     private func sendHeartbeat() async throws {
-        let heartbeat = APIClient.Heartbeat(
+        var heartbeat = APIClient.Heartbeat(
             workerName: served.workerName,
             intervalSeconds: served.heartbeatSeconds,
             asksForID: api.configuration.isCloud && state.workerID == nil)
         do {
-            let id = try await api.sendHeartbeat(heartbeat, toPool: served.name)
-            state.setKnown()
-            if let id { state.setWorkerID(id) }
-        } catch let error as APIError where error.status == 422 && heartbeat.asksForID {
-            var plain = heartbeat
-            plain.asksForID = false
-            _ = try? await api.sendHeartbeat(plain, toPool: served.name)
+            do {
+                if let id = try await api.sendHeartbeat(heartbeat, toPool: served.name) { state.setWorkerID(id) }
+            } catch let error as APIError where error.status == 422 && heartbeat.asksForID {
+                heartbeat.asksForID = false
+                _ = try await api.sendHeartbeat(heartbeat, toPool: served.name)
+            }
+        } catch let error as APIError where error.isTransient && state.pool == nil && !served.runsOnce {
+            // With --run-once there is one poll, whoever can see this worker.
+            throw error
         } catch {
             logger.debug("A heartbeat was not taken: \(error)")
-            // One poll is made once, whoever can see it.
-            if let error = error as? APIError, error.isTransient, !state.isKnown, !served.runsOnce { throw error }
         }
     }
 }

@@ -148,6 +148,7 @@ extension Trait where Self == ConditionTrait {
             if: SystemdMachine.current != nil,
             "needs a systemd that was booted with the folder TEST_SYSTEMD_ROOT as its /")
     }
+
     /// The test is skipped, with a comment that says why, unless flows can run on the machine that systemd has booted.
     static var systemdPython: Self {
         .enabled(
