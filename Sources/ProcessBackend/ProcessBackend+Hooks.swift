@@ -9,16 +9,7 @@ extension ProcessBackend {
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<ProcessConfiguration>
     ) async {
-        // Without a deployment nobody knows where the flow's code is.
-        guard job.deploymentID != nil else {
-            job.reporter.log(.debug, "The flow run has no deployment, so its on_\(kind.rawValue) hooks cannot be run")
-            return
-        }
-        guard let python = hookInterpreter(for: job) else {
-            job.reporter.log(
-                .info, "The worker has no Python interpreter, so the flow's on_\(kind.rawValue) hooks are not run")
-            return
-        }
+        guard let python = hookInterpreter(kind, for: job) else { return }
         let origin = identifier.flatMap { try? ProcessHandle($0) }?.origin
         let existing = origin.map { RunDirectory(existing: $0.directory) }.flatMap { $0.exists ? $0 : nil }
         var temporary: RunDirectory?
@@ -98,9 +89,10 @@ extension ProcessBackend {
         await supervisor.setHelper(key.pid, isRunning: false)
     }
 
-    private func hookInterpreter(for job: Job<ProcessConfiguration>) -> String? {
+    private func hookInterpreter(_ kind: FlowHook, for job: Job<ProcessConfiguration>) -> String? {
         var own: String?
         if case .python(let path) = interpreter { own = path }
-        return HookScript.interpreter(of: (try? commandWords(of: job)) ?? [], otherwise: own)
+        return HookScript.interpreter(
+            for: kind, of: job, words: (try? commandWords(of: job)) ?? [], otherwise: own)
     }
 }

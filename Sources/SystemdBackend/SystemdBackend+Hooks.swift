@@ -9,14 +9,8 @@ extension SystemdBackend {
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<SystemdConfiguration>
     ) async {
-        // Without a deployment nobody knows where the flow's code is.
-        guard job.deploymentID != nil else {
-            job.reporter.log(.debug, "The flow run has no deployment, so its on_\(kind.rawValue) hooks cannot be run")
-            return
-        }
-        guard let python = HookScript.interpreter(of: job.configuration.words, otherwise: interpreter) else {
-            job.reporter.log(
-                .info, "The worker has no Python interpreter, so the flow's on_\(kind.rawValue) hooks are not run")
+        let words = job.configuration.words
+        guard let python = HookScript.interpreter(for: kind, of: job, words: words, otherwise: interpreter) else {
             return
         }
         let run = identifier.flatMap { try? UnitHandle($0).unit }
@@ -39,11 +33,11 @@ extension SystemdBackend {
             let end = try await end(of: unit)
             guard end?.code != 0 || end?.result != "success" else { return }
             let limits = job.configuration.resources.limits
-            var words = end?.status(limits, lastOutput: await lastOutput(of: unit))
+            var status = end?.status(limits, lastOutput: await lastOutput(of: unit))
             if end?.result == "timeout" {
-                words = ExitStatus(code: nil, lastOutput: "they took longer than \(HookScript.timeLimit)")
+                status = ExitStatus(code: nil, lastOutput: "they took longer than \(HookScript.timeLimit)")
             }
-            let detail = (words?.lastOutput ?? words?.reason)?.split(separator: "\n").last.map { ": \($0)" } ?? ""
+            let detail = (status?.lastOutput ?? status?.reason)?.split(separator: "\n").last.map { ": \($0)" } ?? ""
             job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run\(detail)")
         } catch is CancellationError {
             job.reporter.log(.info, "The flow's on_\(kind.rawValue) hooks are left to themselves as '\(unit.name)'")

@@ -53,8 +53,11 @@ struct CancellationTests {
         }
     }
 
-    @Test("a flow that says Crashed when it is told to end was cancelled, and its hooks hear of that")
-    func saysCrashed() async throws {
+    /// Has a run cancelled that comes into another state while it is being stopped.
+    private func cancel(
+        whileItSays state: FakeState.Kind, _ meanwhile: (FakeBackend, String) -> Void = { _, _ in },
+        _ check: (FakePrefectAPI, FakeBackend, String) -> Void
+    ) async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let stopping = Gate()
@@ -65,34 +68,28 @@ struct CancellationTests {
                 try await eventually("it is being stopped") {
                     backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
                 }
-                api.setState(of: run, to: .crashed)
+                api.setState(of: run, to: state)
+                meanwhile(backend, run)
                 stopping.open()
                 try await subject.waitUntilIdle()
-                #expect(api.run(run)?.stateType == .cancelled)
-                #expect(hooks(backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
+                check(api, backend, run)
             }
+        }
+    }
+
+    @Test("a flow that says Crashed when it is told to end was cancelled, and its hooks hear of that")
+    func saysCrashed() async throws {
+        try await cancel(whileItSays: .crashed) { api, backend, run in
+            #expect(api.run(run)?.stateType == .cancelled)
+            #expect(hooks(backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
         }
     }
 
     @Test("a run that completed before it could be stopped stays completed")
     func completedFirst() async throws {
-        try await withPool { api, deployment in
-            let run = api.scheduleRun(deployment: deployment)
-            let stopping = Gate()
-            let backend = FakeBackend { $0.holdStopped = stopping }
-            try await withWorker(api, backend: backend) { subject in
-                try await running(api, run)
-                api.setState(of: run, to: .cancelling)
-                try await eventually("it is being stopped") {
-                    backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
-                }
-                api.setState(of: run, to: .completed)
-                backend.finish(run, ExitStatus(code: 0))
-                stopping.open()
-                try await subject.waitUntilIdle()
-                #expect(api.run(run)?.stateType == .completed)
-                #expect(hooks(backend).isEmpty)
-            }
+        try await cancel(whileItSays: .completed, { $0.finish($1, ExitStatus(code: 0)) }) { api, backend, run in
+            #expect(api.run(run)?.stateType == .completed)
+            #expect(hooks(backend).isEmpty)
         }
     }
 

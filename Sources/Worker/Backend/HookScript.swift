@@ -5,12 +5,25 @@ package enum HookScript {
     package static let timeLimit = Duration.seconds(60)
 
     /// The Python for the hooks of a job: the one that its command begins with, since that is where the flow's packages
-    /// are, or else the backend's own.
-    package static func interpreter(of words: [String], otherwise own: String?) -> String? {
-        guard let word = words.first, let name = word.split(separator: "/").last, name.hasPrefix("python"),
+    /// are, or else the backend's own. `nil`, which the run's log tells of, when its hooks cannot be run.
+    package static func interpreter<Configuration>(
+        for kind: FlowHook, of job: Job<Configuration>, words: [String], otherwise own: String?
+    ) -> String? {
+        // Without a deployment nobody knows where the flow's code is.
+        guard job.deploymentID != nil else {
+            job.reporter.log(.debug, "The flow run has no deployment, so its on_\(kind.rawValue) hooks cannot be run")
+            return nil
+        }
+        if let word = words.first, let name = word.split(separator: "/").last, name.hasPrefix("python"),
             name.dropFirst("python".count).allSatisfy({ $0.isNumber || $0 == "." })
-        else { return own }
-        return word
+        {
+            return word
+        }
+        if own == nil {
+            job.reporter.log(
+                .info, "The worker has no Python interpreter, so the flow's on_\(kind.rawValue) hooks are not run")
+        }
+        return own
     }
 
     /// Arguments: the kind of hook (`cancellation` or `crashed`) and a file with the state as JSON.

@@ -1,17 +1,9 @@
-internal import Synchronization
-
 /// Why a backend's infrastructure cannot be used at the moment: noted by whoever finds out, told to the worker's operator when
 /// it begins and when it is over, and waited for by whoever needs the infrastructure.
 package final class InfrastructureTrouble: Sendable {
-    private struct State {
-        var reason: String?
-        var lastNumber = 0
-        var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
-    }
-
     private let end: String
     private let notice: @Sendable (String) -> Void
-    private let state = Mutex(State())
+    private let current = Live<String?>(nil)
 
     /// No trouble.
     /// - Parameters:
@@ -23,18 +15,14 @@ package final class InfrastructureTrouble: Sendable {
     }
 
     /// The reason, in one line; `nil` when there is no trouble.
-    package var reason: String? { state.withLock { $0.reason } }
+    package var reason: String? { current.value }
 
     /// Notes how it stands now; `nil` is no trouble. Another reason for the same trouble is no news.
     package func note(_ reason: String?) {
-        let (was, waiting) = state.withLock { state in
-            defer {
-                state.reason = reason
-                if reason == nil { state.waiting.removeAll() }
-            }
-            return (state.reason, reason == nil ? Array(state.waiting.values) : [])
+        let was = current.update { current in
+            defer { current = reason }
+            return current
         }
-        for continuation in waiting { continuation.resume() }
         if let reason, was == nil {
             notice("\(reason). Runs that come are not taken until it does, those that run are watched again then")
         }
@@ -43,21 +31,6 @@ package final class InfrastructureTrouble: Sendable {
 
     /// Waits until there is none, or for the task's cancellation.
     package func waitUntilOver() async {
-        let number = state.withLock { state in
-            state.lastNumber += 1
-            return state.lastNumber
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
-                    if state.reason == nil || Task.isCancelled { return true }
-                    state.waiting[number] = continuation
-                    return false
-                }
-                if isOver { continuation.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiting.removeValue(forKey: number) }?.resume()
-        }
+        await current.wait { $0 == nil }
     }
 }

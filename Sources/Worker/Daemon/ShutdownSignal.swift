@@ -1,5 +1,3 @@
-internal import Synchronization
-
 /// How far the worker is on its way out; every part of it asks this one thing.
 public final class ShutdownSignal: Sendable {
     /// The way out, step by step; it is only ever gone forward.
@@ -15,33 +13,20 @@ public final class ShutdownSignal: Sendable {
         public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
     }
 
-    private struct State {
-        var phase = Phase.serving
-        var nextID = 0
-        var waiters: [Int: (phase: Phase, continuation: CheckedContinuation<Void, Never>)] = [:]
-    }
-
-    private let state = Mutex(State())
+    private let current = Live(Phase.serving)
 
     /// A signal for a worker that serves.
     public init() {}
 
     /// The current phase.
-    public var phase: Phase { state.withLock { $0.phase } }
+    public var phase: Phase { current.value }
 
     /// Whether the worker still takes runs.
     public var isServing: Bool { phase == .serving }
 
     /// Goes forward to a phase; going back has no effect.
     public func advance(to phase: Phase) {
-        let reached = state.withLock { state in
-            guard phase > state.phase else { return [CheckedContinuation<Void, Never>]() }
-            state.phase = phase
-            let due = state.waiters.filter { $0.value.phase <= phase }
-            for id in due.keys { state.waiters[id] = nil }
-            return due.values.map(\.continuation)
-        }
-        for continuation in reached { continuation.resume() }
+        current.update { $0 = max($0, phase) }
     }
 
     /// Goes one phase forward, as each signal of the operator does.
@@ -51,22 +36,7 @@ public final class ShutdownSignal: Sendable {
 
     /// Waits until a phase is reached, or for the task's cancellation.
     public func wait(for phase: Phase) async {
-        let id = state.withLock { state in
-            state.nextID += 1
-            return state.nextID
-        }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state in
-                    if state.phase >= phase || Task.isCancelled { return true }
-                    state.waiters[id] = (phase, continuation)
-                    return false
-                }
-                if isOver { continuation.resume() }
-            }
-        } onCancel: {
-            state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
-        }
+        await current.wait { $0 >= phase }
     }
 
     /// Pauses between two attempts at the same thing: as long as is good for the API while the worker serves, and not
