@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # Debian's names of what the build links against; pkg-config finds it for SwiftPM.
-BUILD_PACKAGES := libcurl4-openssl-dev libsystemd-dev libsqlite3-dev pkg-config
+BUILD_PACKAGES := libcurl4-openssl-dev libsystemd-dev libsqlite3-dev libyaml-dev pkg-config
 # CI allows no warning; elsewhere one must not stop work.
 SWIFT_FLAGS := $(if $(filter true,$(CI)),-Xswiftc -warnings-as-errors)
 
@@ -37,7 +37,10 @@ deb: release ## Build a Debian package: .build/package/prefect-worker_VERSION_AR
 
 # IMAGE names the image. CONTAINER_BUILD_FLAGS go to `docker build`: --network host where containers have no other.
 CONTAINER_BUILD_FLAGS :=
-build_image = docker build -t "$(IMAGE)" --target $(1) --build-arg BUILDER=debian:bookworm-slim $(CONTAINER_BUILD_FLAGS) \
+# IMAGE_BASE names another base than the Dockerfile does.
+IMAGE_BASE := $(shell sed -n 's/^ARG BASE=//p' examples/container/Dockerfile)
+build_image = docker build -t "$(IMAGE)" --target $(1) --build-arg BASE="$(IMAGE_BASE)" --build-arg BUILDER="$(IMAGE_BASE)" \
+	$(CONTAINER_BUILD_FLAGS) \
 	-f examples/container/Dockerfile .build/image
 
 .PHONY: image
@@ -55,6 +58,13 @@ image-context: release
 	@command -v docker >/dev/null || { echo "docker is needed to build an image: https://docs.docker.com/engine/install" >&2; exit 1; }
 	@rm -rf .build/image && mkdir -p .build/image
 	@install -s .build/release/prefect-worker .build/image/prefect-worker
+	@install -D -m 644 examples/container/requirements.txt .build/image/examples/container/requirements.txt
+
+.PHONY: python-requirements
+python-requirements: ## Write the Python packages of the image anew, with their hashes: examples/container/requirements.txt
+	@python3 -m venv .build/pip-tools && .build/pip-tools/bin/pip install --quiet pip-tools
+	.build/pip-tools/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+	  --no-emit-options --output-file examples/container/requirements.txt examples/container/requirements.in
 
 # What of the documentation is made from the program; a test compares both with it.
 PAGES := Sources/prefect-worker/Documentation.docc
@@ -63,9 +73,8 @@ settings-page: build ## Write the documentation's page of flags and settings ane
 	.build/debug/prefect-worker settings --markdown >$(PAGES)/Settings.md
 
 .PHONY: man
-man: deps ## Write the man page anew: systemd/prefect-worker.1
-	swift package generate-manual --configuration debug
-	cp .build/plugins/GenerateManual/outputs/prefect-worker/prefect-worker.1 systemd/
+man: build ## Write the man page anew: systemd/prefect-worker.1
+	.build/debug/prefect-worker settings --man >systemd/prefect-worker.1
 
 # DocC's pages without a dependency on its plugin: SwiftPM writes down what is public, docc makes sites of it. On a code
 # host the articles link to each other's files, in a site to pages.

@@ -40,8 +40,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         // Without its traits it leaves out what only its router and its configuration files need.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Without its trait it needs no Foundation.
@@ -54,44 +52,53 @@ let package = Package(
         .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit"),
         .target(name: "CLinux"),
+        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: settings),
         .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: settings),
+        .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(name: "CYAML", linkerSettings: [.linkedLibrary("yaml")]),
         .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
         .target(name: "HTTPTransport", dependencies: ["CCurl"], swiftSettings: settings),
         .target(
             name: "PrefectAPI",
-            dependencies: ["HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics],
+            dependencies: [
+                "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics, logging,
+            ],
             swiftSettings: settings),
         .target(name: "JobTemplates", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
         .target(
             name: "Worker",
             dependencies: [
-                "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "CSQLite", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging, coreMetrics,
+                tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
         .target(
             name: "ProcessBackend",
-            dependencies: ["CLinux", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections],
+            dependencies: ["CLinux", "Files", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections],
             swiftSettings: settings),
         .target(
             name: "DockerBackend",
             dependencies: [
-                "CLinux", "HTTPTransport", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections,
+                "CLinux", "Files", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Threads", "Worker",
+                orderedCollections, logging,
             ],
             swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
-                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Worker", "Yams", orderedCollections,
+                "CYAML", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Worker", orderedCollections, logging,
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
         .target(
             name: "SystemdBackend",
-            dependencies: ["CLinux", "JSON", "JobTemplates", "Systemd", "Threads", "Worker", orderedCollections],
+            dependencies: [
+                "CLinux", "Files", "JSON", "JobTemplates", "Systemd", "Threads", "Worker", orderedCollections,
+                logging,
+            ],
             swiftSettings: settings),
         // The daemon's surroundings.
         .target(
@@ -120,7 +127,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "JSON", orderedCollections, .product(name: "NIOHTTP1", package: "swift-nio"),
+                "JSON", orderedCollections, logging, .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
             ] + nio,
             path: "Tests/Support", swiftSettings: settings),
@@ -151,7 +158,7 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "ProcessBackendTests",
-            dependencies: ["JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            dependencies: ["Files", "JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "DockerBackendTests",

@@ -1,7 +1,11 @@
 #include "CInit.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,16 +14,96 @@ static int adopts_orphans(void) {
     return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper) == 0 && is_subreaper);
 }
 
-// Waits for the program and for everybody who is left to this process.
-static void __attribute__((noreturn)) serve(pid_t program, const sigset_t *all) {
+// The first process needs nothing of the program but the function below, so that it gives all other memory back. From then on
+// there is no libc: it makes its system calls itself.
+#if defined(__x86_64__)
+#define GIVES_MEMORY_BACK 1
+static inline __attribute__((always_inline)) long kernel(long number, long a, long b, long c, long d) {
+    long result;
+    register long fourth __asm__("r10") = d;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#elif defined(__aarch64__)
+#define GIVES_MEMORY_BACK 1
+static inline __attribute__((always_inline)) long kernel(long number, long a, long b, long c, long d) {
+    register long code __asm__("x8") = number;
+    register long first __asm__("x0") = a;
+    register long second __asm__("x1") = b;
+    register long third __asm__("x2") = c;
+    register long fourth __asm__("x3") = d;
+    __asm__ volatile("svc 0"
+                     : "+r"(first)
+                     : "r"(code), "r"(second), "r"(third), "r"(fourth)
+                     : "memory");
+    return first;
+}
+#else
+#define GIVES_MEMORY_BACK 0
+static inline __attribute__((always_inline)) long kernel(long number, long a, long b, long c, long d) {
+    return syscall(number, a, b, c, d);
+}
+#endif
+
+#if GIVES_MEMORY_BACK
+// Unmaps what this function does not run on: its code, the stack, and what the kernel writes to for each thread. Without /proc
+// everything stays.
+static inline __attribute__((always_inline)) void give_memory_back(void *code) {
+    const uintptr_t kept[] = {(uintptr_t)code, (uintptr_t)__builtin_frame_address(0), (uintptr_t)__builtin_thread_pointer()};
+    long maps = kernel(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    if (maps < 0) return;
+    char text[512];
+    long count;
+    // A line begins with "start-end ", in hexadecimal; a name in brackets is the kernel's, but for the heap's.
+    uintptr_t range[2] = {0, 0};
+    int field = 0, bracket = 0;
+    uintptr_t own[2] = {0, 0};
+    while ((count = kernel(SYS_read, maps, (long)text, sizeof text, 0)) > 0) {
+        for (long i = 0; i < count; i++) {
+            char letter = text[i];
+            if (letter == '\n') {
+                int is_kept = bracket == 'v' || bracket == 'u' || range[1] <= range[0];
+                for (int j = 0; j < 3; j++) is_kept |= range[0] <= kept[j] && kept[j] < range[1];
+                if (range[0] <= kept[0] && kept[0] < range[1]) own[0] = range[0], own[1] = range[1];
+                if (!is_kept) kernel(SYS_munmap, (long)range[0], (long)(range[1] - range[0]), 0, 0);
+                range[0] = range[1] = 0;
+                field = bracket = 0;
+            } else if (field < 2) {
+                if (letter == '-' || letter == ' ') field++;
+                else range[field] = range[field] << 4 | (uintptr_t)(letter <= '9' ? letter - '0' : letter - 'a' + 10);
+            } else if (letter == '[') {
+                bracket = '[';
+            } else if (bracket == '[') {
+                bracket = letter;
+            }
+        }
+    }
+    kernel(SYS_close, maps, 0, 0, 0);
+    // The pages of the code are dropped as well: the few that are needed are read again.
+    if (own[1] > own[0]) kernel(SYS_madvise, (long)own[0], (long)(own[1] - own[0]), MADV_DONTNEED, 0);
+}
+#endif
+
+// Waits for the program and for every process whose parent has ended.
+// Nothing may be added to it that needs more than its own stack.
+static void __attribute__((noreturn, noinline, no_stack_protector, disable_sanitizer_instrumentation)) serve(pid_t program) {
     prctl(PR_SET_NAME, "worker-init");
+#if GIVES_MEMORY_BACK
+    give_memory_back((void *)serve);
+#endif
+    const uint64_t all = ~(uint64_t)0;
     for (;;) {
-        int signal = sigwaitinfo(all, NULL);
-        if (signal > 0 && signal != SIGCHLD) kill(program, signal);
-        int status;
-        pid_t ended;
-        while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
-            if (ended == program) _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+        long signal = kernel(SYS_rt_sigtimedwait, (long)&all, 0, 0, sizeof all);
+        if (signal > 0 && signal != SIGCHLD) kernel(SYS_kill, program, signal, 0, 0);
+        int status = 0;
+        long ended;
+        while ((ended = kernel(SYS_wait4, -1, (long)&status, WNOHANG, 0)) > 0) {
+            if (ended != program) continue;
+            int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+            for (;;) kernel(SYS_exit_group, code, 0, 0, 0);
         }
     }
 }
@@ -32,7 +116,7 @@ __attribute__((constructor)) static void split(void) {
     if (sigprocmask(SIG_SETMASK, &all, &before) != 0) return;
     pid_t first = getpid();
     pid_t program = fork();
-    if (program > 0) serve(program, &all);
+    if (program > 0) serve(program);
     if (program == 0) {
         // A terminal tells the program of Ctrl-C, and nobody twice.
         setpgid(0, 0);

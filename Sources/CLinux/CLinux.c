@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <sys/wait.h>
@@ -31,6 +33,9 @@
 #endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
 #endif
 #define CLINUX_P_PIDFD 3
 #define CLINUX_SIGNAL_PROCESS_GROUP (1u << 2)
@@ -163,8 +168,11 @@ int clinux_eventfd(int nonblocking) { return eventfd(0, EFD_CLOEXEC | (nonblocki
 
 int clinux_inotify_create(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
 
-int clinux_inotify_watch(int inotify, const char *directory) {
-    return inotify_add_watch(inotify, directory, IN_MODIFY | IN_ONLYDIR);
+int clinux_inotify_watch(int inotify, int directory) {
+    // By its descriptor, so that nobody can put another directory in its place.
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
+    return inotify_add_watch(inotify, path, IN_MODIFY | IN_ONLYDIR);
 }
 
 int clinux_inotify_unwatch(int inotify, int watch) { return inotify_rm_watch(inotify, watch); }
@@ -208,6 +216,84 @@ int clinux_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOE
 ssize_t clinux_send(int descriptor, const void *bytes, size_t count) {
     return send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
+
+// The kernel's struct open_how and its flags: no mount is crossed, no link followed, and the directory not left.
+struct clinux_open_how {
+    uint64_t flags;
+    uint64_t mode;
+    uint64_t resolve;
+};
+#define CLINUX_RESOLVE_STRICTLY (0x01u | 0x02u | 0x04u | 0x08u)
+
+// Opens a path below a directory. Kernels before 5.6 and some sandboxes do not have the one call for this: there each part of
+// the path is opened in turn, which does not notice mounts.
+static int open_below(int directory, const char *path, int flags, mode_t mode) {
+    flags |= O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    struct clinux_open_how how = {
+        .flags = (uint64_t)(unsigned)flags, .mode = flags & O_CREAT ? mode : 0, .resolve = CLINUX_RESOLVE_STRICTLY};
+    int opened = (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
+    if (opened >= 0 || (errno != ENOSYS && errno != EPERM)) return opened;
+    int parent = directory;
+    for (;;) {
+        const char *end = strchr(path, '/');
+        char part[NAME_MAX + 1];
+        size_t length = end ? (size_t)(end - path) : strlen(path);
+        if (length > NAME_MAX || (length == 2 && !memcmp(path, "..", 2))) {
+            errno = ENAMETOOLONG;
+            opened = -1;
+        } else {
+            memcpy(part, path, length);
+            part[length] = 0;
+            opened = end ? openat(parent, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                         : openat(parent, part, flags, mode);
+        }
+        int error = errno;
+        if (parent != directory) close(parent);
+        errno = error;
+        if (opened < 0 || !end) return opened;
+        parent = opened;
+        path = end + 1;
+    }
+}
+
+int clinux_open_regular(int directory, const char *path, int flags, mode_t mode) {
+    int opened = open_below(directory, path, flags, mode);
+    if (opened < 0) return -1;
+    struct stat status;
+    if (fstat(opened, &status) == 0 && S_ISREG(status.st_mode)) {
+        // Only the opening could have blocked.
+        int current = fcntl(opened, F_GETFL);
+        if (current >= 0) fcntl(opened, F_SETFL, current & ~O_NONBLOCK);
+        return opened;
+    }
+    close(opened);
+    errno = EINVAL;
+    return -1;
+}
+
+int clinux_open_directory(int directory, const char *path) {
+    return open_below(directory, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+int clinux_allow_owner(int directory, const char *name) {
+    int found = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (found < 0) return -1;
+    struct stat status;
+    int result = fstat(found, &status);
+    if (result == 0 && (status.st_mode & 0700) != 0700) {
+        char path[32];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", found);
+        result = chmod(path, (status.st_mode & 07777) | 0700);
+    }
+    int error = errno;
+    close(found);
+    errno = error;
+    return result;
+}
+
+int64_t clinux_seek_data(int descriptor, int64_t offset) { return lseek(descriptor, offset, SEEK_DATA); }
+
+int64_t clinux_seek_hole(int descriptor, int64_t offset) { return lseek(descriptor, offset, SEEK_HOLE); }
 
 int clinux_random(void *bytes, size_t count) { return getrandom(bytes, count, 0) == (ssize_t)count ? 0 : -1; }
 

@@ -55,7 +55,8 @@ extension DockerBackend {
     /// Removes containers of this worker's runs that are over. This is also how it is found out, before anything is taken,
     /// whether there is an Engine.
     public func discardRemains(except flowRunIDs: Set<String>) async {
-        marks.removeAll(except: inHand.withLock { $0.containers })
+        let kept = inHand.withLock { $0.containers }
+        marks.removeAll { kept.contains($0) }
         await sweep(except: flowRunIDs)
     }
 

@@ -52,8 +52,7 @@ extension DockerBackend {
 
     private func printOutput(of facts: ContainerFacts, isNew: Bool, _ job: Job<DockerConfiguration>) async {
         // What a container has written before this process came was printed by the one before, as far as that has noted it.
-        let now = OutputTime(seconds: Timestamp.now.microseconds / 1_000_000, nanoseconds: 0)
-        let start = isNew ? OutputPosition() : marks.position(of: facts.id) ?? OutputPosition(since: now)
+        let start = isNew ? OutputPosition() : marks.position(of: facts.id) ?? OutputPosition(since: .now)
         let follower = LogFollower(
             engine: engine, watcher: watcher, output: output, errors: errors, container: facts.id,
             flowRunID: job.flowRunID, flowRunName: job.flowRunName, hasTTY: facts.hasTTY, marks: marks)

@@ -1,6 +1,8 @@
+internal import Files
 internal import FoundationEssentials
 public import JSON
 public import JobTemplates
+public import Logging
 internal import Synchronization
 public import Worker
 
@@ -23,21 +25,21 @@ public final class DockerBackend: InfrastructureBackend {
         public var standardOutput: any OutputSink
         /// Where the standard error of containers goes.
         public var standardError: any OutputSink
-        /// Says something to the worker's operator.
-        public var notice: @Sendable (String) -> Void
+        /// The log that the worker's operator reads.
+        public var logger: Logger
 
         /// Options with the worker's own output as sinks.
         public init(
             environment: [String: String], stateDirectory: String? = nil,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
             standardError: any OutputSink = DescriptorSink.standardError,
-            notice: @escaping @Sendable (String) -> Void = { _ in }
+            logger: Logger = Logger(label: "prefect.workers.docker")
         ) {
             self.environment = environment
             self.stateDirectory = stateDirectory
             self.standardOutput = standardOutput
             self.standardError = standardError
-            self.notice = notice
+            self.logger = logger
         }
     }
 
@@ -77,17 +79,28 @@ public final class DockerBackend: InfrastructureBackend {
         self.options = options
         configurationFolder = DockerConfigurationFolder(environment: options.environment)
         let endpoint = try EngineEndpoint(environment: options.environment, files: configurationFolder)
-        let timeout = options.environment["DOCKER_CLIENT_TIMEOUT"].flatMap { Double($0) }.flatMap { $0 > 0 ? $0 : nil }
+        let timeout = try Self.timeout(options.environment)
         do {
-            engine = try EngineClient(endpoint: endpoint, timeout: .seconds(timeout ?? 60))
+            engine = try EngineClient(endpoint: endpoint, timeout: timeout)
         } catch {
             throw InfrastructureError(.unavailable, "The Docker backend could not be started: \(error)")
         }
         owner = OwnerMark.take(in: options.stateDirectory)
-        marks = OutputMarks(stateDirectory: options.stateDirectory)
-        watcher = EngineWatcher(engine: engine, notice: options.notice)
+        marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.workerType)
+        watcher = EngineWatcher(engine: engine, logger: options.logger)
         output = OutputPrinter(sink: options.standardOutput)
         errors = OutputPrinter(sink: options.standardError)
+    }
+
+    /// How long the Engine has for an answer: `DOCKER_CLIENT_TIMEOUT` or a minute.
+    private static func timeout(_ environment: [String: String]) throws(InfrastructureError) -> Duration {
+        guard let text = environment["DOCKER_CLIENT_TIMEOUT"], !text.isEmpty else { return .seconds(60) }
+        guard let timeout = Duration(secondsText: text, in: 0.001...86_400) else {
+            throw InfrastructureError(
+                .refused,
+                "DOCKER_CLIENT_TIMEOUT is '\(text.prefix(100))'; it must be a number of seconds above 0, at most 86400")
+        }
+        return timeout
     }
 
     public var trouble: String? { watcher.trouble.reason }
@@ -209,13 +222,13 @@ enum OwnerMark {
     static func take(in directory: String?) -> String {
         let fresh = UUID().uuidString.lowercased()
         guard let directory else { return fresh }
-        let file = "\(directory)/docker-owner"
-        if let bytes = FileManager.default.contents(atPath: file) {
+        let name = "docker-owner"
+        if let bytes = RegularFile.read(name, below: directory, limit: 4096) {
             let kept = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
             if UUID(uuidString: kept) != nil { return kept }
         }
         // Without room for it the containers of this process are its own alone.
-        try? Data(fresh.utf8).write(to: URL(filePath: file), options: .atomic)
+        RegularFile.replace(name, below: directory, with: Array(fresh.utf8))
         return fresh
     }
 }

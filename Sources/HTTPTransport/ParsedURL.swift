@@ -56,6 +56,9 @@ struct ParsedURL: Sendable, Equatable {
         scheme == other.scheme && host == other.host && port == other.port
     }
 
+    /// Scheme, host and port, for messages.
+    var origin: String { "\(scheme)://\(authority)" }
+
     /// Host and port as a `Host` header has them.
     var authority: String {
         hasExplicitPort ? "\(bracketedHost):\(port)" : bracketedHost

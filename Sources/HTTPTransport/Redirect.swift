@@ -1,13 +1,17 @@
 /// What follows from a redirecting answer.
 ///
-/// Redirects are followed here and not by libcurl, so that each hop gets the proxy its own host asks for, and
-/// credentials stay with the origin they are meant for.
+/// Redirects are followed here and not by libcurl, so that each hop gets the proxy its own host asks for. Nothing of a
+/// request goes to another origin than the one it was meant for: no header that a user or the worker has set, and no
+/// body; a request that could have one is not redirected there at all.
 enum Redirect {
     case none
     case follow(HTTPRequest, ParsedURL)
     case refused(String)
 
     static let limit = 20
+
+    /// The headers that contain nothing about a user.
+    private static let neutral = ["Accept", "Accept-Encoding", "User-Agent"]
 
     /// - Parameters:
     ///   - request: what was sent to `url` and answered by `head`.
@@ -23,6 +27,11 @@ enum Redirect {
         let sameOrigin = target.hasSameOrigin(as: url)
         guard sameOrigin || request.unixSocketPath == nil else {
             return .refused("the server behind the socket redirects to another host")
+        }
+        guard sameOrigin || request.method == .get || request.method == .head else {
+            return .refused(
+                "\(url.origin) redirects a \(request.method.rawValue) to another origin, \(target.origin), where it is "
+                    + "not sent; if that is the right one, name it in the URL")
         }
 
         var next = request
@@ -41,9 +50,10 @@ enum Redirect {
             }
         }
         if !sameOrigin {
-            for name in ["Authorization", "Cookie", "Proxy-Authorization", "Host"] {
-                next.headers.remove(name)
-            }
+            next.headers = HTTPHeaders(
+                request.headers.filter { field in neutral.contains { field.name.equalsIgnoringCase($0) } })
+            next.body = .none
+            next.tls = nil
         }
         // User and password in the first URL belong to its origin, like the header made from them.
         let url = sameOrigin ? target.withCredentials(of: url) : target

@@ -10,7 +10,8 @@ internal import Synchronization
 ///
 /// `GET /health` answers as the Python worker's does, so that probes need no change: 200 `{"message":"OK"}`, or 503
 /// `{"message":"Worker may be unresponsive at this time"}`. `GET /ready` answers 200 `{"message":"OK"}`, or 503 with
-/// the reason as the message. HEAD answers the same without the body, everything else is 404.
+/// the reason as the message. HEAD answers the same without the body, everything else is 404. A transfer coding other
+/// than `chunked` is 501.
 /// A slow, silent or greedy client costs at most its own connection.
 public struct HealthServer: Sendable {
     private let host: String
@@ -44,6 +45,11 @@ public struct HealthServer: Sendable {
         self.init(
             host: host, port: port, routes: [.health(liveness), .ready(readiness)] + routes, logger: logger,
             limits: Limits())
+    }
+
+    /// A server that has these routes alone, and no probes.
+    public init(host: String, port: Int, routes: [StatusRoute], logger: Logger) {
+        self.init(host: host, port: port, routes: routes, logger: logger, limits: Limits())
     }
 
     init(host: String, port: Int, routes: [StatusRoute], logger: Logger, limits: Limits) {
@@ -113,7 +119,7 @@ public struct HealthServer: Sendable {
                 guard bound.isSettled else { throw HealthServerError(host: host, port: port, bindError: error) }
                 cause = ": \(error)"
             }
-            guard !connections.isShutDown else { return }
+            guard !connections.isShutDown, !Task.isCancelled else { return }
             logger.warning("The health server stopped listening on \(address) and starts again in a second\(cause)")
             try? await Task.sleep(for: .seconds(1))
         }
@@ -145,7 +151,9 @@ public struct HealthServer: Sendable {
 
     private func response(to request: Request) async -> Response {
         let answer: RouteAnswer
-        if request.method == .get || request.method == .head, let route = routes[request.uri.path] {
+        if let coding = request.headers[.transferEncoding], coding.lowercased() != "chunked" {
+            answer = .message("Not Implemented", status: 501)
+        } else if request.method == .get || request.method == .head, let route = routes[request.uri.path] {
             answer = await route.answer()
         } else {
             answer = .message("Not Found", status: 404)

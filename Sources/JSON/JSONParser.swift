@@ -8,7 +8,7 @@ public struct JSONError: Error, Hashable, CustomStringConvertible {
     public let line: Int
     /// The column in bytes, counted from 1.
     public let column: Int
-    /// Whether it holds more values than are taken, and may be JSON for all that.
+    /// Whether it holds more or deeper values than are taken, and may be JSON for all that.
     public let isTooLarge: Bool
 
     public var description: String {
@@ -17,19 +17,21 @@ public struct JSONError: Error, Hashable, CustomStringConvertible {
 }
 
 extension JSONValue {
-    /// How deep arrays and objects may be nested: deeper input is refused instead of exhausting the stack.
-    public static let maximumDepth = 200
+    /// How deep arrays and objects may be nested: deeper input is refused instead of exhausting the stack. Prefect's
+    /// server writes answers with up to 254 levels.
+    public static let maximumDepth = 256
 
-    /// How many values a text may hold, those in others included: a value takes up to fifty times the memory of its
-    /// text, so the size of the text alone bounds little.
-    public static let maximumValues = 1_000_000
+    /// How much memory the values of a text may take, in units of about 40 bytes. A value takes up to fifty times the
+    /// memory of its text, so the size of the text alone bounds little. Parameters of 512 KiB, the most that Prefect's
+    /// server takes for a run, never need more.
+    public static let maximumCost = 524_000
 
     /// Parses UTF-8 bytes.
     ///
-    /// `NaN`, `Infinity` and `-Infinity` are taken as Python writes them; of repeated keys the last one counts; invalid
-    /// UTF-8 and lone surrogates become U+FFFD.
-    public init(parsing bytes: [UInt8], maximumValues: Int = maximumValues) throws(JSONError) {
-        var parser = JSONParser(bytes: bytes, maximumValues: maximumValues)
+    /// Every number is finite: `NaN` and `Infinity`, which JSON does not have, and numbers beyond all doubles are
+    /// refused. Of repeated keys the last one counts; invalid UTF-8 and lone surrogates become U+FFFD.
+    public init(parsing bytes: [UInt8], maximumCost: Int = maximumCost) throws(JSONError) {
+        var parser = JSONParser(bytes: bytes, maximumCost: maximumCost)
         self = try parser.parseDocument()
     }
 
@@ -41,14 +43,14 @@ extension JSONValue {
 
 struct JSONParser {
     private let bytes: [UInt8]
-    private let maximumValues: Int
+    private let maximumCost: Int
     private var position = 0
     private var depth = 0
-    private var count = 0
+    private var cost = 0
 
-    init(bytes: [UInt8], maximumValues: Int) {
+    init(bytes: [UInt8], maximumCost: Int) {
         self.bytes = bytes
-        self.maximumValues = maximumValues
+        self.maximumCost = maximumCost
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { position = 3 }
     }
 
@@ -76,9 +78,14 @@ struct JSONParser {
         }
     }
 
+    /// Counts memory that is about to be taken.
+    private mutating func spend(_ units: Int) throws(JSONError) {
+        cost += units
+        if cost > maximumCost { throw failure("its values take too much memory", isTooLarge: true) }
+    }
+
     private mutating func parseValue() throws(JSONError) -> JSONValue {
-        count += 1
-        if count > maximumValues { throw failure("more than \(maximumValues) values", isTooLarge: true) }
+        try spend(1)
         skipWhitespace()
         guard position < bytes.count else { throw failure("the text ends where a value is expected") }
         switch bytes[position] {
@@ -88,8 +95,7 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try parseLiteral("true", .bool(true))
         case UInt8(ascii: "f"): return try parseLiteral("false", .bool(false))
         case UInt8(ascii: "n"): return try parseLiteral("null", .null)
-        case UInt8(ascii: "N"): return try parseLiteral("NaN", .double(.nan))
-        case UInt8(ascii: "I"): return try parseLiteral("Infinity", .double(.infinity))
+        case UInt8(ascii: "N"), UInt8(ascii: "I"): throw failure("NaN and Infinity are no numbers of JSON")
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
         default: throw failure("a value is expected")
         }
@@ -107,7 +113,9 @@ struct JSONParser {
 
     private mutating func descend() throws(JSONError) {
         depth += 1
-        if depth > JSONValue.maximumDepth { throw failure("nested deeper than \(JSONValue.maximumDepth) levels") }
+        if depth > JSONValue.maximumDepth {
+            throw failure("nested deeper than \(JSONValue.maximumDepth) levels", isTooLarge: true)
+        }
     }
 
     private mutating func parseArray() throws(JSONError) -> JSONValue {
@@ -119,6 +127,7 @@ struct JSONParser {
             depth -= 1
             return .array(elements)
         }
+        try spend(1)
         while true {
             elements.append(try parseValue())
             skipWhitespace()
@@ -138,6 +147,7 @@ struct JSONParser {
             depth -= 1
             return .object(members)
         }
+        try spend(4)
         while true {
             skipWhitespace()
             guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
@@ -163,10 +173,7 @@ struct JSONParser {
 
     private mutating func parseNumber() throws(JSONError) -> JSONValue {
         let start = position
-        let negative = consume(UInt8(ascii: "-"))
-        if negative, position < bytes.count, bytes[position] == UInt8(ascii: "I") {
-            return try parseLiteral("Infinity", .double(-.infinity))
-        }
+        _ = consume(UInt8(ascii: "-"))
         let firstDigit = position
         skipDigits()
         guard position > firstDigit else { throw failure("a digit is expected") }
@@ -190,9 +197,10 @@ struct JSONParser {
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isInteger {
             if let value = Int(text) { return .int(value) }
+            try spend(2)
             return .bigInteger(text)
         }
-        guard let value = Double(text) else { throw failure("a number cannot be read") }
+        guard let value = Double(text), value.isFinite else { throw failure("a number is too large") }
         return .double(value)
     }
 
@@ -209,6 +217,8 @@ struct JSONParser {
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):
+                // A string of up to 15 bytes takes no memory of its own.
+                if position - start > 15 { try spend(2) }
                 let text = String(decoding: bytes[start..<position], as: UTF8.self)
                 position += 1
                 return text
@@ -229,6 +239,7 @@ struct JSONParser {
             let byte = bytes[position]
             switch byte {
             case UInt8(ascii: "\""):
+                if decoded.count > 15 { try spend(2) }
                 position += 1
                 return String(decoding: decoded, as: UTF8.self)
             case UInt8(ascii: "\\"):

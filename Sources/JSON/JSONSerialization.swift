@@ -90,7 +90,19 @@ extension JSONValue {
                 }
             }
         } else {
-            for byte in text.utf8 { writeByte(byte, to: &output) }
+            guard text.unicodeScalars.contains(where: { $0.value >= 0x7F && $0.steersTerminal }) else {
+                for byte in text.utf8 { writeByte(byte, to: &output) }
+                output.append(UInt8(ascii: "\""))
+                return
+            }
+            // Where it is shown it steers no terminal.
+            for scalar in text.unicodeScalars {
+                if scalar.value >= 0x7F, scalar.steersTerminal {
+                    writeEscape(scalar.value, to: &output)
+                } else {
+                    for byte in String(scalar).utf8 { writeByte(byte, to: &output) }
+                }
+            }
         }
         output.append(UInt8(ascii: "\""))
     }

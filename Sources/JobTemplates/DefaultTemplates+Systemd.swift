@@ -17,7 +17,9 @@ extension DefaultTemplates {
                     "The existing directory that flow runs start in. Without one each run gets a directory of its own, which is removed after it."
                 ),
                 "user": text(
-                    "User", "The user that flow runs run as; needs the system's manager. By default the manager's own."),
+                    "User",
+                    "The user that flow runs run as; needs the system's manager. By default the manager's own. The work pool's default counts."
+                ),
                 "group": text("Group", "The group that flow runs run as; needs the system's manager."),
                 "slice": text("Slice", "The slice that the units of flow runs are in, like flows.slice."),
                 "memory_max": text(

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 internal import Worker
@@ -20,7 +21,8 @@ final class Clusters: Sendable {
     private let environment: [String: String]
     private let timing: KubernetesClient.Timing
     private let scope: ObservationScope?
-    private let notice: @Sendable (String) -> Void
+    private let allowsHostCredentials: Bool
+    private let logger: Logger
     private let state = Mutex(State())
     private let changed = Wakeup()
     /// The way to the worker's own cluster, or why there is none.
@@ -28,12 +30,13 @@ final class Clusters: Sendable {
 
     init(
         environment: [String: String], serviceAccount: String, timing: KubernetesClient.Timing,
-        observing scope: ObservationScope?, notice: @escaping @Sendable (String) -> Void
+        observing scope: ObservationScope?, allowsHostCredentials: Bool, logger: Logger
     ) {
         self.environment = environment
         self.timing = timing
         self.scope = scope
-        self.notice = notice
+        self.allowsHostCredentials = allowsHostCredentials
+        self.logger = logger
         own = Result { () throws(ClusterConfigurationError) in
             try ClusterAccess.surroundings(environment: environment, serviceAccount: serviceAccount)
         }
@@ -43,7 +46,8 @@ final class Clusters: Sendable {
     func cluster(for configuration: KubernetesConfiguration) throws(InfrastructureError) -> Cluster {
         do {
             let block = configuration.clusterConfiguration
-            return try cluster(block.isNull ? own.get() : ClusterAccess.block(block))
+            guard !block.isNull else { return try cluster(own.get()) }
+            return try cluster(ClusterAccess.block(block, allowsHostCredentials: allowsHostCredentials))
         } catch {
             throw InfrastructureError(.refused, error.description)
         }
@@ -62,7 +66,7 @@ final class Clusters: Sendable {
         // As with Prefect's own observer, it is the worker's own cluster where the runs of others are observed.
         let isOwn = (try? own.get()) == access
         let watch = ClusterWatch(
-            client: client, availability: availability, observing: isOwn ? scope : nil, notice: notice)
+            client: client, availability: availability, observing: isOwn ? scope : nil, logger: logger)
         let cluster = Cluster(client: client, watch: watch, availability: availability)
         let kept = state.withLock { state in
             let kept = state.known[access] ?? cluster

@@ -55,7 +55,19 @@ enum JobName {
     /// The name of the job of a claim: as the manifest has it, or else what it is to begin with and the claim's own end.
     static func name(in manifest: JSONValue, claimID: String) -> String {
         if let name = manifest["metadata"]?["name"]?.stringValue, !name.isEmpty { return name }
+        return String(prefix(in: manifest).prefix(longest - length)) + suffix(claimID: claimID)
+    }
+
+    /// The beginning of the name as the cluster takes it: a name of the user's own may be none.
+    static func prefix(in manifest: JSONValue) -> String {
         let prefix = manifest["metadata"]?["generateName"]?.stringValue ?? "prefect-job-"
-        return String(prefix.prefix(longest - length)) + suffix(claimID: claimID)
+        return isName(prefix) ? prefix : "\(Slug.kubernetesName(prefix) ?? "prefect-job")-"
+    }
+
+    /// Whether a name can begin like this: with lower case letters, digits, hyphens and single points between them.
+    private static func isName(_ prefix: String) -> Bool {
+        let parts = prefix.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.allSatisfy { $0.first != nil && $0.first != "-" } && parts.dropLast().allSatisfy { $0.last != "-" }
+            && prefix.allSatisfy { $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-" || $0 == ".") }
     }
 }

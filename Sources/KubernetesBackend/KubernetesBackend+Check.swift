@@ -1,10 +1,13 @@
-internal import Synchronization
+internal import OrderedCollections
 public import Worker
 
 extension KubernetesBackend {
-    /// Looks whether the worker's own cluster can be reached, and what the worker may do there. Only what no run can do
-    /// without is a failure; of the rest it is said what will be missing.
-    public func check() async -> BackendReport {
+    /// Checks whether the worker's own cluster can be reached, and what the worker may do in its own namespace there.
+    public func check() async -> BackendReport { await check([]) }
+
+    /// Checks whether the worker's own cluster can be reached, and what the worker may do in the namespaces that the templates
+    /// and the deployments of the pools name; without a pool, in the worker's own. A permission that is missing there is a partial failure.
+    public func check(_ pools: [PoolJobs]) async -> BackendReport {
         let access: ClusterAccess
         switch clusters.own {
         case .failure(let error):
@@ -30,8 +33,49 @@ extension KubernetesBackend {
                 } ?? "\(error)"
             return BackendReport(findings: [.init(subject: "cluster", detail: detail, isGood: false)])
         }
-        findings += await permissions(cluster, namespace: access.namespace)
+        var destinations: OrderedDictionary<Destination, String> = [:]
+        if pools.isEmpty { destinations[Destination(cluster: cluster, namespace: access.namespace)] = "" }
+        for pool in pools {
+            do {
+                destinations.merge(try await self.destinations(of: pool)) { first, _ in first }
+            } catch {
+                findings.append(
+                    .init(
+                        subject: "namespaces",
+                        detail: "those that the deployments of work pool '\(pool.pool)' name are not checked: \(error)",
+                        isGood: false, isPartial: true))
+            }
+        }
+        for (destination, source) in destinations { findings += await permissions(in: destination, source) }
         return BackendReport(findings: findings)
+    }
+
+    /// A namespace of a cluster that jobs go to.
+    struct Destination: Hashable {
+        let cluster: Cluster
+        let namespace: String
+
+        static func == (left: Destination, right: Destination) -> Bool {
+            left.cluster.client.access == right.cluster.client.access && left.namespace == right.namespace
+        }
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(cluster.client.access)
+            hasher.combine(namespace)
+        }
+    }
+
+    /// Where the jobs of a pool go, and who says so. A cluster that is not configured right is skipped: its runs say why.
+    func destinations(of pool: PoolJobs) async throws -> OrderedDictionary<Destination, String> {
+        var found: OrderedDictionary<Destination, String> = [:]
+        for part in try await pool.parts(["namespace", "cluster_config"]) {
+            guard let configuration = try? KubernetesConfiguration(rendered: part.fields),
+                let cluster = try? clusters.cluster(for: configuration)
+            else { continue }
+            let destination = Destination(cluster: cluster, namespace: configuration.namespace)
+            if found[destination] == nil { found[destination] = part.source }
+        }
+        return found
     }
 
     /// Something that the worker does, and what becomes of it when it may not.
@@ -56,12 +100,15 @@ extension KubernetesBackend {
             Need(verbs: ["list"], resource: .events, loss: "why a pod does not begin cannot always be told"),
         ]
         if settings.createsSecretForAPIKey || settings.storesEnvironmentAsSecret {
-            needs.append(Need(verbs: ["create", "patch", "delete"], resource: .secrets, loss: nil))
+            needs.append(Need(verbs: ["create", "update", "delete"], resource: .secrets, loss: nil))
         }
         return needs
     }
 
-    private func permissions(_ cluster: Cluster, namespace: String) async -> [BackendReport.Finding] {
+    private func permissions(in destination: Destination, _ source: String) async -> [BackendReport.Finding] {
+        let place =
+            "in the namespace '\(destination.namespace)'"
+            + (source.isEmpty ? "" : ", which \(source) names")
         var findings: [BackendReport.Finding] = []
         var granted = 0
         for need in needs {
@@ -69,8 +116,8 @@ extension KubernetesBackend {
             let missing = await withTaskGroup(of: String?.self) { group in
                 for verb in need.verbs {
                     group.addTask {
-                        let isAllowed = await cluster.client.mayDo(
-                            verb, need.resource, subresource: need.subresource, namespace: namespace)
+                        let isAllowed = await destination.cluster.client.mayDo(
+                            verb, need.resource, subresource: need.subresource, namespace: destination.namespace)
                         return isAllowed == false ? verb : nil
                     }
                 }
@@ -81,17 +128,15 @@ extension KubernetesBackend {
             granted += need.verbs.count - missing.count
             guard !missing.isEmpty else { continue }
             let verbs = missing.joined(separator: ", ")
-            // Pools may use other namespaces than the worker's own, where it may be allowed more.
             let detail =
-                "the worker may not \(verbs) \(thing) in the namespace '\(namespace)': \(need.loss ?? "no run can be started"); "
+                "the worker may not \(verbs) \(thing) \(place): \(need.loss ?? "no run can be started there"); "
                 + "give its service account a role with that"
-            findings.append(.init(subject: "permission", detail: detail, isGood: true))
-            sayOnce("\(detail.prefix(1).uppercased())\(detail.dropFirst())")
+            findings.append(.init(subject: "permission", detail: detail, isGood: false, isPartial: true))
         }
         if findings.isEmpty {
             findings.append(
                 .init(
-                    subject: "permissions", detail: "all \(granted) that are needed in the namespace '\(namespace)'",
+                    subject: "permissions", detail: "all \(granted) that are needed \(place)",
                     isGood: true))
         }
         return findings

@@ -11,6 +11,14 @@ extension KubernetesBackend {
         _ = cluster.watch.follow(namespace: place.namespace, name: place.name)
     }
 
+    /// Under which name it is kept how far a pod's output has been printed.
+    static func mark(ofPod uid: String, flowRunID: String) -> String { "\(flowRunID)-\(uid)" }
+
+    /// Forgets how far the output of other runs has been printed.
+    public func discardRemains(except flowRunIDs: Set<String>) async {
+        marks.removeAll { name in flowRunIDs.contains { name.hasPrefix($0) } }
+    }
+
     /// Finds the job by its identifier, or else by the run's label and the end of its name, which says whose claim it is of.
     public func remains(
         of job: Job<KubernetesConfiguration>, identifier: InfrastructureIdentifier?

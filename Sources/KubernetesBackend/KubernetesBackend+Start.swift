@@ -11,10 +11,15 @@ extension KubernetesBackend {
         let namespace = job.configuration.namespace
         let name = JobName.name(in: job.configuration.manifest, claimID: job.claimID)
         var manifest = job.configuration.manifest
-        Self.change(&manifest, "metadata") { $0["name"] = .string(name) }
+        let prefix = JobName.prefix(in: manifest)
+        Self.change(&manifest, "metadata") { metadata in
+            metadata["name"] = .string(name)
+            // The cluster looks at it, although the name is there.
+            if metadata["generateName"] != nil { metadata["generateName"] = .string(prefix) }
+        }
         let creation = Creation(job: job, cluster: cluster, backend: self, namespace: namespace, name: name)
         // Before there is a job, so that nothing that happens to it goes unseen.
-        _ = cluster.watch.follow(namespace: namespace, name: name)
+        _ = cluster.watch.follow(namespace: namespace, name: name, isToBeCreated: true)
         do {
             let secret = try await creation.makeSecret(&manifest)
             do {
@@ -100,41 +105,45 @@ private struct Creation {
 
     /// Takes what is secret out of the manifest: into a secret of the job's own, which is created, or a reference to one
     /// that exists.
-    func makeSecret(_ manifest: inout JSONValue) async throws -> String? {
-        guard let plan = SecretPlan(&manifest, settings: backend.settings, jobName: name) else { return nil }
+    func makeSecret(_ manifest: inout JSONValue) async throws -> SecretPlan? {
+        let made = SecretPlan(&manifest, settings: backend.settings, jobName: name)
+        for credential in SecretPlan.credentials(inClearIn: manifest) { backend.sayOnce(credential.warning) }
+        guard let plan = made else { return nil }
         let object = plan.object(namespace: namespace, flowRunID: job.flowRunID)
         do {
-            _ = try await client.create(.secrets, namespace: namespace, object)
-        } catch let error as KubernetesError where error.kind == .alreadyExists {
-            // Of an earlier attempt of the same claim.
-            try await client.patch(.secrets, namespace: namespace, name: plan.name, object)
+            do {
+                _ = try await client.create(.secrets, namespace: namespace, object)
+            } catch let error as KubernetesError where error.kind == .alreadyExists {
+                // An earlier attempt of the same claim has made it.
+                try await client.replace(.secrets, namespace: namespace, name: plan.name, object)
+            }
         } catch let error as KubernetesError {
             cluster.availability.note(error)
             throw Refusal.error(
                 error, doing: "Unable to create the secret of the Kubernetes job", verb: "create secrets",
                 namespace: namespace, access: client.access)
         }
-        return plan.name
+        return plan
     }
 
-    /// Makes the job the secret's owner, so that the cluster removes both together.
-    func give(_ secret: String?, to owner: JobSnapshot) async {
+    /// Makes the job the secret's owner, so that the cluster removes both together where no worker is there any more to remove
+    /// the secret at the end of the run.
+    func give(_ secret: SecretPlan?, to owner: JobSnapshot) async {
         guard let secret else { return }
-        let reference: JSONValue = [
-            "apiVersion": "batch/v1", "kind": "Job", "name": .string(owner.name), "uid": .string(owner.uid),
-        ]
         do {
-            try await client.patch(
-                .secrets, namespace: namespace, name: secret, ["metadata": ["ownerReferences": [reference]]])
+            try await client.replace(
+                .secrets, namespace: namespace, name: secret.name,
+                secret.object(namespace: namespace, flowRunID: job.flowRunID, owner: owner))
         } catch {
             job.reporter.log(
                 .warning,
-                "The secret '\(secret)' stays when its job goes, since the job could not be made its owner: \(error)")
+                "The secret '\(secret.name)' goes when the run has ended, but not with its job, which could not be made its "
+                    + "owner: \(error)")
         }
     }
 
-    func remove(_ secret: String?) async {
+    func remove(_ secret: SecretPlan?) async {
         guard let secret else { return }
-        _ = try? await client.delete(.secrets, namespace: namespace, name: secret)
+        _ = try? await client.delete(.secrets, namespace: namespace, name: secret.name)
     }
 }

@@ -5,6 +5,7 @@ public import Worker
 extension KubernetesBackend {
     /// Deletes the job and waits until it and its pods are gone.
     ///
+    /// A pod in which nothing has begun has nothing that could be asked to end: it is deleted at once, without a grace.
     /// A flow that is being cancelled hears of that by itself, within its pod, and is left its grace to end and some more to
     /// run its hooks there. Then the job is deleted in the foreground: its pods get SIGTERM and their grace. What is still
     /// there after `grace`, as on a node that is away, is deleted without.
@@ -79,11 +80,34 @@ private struct JobStop {
 
     private func waitUntilGone(atMost limit: Duration) async throws -> Bool {
         let deadline = ContinuousClock.now + limit
+        var mayHaveUnbegunPods = true
         while ContinuousClock.now < deadline {
+            if mayHaveUnbegunPods { mayHaveUnbegunPods = try await deleteUnbegunPods() }
             if try await read() == nil { return true }
-            try await Task.sleep(for: .milliseconds(500))
+            try await Task.sleep(for: .milliseconds(mayHaveUnbegunPods ? 200 : 500))
         }
         return try await read() == nil
+    }
+
+    /// Deletes the pods in which nothing has begun, as they are: one that has begun meanwhile is another version of it, and keeps
+    /// its grace. Returns whether there were any, or there was no pod yet.
+    private func deleteUnbegunPods() async throws -> Bool {
+        do {
+            var found: [(pod: PodSnapshot, version: String?)] = []
+            let selection = Selection(namespace: place.namespace, labels: "job-name=\(place.name)")
+            _ = try await client.list(.pods, selection) { object in
+                guard let pod = PodSnapshot(object) else { return }
+                found.append((pod, object["metadata"]?["resourceVersion"]?.stringValue))
+            }
+            let unbegun = found.filter { $0.pod.isUnbegun }
+            for (pod, version) in unbegun {
+                try await client.delete(
+                    .pods, namespace: place.namespace, name: pod.name, uid: pod.uid, version: version, grace: .zero)
+            }
+            return found.isEmpty || !unbegun.isEmpty
+        } catch let error as KubernetesError where error.kind == .forbidden {
+            return false
+        }
     }
 
     func delete(_ job: JobSnapshot, grace: Duration) async throws {

@@ -1,5 +1,6 @@
 public import JSON
 public import JobTemplates
+public import Logging
 internal import OrderedCollections
 public import PrefectAPI
 internal import Synchronization
@@ -19,8 +20,13 @@ public final class KubernetesBackend: InfrastructureBackend {
         public var settings: IntegrationSettings
         /// Where the output of runs goes.
         public var output: any OutputSink
-        /// Says something to the worker's operator.
-        public var notice: @Sendable (String) -> Void
+        /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with a cluster.
+        /// The worker's own kubeconfig always may.
+        public var allowsHostCredentials: Bool
+        /// The worker's state directory, where it has one.
+        public var stateDirectory: String?
+        /// The log that the worker's operator reads.
+        public var logger: Logger
         /// Where a pod finds its service account.
         var serviceAccount = ClusterAccess.inClusterFolder
         var timing = KubernetesClient.Timing()
@@ -29,14 +35,16 @@ public final class KubernetesBackend: InfrastructureBackend {
 
         /// Options with the worker's standard output as sink.
         public init(
-            environment: [String: String], settings: IntegrationSettings,
-            output: any OutputSink = DescriptorSink.standardOutput,
-            notice: @escaping @Sendable (String) -> Void = { _ in }
+            environment: [String: String], settings: IntegrationSettings, stateDirectory: String? = nil,
+            output: any OutputSink = DescriptorSink.standardOutput, allowsHostCredentials: Bool = false,
+            logger: Logger = Logger(label: "prefect.workers.kubernetes")
         ) {
             self.environment = environment
             self.settings = settings
+            self.stateDirectory = stateDirectory
             self.output = output
-            self.notice = notice
+            self.allowsHostCredentials = allowsHostCredentials
+            self.logger = logger
         }
     }
 
@@ -47,6 +55,9 @@ public final class KubernetesBackend: InfrastructureBackend {
     /// Jobs go on without the worker.
     public static let outlivesWorker = true
 
+    /// A pod may never begin.
+    public static let isDoneOnceStarted = true
+
     /// A pool can name the cluster of its jobs.
     public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool {
         template.presets("cluster_config")
@@ -55,8 +66,9 @@ public final class KubernetesBackend: InfrastructureBackend {
     let settings: KubernetesSettings
     let clusters: Clusters
     let output: OutputPrinter
-    let notice: @Sendable (String) -> Void
+    let logger: Logger
     let courtesy: Duration
+    let marks: OutputMarks
     private let said = Mutex<Set<String>>([])
 
     /// Makes a backend. Nothing is read from the cluster before ``run()`` or ``check()``.
@@ -64,11 +76,12 @@ public final class KubernetesBackend: InfrastructureBackend {
         settings = KubernetesSettings(options.settings)
         clusters = Clusters(
             environment: options.environment, serviceAccount: options.serviceAccount, timing: options.timing,
-            observing: settings.observed, notice: options.notice)
+            observing: settings.observed, allowsHostCredentials: options.allowsHostCredentials, logger: options.logger)
         output = OutputPrinter(sink: options.output)
-        notice = options.notice
+        logger = options.logger
         courtesy = options.courtesy
-        for warning in settings.warnings { notice(warning) }
+        marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.workerType)
+        for warning in settings.warnings { logger.warning("\(warning)") }
     }
 
     public func configuration(rendered: JSONValue) throws -> KubernetesConfiguration {
@@ -89,10 +102,14 @@ public final class KubernetesBackend: InfrastructureBackend {
     /// Watches the jobs of all runs, wherever they are.
     public func run() async { await clusters.run() }
 
-    /// Observes the runs of other workers in the worker's own cluster, as far as the settings ask for it.
+    /// Observes the runs of other workers in the worker's own cluster as far as the settings ask for it, and reports the crashes
+    /// of the pools' runs whose own worker does not.
     public func observe(_ runs: any OtherRuns) async {
-        guard settings.observed != nil, let cluster = clusters.ownCluster else { return }
-        await RunObserver(cluster: cluster, backend: self, runs: runs).run()
+        guard let cluster = clusters.ownCluster else { return }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await RunObserver(cluster: cluster, backend: self, runs: runs).run() }
+            await runs.forEachPool(ofType: Self.workerType) { await self.lookAfter($0, in: cluster) }
+        }
     }
 
     /// Waits until the job has ended, whoever started it, and is told by the cluster itself how.
@@ -107,10 +124,39 @@ public final class KubernetesBackend: InfrastructureBackend {
         ).run(cluster.watch.follow(namespace: place.namespace, name: place.name)).status
     }
 
-    /// Lets go of what was kept of the run. The job stays, as long as its own time to live says.
+    /// Forgets the run and removes its secret. The job stays as long as its own time to live says.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>) async {
         guard let place = try? JobPlace(identifier), let cluster = try? cluster(of: place, job) else { return }
         cluster.watch.forget(namespace: place.namespace, name: place.name)
+        marks.removeAll { !$0.hasPrefix(job.flowRunID) }
+        for name in SecretPlan.names(ofJob: place.name, settings: settings) {
+            await remove(secret: name, of: place, cluster, job)
+        }
+    }
+
+    /// Removes a secret of a job; for a cluster that cannot be reached it is tried again for some seconds.
+    private func remove(
+        secret name: String, of place: JobPlace, _ cluster: Cluster, _ job: Job<KubernetesConfiguration>
+    ) async {
+        var failures = 0
+        while true {
+            do {
+                try await cluster.client.delete(.secrets, namespace: place.namespace, name: name)
+                return
+            } catch let error as KubernetesError {
+                cluster.availability.note(error)
+                failures += 1
+                if error.isTransient, failures < 5, (try? await Task.sleep(for: .seconds(1 << failures / 2))) != nil {
+                    continue
+                }
+                job.reporter.log(
+                    .warning,
+                    "The secret '\(name)' in the namespace '\(place.namespace)' stays until its job goes: \(error)")
+                return
+            } catch {
+                return
+            }
+        }
     }
 
     /// The cluster of a job that exists; throws when that is another one than the job configuration now names.
@@ -127,6 +173,6 @@ public final class KubernetesBackend: InfrastructureBackend {
 
     /// Says something to the operator, once.
     func sayOnce(_ line: String) {
-        if said.withLock({ $0.insert(line).inserted }) { notice(line) }
+        if said.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
     }
 }

@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 public import Worker
 
@@ -50,18 +51,30 @@ extension ProcessBackend {
             try await supervisor.supervise(
                 child, marks: SupervisedProcess.Marks(directory: directory.path, flowRunID: ""), directory: directory,
                 streams: nil, streamsOutput: false, name: "check", controlToken: nil)
-            let status = try await supervisor.waitForEnd(key, until: .now + options.checkTimeLimit)
+            let status: ExitStatus?
+            do {
+                status = try await supervisor.waitForEnd(key, until: .now + options.checkTimeLimit)
+            } catch {
+                // The worker shuts down: what it asked must not outlive it.
+                kill(-child.pid, SIGKILL)
+                throw error
+            }
             if status == nil { try await supervisor.stop(key, grace: .zero, reason: .shutdown) }
             _ = await supervisor.forget(key)
             switch status?.code {
             case 0?:
-                let output = readSmallFile(directory.output + "/stdout", limit: 64) ?? []
+                let output = directory.readOutput("stdout", limit: 64) ?? []
                 let version = String(decoding: output, as: UTF8.self).filter { !$0.isWhitespace }
+                guard version.first?.isNumber == true else {
+                    return finding(
+                        "\(path) is no Python: it was asked for the version of Prefect and printed none; "
+                            + Interpreter.remedy, isGood: false)
+                }
                 return finding("\(path) has Prefect \(version)", isGood: true)
             case 3?:
                 return finding("\(path) does not find the package prefect; \(Interpreter.remedy)", isGood: false)
             case let code?:
-                let errors = readSmallFile(directory.output + "/stderr", limit: 8192) ?? []
+                let errors = directory.readOutput("stderr", limit: 8192) ?? []
                 let detail = OutputFollower.lastLines(of: errors, isCut: false, count: 1).map { ": \($0)" } ?? ""
                 return finding("\(path) ended with status \(code)\(detail); \(Interpreter.remedy)", isGood: false)
             case nil:

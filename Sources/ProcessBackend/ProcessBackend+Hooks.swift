@@ -1,17 +1,22 @@
+internal import Files
 public import JSON
 internal import OrderedCollections
 public import Worker
 
 extension ProcessBackend {
-    /// Runs the flow's hooks in a Python of its own, in the run's directory and environment, once for each hook; what
-    /// fails is written to the run's log and does not keep the other hooks from running. A flow without such hooks is
-    /// passed over quietly.
+    /// Runs the flow's hooks in a Python of its own, once for each hook: in the workspace that the run had, or, for a run
+    /// that was never started, in a new directory. A failure is written to the run's log and does not keep the other
+    /// hooks from running. A flow without such hooks is skipped without a message.
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<ProcessConfiguration>
     ) async {
         guard let python = hookInterpreter(kind, for: job) else { return }
         let origin = identifier.flatMap { try? ProcessHandle($0) }?.origin
         let existing = origin.map { RunDirectory(existing: $0.directory) }.flatMap { $0.exists ? $0 : nil }
+        guard existing != nil || identifier == nil || !job.configuration.runsFlowEngine else {
+            HookScript.reportMissingWorkspace(kind, of: job)
+            return
+        }
         var temporary: RunDirectory?
         do {
             let directory: RunDirectory
@@ -24,8 +29,12 @@ extension ProcessBackend {
             }
             let workingDirectory = origin?.workingDirectory.flatMap { isDirectory($0) ? $0 : nil } ?? directory.work
             let status = try await runHookScript(
-                kind, state: state, python: python, in: directory, workingDirectory: workingDirectory, job: job)
-            if status.code != 0 {
+                kind, state: state, python: python, in: directory, workingDirectory: workingDirectory,
+                hasWorkspace: existing != nil && job.configuration.runsFlowEngine, job: job)
+            switch status.code {
+            case 0?: break
+            case HookScript.noWorkspace?: HookScript.reportMissingWorkspace(kind, of: job)
+            default:
                 let detail = status.lastOutput?.split(separator: "\n").last.map { ": \($0)" } ?? ""
                 job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run\(detail)")
             }
@@ -39,13 +48,14 @@ extension ProcessBackend {
 
     private func runHookScript(
         _ kind: FlowHook, state: JSONValue, python: String, in directory: RunDirectory, workingDirectory: String,
-        job: Job<ProcessConfiguration>
+        hasWorkspace: Bool, job: Job<ProcessConfiguration>
     ) async throws -> ExitStatus {
         guard let unique = randomHexadecimal(bytes: 4) else {
             throw InfrastructureError(.unavailable, "The system has no randomness to give")
         }
         let script = try directory.write("hooks-\(unique).py", Array(HookScript.source.utf8))
         let stateFile = try directory.write("state-\(unique).json", state.serializedBytes())
+        let manifest = hasWorkspace ? ["\(directory.path)/\(EngineScript.manifestName)"] : []
         let names = OutputNames(output: "hooks-\(unique)-stdout", errors: "hooks-\(unique)-stderr")
         var environment = Dictionary(job.configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
         environment["PREFECT__CONTROL_PORT"] = nil
@@ -55,12 +65,12 @@ extension ProcessBackend {
         let marks = SupervisedProcess.Marks(variable: "PREFECT__WORKER_HOOKS", value: unique)
         environment[marks.variable] = marks.value
         try Launcher.validate(environment)
-        let streams = job.configuration.streamOutput
+        let streams = job.configuration.streamsOutput
         let child = try Launcher.spawn(
             Launcher.Request(
                 executable: try ExecutableLookup.resolve(
                     python, path: environment["PATH"], directory: workingDirectory),
-                arguments: [python, script, kind.rawValue, stateFile], environment: environment,
+                arguments: [python, script, kind.rawValue, stateFile] + manifest, environment: environment,
                 directory: workingDirectory, output: streams ? directory.createOutput(names.output) : nil,
                 errors: directory.createOutput(names.errors)))
         let key = SupervisedProcess.Key(pid: child.pid, startTime: child.startTime)

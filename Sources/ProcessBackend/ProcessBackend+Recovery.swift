@@ -31,12 +31,12 @@ extension ProcessBackend {
         guard let directory = directories.filter({ $0.settleWhetherStarted() }).last else { return .neverStarted }
         guard let leader = leader(in: directory) else {
             await supervisor.copyRest(
-                in: directory, streamsOutput: job.configuration.streamOutput, name: job.flowRunName)
+                in: directory, streamsOutput: job.configuration.streamsOutput, name: job.flowRunName)
             return .ended(InfrastructureIdentifier(rawValue: "unknown", handle: ["directory": .string(directory.path)]))
         }
         let handle = ProcessHandle(
             pid: leader.pid, startTime: leader.startTime, directory: directory.path,
-            workingDirectory: job.configuration.workingDirectory, streamsOutput: job.configuration.streamOutput)
+            workingDirectory: job.configuration.workingDirectory, streamsOutput: job.configuration.streamsOutput)
         _ = try await find(handle.identifier, job)
         return .running(handle.identifier)
     }
@@ -64,7 +64,7 @@ extension ProcessBackend {
     }
 
     /// The variable that tells a run's process where its private directory is, and us whose a process is.
-    static var directoryVariable: String { "PREFECT__STORAGE_BASE_PATH" }
+    static var directoryVariable: String { "PREFECT__WORKER_RUN_DIRECTORY" }
 
     /// Removes the run's private directory, never a `working_dir`. Does nothing while the process runs. What a run that
     /// nobody watched has left in its session is ended.

@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 public import JSON
 public import JobTemplates
@@ -33,6 +34,8 @@ public final class ProcessBackend: InfrastructureBackend {
         public var hookTimeLimit: Duration
         /// How long the interpreter may take to say whether it has Prefect.
         public var checkTimeLimit: Duration
+        /// How long a run's process may take to answer a request to cancel, before it gets SIGTERM all the same.
+        var cancelPatience = Duration.seconds(1)
 
         /// Options with the worker's own output as sinks.
         public init(
@@ -54,6 +57,8 @@ public final class ProcessBackend: InfrastructureBackend {
     }
 
     public static let workerType = "process"
+
+    public static let inheritsEnvironment = true
 
     public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.process() }
 
@@ -85,7 +90,8 @@ public final class ProcessBackend: InfrastructureBackend {
         }
         self.loop = loop
         pumps = [output, errors]
-        supervisor = ProcessSupervisor(loop: loop, outputPump: output, errorPump: errors)
+        supervisor = ProcessSupervisor(
+            loop: loop, outputPump: output, errorPump: errors, cancelPatience: options.cancelPatience)
     }
 
     deinit {
@@ -120,7 +126,7 @@ public final class ProcessBackend: InfrastructureBackend {
     /// Starts the run's process. A job that cannot be run as it is configured is refused with one line that names what
     /// is wrong; a command that is not found has the exit code 127, one that cannot be executed 126.
     public func start(_ job: Job<ProcessConfiguration>) async throws -> InfrastructureIdentifier {
-        let words = try commandWords(of: job)
+        var words = try commandWords(of: job)
         var environment = Dictionary(job.configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
         try Launcher.validate(environment)
         let workingDirectory = try configuredWorkingDirectory(of: job)
@@ -130,7 +136,13 @@ public final class ProcessBackend: InfrastructureBackend {
         do {
             let place = workingDirectory ?? directory.work
             let executable = try ExecutableLookup.resolve(words[0], path: environment["PATH"], directory: place)
+            if job.configuration.runsFlowEngine {
+                let program = try directory.write(EngineScript.fileName, Array(EngineScript.source.utf8))
+                words = [words[0], program] + EngineScript.arguments
+            }
             environment[Self.directoryVariable] = directory.path
+            // The worker sets Cancelled and runs these hooks, also when the process cannot.
+            environment["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "false"
             // A worker that was started by a flow has these for its own parent.
             environment["PREFECT__CONTROL_PORT"] = nil
             environment["PREFECT__CONTROL_TOKEN"] = nil
@@ -139,7 +151,7 @@ public final class ProcessBackend: InfrastructureBackend {
                 environment["PREFECT__CONTROL_PORT"] = String(control.port)
                 environment["PREFECT__CONTROL_TOKEN"] = control.token
             }
-            let streams = job.configuration.streamOutput
+            let streams = job.configuration.streamsOutput
             let child = try Launcher.spawn(
                 Launcher.Request(
                     executable: executable, arguments: words, environment: environment, directory: place,
@@ -203,7 +215,7 @@ public final class ProcessBackend: InfrastructureBackend {
         -> SupervisedProcess.Key
     {
         try await supervisor.find(
-            ProcessHandle(identifier), flowRunID: job.flowRunID, streamsOutput: job.configuration.streamOutput,
+            ProcessHandle(identifier), flowRunID: job.flowRunID, streamsOutput: job.configuration.streamsOutput,
             name: job.flowRunName)
     }
 
@@ -231,8 +243,10 @@ public final class ProcessBackend: InfrastructureBackend {
     }
 
     private func configuredWorkingDirectory(of job: Job<ProcessConfiguration>) throws(InfrastructureError) -> String? {
-        guard let configured = job.configuration.workingDirectory else { return nil }
-        guard !configured.isEmpty, !configured.utf8.contains(0) else {
+        guard var configured = job.configuration.workingDirectory else { return nil }
+        // As with the Python worker: the empty path is the worker's own working directory.
+        if configured.isEmpty { configured = "." }
+        guard !configured.utf8.contains(0) else {
             throw InfrastructureError(.refused, "The job's working_dir is not a path; correct it or leave it out")
         }
         let path = absolutePath(

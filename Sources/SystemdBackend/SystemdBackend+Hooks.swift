@@ -3,12 +3,13 @@ internal import Synchronization
 public import Worker
 
 extension SystemdBackend {
-    /// Runs the flow's hooks in a unit of their own with the user, the sandbox and the limits of the job, once for each hook;
-    /// what fails is written to the run's log and does not keep the other hooks from running. A flow without such hooks is
-    /// passed over quietly.
+    /// Runs the flow's hooks in a unit of their own with the user, the sandbox, the limits and the workspace of the run, once
+    /// for each hook. A failure is written to the run's log and does not keep the other hooks from running. A flow without
+    /// such hooks is skipped without a message.
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<SystemdConfiguration>
     ) async {
+        guard !root.isEmpty else { return }
         let words = job.configuration.words
         guard let python = HookScript.interpreter(for: kind, of: job, words: words, otherwise: interpreter) else {
             return
@@ -19,7 +20,7 @@ extension SystemdBackend {
         inHand.withLock { _ = $0.units.insert(unit) }
         // The folder of a run's hooks goes with the run's, so that a worker that comes later does not run them again.
         defer {
-            if run == nil { removeTraces(of: unit) }
+            if run == nil { folder.remove() }
             inHand.withLock { _ = $0.units.remove(unit) }
         }
         do {
@@ -27,11 +28,16 @@ extension SystemdBackend {
                 unit: unit, folder: folder, configuration: job.configuration, flowRunID: job.flowRunID,
                 flowRunName: job.flowRunName,
                 hooks: .init(
-                    kind: kind, state: String(decoding: state.serializedBytes(), as: UTF8.self), interpreter: python))
-            try folder.create(script: transient.script, streams: job.configuration.streamsOutput && copier != nil)
+                    kind: kind, state: String(decoding: state.serializedBytes(), as: UTF8.self), interpreter: python,
+                    run: run))
+            try folder.create(transient, streams: job.configuration.streamsOutput && copier != nil)
             try await launch(transient)
             let end = try await end(of: unit)
             guard end?.code != 0 || end?.result != "success" else { return }
+            if end?.code == HookScript.noWorkspace {
+                HookScript.reportMissingWorkspace(kind, of: job)
+                return
+            }
             let limits = job.configuration.resources.limits
             var status = end?.status(limits, lastOutput: await lastOutput(of: unit))
             if end?.result == "timeout" {

@@ -58,7 +58,7 @@ extension SystemdBackend {
             where !held.units.contains(unit) && !held.flowRunIDs.contains(unit.flowRunID)
                 && units[unit.name]?.hasEnded ?? true
             {
-                removeTraces(of: unit)
+                await removeTraces(of: unit)
             }
             return true
         } catch {
@@ -70,17 +70,27 @@ extension SystemdBackend {
     /// How often the manager is asked before the worker begins without its answer.
     private static var firstAttempts: Int { 4 }
 
-    /// Removes the unit's folder, and those of its hooks.
+    /// Removes the unit's workspace and folder, and the folders of its hooks.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>) async {
         guard let unit = try? UnitHandle(identifier).unit else { return }
-        for unit in [unit, unit.hooks(.cancellation), unit.hooks(.crashed)] { removeTraces(of: unit) }
+        for unit in [unit, unit.hooks(.cancellation), unit.hooks(.crashed)] { await removeTraces(of: unit) }
         inHand.withLock { _ = $0.units.remove(unit) }
     }
 
-    /// Removes the unit's folder, and what the unit could not remove itself: where its sandbox has the private directory
-    /// mounted, that is left as an empty one.
-    func removeTraces(of unit: UnitName) {
-        UnitFolder(of: unit, in: root).remove()
+    /// Removes the unit's folder, and its private directory where the unit did not remove that. The directory may be
+    /// another user's, so that a unit removes it; where that cannot be started, the folder stays for the next sweep.
+    func removeTraces(of unit: UnitName) async {
+        let folder = UnitFolder(of: unit, in: root)
+        if folder.keepsWorkspace {
+            do {
+                try await manager.startTransientUnit(
+                    unit.removal.name, properties: TransientUnit.removal(of: unit))
+            } catch {
+                guard error.name == UnitManager.unitExists else { return }
+            }
+        }
+        folder.remove()
+        // Where the unit's sandbox has the directory mounted, the unit itself leaves an empty one.
         if kind == .system { rmdir("/var/cache/\(TransientUnit.identifier)/\(unit.stem)") }
     }
 }

@@ -1,3 +1,4 @@
+internal import Files
 internal import FoundationEssentials
 internal import Glibc
 internal import Synchronization
@@ -9,6 +10,10 @@ extension SystemdBackend {
     /// Makes the run's unit, once, whatever becomes of the manager's answers.
     public func start(_ job: Job<SystemdConfiguration>) async throws -> InfrastructureIdentifier {
         let configuration = job.configuration
+        guard !root.isEmpty else {
+            throw InfrastructureError(
+                .refused, "The worker has no state directory for the units of systemd; give it one with --state-dir")
+        }
         if let directory = configuration.workingDirectory {
             var isDirectory = false
             guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory else {
@@ -35,8 +40,7 @@ extension SystemdBackend {
             let transient = TransientUnit(
                 unit: unit, folder: folder, configuration: configuration, flowRunID: job.flowRunID,
                 flowRunName: job.flowRunName)
-            try folder.create(
-                script: transient.script, streams: configuration.streamsOutput && copier != nil)
+            try folder.create(transient, streams: configuration.streamsOutput && copier != nil)
             try await launch(transient)
         } catch {
             inHand.withLock { _ = $0.units.remove(unit) }
@@ -66,16 +70,16 @@ extension SystemdBackend {
         var failures = 0
         while true {
             // Each call has its own open file, read from its beginning.
-            let script = open(transient.folder.start, O_RDONLY | O_CLOEXEC)
-            guard script >= 0 else {
+            guard let script = transient.folder.openStart() else {
                 throw InfrastructureError(
                     .unavailable,
                     "The script of the run's unit cannot be read: \(String(cString: strerror(errno)))")
             }
-            defer { close(script) }
+            // The unit is given the number of the open file alone.
+            defer { withExtendedLifetime(script) {} }
             do {
                 try await manager.startTransientUnit(
-                    transient.unit.name, properties: transient.properties(script: script))
+                    transient.unit.name, properties: transient.properties(script: script.raw))
                 return
             } catch {
                 // An earlier call that was not answered has been carried out; so has one whose unit has ended since.

@@ -1,7 +1,9 @@
+internal import Files
 internal import FoundationEssentials
 internal import Glibc
 public import JSON
 public import JobTemplates
+public import Logging
 internal import Synchronization
 internal import Systemd
 public import Worker
@@ -21,24 +23,25 @@ public final class SystemdBackend: InfrastructureBackend {
         /// The worker's own environment. `PREFECT_WORKER_SYSTEMD_MANAGER` is `system` or `user`; without it root uses the
         /// system's manager, everybody else their own.
         public var environment: [String: String]
-        /// The worker's state directory; without one the folders of units are in `$TMPDIR`, or else `/var/tmp`.
+        /// The worker's state directory, where units have scripts that the manager runs: nobody but root and the worker's
+        /// user may be able to change any part of its path. Without one the backend starts nothing.
         public var stateDirectory: String?
         /// Where the output of runs goes, besides the journal. Where that is the journal itself, it is not copied.
         public var standardOutput: any OutputSink
-        /// Says something to the worker's operator.
-        public var notice: @Sendable (String) -> Void
+        /// The log that the worker's operator reads.
+        public var logger: Logger
 
         /// Options.
         public init(
             interpreter: String? = nil, environment: [String: String], stateDirectory: String? = nil,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
-            notice: @escaping @Sendable (String) -> Void = { _ in }
+            logger: Logger = Logger(label: "prefect.workers.systemd")
         ) {
             self.interpreter = interpreter
             self.environment = environment
             self.stateDirectory = stateDirectory
             self.standardOutput = standardOutput
-            self.notice = notice
+            self.logger = logger
         }
     }
 
@@ -48,11 +51,15 @@ public final class SystemdBackend: InfrastructureBackend {
 
     public static let outlivesWorker = true
 
+    public static let inheritsEnvironment = true
+
+    public static var privilegedFields: Set<String> { UnitResources.privileges }
+
     let options: Options
     let kind: Bus.Kind
     let manager: UnitManager
     let watcher: UnitWatcher
-    /// Where the folders of units are.
+    /// Where the folders of units are; empty where there is no place for them, and so no unit is started.
     let root: String
     /// Copies the output of runs; `nil` where it is in the journal with the worker's own.
     let copier: OutputCopier?
@@ -69,7 +76,7 @@ public final class SystemdBackend: InfrastructureBackend {
     private static let sweepInterval = Duration.seconds(600)
 
     /// Makes a backend and starts its thread. Throws `InfrastructureError` of the kind `refused` when the environment names no
-    /// manager that there is, `unavailable` when the system has no descriptor or thread left.
+    /// manager that there is or others can change the state directory, `unavailable` when the system has no descriptor or thread left.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options
         kind = try Self.manager(in: options.environment, isRoot: geteuid() == 0)
@@ -86,15 +93,27 @@ public final class SystemdBackend: InfrastructureBackend {
             ? "see that systemd and dbus run and that DBUS_SYSTEM_BUS_ADDRESS, if set, is right"
             : "see that dbus-user-session is installed and 'loginctl enable-linger' was called for the worker's user, or set "
                 + "PREFECT_WORKER_SYSTEMD_MANAGER=system"
-        watcher = UnitWatcher(bus: bus, manager: manager, place: place, remedy: remedy, notice: options.notice)
-        let temporary = options.environment["TMPDIR"].flatMap { $0.isEmpty ? nil : $0 } ?? "/var/tmp"
-        let directory = options.stateDirectory ?? "\(temporary)/prefect-worker-\(geteuid())"
-        root =
-            (directory.hasPrefix("/") ? directory : "\(FileManager.default.currentDirectoryPath)/\(directory)")
-            + "/units"
+        watcher = UnitWatcher(bus: bus, manager: manager, place: place, remedy: remedy, logger: options.logger)
+        root = if let directory = options.stateDirectory { try Self.root(in: directory) } else { "" }
         copier =
             JournalSocket.receives(STDOUT_FILENO)
             ? nil : OutputCopier(root: root, kind: kind, sink: options.standardOutput)
+    }
+
+    /// The place of the folders of units in a state directory, which is made where it is missing.
+    static func root(in stateDirectory: String) throws(InfrastructureError) -> String {
+        let directory =
+            stateDirectory.hasPrefix("/")
+            ? stateDirectory : "\(FileManager.default.currentDirectoryPath)/\(stateDirectory)"
+        let root = "\(directory)/units"
+        mkdir(root, 0o700)
+        if let problem = TrustedPath.problem(of: directory) ?? TrustedPath.problem(of: root) {
+            throw InfrastructureError(
+                .refused,
+                "The state directory '\(directory)' is not safe for units of systemd, which run scripts from there: "
+                    + "\(problem); correct owner and permissions, or give another --state-dir")
+        }
+        return root
     }
 
     /// Which manager makes the units.
@@ -120,9 +139,11 @@ public final class SystemdBackend: InfrastructureBackend {
             }
             group.addTask {
                 guard let copier = self.copier, await !copier.run() else { return }
-                self.options.notice(
-                    "The journal cannot be read, so that the output of runs is not printed here; put the worker's user into the "
-                        + "group systemd-journal")
+                self.options.logger.warning(
+                    """
+                    The journal cannot be read, so that the output of runs is not printed here; put the worker's user into \
+                    the group systemd-journal
+                    """)
             }
         }
     }

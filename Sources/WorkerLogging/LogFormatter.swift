@@ -5,7 +5,8 @@ public import Systemd
 
 /// The form of the log.
 public enum LogFormat: Sendable, Hashable {
-    /// `HH:MM:SS.mmm | LEVEL   | logger - message`, in local time; the level is coloured when `colors` is set.
+    /// `HH:MM:SS.mmm | LEVEL   | logger - message`, in local time; the level is coloured when `colors` is set. A record is
+    /// one line: line breaks in a message, which may quote outside text, are escaped.
     case human(colors: Bool)
     /// One JSON object a line: `timestamp` (RFC 3339, UTC), `level`, `logger`, `message` and the metadata's members.
     case json
@@ -43,16 +44,16 @@ struct LogFormatter: Sendable {
         let level = colors ? "\u{1B}[\(record.level.terminalStyle)m\(name)\u{1B}[0m" : name
         let source: String
         if let run = record.metadata[LogContextKey.flowRunName] {
-            source = "Flow run '\(text(run).escapedForTerminal(keepingLines: false))'"
+            source = "Flow run '\(text(run).escapedForTerminal())'"
         } else {
-            source = redact(record.logger).escapedForTerminal(keepingLines: false)
+            source = redact(record.logger).escapedForTerminal()
         }
         var line = "\(record.time.localTimeOfDay) | \(level)\(padding) | \(source) - "
-        line += prepared(record.message).escapedForTerminal(keepingLines: true)
+        line += prepared(record.message).escapedForTerminal()
         let details = record.metadata.filter { !LogContextKey.all.contains($0.key) }
         guard !details.isEmpty else { return line }
         let list = details.sorted { $0.key < $1.key }.map { key, value in
-            "\(key)=\(text(value))".escapedForTerminal(keepingLines: false)
+            "\(key)=\(text(value))".escapedForTerminal()
         }
         return line + " [" + list.joined(separator: ", ") + "]"
     }
@@ -84,7 +85,8 @@ struct LogFormatter: Sendable {
 
     private func journalEntry(_ record: LogRecord) -> [UInt8] {
         var entry = JournalEntry(
-            message: prepared(record.message).utf8, priority: record.level.journalPriority, identifier: "prefect-worker"
+            message: prepared(record.message).escapedForTerminal().utf8, priority: record.level.journalPriority,
+            identifier: "prefect-worker"
         )
         entry.add("LOGGER", redact(record.logger).utf8)
         for (key, value) in record.metadata.sorted(by: { $0.key < $1.key }) { entry.add(key, text(value).utf8) }

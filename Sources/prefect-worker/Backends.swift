@@ -20,6 +20,8 @@ struct BackendKind: Sendable {
     let defaultTemplate: @Sendable () -> BaseJobTemplate
     /// How many runs there can be at a time with so many open files.
     let mostRuns: @Sendable (_ openFiles: Int) -> Int
+    /// The part of a rendered configuration that is shown without preparation.
+    var common: @Sendable (JSONValue) throws -> JSONValue = { try BaseJobConfiguration(rendered: $0).json }
     /// Makes a backend.
     let make: @Sendable (Request) throws -> any InfrastructureBackend
 
@@ -27,16 +29,23 @@ struct BackendKind: Sendable {
     struct Request: Sendable {
         /// The Python that was asked for.
         var python: String?
+        /// Whether job variables may name programs and files of the worker's host to authenticate with a cluster.
+        var allowsHostCredentials = false
         /// What is set for integrations.
         var settings: IntegrationSettings
         /// The worker's state directory, where it has one.
         var stateDirectory: String?
+        /// Why a worker that serves pools has no state directory.
+        var lacksStateDirectory: String?
         /// Where what runs print goes; to our own standard output and standard error where there is no other place.
         var sink: (any OutputSink)?
-        /// Says something to the worker's operator.
-        var notice: @Sendable (String) -> Void = { _ in }
+        /// The log that the worker's operator reads.
+        var logger = Logger(label: "prefect.workers", factory: { _ in SwiftLogNoOpLogHandler() })
     }
 }
+
+/// The template of a pool, the pool's type, and the jobs that the pool may get, if they are known.
+typealias BackendTemplate = (type: String, template: JSONValue, jobs: PoolJobs?)
 
 /// The backends that this program is built with.
 enum Backends {
@@ -72,18 +81,20 @@ enum Backends {
                 options: .init(
                     environment: environment, stateDirectory: request.stateDirectory,
                     standardOutput: request.sink ?? DescriptorSink.standardOutput,
-                    standardError: request.sink ?? DescriptorSink.standardError, notice: request.notice))
+                    standardError: request.sink ?? DescriptorSink.standardError, logger: request.logger))
         })
 
     /// The Kubernetes backend. Each run may take a connection for its output, where the cluster does not share them.
     static let kubernetes = BackendKind(
         type: KubernetesBackend.workerType, workerName: "KubernetesWorker",
         defaultTemplate: { KubernetesBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 2) },
+        common: { try KubernetesConfiguration.common($0) },
         make: { request in
             KubernetesBackend(
                 options: .init(
-                    environment: environment, settings: request.settings,
-                    output: request.sink ?? DescriptorSink.standardOutput, notice: request.notice))
+                    environment: environment, settings: request.settings, stateDirectory: request.stateDirectory,
+                    output: request.sink ?? DescriptorSink.standardOutput,
+                    allowsHostCredentials: request.allowsHostCredentials, logger: request.logger))
         })
 
     /// The systemd backend. Its runs take no open files but for a moment while they are started and when they have ended.
@@ -91,10 +102,14 @@ enum Backends {
         type: SystemdBackend.workerType, workerName: "SystemdWorker",
         defaultTemplate: { SystemdBackend.defaultBaseJobTemplate }, mostRuns: { max(1, $0 - 128) },
         make: { request in
-            try SystemdBackend(
+            if let problem = request.lacksStateDirectory {
+                throw Refusal(
+                    "\(problem); a systemd pool is not served without one: correct it or give another --state-dir")
+            }
+            return try SystemdBackend(
                 options: .init(
                     interpreter: request.python, environment: environment, stateDirectory: request.stateDirectory,
-                    notice: request.notice))
+                    standardOutput: request.sink ?? DescriptorSink.standardOutput, logger: request.logger))
         })
 
     /// The worker's environment as far as others may have it.
@@ -102,12 +117,7 @@ enum Backends {
         ProcessInfo.processInfo.environment.filter { !ServiceManager.ownVariables.contains($0.key) }
     }
 
-    /// Whether the jobs of a template bring the infrastructure that the worker may lack.
-    static func brings(_ template: JSONValue, what backend: any InfrastructureBackend) -> Bool {
-        (try? BaseJobTemplate(json: template)).map(type(of: backend).bringsInfrastructure) == true
-    }
-
-    /// What the worker's own infrastructure lacks, for pools whose jobs bring some.
+    /// A problem of the worker's own infrastructure, for pools whose jobs bring some.
     static func withoutOwn(_ problem: BackendReport.Finding) -> String {
         "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do."
     }
@@ -115,26 +125,37 @@ enum Backends {
     /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
     /// nothing leaves, unless that may pass by itself, or jobs made from the pool's template bring what is missing.
     static func check(
-        _ backends: [any InfrastructureBackend], templates: [(type: String, template: JSONValue)], logger: Logger,
-        shutdown: ShutdownSignal, pools: [Live<ServedPool>]
-    ) async throws {
-        let problems = await withTaskGroup(of: BackendReport.Finding?.self) { group in
-            for backend in backends {
-                group.addTask {
-                    let problem = await backend.check().findings.first { !$0.isGood }
-                    guard let problem, backend.trouble == nil else { return nil }
-                    let own = templates.filter { $0.type == type(of: backend).workerType }
-                    guard own.contains(where: { brings($0.template, what: backend) }) else { return problem }
-                    logger.warning("\(withoutOwn(problem))")
-                    return nil
+        _ backends: [any InfrastructureBackend], templates: [BackendTemplate], logger: Logger, shutdown: ShutdownSignal
+    ) async {
+        let problem = try? await shutdown.whileServing {
+            await withTaskGroup(of: BackendReport.Finding?.self) { group in
+                for backend in backends {
+                    group.addTask { await permanentProblem(of: backend, templates: templates, logger) }
                 }
+                return await group.reduce(into: []) { $0.append($1) }.lazy.compactMap(\.self).first
             }
-            return await group.reduce(into: []) { $0.append($1) }
         }
-        guard let problem = problems.lazy.compactMap(\.self).first else { return }
-        // The runs that an earlier process has left are none the worse for it.
-        for pool in pools { pool.update { $0.leavesRunsOnExit = true } }
-        shutdown.advance(to: .draining)
-        throw Refusal(problem.detail)
+        if let problem = problem ?? nil { shutdown.refuse(problem.detail) }
     }
+
+    /// Why nothing can be run with a backend until somebody changes something; `nil` where that may pass by itself, or where
+    /// jobs made from a pool's template bring what is missing, which is logged.
+    static func permanentProblem(
+        of backend: any InfrastructureBackend, templates: [BackendTemplate], _ logger: Logger
+    ) async -> BackendReport.Finding? {
+        let own = templates.filter { $0.type == type(of: backend).workerType }
+        let report = await backend.check(own.compactMap(\.jobs))
+        for part in report.findings where !part.isGood && part.isPartial {
+            logger.warning("\(part.detail.beginningInUpperCase)")
+        }
+        guard let problem = report.problem, backend.trouble == nil, !Task.isCancelled else { return nil }
+        guard own.contains(where: { type(of: backend).bringsInfrastructure($0.template) }) else { return problem }
+        logger.warning("\(withoutOwn(problem))")
+        return nil
+    }
+}
+
+extension String {
+    /// The text as a sentence begins.
+    fileprivate var beginningInUpperCase: String { "\(prefix(1).uppercased())\(dropFirst())" }
 }

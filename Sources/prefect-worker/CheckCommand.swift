@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import JSON
 import PrefectAPI
 import Worker
 
@@ -21,26 +22,40 @@ struct CheckCommand: AsyncParsableCommand {
         help: ArgumentHelp("A queue of the pool.", valueName: "queue"))
     var workQueue: [String] = []
 
-    @Option(name: .shortAndLong, help: "The type of worker to look at; the pool's own type if not given, else process.")
+    @Option(
+        name: .shortAndLong, help: "The type of worker to look at; the pool's own type if not given, else process.",
+        completion: .list(Backends.types))
     var type: String?
 
-    @Option(help: ArgumentHelp("The Python that runs flows in a process pool.", valueName: "path"))
+    @Option(help: ArgumentHelp("The Python that runs flows in a process pool.", valueName: "path"), completion: .file())
     var python: String?
 
     func run() async throws {
         let settings = try common.loadSettings(rootProfile: root.profile)
         let client = try settings.makeClient()
         var findings = settings.warnings.map { BackendReport.Finding(subject: "settings", detail: $0, isGood: true) }
-        findings += await PoolCheck(api: client, pool: pool, queues: workQueue, supportedTypes: Backends.types).run()
-        var found: WorkPool?
-        if let pool { found = try? await client.readWorkPool(named: pool, effort: .once) }
-        if let kind = try kind(of: found) {
+        if let pool { try ServingPlan.checkPoolName(pool, of: "--pool") }
+        if let type, Backends.kind(ofType: type) == nil {
+            throw Refusal(
+                "--type: the worker type '\(type)' is not known; this worker runs: \(Backends.types.joined(separator: ", "))"
+            )
+        }
+        let report = await PoolCheck(
+            api: client, pool: pool, type: type, queues: workQueue, supportedTypes: Backends.types
+        ).run()
+        findings += report.findings
+        let found = report.pool
+        if let kind = kind(of: found) {
             do {
                 let python = python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"]
                 let backend = try kind.make(.init(python: python, settings: settings.integrations))
-                let isBrought = found.map { Backends.brings($0.baseJobTemplate, what: backend) } ?? false
-                findings += await backend.check().findings.map { finding in
-                    guard !finding.isGood, isBrought else { return finding }
+                let isBrought = found.map { Swift.type(of: backend).bringsInfrastructure($0.baseJobTemplate) } ?? false
+                let jobs = found.flatMap {
+                    PoolJobs(
+                        of: $0, defaultTemplate: kind.defaultTemplate(), environment: Backends.environment, api: client)
+                }
+                findings += await backend.check(jobs.map { [$0] } ?? []).findings.map { finding in
+                    guard !finding.isGood, !finding.isPartial, isBrought else { return finding }
                     return .init(subject: finding.subject, detail: Backends.withoutOwn(finding), isGood: true)
                 }
             } catch {
@@ -51,21 +66,14 @@ struct CheckCommand: AsyncParsableCommand {
         let redactor = settings.redactor
         for finding in findings {
             let subject = finding.subject + String(repeating: " ", count: width - finding.subject.count)
-            print("\(finding.isGood ? "ok   " : "WRONG")  \(subject)  \(redactor.redact(finding.detail))")
+            print("\(finding.isGood ? "ok   " : "WRONG")  \(subject)  \(redactor.redact(finding.detail).onOneLine)")
         }
         if findings.contains(where: { !$0.isGood }) { throw ExitCode.failure }
     }
 
     /// The kind of backend to look at; `nil` when the pool is of a type that there is none for, which is a finding already.
-    private func kind(of pool: WorkPool?) throws -> BackendKind? {
-        if let type {
-            guard let kind = Backends.kind(ofType: type) else {
-                throw Refusal(
-                    "The worker type '\(type)' is not known; this worker runs: \(Backends.types.joined(separator: ", "))"
-                )
-            }
-            return kind
-        }
+    private func kind(of pool: WorkPool?) -> BackendKind? {
+        if let type { return Backends.kind(ofType: type) }
         return pool.map { Backends.kind(ofType: $0.type) } ?? Backends.process
     }
 }

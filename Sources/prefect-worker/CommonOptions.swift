@@ -64,6 +64,24 @@ struct CommonOptions: ParsableArguments {
     }
 }
 
+/// The job variables that the operator leaves to deployments and flow runs.
+struct JobVariableOptions: ParsableArguments {
+    @Option(
+        name: .customLong("allow-job-variable"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "A job variable that deployments and flow runs may set although it says what a run may do on this host, such "
+                + "as user in a systemd pool; repeatable (PREFECT_WORKER_ALLOWED_JOB_VARIABLES). Default: none.",
+            valueName: "variable"))
+    var allowJobVariable: [String] = []
+
+    /// The variables that the flags name, or else the environment.
+    func allowed(in environment: [String: String]) -> [String] {
+        if !allowJobVariable.isEmpty { return allowJobVariable }
+        let text = environment["PREFECT_WORKER_ALLOWED_JOB_VARIABLES"] ?? ""
+        return text.split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
+    }
+}
+
 extension PrefectSettings {
     /// The level of the worker's log.
     var workerLogLevel: Logger.Level {

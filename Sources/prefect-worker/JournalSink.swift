@@ -1,5 +1,6 @@
 import Systemd
 import Worker
+import WorkerLogging
 
 /// Puts what runs print into the journal: an entry for each line, under an identifier of its own and with the run's id, so
 /// that `journalctl FLOW_RUN_ID=…` shows it whichever process of the worker has passed it on.
@@ -25,7 +26,8 @@ struct JournalSink: OutputSink {
     }
 
     private func entry(_ line: ArraySlice<UInt8>, _ source: OutputSource, _ pool: ServedPool?) -> [UInt8] {
-        var entry = JournalEntry(message: line, priority: .info, identifier: Self.identifier)
+        var entry = JournalEntry(
+            message: line, priority: JournalEntry.Priority(ofPrinted: line), identifier: Self.identifier)
         entry.add("FLOW_RUN_ID", source.flowRunID.utf8)
         entry.add("FLOW_RUN_NAME", source.flowRunName.utf8)
         entry.add("STREAM", source.stream.rawValue.utf8)

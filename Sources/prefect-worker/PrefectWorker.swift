@@ -1,4 +1,6 @@
 import ArgumentParser
+import Glibc
+import JSON
 import PrefectAPI
 
 /// The command line: it reads flags, wires the parts together and says what went wrong.
@@ -22,11 +24,40 @@ struct PrefectWorker: AsyncParsableCommand {
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))
     var profile: String?
+
+    /// The arguments without the word `worker` of `prefect worker start`, so that a command line of Prefect's can be taken as
+    /// it is.
+    static func withoutGroup(_ arguments: [String]) -> [String] {
+        var rest = arguments
+        var index = 0
+        while index < rest.count, rest[index].hasPrefix("--profile") { index += rest[index].contains("=") ? 1 : 2 }
+        if index < rest.count, rest[index] == "worker" { rest.remove(at: index) }
+        return rest
+    }
+
+    /// Runs the command that the arguments name. An error is shown without terminal control sequences, for
+    /// files, variables and the API may have put it there.
+    static func main() async {
+        do {
+            var command = try parseAsRoot(withoutGroup(Array(CommandLine.arguments.dropFirst())))
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            let message = fullMessage(for: error)
+            guard message != message.escapedForTerminal(keepingLines: true) else { exit(withError: error) }
+            if exitCode(for: error) == .failure { exit(withError: Refusal("\(error)")) }
+            _ = (message.escapedForTerminal(keepingLines: true) + "\n").withCString { write(2, $0, strlen($0)) }
+            Glibc.exit(exitCode(for: error).rawValue)
+        }
+    }
 }
 
 /// Something that the user has to put right; shown as one line, exit status 1.
 struct Refusal: Error, CustomStringConvertible {
     let description: String
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String) { self.description = description.escapedForTerminal() }
 }

@@ -27,7 +27,9 @@ struct RenderCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The flow run.", valueName: "id"))
     var flowRun: String?
 
-    @Option(help: ArgumentHelp("A JSON file with the API's objects; nothing is asked of an API.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("A JSON file with the API's objects; nothing is asked of an API.", valueName: "file"),
+        completion: .file(extensions: ["json"]))
     var input: String?
 
     @Flag(help: "Show the configuration as the template gives it, before it is prepared for the run.")
@@ -36,8 +38,10 @@ struct RenderCommand: AsyncParsableCommand {
     @Flag(help: "Show secrets in clear.")
     var showSecrets = false
 
-    @Option(help: ArgumentHelp("The Python that runs flows in a process pool.", valueName: "path"))
+    @Option(help: ArgumentHelp("The Python that runs flows in a process pool.", valueName: "path"), completion: .file())
     var python: String?
+
+    @OptionGroup var jobVariables: JobVariableOptions
 
     func validate() throws {
         if input != nil, pool != nil || deployment != nil || flowRun != nil {
@@ -70,7 +74,7 @@ struct RenderCommand: AsyncParsableCommand {
         if raw {
             let rendering = JobRendering(
                 defaultTemplate: kind.defaultTemplate(), environment: environment, references: references)
-            configuration = try await BaseJobConfiguration(rendered: rendering.render(source.subject)).json
+            configuration = try await kind.common(rendering.render(source.subject))
         } else {
             let backend = try kind.make(
                 .init(python: python ?? environment["PREFECT_WORKER_PYTHON"], settings: settings.integrations))
@@ -86,7 +90,9 @@ struct RenderCommand: AsyncParsableCommand {
     ) async throws -> JSONValue {
         try await JobPreparation(
             backend: backend, environment: ProcessInfo.processInfo.environment,
-            settingsEnvironment: settings.environmentForJobs(), references: references
+            settingsEnvironment: settings.environmentForJobs(),
+            allowedJobVariables: Set(jobVariables.allowed(in: ProcessInfo.processInfo.environment)),
+            references: references
         ).configuration(subject).json
     }
 }

@@ -38,20 +38,15 @@ struct RunsCommand: AsyncParsableCommand {
             for entry in entries { print(entry.json.serialized()) }
             return
         }
-        let rows = [["FLOW RUN", "NAME", "POOL", "STAGE", "SINCE", "INFRASTRUCTURE"]] + entries.map(row)
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        for row in rows {
-            let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            var line = cells.joined(separator: "  ")
-            while line.last == " " { line.removeLast() }
-            print(line)
-        }
+        guard !entries.isEmpty else { return print("No flow run is in flight on this host.") }
+        for entry in entries { show(entry) }
     }
 
-    private func row(_ entry: LedgerEntry) -> [String] {
-        [
-            entry.flowRunID, entry.flowRunName, entry.pool, entry.stage.rawValue, entry.written.apiFormat,
-            entry.identifier.map { "\($0)" } ?? "-",
-        ]
+    /// Two lines, of which the first fits a terminal of 80 columns, and the second does with names of usual length.
+    private func show(_ entry: LedgerEntry) {
+        let since = entry.written.apiFormat.prefix(19).replacing("T", with: " ")
+        print("\(entry.flowRunID)  \(entry.stage.rawValue) since \(since) UTC".escapedForTerminal())
+        let place = entry.identifier.map { ", \($0)" } ?? ""
+        print("    \(entry.flowRunName), work pool \(entry.pool)\(place)".escapedForTerminal())
     }
 }

@@ -16,6 +16,8 @@ struct ServingPlan: Sendable, Hashable {
         var limit: Int?
         /// The worker's name in this pool; the plan's if not given.
         var workerName: String?
+        /// The job variables that deployments and flow runs may set although they say what a run may do on this host.
+        var allowedJobVariables: [String] = []
     }
 
     /// The pools, each once.
@@ -30,12 +32,18 @@ struct ServingPlan: Sendable, Hashable {
     /// The pools' names.
     var names: [String] { pools.map(\.name) }
 
-    /// Refuses names that the API does not take.
-    func checkNames() throws {
-        for name in [workerName] + pools.map(\.workerName) {
-            guard let name, name.contains("/") || name.contains("%") else { continue }
-            throw Refusal("Worker name cannot contain '/' or '%': choose another name than '\(name)'")
-        }
+    /// Refuses the name of a worker that the API does not take; `place` is the flag or the key that gave it.
+    static func checkWorkerName(_ name: String?, of place: String) throws {
+        guard let name, name.contains("/") || name.contains("%") else { return }
+        throw Refusal("\(place): the worker's name '\(name)' cannot contain '/' or '%'; choose another one")
+    }
+
+    /// Refuses the name of a work pool that the API does not take; `place` is the flag or the key that gave it.
+    static func checkPoolName(_ name: String, of place: String) throws {
+        guard name.contains(where: { "/%&<>".contains($0) }) else { return }
+        throw Refusal(
+            "\(place): the name of a work pool cannot contain '/', '%', '&', '<' or '>', as '\(name)' does; name another"
+        )
     }
 }
 
@@ -52,6 +60,7 @@ extension ServingPlan {
     ///     queues = ["one", "two"]
     ///     limit = 5
     ///     name = "another-worker"
+    ///     allowed_job_variables = ["user"]
     ///
     /// Everything but the pools' names may be left out. Anything else is refused by name.
     init(reading path: String) throws {
@@ -62,6 +71,7 @@ extension ServingPlan {
         title = path
         limit = try top.limit()
         workerName = try top.text("name")
+        try Self.checkWorkerName(workerName, of: "'name' in '\(path)'")
         guard case .object(let tables)? = top.rest.removeValue(forKey: "pools"), !tables.isEmpty else {
             throw Refusal("The configuration '\(path)' names no work pool; add a table [pools.NAME] for each")
         }
@@ -73,11 +83,15 @@ extension ServingPlan {
                 throw Refusal("'pools.\(pool)' in '\(path)' must be a table: [pools.NAME]")
             }
             var table = Table(path: path, prefix: "pools.\(pool).", rest: members)
+            try Self.checkPoolName(pool, of: "[pools.\"\(pool)\"] in '\(path)'")
+            let name = try table.text("name")
+            try Self.checkWorkerName(name, of: "'pools.\(pool).name' in '\(path)'")
             pools.append(
                 Pool(
                     name: pool, type: try table.text("type"), queues: try table.texts("queues"),
-                    limit: try table.limit(), workerName: try table.text("name")))
-            try table.expectNothingElse(known: "type, queues, limit and name")
+                    limit: try table.limit(), workerName: name,
+                    allowedJobVariables: try table.texts("allowed_job_variables")))
+            try table.expectNothingElse(known: "type, queues, limit, name and allowed_job_variables")
         }
     }
 

@@ -16,15 +16,19 @@ struct StartCommand: AsyncParsableCommand {
         commandName: "start", abstract: "Serve work pools: take their flow runs and run them.",
         discussion: """
             The first SIGTERM or SIGINT drains the worker: it takes no more runs, waits for those in flight and leaves \
-            with status 0. The second stops the runs that are its child processes with 30 seconds of grace and reports \
-            them; the third leaves at once. What is left when the worker ends, however it does, is found again by the \
-            next start with the same state directory. SIGHUP reads settings and profile again.
+            with status 0, within a second when there are none. The second stops the runs that are its child processes \
+            with 30 seconds of grace and reports them; the third leaves at once. Signals within a second count as one. \
+            What is left when the worker ends, however it does, is found again by the \
+            next start with the same state directory. SIGHUP reads settings, credentials, the profile and the file of \
+            --config again.
             """)
 
     @ParentCommand var root: PrefectWorker
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .shortAndLong, help: "The worker's name; a unique one is made up if none is given.")
+    @Option(
+        name: .shortAndLong, help: "The worker's name; one is made up and kept in the state directory if none is given."
+    )
     var name: String?
 
     @Option(
@@ -34,9 +38,16 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A TOML file with a table [pools.NAME] for each pool to serve, in place of --pool; type, queues, limit and "
-                + "name can be set for each (PREFECT_WORKER_CONFIG).",
-            valueName: "file"))
+            "The work pool to serve, as the instance of a systemd unit (%i) names it: hyphens are hyphens, other characters "
+                + "may be escaped, like \\x20 for a space.", valueName: "instance"))
+    var unitInstance: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A TOML file with a table [pools.NAME] for each pool to serve, in place of --pool; type, queues, limit, "
+                + "name and allowed_job_variables can be set for each (PREFECT_WORKER_CONFIG).",
+            valueName: "file"),
+        completion: .file(extensions: ["toml"]))
     var config: String?
 
     @Option(
@@ -46,10 +57,13 @@ struct StartCommand: AsyncParsableCommand {
             valueName: "queue"))
     var workQueue: [String] = []
 
-    @Option(name: .shortAndLong, help: "The type of worker; the pool's own type if not given.")
+    @Option(
+        name: .shortAndLong, help: "The type of worker; the pool's own type if not given.",
+        completion: .list(Backends.types))
     var type: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How many seconds before it is due a run is taken (PREFECT_WORKER_PREFETCH_SECONDS).", valueName: "seconds")
     )
@@ -59,7 +73,7 @@ struct StartCommand: AsyncParsableCommand {
     var runOnce = false
 
     @Option(
-        name: .shortAndLong,
+        name: .shortAndLong, parsing: .unconditional,
         help: ArgumentHelp("How many runs are in flight at most, of all pools together.", valueName: "runs"))
     var limit: Int?
 
@@ -72,14 +86,28 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Answer /metrics and /status at this address and --metrics-port alone, instead of beside the probes.",
+            valueName: "host"))
+    var metricsHost: String?
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "The port for --metrics-host. Default: PREFECT_CLIENT_METRICS_PORT, else 4201.", valueName: "port"))
+    var metricsPort: Int?
+
+    @Option(
+        help: ArgumentHelp(
             "Accepted for compatibility: this worker brings its backends along and installs nothing.",
             valueName: "policy"),
+        completion: .list(InstallPolicy.allCases.map(\.rawValue)),
         transform: InstallPolicy.init(argument:))
     var installPolicy: InstallPolicy?
 
     @Option(
         help: ArgumentHelp(
-            "A JSON file with the base job template for a pool that this worker creates.", valueName: "file"))
+            "A JSON file with the base job template for a pool that this worker creates.", valueName: "file"),
+        completion: .file(extensions: ["json"]))
     var baseJobTemplate: String?
 
     @Flag(inversion: .prefixedNo, help: "Create the work pool if it does not exist.")
@@ -89,30 +117,52 @@ struct StartCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "The Python that runs flows in a process pool, or 'none' if every job has a command of its own. Default: "
                 + "PREFECT_WORKER_PYTHON, else python or python3 on PATH.",
-            valueName: "path"))
+            valueName: "path"),
+        completion: .file())
     var python: String?
 
     @Option(
         help: ArgumentHelp(
             "Where the worker writes down the runs in flight. Default: STATE_DIRECTORY as systemd sets it, else a folder "
                 + "of the first pool, or of the configuration file, below PREFECT_HOME/prefect-worker.",
-            valueName: "folder"))
+            valueName: "folder"),
+        completion: .directory)
     var stateDir: String?
 
     @Option(
+        parsing: .unconditional,
         help: ArgumentHelp(
             "How long to wait for runs in flight after the first SIGTERM before they are stopped "
                 + "(PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS). Default: as long as they take.",
             valueName: "seconds"))
     var drainTimeout: Double?
 
+    @OptionGroup var jobVariables: JobVariableOptions
+
+    @Flag(
+        help: ArgumentHelp(
+            "Take programs and files of this host (exec, auth-provider, tokenFile, client-certificate, client-key, "
+                + "certificate-authority) from the job variable cluster_config too "
+                + "(PREFECT_WORKER_ALLOW_HOST_CREDENTIALS). Default: inline data only."))
+    var allowHostCredentials = false
+
     @Flag(help: "On the first SIGTERM leave process runs going; the next start of this worker goes on with them.")
     var detachOnExit = false
 
     func validate() throws {
-        if let drainTimeout, !(drainTimeout >= 0) { throw ValidationError("--drain-timeout must be 0 or more") }
-        if let limit, limit < 1 { throw ValidationError("--limit must be 1 or more") }
-        if let prefetchSeconds, prefetchSeconds < 0 { throw ValidationError("--prefetch-seconds must be 0 or more") }
+        if let drainTimeout, !(0...Duration.longestPause).contains(drainTimeout) {
+            throw ValidationError(
+                "--drain-timeout must be a number of seconds from 0 to 1000000000, not \(drainTimeout)")
+        }
+        if let metricsPort, !(0...65_535).contains(metricsPort) {
+            throw ValidationError("--metrics-port must be from 0 to 65535, not \(metricsPort)")
+        }
+        if metricsPort != nil, metricsHost == nil { throw ValidationError("--metrics-port needs --metrics-host") }
+        if metricsHost == "" { throw ValidationError("--metrics-host must be a name or an address") }
+        if let limit, limit < 1 { throw ValidationError("--limit must be a whole number, 1 or more, not \(limit)") }
+        if let prefetchSeconds, !(0...1_000_000_000).contains(prefetchSeconds) {
+            throw ValidationError("--prefetch-seconds must be from 0 to 1000000000, not \(prefetchSeconds)")
+        }
     }
 
     func run() async throws {
@@ -122,48 +172,73 @@ struct StartCommand: AsyncParsableCommand {
             try common.loadSettings(rootProfile: profile)
         }
         let settings = try loadSettings()
-        let plan = try plan(environment)
+        let (plan, readPlan) = try plan(environment)
         let template = try baseJobTemplate.map(readTemplate)
         let live = LiveSettings(settings)
         let journal = try common.journal()
         let output = try common.makeLogOutput(settings, journal: journal, redact: { live.redact($0) })
-        defer { output.flush(within: .seconds(2)) }
-        let metrics = withHealthcheck ? PrometheusRegistry.installed() : nil
+        let metrics = withHealthcheck || metricsHost != nil ? PrometheusRegistry.installed() : nil
         let shutdown = ShutdownSignal()
         let client = try settings.makeClient(sleep: { try await shutdown.pause($0) })
         let session = StartSession(
             settings: settings, live: live, loadSettings: loadSettings, client: client, output: output,
-            journal: journal,
+            journal: journal, logsAsJSON: common.logFormat == .json,
             probes: WorkerProbes(), metrics: metrics, shutdown: shutdown,
             settingsEnvironment: Live(settings.environmentForJobs()))
+        defer { output.flush(within: session.flushLimit) }
         try await session.run(
             StartSession.Request(
-                plan: plan, createsPool: createPoolIfNotFound, template: template, prefetchSeconds: prefetchSeconds,
+                plan: plan, readPlan: readPlan, createsPool: createPoolIfNotFound, template: template,
+                prefetchSeconds: prefetchSeconds,
                 runsOnce: runOnce, answersProbes: withHealthcheck,
+                metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetrics.port) },
                 python: python ?? environment["PREFECT_WORKER_PYTHON"],
+                allowsHostCredentials: try allowHostCredentials || allowsHostCredentials(in: environment),
                 mentionsInstallPolicy: installPolicy == .always, stateDirectory: stateDir,
-                drainTimeout: try drainTimeout ?? drainTimeout(in: environment), detachesOnExit: detachOnExit,
+                drainTimeout: try drainTimeout.map { .pause(seconds: $0) } ?? drainTimeout(in: environment),
+                detachesOnExit: detachOnExit,
                 openFiles: openFiles))
     }
 
-    private func drainTimeout(in environment: [String: String]) throws -> Double? {
-        guard let text = environment["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS"], !text.isEmpty else { return nil }
-        guard let seconds = Double(text), seconds >= 0 else {
-            throw Refusal("PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS must be a number of seconds, 0 or more, not '\(text)'")
+    private func allowsHostCredentials(in environment: [String: String]) throws -> Bool {
+        guard let text = environment["PREFECT_WORKER_ALLOW_HOST_CREDENTIALS"], !text.isEmpty else { return false }
+        switch text.lowercased() {
+        case "true", "1": return true
+        case "false", "0": return false
+        default: throw Refusal("PREFECT_WORKER_ALLOW_HOST_CREDENTIALS must be true or false, not '\(text)'")
         }
-        return seconds
     }
 
-    /// What is to be served, from the flags or from the file that they or the environment name.
-    private func plan(_ environment: [String: String]) throws -> ServingPlan {
-        var plan: ServingPlan
-        if let path = config ?? (pool.isEmpty ? environment["PREFECT_WORKER_CONFIG"] : nil), !path.isEmpty {
-            let flags = [("--pool", !pool.isEmpty), ("--type", type != nil), ("--work-queue", !workQueue.isEmpty)]
+    private func drainTimeout(in environment: [String: String]) throws -> Duration? {
+        guard let text = environment["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS"], !text.isEmpty else { return nil }
+        guard let timeout = Duration(secondsText: text, in: 0...Duration.longestPause) else {
+            throw Refusal(
+                "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS must be a number of seconds from 0 to 1000000000, not '\(text)'")
+        }
+        return timeout
+    }
+
+    /// The pools to serve, from the flags or from the file that they or the environment name, and how to read that again.
+    private func plan(
+        _ environment: [String: String]
+    ) throws -> (ServingPlan, again: (@Sendable () throws -> ServingPlan)?) {
+        let read: @Sendable () throws -> ServingPlan
+        var again: (@Sendable () throws -> ServingPlan)?
+        if let path = config ?? (pool.isEmpty && unitInstance == nil ? environment["PREFECT_WORKER_CONFIG"] : nil),
+            !path.isEmpty
+        {
+            let flags = [
+                ("--pool", !pool.isEmpty), ("--unit-instance", unitInstance != nil), ("--type", type != nil),
+                ("--work-queue", !workQueue.isEmpty),
+            ]
             if let flag = flags.first(where: \.1)?.0 {
                 throw Refusal("\(flag) cannot be given beside the configuration '\(path)': write it there")
             }
             let folder = FileManager.default.currentDirectoryPath
-            plan = try ServingPlan(reading: path.hasPrefix("/") ? path : "\(folder)/\(path)")
+            let path = path.hasPrefix("/") ? path : "\(folder)/\(path)"
+            let overlay = try overlay(environment)
+            read = { overlay.on(try ServingPlan(reading: path)) }
+            again = read
         } else {
             let names = try poolNames()
             if names.count > 1, !workQueue.isEmpty {
@@ -171,22 +246,47 @@ struct StartCommand: AsyncParsableCommand {
                     "--work-queue does not say which pool's it is: name the queues of several pools in --config")
             }
             let queues = workQueue.filter { !$0.isEmpty }.withoutRepetitions
-            plan = ServingPlan(
+            let plan = ServingPlan(
                 pools: names.map { ServingPlan.Pool(name: $0, type: type, queues: queues) }, title: names[0])
+            let overlay = try overlay(environment)
+            read = { overlay.on(plan) }
         }
-        plan.limit = limit ?? plan.limit
-        if let name, !name.isEmpty { plan.workerName = name }
-        try plan.checkNames()
+        let plan = try read()
         if plan.pools.count > 1, baseJobTemplate != nil {
             throw Refusal("--base-job-template is for one pool: create the others first, or let them have the default")
         }
-        return plan
+        return (plan, again)
+    }
+
+    /// The flags that go before the file, for all pools.
+    private struct Overlay: Sendable {
+        let limit: Int?
+        let name: String?
+        let allowedJobVariables: [String]
+
+        func on(_ plan: ServingPlan) -> ServingPlan {
+            var plan = plan
+            plan.limit = limit ?? plan.limit
+            plan.workerName = name ?? plan.workerName
+            for index in plan.pools.indices { plan.pools[index].allowedJobVariables += allowedJobVariables }
+            return plan
+        }
+    }
+
+    private func overlay(_ environment: [String: String]) throws -> Overlay {
+        let name = name.flatMap { $0.isEmpty ? nil : $0 }
+        try ServingPlan.checkWorkerName(name, of: "--name")
+        return Overlay(
+            limit: limit, name: name, allowedJobVariables: jobVariables.allowed(in: environment))
     }
 
     private func poolNames() throws -> [String] {
-        let names = pool.filter { !$0.isEmpty }.withoutRepetitions
+        let instance = unitInstance.map { SystemdInstance.name(of: $0) }
+        let names = (pool + [instance].compactMap(\.self)).filter { !$0.isEmpty }.withoutRepetitions
+        for name in names { try ServingPlan.checkPoolName(name, of: name == instance ? "--unit-instance" : "--pool") }
         if !names.isEmpty { return names }
         if pool.isEmpty, Terminal.isInteractive, let answer = Terminal.ask("Work pool name"), !answer.isEmpty {
+            try ServingPlan.checkPoolName(answer, of: "Work pool name")
             return [answer]
         }
         throw Refusal("Missing required option '--pool' / '-p': the name of the work pool to serve")
@@ -204,7 +304,7 @@ struct StartCommand: AsyncParsableCommand {
 }
 
 /// The policies that `prefect worker start` has for installing missing packages.
-enum InstallPolicy: String, Sendable {
+enum InstallPolicy: String, CaseIterable, Sendable {
     case always
     case ifNotPresent = "if-not-present"
     case never

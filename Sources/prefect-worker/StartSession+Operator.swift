@@ -1,57 +1,29 @@
+import Glibc
 import HealthServer
+import JSON
 import Logging
 import PrefectAPI
 import Systemd
 import Worker
+import WorkerLogging
 
 extension StartSession {
-    /// Reads settings and profile again as often as it is asked for, and puts them in force for all that begins after
-    /// that; runs in flight are not touched. Settings that cannot be read leave the old ones in force.
-    func reloadSettings(
-        on requests: AsyncStream<Void>, pools: Live<[Live<ServedPool>]>, _ request: Request, _ logger: Logger
-    ) async {
-        for await _ in requests {
-            // Only who has said that it is ready can say that it reads its settings again.
-            let tells = probes.daemon?.isSynchronized == true && shutdown.isServing
-            if tells { ServiceManager.tell([.reloading]) }
-            defer { if tells { ServiceManager.tell([.ready]) } }
-            do {
-                let fresh = try loadSettings()
-                guard let configuration = APIClient.Configuration(settings: fresh) else {
-                    logger.error("Received SIGHUP: the settings stay as they were: PREFECT_API_URL is not set")
-                    continue
-                }
-                for warning in fresh.warnings { logger.warning("\(warning)") }
-                let needsRestart = TransportSettings(fresh) != TransportSettings(live.current)
-                let changed = live.replace(with: fresh)
-                await client.reconfigure(configuration)
-                probes.daemon?.reconnect()
-                settingsEnvironment.update { $0 = fresh.environmentForJobs() }
-                for pool in pools.value { pool.update { $0.take(fresh, prefetchSeconds: request.prefetchSeconds) } }
-                let what = changed.isEmpty ? "nothing has changed" : "changed: \(changed.joined(separator: ", "))"
-                logger.info("Received SIGHUP: the settings were read again; \(what)")
-                if needsRestart {
-                    logger.warning(
-                        "TLS, HTTP/2, the probes' address and how logs are sent to the API change with a restart only")
-                }
-            } catch {
-                logger.error("Received SIGHUP: the settings stay as they were: \(error)")
-            }
-        }
-    }
-
     /// Goes one step further on the way out with each request. The first lets the worker drain, or leave where its runs are
     /// to go on without it: because the operator wants that, or because the service manager is restarting the worker.
     func shutDown(
-        on requests: AsyncStream<String>, pools: Live<[Live<ServedPool>]>, _ request: Request, _ logger: Logger
+        on requests: AsyncStream<String>, _ request: Request, _ logger: Logger
     ) async {
         for await name in requests {
+            let isIdle = hasNoRunsInFlight
+            if shutdown.isServing { endsIdle.update { $0 = isIdle } }
             switch shutdown.phase {
             case .serving where request.detachesOnExit:
                 logger.info("Received \(name): leaving, and leaving flow runs to the next start of this worker")
-            case .serving where await ServiceManager.isRestartingThisProcessAlone(within: .seconds(3)):
+            case .serving
+            where await ServiceManager.isRestartingThisProcessAlone(
+                within: isIdle ? Self.idleAnswerLimit : .seconds(3)):
                 logger.info("Received \(name) for a restart: leaving flow runs to the next start of this worker")
-                for pool in pools.value { pool.update { $0.leavesRunsOnExit = true } }
+                for pool in probes.daemon?.pools ?? [] { pool.live.update { $0.leavesRunsOnExit = true } }
             case .serving:
                 logger.info("Received \(name): draining, no more flow runs are taken; a second \(name) stops them")
             case .draining:
@@ -60,6 +32,23 @@ extension StartSession {
             }
             shutdown.escalate()
         }
+    }
+
+    private var hasNoRunsInFlight: Bool { (probes.daemon?.runsInFlight ?? 0) == 0 }
+
+    /// How long a service manager is waited for when no run depends on its answer.
+    private static var idleAnswerLimit: Duration { .milliseconds(150) }
+    /// How long after a signal a worker without runs in flight ends, whatever still keeps it.
+    private static var idleExitLimit: Duration { .milliseconds(850) }
+
+    /// Ends the process when something does not let a worker go that has no runs in flight. Nothing is lost by that: the
+    /// ledger is written before each step of a run.
+    func endIfHeld(_ logger: Logger) async {
+        await endsIdle.wait { $0 }
+        guard (try? await Task.sleep(for: Self.idleExitLimit)) != nil, hasNoRunsInFlight else { return }
+        logger.warning("The worker ends at once: no flow run is in flight, and something has not ended in time")
+        output.flush(within: .milliseconds(50))
+        _exit(0)
     }
 
     /// Keeps the service manager informed, where there is one.
@@ -74,33 +63,6 @@ extension StartSession {
             ServiceManager.tell(notices.next(standing, now: .now))
             try? await Task.sleep(for: min(.seconds(1), watchdog.map { $0 / 4 } ?? .seconds(1)))
         }
-    }
-}
-
-extension ServedPool {
-    /// Takes over what settings say about how a pool is served.
-    mutating func take(_ settings: PrefectSettings, prefetchSeconds: Int?) {
-        pollInterval = .seconds(settings.worker.querySeconds)
-        prefetch = .seconds(prefetchSeconds ?? Int(settings.worker.prefetchSeconds))
-        heartbeatInterval = .seconds(settings.worker.heartbeatSeconds)
-        cancellationPollInterval = settings.cancellationPollInterval
-    }
-}
-
-/// The settings that are put in force at the start alone.
-private struct TransportSettings: Equatable {
-    let usesHTTP2: Bool
-    let certificates: String?
-    let skipsVerification: Bool
-    let probes: String
-    let logging: PrefectSettings.APILogging
-
-    init(_ settings: PrefectSettings) {
-        usesHTTP2 = settings.enableHTTP2
-        certificates = settings.sslCertFile
-        skipsVerification = settings.tlsInsecureSkipVerify
-        probes = "\(settings.worker.webserverHost):\(settings.worker.webserverPort)"
-        logging = settings.apiLogging
     }
 }
 

@@ -4,60 +4,108 @@ import PrefectAPI
 import Worker
 import WorkerLogging
 
-extension StartSession {
-    /// A pool of the plan, as it was found.
-    private struct FoundPool {
-        let plan: ServingPlan.Pool
-        let kind: BackendKind
-        /// The pool as the API described it; `nil` where it does not exist yet or the API has not said.
-        let pool: WorkPool?
-    }
+/// The pools of a session, and all that it needs to serve others as well.
+struct Serving: Sendable {
+    let daemon: WorkerDaemon
+    let services: WorkerServices
+    /// The slots that all pools share.
+    let slots: SlotLimiter
+    /// The pools in the operator's words, as they are served at the moment.
+    let plan: Live<ServingPlan>
+    /// The kinds of the pools, by their names.
+    let kinds = Live<[String: BackendKind]>([:])
+    /// The backends, by the type of the pools that they serve.
+    let backends: Live<[String: any InfrastructureBackend]>
+    let backendRequest: BackendKind.Request
+    /// The name of a worker that was given none.
+    let defaultName: @Sendable (BackendKind) -> String
+}
 
+/// A pool of the plan, as it was found.
+struct FoundPool: Sendable {
+    let plan: ServingPlan.Pool
+    let kind: BackendKind
+    /// The pool as the API described it; `nil` where it does not exist yet or the API has not said.
+    let pool: WorkPool?
+
+    /// The pool's template, where the API has described the pool.
+    func template(api: APIClient) -> BackendTemplate? {
+        pool.map { pool in
+            let jobs = PoolJobs(
+                of: pool, defaultTemplate: kind.defaultTemplate(), environment: Backends.environment, api: api)
+            return (kind.type, pool.baseJobTemplate, jobs)
+        }
+    }
+}
+
+extension StartSession {
     /// Finds out what the pools are, and serves them.
-    func serve(_ request: Request, _ pools: Live<[Live<ServedPool>]>, _ logger: Logger) async throws {
-        let unique = UUID().uuidString.lowercased()
+    func serve(_ request: Request, _ logger: Logger) async throws {
+        let environment = ProcessInfo.processInfo.environment
         let state = try StateDirectories.take(
-            request.stateDirectory, plan: request.plan, unique: unique, settings: settings,
-            environment: ProcessInfo.processInfo.environment, notice: { logger.warning("\($0)") })
+            request.stateDirectory, plan: request.plan, settings: settings, environment: environment)
         var found: [FoundPool] = []
         for pool in request.plan.pools {
-            guard let next = try await discover(pool, createsPool: request.createsPool, logger) else { return }
+            guard let next = try await discover(pool, request, logger) else { return }
             found.append(next)
         }
-        let backends = try makeBackends(
-            found.map(\.kind),
-            .init(
-                python: request.python, settings: settings.integrations, stateDirectory: state?.path,
-                sink: journal.map { journal in
-                    JournalSink(journal: journal, pool: { [probes] in probes.daemon?.pool(ofRun: $0) })
-                }, notice: { logger.warning("\($0)") }))
-        let daemon = makeDaemon(request, found, backends, unique: unique, stateDirectory: state?.path, pools: pools)
+        let backendRequest = BackendKind.Request(
+            python: request.python, allowsHostCredentials: request.allowsHostCredentials,
+            settings: settings.integrations, stateDirectory: state.directory?.path,
+            lacksStateDirectory: state.problem, sink: runOutput, logger: logger)
+        let backends = try makeBackends(found.map(\.kind), backendRequest)
+        if let problem = state.problem {
+            logger.warning("\(problem); the worker continues, but would not find its runs again after a restart")
+        }
+        let name = WorkerName(environment: environment, directory: state.directory)
+        let serving = makeServing(request, found, backends, backendRequest, name, in: state.directory)
+        let daemon = serving.daemon
+        self.serving.update { $0 = serving }
         probes.setDaemon(daemon)
         async let checked: Void = Backends.check(
-            Array(backends.values),
-            templates: found.compactMap { found in found.pool.map { (found.kind.type, $0.baseJobTemplate) } },
-            logger: logger, shutdown: shutdown, pools: pools.value)
+            Array(backends.values), templates: found.compactMap { $0.template(api: client) }, logger: logger,
+            shutdown: shutdown)
         await daemon.run()
         // The last that runs have printed is still on its way to our own output.
         await withDiscardingTaskGroup { group in
-            for backend in backends.values { group.addTask { await backend.flushOutput(within: .seconds(2)) } }
+            for backend in serving.backends.value.values {
+                group.addTask { await backend.flushOutput(within: flushLimit) }
+            }
         }
         withExtendedLifetime(state) {}
-        try await checked
-        if request.runsOnce, let trouble = daemon.pools.lazy.compactMap(\.state.trouble).first {
+        await checked
+        if let refusal = shutdown.refusal { throw Refusal(refusal) }
+        // A pool that does not exist has nothing to run, which a warning has said already.
+        if request.runsOnce,
+            let trouble = daemon.pools.lazy.filter({ !$0.state.isMissing }).compactMap(\.state.trouble).first
+        {
             throw Refusal(trouble)
         }
     }
 
-    /// A pool and its type, asked for until the API says it; `nil` when the worker is told to leave before that.
-    private func discover(
-        _ plan: ServingPlan.Pool, createsPool: Bool, _ logger: Logger
+    /// The destination of the output of runs, unless it is copied unchanged: the journal, JSON beside a log of that form,
+    /// or a terminal that it must not steer.
+    private var runOutput: (any OutputSink)? {
+        if let journal { return JournalSink(journal: journal, pool: { [probes] in probes.daemon?.pool(ofRun: $0) }) }
+        if logsAsJSON { return RunOutputSink(form: .json) }
+        return Terminal.isOutput ? RunOutputSink(form: .terminal) : nil
+    }
+
+    /// A pool and its type, requested until the API answers, or for a while where there is one poll only; `nil` when the
+    /// worker is asked to stop before that, or the pool is not wanted any more.
+    func discover(
+        _ plan: ServingPlan.Pool, _ request: Request, _ logger: Logger,
+        while isWanted: @Sendable () -> Bool = { true }
     ) async throws -> FoundPool? {
         let discovery = PoolDiscovery(api: client, supportedTypes: Backends.types)
         var pause = Duration.seconds(1)
         var hasSaid = false
-        while shutdown.isServing {
-            switch try await discovery.find(pool: plan.name, type: plan.type, createsPool: createsPool) {
+        while shutdown.isServing, isWanted() {
+            let found = try await shutdown.whileServing {
+                try await discovery.find(pool: plan.name, type: plan.type, createsPool: request.createsPool)
+            }
+            guard let found else { return nil }
+            switch found {
             case .servable(let type, let pool, let notice):
                 if let notice { logger.info("\(notice)") }
                 return FoundPool(plan: plan, kind: Backends.kind(ofType: type) ?? Backends.process, pool: pool)
@@ -67,6 +115,11 @@ extension StartSession {
                 if !hasSaid { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
                 hasSaid = true
                 if let kind = plan.type.flatMap(Backends.kind) { return FoundPool(plan: plan, kind: kind, pool: nil) }
+                if request.runsOnce, pause > Self.patienceOfOnePoll {
+                    throw Refusal(
+                        "The type of work pool '\(plan.name)' is not known, since the Prefect API cannot be used: \(error)"
+                    )
+                }
                 probes.setBeginning("the Prefect API does not answer")
                 await shutdown.sleep(for: pause)
                 pause = min(pause * 2, .seconds(30))
@@ -74,6 +127,9 @@ extension StartSession {
         }
         return nil
     }
+
+    /// The pause between attempts after which a worker that polls once gives up: some seven seconds in all.
+    private static var patienceOfOnePoll: Duration { .seconds(4) }
 
     /// A backend of each kind, by its type.
     private func makeBackends(
@@ -84,48 +140,64 @@ extension StartSession {
         return backends
     }
 
-    private func makeDaemon(
-        _ request: Request, _ found: [FoundPool], _ backends: [String: any InfrastructureBackend], unique: String,
-        stateDirectory: String?, pools: Live<[Live<ServedPool>]>
-    ) -> WorkerDaemon {
-        let names = found.map { found in
-            found.plan.workerName ?? request.plan.workerName ?? "\(found.kind.workerName) \(unique)"
-        }
-        let labels = zip(found, names).map { "prefect.workers.\($0.kind.type).\($1.lowercased())" }
-        let own = logger(labels.count == 1 ? labels[0] : "prefect.workers")
-        let notice: @Sendable (String) -> Void = { own.warning("\($0)") }
+    private func makeServing(
+        _ request: Request, _ found: [FoundPool], _ backends: [String: any InfrastructureBackend],
+        _ backendRequest: BackendKind.Request, _ name: WorkerName, in directory: StateDirectory?
+    ) -> Serving {
+        let plan = request.plan
+        let names = found.map { Self.workerName($0, in: plan, orElse: name.of) }
+        let own = logger(found.count == 1 ? Self.label(of: found[0].kind, worker: names[0]) : "prefect.workers")
         let apiLogging = settings.apiLogging
         let services = WorkerServices(
             api: client,
             logs: LogShipper(
                 api: client, interval: apiLogging.batchInterval, batchBytes: apiLogging.batchSize,
-                maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, notice: notice),
-            events: EventShipper(api: client, notice: notice), logger: own,
-            ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: shutdown,
+                maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, logger: own),
+            events: EventShipper(api: client, logger: own), logger: own,
+            ledger: RunLedger(directory: directory?.path, logger: own), shutdown: shutdown,
             environment: Backends.environment, settingsEnvironment: settingsEnvironment,
             redact: { [live] in live.redact($0) })
-        warnOfOthers(in: services.ledger, request.plan, own)
-        let slots = SlotLimiter(limit: request.plan.limit)
-        let workers = zip(found, zip(names, labels)).compactMap { found, identity -> (any PoolService)? in
-            guard let backend = backends[found.kind.type] else { return nil }
-            let worker = makeWorker(
-                request, found, name: identity.0, label: identity.1, backend: backend, services: services, within: slots
-            )
-            pools.update { $0.append(worker.live) }
-            return worker
+        warnOfOthers(in: services.ledger, plan, own)
+        let serving = Serving(
+            daemon: WorkerDaemon(
+                pools: [], backends: Array(backends.values), services: services, drainTimeout: request.drainTimeout),
+            services: services, slots: SlotLimiter(limit: plan.limit), plan: Live(plan), backends: Live(backends),
+            backendRequest: backendRequest, defaultName: name.of)
+        for pool in found {
+            guard let worker = makeWorker(request, pool, in: serving) else { continue }
+            serving.daemon.begin(with: worker)
         }
-        return WorkerDaemon(
-            pools: workers, backends: Array(backends.values), services: services,
-            drainTimeout: request.drainTimeout.map { .seconds($0) })
+        return serving
+    }
+
+    private static func workerName(
+        _ found: FoundPool, in plan: ServingPlan, orElse name: (BackendKind) -> String
+    ) -> String {
+        found.plan.workerName ?? plan.workerName ?? name(found.kind)
+    }
+
+    private static func label(of kind: BackendKind, worker name: String) -> String {
+        "prefect.workers.\(kind.type).\(name.lowercased())"
+    }
+
+    /// The worker of a pool. `onRefusal` is called when the API refuses for good what the worker needs of a pool that it does
+    /// not know yet; if none is given, the whole worker ends then.
+    func makeWorker(
+        _ request: Request, _ found: FoundPool, in serving: Serving, onRefusal: (@Sendable (String) -> Void)? = nil
+    ) -> (any PoolService)? {
+        guard let backend = serving.backends.value[found.kind.type] else { return nil }
+        return makeWorker(request, found, backend: backend, in: serving, onRefusal: onRefusal)
     }
 
     private func makeWorker(
-        _ request: Request, _ found: FoundPool, name: String, label: String, backend: some InfrastructureBackend,
-        services: WorkerServices, within slots: SlotLimiter
+        _ request: Request, _ found: FoundPool, backend: some InfrastructureBackend, in serving: Serving,
+        onRefusal: (@Sendable (String) -> Void)?
     ) -> any PoolService {
-        var services = services
+        let plan = serving.plan.value
+        let name = Self.workerName(found, in: plan, orElse: serving.defaultName)
+        var services = serving.services
         let identity = WorkerIdentity()
-        services.logger = Logger(label: label) {
+        services.logger = Logger(label: Self.label(of: found.kind, worker: name)) {
             [live, output, logs = services.logs, isCloud = settings.isCloud] label in
             let handler = WorkerLogHandler(logger: label, output: output, level: live.logLevel)
             guard isCloud else { return handler }
@@ -134,23 +206,32 @@ extension StartSession {
                 WorkerLogForwarder(logger: label, level: live.logLevel, logs: logs, workerID: { identity.current }),
             ])
         }
-        let most = found.kind.mostRuns(request.openFiles / request.plan.pools.count)
-        let limit = [found.plan.limit, request.plan.limit].compactMap(\.self).min()
-        if let limit, limit > most {
+        serving.kinds.update { $0[found.plan.name] = found.kind }
+        let limit = limit(of: found.plan, found.kind, in: plan, request)
+        if let wanted = [found.plan.limit, plan.limit].compactMap(\.self).min(), let limit, wanted > limit {
             services.logger.warning(
-                "Open files are limited to \(request.openFiles), enough for \(most) runs at a time; raise LimitNOFILE=")
+                "Open files are limited to \(request.openFiles), enough for \(limit) runs at a time; raise LimitNOFILE="
+            )
         }
         var served = ServedPool(
-            name: found.plan.name, workerName: name, queues: found.plan.queues, limit: min(limit ?? most, most),
+            name: found.plan.name, workerName: name, queues: found.plan.queues, limit: limit,
             createsPool: request.createsPool, baseJobTemplate: request.template,
+            allowedJobVariables: Set(found.plan.allowedJobVariables),
             leavesRunsOnExit: request.detachesOnExit, runsOnce: request.runsOnce)
-        served.take(settings, prefetchSeconds: request.prefetchSeconds)
+        served.take(live.current, prefetchSeconds: request.prefetchSeconds)
         services.logger[metadataKey: LogContextKey.workPool] = "\(found.plan.name)"
         services.logger[metadataKey: LogContextKey.worker] = "\(name)"
         let worker = PoolWorker(
-            served: served, backend: backend, services: services, within: slots, justRead: found.pool)
+            served: served, backend: backend, services: services, within: serving.slots, justRead: found.pool,
+            onRefusal: onRefusal)
         identity.follow(worker.state)
         return worker
+    }
+
+    /// How many runs of a pool are in flight at most: as many as the plan says, and there are open files for.
+    func limit(of pool: ServingPlan.Pool, _ kind: BackendKind?, in plan: ServingPlan, _ request: Request) -> Int? {
+        let most = kind?.mostRuns(request.openFiles / max(1, plan.pools.count))
+        return [pool.limit, plan.limit, most].compactMap(\.self).min()
     }
 
     /// Says that runs wait for a worker of a pool that is not served.

@@ -19,28 +19,42 @@ struct StartSession: Sendable {
     let output: LogOutput
     /// The journal, where the log and what runs print go there.
     let journal: JournalSocket?
+    /// Whether the log is a JSON object a line, and what runs print with it.
+    let logsAsJSON: Bool
     let probes: WorkerProbes
     /// What is measured, where anybody can ask for it.
     let metrics: PrometheusRegistry?
     let shutdown: ShutdownSignal
+    /// Whether a signal has asked the worker to end while no run was in flight.
+    let endsIdle = Live(false)
     /// Prefect's settings as they are handed on to jobs.
     let settingsEnvironment: Live<[(name: String, value: String)]>
+    /// The pools that are served, once they are known.
+    let serving = Live<Serving?>(nil)
 
     /// What the command line asks for.
     struct Request: Sendable {
         let plan: ServingPlan
+        /// Reads the plan again, where it comes from a file.
+        let readPlan: (@Sendable () throws -> ServingPlan)?
         let createsPool: Bool
         let template: JSONValue?
         let prefetchSeconds: Int?
         let runsOnce: Bool
         let answersProbes: Bool
+        /// Where metrics and status are answered, unless it is beside the probes.
+        let metricsAddress: (host: String, port: Int)?
         let python: String?
+        let allowsHostCredentials: Bool
         let mentionsInstallPolicy: Bool
         let stateDirectory: String?
-        let drainTimeout: Double?
+        let drainTimeout: Duration?
         let detachesOnExit: Bool
         let openFiles: Int
     }
+
+    /// How long the last output may take that is still to be written.
+    var flushLimit: Duration { endsIdle.value ? .milliseconds(100) : .seconds(2) }
 
     func logger(_ label: String) -> Logger {
         Logger(label: label) { [live] in WorkerLogHandler(logger: $0, output: output, level: live.logLevel) }
@@ -57,10 +71,10 @@ struct StartSession: Sendable {
         let signals = OperatorSignals(shutdown: shutdown, reload: { reload.yield() })
         let requests = signals.requests
         defer { signals.stop() }
-        let pools = Live<[Live<ServedPool>]>([])
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await reloadSettings(on: reloads, pools: pools, request, logger) }
-            group.addTask { await shutDown(on: requests, pools: pools, request, logger) }
+            group.addTask { await followReloads(on: reloads, request, logger) }
+            group.addTask { await shutDown(on: requests, request, logger) }
+            group.addTask { await endIfHeld(logger) }
             group.addTask { await tellServiceManager() }
             group.addTask {
                 // Most of the code that a start needs is not needed again.
@@ -68,33 +82,54 @@ struct StartSession: Sendable {
                 clinux_release_code()
             }
             defer { group.cancelAll() }
-            try await run(request, pools: pools, logger)
+            try await run(request, logger)
         }
     }
 
-    private func run(_ request: Request, pools: Live<[Live<ServedPool>]>, _ logger: Logger) async throws {
-        guard request.answersProbes else { return try await serve(request, pools, logger) }
-        try await withProbes(logger) { try await serve(request, pools, logger) }
+    private func run(_ request: Request, _ logger: Logger) async throws {
+        let serving: @Sendable () async throws -> Void = { try await serve(request, logger) }
+        let measured = request.metricsAddress.map { address in
+            let server = HealthServer(host: address.host, port: address.port, routes: statusRoutes, logger: logger)
+            return { @Sendable in
+                try await listening(server, { "Answering at http://\($0)/metrics and /status" }, logger, serving)
+            }
+        }
+        guard request.answersProbes else { return try await (measured ?? serving)() }
+        let probes = probes(routes: measured == nil ? statusRoutes : [], logger)
+        try await listening(
+            probes, { "Answering probes at http://\($0)/health and /ready" }, logger, measured ?? serving)
     }
 
-    /// Runs a body while the health server answers; nothing starts before its port is ours.
-    private func withProbes(_ logger: Logger, _ body: @escaping @Sendable () async throws -> Void) async throws {
-        let server = HealthServer(
+    /// The routes beyond the probes. Secrets are masked: anybody who reaches the port may read the answers.
+    private var statusRoutes: [StatusRoute] {
+        [
+            StatusRoute(path: "/status") { [probes, live] in
+                RouteAnswer(
+                    status: 200, contentType: "application/json",
+                    body: live.redact(probes.report.serialized(.compact)))
+            }
+        ] + (metrics.map { [.metrics($0, of: probes)] } ?? [])
+    }
+
+    private func probes(routes: [StatusRoute], _ logger: Logger) -> HealthServer {
+        HealthServer(
             host: settings.worker.webserverHost, port: settings.worker.webserverPort,
             liveness: { [probes] in probes.liveness },
-            readiness: { [probes] in probes.reasonNotReady.map { .bad($0) } ?? .good },
-            routes: [
-                StatusRoute(path: "/status") { [probes] in
-                    RouteAnswer(
-                        status: 200, contentType: "application/json", body: probes.report.serialized(.compact))
-                }
-            ] + (metrics.map { [.metrics($0, of: probes)] } ?? []), logger: logger)
+            readiness: { [probes, live] in probes.reasonNotReady.map { .bad(live.redact($0)) } ?? .good },
+            routes: routes, logger: logger)
+    }
+
+    /// Runs a body while a server answers; nothing starts before its port is ours.
+    private func listening(
+        _ server: HealthServer, _ announcement: @escaping @Sendable (ListeningAddress) -> String, _ logger: Logger,
+        _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
         let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 defer { isListening.finish() }
                 try await server.run { address in
-                    logger.info("Answering probes at http://\(address)/health and /ready")
+                    logger.info("\(announcement(address))")
                     isListening.yield()
                 }
             }
@@ -120,6 +155,6 @@ extension PrefectSettings {
     /// default of two minutes is for something else: its worker hears of cancellations of running flows on a socket.
     var cancellationPollInterval: Duration {
         source(of: "PREFECT_WORKER_CANCELLATION_POLL_SECONDS") == .default
-            ? .seconds(5) : .seconds(worker.cancellationPollSeconds)
+            ? .seconds(5) : .pause(seconds: worker.cancellationPollSeconds)
     }
 }

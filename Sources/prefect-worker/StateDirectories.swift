@@ -21,25 +21,29 @@ enum StateDirectories {
 
     private static func root(_ settings: PrefectSettings) -> String { "\(settings.home)/prefect-worker" }
 
-    /// Takes the worker's own directory. One that the user has named and another worker has is refused; any other trouble
-    /// is told with `notice`, and the worker goes on without.
+    /// The worker's own directory, or else why it has none, in one line.
+    struct Taken {
+        var directory: StateDirectory?
+        var problem: String?
+    }
+
+    /// Takes the worker's own directory. One that the user has named and another worker has is refused; with any other problem
+    /// the worker has none.
     static func take(
-        _ argument: String?, plan: ServingPlan, unique: String, settings: PrefectSettings,
-        environment: [String: String], notice: (String) -> Void
-    ) throws -> StateDirectory? {
+        _ argument: String?, plan: ServingPlan, settings: PrefectSettings, environment: [String: String]
+    ) throws -> Taken {
         let pools = plan.names.map { "'\($0)'" }.joined(separator: ", ")
-        let name = plan.pools.first?.workerName ?? plan.workerName ?? unique
-        let holder = "worker '\(name)' on work pool \(pools) (pid \(getpid()))"
+        let worker = (plan.pools.first?.workerName ?? plan.workerName).map { "worker '\($0)'" } ?? "a worker"
+        let holder = "\(worker) on work pool \(pools) (pid \(getpid()))"
         do throws(StateDirectory.Problem) {
             if let named = named(argument, environment: environment) {
-                return try StateDirectory.take(named, for: holder)
+                return Taken(directory: try StateDirectory.take(named, for: holder))
             }
-            return try StateDirectory.takeFree(standard(plan, settings: settings), for: holder)
+            return Taken(directory: try StateDirectory.takeFree(standard(plan, settings: settings), for: holder))
         } catch {
             let problem = error
             if case .held = problem { throw Refusal("\(problem)") }
-            notice("\(problem); the worker goes on, but would not find its runs again after a restart")
-            return nil
+            return Taken(problem: "\(problem)")
         }
     }
 

@@ -8,7 +8,7 @@ struct TemplateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "template", abstract: "Print the default base job template of a type of work pool as JSON.")
 
-    @Argument(help: "The type of work pool, like process.")
+    @Argument(help: "The type of work pool, like process.", completion: .list(Backends.types))
     var type: String
 
     func run() throws {

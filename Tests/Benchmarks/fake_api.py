@@ -4,6 +4,7 @@ It answers within a millisecond, so that the worker is what a soak with it loads
 does not know it answers with 501 and notes in `unknown`, so that nothing goes well because it was not looked at.
 """
 
+import collections
 import datetime
 import json
 import re
@@ -13,15 +14,21 @@ import urllib.parse
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 class FakeAPI:
-    """Serves on a port of its own from the moment it is made."""
+    """Serves on a port of its own from the moment it is made. Of `turned_away_every` requests of workers one is
+    answered 503."""
 
-    def __init__(self):
+    def __init__(self, turned_away_every=None):
+        self.turned_away_every = turned_away_every
+        self.routes = collections.Counter()  # "METHOD /path/{}" -> how often workers asked for it, turned away or not.
+        self.turned_away = 0
         self.lock = threading.Lock()
         self.pools, self.flows, self.deployments, self.runs, self.workers = {}, {}, {}, {}, {}
+        self.inputs, self.states = {}, {}  # By the ids of runs.
         self.waiting = {}  # The ids of the runs that are scheduled, in their order.
         self.events = {}  # Event name -> flow run id, or None -> how often it came.
         self.log_lines = 0
@@ -32,10 +39,16 @@ class FakeAPI:
         self.url = f"http://127.0.0.1:{self.server.server_port}/api"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def answer(self, method, path, body):
+    def answer(self, method, path, body, is_of_worker, query=""):
         """The status and the text of an answer."""
         with self.lock:
             self.requests += 1
+            if is_of_worker:
+                self.routes[f"{method} {re.sub(ID, '{}', path)}"] += 1
+                if self.turned_away_every and sum(self.routes.values()) % self.turned_away_every == 0:
+                    self.turned_away += 1
+                    return 503, json.dumps({"exception_message": "Service Unavailable"}).encode()
+            self.query = urllib.parse.parse_qs(query)
             status, result = self._answer(method, path, body)
             return status, b"" if status == 204 else json.dumps(result).encode()
 
@@ -95,6 +108,9 @@ class FakeAPI:
 
     def read_workers(self, *_):
         return 200, list(self.workers.values())
+
+    def read_queues(self, _, pool):
+        return 200, [made({"id": self.pools[pool]["default_queue_id"], "name": "default"}, is_paused=False)]
 
     # Flows and deployments
 
@@ -161,12 +177,26 @@ class FakeAPI:
         verdict, reason = judge(run, proposed, body.get("force"))
         if verdict == "ACCEPT":
             enter(run, proposed)
+            self.states.setdefault(run["id"], []).append(run["state"])
             if proposed["type"] == "SCHEDULED":
                 self.waiting[run["id"]] = None
             else:
                 self.waiting.pop(run["id"], None)
         details = {"type": f"{verdict.lower()}_details", **({} if verdict == "ACCEPT" else {"reason": reason})}
         return 201 if verdict == "ACCEPT" else 200, {"state": run["state"], "status": verdict, "details": details}
+
+    def read_states(self, _):
+        return 200, self.states.get(self.query["flow_run_id"][0], [])
+
+    def write_input(self, body, run):
+        inputs = self.inputs.setdefault(self.runs[run]["id"], {})
+        if body["key"] in inputs:
+            return 409, {"detail": "There is such an input."}
+        inputs[body["key"]] = body["value"]
+        return 201, None
+
+    def read_input(self, _, run, key):
+        return 200, json.loads(self.inputs[run][key])
 
     def filter_runs(self, body):
         wanted = body["flow_runs"]
@@ -235,6 +265,7 @@ ROUTES = [
         ("POST", "/work_pools/{}/get_scheduled_flow_runs", FakeAPI.poll),
         ("POST", "/work_pools/{}/workers/heartbeat", FakeAPI.take_heartbeat),
         ("POST", "/work_pools/{}/workers/filter", FakeAPI.read_workers),
+        ("POST", "/work_pools/{}/queues/filter", FakeAPI.read_queues),
         ("POST", "/flows/", FakeAPI.make_flow),
         ("GET", "/flows/{}", FakeAPI.read_flow),
         ("DELETE", "/flows/{}", FakeAPI.remove_flow),
@@ -246,6 +277,9 @@ ROUTES = [
         ("PATCH", "/flow_runs/{}", FakeAPI.change_run),
         ("PATCH", "/flow_runs/{}/labels", FakeAPI.label_run),
         ("POST", "/flow_runs/{}/set_state", FakeAPI.set_state),
+        ("POST", "/flow_runs/{}/input", FakeAPI.write_input),
+        ("GET", "/flow_runs/{}/input/{}", FakeAPI.read_input),
+        ("GET", "/flow_run_states/", FakeAPI.read_states),
         ("POST", "/logs/", FakeAPI.take_logs),
         ("POST", "/events", FakeAPI.take_events),
     )
@@ -271,8 +305,10 @@ class Connection(BaseHTTPRequestHandler):
     def answer(self):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
-        path = urllib.parse.urlsplit(self.path).path.removeprefix("/api")
-        status, text = self.server.api.answer(self.command, path, body)
+        parts = urllib.parse.urlsplit(self.path)
+        path = parts.path.removeprefix("/api")
+        is_of_worker = self.headers.get("User-Agent", "").startswith("prefect/")
+        status, text = self.server.api.answer(self.command, path, body, is_of_worker, parts.query)
         self.send_response(status)
         if status != 204:
             self.send_header("Content-Type", "application/json")

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Measures how soon `prefect worker start` and `prefect-worker start` act, on one server, in one run.
 
-    PREFECT_API_URL=http://127.0.0.1:4200/api Tests/Benchmarks/latency.py [--worker PATH] [--runs N] [--idle MINUTES]
+    PREFECT_API_URL=http://127.0.0.1:4200/api Tests/Benchmarks/latency.py [--worker PATH] [--runs N] [--flows N] [--idle MINUTES]
 
 It needs `prefect` on PATH and Python's standard library. Both workers poll every ten seconds, as they do by default.
 What is measured:
 
 - the time from the creation of an ad-hoc run to its Pending state, by the server's clock, one run after the other;
+- with --flows, the time from Pending to Running of a trivial flow, by the server's clock, one run after the other;
 - for ours, the time from the request that cancels a running run until its process is gone; the process heeds SIGTERM
   at once. (The Python worker ends no run that has a command of its own.)
 - with --idle, the polls of an idle worker, both side by side.
@@ -53,6 +54,25 @@ def pick_up(api, deployment, count):
         found = wait("Pending state", 60, lambda: (all := states()).get("PENDING") and all, 0.1)
         figures.append(moment(found["PENDING"]["timestamp"]) - moment(found["SCHEDULED"]["timestamp"]))
     return figures
+
+
+FLOW = "from prefect import flow\n\n\n@flow\ndef nothing():\n    pass\n"
+
+
+def start_flows(api, pool, folder, count):
+    """Seconds from Pending to Running of a flow that does nothing; the first run warms the disk's cache and is left out."""
+    with open(f"{folder}/nothing.py", "w") as file:
+        file.write(FLOW)
+    flow = api.call("POST", "/flows/", {"name": "nothing"})["id"]
+    body = {"name": pool, "flow_id": flow, "work_pool_name": pool, "entrypoint": "nothing.py:nothing", "path": folder}
+    deployment = api.call("POST", "/deployments/", body)["id"]
+    figures = []
+    for _ in range(count + 1):
+        run = api.make_run(deployment)
+        wait("end", 120, lambda: api.call("GET", f"/flow_runs/{run}")["state_type"] == "COMPLETED", 0.2)
+        states = {state["type"]: state for state in api.call("GET", f"/flow_run_states/?flow_run_id={run}")}
+        figures.append(moment(states["RUNNING"]["timestamp"]) - moment(states["PENDING"]["timestamp"]))
+    return figures[1:]
 
 
 def cancel(api, pool, folder, count):
@@ -116,25 +136,30 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--worker", default=".build/release/prefect-worker", help="our program")
     parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("--flows", type=int, default=0, metavar="N", help="start so many flows with each worker")
     parser.add_argument("--idle", type=float, default=0, metavar="MINUTES")
     options = parser.parse_args()
     api = API(os.environ.get("PREFECT_API_URL") or sys.exit("PREFECT_API_URL is not set"))
     commands = [("ours", [find_program(options.worker)]), ("Python's", ["prefect", "worker"])]
     rows = [["seconds", "least", "median", "most"]]
     with tempfile.TemporaryDirectory() as folder:
-        for number, (name, command) in enumerate(commands if options.runs else []):
+        for number, (name, command) in enumerate(commands if options.runs or options.flows else []):
             home = f"{folder}/{number}"
             os.mkdir(home)
+            os.mkdir(f"{folder}/flow-{number}")
             pool = api.make_pool()
             with Worker(command, pool, api.url, home, f"latency-{number}", environment=DEFAULTS) as worker:
                 wait("worker", 60, lambda: api.call("POST", f"/work_pools/{pool}/workers/filter", {}))
                 time.sleep(5)
-                figures = pick_up(api, api.make_deployment(pool, "true"), options.runs)
-                rows.append(row(f"creation to Pending, {name}", figures))
-                if number == 0:
+                if options.runs:
+                    figures = pick_up(api, api.make_deployment(pool, "true"), options.runs)
+                    rows.append(row(f"creation to Pending, {name}", figures))
+                if options.flows:
+                    rows.append(row(f"Pending to Running, {name}", start_flows(api, pool, f"{folder}/flow-{number}", options.flows)))
+                if options.runs and number == 0:
                     rows.append(row(f"cancellation, {name}", cancel(api, pool, folder, options.runs)))
             api.remove_last_pool()
-        if options.runs:
+        if len(rows) > 1:
             print_table(rows)
         if options.idle:
             count_idle_polls(api, commands, folder, options.idle)

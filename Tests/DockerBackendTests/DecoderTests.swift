@@ -43,6 +43,39 @@ struct DecoderTests {
         #expect(decoder.finish().map { String(decoding: $0.bytes, as: UTF8.self) } == "b")
     }
 
+    @Test("a long line of a terminal comes in parts, without the times that the Engine puts between them")
+    func longTerminalLine() async throws {
+        let stamp = "\(Self.times[0]) "
+        let part = String(repeating: "x", count: 16 << 10)
+        // A time that the container itself writes stays.
+        let bytes = Array("\(stamp)\(part)\(stamp)\(part)\(stamp)\(Self.times[1]) end\r\n\(Self.times[1]) next\n".utf8)
+        let whole = "\(part)\(part)\(Self.times[1]) end\r\nnext\n"
+        try await Fuzz.run(mostCases: 100) { random in
+            var decoder = LogDecoder(hasTTY: true)
+            var records: [LogRecord] = []
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                let count = 1 + random.below(random.oneIn(2) ? 40 : rest.count)
+                records += try decoder.decode(Array(rest.prefix(count)))
+                rest = rest.dropFirst(count)
+            }
+            #expect(String(decoding: records.flatMap(\.bytes), as: UTF8.self) == whole)
+            // As many records as the Engine has, so that a second reading can pass over them.
+            #expect(records.map(\.time) == [0, 0, 0, 1].map { OutputTime(Self.times[$0]) })
+        }
+    }
+
+    @Test("a time that comes again where a record is too large for one piece is taken out as well")
+    func timeAtTheBound() throws {
+        let stamp = "\(Self.times[0]) "
+        for length in (LogDecoder.largestRecord - 70)...LogDecoder.largestRecord where length % 7 == 0 {
+            let part = String(repeating: "x", count: length)
+            var decoder = LogDecoder(hasTTY: true)
+            let records = try decoder.decode(Array("\(stamp)\(part)\(stamp)y\n".utf8))
+            #expect(records.flatMap(\.bytes) == Array("\(part)y\n".utf8))
+        }
+    }
+
     @Test("whatever comes is refused or taken apart, and never kept beyond the bounds")
     func anything() async throws {
         let good = Self.frame(1, "\(Self.times[0]) one\n") + Self.frame(2, "\(Self.times[1]) two\n")
@@ -59,6 +92,33 @@ struct DecoderTests {
                 _ = try? lines.finish()
             }
         }
+    }
+
+    @Test("an answer with any numbers is a container, a pull that can be told of, or none")
+    func anyAnswer() async throws {
+        let container: JSONValue = [
+            "Id": "c", "Name": "/n", "State": ["Status": "exited", "ExitCode": 0, "OOMKilled": true, "Error": ""],
+            "Config": ["Tty": false], "HostConfig": ["Memory": 1_000_000], "Created": 1, "Labels": ["a": "b"],
+        ]
+        let progress: JSONValue = [
+            "id": "l", "status": "Downloading", "progressDetail": ["current": 5, "total": 9_223_372_036_854_775_807],
+        ]
+        try await Fuzz.run(mostCases: 4000) { random in
+            var now = ContinuousClock.now
+            var pull = PullProgress(image: "i", began: now)
+            for _ in 0..<4 {
+                now += .seconds(10)
+                guard let json = try? JSONValue(parsing: random.spoiled(random.oneIn(2) ? container : progress)) else {
+                    continue
+                }
+                if let facts = try? ContainerFacts(json) { _ = facts.memoryLimit.map(ByteCount.text) }
+                _ = ListedContainer(json)
+                _ = ContainerEvent(json)
+                _ = pull.note(json, at: now)
+            }
+        }
+        #expect(ByteCount.text(.max) == "8589934592 GiB")
+        #expect(ByteCount.text(1_610_612_736) == "1.5 GiB")
     }
 
     @Test("a record that is larger than any should be is handed out in parts")

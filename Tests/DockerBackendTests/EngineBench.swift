@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import JobTemplates
 import Synchronization
+import TestSupport
 import Worker
 
 @testable import DockerBackend
@@ -12,7 +13,7 @@ struct EngineBench: Sendable {
     let engine: ScriptedEngine
     let reporter = RecordingReporter()
     let sink: RecordingSink
-    let notices: Notices
+    let log: CapturedLog
 
     func job(_ rendered: JSONValue = [:]) throws -> Job<DockerConfiguration> {
         var rendered = rendered
@@ -25,24 +26,18 @@ struct EngineBench: Sendable {
     }
 }
 
-final class Notices: Sendable {
-    private let lines = Mutex<[String]>([])
-    func add(_ line: String) { lines.withLock { $0.append(line) } }
-    var all: [String] { lines.withLock { $0 } }
-}
-
 func withBackend<Result: Sendable>(
     _ script: @escaping ScriptedEngine.Script, _ body: (EngineBench) async throws -> Result
 ) async throws -> Result {
     let engine = try ScriptedEngine(script)
     defer { engine.stop() }
-    let notices = Notices()
+    let log = CapturedLog()
     let sink = RecordingSink()
     let backend = try DockerBackend(
         options: .init(
             environment: ["DOCKER_HOST": "unix://\(engine.path)", "HOME": "/nowhere"], standardOutput: sink,
-            standardError: sink, notice: { notices.add($0) }))
-    let bench = EngineBench(backend: backend, engine: engine, sink: sink, notices: notices)
+            standardError: sink, logger: log.logger))
+    let bench = EngineBench(backend: backend, engine: engine, sink: sink, log: log)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await backend.run() }
         let result = try await body(bench)

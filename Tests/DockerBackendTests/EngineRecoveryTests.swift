@@ -24,7 +24,7 @@ struct EngineRecoveryTests {
             _ = try await started
             try await eventually("it is known that it is back") { bench.backend.trouble == nil }
             try await eventually("it is watched") { bench.backend.watchLag == .zero }
-            #expect(bench.notices.all.count == 2)
+            #expect(bench.log.messages().count == 2)
         }
     }
 
@@ -122,16 +122,16 @@ struct EngineRecoveryTests {
     @Test("how far output was printed is kept by the container, and nothing else is touched")
     func outputMarks() throws {
         try withFolder { folder in
-            let marks = OutputMarks(stateDirectory: folder)
+            let marks = OutputMarks(stateDirectory: folder, ofType: "docker")
             let position = try #require(OutputPosition(text: "1 2 3"))
             for container in ["ab", "cd"] { marks.set(position, of: container) }
-            #expect(OutputMarks(stateDirectory: folder).position(of: "ab") == position)
-            marks.removeAll(except: ["cd"])
+            #expect(OutputMarks(stateDirectory: folder, ofType: "docker").position(of: "ab") == position)
+            marks.removeAll { $0 == "cd" }
             #expect(marks.position(of: "ab") == nil && marks.position(of: "cd") != nil)
             try Data().write(to: URL(filePath: "\(folder)/ledger"))
             marks.remove("../ledger")
             #expect(FileManager.default.fileExists(atPath: "\(folder)/ledger"))
-            OutputMarks(stateDirectory: nil).set(position, of: "ab")
+            OutputMarks(stateDirectory: nil, ofType: "docker").set(position, of: "ab")
         }
     }
 
@@ -171,6 +171,34 @@ struct EngineRecoveryTests {
                 group.cancelAll()
             }
             #expect(bench.sink.text == "one\ntwo\nthree\n")
+        }
+    }
+
+    @Test(
+        "the last that a container wrote is printed, also where the Engine ends the stream before it has sent it",
+        arguments: [[], ["first\n"], ["first\n", "second\n"]])
+    func lastWords(before: [String]) async throws {
+        @Sendable func frame(_ text: String, second: Int) -> [UInt8] {
+            let line = Array("2026-01-01T00:00:0\(second).000000000Z \(text)".utf8)
+            return [1, 0, 0, 0, 0, 0, 0, UInt8(line.count)] + line
+        }
+        let early = before.enumerated().flatMap { frame($0.element, second: $0.offset) }
+        let readings = Mutex(0)
+        try await withBackend { request in
+            guard request.path == "/containers/\(EngineBench.id)/logs", request.query.contains("follow") else {
+                return EngineBench.well(request)
+            }
+            let isFirst = readings.withLock { count in
+                count += 1
+                return count == 1
+            }
+            return .bytes(isFirst ? early : early + frame("last-word", second: 9))
+        } _: { bench in
+            let job = try bench.job()
+            let identifier = try await bench.backend.start(job)
+            #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+            #expect(bench.sink.text == before.joined() + "last-word")
+            #expect(readings.withLock { $0 } == 3)
         }
     }
 

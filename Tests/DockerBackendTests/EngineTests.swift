@@ -10,7 +10,7 @@ import Worker
 @Suite("Starting a container, whatever the Engine answers")
 struct EngineTests {
     @Test(
-        "a run takes seven requests: its image, its container, the start, an inspection, its output, its last words, and its removal"
+        "a run takes eight requests: its image, its container, the start, an inspection, its output to the end, and its removal"
     )
     func requests() async throws {
         try await withBackend(EngineBench.well) { bench in
@@ -23,7 +23,7 @@ struct EngineTests {
             #expect(
                 calls.sorted() == [
                     "DELETE /containers/\(EngineBench.id)", "GET /containers/\(EngineBench.id)/json",
-                    "GET /containers/\(EngineBench.id)/logs",
+                    "GET /containers/\(EngineBench.id)/logs", "GET /containers/\(EngineBench.id)/logs",
                     "GET /containers/\(EngineBench.id)/logs", "GET /images/i:1/json",
                     "POST /containers/\(EngineBench.id)/start",
                     "POST /containers/create",
@@ -82,7 +82,10 @@ struct EngineTests {
             let job = try bench.job()
             let identifier = try await bench.backend.start(job)
             #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
-            #expect(bench.engine.calls.filter { $0.hasSuffix("/start") }.count <= 2)
+            // libcurl may repeat the start by itself on each kept connection, but only before its loss is known.
+            let calls = bench.engine.calls
+            let looked = try #require(calls.firstIndex(of: "GET /containers/\(EngineBench.id)/json"))
+            #expect(!calls[looked...].contains { $0.hasSuffix("/start") })
         }
     }
 

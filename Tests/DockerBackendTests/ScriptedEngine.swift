@@ -18,6 +18,8 @@ final class ScriptedEngine: Sendable {
         case json(Int, JSONValue)
         /// Lines one after the other, and the end of the stream.
         case lines([JSONValue])
+        /// These bytes, and the end of the stream.
+        case bytes([UInt8])
         /// A stream that begins with these bytes and stays open until the Engine is stopped.
         case open([UInt8])
         /// These bytes of a longer answer, and the end of the connection.
@@ -63,11 +65,11 @@ final class ScriptedEngine: Sendable {
 
     /// Ends all connections and takes no more.
     func stop() {
-        let open = state.withLock { state in
+        // With the lock: a connection that is closed meanwhile may have left its number to another test's.
+        state.withLock { state in
             state.isStopped = true
-            return state.open
+            for connection in state.open { shutdown(connection, Int32(SHUT_RDWR)) }
         }
-        for connection in open { shutdown(connection, Int32(SHUT_RDWR)) }
         shutdown(listener, Int32(SHUT_RDWR))
         unlink(path)
     }
@@ -80,8 +82,10 @@ final class ScriptedEngine: Sendable {
 
     private func serve(_ connection: Int32) {
         defer {
-            state.withLock { $0.open.removeAll { $0 == connection } }
-            close(connection)
+            state.withLock { state in
+                state.open.removeAll { $0 == connection }
+                close(connection)
+            }
         }
         var buffer: [UInt8] = []
         while let request = read(connection, &buffer) {
@@ -101,6 +105,9 @@ final class ScriptedEngine: Sendable {
             case .lines(let lines):
                 let body = lines.flatMap { line -> [UInt8] in line.serializedBytes() + [UInt8(10)] }
                 write(connection, Array("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".utf8) + body)
+                return
+            case .bytes(let bytes):
+                write(connection, Array("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".utf8) + bytes)
                 return
             case .open(let bytes):
                 write(connection, Array("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n".utf8) + bytes)

@@ -45,7 +45,13 @@ struct ContainerTests {
                 try bench.write("go", "")
                 _ = try await stopped
                 #expect(try await worker.exitCode() == 0)
-                let crash = try await bench.server.flowRun(run)
+                // A busy server may take longer than the worker has for its farewell; then the next start reports it.
+                if try await bench.server.flowRun(run)["state_name"] != "Crashed" {
+                    let log = await worker.log()
+                    #expect(log.contains { $0.contains("is left to the next start of this worker") }, "\(log)")
+                    try await DockerBench.docker(["start", worker.id])
+                }
+                let crash = try await bench.server.waitForRun(run, toBe: ["Crashed"])
                 #expect(crash["state"]?["message"]?.stringValue?.contains("status code 4") == true, "\(crash)")
             }
         }
@@ -53,16 +59,21 @@ struct ContainerTests {
 
     @Test("`docker stop` alone ends it in time, with status 0, and a run that lasts is ended and reported")
     func stops() async throws {
-        try await withContainerBench { containers in
-            let bench = containers.bench
-            try await containers.withContainer { worker in
-                let run = try await bench.server.createRun(
-                    deployment: bench.deploy(command: "/bin/sh -c 'echo begun; exec sleep 600'"))
-                try await worker.waitForLine(containing: "begun")
-                try await DockerBench.docker(["stop", worker.id])
-                // The Engine's own SIGKILL would leave 137.
-                #expect(try await worker.exitCode() == 0)
-                #expect(try await bench.server.flowRun(run)["state_name"] == "Crashed")
+        // The Engine gives ten seconds for all of it; a busy server on SQLite may take them for one answer.
+        try await withFakePrefectAPI { api in
+            try await withContainerBench { containers in
+                let pool = api.addPool(name: containers.bench.pool, template: FakePrefectAPI.processTemplate)
+                let deployment = api.addDeployment(
+                    name: "lasting", flow: api.addFlow(name: "lasting"), pool: pool,
+                    jobVariables: ["command": "/bin/sh -c 'echo begun; exec sleep 600'"])
+                let run = api.scheduleRun(deployment: deployment)
+                try await containers.withContainer(variables: ["PREFECT_API_URL": api.url]) { worker in
+                    try await worker.waitForLine(containing: "begun")
+                    try await DockerBench.docker(["stop", worker.id])
+                    // The Engine's own SIGKILL would leave 137.
+                    #expect(try await worker.exitCode() == 0)
+                    #expect(api.run(run)?.stateType == .crashed)
+                }
             }
         }
     }

@@ -5,12 +5,9 @@ import Testing
 
 @Suite("The documentation")
 struct DocumentationTests {
-    /// The folder of the package.
-    private static let root = #filePath.components(separatedBy: "/Tests/EndToEnd/")[0]
+    private static let root = Documentation.root
 
-    private static func text(_ path: String) throws -> String {
-        String(decoding: try Data(contentsOf: URL(filePath: "\(root)/\(path)")), as: UTF8.self)
-    }
+    private static func text(_ path: String) throws -> String { try Documentation.text(path) }
 
     private func run(_ arguments: [String], _ environment: [String: String] = [:]) async throws -> [String] {
         try await withTemporaryDirectory { folder in
@@ -43,24 +40,23 @@ struct DocumentationTests {
         #expect(read.filter { !page.contains("`\($0)`") } == [])
     }
 
-    @Test("has a man page with every flag of every command; `make man` writes it anew")
+    @Test("has the man page that the program prints; `make man` writes it anew")
     func manPage() async throws {
-        let page = try Self.text("systemd/prefect-worker.1").replacing("\\", with: "")
-        let dump = try JSONValue(parsing: await run(["--experimental-dump-help"]).joined(separator: "\n"))
-        let commands = dump["command"]?["subcommands"]?.arrayValue ?? []
-        #expect(commands.count > 5)
-        var missing: [String] = []
-        for command in commands {
-            let name = command["commandName"]?.stringValue ?? ""
-            if !page.contains(".It Em \(name)\n") { missing.append(name) }
-            for argument in command["arguments"]?.arrayValue ?? [] {
-                for flag in argument["names"]?.arrayValue ?? [] where flag["kind"] == "long" {
-                    let flag = flag["name"]?.stringValue ?? ""
-                    if !page.contains(" -\(flag)") { missing.append("\(name) --\(flag)") }
-                }
-            }
+        let printed = try await run(["settings", "--man"], ["PREFECT_API_URL": "http://127.0.0.1:1/api"])
+        let written = try Self.text("systemd/prefect-worker.1")
+            .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
+        #expect(written.difference(from: printed).isEmpty, "\(written.difference(from: printed))")
+        for section in ["FILES", "ENVIRONMENT", "SIGNALS", "EXIT STATUS", "EXAMPLES"] {
+            #expect(written.contains(".SH \(section)"))
         }
-        #expect(missing == [])
+        // A flag and its opposite are one entry, whose text is that of the flag.
+        #expect(written.contains(#".B \-\-run\-once, \-\-no\-run\-once"#))
+    }
+
+    @Test("goes with completions for types, policies and files", arguments: ["bash", "zsh", "fish"])
+    func completions(shell: String) async throws {
+        let script = try await run(["--generate-completion-script", shell]).joined(separator: "\n")
+        for word in ["kubernetes", "if-not-present", "toml"] { #expect(script.contains(word), "\(word)") }
     }
 
     @Test(
@@ -68,6 +64,7 @@ struct DocumentationTests {
         arguments: [
             "README.md", "examples/README.md", "examples/kubernetes/README.md",
             "Sources/prefect-worker/Documentation.docc/Operations.md",
+            "Sources/prefect-worker/Documentation.docc/ThreatModel.md",
             "Sources/prefect-worker/Documentation.docc/Process.md",
             "Sources/prefect-worker/Documentation.docc/Systemd.md",
             "Sources/prefect-worker/Documentation.docc/Docker.md",
@@ -92,12 +89,18 @@ struct DocumentationTests {
                 "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true", "https_proxy": "http://me:hidden-word@proxy:3128",
                 "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": "one,two",
             ])
+        /// A setting's name, value and source, where something has set it.
         func cells(_ name: String) -> [String] {
-            let line = lines.first { $0.hasPrefix(name + " ") } ?? ""
-            return line.components(separatedBy: "  ").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
+            guard let index = lines.firstIndex(where: { $0 == name || $0.hasPrefix(name + " ") }) else { return [] }
+            let rest = lines[(index + 1)...].prefix { $0.hasPrefix("    ") }
+            return lines[index].components(separatedBy: "  ").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
+                + rest.map { String($0.dropFirst(4)) }
         }
-        #expect(cells("PREFECT_API_KEY") == ["PREFECT_API_KEY", "********", "PREFECT_API_KEYintheenvironment"])
-        #expect(cells("PREFECT_WORKER_QUERY_SECONDS") == ["PREFECT_WORKER_QUERY_SECONDS", "10.0", "default"])
+        #expect(
+            cells("PREFECT_API_KEY") == ["PREFECT_API_KEY", "********", "set in the environment"])
+        #expect(cells("PREFECT_WORKER_QUERY_SECONDS") == ["PREFECT_WORKER_QUERY_SECONDS", "10.0"])
+        // Paths of any length are the exception.
+        #expect(lines.allSatisfy { $0.count <= 80 || $0.contains("/") }, "\(lines.filter { $0.count > 80 })")
         #expect(cells("PREFECT_WORKER_CANCELLATION_POLL_SECONDS")[1] == "5.0")
         #expect(cells("https_proxy")[1] == "http://me:********@proxy:3128")
         #expect(cells("PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES")[1] == "one,two")
@@ -105,5 +108,31 @@ struct DocumentationTests {
         #expect(text.contains("Handed on to flow runs"))
         #expect(cells("PREFECT_RESULTS_PERSIST_BY_DEFAULT")[1] == "True")
         for word in [secret, "hidden-word"] { #expect(!text.contains(word)) }
+    }
+
+    @Test(
+        "goes with units that allow no core files, write to few places, and leave shared memory to runs",
+        arguments: ["prefect-worker.service", "prefect-worker@.service"])
+    func units(name: String) throws {
+        let lines = try Self.text("systemd/\(name)").split(separator: "\n").map(String.init)
+        for line in ["LimitCORE=0", "ProtectSystem=strict", "ReadWritePaths=/tmp /var/tmp", "KillMode=process"] {
+            #expect(lines.contains(line), "\(line)")
+        }
+        #expect(!lines.contains { $0.hasPrefix("RemoveIPC=") })
+    }
+
+    @Test("goes with an image whose base has a digest and whose Python packages are named by version and hash")
+    func requirements() throws {
+        let folder = "examples/container"
+        let build = try Self.text("\(folder)/Dockerfile")
+        #expect(build.contains(/\nARG BASE=\S+@sha256:[0-9a-f]{64}\n/) && build.contains("\nFROM $BASE AS worker\n"))
+        #expect(build.contains("--require-hashes"))
+        let requirements = try Self.text("\(folder)/requirements.txt").replacing("\\\n", with: " ")
+        let packages = requirements.split(separator: "\n").filter { !$0.allSatisfy(\.isWhitespace) }
+        #expect(packages.count > 50)
+        for package in packages { #expect(package.contains("==") && package.contains("--hash=sha256:"), "\(package)") }
+        for wanted in try Self.text("\(folder)/requirements.in").split(separator: "\n") where wanted.contains("==") {
+            #expect(packages.contains { $0.hasPrefix("\(wanted) ") }, "\(wanted)")
+        }
     }
 }

@@ -82,7 +82,7 @@ struct FaultTests {
         try await expectNothingLost(["PREFECT_API_REQUEST_TIMEOUT": "2"]) { faults in
             try await faults.proxy.setMode(.blackHole(direction))
             try await Task.sleep(for: .seconds(7))
-            #expect(faults.proxy.swallowedBytes > 0)
+            try await faults.proxy.waitUntil("bytes vanish") { $0.swallowedBytes > 0 }
             try await faults.proxy.setMode(.pass)
         }
     }
@@ -97,7 +97,7 @@ struct FaultTests {
             faults.proxy.forgetRequests()
             faults.proxy.intercept(refusal)
             try await Task.sleep(for: .seconds(5))
-            #expect(!faults.proxy.requests.isEmpty)
+            try await faults.proxy.waitUntil("a request is refused") { !$0.requests.isEmpty }
             faults.proxy.endInterceptions()
             // A bounded number of them: a request that is refused again and again is repeated ever more rarely.
             faults.proxy.intercept(times: 12, chance: .oneIn(3, seed: UInt64(status)), refusal)

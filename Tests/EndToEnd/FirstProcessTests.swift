@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import JSON
 import TestSupport
@@ -13,8 +14,15 @@ struct FirstProcessTests {
         return status == .exited(0)
     }
 
+    /// The memory of a process in kB, of what it shares its part.
+    private static func proportionalMemory(of process: Int32) throws -> Int? {
+        let text = try String(contentsOfFile: "/proc/\(process)/smaps_rollup", encoding: .utf8)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("Pss:") }
+        return line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+    }
+
     @Test(
-        "reaps what runs leave behind, knows how its own runs end, and leaves with its own status when it is told to",
+        "is tiny, reaps what runs leave behind, knows how its own runs end, and ends with its own status when it is asked to",
         .enabled("needs the right to make process namespaces", isPermitted))
     func reaps() async throws {
         try await withTestBench { bench in
@@ -30,6 +38,8 @@ struct FirstProcessTests {
                 try await child.waitForLine(containing: "started!")
                 let first = try #require(ProcessTable.children(of: child.processID).first?.process)
                 let worker = try #require(ProcessTable.children(of: first).first?.process)
+                let memory = try #require(try Self.proportionalMemory(of: first))
+                #expect(memory < 512, "the first process has \(memory) kB")
                 for _ in 0..<3 {
                     let run = try await server.createRun(deployment: bench.deploy(command: script))
                     let crash = try await server.waitForRun(run, toBe: ["Crashed", "Completed"])

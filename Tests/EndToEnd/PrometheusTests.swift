@@ -19,13 +19,13 @@ struct PrometheusTests {
         }
     }
 
-    /// Lets a Prometheus read a worker every second while something is done with the Prometheus.
+    /// Lets a Prometheus read a worker every three seconds while something is done with the Prometheus.
     private func withPrometheus(
         of probe: Probe, in folder: String, _ body: (String) async throws -> Void
     ) async throws {
         let reservation = try PortReservation()
         let configuration = """
-            global: {scrape_interval: 1s}
+            global: {scrape_interval: 3s}
             scrape_configs:
               - job_name: prefect-worker
                 static_configs: [{targets: ["127.0.0.1:\(probe.port)"]}]
@@ -93,12 +93,18 @@ struct PrometheusTests {
 
     private func checkDashboard(_ prometheus: String, _ bench: TestBench) async throws {
         let examples = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../examples")
-        let lines = try await shell(
-            "exec \"$1\" \"$2\"", [examples.appending(path: "prometheus/check.sh").path, prometheus], in: bench.folder)
+        let script = examples.appending(path: "prometheus/check.sh").path
+        // A process pool has no watch.
+        let missing = ["Infrastructure unwatched for A: no data"]
+        var lines: [String] = []
+        // The worker may have been read too seldom of late, on a busy machine.
+        for attempt in 0..<3 where lines.filter({ $0.hasSuffix("no data") }) != missing {
+            if attempt > 0 { try await Task.sleep(for: .seconds(10)) }
+            lines = try await shell("exec \"$1\" \"$2\"", [script, prometheus], in: bench.folder)
+        }
         #expect(lines.count { $0.hasSuffix("SUCCESS") || $0.contains("SUCCESS") } >= 4)
         #expect(lines.count { $0.hasSuffix("series") } > 20)
-        // A process pool has no watch.
-        #expect(lines.filter { $0.hasSuffix("no data") } == ["Infrastructure unwatched for A: no data"])
+        #expect(lines.filter { $0.hasSuffix("no data") } == missing)
     }
 }
 

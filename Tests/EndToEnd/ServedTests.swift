@@ -77,8 +77,7 @@ struct ServedTests {
             #expect(good.output.contains { $0.contains("'\(bench.pool)'") })
             #expect(good.output.contains { $0.contains("Python") && $0.contains("Prefect") })
             let cases = [
-                (["--pool", "no-such-pool"], "no-such-pool"),
-                (["--pool", bench.pool, "--work-queue", "no-such-queue"], "no-such-queue"),
+                (["--pool", bench.pool, "--type", "docker"], "has the type 'process'"),
                 (["--python", "/no/such/python"], "/no/such/python"),
             ]
             for (arguments, part) in cases {
@@ -181,6 +180,45 @@ struct ServedTests {
                 }
             }
             #expect(bench.notes("runs") == ["done"])
+        }
+    }
+
+    @Test("the name of a run begins no line and steers no terminal, in the worker's log and in `runs`")
+    func hostileName() async throws {
+        try await withTestBench { bench in
+            let script = try bench.script(
+                "wait", "echo begun >>'\(bench.folder)/runs'; until [ -e '\(bench.folder)/end' ]; do sleep 0.05; done")
+            let name = "owl\n12:00:00.000 | ERROR | forged\u{1b}[2J\u{9b}31m\u{202e}\r"
+            let run = try await bench.server.createRun(deployment: bench.deploy(command: script), name: name)
+            try await bench.withWorker { worker in
+                try await bench.waitForNotes("runs")
+                try await worker.waitForLine("a line with the name") {
+                    $0.source == .error && $0.text.contains("forged")
+                }
+                for arguments in [["runs"], ["runs", "--json"]] {
+                    let shown = try await WorkerProgram.run(
+                        arguments, environment: bench.environment(), in: bench.folder)
+                    #expect(shown.text.contains(run) && shown.text.contains("owl"), "\(shown.text)")
+                    for line in shown.output + worker.errors {
+                        #expect(!line.hasPrefix("12:00:00.000"), "\(line.debugDescription)")
+                        #expect(!line.unicodeScalars.contains(where: Self.steersTerminal), "\(line.debugDescription)")
+                    }
+                }
+                try bench.write("end", "")
+                // A worker that leaves before it has reported the run's end keeps it for its next start.
+                try await eventually(within: .seconds(60), "nothing is left") { try await bench.remains() == [] }
+            }
+            let nothing = try await self.run(["runs"], bench)
+            #expect(nothing.output == ["No flow run is in flight on this host."])
+            #expect(try await self.run(["runs", "--json"], bench).output == [])
+        }
+    }
+
+    /// Whether a character is of the controls C0 and C1, or changes the direction of text.
+    private static func steersTerminal(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: true
+        default: false
         }
     }
 }

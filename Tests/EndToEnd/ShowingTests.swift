@@ -37,14 +37,77 @@ struct ShowingTests {
         }
     }
 
+    @Test("settings show no password of a URL and nothing that steers the terminal")
+    func harmlessSettings() async throws {
+        let outcome = try await withTemporaryDirectory { folder in
+            try await WorkerProgram.run(
+                ["settings"],
+                environment: WorkerProgram.environment(
+                    home: folder,
+                    [
+                        "PREFECT_API_URL": "http://me:hunter22@127.0.0.1:1/api",
+                        "PREFECT_UI_URL": "x\u{1B}[2J\u{9B}1m\u{202E}\u{200F}\nPREFECT_API_KEY  y",
+                    ]), in: folder)
+        }
+        #expect(outcome.status == .exited(0), "\(outcome.text)")
+        #expect(!outcome.text.contains("hunter22") && outcome.text.contains("http://me:********@127.0.0.1:1/api"))
+        #expect(!outcome.text.unicodeScalars.contains { "\u{1B}\u{9B}\u{202E}\u{200F}".unicodeScalars.contains($0) })
+        #expect(!outcome.output.contains { $0.hasPrefix("PREFECT_API_KEY  y") })
+    }
+
+    /// The Python worker's preparation, without the worker's own settings where a job runs elsewhere.
+    private static func expectation(_ golden: JSONValue) throws -> JSONValue {
+        var expected = try #require(golden["expected"])
+        guard golden["input"]?["work_pool"]?["type"] != "process", let env = expected["env"]?.objectValue else {
+            return expected
+        }
+        let isOwn = { (name: String) in name == "PREFECT_HOME" || name.hasPrefix("PREFECT_WORKER_") }
+        #expect(env.keys.contains(where: isOwn))
+        expected["env"] = .object(env.filter { !isOwn($0.key) })
+        return expected
+    }
+
     @Test("render gives what the Python worker prepares, from the same objects in the same environment")
     func renderPrepared() async throws {
         let goldens = try Self.goldens()
         #expect(goldens.count == 5)
         for golden in goldens {
-            let expected = try #require(golden["expected"])
+            let expected = try Self.expectation(golden)
             let shown = try document(await render(try #require(golden["input"]), ["--show-secrets"]))
             #expect(shown.isEquivalent(to: expected), "\(golden["label"] ?? nil): \(shown.serialized(.pretty))")
+        }
+    }
+
+    @Test(
+        "a job elsewhere is given none of the worker's own settings, whatever sets them",
+        arguments: ["docker", "kubernetes"])
+    func workersOwnSettings(type: String) async throws {
+        let object: JSONValue = ["id": "00000000-0000-4000-8000-000000000000", "name": "x"]
+        var run = object
+        run["flow_id"] = object["id"]
+        var pool = object
+        pool["type"] = .string(type)
+        pool["base_job_template"] = [:]
+        let input: JSONValue = ["work_pool": pool, "flow": object, "flow_run": run]
+        try await withTemporaryDirectory { folder in
+            try Folder.write(input.serialized(), to: "\(folder)/input.json")
+            try Folder.write("PREFECT_WORKER_WEBSERVER_PORT=81\nPREFECT_LOGGING_LEVEL=DEBUG\n", to: "\(folder)/.env")
+            try Folder.write(
+                "home = \"\(folder)/home\"\n[worker]\nheartbeat_seconds = 7\n", to: "\(folder)/prefect.toml")
+            try Folder.write(
+                "active = \"p\"\n[profiles.p]\nPREFECT_WORKER_QUERY_SECONDS = \"7\"\nPREFECT_UI_URL = \"http://ui\"\n",
+                to: "\(folder)/profiles.toml")
+            let outcome = try await WorkerProgram.run(
+                ["render", "--input", "\(folder)/input.json"],
+                environment: [
+                    "HOME": folder, "PATH": "/usr/bin:/bin", "PREFECT_PROFILES_PATH": "\(folder)/profiles.toml",
+                    "PREFECT_WORKER_PREFETCH_SECONDS": "7",
+                ], in: folder)
+            let shown = try document(outcome).serialized()
+            for own in ["PREFECT_HOME", "PREFECT_PROFILES_PATH", "PREFECT_WORKER_"] {
+                #expect(!shown.contains("\"\(own)"), "\(own)")
+            }
+            for shared in ["PREFECT_LOGGING_LEVEL", "PREFECT_UI_URL"] { #expect(shown.contains("\"\(shared)\"")) }
         }
     }
 

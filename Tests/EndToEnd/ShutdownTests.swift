@@ -5,17 +5,18 @@ import Testing
 
 @Suite("Ending a worker", .requires(.prefectServer), .bounded)
 struct ShutdownTests {
-    @Test("an idle worker leaves within two seconds of SIGTERM, with status 0")
+    @Test("an idle worker leaves within a second of SIGTERM, with status 0")
     func idle() async throws {
         try await withTestBench { bench in
-            try await bench.withWorker { worker in
-                try await worker.waitForLine(containing: "started")
-                let clock = ContinuousClock()
-                let began = clock.now
-                worker.send(.terminate)
-                #expect(try await worker.waitForExit() == .exited(0))
-                let took = clock.now - began
-                #expect(took < .seconds(2), "it took \(took)")
+            try await onceOfThree {
+                try await bench.withWorker { worker in
+                    try await worker.waitForLine(containing: "started")
+                    let began = ContinuousClock.now
+                    worker.send(.terminate)
+                    #expect(try await worker.waitForExit() == .exited(0))
+                    let took = ContinuousClock.now - began
+                    guard took < .seconds(1) else { throw TooSlow(detail: "\(took)") }
+                }
             }
         }
     }
@@ -24,14 +25,18 @@ struct ShutdownTests {
     func whileRunning() async throws {
         try await withTestBench { bench in
             let run = try await bench.server.createRun(deployment: bench.deploy("linger"))
-            try await bench.withWorker { worker in
+            let lines = try await bench.withWorker { worker in
                 try await bench.waitForNotes("grandchild")
                 worker.send(.terminate)
                 #expect(try await worker.waitForExit(timeout: .seconds(75)) == .exited(0))
+                return worker.errors
             }
-            // At once: the worker has left, so that nobody would say it later.
-            let state = try await bench.server.flowRun(run)["state_name"]
-            #expect(state == "Crashed")
+            // At once: the worker has left. A busy server may take longer than the worker has for its farewell; then the
+            // next worker reports it.
+            if try await bench.server.flowRun(run)["state_name"] != "Crashed" {
+                #expect(lines.contains { $0.contains("is left to the next start of this worker") }, "\(lines)")
+                try await bench.withWorker { _ in try await bench.server.waitForRun(run, toBe: ["Crashed"]) }
+            }
             #expect(bench.notes("cancelled-hook") == [])
             #expect(bench.survivors() == [])
         }
@@ -45,7 +50,8 @@ struct ShutdownTests {
         try await withTestBench { bench in
             let server = bench.server
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 5")
+            let (runs, go) = ("\(bench.folder)/runs", "\(bench.folder)/go")
+            let deployment = try await bench.deploy(command: "python \(program) \(runs) \(go)")
             let run = try await server.createRun(deployment: deployment)
             try await bench.withWorker(["--with-healthcheck"], variables: Self.draining.merging(Probe.anyPort) { $1 }) {
                 worker in
@@ -56,6 +62,7 @@ struct ShutdownTests {
                 let later = try await server.createRun(deployment: deployment)
                 #expect(try await probe.get("/health") == "200 draining, 1 flow run left")
                 #expect(try await probe.get("/ready") == "503 the worker is shutting down: draining, 1 flow run left")
+                try bench.write("go", "")
                 #expect(try await worker.waitForExit(timeout: .seconds(60)) == .exited(0))
                 #expect(try await server.flowRun(run)["state_name"] == "Completed")
                 #expect(try await server.flowRun(later)["state_type"] == "SCHEDULED")
@@ -108,9 +115,11 @@ struct ShutdownTests {
                 try await bench.waitForNotes("pid")
                 worker.send(.terminate)
                 try await worker.waitForLine(containing: "draining")
+                try await Task.sleep(for: ChildProcess.signalWindow)
                 worker.send(.terminate)
                 try await worker.waitForLine(containing: "stopping flow run")
                 #expect(worker.exitStatus == nil)
+                try await Task.sleep(for: ChildProcess.signalWindow)
                 worker.send(.terminate)
                 #expect(try await worker.waitForExit(timeout: .seconds(10)) == .exited(143))
             }
@@ -134,7 +143,8 @@ struct ShutdownTests {
             let program = try bench.write(
                 "talk.py",
                 FlowSource.quickRun.replacing("note(\"end\")", with: "print('the end', flush=True); note(\"end\")"))
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 6")
+            let (runs, go) = ("\(bench.folder)/runs", "\(bench.folder)/go")
+            let deployment = try await bench.deploy(command: "python \(program) \(runs) \(go)")
             let run = try await bench.server.createRun(deployment: deployment)
             try await bench.withWorker(["--detach-on-exit"]) { worker in
                 try await bench.waitForNotes("runs")
@@ -143,6 +153,9 @@ struct ShutdownTests {
             }
             #expect(!bench.survivors().isEmpty)
             try await bench.withWorker(["--detach-on-exit"]) { worker in
+                // It ends only when the next worker watches it.
+                try await worker.waitForLine(containing: "still runs as")
+                try bench.write("go", "")
                 try await eventually(within: .seconds(60), "the next worker prints it") {
                     worker.output.contains("the end")
                 }
@@ -173,6 +186,16 @@ struct ShutdownTests {
                 try bench.write("prefect/profiles.toml", "[profiles.p")
                 worker.send(.hangup)
                 try await worker.waitForLine(containing: "the settings stay as they were")
+                for number in ["inf", "nan", "1e+300"] {
+                    let setting = "PREFECT_LOGGING_TO_API_BATCH_INTERVAL"
+                    try bench.write("prefect/profiles.toml", profile("DEBUG") + "\(setting) = '\(number)'\n")
+                    worker.send(.hangup)
+                    try await eventually("the number \(number) is refused by its setting's name") {
+                        worker.errors.contains {
+                            $0.contains("the settings stay as they were") && $0.contains(setting) && $0.contains(number)
+                        }
+                    }
+                }
                 try bench.write("prefect/profiles.toml", profile("DEBUG"))
                 worker.send(.hangup)
                 try await worker.waitForLine(containing: "changed: PREFECT_API_KEY, PREFECT_LOGGING_LEVEL")

@@ -50,6 +50,25 @@ import Testing
         #expect(error?.requestMayHaveBeenSent == true)
     }
 
+    @Test("a request that libcurl sends again, since the connection it reused was dead, is known as repeated")
+    func repeated() async throws {
+        let server = try ScriptedServer { connection in
+            guard connection.readRequest() != nil else { return }
+            connection.answer("200 OK")
+            // The next one on this connection is taken and gets no answer.
+            _ = connection.readRequest()
+        }
+        defer { server.stop() }
+        let transport = try makeTransport()
+        let request = HTTPRequest(method: .post, url: server.url, body: .bytes(Array("x".utf8)))
+        let first = try await transport.fetch(request, maxBodyBytes: 10)
+        #expect(!first.head.requestWasRepeated)
+        let second = try await transport.fetch(request, maxBodyBytes: 10)
+        #expect(second.head.requestWasRepeated)
+        #expect(server.connectionCount == 2)
+        await transport.shutdown()
+    }
+
     @Test("a connection reset before the answer fails the receipt")
     func reset() async throws {
         let error = try await error { connection in

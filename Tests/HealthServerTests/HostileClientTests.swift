@@ -6,7 +6,7 @@ import Testing
 struct HostileClientTests {
     @Test("a client that never sends a request is disconnected")
     func silent() async throws {
-        try await withServer(limits: .init(idleTime: .milliseconds(50))) { port in
+        try await withServer(limits: .wide(idleTime: .milliseconds(50))) { port in
             let client = try TestClient(port: port)
             #expect(try await client.waitForClose().isEmpty)
         }
@@ -14,7 +14,7 @@ struct HostileClientTests {
 
     @Test("a client that sends its headers byte by byte is disconnected")
     func slowHeaders() async throws {
-        try await withServer(limits: .init(idleTime: .milliseconds(100))) { port in
+        try await withServer(limits: .wide(idleTime: .milliseconds(100))) { port in
             let client = try TestClient(port: port)
             client.send("GET /health HTTP/1.1\r\n")
             async let _: Void = {
@@ -30,10 +30,23 @@ struct HostileClientTests {
 
     @Test("a client that announces a body and does not send it is disconnected")
     func slowBody() async throws {
-        try await withServer(limits: .init(requestTime: .milliseconds(100))) { port in
+        try await withServer(limits: .wide(requestTime: .milliseconds(100))) { port in
             let client = try TestClient(port: port)
             client.send("POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
             _ = try await client.waitForClose()
+        }
+    }
+
+    @Test(
+        "a transfer coding that is not known is not implemented, and its connection ends",
+        arguments: ["gzip", "xchunked", "identity", "gzip, chunked"])
+    func codings(coding: String) async throws {
+        try await withServer { port in
+            let client = try TestClient(port: port)
+            client.send(
+                "GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: \(coding)\r\n\r\n0\r\n\r\n")
+            let answer = try await client.waitForClose()
+            #expect(answer.hasPrefix("HTTP/1.1 501 "), "\(answer)")
         }
     }
 
@@ -54,7 +67,7 @@ struct HostileClientTests {
             for await _ in never {}
             return .message("late", status: 200)
         }
-        try await withServer(routes: [hanging], limits: .init(requestTime: .milliseconds(100))) { port in
+        try await withServer(routes: [hanging], limits: .wide(requestTime: .milliseconds(100))) { port in
             let client = try TestClient(port: port)
             client.send("GET /hangs HTTP/1.1\r\nHost: a\r\n\r\n")
             #expect(try await client.waitForClose().isEmpty)
@@ -81,7 +94,7 @@ struct HostileClientTests {
 
     @Test("clients that only hold connections do not lock out a probe")
     func heldConnections() async throws {
-        try await withServer(limits: .init(connections: 4)) { port in
+        try await withServer(limits: .wide(connections: 4)) { port in
             let holders = try (0..<20).map { _ in try TestClient(port: port) }
             let health = try await TestClient.request("GET /health", port: port)
             #expect(health.status == 200)

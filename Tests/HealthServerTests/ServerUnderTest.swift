@@ -30,13 +30,22 @@ final class LogCapture: Sendable {
     }
 }
 
+extension HealthServer.Limits {
+    /// Limits that no test reaches but those that are given: no other one may end a connection in their place.
+    static func wide(
+        idleTime: Duration = .seconds(600), requestTime: Duration = .seconds(600), connections: Int = 128
+    ) -> Self {
+        Self(idleTime: idleTime, requestTime: requestTime, connections: connections)
+    }
+}
+
 /// Runs a server on a free port for the time of `body`, then cancels it.
 ///
 /// - Returns: How long the server took to end.
 @discardableResult
 func withServer(
     host: String = "127.0.0.1", liveness: ProbeAnswer = .good, readiness: ProbeAnswer = .good,
-    routes: [StatusRoute] = [], limits: HealthServer.Limits = .init(), logger: Logger = LogCapture().logger(),
+    routes: [StatusRoute] = [], limits: HealthServer.Limits = .wide(), logger: Logger = LogCapture().logger(),
     _ body: @escaping @Sendable (Int) async throws -> Void
 ) async throws -> Duration {
     let server = HealthServer(

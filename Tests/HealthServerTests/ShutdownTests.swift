@@ -17,7 +17,8 @@ struct ShutdownTests {
             halfway.send("GET /hea")
             for client in [asked, halfway, try TestClient(port: port)] { keep.yield(client) }
         }
-        #expect(time < .milliseconds(200))
+        // Open connections that were waited for would end with their limits, after ten minutes.
+        #expect(time < .seconds(20))
         keep.finish()
         for await client in clients {
             _ = try await client.waitForClose()

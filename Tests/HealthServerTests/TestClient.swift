@@ -48,11 +48,11 @@ final class TestClient: Sendable {
         _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
-    /// What has arrived once `isEnough` or the connection has ended; fails after five seconds.
+    /// The text that has arrived once `isEnough` or the connection has ended; fails after thirty seconds.
     func receive(until isEnough: (String) -> Bool) async throws -> (text: String, isClosed: Bool) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
             let count = recv(socket, &buffer, buffer.count, Int32(MSG_DONTWAIT))
             if count > 0 {
@@ -64,7 +64,7 @@ final class TestClient: Sendable {
             if isEnough(text) { return (text, false) }
             if count <= 0 { try await Task.sleep(for: .milliseconds(2)) }
         }
-        throw Failure(description: "no end after five seconds: \(String(decoding: bytes, as: UTF8.self))")
+        throw Failure(description: "no end after thirty seconds: \(String(decoding: bytes, as: UTF8.self))")
     }
 
     /// Waits until the server has closed the connection.

@@ -220,6 +220,31 @@ struct ConfigurationTests {
         #expect(all.0?.object(namespace: "n", flowRunID: "r")["stringData"]?["A"] == "1")
     }
 
+    @Test("have labels and annotations that the cluster takes, whatever their names and values are")
+    func labelTexts() throws {
+        #expect(LabelText.labelKey("Example.COM/Team") == "example.com/Team")
+        #expect(LabelText.annotationKey("Example.COM/Team") == "Example.COM/Team")
+        #expect(LabelText.labelKey("-a-..b./c/d") == "a.b/c-d")
+        #expect(LabelText.labelKey("///x") == "x" && LabelText.labelKey("é/y") == "e/y")
+        #expect(LabelText.labelKey("--/x") == "x" && LabelText.labelKey("a/--") == nil && LabelText.labelKey("") == nil)
+        #expect(LabelText.value("---") == "" && LabelText.value("_.") == "" && LabelText.value("-a-") == "a")
+        let configuration = try prepared(["labels": ["My.Org/a": "---", "...": "x"], "annotations": ["__": "x"]])
+        let metadata = configuration.manifest["metadata"]
+        #expect(metadata?["labels"]?["my.org/a"] == "")
+        #expect(configuration.manifest["spec"]?["template"]?["metadata"]?["labels"]?["my.org/a"] == "")
+        #expect(metadata?["labels"]?["..."] == nil && metadata?["annotations"]?["__"] == nil)
+    }
+
+    @Test("are shown before they are prepared with the environment in the form that it came in")
+    func common() throws {
+        let env: JSONValue = [
+            ["name": "A", "value": "1"], ["name": "B", "valueFrom": ["fieldRef": ["fieldPath": "x"]]],
+        ]
+        let shown = try KubernetesConfiguration.common(["env": env, "namespace": "n"])
+        #expect(shown["env"] == env && shown["namespace"] == "n" && shown["command"] == .null)
+        #expect(try KubernetesConfiguration.common(["env": ["A": 1]])["env"] == ["A": "1"])
+    }
+
     @Test("are refused with the field when it is of the wrong type")
     func fields() {
         func refusal(_ rendered: JSONValue) -> String {

@@ -6,7 +6,8 @@ import Testing
 
 @testable import KubernetesBackend
 
-@Suite("Credentials")
+// One after the other: a program cannot be run while another test's child still holds the descriptor that wrote it.
+@Suite("Credentials", .serialized)
 struct CredentialTests {
     private func plugin(_ folder: TemporaryFolder, _ script: String) throws -> CredentialPlugin {
         try folder.write("plugin", "#!/bin/sh\n\(script)\n", mode: 0o755)

@@ -58,6 +58,23 @@ struct DiagnosisTests {
         #expect(Diagnosis(waiting("ContainerCreating")) == nil)
     }
 
+    @Test(
+        "quote the message of a container that has failed, whatever the reason",
+        arguments: [
+            (127, "ContainerCannotRun", "could not be started (ContainerCannotRun)"),
+            (128, "StartError", "could not be started (StartError)"),
+            (3, "Error", "ended with exit code 3 (Error)"), (3, "", "ended with exit code 3"),
+        ])
+    func containerMessage(_ code: Int, _ reason: String, _ summary: String) throws {
+        let message = #"exec: "nope": executable file not found in $PATH"#
+        let ended = ProgressTests.ended(code, reason, message: message)
+        let line = try #require(Diagnosis(ProgressTests.pod("Failed", state: ended))?.line)
+        #expect(line.contains("\(summary): \(message). "))
+        #expect(line.contains("Container '"))
+        let success = ProgressTests.ended(0, "Completed", message: "done")
+        #expect(Diagnosis(ProgressTests.pod("Succeeded", state: success)) == nil)
+    }
+
     @Test("are another one only when the reasons change, not how many nodes they are counted for")
     func sameness() {
         let first = Diagnosis(unschedulable("0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory."))
@@ -134,8 +151,9 @@ struct PodEventTests {
                 ]
             ])
         let failed = PodEvent(pod, diagnosis: Diagnosis(pod))
-        #expect(failed.id == "97512ec8-0141-51c1-aae8-b18c372b65b1")
-        #expect(failed.name == "prefect.kubernetes.pod.failed")
+        #expect(failed.names.map(\.name) == ["evicted", "failed"].map { "prefect.kubernetes.pod.\($0)" })
+        #expect(failed.names.first?.id == "97512ec8-0141-51c1-aae8-b18c372b65b1")
+        #expect(Set(failed.names.map(\.id)).count == 2)
         #expect(failed.resource["kubernetes.diagnosis"] == "OOMKilled")
         #expect(failed.resource["kubernetes.reason"] == "OOMKilled")
         #expect(failed.resource["prefect.resource.id"] == "prefect.kubernetes.pod.8b8a2c9e-7f0b-4a37-9c1e-0f4d0a5a7b11")
@@ -150,7 +168,9 @@ struct PodEventTests {
             "Succeeded", state: ["terminated": ["exitCode": 0, "finishedAt": "2026-01-01T00:00:09Z"]])
         #expect(PodEvent(ended, diagnosis: nil).occurred == Timestamp("2026-01-01T00:00:09Z"))
         let evicted = ProgressTests.pod("Failed", status: ["reason": "Evicted"])
-        #expect(PodEvent(evicted, diagnosis: nil).name == "prefect.kubernetes.pod.evicted")
+        let names = PodEvent(evicted, diagnosis: nil).names
+        #expect(names.map(\.name) == ["failed", "evicted"].map { "prefect.kubernetes.pod.\($0)" })
+        #expect(names.map(\.id) == PodEvent(evicted, diagnosis: nil).names.map(\.id))
     }
 
     @Test("belong to jobs whose names are those of their claim")
@@ -163,6 +183,10 @@ struct PodEventTests {
         let long: JSONValue = ["metadata": ["generateName": .string(String(repeating: "x", count: 80) + "-")]]
         #expect(JobName.name(in: long, claimID: "c1").count == 63)
         #expect(JobName.name(in: ["metadata": ["name": "own"]], claimID: "c1") == "own")
+        for (prefix, expected) in [("My Run!-", "my-run-"), ("-a-", "a-"), ("---", "prefect-job-"), ("a.b-", "a.b-")] {
+            let name = JobName.name(in: ["metadata": ["generateName": .string(prefix)]], claimID: "c1")
+            #expect(name == expected + JobName.suffix(claimID: "c1"))
+        }
         #expect(throws: (any Error).self) { try JobPlace(.init(rawValue: "4711")) }
         #expect(throws: (any Error).self) { try JobPlace(.init(rawValue: "a:b:c")) }
     }

@@ -120,13 +120,64 @@ struct KubeconfigTests {
 
     @Test("come from a block as an object or as text, with a context")
     func block() throws {
-        let object = try ClusterAccess.block([
-            "config": YAMLDocument.parse(Self.whole), "context_name": "file",
-        ])
+        let object = try ClusterAccess.block(
+            ["config": YAMLDocument.parse(Self.whole), "context_name": "file"], allowsHostCredentials: true)
         #expect(object.server == "https://api.example:6443")
-        let text = try ClusterAccess.block(["config": .string(Self.whole), "context_name": "lab"])
+        let text = try ClusterAccess.block(
+            ["config": .string(Self.whole), "context_name": "lab"], allowsHostCredentials: true)
         #expect(text.credentials == .token("t0k3n"))
-        #expect(throws: ClusterConfigurationError.self) { try ClusterAccess.block(["context_name": "lab"]) }
+        #expect(throws: ClusterConfigurationError.self) {
+            try ClusterAccess.block(["context_name": "lab"], allowsHostCredentials: true)
+        }
+    }
+
+    /// The content of a block with one user and one cluster.
+    private func block(user: JSONValue = ["token": "t"], cluster: JSONValue = [:]) -> JSONValue {
+        var cluster = cluster
+        cluster["server"] = "https://api.example:6443"
+        let config: JSONValue = [
+            "current-context": "c", "contexts": [["name": "c", "context": ["cluster": "k", "user": "u"]]],
+            "clusters": [["name": "k", "cluster": cluster]], "users": [["name": "u", "user": user]],
+        ]
+        return ["config": config]
+    }
+
+    @Test(
+        "of a block name no program and no file of the worker's host, unless that is allowed",
+        arguments: ["exec", "auth-provider", "tokenFile", "client-certificate", "client-key", "certificate-authority"])
+    func hostCredentials(member: String) throws {
+        let values: [String: JSONValue] = [
+            "exec": ["command": "/bin/true", "apiVersion": "client.authentication.k8s.io/v1"],
+            "auth-provider": ["name": "gcp", "config": ["id-token": "t"]],
+        ]
+        let value = values[member] ?? "/etc/hostname"
+        var user: JSONValue = [member: value]
+        // Each of the two is nothing without the other.
+        if member == "client-key" { user["client-certificate-data"] = "UEVN" }
+        if member == "client-certificate" { user["client-key-data"] = "UEVN" }
+        let block =
+            member == "certificate-authority"
+            ? block(cluster: ["certificate-authority": value]) : block(user: user)
+        let error = #expect(throws: ClusterConfigurationError.self) {
+            try ClusterAccess.block(block, allowsHostCredentials: false)
+        }
+        #expect(error?.description.contains("'\(member)'") == true)
+        #expect(error?.description.contains("--allow-host-credentials") == true)
+        _ = try ClusterAccess.block(block, allowsHostCredentials: true)
+    }
+
+    @Test("of a block may hold a token, a password, certificates and an authority inline")
+    func inlineCredentials() throws {
+        let pem: JSONValue = .string(Data("PEM".utf8).base64EncodedString())
+        let users: [JSONValue] = [
+            ["token": "t"], ["username": "u", "password": "p"],
+            ["client-certificate-data": pem, "client-key-data": pem, "exec": .null, "tokenFile": ""],
+        ]
+        for user in users {
+            let access = try ClusterAccess.block(
+                block(user: user, cluster: ["certificate-authority-data": pem]), allowsHostCredentials: false)
+            #expect(access.tls.authorities == .pem(Array("PEM".utf8)))
+        }
     }
 
     @Test("are not needed in a cluster, where the pod's service account says everything")
@@ -154,6 +205,10 @@ struct KubeconfigTests {
             value == [
                 "a": 1, "b": "1", "c": true, "d": nil, "e": "2001-01-01", "f": 1.5, "g": [1], "h": [1], "i": nil,
             ])
+        #expect(
+            try YAMLDocument.parse("[!!str 3, '5', 0x10, 017, 1_000, .5, 2e3, yes, 1.2.3, -7, 08, .inf]") == [
+                "3", "5", 16, 15, 1000, 0.5, 2000.0, true, "1.2.3", -7, "08", ".inf",
+            ])
         #expect(try YAMLDocument.parse("") == nil)
         #expect(throws: YAMLDocument.Problem.self) { try YAMLDocument.parse("a: [1") }
         let laughs =
@@ -161,6 +216,10 @@ struct KubeconfigTests {
             + (1..<9).map { "a\($0): &a\($0) [\(repeatElement("*a\($0 - 1)", count: 9).joined(separator: ", "))]" }
             .joined(separator: "\n")
         #expect(throws: YAMLDocument.Problem.self) { try YAMLDocument.parse(laughs) }
+        let (open, close) = (String(repeating: "[", count: 150), String(repeating: "]", count: 150))
+        #expect(throws: YAMLDocument.Problem.self) {
+            try YAMLDocument.parse("a: &a \(open)1\(close)\nb: \(open)*a\(close)")
+        }
         #expect(throws: YAMLDocument.Problem.self) {
             try YAMLDocument.parse(String(repeating: "[", count: 300) + String(repeating: "]", count: 300))
         }

@@ -16,6 +16,11 @@ final class ScriptedRuns: OtherRuns {
         var reporters: [String: RecordingReporter] = [:]
         var crashes: [String: [Worker.ExitStatus]] = [:]
         var questions = 0
+        var marks: [String: Int] = [:]
+        /// When the first mark was to be left on a run, and when its first crash was reported.
+        var marked: [String: ContinuousClock.Instant] = [:]
+        var crashed: [String: ContinuousClock.Instant] = [:]
+        var leavesMarks = true
     }
 
     private let state = Mutex(State())
@@ -35,7 +40,44 @@ final class ScriptedRuns: OtherRuns {
     func crashes(_ run: String) -> [Worker.ExitStatus] { state.withLock { $0.crashes[run] ?? [] } }
     var questions: Int { state.withLock { $0.questions } }
 
+    /// How often a mark was to be left on a run.
+    func marks(_ run: String) -> Int { state.withLock { $0.marks[run] ?? 0 } }
+
+    /// How long after the first mark the first crash of a run was reported.
+    func patience(_ run: String) -> Duration? {
+        state.withLock { state in
+            guard let marked = state.marked[run], let crashed = state.crashed[run] else { return nil }
+            return crashed - marked
+        }
+    }
+
+    /// Another worker's marks are always first.
+    func loseMarks() { state.withLock { $0.leavesMarks = false } }
+
     // MARK: OtherRuns
+
+    private let pools: [PoolJobs]
+
+    init(pools: [PoolJobs] = []) { self.pools = pools }
+
+    func inFlight(among flowRunIDs: [String]) async throws -> Set<String> {
+        state.withLock { state in
+            state.questions += 1
+            return Set(flowRunIDs.filter { state.standings[$0]?.isInFlight == true })
+        }
+    }
+
+    func forEachPool(ofType workerType: String, _ body: @escaping @Sendable (PoolJobs) async -> Void) async {
+        for pool in pools { await body(pool) }
+    }
+
+    func leaveMark(_ name: String, onFlowRun id: String) async throws -> Bool {
+        state.withLock { state in
+            state.marks[id, default: 0] += 1
+            if state.marked[id] == nil { state.marked[id] = .now }
+            return state.leavesMarks
+        }
+    }
 
     func isOwn(_ flowRunID: String) -> Bool { state.withLock { $0.own.contains(flowRunID) } }
 
@@ -53,7 +95,10 @@ final class ScriptedRuns: OtherRuns {
     }
 
     func reportCrash(ofFlowRun id: String, _ status: Worker.ExitStatus, reporter: any JobReporter) async throws {
-        state.withLock { $0.crashes[id, default: []].append(status) }
+        state.withLock { state in
+            state.crashes[id, default: []].append(status)
+            if state.crashed[id] == nil { state.crashed[id] = .now }
+        }
     }
 }
 
@@ -62,11 +107,12 @@ struct ObserverTests {
     private static let namespaces = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": "default"]
 
     private func withObserver(
-        _ variables: [String: String] = namespaces, before prepare: (Workbench, ScriptedRuns) -> Void = { _, _ in },
+        _ variables: [String: String] = namespaces, pools: [PoolJobs] = [],
+        before prepare: (Workbench, ScriptedRuns) -> Void = { _, _ in },
         _ body: (Workbench, ScriptedRuns) async throws -> Void
     ) async throws {
         try await withWorkbench(environment: variables) { bench in
-            let runs = ScriptedRuns()
+            let runs = ScriptedRuns(pools: pools)
             prepare(bench, runs)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await bench.backend.observe(runs) }
@@ -208,6 +254,56 @@ struct ObserverTests {
         }
     }
 
+    @Test("of a served pool crash without any setting, when their job ends badly and no other worker reports them")
+    func orphans() async throws {
+        let own = ["prefect.io/work-pool-id": "pool-1"]
+        try await withObserver([:], pools: [try poolJobs(id: "pool-1", in: "default")]) { bench, runs in
+            for name in ["before", "over", "later", "deleted", "cancelled", "mine"] {
+                putJob("job-\(name)", run: name, labels: own, bench)
+                runs.set(name, isInFlight: !["over", "cancelled"].contains(name))
+            }
+            putJob("job-other", run: "other", labels: ["prefect.io/work-pool-id": "pool-2"], bench)
+            runs.set("other")
+            runs.take("mine")
+            for name in ["before", "over", "other", "mine"] { fail("job-\(name)", bench) }
+        } _: { bench, runs in
+            try await eventually("the one that had failed has crashed") { !runs.crashes("before").isEmpty }
+            #expect(runs.crashes("before").map(\.code) == [3])
+            try await bench.api.waitUntil("jobs alone are watched") { $0.openWatches == 1 }
+            fail("job-later", bench)
+            for name in ["deleted", "cancelled"] { bench.api.remove("jobs", "job-\(name)") }
+            try await eventually("both have crashed") {
+                ["later", "deleted"].allSatisfy { runs.crashes($0).count == 1 }
+            }
+            putJob("job-last", run: "last", labels: own, bench)
+            runs.set("last")
+            fail("job-last", bench)
+            try await eventually("the last has crashed") { !runs.crashes("last").isEmpty }
+            for name in ["other", "over", "cancelled", "mine"] { #expect(runs.crashes(name).isEmpty, "\(name)") }
+            for name in ["before", "later", "deleted"] {
+                #expect(runs.crashes(name).count == 1 && runs.marks(name) == 1)
+                #expect(runs.reporter(name)?.events.isEmpty == true && runs.reporter(name)?.lines.isEmpty == true)
+            }
+        }
+    }
+
+    @Test("are reported by the worker whose mark is first, and by another when that one does not")
+    func marks() async throws {
+        let own = ["prefect.io/work-pool-id": "pool-1"]
+        try await withObserver([:], pools: [try poolJobs(id: "pool-1", in: "default")]) { bench, runs in
+            runs.loseMarks()
+            putJob("job", run: "r", labels: own, bench)
+            runs.set("r")
+            fail("job", bench)
+        } _: { bench, runs in
+            try await eventually("it has crashed all the same") { runs.crashes("r").count == 1 }
+            // Four times the courtesy of these tests.
+            let patience = try #require(runs.patience("r"))
+            #expect(patience >= .milliseconds(200))
+            #expect(runs.marks("r") == 1)
+        }
+    }
+
     @Test("that may not be listed in the whole cluster cost nothing of the worker's own")
     func refused() async throws {
         let asked = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_ENABLED": "true"]
@@ -219,7 +315,7 @@ struct ObserverTests {
                 bench.api.finishJob(bench.jobName, "Complete")
             }
             #expect(status.code == 0)
-            #expect(bench.notices.lines.count { $0.contains("in the cluster cannot be watched") } == 2)
+            #expect(bench.log.messages().count { $0.contains("in the cluster cannot be watched") } == 2)
         }
     }
 }

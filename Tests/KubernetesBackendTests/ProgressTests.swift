@@ -47,8 +47,8 @@ struct ProgressTests {
         return pod
     }
 
-    static func ended(_ code: Int, _ reason: String = "Error") -> JSONValue {
-        ["terminated": ["exitCode": .int(code), "reason": .string(reason)]]
+    static func ended(_ code: Int, _ reason: String = "Error", message: String = "") -> JSONValue {
+        ["terminated": ["exitCode": .int(code), "reason": .string(reason), "message": .string(message)]]
     }
 
     @Test("a job that has failed ends the run with the exit code of its last pod, once its pods have been asked for")

@@ -19,7 +19,9 @@ struct SettingsTests {
     @Test("have Prefect's defaults, but for the runs of others, which are not observed")
     func defaults() {
         let defaults = settings([:])
-        #expect(defaults.creationAttempts == 3 && defaults.replicatesPodEvents && defaults.crashedLogLines == 500)
+        #expect(
+            defaults.creationAttempts == 3 && defaults.replicated == ObservationScope()
+                && defaults.crashedLogLines == 500)
         #expect(defaults.observed == nil && defaults.warnings.isEmpty)
     }
 
@@ -35,7 +37,7 @@ struct SettingsTests {
                 "\(prefix)OBSERVER_ADDITIONAL_LABEL_FILTERS": "team",
             ]))
         #expect(settings.creationAttempts == 7)
-        #expect(!settings.replicatesPodEvents)
+        #expect(settings.replicated == nil)
         #expect(settings.createsSecretForAPIKey && !settings.storesEnvironmentAsSecret)
         #expect(settings.apiKeySecret == .init(name: "keys", key: "value"))
         #expect(settings.observed == nil)
@@ -106,6 +108,10 @@ struct SettingsTests {
             (["OBSERVER_NAMESPACES": ""], nil),
         ])
     func observed(variables: [String: String], expected: ObservationScope?) {
-        #expect(settings(variables).observed == expected)
+        let settings = settings(variables)
+        #expect(settings.observed == expected)
+        // The worker's own pods are told of within the same bounds.
+        #expect(
+            settings.replicated == expected ?? (variables["OBSERVER_ENABLED"] == "false" ? nil : ObservationScope()))
     }
 }

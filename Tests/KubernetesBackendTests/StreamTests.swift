@@ -144,6 +144,32 @@ struct StreamTests {
         }
     }
 
+    @Test("an object with any numbers, and a refusal with any pause, is one that can be used")
+    func numbersFuzz() async throws {
+        let pod: JSONValue = [
+            "metadata": ["name": "p", "namespace": "n", "uid": "u", "creationTimestamp": "2026-11-21T10:00:00Z"],
+            "status": [
+                "phase": "Failed",
+                "containerStatuses": [
+                    ["name": "a", "restartCount": 3, "state": ["terminated": ["exitCode": 1, "reason": "Error"]]],
+                    ["name": "b", "restartCount": 9_223_372_036_854_775_807, "state": ["running": [:]]],
+                ],
+            ],
+        ]
+        let refusal: JSONValue = ["kind": "Status", "code": 429, "details": ["retryAfterSeconds": 3]]
+        try await Fuzz.run(mostCases: 4000) { random in
+            if let json = try? JSONValue(parsing: random.spoiled(pod)), let pod = PodSnapshot(json) {
+                _ = PodEvent(pod, diagnosis: Diagnosis(pod))
+            }
+            let error = KubernetesError(
+                status: 429,
+                headers: random.oneIn(2) ? [:] : ["Retry-After": random.text(of: FuzzRandom.trouble, upTo: 1)],
+                body: Array(random.spoiled(refusal).utf8), operation: "create job")
+            let pause = error.retryAfter ?? .zero
+            try Fuzz.require(pause >= .zero && pause <= .seconds(3600), "\(pause)")
+        }
+    }
+
     @Test("is a log's lines without their times, each once although the log was read twice")
     func logs() {
         var lines = LogLines()

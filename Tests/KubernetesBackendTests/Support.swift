@@ -55,21 +55,13 @@ final class RecordingSink: OutputSink {
     var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
 }
 
-/// What a backend says to its operator.
-final class Notices: Sendable {
-    private let kept = Mutex<[String]>([])
-
-    func add(_ line: String) { kept.withLock { $0.append(line) } }
-    var lines: [String] { kept.withLock { $0 } }
-}
-
 /// A backend for a cluster that a test has in hand.
 struct Workbench: Sendable {
     let api: FakeKubernetesAPI
     let backend: KubernetesBackend
     let reporter = RecordingReporter()
     let output: RecordingSink
-    let notices: Notices
+    let log: CapturedLog
 
     func job(
         _ fields: JSONValue = [:], run: String = "run-1", claim: String = "claim-1"
@@ -117,28 +109,30 @@ struct Workbench: Sendable {
     }
 }
 
-/// Runs something with a backend for a fake cluster.
+/// Runs something with a backend for a fake cluster, which takes a watch or a log for dead after so much silence.
 func withWorkbench<Result>(
-    environment: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
-    _ body: (Workbench) async throws -> Result
+    environment: [String: String] = [:], stateDirectory: String? = nil, silence: Duration = .seconds(30),
+    isolation: isolated (any Actor)? = #isolation, _ body: (Workbench) async throws -> Result
 ) async throws -> Result {
     try await withFakeKubernetesAPI { api in
         let folder = try TemporaryFolder()
         let path = try folder.write("config", api.kubeconfig())
         let output = RecordingSink()
-        let notices = Notices()
+        let log = CapturedLog()
         var variables = environment.merging(["KUBECONFIG": path, "PATH": "/usr/bin:/bin"]) { own, _ in own }
         variables["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_CREATE_JOB_RETRY_DELAY_SECONDS"] = "0.01"
         variables["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_CREATE_JOB_RETRY_JITTER_MAX_SECONDS"] = "0"
         var options = KubernetesBackend.Options(
-            environment: variables, settings: IntegrationSettings(environment: variables), output: output,
-            notice: { notices.add($0) })
+            environment: variables, settings: IntegrationSettings(environment: variables),
+            stateDirectory: stateDirectory, output: output,
+            logger: log.logger)
         options.serviceAccount = "/nowhere"
         options.courtesy = .milliseconds(50)
+        // On a busy machine an answer may take seconds.
         options.timing = KubernetesClient.Timing(
-            connect: .seconds(2), answer: .seconds(2), watch: .seconds(60), silence: .seconds(1))
+            connect: .seconds(30), answer: .seconds(30), watch: .seconds(60), silence: silence)
         let bench = Workbench(
-            api: api, backend: KubernetesBackend(options: options), output: output, notices: notices)
+            api: api, backend: KubernetesBackend(options: options), output: output, log: log)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await bench.backend.run() }
             defer { group.cancelAll() }
@@ -146,5 +140,26 @@ func withWorkbench<Result>(
             withExtendedLifetime(folder) {}
             return result
         }
+    }
+}
+
+/// The jobs of a pool whose template names a namespace, with deployments that have these job variables.
+func poolJobs(
+    id: String? = nil, in namespace: String, _ deployments: [JSONValue] = [], fails error: (any Error)? = nil
+) throws -> PoolJobs {
+    let template = KubernetesBackend.defaultBaseJobTemplate
+    var variables = template.variables
+    variables["properties"]?["namespace"]?["default"] = .string(namespace)
+    let found = try deployments.enumerated().map { index, variables in
+        try Deployment(
+            json: JSONFields(["id": "d", "name": .string("d\(index)"), "flow_id": "f", "job_variables": variables]))
+    }
+    return PoolJobs(
+        pool: "p", id: id,
+        template: BaseJobTemplate(jobConfiguration: template.jobConfiguration, variables: variables), environment: [:],
+        references: NoReferences()
+    ) {
+        if let error { throw error }
+        return found
     }
 }

@@ -11,10 +11,10 @@ struct WatchTests {
     /// Follows a run while something happens to its watch, after which the run ends well; nothing may be lost and nothing
     /// may be taken for an end.
     private func endsWell(
-        _ fields: JSONValue = [:], before prepare: (Workbench) -> Void = { _ in },
+        _ fields: JSONValue = [:], silence: Duration = .seconds(30), before prepare: (Workbench) -> Void = { _ in },
         _ trouble: (Workbench) async throws -> Void
     ) async throws -> [FakeKubernetesAPI.Request] {
-        try await withWorkbench { bench in
+        try await withWorkbench(silence: silence) { bench in
             prepare(bench)
             let status = try await bench.follow(bench.job(fields)) {
                 try await bench.waitUntilWatched()
@@ -41,11 +41,13 @@ struct WatchTests {
             bench.api.put("jobs", ["metadata": ["name": "zz-of-nobody"]])
             bench.api.bookmark()
             bench.api.endWatches()
+            try await eventually("it is watched again") { watches(bench.api.requests).count >= 2 }
             try await bench.waitUntilWatched()
         }
         #expect(lists(requests) == 1)
         let versions = watches(requests).compactMap { $0.query["resourceVersion"].flatMap { Int($0) } }
-        #expect(versions.count == 2 && versions[0] < versions[1])
+        // On a busy machine the second watch may have to be begun once more.
+        #expect(versions.count >= 2 && versions[0] < versions[1] && versions == versions.sorted())
         #expect(requests.allSatisfy { $0.query["watch"] == nil || $0.query["allowWatchBookmarks"] == "true" })
         #expect(
             requests.allSatisfy { $0.query["watch"] == nil || $0.query["labelSelector"] == "prefect.io/flow-run-id" })
@@ -62,7 +64,7 @@ struct WatchTests {
 
     @Test("one that says nothing for too long is dead, and begun again")
     func silence() async throws {
-        let requests = try await endsWell { bench in
+        let requests = try await endsWell(silence: .seconds(1)) { bench in
             bench.api.silenceWatches(true)
             let before = bench.api.requests.count
             try await bench.api.waitUntil("the watches are begun again") { api in
@@ -85,18 +87,26 @@ struct WatchTests {
 
     @Test("an API server that goes away and comes back is no end of any run", arguments: [true, false])
     func away(forgets: Bool) async throws {
+        var absence = Duration.zero
         let requests = try await endsWell { bench in
             #expect(bench.backend.watchLag == .zero)
+            let began = ContinuousClock.now
             await bench.api.goAway()
             if forgets { bench.api.expire() }
-            try await eventually("somebody has noticed") { !bench.notices.lines.isEmpty }
+            try await eventually("somebody has noticed") { !bench.log.messages().isEmpty }
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)
             try await bench.api.comeBack()
+            absence = ContinuousClock.now - began
             try await bench.api.waitUntil("it is watched again", timeout: .seconds(20)) { $0.openWatches == 2 }
             if forgets { try await eventually("nothing is unwatched") { bench.backend.watchLag == .zero } }
         }
-        #expect(lists(requests) == (forgets ? 2 : 1))
+        if forgets {
+            #expect(lists(requests) == 2)
+        } else if absence < .seconds(3) {
+            // A watch that fails a fourth time, after 3.5 s at the earliest, begins with a list.
+            #expect(lists(requests) == 1)
+        }
     }
 
     @Test("a job that ended while the API server was away is told when it is back")
@@ -171,23 +181,25 @@ struct WatchTests {
             }
             #expect(status.code == nil)
             #expect(status.reason?.contains("BackoffLimitExceeded") == true)
-            #expect(bench.notices.lines.contains { $0.contains("may not list jobs") })
-            #expect(bench.notices.lines.contains { $0.contains("may not list pods") })
+            #expect(bench.log.messages().contains { $0.contains("may not list jobs") })
+            #expect(bench.log.messages().contains { $0.contains("may not list pods") })
         }
     }
 
     @Test("a pod that does not begin in time is explained by what the cluster noted, and waited for")
     func late() async throws {
         try await withWorkbench { bench in
+            // Before the job is there: the events are read once, as soon as the second is over.
+            bench.api.put(
+                "events",
+                [
+                    "metadata": ["name": "e"],
+                    "involvedObject": ["name": .string("otter-" + JobName.suffix(claimID: "claim-1"))],
+                    "type": "Warning",
+                    "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: small",
+                ])
             let status = try await bench.follow(bench.job(["pod_watch_timeout_seconds": 1])) {
                 try await bench.waitUntilWatched()
-                bench.api.put(
-                    "events",
-                    [
-                        "metadata": ["name": "e"], "involvedObject": ["name": .string(bench.jobName)],
-                        "type": "Warning",
-                        "reason": "FailedCreate", "message": "pods is forbidden: exceeded quota: small",
-                    ])
                 try await eventually("the run's log explains it") {
                     bench.reporter.lines.contains { $0.contains("exceeds a quota") && $0.contains("keeps waiting") }
                 }
@@ -228,7 +240,7 @@ struct WatchTests {
 
     @Test("a log that says nothing for too long is read on, without losing or repeating a line")
     func quietLog() async throws {
-        try await withWorkbench { bench in
+        try await withWorkbench(silence: .seconds(1)) { bench in
             let status = try await bench.follow(bench.job()) {
                 try await bench.waitUntilWatched()
                 bench.api.setLog("2026-01-01T00:00:00Z one\n", namespace: "default", pod: "p")

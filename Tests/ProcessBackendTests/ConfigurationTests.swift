@@ -61,9 +61,9 @@ struct ConfigurationTests {
     @Test("the spellings of a boolean that Prefect takes are taken")
     func booleans() throws {
         for (value, expected) in [("off", false), ("No", false), ("true", true), ("1", true)] as [(JSONValue, Bool)] {
-            #expect(try ProcessConfiguration(rendered: ["stream_output": value]).streamOutput == expected)
+            #expect(try ProcessConfiguration(rendered: ["stream_output": value]).streamsOutput == expected)
         }
-        #expect(try ProcessConfiguration(rendered: [:]).streamOutput)
+        #expect(try ProcessConfiguration(rendered: [:]).streamsOutput)
     }
 
     @Test("an interpreter is looked up on the worker's PATH and made absolute")

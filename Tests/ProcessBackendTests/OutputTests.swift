@@ -77,7 +77,7 @@ struct OutputTests {
         let bench = try Workbench(output: sink)
         let job = try bench.shell("head -c 50000000 /dev/zero | tr '\\0' 'x' | fold -w 99; touch $T/done; sleep 1000")
         let identifier = try await bench.backend.start(job)
-        await eventually("the flood has been copied") {
+        await eventually("the flood has been copied", within: .seconds(180)) {
             bench.directory.read("done") != nil && sink.count >= 50_500_000
         }
         let directory = try #require(identifier.handle["directory"]?.stringValue)
@@ -142,7 +142,7 @@ struct OutputTests {
         -> OutputFollower?
     {
         OutputFollower(
-            path: directory.file("log"), progressFile: directory.file("progress"), slot: 1,
+            "log", below: directory.path, progressName: "progress", slot: 1,
             source: Self.source,
             limits: limits)
     }

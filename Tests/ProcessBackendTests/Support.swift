@@ -66,15 +66,17 @@ struct Workbench {
     init(
         directory: TemporaryDirectory? = nil, interpreter: String? = "none", output: (any OutputSink)? = nil,
         environment: [String: String] = ["PATH": Workbench.path], checkTimeLimit: Duration = .seconds(15),
-        hookTimeLimit: Duration = .seconds(60), ownsRunDirectories: Bool = false
+        hookTimeLimit: Duration = .seconds(60), cancelPatience: Duration = .seconds(1),
+        ownsRunDirectories: Bool = false
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
-        backend = try ProcessBackend(
-            options: .init(
-                interpreter: interpreter, environment: environment, runDirectories: self.directory.file("runs"),
-                ownsRunDirectories: ownsRunDirectories,
-                standardOutput: output ?? self.output, standardError: errors, hookTimeLimit: hookTimeLimit,
-                checkTimeLimit: checkTimeLimit))
+        var options = ProcessBackend.Options(
+            interpreter: interpreter, environment: environment, runDirectories: self.directory.file("runs"),
+            ownsRunDirectories: ownsRunDirectories,
+            standardOutput: output ?? self.output, standardError: errors, hookTimeLimit: hookTimeLimit,
+            checkTimeLimit: checkTimeLimit)
+        options.cancelPatience = cancelPatience
+        backend = try ProcessBackend(options: options)
     }
 
     func job(
@@ -91,6 +93,22 @@ struct Workbench {
             flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
             configuration: configuration,
             reporter: reporter)
+    }
+
+    /// A job that runs the flow engine, prepared as the worker does it.
+    func engineJob(
+        env: [String: String], workingDirectory: String? = nil, flowRunID: String = UUID().uuidString.lowercased(),
+        deploymentID: String? = nil
+    ) throws -> Job<ProcessConfiguration> {
+        let rendered: JSONValue = [
+            "env": JSONValue(env.map { (key: $0.key, value: $0.value) }), "working_dir": JSONValue(workingDirectory),
+        ]
+        let run: JSONValue = ["id": .string(flowRunID), "name": "brave-otter"]
+        let configuration = try backend.prepare(
+            ProcessConfiguration(rendered: rendered), for: PreparationContext(flowRun: run, flow: nil))
+        return Job(
+            flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
+            configuration: configuration, reporter: reporter)
     }
 
     /// A job that runs lines of shell.
@@ -116,7 +134,7 @@ struct Workbench {
 
 /// Waits until a condition holds; fails the test when it does not in time.
 func eventually(
-    _ what: Comment, within limit: Duration = .seconds(20), sourceLocation: SourceLocation = #_sourceLocation,
+    _ what: Comment, within limit: Duration = .seconds(90), sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async rethrows {
     let deadline = ContinuousClock.now + limit

@@ -51,7 +51,7 @@ struct FaultTests {
                 try await client.call("POST", "/flows/", ["name": "f"])
             }
             #expect(api.snapshot.requests("POST").map(\.status) == [429])
-            client.patience = .seconds(5)
+            client.patience = .seconds(30)
             try await client.call("POST", "/flows/", ["name": "f"])
             #expect(script.uses == 2)
             #expect(api.requests.map(\.status) == [429, 429, 201])

@@ -87,6 +87,27 @@ struct ConfigurationTests {
         #expect(try UnitEnvironment(inherited: inherited, prepared: prepared, hasUser: false).text.contains("HOME="))
     }
 
+    @Test("a run is not given how the worker works, and a run of another user not where the worker's files are")
+    func workersOwn() throws {
+        let settings = [
+            ("PREFECT_HOME", "/w"), ("PREFECT_WORKER_QUERY_SECONDS", "5.0"), ("PREFECT_API_URL", "http://a"),
+        ]
+        var context = PreparationContext(
+            flowRun: ["id": "r", "name": "r"], flow: nil, settingsEnvironment: settings,
+            environment: ["PREFECT_HOME": "/w", "prefect_profiles_path": "/w/p", "PREFECT_WORKER_PYTHON": "/py"])
+        let own = try SystemdConfiguration(rendered: ["command": "x"]).prepared(for: context, defaultCommand: nil)
+        #expect(own.environment.text.contains("PREFECT_HOME='/w'") && own.environment.text.contains("/w/p"))
+        #expect(!own.environment.text.contains("PREFECT_WORKER_"))
+        let other = try SystemdConfiguration(rendered: ["command": "x", "user": "u"])
+            .prepared(for: context, defaultCommand: nil)
+        #expect(!other.environment.text.contains("/w") && other.environment.text.contains("PREFECT_API_URL"))
+        // Its own job sets it all the same.
+        context.settingsEnvironment = []
+        let set = try SystemdConfiguration(rendered: ["command": "x", "user": "u", "env": ["PREFECT_HOME": "/mine"]])
+            .prepared(for: context, defaultCommand: nil)
+        #expect(set.environment.text.contains("PREFECT_HOME='/mine'"))
+    }
+
     @Test("a variable that no shell can set is refused by its name")
     func badVariables() {
         for name in ["a-b", "1A", "", "UID"] {
@@ -117,7 +138,7 @@ struct ConfigurationTests {
         #expect(!"\(properties)".contains("hush"))
         #expect(configuration.environment.text.contains("export TOKEN='hush-hush'"))
         #expect(configuration.environment.text.contains("export PREFECT_API_KEY='hush-hush'"))
-        #expect(transient.script.hasSuffix("exec /usr/bin/env -C \"$1\" -- 'echo' '$A' '${B}' </dev/null\n"))
+        #expect(transient.script.hasSuffix("exec /usr/bin/env -C \"$1/work\" -- 'echo' '$A' '${B}' </dev/null\n"))
         let fields = properties.first { $0.name == "LogExtraFields" }?.value
         #expect(fields?.elements?.contains(.bytes("FLOW_RUN_NAME=a run")) == true)
         #expect(fields?.elements?.contains(.bytes("WORK_POOL=pool")) == true)
@@ -134,12 +155,43 @@ struct ConfigurationTests {
         let hooks = TransientUnit(
             unit: unit.hooks(.crashed), folder: UnitFolder(of: unit.hooks(.crashed), in: "/state/units"),
             configuration: configuration, flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun",
-            hooks: .init(kind: .crashed, state: #"{"message": "it's $A"}"#, interpreter: "/opt/my python"))
+            hooks: .init(kind: .crashed, state: #"{"message": "it's $A"}"#, interpreter: "/opt/my python", run: unit))
         #expect(hooks.script.contains("export TOKEN='hush-hush'"))
         #expect(hooks.script.contains(#"printf %s '{"message": "it'\''s $A"}' >"$1/state.json""#))
         #expect(hooks.script.hasSuffix(#"'/opt/my python' "$1/hooks.py" crashed "$1/state.json" </dev/null\#n"#))
         let limits = hooks.properties(script: 5).filter { $0.name == "RuntimeMaxUSec" }.map(\.value)
         #expect(limits == [.uint64(60_000_000)])
+    }
+
+    @Test("the hooks of a run's engine use its private directory, which is removed when the run has been dealt with")
+    func workspace() throws {
+        let context = PreparationContext(
+            flowRun: ["id": "11111111-2222-4333-8444-555555555555", "name": "a-run"], flow: nil)
+        let configuration = try SystemdConfiguration(rendered: [:])
+            .prepared(for: context, defaultCommand: "'/opt/my python' -m prefect.engine")
+        let unit = UnitName(flowRunID: "11111111-2222-4333-8444-555555555555", claimID: "aaaa-bbbb-cccccccccccc")
+        func transient(_ hooks: TransientUnit.Hooks?) -> TransientUnit {
+            let name = hooks == nil ? unit : unit.hooks(.crashed)
+            return TransientUnit(
+                unit: name, folder: UnitFolder(of: name, in: "/state/units"), configuration: configuration,
+                flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a-run", hooks: hooks)
+        }
+        func directory(_ properties: [UnitProperty]) -> BusValue? {
+            properties.first { $0.name == "CacheDirectory" }?.value
+        }
+        let run = transient(nil)
+        let hooks = transient(.init(kind: .crashed, state: "{}", interpreter: "/opt/my python", run: unit))
+        let alone = transient(.init(kind: .crashed, state: "{}", interpreter: "/opt/my python", run: nil))
+        #expect(run.script.hasSuffix(#"-- '/opt/my python' "$1/engine.py" -m prefect.engine </dev/null\#n"#))
+        #expect(hooks.script.contains(#"crashed "$1/state.json" "$1/workspace.json" </dev/null"#))
+        #expect(!alone.script.contains("workspace.json\" </dev/null"))
+        let own = BusValue.strings(["prefect-run/\(unit.stem)"])
+        #expect(directory(run.properties(script: 5)) == own)
+        #expect(directory(hooks.properties(script: 5)) == own)
+        #expect(directory(TransientUnit.removal(of: unit)) == own)
+        #expect(directory(alone.properties(script: 5)) != own)
+        #expect([run, hooks, alone].map(\.keepsDirectory) == [true, true, false])
+        #expect([run, hooks, alone].map(\.ownsKeptDirectory) == [true, false, false])
     }
 
     @Test("a unit is named after the run and the claim, and found again by its identifier on its own host only")

@@ -66,12 +66,15 @@ struct LogFormatterTests {
         #expect(line(.human(colors: true), level: .error, "x").contains(" | \u{1B}[31mERROR\u{1B}[0m   | prefect"))
     }
 
-    @Test("nothing from outside steers the terminal, while lines and tabs of a message stay")
+    @Test("nothing from outside steers the terminal or begins a line")
     func escapes() {
         let message = "a\u{1B}[2Jb\u{9B}1mc\rd\u{7F}\u{202E}e\n\tf\u{0}"
-        #expect(human(message) == " | INFO    | prefect - a\\x1b[2Jb\\x9b1mc\\rd\\x7f\\u202ee\n\tf\\x00\n")
+        #expect(human(message) == " | INFO    | prefect - a\\x1b[2Jb\\x9b1mc\\rd\\x7f\\u202ee\\n\\tf\\x00\n")
         let forged: Logger.Metadata = ["flow_run_name": "x\n12:00 | INFO"]
         #expect(human("m", metadata: forged) == " | INFO    | Flow run 'x\\n12:00 | INFO' - m\n")
+        let name = "red\n12:00:00.000 | ERROR   | prefect.worker - The API key is needed\u{200F}"
+        let lines = human("Flow run '\(name)' was taken").split(separator: "\n")
+        #expect(lines.count == 1 && lines[0].contains("red\\n12:00") && lines[0].contains("needed\\u200f"))
         #expect(human("m", metadata: ["k\n": "\u{1B}v\n"]) == " | INFO    | prefect - m [k\\n=\\x1bv\\n]\n")
     }
 

@@ -25,7 +25,7 @@ struct LogOutputTests {
         logger.handler.metadataProvider = Logger.MetadataProvider { ["worker": "w1"] }
         logger.debug("too quiet")
         logger.warning("m", error: TestError(), metadata: ["flow_run_id": "1f"])
-        #expect(output.flush(within: .seconds(5)))
+        #expect(output.flush(within: .seconds(30)))
         let value = try JSONValue(parsing: try await pipe.read { $0.hasSuffix("\n") })
         #expect(value["logger"] == "prefect.workers")
         #expect(value["message"] == "m")
@@ -45,7 +45,7 @@ struct LogOutputTests {
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json, capacity: 50_000)
         let start = ContinuousClock.now
         for number in 0..<2000 { output.write(record("\(number)")) }
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(20))
         #expect(!output.flush(within: .milliseconds(20)))
         let lost = output.lostLines
         #expect(lost > 0)
@@ -56,7 +56,7 @@ struct LogOutputTests {
         #expect(lines.last == report)
 
         output.write(record("after"))
-        #expect(output.flush(within: .seconds(5)))
+        #expect(output.flush(within: .seconds(30)))
         #expect(try messages(try await pipe.read { $0.hasSuffix("\n") }) == ["after"])
         #expect(output.lostLines == lost)
         withExtendedLifetime(pipe) {}
@@ -100,7 +100,7 @@ struct LogOutputTests {
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json)
         pipe.loseReader()
         for number in 0..<10 { output.write(record("\(number)")) }
-        #expect(output.flush(within: .seconds(5)))
+        #expect(output.flush(within: .seconds(30)))
         #expect(output.lostLines == 10)
         withExtendedLifetime(pipe) {}
     }

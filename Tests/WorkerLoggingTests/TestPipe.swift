@@ -33,11 +33,11 @@ final class TestPipe: Sendable {
         close(other)
     }
 
-    /// What has arrived once `isEnough`, or after five seconds.
+    /// The text that has arrived once `isEnough`, or after thirty seconds.
     func read(until isEnough: (String) -> Bool) async throws -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
-        let deadline = ContinuousClock.now + .seconds(5)
+        let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
             let count = Glibc.read(readingEnd, &buffer, buffer.count)
             if count > 0 { bytes += buffer[..<count] }

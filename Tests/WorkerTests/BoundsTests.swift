@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTransport
 import JSON
 import Logging
@@ -21,7 +22,7 @@ struct BoundsTests {
         return .array((runs.map { api.flowRun($0) } + others).map { ["flow_run": $0] })
     }
 
-    @Test("of ten thousand runs that are due no more are taken than were asked for", .timeLimit(.minutes(2)))
+    @Test("a worker takes no more of ten thousand due runs than it asked for", .timeLimit(.minutes(10)))
     func tenThousand() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(250, deployment: deployment)
@@ -46,6 +47,47 @@ struct BoundsTests {
                 #expect(warnings.first?.contains("10000 flow runs") == true)
             }
             #expect(ResidentMemory.current - before < 400 << 20)
+        }
+    }
+
+    /// Values of a run that no answer may have.
+    enum Excess: CaseIterable {
+        case size, values, depth
+
+        var value: JSONValue {
+            switch self {
+            case .size: .string(String(repeating: "x", count: 13 << 20))
+            case .values: .array(Array(repeating: ["a": 0], count: 100_000))
+            case .depth: (0..<300).reduce(into: JSONValue.array([])) { value, _ in value = .array([value]) }
+            }
+        }
+    }
+
+    @Test("a run that is too large to be read is ended with its reason and hides no others", arguments: Excess.allCases)
+    func excess(_ excess: Excess) async throws {
+        try await withPool { api, deployment in
+            let large = api.scheduleRun(deployment: deployment, at: .now - 60, jobVariables: ["value": excess.value])
+            let other = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
+            try await withWorker(api, backend: backend, serve: { $0.limit = 1 }) { subject in
+                try await api.waitUntil("it has ended") { $0.run(large)?.stateType == .crashed }
+                try await eventually("the other one has run") { subject.backend.started == [other] }
+                let message = api.run(large)?.state?.message
+                #expect(message?.contains("the flow run is too large or nested too deep") == true, "\(message ?? "")")
+                try await subject.waitUntilIdle()
+                #expect(subject.services.ledger.entries.isEmpty)
+            }
+        }
+    }
+
+    @Test("a worker that polls once asks for less as well when an answer is too large")
+    func excessOnce() async throws {
+        try await withPool { api, deployment in
+            let large = api.scheduleRun(deployment: deployment, jobVariables: ["value": Excess.depth.value])
+            try await withWorker(api, serve: { $0.runsOnce = true }) { subject in
+                try await subject.waitForEnd()
+                #expect(api.run(large)?.stateType == .crashed)
+            }
         }
     }
 
@@ -90,10 +132,10 @@ struct BoundsTests {
             let error = await #expect(throws: APIError.self) {
                 try await client.scheduledFlowRuns(inPool: "p", queues: [], scheduledBefore: .now, limit: nil)
             }
-            #expect(error?.description.contains("larger than the limit of 67108864 bytes") == true)
+            #expect(error?.description.contains("larger than the limit of 12582912 bytes") == true)
             try await eventually("the connection is closed") { server.openConnections == 0 }
             // The limit, and what the system and the transport hold on the way.
-            #expect(server.sentBytes < 90 << 20)
+            #expect(server.sentBytes < 38 << 20)
             await transport.shutdown()
         }
     }
@@ -134,7 +176,8 @@ struct PollSizeTests {
     @Test("answers that are too large shrink it down to one, and full ones let it grow again")
     func shrinking() {
         var size = PollSize()
-        #expect((0..<5).map { _ in size.shrink() } == [50, 12, 3, 1, nil])
+        #expect((0..<5).map { _ in size.shrink(from: size.wanted(free: nil, unclaimed: 0)) } == [50, 12, 3, 1, nil])
+        #expect(size.wanted(free: nil, unclaimed: 0) == 1)
         for _ in 0..<9 { size.grow() }
         #expect(size.wanted(free: nil, unclaimed: 0) == 200)
     }

@@ -182,7 +182,8 @@ struct ClaimTests {
             let run = api.scheduleRun(deployment: deployment)
             let gate = Gate()
             api.script(method: "POST", path: "/flow_runs/\(run)/set_state", times: 1, answer: .hold(gate))
-            try await withWorker(api) { subject in
+            // The claim is held back, and is not to be sent again meanwhile.
+            try await withWorker(api, requestTimeout: .seconds(60)) { subject in
                 try await api.waitUntil("it was polled often while it was claimed") {
                     $0.requests("POST", "*/get_scheduled_flow_runs").count >= 4
                 }
@@ -206,7 +207,8 @@ struct ClaimTests {
                     return .reported("COMPLETED")
                 }
             }
-            try await withWorker(api, backend: backend) { subject in
+            // The claim and a poll are held back, and are not to be sent again meanwhile.
+            try await withWorker(api, backend: backend, requestTimeout: .seconds(60)) { subject in
                 try await api.waitUntil("it is being claimed") { !claims($0.requests, of: run).isEmpty }
                 // The answer is made while the run is scheduled, and arrives when it has ended.
                 let late = Gate()

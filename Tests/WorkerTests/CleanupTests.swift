@@ -17,7 +17,8 @@ struct CleanupTests {
             let cleanup = RunCleanup(
                 backend: backend, live: subject.worker.live, services: subject.services,
                 contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
-                state: subject.worker.state, contest: contest, metrics: subject.worker.metrics)
+                state: subject.worker.state, contest: contest, metrics: subject.worker.metrics,
+                late: LateProposals(services: subject.services, state: subject.worker.state))
             return try await cleanup.clean(Self.message(run, pid: pid))
         }
     }
@@ -99,7 +100,8 @@ struct CleanupTests {
                 let cleanup = RunCleanup(
                     backend: subject.backend, live: subject.worker.live, services: subject.services,
                     contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
-                    state: subject.worker.state, contest: contest, metrics: subject.worker.metrics)
+                    state: subject.worker.state, contest: contest, metrics: subject.worker.metrics,
+                    late: LateProposals(services: subject.services, state: subject.worker.state))
                 let verdict = try await cleanup.clean(Self.message(run, pid: "fake:x"))
                 #expect(verdict == .done)
                 #expect(!subject.worker.registry.contains(run))

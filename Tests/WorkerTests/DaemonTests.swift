@@ -71,13 +71,58 @@ struct DaemonTests {
         }
     }
 
+    @Test("a pool can be added while others are served, and retired: its runs in flight are watched to their end")
+    func changingPools() async throws {
+        try await withPool { api, deployment in
+            let other = api.addPool(name: "other")
+            let otherDeployment = api.addDeployment(name: "other's", pool: other)
+            try await withWorker(api) { subject in
+                try await eventually("the first is served") { subject.daemon.reasonNotReady == nil }
+                var served = subject.worker.served
+                served.name = "other"
+                subject.daemon.add(PoolWorker(served: served, backend: subject.backend, services: subject.services))
+                let run = api.scheduleRun(deployment: otherDeployment)
+                try await api.waitUntil("the other is served") { $0.run(run)?.infrastructurePID != nil }
+                subject.daemon.retire(pool: "other")
+                let late = api.scheduleRun(deployment: otherDeployment)
+                let mine = api.scheduleRun(deployment: deployment)
+                try await api.waitUntil("the first is still served") { $0.run(mine)?.infrastructurePID != nil }
+                #expect(api.run(late)?.stateType == .scheduled)
+                #expect(subject.daemon.pools.map(\.served.name) == ["p", "other"])
+                subject.backend.finish(run, ExitStatus(code: 3))
+                try await api.waitUntil("its end is reported") { $0.run(run)?.stateType == .crashed }
+                await subject.daemon.waitUntilGone(pool: "other")
+                #expect(subject.daemon.pools.map(\.served.name) == ["p"])
+            }
+        }
+    }
+
+    @Test("a limit and the queues of a pool can be changed while it is served")
+    func changedPool() async throws {
+        try await withPool { api, deployment in
+            try await withWorker(api, serve: { $0.limit = 1 }) { subject in
+                let runs = api.scheduleRuns(2, deployment: deployment)
+                try await eventually("one is watched") { subject.backend.watched.count == 1 }
+                #expect(subject.worker.slots.free == 0)
+                subject.daemon.change(pool: "p") { served in
+                    served.limit = 2
+                    served.queues = ["default", "new"]
+                }
+                try await eventually("both are watched") { Set(subject.backend.watched) == Set(runs) }
+                try await api.waitUntil("the queue is created") {
+                    !$0.requests("POST", "/work_pools/p/queues").isEmpty
+                }
+            }
+        }
+    }
+
     @Test("the worker's own lines go to Cloud once the worker has an id, those about runs do not")
     func forwarder() async throws {
         try await withFakePrefectAPI { api in
             try await withWorkerClient(api) { client in
                 let logs = LogShipper(
                     api: client, interval: .milliseconds(1), batchBytes: 4_000_000, maximumRecordBytes: 1_000_000,
-                    isEnabled: true, notice: { _ in })
+                    isEnabled: true, logger: CapturedLog().logger)
                 let hasID = Gate()
                 var logger = Logger(label: "prefect.workers.process.w") { label in
                     WorkerLogForwarder(

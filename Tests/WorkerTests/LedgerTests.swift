@@ -9,17 +9,11 @@ import Testing
 @Suite("The ledger")
 struct LedgerTests {
     private let directory: TemporaryDirectory
-    private let notices = Notices()
+    private let log = CapturedLog()
 
     init() throws { directory = try TemporaryDirectory() }
 
-    private final class Notices: Sendable {
-        private let texts = Mutex<[String]>([])
-        var all: [String] { texts.withLock { $0 } }
-        func add(_ text: String) { texts.withLock { $0.append(text) } }
-    }
-
-    private func ledger() -> RunLedger { RunLedger(directory: directory.path) { [notices] in notices.add($0) } }
+    private func ledger() -> RunLedger { RunLedger(directory: directory.path, logger: log.logger) }
 
     private func entry(_ id: String, _ stage: RunStage = .due) -> LedgerEntry {
         LedgerEntry(
@@ -43,7 +37,48 @@ struct LedgerTests {
         #expect(try RunLedger.entries(inDirectory: directory.path).count == 2)
         await after.remove("a")
         #expect(ledger().entries.map(\.flowRunID) == ["b"])
-        #expect(notices.all.isEmpty)
+        #expect(log.messages().isEmpty)
+    }
+
+    @Test("a row of any text is a run in flight, or none", .timeLimit(.minutes(Fuzz.minutes)))
+    func anyRow() async throws {
+        let good = entry("a", .running).json
+        try await Fuzz.run(mostCases: 4000) { random in
+            guard let json = try? JSONValue(parsing: random.spoiled(good)), let fields = try? JSONFields(json),
+                let read = try? LedgerEntry(json: fields)
+            else { return }
+            let again = try LedgerEntry(json: JSONFields(JSONValue(parsing: read.json.serialized())))
+            try Fuzz.require(again == read, "\(read) is \(again) when it is read again")
+            var position = OutputPosition(text: random.damaged("1 2 9223372036854775807"))
+            _ = position?.admits(OutputTime(seconds: 1, nanoseconds: 2))
+        }
+    }
+
+    @Test("a position of a log that counts further than any log goes is none")
+    func position() {
+        #expect(OutputPosition(text: "1 2 9223372036854775807") == nil)
+        var position = OutputPosition(text: "1 2 2147483646")
+        #expect(position?.admits(OutputTime(seconds: 1, nanoseconds: 2)) == true)
+        #expect(position?.admits(OutputTime(seconds: 1, nanoseconds: 2)) == true)
+    }
+
+    @Test(
+        "another kind of file in its place, or that of its companions, blocks nothing",
+        arguments: ["", "-wal", "-shm"])
+    func foreign(companion: String) async throws {
+        #expect(mkfifo(file + companion, 0o600) == 0)
+        await ledger().record([entry("a")])
+        #expect(ledger().entries.map(\.flowRunID) == ["a"])
+        #expect(try RunLedger.entries(inDirectory: directory.path).count == 1)
+    }
+
+    @Test("a link in the place of the lock's file is not followed")
+    func linkedLock() throws {
+        let victim = directory.path + "/victim"
+        try "kept".write(toFile: victim, atomically: true, encoding: .utf8)
+        #expect(symlink(victim, directory.path + "/lock") == 0)
+        #expect(throws: StateDirectory.Problem.self) { try StateDirectory.take(directory.path, for: "me") }
+        #expect(try String(contentsOfFile: victim, encoding: .utf8) == "kept")
     }
 
     @Test("nobody else can read it")
@@ -59,6 +94,7 @@ struct LedgerTests {
     @Test("a corrupt file is moved aside and a new one begun", arguments: ["no database at all", "damaged"])
     func corrupt(how: String) async throws {
         await ledger().record([entry("a")])
+        try await eventually("it is closed") { !FileManager.default.fileExists(atPath: file + "-wal") }
         if how == "damaged" {
             var data = try Data(contentsOf: URL(filePath: file))
             for index in 100..<data.count { data[index] = 0xAA }
@@ -70,7 +106,7 @@ struct LedgerTests {
         let fresh = ledger()
         await fresh.record([entry("b")])
         #expect(ledger().entries.map(\.flowRunID) == ["b"])
-        #expect(notices.all.count == 1 && notices.all[0].contains("is corrupt: it was moved to"))
+        #expect(log.messages().count == 1 && log.messages()[0].contains("is corrupt: it was moved to"))
         let names = try FileManager.default.contentsOfDirectory(atPath: directory.path)
         #expect(names.contains { $0.hasPrefix("ledger.sqlite.corrupt-") })
     }
@@ -79,32 +115,25 @@ struct LedgerTests {
     func unwritable() async throws {
         let blocked = directory.path + "/state"
         try Data().write(to: URL(filePath: blocked))
-        let ledger = RunLedger(directory: blocked) { [notices] in notices.add($0) }
+        let ledger = RunLedger(directory: blocked, logger: log.logger)
         await ledger.record([entry("a")])
         await ledger.record([entry("b")])
         #expect(ledger.entries.count == 2)
-        #expect(notices.all.count == 1 && notices.all[0].contains("cannot be written"))
+        #expect(log.messages().count == 1 && log.messages()[0].contains("cannot be written"))
         try FileManager.default.removeItem(atPath: blocked)
         try FileManager.default.createDirectory(atPath: blocked, withIntermediateDirectories: false)
         await ledger.record([entry("c")])
         #expect(try Set(RunLedger.entries(inDirectory: blocked).map(\.flowRunID)) == ["a", "b", "c"])
-        #expect(notices.all.count == 2 && notices.all[1].contains("can be written again"))
+        #expect(log.messages().count == 2 && log.messages()[1].contains("can be written again"))
     }
 
     @Test("a row that cannot be read is dropped, and the others are not")
     func unreadableRow() async throws {
         await ledger().record([entry("a"), entry("b")])
-        let database = directory.path + "/ledger.sqlite"
-        let tool = Process()
-        tool.executableURL = URL(filePath: "/usr/bin/env")
-        tool.arguments = [
-            "python3", "-c",
-            "import sqlite3; c = sqlite3.connect('\(database)'); c.execute(\"update run set entry = '{}' where id = 'a'\"); c.commit()",
-        ]
-        try tool.run()
-        tool.waitUntilExit()
+        // Not by a child process, which could hold the lock of another test's directory for a moment.
+        try SQLiteConnection(path: file).execute("UPDATE run SET entry = '{}' WHERE id = 'a'")
         #expect(ledger().entries.map(\.flowRunID) == ["b"])
-        #expect(notices.all.count == 1)
+        #expect(log.messages().count == 1)
     }
 }
 

@@ -3,6 +3,7 @@ import HTTPTransport
 import JSON
 import Logging
 import PrefectAPI
+import Synchronization
 import TestSupport
 import Testing
 
@@ -17,7 +18,7 @@ struct LiveTests {
         try await withLiveWorker { subject, live, deployment in
             let run = live.api.scheduleRun(deployment: deployment)
             try await live.tell("prefect.flow-run.\(state)", run: run)
-            try await live.api.waitUntil("it runs", timeout: .seconds(5)) { $0.run(run)?.infrastructurePID != nil }
+            try await live.api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
             subject.backend.finish(run, .reported("COMPLETED"))
         }
     }
@@ -26,13 +27,17 @@ struct LiveTests {
     func burst() async throws {
         let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
         try await withLiveWorker(backend: backend) { subject, live, deployment in
+            let start = ContinuousClock.now
             let before = polls(live)
             for _ in 0..<100 {
                 let run = live.api.scheduleRun(deployment: deployment)
                 try await live.tell(EventSelection.scheduled, run: run)
             }
             try await eventually("all have run") { backend.startCount == 100 }
-            #expect(polls(live) - before <= 20)
+            // The longer a machine takes, the more polls it may make: one in 200 milliseconds.
+            let made = polls(live) - before
+            let allowed = 3 + Int((ContinuousClock.now - start) / .milliseconds(200))
+            #expect(made <= max(20, allowed))
         }
     }
 
@@ -40,11 +45,12 @@ struct LiveTests {
     func later() async throws {
         try await withLiveWorker(serve: { $0.prefetch = .seconds(1) }) { subject, live, deployment in
             let before = polls(live)
-            let due = Date.now + 3
+            let due = Date.now + 10
             let run = live.api.scheduleRun(deployment: deployment, at: due)
             try await live.tell(EventSelection.scheduled, run: run)
             try await live.api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            #expect((-1.1...1).contains(Date.now.timeIntervalSince(due)))
+            // Not earlier; that it comes at all is enough, since the ordinary poll is an hour away.
+            #expect(Date.now.timeIntervalSince(due) >= -1.1)
             #expect(polls(live) - before == 2)
             let questions = live.api.requests("POST", "/flow_runs/filter").filter {
                 $0.body["flow_runs"]?["state"]?["type"]?["any_"] == ["SCHEDULED"]
@@ -108,11 +114,12 @@ struct LiveTests {
                 live.proxy.requests("POST", "*/workers/heartbeat").count
                     + live.proxy.requests("GET", "*/work_pools/p").count
             }
-            let before = requests()
-            let looks = live.proxy.requests("POST", "*/workers/filter").count
-            try await live.proxy.waitUntil("some intervals are over") {
-                $0.requests("POST", "*/workers/filter").count >= looks + 5
-            }
+            func looks() -> Int { live.proxy.requests("POST", "*/workers/filter").count }
+            // The interval in which the channel was connected may still have made requests.
+            let first = looks()
+            try await live.proxy.waitUntil("an interval is over") { _ in looks() >= first + 2 }
+            let (before, start) = (requests(), looks())
+            try await live.proxy.waitUntil("some intervals are over") { _ in looks() >= start + 5 }
             #expect(requests() == before)
             live.proxy.intercept(path: "*/workers/connect", .answer(503))
             try await live.closeChannel(1008, "authorization_failed")
@@ -145,6 +152,83 @@ struct LiveTests {
                 try await live.tellPool(reason: "work_pool_deleted", pool: pool)
             }
             try await live.api.waitUntil("there is another one") { ($0.pool("p")?.id ?? id) != id }
+        }
+    }
+
+    @Test(
+        "a pool that is deleted under the channel is one plain sentence, whether it is made again or not",
+        arguments: [true, false])
+    func deletedUnderChannel(createsPool: Bool) async throws {
+        try await withLiveWorker(serve: {
+            $0.createsPool = createsPool
+            $0.heartbeatInterval = .milliseconds(50)
+        }) { subject, live, _ in
+            let id = live.api.pool("p")?.id
+            live.api.removePool("p")
+            try await live.closeChannel(1008, "authorization_failed")
+            if createsPool {
+                try await live.api.waitUntil("there is another one") { ($0.pool("p")?.id ?? id) != id }
+                try await eventually("the channel is there again") { subject.worker.connection.isLive }
+            } else {
+                let reads = live.api.requests("GET", "/work_pools/p").count
+                try await live.api.waitUntil("it is looked for") {
+                    $0.requests("GET", "/work_pools/p").count >= reads + 2
+                }
+            }
+            #expect(!subject.log.messages(.warning).contains { $0.contains("channel") })
+            #expect(!subject.log.messages(.error).contains { $0.contains("channel") })
+            let missing = subject.log.messages(.warning).filter { $0.contains("'p' does not exist") }
+            #expect(missing.count == (createsPool ? 0 : 1))
+            #expect(subject.log.contains("authorization_failed", level: .debug))
+            for level in [Logger.Level.info, .warning] { #expect(!subject.log.contains("_failed", level: level)) }
+        }
+    }
+
+    @Test("a pool that is deleted is not created over the channel while its runs could not be started")
+    func notCreatedOverChannel() async throws {
+        let isWell = Mutex(true)
+        let backend = FakeBackend { $0.problem = { isWell.withLock { $0 } ? nil : "the Engine is away" } }
+        try await withLiveWorker(backend: backend, serve: { $0.heartbeatInterval = .milliseconds(50) }) {
+            subject, live, _ in
+            isWell.withLock { $0 = false }
+            let connections = live.proxy.requests("GET", "*/workers/connect").count
+            live.api.removePool("p")
+            try await live.closeChannel(1011, "server_shutdown")
+            try await eventually("the reason is known") {
+                subject.daemon.reasonNotReady?.contains("is not created yet: the Engine is away") == true
+            }
+            try await live.proxy.waitUntil("the channel is tried again") {
+                $0.requests("GET", "*/workers/connect").count > connections
+            }
+            let reads = live.api.requests("GET", "/work_pools/p").count
+            try await live.api.waitUntil("the pool is looked for again") {
+                $0.requests("GET", "/work_pools/p").count >= reads + 2
+            }
+            #expect(live.api.pool("p") == nil)
+            isWell.withLock { $0 = true }
+            try await live.api.waitUntil("the pool is created") { $0.pool("p") != nil }
+            try await eventually("the channel is there again") { subject.worker.connection.isLive }
+            #expect(live.api.requests("POST", "/work_pools/").count == 1)
+        }
+    }
+
+    @Test("a busy server that closes the channel again and again is told of once, in plain words")
+    func busyServer() async throws {
+        try await withLiveWorker(serve: { $0.heartbeatInterval = .milliseconds(50) }) { subject, live, _ in
+            for _ in 1...3 {
+                let connections = live.proxy.requests("GET", "*/workers/connect").count
+                try await live.closeChannel(1011, "heartbeat_persistence_failed")
+                try await live.proxy.waitUntil("it is opened again") {
+                    $0.requests("GET", "*/workers/connect").count > connections
+                }
+                try await eventually("it is there again") { subject.worker.connection.isLive }
+            }
+            let said = subject.log.messages(.info) + subject.log.messages(.warning)
+            #expect(said.filter { $0.contains("too busy to note a heartbeat") }.count == 1)
+            #expect(said.filter { $0.contains("worker channel of work pool 'p' is connected") }.count == 1)
+            #expect(!said.contains { $0.contains("heartbeat_persistence_failed") })
+            let debug = subject.log.messages(.debug)
+            #expect(debug.filter { $0.contains("heartbeat_persistence_failed") }.count == 3, "\(debug)")
         }
     }
 

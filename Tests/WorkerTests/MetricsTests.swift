@@ -63,6 +63,8 @@ struct MetricsTests {
                 #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_count{pool="p"}"#) == 4)
                 #expect(value(registry, #"prefect_worker_poll_duration_seconds_count{pool="p"}"#) ?? 0 > 1)
                 try await subject.waitUntilIdle()
+                // A run lets go of its slot after it is held no more.
+                try await eventually("its slot is free") { subject.worker.slots.used == 0 }
                 subject.daemon.updateMeters()
                 #expect(value(registry, #"prefect_worker_slots_used{pool="p"}"#) == 0)
                 #expect(value(registry, #"prefect_worker_runs{pool="p",stage="running"}"#) == 0)

@@ -27,7 +27,7 @@ struct PollingTests {
                 })
             let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually(within: .seconds(20), "199 have run") { backend.startCount >= 199 }
+                try await eventually(within: .seconds(60), "199 have run") { backend.startCount >= 199 }
                 #expect(Set(backend.started) == Set(runs).subtracting([bad]))
                 #expect(subject.log.messages(.error).first?.contains("flow_id") == true)
                 #expect(api.run(bad)?.stateName == "Scheduled")
@@ -56,7 +56,7 @@ struct PollingTests {
                 return nil
             }
             try await withWorker(api, backend: backend, serve: change) { subject in
-                try await eventually(within: .seconds(50), "all have run") { backend.startCount >= 1000 }
+                try await eventually(within: .seconds(200), "all have run") { backend.startCount >= 1000 }
                 try await subject.waitUntilIdle()
                 #expect(Set(backend.started) == Set(runs))
                 #expect(backend.started.count == 1000)
@@ -81,7 +81,7 @@ struct PollingTests {
                 return .status(200, body: .array(rows))
             }
             try await withWorker(api, serve: { $0.limit = 7 }) { subject in
-                try await eventually("seven run") { subject.backend.started.count == 7 }
+                try await eventually("seven run") { subject.backend.watched.count == 7 }
                 #expect(subject.worker.registry.count == 7)
                 let run = subject.backend.started[3]
                 subject.backend.finish(run, .reported("COMPLETED"))
@@ -96,7 +96,7 @@ struct PollingTests {
         try await withPool { api, deployment in
             api.scheduleRuns(450, deployment: deployment)
             try await withWorker(api, serve: { $0.pollInterval = .seconds(60) }) { subject in
-                try await eventually(within: .seconds(30), "all run") { subject.backend.startCount == 450 }
+                try await eventually(within: .seconds(30), "all run") { subject.backend.watched.count == 450 }
                 #expect(api.requests("POST", "*/get_scheduled_flow_runs").allSatisfy { $0.body["limit"] == nil })
                 #expect(subject.backend.mostActive == 450)
             }
@@ -157,7 +157,7 @@ struct PollingTests {
                 $0.limit = 1
             }
             try await withWorker(api, serve: change) { subject in
-                try await eventually("one runs") { subject.backend.started == [first] }
+                try await eventually("one runs") { subject.backend.watched == [first] }
                 subject.backend.finish(first, .reported("COMPLETED"))
                 try await eventually("the other runs") { subject.backend.started == [first, second] }
                 #expect(api.run(ignored)?.stateName == "Scheduled")

@@ -1,3 +1,4 @@
+import HTTPTransport
 import JSON
 import JobTemplates
 import Logging
@@ -40,7 +41,7 @@ struct PoolSyncTests {
             let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
             let refusals = api.script(
                 method: "POST", path: "*/workers/heartbeat", times: 2, answer: .status(status))
-            try await withWorker(api) { subject in
+            try await withWorker(api, serve: { $0.heartbeatInterval = .seconds(600) }) { subject in
                 try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
                 let steps = api.requests.map(\.path).filter {
                     $0.hasSuffix("/workers/heartbeat") || $0.hasSuffix("/get_scheduled_flow_runs")
@@ -74,6 +75,57 @@ struct PoolSyncTests {
                 let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
                 try await api.waitUntil("it is served") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.daemon.reasonNotReady == nil)
+            }
+        }
+    }
+
+    @Test("a pool that the API refuses to create ends the worker, which leaves its runs in flight")
+    func refusedPool() async throws {
+        try await withFakePrefectAPI { api in
+            let refusal: JSONValue = [
+                "exception_message": "Invalid request received.",
+                "exception_detail": [["loc": ["body", "name"], "msg": "String should match pattern"]],
+            ]
+            api.script(method: "POST", path: "/work_pools/", answer: .status(422, body: refusal))
+            try await withWorker(api) { subject in
+                try await subject.waitForEnd()
+                #expect(
+                    subject.shutdown.refusal
+                        == "Work pool 'p' cannot be created: POST /work_pools/: the API does not accept these values "
+                        + "(422: name: String should match pattern)")
+                #expect(!subject.log.contains("started!"))
+            }
+            #expect(api.requests("POST", "/work_pools/").count == 1)
+        }
+    }
+
+    @Test("a pool is not created before runs of it could be started, and only then the worker has started")
+    func creatable() async throws {
+        try await withFakePrefectAPI { api in
+            let isWell = Gate()
+            let backend = FakeBackend { $0.problem = { isWell.isOpen ? nil : "the Engine is away" } }
+            try await withWorker(api, backend: backend) { subject in
+                try await eventually("the reason is known") {
+                    subject.daemon.reasonNotReady?.contains("is not created yet: the Engine is away") == true
+                }
+                #expect(api.pools.isEmpty && !subject.log.contains("started!"))
+                isWell.open()
+                try await api.waitUntil("the pool is created") { $0.pool("p") != nil }
+                try await eventually("it has started") { subject.log.contains("started!") }
+                #expect(subject.log.messages(.warning).filter { $0.contains("is not created yet") }.count == 1)
+            }
+        }
+    }
+
+    @Test("a problem of a part of the runs keeps no pool from being created")
+    func partialProblem() async throws {
+        try await withFakePrefectAPI { api in
+            let backend = FakeBackend {
+                $0.problem = { "events cannot be listed" }
+                $0.problemIsPartial = true
+            }
+            try await withWorker(api, backend: backend) { _ in
+                try await api.waitUntil("the pool is created") { $0.pool("p") != nil }
             }
         }
     }
@@ -181,6 +233,64 @@ struct PoolSyncTests {
                 }
                 try await eventually("it is ready") { subject.daemon.reasonNotReady == nil }
             }
+        }
+    }
+
+    @Test("a pool that is deleted is made again with the template that it had, which goes before that of a new pool")
+    func recreatedWithTemplate() async throws {
+        try await withFakePrefectAPI { api in
+            var edited = FakePrefectAPI.processTemplate
+            edited["job_configuration"]?["env"] = ["COLOUR": "blue"]
+            try await withWorker(api, serve: { $0.baseJobTemplate = FakePrefectAPI.processTemplate }) { subject in
+                try await api.waitUntil("the pool is there") { $0.pool("p") != nil }
+                let template = edited
+                try await withWorkerClient(api) { try await $0.updateWorkPool(named: "p", baseJobTemplate: template) }
+                try await eventually("the edit is known") { subject.worker.state.pool?.baseJobTemplate == template }
+                let before = api.pool("p")?.id
+                api.removePool("p")
+                try await api.waitUntil("it is there again") { $0.pool("p").map { $0.id != before } == true }
+                #expect(api.pool("p")?.baseJobTemplate == edited)
+            }
+        }
+    }
+
+    @Test(
+        "that all queues are paused is said once, whether they are named or the pool is served whole",
+        arguments: [[], ["default"], ["default", "fast"]])
+    func pausedQueues(named: [String]) async throws {
+        try await withPool { api, _ in
+            let pool = try #require(api.pool("p"))
+            api.addQueue(name: "fast", pool: pool)
+            for name in ["default", "fast"] { try await pause(name, api) }
+            try await withWorker(api, serve: { $0.queues = named }) { subject in
+                try await api.waitUntil("heartbeats go on") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                let warnings = subject.log.messages(.warning).filter { $0.contains("paused") }
+                #expect(warnings.count == 1)
+                for name in named.isEmpty ? ["default", "fast"] : named {
+                    #expect(warnings.first?.contains(name) == true)
+                }
+            }
+        }
+    }
+
+    @Test("a pool with a queue that hands out runs is served whole without a word about the paused ones")
+    func oneQueuePaused() async throws {
+        try await withPool { api, _ in
+            let pool = try #require(api.pool("p"))
+            api.addQueue(name: "fast", pool: pool)
+            try await pause("default", api)
+            try await withWorker(api) { subject in
+                try await api.waitUntil("it is polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                #expect(!subject.log.contains("paused"))
+                #expect(api.requests("POST", "*/queues/filter").count == 1)
+            }
+        }
+    }
+
+    private func pause(_ queue: String, _ api: FakePrefectAPI) async throws {
+        try await withWorkerClient(api) { client in
+            let path: [APIPathPart] = ["work_pools", "p", "queues", .name(queue)]
+            _ = try await client.send(APIRequest(.patch, path, body: ["is_paused": true]))
         }
     }
 

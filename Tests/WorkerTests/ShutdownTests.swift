@@ -21,6 +21,43 @@ struct ShutdownTests {
         }
     }
 
+    @Test("a worker without runs does not wait for the answer to its poll")
+    func silentPoll() async throws {
+        try await withPool { api, _ in
+            let poll = api.script(path: "*/get_scheduled_flow_runs", answer: .hang)
+            // The limits of a request and of a worker without runs are long, so that neither is what ends the wait.
+            try await withWorker(api, requestTimeout: .seconds(60), idleExitLimit: .seconds(60)) { subject in
+                try await eventually("it polls") { poll.uses == 1 }
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+                #expect(!subject.log.contains("leaves although not everything"))
+            }
+        }
+    }
+
+    @Test("an API that answers nothing keeps a worker without runs for its limit alone")
+    func silentAPI() async throws {
+        try await withPool { api, _ in
+            let poll = api.script(path: "*/get_scheduled_flow_runs", answer: .hang)
+            try await withWorker(
+                api, requestTimeout: .seconds(60), farewell: .seconds(60), idleExitLimit: .milliseconds(200)
+            ) { subject in
+                try await eventually("it polls") { poll.uses == 1 }
+                api.script(answer: .hang)
+                subject.shutdown.escalate()
+                try await subject.waitForEnd()
+            }
+        }
+    }
+
+    @Test("signals within a second of a request are part of it, and later ones are not")
+    func requests() {
+        var requests = OperatorRequests()
+        let start = ContinuousClock.now
+        let counted = [0, 1, 999, 1000, 1999, 2000, 5000].map { requests.counts(at: start + .milliseconds($0)) }
+        #expect(counted == [true, false, false, true, false, true, true])
+    }
+
     @Test("the first signal lets the runs in flight end by themselves, and no other is taken")
     func drains() async throws {
         try await withPool { api, deployment in
@@ -53,8 +90,9 @@ struct ShutdownTests {
                 try await api.waitUntil("all run") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
-                let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
                 subject.shutdown.escalate()
+                // A poll that is under way may not have arrived yet.
+                let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
                 expectStopped(runs, subject)
@@ -115,14 +153,18 @@ struct ShutdownTests {
     func cancelledWhileGivenBack() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
+            // The run is not to be claimed before the hook is there.
+            api.setPaused(true, pool: "p")
             try await withWorker(api) { subject in
                 api.onRequest { request in
                     if request.body["state"]?["name"] == "Submitting" { subject.shutdown.escalate() }
-                    if request.method == "GET", request.path == "/flow_runs/\(run)" {
+                    // On a slow machine the run is read before it is submitted, too.
+                    if request.method == "GET", request.path == "/flow_runs/\(run)", !subject.shutdown.isServing {
                         api.setState(of: run, to: .cancelled)
                     }
                     return nil
                 }
+                api.setPaused(false, pool: "p")
                 try await subject.waitForEnd()
             }
             #expect(api.stateHistory(of: run).last == "Cancelled")
@@ -187,9 +229,10 @@ struct ShutdownTests {
         try await withFakePrefectAPI { api in
             await api.goOffline()
             try await withWorker(api, farewell: .milliseconds(300)) { subject in
-                try await eventually("it has tried") { subject.log.contains("cannot be read") }
+                try await eventually("it has tried") {
+                    subject.daemon.reasonNotReady?.contains("cannot be read") == true
+                }
                 #expect(subject.daemon.isAlive)
-                #expect(subject.daemon.reasonNotReady?.contains("cannot be read") == true)
                 subject.shutdown.advance(to: .stopping)
                 try await subject.waitForEnd(within: .seconds(10))
             }
@@ -216,6 +259,22 @@ struct ShutdownTests {
         }
     }
 
+    @Test("a pool that is served once and needs no worker any more is left with its runs started, and known to the API")
+    func onceStarted() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(3, deployment: deployment)
+            try await FakeBackend.$isDoneOnceStarted.withValue(true) {
+                try await withWorker(api, serve: { $0.runsOnce = true }) { subject in
+                    try await subject.waitForEnd()
+                    #expect(Set(subject.backend.started) == Set(runs))
+                    for run in runs {
+                        #expect(api.run(run)?.infrastructurePID != nil && api.run(run)?.stateType == .pending)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("logs that the API never takes do not keep a worker whose runs have ended")
     func untoldLogs() async throws {
         try await withPool { api, deployment in
@@ -223,7 +282,7 @@ struct ShutdownTests {
             api.script(path: "/logs/", answer: .status(500))
             let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
             let change: (inout ServedPool) -> Void = { $0.runsOnce = true }
-            try await withWorker(api, backend: backend, farewell: .seconds(3), serve: change) { subject in
+            try await withWorker(api, backend: backend, farewell: .seconds(10), serve: change) { subject in
                 try await subject.waitForEnd()
                 #expect(subject.log.contains("leaves although not everything"))
                 #expect(api.events.count == 4)

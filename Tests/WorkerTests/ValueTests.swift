@@ -151,6 +151,21 @@ struct ShutdownSignalTests {
         await signal.sleep(for: .seconds(600))
     }
 
+    @Test("a part of the worker is never behind the whole, and may be before it")
+    func parts() async {
+        let whole = ShutdownSignal()
+        let (one, other) = (ShutdownSignal(within: whole), ShutdownSignal(within: whole))
+        one.advance(to: .draining)
+        await one.wait(for: .draining)
+        #expect(!one.isServing && other.isServing && whole.isServing)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await other.wait(for: .draining) }
+            group.addTask { whole.refuse("the first reason") }
+        }
+        whole.refuse("another reason")
+        #expect(!other.isServing && whole.refusal == "the first reason")
+    }
+
     @Test("cancellation ends a wait")
     func cancelled() async {
         let signal = ShutdownSignal()

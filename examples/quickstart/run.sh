@@ -33,6 +33,23 @@ quietly() {
   "$@" >"$log" 2>&1 || fail "this failed: $*" "$log"
 }
 
+# with_progress LOG COMMAND...: like `quietly`, and says every few seconds how far the command is by its log's last line.
+with_progress() {
+  local log="$WORK/$1.log" begun=$SECONDS pid
+  shift
+  "$@" >"$log" 2>&1 &
+  pid=$!
+  while kill -0 "$pid" 2>/dev/null; do
+    for _ in {1..50}; do
+      kill -0 "$pid" 2>/dev/null || break
+      sleep 0.1
+    done
+    kill -0 "$pid" 2>/dev/null || break
+    printf '    %4d s  %s\n' $((SECONDS - begun)) "$(tail -c 2000 "$log" | tr '\r' '\n' | grep -a -v '^ *$' | tail -n 1 | cut -c 1-100)"
+  done
+  wait "$pid" || fail "this failed: $*" "$log"
+}
+
 # Each is the leader of a process group of its own, so that nothing it started outlives it.
 started=()
 start() {
@@ -108,7 +125,7 @@ if [[ -n "${WORKER_COMMAND:-}" ]]; then
   read -r -a worker <<<"$WORKER_COMMAND"
 else
   say "Building the worker (debug build; the first one takes some minutes)"
-  quietly build swift build --package-path "$ROOT" --product prefect-worker
+  with_progress build swift build --package-path "$ROOT" --product prefect-worker
   worker=("$ROOT/.build/debug/prefect-worker")
 fi
 
@@ -116,7 +133,7 @@ if ! "$VENV/bin/python" -c 'import prefect' 2>/dev/null || [[ "$(cat "$VENV/pack
   say "Installing ${PACKAGES[*]} into .quickstart/venv"
   rm -rf "$VENV"
   quietly venv python3 -m venv "$VENV"
-  quietly pip "$VENV/bin/pip" install --quiet --disable-pip-version-check "${PACKAGES[@]}"
+  with_progress pip "$VENV/bin/pip" install --progress-bar off --disable-pip-version-check "${PACKAGES[@]}"
   echo "${PACKAGES[*]}" >"$VENV/packages"
 fi
 export PATH="$VENV/bin:$PATH"

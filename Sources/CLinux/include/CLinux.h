@@ -44,8 +44,8 @@ int clinux_epoll_wait(int epoll, uint64_t *tokens, int capacity, int millisecond
 int clinux_eventfd(int nonblocking);
 
 int clinux_inotify_create(void);
-/// Watches a directory for writes to its files.
-int clinux_inotify_watch(int inotify, const char *directory);
+/// Watches an open directory for writes to its files.
+int clinux_inotify_watch(int inotify, int directory);
 /// Reads pending events into an array of watch numbers (a number may repeat; -1 says that events were lost).
 int clinux_inotify_read(int inotify, int *watches, int capacity);
 int clinux_inotify_unwatch(int inotify, int watch);
@@ -58,6 +58,20 @@ int clinux_loopback_listener(uint16_t *port);
 int clinux_accept(int listener);
 /// Sends without SIGPIPE and without blocking.
 ssize_t clinux_send(int descriptor, const void *bytes, size_t count);
+
+/// Opens a regular file, or one that is made, by a path below a directory (AT_FDCWD for the working directory). No part of
+/// the path may be a link. Never blocks: a FIFO, a socket, a device or a leased file is not opened. errno is EINVAL where
+/// the path leads to anything but a regular file.
+int clinux_open_regular(int directory, const char *path, int flags, mode_t mode);
+/// Opens a directory below a directory, by a path without links that does not lead into another mount.
+int clinux_open_directory(int directory, const char *path);
+/// Makes the directory `name`, no link, one that its owner may read, write and enter.
+int clinux_allow_owner(int directory, const char *name);
+
+/// Where the next bytes are from an offset on that are not a hole; -1 with ENXIO when there are none.
+int64_t clinux_seek_data(int descriptor, int64_t offset);
+/// Where the next hole begins from an offset on; the end of the file counts as one.
+int64_t clinux_seek_hole(int descriptor, int64_t offset);
 
 /// Fills a buffer with random bytes.
 int clinux_random(void *bytes, size_t count);

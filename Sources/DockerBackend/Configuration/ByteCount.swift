@@ -1,25 +1,33 @@
-/// A number of bytes as Docker's tools write it: `128m`, `1.5g`, `100000b`, `1k`, bare digits for bytes.
+internal import PrefectAPI
+
+/// A number of bytes as docker-py reads it: `128m`, `128 m`, `2GB`, `1.5g`, `1_000k`, `100000b`, `1e6`, bare
+/// digits for bytes; and `1t` besides.
 enum ByteCount {
-    /// The number; `nil` for anything else. `-1`, which lifts a limit, is one.
+    private static let powers = ["b": 0, "k": 1, "m": 2, "g": 3, "t": 4]
+
+    /// The number; `nil` for anything else. An empty text is 0, which limits nothing; so does `-1`.
     static func parse(_ text: String) -> Int? {
-        if text == "-1" { return -1 }
-        var number = text.lowercased()[...]
-        if number.last == "b" { number.removeLast() }
+        if text.isEmpty { return 0 }
+        var number = text[...]
+        // A unit of two letters ends in `b`, like `mb`.
+        let unit = number.suffix(2)
+        if unit.count == 2, unit.allSatisfy(\.isLetter), unit.last?.lowercased() == "b" { number.removeLast() }
         var factor = 1.0
-        if let unit = number.last, let power = ["k", "m", "g", "t"].firstIndex(of: String(unit)) {
+        if let last = number.last, !(last.isASCII && last.isNumber) {
+            guard let power = powers[last.lowercased()] else { return nil }
             number.removeLast()
-            for _ in 0...power { factor *= 1024 }
+            for _ in 0..<power { factor *= 1024 }
         }
-        guard let first = number.first, first.isASCII, first.isNumber,
-            number.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }), let value = Double(number)
-        else { return nil }
-        return Int(exactly: (value * factor).rounded(.down))
+        guard let value = SettingText.double(String(number)) else { return nil }
+        return Int(exactly: (value * factor).rounded(.towardZero))
     }
 
     /// A number of bytes for people.
     static func text(_ bytes: Int) -> String {
         for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes >= size {
-            let tenths = (bytes * 10 + size / 2) / size
+            // Ten times a number of the Engine may overflow, so the remainder is taken first.
+            let rest = bytes % size
+            let tenths = bytes / size * 10 + (rest * 10 + size / 2) / size
             return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"
         }
         return "\(bytes) bytes"

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import PrefectAPI
 internal import Synchronization
 
 /// What an Engine said of itself.
@@ -53,7 +54,7 @@ final class EngineClient: Sendable {
     let timeout: Duration
 
     /// How large an ordinary answer may be.
-    private static let largestAnswer = 32 << 20
+    private static let largestAnswer = 12 << 20
 
     init(endpoint: EngineEndpoint, timeout: Duration = .seconds(60)) throws(TransportError) {
         self.endpoint = endpoint
@@ -174,19 +175,5 @@ final class EngineClient: Sendable {
     }
 
     /// A text as a part of a path or the value of a query. A slash stays: names of images have them.
-    static func encoded(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"), UInt8(ascii: "/"), UInt8(ascii: ":"), UInt8(ascii: "@"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded += byte < 16 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-        return encoded
-    }
+    static func encoded(_ text: String) -> String { PercentEncoding.encode(text, keeping: "/:@") }
 }

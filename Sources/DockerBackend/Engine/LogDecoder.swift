@@ -14,7 +14,8 @@ struct LogRecord: Sendable, Hashable {
 }
 
 /// Takes apart what `GET /containers/{id}/logs` sends, with `timestamps=1`: a header of eight bytes before each record where
-/// the container has no terminal, bare lines where it has one.
+/// the container has no terminal, bare text where it has one. An Engine keeps a long line in parts, each with the time of the
+/// first: in bare text that time stands within the line, and is taken out there.
 ///
 /// Nothing is kept but the record that is incomplete, and of one that is larger than ``largestRecord`` the beginning is handed
 /// out before its rest, which has no time.
@@ -32,6 +33,10 @@ struct LogDecoder: Sendable {
 
     private var state: State
     private var pending: [UInt8] = []
+    /// The time of the bare line that is being read, and the space after it, as the Engine writes them.
+    private var stamp: [UInt8] = []
+    /// How many of the pending bytes have been searched for that time.
+    private var searched = 0
 
     init(hasTTY: Bool) {
         state = hasTTY ? .line(isContinued: false) : .header
@@ -61,21 +66,12 @@ struct LogDecoder: Sendable {
                 } else {
                     state = .payload(stream, left: left - part.count, isContinued: isContinued)
                 }
-            case .line(let isContinued):
+            case .line:
                 let limit = rest.prefix(Self.largestRecord - pending.count)
-                if let end = limit.firstIndex(of: UInt8(ascii: "\n")) {
-                    pending += rest[...end]
-                    rest = rest[rest.index(after: end)...]
-                    records.append(take(.output, isContinued))
-                    state = .line(isContinued: false)
-                } else {
-                    pending += limit
-                    rest = rest.dropFirst(limit.count)
-                    if pending.count == Self.largestRecord {
-                        records.append(take(.output, isContinued))
-                        state = .line(isContinued: true)
-                    }
-                }
+                let part = limit.firstIndex(of: UInt8(ascii: "\n")).map { limit[...$0] } ?? limit
+                pending += part
+                rest = rest.dropFirst(part.count)
+                takeLine(into: &records)
             }
         }
         return records
@@ -99,14 +95,58 @@ struct LogDecoder: Sendable {
         }
     }
 
+    /// Takes the complete parts of a bare line, or the whole line.
+    private mutating func takeLine(into records: inout [LogRecord]) {
+        guard case .line(var isContinued) = state else { return }
+        if stamp.isEmpty, !isContinued, let start = writtenTime?.end {
+            stamp = Array(pending[..<start])
+            searched = start
+        }
+        while let next = nextStamp() {
+            let rest = Array(pending[next...])
+            pending.removeSubrange(next...)
+            records.append(take(.output, isContinued))
+            pending = rest
+            (isContinued, searched) = (false, stamp.count)
+        }
+        if pending.last == UInt8(ascii: "\n") {
+            records.append(take(.output, isContinued))
+            (isContinued, searched, stamp) = (false, 0, [])
+        } else if pending.count == Self.largestRecord {
+            // The end may be the beginning of the time.
+            let kept = Array(pending.suffix(max(0, stamp.count - 1)))
+            pending.removeLast(kept.count)
+            records.append(take(.output, isContinued))
+            pending = kept
+            (isContinued, searched) = (true, 0)
+        }
+        state = .line(isContinued: isContinued)
+    }
+
+    /// The position at which the time of the line is repeated; `nil` if it is not.
+    private mutating func nextStamp() -> Int? {
+        guard let first = stamp.first else { return nil }
+        var rest = pending[searched...]
+        while let start = rest.firstIndex(of: first), start + stamp.count <= pending.count {
+            if pending[start..<(start + stamp.count)].elementsEqual(stamp) { return start }
+            rest = pending[(start + 1)...]
+        }
+        searched = max(searched, pending.count - stamp.count + 1)
+        return nil
+    }
+
     /// The record that is complete, its time taken off.
     private mutating func take(_ stream: LogRecord.Stream, _ isContinued: Bool) -> LogRecord {
         defer { pending.removeAll(keepingCapacity: true) }
-        if !isContinued, let space = pending.prefix(41).firstIndex(of: UInt8(ascii: " ")),
-            let time = OutputTime(String(decoding: pending[..<space], as: UTF8.self))
-        {
-            return LogRecord(stream: stream, time: time, bytes: Array(pending[(space + 1)...]))
+        guard !isContinued, let (time, end) = writtenTime else {
+            return LogRecord(stream: stream, time: nil, bytes: pending)
         }
-        return LogRecord(stream: stream, time: nil, bytes: pending)
+        return LogRecord(stream: stream, time: time, bytes: Array(pending[end...]))
+    }
+
+    /// The time before the pending bytes, and where it ends, if there is one.
+    private var writtenTime: (time: OutputTime, end: Int)? {
+        guard let space = pending.prefix(41).firstIndex(of: UInt8(ascii: " ")) else { return nil }
+        return OutputTime(String(decoding: pending[..<space], as: UTF8.self)).map { ($0, space + 1) }
     }
 }

@@ -1,3 +1,4 @@
+internal import Logging
 internal import Synchronization
 internal import Worker
 
@@ -29,10 +30,10 @@ final class EngineWatcher: Sendable {
     private let actions: AsyncStream<ContainerWatch.Action>
     private let act: AsyncStream<ContainerWatch.Action>.Continuation
 
-    init(engine: EngineClient, notice: @escaping @Sendable (String) -> Void) {
+    init(engine: EngineClient, logger: Logger) {
         self.engine = engine
         trouble = InfrastructureTrouble(
-            end: "The Docker Engine at \(engine.endpoint.description) answers again", notice: notice)
+            end: "The Docker Engine at \(engine.endpoint.description) answers again", logger: logger)
         (actions, act) = AsyncStream.makeStream()
     }
 

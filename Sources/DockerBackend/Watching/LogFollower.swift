@@ -18,14 +18,21 @@ struct LogFollower: Sendable {
 
     /// Prints from a position on until the container has ended, its log cannot be read, or the task is cancelled. Returns why
     /// it cannot be read.
+    ///
+    /// An Engine may end the stream before it has sent the last bytes. So the log is read further after that, until it
+    /// has nothing new.
     func run(from start: OutputPosition) async -> EngineError? {
         var position = start
+        var hasEnded = false
         defer { marks.set(position, of: container) }
         while !Task.isCancelled {
             do {
                 position.resume()
+                let before = position.text
                 try await follow(&position)
-                return nil
+                if hasEnded, position.text == before { return nil }
+                hasEnded = true
+                continue
             } catch let error as EngineError {
                 // What was removed has nothing more to say; a log that is kept elsewhere cannot be read.
                 if error.isNotFound { return nil }

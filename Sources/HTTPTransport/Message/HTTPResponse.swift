@@ -8,12 +8,19 @@ public struct HTTPResponse: Sendable {
         public var headers: HTTPHeaders
         /// Where the answer came from after redirects, without user, password and fragment.
         public var url: String
+        /// Whether the request went out more than once: the connection that it had been sent on was dead. The first may
+        /// have reached the server all the same.
+        public var requestWasRepeated: Bool
 
-        public init(status: Int, version: HTTPVersion = .http11, headers: HTTPHeaders = [:], url: String = "") {
+        public init(
+            status: Int, version: HTTPVersion = .http11, headers: HTTPHeaders = [:], url: String = "",
+            requestWasRepeated: Bool = false
+        ) {
             self.status = status
             self.version = version
             self.headers = headers
             self.url = url
+            self.requestWasRepeated = requestWasRepeated
         }
 
         public var isSuccess: Bool { (200..<300).contains(status) }

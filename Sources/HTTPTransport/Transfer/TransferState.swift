@@ -44,6 +44,7 @@ struct TransferState: Sendable {
     private var uploadedBytes: Int64 = 0
     /// Sticky: once a connection was ready, part of the request may be at the server.
     private(set) var requestMayHaveBeenSent = false
+    private var requestWasRepeated = false
 
     init(deadlines: Deadlines, wholeDeadline: Instant?, startedAt now: Instant) {
         self.deadlines = deadlines
@@ -66,6 +67,7 @@ struct TransferState: Sendable {
         if hasEnded { return [] }
         switch event {
         case .connectionReady:
+            requestWasRepeated = requestMayHaveBeenSent
             requestMayHaveBeenSent = true
             phase = .awaitingAnswer(since: now)
         case .uploaded(let total):
@@ -77,7 +79,8 @@ struct TransferState: Sendable {
             phase = .receiving(last: now)
         case .interimHead:
             phase = .awaitingAnswer(since: now)
-        case .head(let head):
+        case .head(var head):
+            head.requestWasRepeated = requestWasRepeated
             hasHead = true
             phase = .receiving(last: now)
             return [.deliver(head)]

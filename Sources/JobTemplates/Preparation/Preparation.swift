@@ -69,15 +69,16 @@ extension BaseJobConfiguration {
             env: environment.compactMapValues { $0 },
             unsetEnv: env.compactMap { name, value in value == nil ? name : nil },
             labels: context.labels.merging(labels) { $1 },
-            name: preparedName(for: context), rendered: rendered)
+            name: try preparedName(for: context), rendered: rendered)
     }
 
-    private func preparedName(for context: PreparationContext) -> String {
+    private func preparedName(for context: PreparationContext) throws(TemplateError) -> String {
         let runName = context.flowRun["name"]?.stringValue ?? ""
         guard let name, !name.isEmpty else { return runName }
-        let application = ValueApplication(values: context.nameValues, environment: context.environment)
+        var application = ValueApplication(values: context.nameValues, environment: context.environment)
         // A name that is only a placeholder without a value stays as it is written.
-        guard let rendered = application.apply(to: name) else { return name }
+        guard let rendered = try application.apply(to: .string(name), at: .jobConfiguration.appending(key: "name"))
+        else { return name }
         return rendered.isPythonTrue ? rendered.pythonText : runName
     }
 }

@@ -19,7 +19,7 @@ public func applyValues(
     template: JSONValue, values: JSONValue, environment: [String: String], removeNotSet: Bool = true,
     skippedPrefixes: [String] = []
 ) throws(TemplateError) -> JSONValue? {
-    let application = ValueApplication(
+    var application = ValueApplication(
         values: values, environment: environment, removeNotSet: removeNotSet, skippedPrefixes: skippedPrefixes)
     return try application.apply(to: template, at: TemplatePath(root: "template"))
 }
@@ -30,14 +30,15 @@ struct ValueApplication {
     let environment: [String: String]
     var removeNotSet = true
     var skippedPrefixes: [String] = []
+    var budget = RenderBudget()
 
-    func apply(to template: JSONValue, at path: TemplatePath) throws(TemplateError) -> JSONValue? {
+    mutating func apply(to template: JSONValue, at path: TemplatePath) throws(TemplateError) -> JSONValue? {
         try path.checkDepth()
         switch template {
         case .null, .bool, .int, .bigInteger, .double:
             return template
         case .string(let text):
-            return apply(to: text)
+            return try apply(to: text, at: path)
         case .array(let elements):
             var applied: [JSONValue] = []
             for (index, element) in elements.enumerated() {
@@ -57,20 +58,26 @@ struct ValueApplication {
         }
     }
 
-    func apply(to text: String) -> JSONValue? {
+    private mutating func apply(to text: String, at path: TemplatePath) throws(TemplateError) -> JSONValue? {
         let placeholders = Placeholder.all(in: text).filter { placeholder in
             !skippedPrefixes.contains { placeholder.name.utf8.starts(with: $0.utf8) }
         }
         guard let first = placeholders.first else { return .string(text) }
-        if first.kind == .standard, first.isWhole(of: text) { return KeyPath.value(at: first.name, in: values) }
+        if first.kind == .standard, first.isWhole(of: text) {
+            let value = KeyPath.value(at: first.name, in: values)
+            if let value { try budget.spend(value, at: path) }
+            return value
+        }
+        try budget.spend(text.utf8.count, at: path)
         return .string(
-            text.replacing(placeholders) { placeholder in
+            try text.replacing(placeholders) { (placeholder) throws(TemplateError) -> String? in
                 let value: String?
                 switch placeholder.kind {
                 case .standard: value = KeyPath.value(at: placeholder.name, in: values)?.pythonText
                 case .environment: value = environment[placeholder.environmentName]
                 case .block, .variable: return nil
                 }
+                if let value { try budget.spend(value.utf8.count, at: path) }
                 return value ?? (removeNotSet ? "" : nil)
             })
     }

@@ -60,6 +60,24 @@ public struct BaseJobTemplate: Sendable, Hashable {
         }
     }
 
+    /// The names of the job variables that a field of the job configuration is made of.
+    public func variables(in field: String) -> Set<String> {
+        var names: Set<String> = []
+        var pending = [jobConfiguration[field] ?? .null]
+        while let value = pending.popLast() {
+            switch value {
+            case .string(let text):
+                for placeholder in Placeholder.all(in: text) where placeholder.kind == .standard {
+                    names.insert(String(placeholder.name.prefix { $0 != "." && $0 != "[" }))
+                }
+            case .array(let elements): pending += elements
+            case .object(let members): pending += members.values
+            default: break
+            }
+        }
+        return names
+    }
+
     /// The defaults of the variables; a default of `null` counts as none.
     public var variableDefaults: OrderedDictionary<String, JSONValue> {
         let properties = variables["properties"]?.objectValue ?? [:]

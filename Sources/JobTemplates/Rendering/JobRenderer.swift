@@ -6,13 +6,19 @@ public struct JobRenderer: Sendable {
     private let template: BaseJobTemplate
     private let environment: [String: String]
     private let references: any TemplateReferences
+    private let budget: Int
 
     /// A renderer.
     ///
     /// - Parameters:
     ///   - environment: the worker's own environment, for placeholders like `{{ $HOME }}`.
     ///   - references: where block documents and variables are read from.
-    public init(template: BaseJobTemplate, environment: [String: String], references: any TemplateReferences) {
+    ///   - budget: how many bytes the placeholders of a configuration may become in all.
+    public init(
+        template: BaseJobTemplate, environment: [String: String], references: any TemplateReferences,
+        budget: Int = 32 << 20
+    ) {
+        self.budget = budget
         self.template = template
         self.environment = environment
         self.references = references
@@ -24,14 +30,17 @@ public struct JobRenderer: Sendable {
     /// entry. Block documents and variables are read as far as the outcome needs them, each once.
     /// Throws a ``TemplateError`` that names the key, or `CancellationError`.
     public func render(jobVariables: JSONValue) async throws -> JSONValue {
-        let filled = try fill(try JobVariables(jobVariables))
-        var resolver = ReferenceResolver(references)
+        var budget = RenderBudget(limit: budget)
+        let filled = try fill(try JobVariables(jobVariables), within: &budget)
+        var resolver = ReferenceResolver(references, budget: budget)
         let withBlocks = try await resolver.resolveBlocks(in: filled, at: .jobConfiguration)
         return try await resolver.resolveVariables(in: withBlocks, at: .jobConfiguration)
     }
 
     /// The configuration with the job variables filled in; blocks and variables are still placeholders.
-    private func fill(_ jobVariables: JobVariables) throws(TemplateError) -> JSONValue {
+    private func fill(
+        _ jobVariables: JobVariables, within budget: inout RenderBudget
+    ) throws(TemplateError) -> JSONValue {
         var configuration = template.jobConfiguration
         let defaults = template.variableDefaults
         // A template's fixed `env` keeps its entries under the defaults; a placeholder is replaced by them.
@@ -46,7 +55,8 @@ public struct JobRenderer: Sendable {
         if case .object(let fixed)? = configuration["env"], let environment = values["env"], environment.isPythonTrue {
             configuration["env"] = .object(try Self.merge(environment, over: fixed))
         }
-        let application = ValueApplication(values: .object(values), environment: environment)
+        var application = ValueApplication(values: .object(values), environment: environment, budget: budget)
+        defer { budget = application.budget }
         return try application.apply(to: .object(configuration), at: .jobConfiguration) ?? .object([:])
     }
 

@@ -27,6 +27,8 @@ public struct TemplateError: Error, Sendable, CustomStringConvertible {
         case invalidField
         /// The value is nested too deep.
         case tooDeep
+        /// The placeholders become more text than a configuration may have.
+        case tooLarge
     }
 
     /// What kind of trouble it is.

@@ -38,7 +38,12 @@ struct ReferenceResolver {
         let name: String
     }
 
-    init(_ references: any TemplateReferences) { self.references = references }
+    private var budget: RenderBudget
+
+    init(_ references: any TemplateReferences, budget: RenderBudget) {
+        self.references = references
+        self.budget = budget
+    }
 
     // MARK: Blocks
 
@@ -55,7 +60,9 @@ struct ReferenceResolver {
             return .array(resolved)
         case .object(let members):
             if let id = try referencedID(in: members, at: path) {
-                return try await document(id: id, at: path)
+                let document = try await document(id: id, at: path)
+                try budget.spend(document, at: path)
+                return document
             }
             var resolved: OrderedDictionary<String, JSONValue> = [:]
             for (key, member) in members {
@@ -93,7 +100,12 @@ struct ReferenceResolver {
     private mutating func resolveBlocks(in text: String, at path: TemplatePath) async throws -> JSONValue {
         let placeholders = Placeholder.all(in: text)
         guard placeholders.contains(where: { $0.kind == .block }) else { return .string(text) }
-        if let only = placeholders.first, only.isWhole(of: text) { return try await value(of: only, at: path) }
+        if let only = placeholders.first, only.isWhole(of: text) {
+            let value = try await value(of: only, at: path)
+            try budget.spend(value, at: path)
+            return value
+        }
+        try budget.spend(text.utf8.count, at: path)
         var replacements: [String?] = []
         for placeholder in placeholders {
             guard placeholder.kind == .block else {
@@ -107,7 +119,10 @@ struct ReferenceResolver {
                     .compositeInText, path: path.description, placeholder: placeholder.description,
                     problem: "its value is an \(value.typeName), which cannot stand inside a text",
                     remedy: "name one attribute of it, such as '\(placeholder.name).key'")
-            default: replacements.append(value.pythonText)
+            default:
+                let text = value.pythonText
+                try budget.spend(text.utf8.count, at: path)
+                replacements.append(text)
             }
         }
         return .string(text.replacing(placeholders, with: replacements))
@@ -202,15 +217,20 @@ struct ReferenceResolver {
         let placeholders = Placeholder.all(in: text)
         guard placeholders.contains(where: { $0.kind == .variable }) else { return .string(text) }
         if let only = placeholders.first, only.isWhole(of: text) {
-            return try await variable(of: only, at: path) ?? ""
+            let value = try await variable(of: only, at: path) ?? ""
+            try budget.spend(value, at: path)
+            return value
         }
+        try budget.spend(text.utf8.count, at: path)
         var replacements: [String?] = []
         for placeholder in placeholders {
             guard placeholder.kind == .variable else {
                 replacements.append(nil)
                 continue
             }
-            replacements.append(try await variable(of: placeholder, at: path)?.pythonText ?? "")
+            let text = try await variable(of: placeholder, at: path)?.pythonText ?? ""
+            try budget.spend(text.utf8.count, at: path)
+            replacements.append(text)
         }
         return .string(text.replacing(placeholders, with: replacements))
     }

@@ -3,6 +3,9 @@
 /// A slug is the text in ASCII (see the scripts covered under transliteration), in which everything that the place does
 /// not take is a hyphen, without hyphens in a row, at the start or at the end. HTML entities are decoded.
 public enum Slug {
+    /// How much of a text is read where a slug has a longest length: later characters could not be seen in it.
+    private static let longestText = 16_384
+
     /// The general slug, in lower case: for a worker's resource id in events.
     public static func make(_ text: String) -> String {
         slug(text, lowercased: true, allowing: "")
@@ -49,7 +52,7 @@ public enum Slug {
 
     private static func trimmedLabel(_ text: String, allowing extra: String, maximumLength: Int) -> String {
         let slug = trim(slug(text, lowercased: false, allowing: extra, maximumLength: maximumLength), of: "_-.")
-        return slug.isEmpty ? text : slug
+        return slug.isEmpty ? text.prefix(bytes: longestText) : slug
     }
 
     private static func trim(_ slug: String, of characters: String) -> String {
@@ -62,6 +65,7 @@ public enum Slug {
         _ text: String, lowercased: Bool, allowing extra: String, maximumLength: Int? = nil
     ) -> String {
         let allowed = Set(extra.utf8)
+        let text = maximumLength == nil ? text : text.prefix(bytes: longestText)
         var slug: [UInt8] = []
         for byte in cleaned(text) {
             switch byte {
@@ -98,6 +102,13 @@ public enum Slug {
                 && index + 1 < bytes.count && digits.contains(bytes[index + 1])
             return isThousands ? nil : bytes[index]
         }
+    }
+}
+
+extension String {
+    /// The longest beginning of the text that has at most so many bytes.
+    fileprivate func prefix(bytes: Int) -> String {
+        utf8.count > bytes ? String(decoding: utf8.prefix(bytes), as: UTF8.self) : self
     }
 }
 

@@ -79,7 +79,12 @@ extension ClusterAccess {
 
     /// The cluster of a `KubernetesClusterConfig` block: the content of a kubeconfig, as an object or as text, and the name
     /// of a context in it. Relative paths in it start from the worker's folder.
-    static func block(_ block: JSONValue) throws(ClusterConfigurationError) -> ClusterAccess {
+    ///
+    /// - Parameter allowsHostCredentials: Whether it may name programs and files of the worker's host. It comes from the API,
+    ///   so that an author of blocks or job variables could run programs and have files sent to a server.
+    static func block(
+        _ block: JSONValue, allowsHostCredentials: Bool
+    ) throws(ClusterConfigurationError) -> ClusterAccess {
         let name = "'cluster_config'"
         let content: JSONValue
         switch block["config"] {
@@ -91,6 +96,6 @@ extension ClusterAccess {
                     + "block")
         }
         return try Kubeconfig(content, name: name, folder: FileManager.default.currentDirectoryPath)
-            .access(context: block["context_name"]?.stringValue)
+            .access(context: block["context_name"]?.stringValue, allowsHostCredentials: allowsHostCredentials)
     }
 }

@@ -72,9 +72,15 @@ struct CredentialPlugin: Sendable, Hashable {
         let result: (status: TerminationStatus, output: String?, errors: String?)
         do {
             result = try await withDeadline(Self.timeLimit, for: command) {
+                // Its own process group, which ends as a whole when nobody waits for the credential any more.
+                var platform = PlatformOptions()
+                platform.processGroupID = 0
+                platform.teardownSequence = [
+                    .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)
+                ]
                 let result = try await Subprocess.run(
                     executable, arguments: Arguments(arguments), environment: .custom(values),
-                    output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
+                    platformOptions: platform, output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
                 return (result.terminationStatus, result.standardOutput, result.standardError)
             }
         } catch let error as SubprocessError {

@@ -6,7 +6,11 @@ internal import OrderedCollections
 // From a context to what is needed to reach its cluster.
 extension Kubeconfig {
     /// What a context comes to; the current one, unless one is named.
-    func access(context wanted: String? = nil) throws(ClusterConfigurationError) -> ClusterAccess {
+    ///
+    /// - Parameter allowsHostCredentials: Whether programs and files of the worker's host are taken.
+    func access(
+        context wanted: String? = nil, allowsHostCredentials: Bool = true
+    ) throws(ClusterConfigurationError) -> ClusterAccess {
         guard let contextName = wanted ?? currentContext else {
             throw ClusterConfigurationError(
                 "The kubeconfig \(name) has no current context; choose one with 'kubectl config use-context'")
@@ -32,6 +36,12 @@ extension Kubeconfig {
         } else {
             user = Entry(fields: [:], folder: context.folder)
         }
+        if !allowsHostCredentials {
+            try cluster.refuse(["certificate-authority"], of: "cluster '\(clusterName)'")
+            try user.refuse(
+                ["exec", "auth-provider", "tokenFile", "client-certificate", "client-key"],
+                of: "user '\(context.fields["user"]?.stringValue ?? "")'")
+        }
         guard let server = cluster.text("server") else {
             throw ClusterConfigurationError("The cluster '\(clusterName)' of \(name) has no 'server'; add its URL")
         }
@@ -52,6 +62,24 @@ extension Kubeconfig {
 }
 
 extension Kubeconfig.Entry {
+    /// Refuses members that name programs or files of the worker's host.
+    fileprivate func refuse(_ members: [String], of owner: String) throws(ClusterConfigurationError) {
+        for member in members {
+            guard let value = fields[member], !value.isNull, value != "" else { continue }
+            throw ClusterConfigurationError(
+                "The job variable 'cluster_config' has '\(member)' for the \(owner), which names programs or files of the "
+                    + "worker's host; put inline data in its place (\(Self.remedy(member))), or start the worker with "
+                    + "--allow-host-credentials")
+        }
+    }
+
+    private static func remedy(_ member: String) -> String {
+        switch member {
+        case "exec", "auth-provider", "tokenFile": "token"
+        default: "\(member)-data"
+        }
+    }
+
     /// A text that is there and not empty.
     fileprivate func text(_ key: String) -> String? {
         fields[key]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }

@@ -17,11 +17,9 @@ extension KubernetesClient {
         try await call(.post, resource.path(namespace: namespace), body: object)
     }
 
-    /// Changes what `changes` names.
-    func patch(_ resource: Resource, namespace: String, name: String, _ changes: JSONValue) async throws {
-        try await call(
-            .patch, resource.path(namespace: namespace, name: name), body: changes,
-            contentType: "application/merge-patch+json")
+    /// Replaces the object of the same name.
+    func replace(_ resource: Resource, namespace: String, name: String, _ object: JSONValue) async throws {
+        try await call(.put, resource.path(namespace: namespace, name: name), body: object)
     }
 
     /// How the objects that belong to a deleted one go.
@@ -32,11 +30,11 @@ extension KubernetesClient {
         case background = "Background"
     }
 
-    /// Deletes an object, if it still is the one of `uid`. Returns whether it was there.
+    /// Deletes an object, if it still is the one of `uid`, and of `version` if that is given. Returns whether it was there.
     @discardableResult
     func delete(
-        _ resource: Resource, namespace: String, name: String, uid: String? = nil, grace: Duration? = nil,
-        propagation: Propagation? = nil
+        _ resource: Resource, namespace: String, name: String, uid: String? = nil, version: String? = nil,
+        grace: Duration? = nil, propagation: Propagation? = nil
     ) async throws -> Bool {
         var query: [(String, String)] = []
         var options: JSONValue = ["apiVersion": "v1", "kind": "DeleteOptions"]
@@ -49,7 +47,11 @@ extension KubernetesClient {
             query.append(("propagationPolicy", propagation.rawValue))
             options["propagationPolicy"] = .string(propagation.rawValue)
         }
-        if let uid { options["preconditions"] = ["uid": .string(uid)] }
+        if let uid {
+            var preconditions: JSONValue = ["uid": .string(uid)]
+            if let version { preconditions["resourceVersion"] = .string(version) }
+            options["preconditions"] = preconditions
+        }
         // Where there is a body, the API server reads nothing else.
         let body = uid == nil ? nil : options
         do {

@@ -70,7 +70,7 @@ final class KubernetesClient: Sendable {
     }
 
     /// So much of an answer that is one object is taken: the API server's own limit is far lower.
-    private static let largestAnswer = 16 << 20
+    private static let largestAnswer = 12 << 20
 
     /// Sends a request and returns its answer, the body still to be read, if it is a success.
     func open(

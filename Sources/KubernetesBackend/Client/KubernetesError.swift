@@ -81,8 +81,8 @@ extension KubernetesError {
             answer, status: status, operation: operation,
             otherwise: json["kind"] == "Status" ? "" : (text.isEmpty ? "the answer has no text" : text))
         retryAfter =
-            headers["Retry-After"].flatMap { Int($0) }.map { .seconds(min(max($0, 0), 3600)) }
-            ?? answer["details"]?["retryAfterSeconds"]?.doubleValue.map { .seconds(min(max($0, 0), 3600)) }
+            (headers["Retry-After"].flatMap { Int($0) }.map(Double.init)
+            ?? answer["details"]?["retryAfterSeconds"]?.doubleValue).map { .pause(seconds: $0, in: 0...3600) }
     }
 
     /// What a `Status` says, also one that came in a watch.

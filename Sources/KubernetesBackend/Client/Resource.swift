@@ -18,7 +18,7 @@ enum Resource: String, Sendable, Hashable {
     func path(namespace: String, name: String? = nil, subresource: String? = nil) -> String {
         let root = group.isEmpty ? "/api/v1" : "/apis/\(group)/v1"
         let place = namespace == Self.allNamespaces ? nil : "namespaces/\(PercentEncoding.encode(namespace))"
-        let parts = [root, place, rawValue, name.map(PercentEncoding.encode), subresource].compactMap { $0 }
+        let parts = [root, place, rawValue, name.map { PercentEncoding.encode($0) }, subresource].compactMap { $0 }
         return parts.joined(separator: "/")
     }
 }

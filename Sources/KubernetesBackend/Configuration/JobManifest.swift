@@ -65,15 +65,17 @@ struct JobManifest: Sendable, Hashable {
             let all = (metadata["annotations"]?.objectValue ?? [:])
                 .merging(annotations.mapValues(JSONValue.string)) { $1 }
             metadata["annotations"] = .object(
-                Members(all.map { (Slug.kubernetesLabelKey($0.key), $0.value) }, uniquingKeysWith: { $1 }))
+                Members(
+                    all.compactMap { key, value in LabelText.annotationKey(key).map { ($0, value) } },
+                    uniquingKeysWith: { $1 }))
         }
     }
 
     private static func labels(_ own: JSONValue?, _ labels: OrderedDictionary<String, String>) -> Members {
         let all = (own?.objectValue ?? [:]).merging(labels.mapValues(JSONValue.string)) { $1 }
         return Members(
-            all.map { key, value in
-                (Slug.kubernetesLabelKey(key), .string(Slug.kubernetesLabelValue(value.pythonText)))
+            all.compactMap { key, value in
+                LabelText.labelKey(key).map { ($0, .string(LabelText.value(value.pythonText))) }
             }, uniquingKeysWith: { $1 })
     }
 

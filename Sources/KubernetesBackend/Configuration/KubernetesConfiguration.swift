@@ -27,7 +27,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
     /// After how many seconds a pod that has not begun is worth a warning.
     public let podWatchTimeout: Int
     /// Whether what the pod prints is copied to the worker's own output.
-    public let streamOutput: Bool
+    public let streamsOutput: Bool
 
     /// Whether the command is the flow engine and not one that the job brings.
     public internal(set) var runsFlowEngine = true
@@ -57,9 +57,19 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
         clusterConfiguration = try fields.object("cluster_config") ?? .null
         jobWatchTimeout = try fields.seconds("job_watch_timeout_seconds", in: rendered)
         podWatchTimeout = try fields.seconds("pod_watch_timeout_seconds", in: rendered) ?? 60
-        streamOutput = try fields.boolean("stream_output", default: true)
+        streamsOutput = try fields.boolean("stream_output", default: true)
         // What stands for a configuration that cannot be made any more has no manifest: it is never started.
         manifest = try Self.manifest(rendered["job_manifest"] ?? Self.emptyManifest, namespace: namespace)
+    }
+
+    /// A rendered configuration with the fields that all backends have, its environment in the form that it came in.
+    public static func common(_ rendered: JSONValue) throws -> JSONValue {
+        guard case .array(let list)? = rendered["env"] else { return try BaseJobConfiguration(rendered: rendered).json }
+        var converted = rendered
+        converted["env"] = variables(of: list)
+        var json = try BaseJobConfiguration(rendered: converted).json
+        json["env"] = .array(list)
+        return json
     }
 
     private static func manifest(
@@ -96,7 +106,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
             "annotations": JSONValue(annotations), "namespace": .string(namespace), "job_manifest": manifest,
             "cluster_config": clusterConfiguration,
             "job_watch_timeout_seconds": jobWatchTimeout.map { .int($0) } ?? .null,
-            "pod_watch_timeout_seconds": .int(podWatchTimeout), "stream_output": .bool(streamOutput),
+            "pod_watch_timeout_seconds": .int(podWatchTimeout), "stream_output": .bool(streamsOutput),
         ]
     }
 }

@@ -59,8 +59,9 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
         case .apiKeySecretKey: "The key in that secret."
         case .authStringSecretName: "The secret, in the namespace of the jobs, that holds the auth string."
         case .authStringSecretKey: "The key in that secret."
-        case .createSecretForAPIKey: "Makes a secret for the API key of each job, which goes when its job goes."
-        case .storeEnvironmentAsSecret: "Makes a secret for the environment of each job, which goes when its job goes."
+        case .createSecretForAPIKey: "Makes a secret for the API key of each job, which goes when the run has ended."
+        case .storeEnvironmentAsSecret:
+            "Makes a secret for the environment of each job, which goes when the run has ended."
         case .creationAttempts: "How often the creation of a job is tried."
         case .creationDelay: "Seconds before it is tried again."
         case .leastCreationJitter: "The least seconds that are added to them at random."
@@ -68,10 +69,13 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
         case .observes:
             "`True` observes the runs of other workers too, `False` neither these nor the phases of pods. Default: "
                 + "other runs only if namespaces or labels are named, phases always."
-        case .observedNamespaces: "The namespaces to observe the runs of other workers in. Default: the whole cluster."
-        case .observedLabels: "The labels that the runs of other workers must have to be observed."
-        case .replicatesPodEvents: "Tells the phases of pods as events."
-        case .forwardsCrashedLogs: "Puts the last lines of a pod that crashed into the run's log."
+        case .observedNamespaces:
+            "The namespaces in which runs of other workers are observed and phases of pods are reported. Default: the whole "
+                + "cluster."
+        case .observedLabels:
+            "The labels that the runs of other workers need to be observed, and that pods need for their phases to be reported."
+        case .replicatesPodEvents: "Reports the phases of pods as events."
+        case .forwardsCrashedLogs: "Puts the last lines of the pods that crashed into the run's log."
         case .crashedLogLines: "How many lines."
         }
     }

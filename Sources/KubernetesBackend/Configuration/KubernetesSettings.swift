@@ -1,3 +1,4 @@
+internal import JSON
 internal import PrefectAPI
 
 /// The settings of Prefect's Kubernetes integration, by the names that its Python worker gives them.
@@ -22,8 +23,8 @@ struct KubernetesSettings: Sendable, Hashable {
     var creationDelay = Duration.seconds(1)
     /// How much longer, at random.
     var creationJitter = 0.0...3.0
-    /// Whether what happens to pods is told as events.
-    var replicatesPodEvents = true
+    /// The pods whose phases are reported as events, also those of this worker's own runs; `nil` for none.
+    var replicated: ObservationScope?
     /// Whether the last lines of a pod that crashed go into the run's log.
     var forwardsCrashedLogs = true
     /// How many lines.
@@ -46,11 +47,11 @@ struct KubernetesSettings: Sendable, Hashable {
         createsSecretForAPIKey = reader.flag(.createSecretForAPIKey) ?? false
         storesEnvironmentAsSecret = reader.flag(.storeEnvironmentAsSecret) ?? false
         creationAttempts = Int(reader.number(.creationAttempts, least: 1) ?? 3)
-        creationDelay = .seconds(reader.number(.creationDelay, least: 0) ?? 1)
+        creationDelay = .pause(seconds: reader.number(.creationDelay, least: 0) ?? 1)
         let least = reader.number(.leastCreationJitter, least: 0) ?? 0
         creationJitter = least...max(least, reader.number(.mostCreationJitter, least: 0) ?? 3)
         let observes = reader.flag(.observes)
-        replicatesPodEvents = observes ?? true && reader.flag(.replicatesPodEvents) ?? true
+        let replicates = observes ?? true && reader.flag(.replicatesPodEvents) ?? true
         forwardsCrashedLogs = reader.flag(.forwardsCrashedLogs) ?? true
         crashedLogLines = Int(reader.number(.crashedLogLines, least: 1) ?? 500)
         let mistakes = reader.warnings.count
@@ -59,7 +60,9 @@ struct KubernetesSettings: Sendable, Hashable {
             labels: reader.pairs(.observedLabels) ?? [:])
         // Prefect's own default is to observe everything that the worker may see. Here that has to be asked for.
         // What is misspelt must not make that more than was meant.
-        if reader.warnings.count == mistakes, observes ?? (scope != ObservationScope()) { observed = scope }
+        let isClear = reader.warnings.count == mistakes
+        if isClear, observes ?? (scope != ObservationScope()) { observed = scope }
+        if replicates { replicated = isClear ? scope : ObservationScope() }
         warnings = reader.warnings
     }
 }

@@ -18,14 +18,14 @@ struct SecretPlan: Sendable, Hashable {
         if let secret = settings.apiKeySecret {
             Self.refer(&env, "PREFECT_API_KEY", to: secret)
         } else if settings.createsSecretForAPIKey, let key = Self.value(of: "PREFECT_API_KEY", in: env) {
-            made = ("\(jobName)-api-key", ["value": key])
-            Self.refer(&env, "PREFECT_API_KEY", to: .init(name: "\(jobName)-api-key", key: "value"))
+            made = (Self.keyName(jobName), ["value": key])
+            Self.refer(&env, "PREFECT_API_KEY", to: .init(name: Self.keyName(jobName), key: "value"))
         }
         if let secret = settings.authStringSecret { Self.refer(&env, "PREFECT_API_AUTH_STRING", to: secret) }
         if settings.storesEnvironmentAsSecret {
             let plain = env.filter { $0["valueFrom"] == nil && $0["value"] != nil && $0["name"]?.stringValue != nil }
             if !plain.isEmpty {
-                let name = made?.name ?? "\(jobName)-env"
+                let name = made?.name ?? Self.environmentName(jobName)
                 var values = made?.values ?? [:]
                 for entry in plain { values[entry["name"]?.stringValue ?? ""] = entry["value"] }
                 made = (name, values)
@@ -40,6 +40,44 @@ struct SecretPlan: Sendable, Hashable {
         guard let made else { return nil }
         name = made.name
         values = made.values
+    }
+
+    private static func keyName(_ jobName: String) -> String { "\(jobName)-api-key" }
+    private static func environmentName(_ jobName: String) -> String { "\(jobName)-env" }
+
+    /// The names that the secret of a job may have.
+    static func names(ofJob jobName: String, settings: KubernetesSettings) -> [String] {
+        var names: [String] = []
+        if settings.createsSecretForAPIKey, settings.apiKeySecret == nil { names.append(keyName(jobName)) }
+        if settings.storesEnvironmentAsSecret { names.append(environmentName(jobName)) }
+        return names
+    }
+
+    /// A variable that lets whoever has it use the API.
+    enum Credential: String, Sendable, CaseIterable {
+        case key = "PREFECT_API_KEY"
+        case authString = "PREFECT_API_AUTH_STRING"
+
+        /// The warning about a manifest that has it in clear, and the remedy.
+        var warning: String {
+            let setting: KubernetesSetting = self == .key ? .apiKeySecretName : .authStringSecretName
+            return
+                "\(rawValue) goes into the manifests of jobs in clear, for everybody who may read jobs or pods; put it into a "
+                + "secret and name that with \(setting.variables[0])"
+                + (self == .key ? ", or set \(KubernetesSetting.createSecretForAPIKey.variables[0])=true" : "")
+        }
+    }
+
+    /// The credentials that a manifest has in clear.
+    static func credentials(inClearIn manifest: JSONValue) -> [Credential] {
+        let spec = manifest["spec"]?["template"]?["spec"]
+        let containers = (spec?["containers"]?.arrayValue ?? []) + (spec?["initContainers"]?.arrayValue ?? [])
+        let env = containers.flatMap { $0["env"]?.arrayValue ?? [] }
+        return Credential.allCases.filter { credential in
+            env.contains {
+                $0["name"]?.stringValue == credential.rawValue && $0["value"]?.stringValue?.isEmpty == false
+            }
+        }
     }
 
     private static func value(of name: String, in env: [JSONValue]) -> JSONValue? {
@@ -62,14 +100,16 @@ struct SecretPlan: Sendable, Hashable {
     }
 
     /// The secret as the API server takes it.
-    func object(namespace: String, flowRunID: String) -> JSONValue {
-        [
-            "apiVersion": "v1", "kind": "Secret",
-            "metadata": [
-                "name": .string(name), "namespace": .string(namespace),
-                "labels": [Labels.managedBy: "prefect", Labels.flowRunID: .string(flowRunID)],
-            ],
-            "stringData": .object(values),
+    func object(namespace: String, flowRunID: String, owner: JobSnapshot? = nil) -> JSONValue {
+        var metadata: JSONValue = [
+            "name": .string(name), "namespace": .string(namespace),
+            "labels": [Labels.managedBy: "prefect", Labels.flowRunID: .string(flowRunID)],
         ]
+        if let owner {
+            metadata["ownerReferences"] = [
+                ["apiVersion": "batch/v1", "kind": "Job", "name": .string(owner.name), "uid": .string(owner.uid)]
+            ]
+        }
+        return ["apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": .object(values)]
     }
 }

@@ -9,6 +9,7 @@ extension Diagnosis {
         if let found = pod.containers.lazy.compactMap(Self.known(waiting:)).first
             ?? pod.containers.lazy.compactMap(Self.init(ended:)).first ?? Self.unschedulable(pod) ?? Self.evicted(pod)
             ?? pod.containers.lazy.compactMap(Self.other(waiting:)).first
+            ?? pod.containers.lazy.compactMap(Self.other(ended:)).first
         {
             self = found
         } else {
@@ -74,6 +75,27 @@ extension Diagnosis {
                 category: .evicted, level: .warning, summary: "Container '\(container.name)' was evicted",
                 detail: termination.message, remedy: Self.evictionRemedy)
         default: return nil
+        }
+    }
+
+    /// A failed container about which the runtime, or its own program, has written a message.
+    private static func other(ended container: PodSnapshot.Container) -> Diagnosis? {
+        guard case .terminated(let termination) = container.state, termination.exitCode != 0,
+            termination.message.contains(where: { !$0.isWhitespace })
+        else { return nil }
+        switch termination.reason {
+        case "ContainerCannotRun", "StartError":
+            return Diagnosis(
+                category: nil, level: .error,
+                summary: "Container '\(container.name)' could not be started (\(termination.reason))",
+                detail: termination.message,
+                remedy: "Check that the image has the command, and check the working directory and the mounts")
+        default:
+            let reason = termination.reason.isEmpty ? "" : " (\(termination.reason))"
+            return Diagnosis(
+                category: nil, level: .error,
+                summary: "Container '\(container.name)' ended with exit code \(termination.exitCode)\(reason)",
+                detail: termination.message, remedy: "Look at its log for the cause")
         }
     }
 

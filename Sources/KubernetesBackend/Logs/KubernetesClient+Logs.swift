@@ -1,14 +1,15 @@
 internal import HTTPTransport
 internal import JSON
+internal import Worker
 
 extension KubernetesClient {
     /// Copies what a container has printed and goes on printing, as far as `lines` have not come yet. Returns whether it has
     /// ended and all is copied: a log over which nothing came for long may be dead, or of a quiet flow, and is to be read on.
     ///
-    /// Throws when it cannot be read, or breaks off.
+    /// Calls `reached` with how far that is whenever some have come. Throws when it cannot be read, or breaks off.
     func followLog(
         namespace: String, pod: String, container: String, from lines: inout LogLines,
-        line hand: ([UInt8]) async -> Void
+        line hand: ([UInt8]) async -> Void, reached: (OutputPosition) -> Void
     ) async throws -> Bool {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
         var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
@@ -23,6 +24,7 @@ extension KubernetesClient {
                 var ready: [[UInt8]] = []
                 lines.take(portion) { ready.append($0) }
                 for line in ready { await hand(line) }
+                reached(lines.position)
             }
         } catch  where error.kind == .idleTimeout {
             noteSilence()
@@ -36,13 +38,15 @@ extension KubernetesClient {
         return true
     }
 
-    /// The last lines that a container has printed.
+    /// The last lines that a container has printed, or, where it was begun again, those that it printed the time before.
     func lastLines(
-        _ count: Int, namespace: String, pod: String, container: String, atMost bytes: Int
+        _ count: Int, namespace: String, pod: String, container: String, previous: Bool = false, atMost bytes: Int
     ) async throws -> String {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
+        var query = [("container", container), ("tailLines", String(count))]
+        if previous { query.append(("previous", "true")) }
         let response = try await open(
-            .get, path, query: [("container", container), ("tailLines", String(count))],
+            .get, path, query: query,
             deadlines: Deadlines(
                 connect: timing.connect, firstByte: timing.answer, idle: timing.answer, whole: timing.answer * 2))
         var tail: [UInt8] = []

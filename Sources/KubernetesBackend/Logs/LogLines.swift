@@ -5,19 +5,14 @@ internal import Worker
 /// seen before, so that a log that broke off can be read on. A value without I/O.
 struct LogLines: Sendable, Hashable {
     private var line: [UInt8] = []
-    private var position: OutputPosition
+    /// How far the log has been read.
+    private(set) var position: OutputPosition
 
     /// So much of a line is kept together; a longer one comes in parts.
     static let longestLine = 256 << 10
 
-    /// The lines of a log, all of them or those that are written from a time on.
-    init(since start: Timestamp? = nil) {
-        position = OutputPosition(
-            since: start.map {
-                let (seconds, rest) = $0.microseconds.quotientAndRemainder(dividingBy: 1_000_000)
-                return OutputTime(seconds: seconds, nanoseconds: max(rest, 0) * 1000)
-            })
-    }
+    /// The lines of a log, all of them or those that follow a position.
+    init(from position: OutputPosition = OutputPosition()) { self.position = position }
 
     /// From when on the log is to be read; `nil` for the beginning.
     var since: Timestamp? {

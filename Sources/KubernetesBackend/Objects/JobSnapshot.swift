@@ -17,6 +17,9 @@ struct JobSnapshot: Sendable, Hashable {
     let isSuspended: Bool
     let created: Timestamp?
 
+    /// Where it is.
+    var place: JobPlace { JobPlace(namespace: namespace, name: name, uid: uid, server: nil) }
+
     /// How a job ended.
     enum Ending: Sendable, Hashable {
         case complete

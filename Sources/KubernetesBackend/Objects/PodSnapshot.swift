@@ -1,4 +1,5 @@
 internal import JSON
+internal import OrderedCollections
 
 /// What the worker needs of a pod at one moment; everything else of the object is let go as it is read.
 struct PodSnapshot: Sendable, Hashable {
@@ -18,6 +19,7 @@ struct PodSnapshot: Sendable, Hashable {
     let isDeleting: Bool
     /// The node that it was assigned to.
     let node: String?
+    let labels: [String: String]
     /// What the scheduler says of a pod that it finds no node for.
     let unschedulable: String?
     /// Init containers first.
@@ -29,6 +31,14 @@ struct PodSnapshot: Sendable, Hashable {
         let isInit: Bool
         let restarts: Int
         let state: State
+
+        /// Whether it has begun, and may have written something.
+        var hasBegun: Bool {
+            switch state {
+            case .running, .terminated: true
+            default: false
+            }
+        }
     }
 
     /// What a container does.
@@ -68,6 +78,7 @@ struct PodSnapshot: Sendable, Hashable {
         message = status["message"]?.stringValue ?? ""
         started = Self.time(status["startTime"])
         node = json["spec"]?["nodeName"]?.stringValue
+        labels = (metadata?["labels"]?.objectValue ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue }
         unschedulable = (status["conditions"]?.arrayValue ?? [])
             .first { $0["type"] == "PodScheduled" && $0["reason"] == "Unschedulable" }
             .map { $0["message"]?.stringValue ?? "" }
@@ -109,6 +120,12 @@ extension PodSnapshot {
         return own.first { $0.name == Self.flowContainerName } ?? own.first
     }
 
+    /// The same, where it is sure to be that: the one of that name, or the only one.
+    var knownFlowContainer: Container? {
+        let own = containers.filter { !$0.isInit }
+        return own.count == 1 ? own.first : own.first { $0.name == Self.flowContainerName }
+    }
+
     /// How the manifest calls the container that runs the flow.
     static let flowContainerName = "prefect-job"
 
@@ -118,12 +135,10 @@ extension PodSnapshot {
     }
 
     /// Whether the flow's container has begun, and may have written something.
-    var hasBegun: Bool {
-        switch flowContainer?.state {
-        case .running, .terminated: true
-        default: false
-        }
-    }
+    var hasBegun: Bool { flowContainer?.hasBegun == true }
+
+    /// Whether none of its containers has begun yet, so that nothing of it runs.
+    var isUnbegun: Bool { phase == "Pending" && !containers.contains(where: \.hasBegun) }
 
     /// Whether nothing of it runs any more.
     var hasEnded: Bool { phase == "Succeeded" || phase == "Failed" }

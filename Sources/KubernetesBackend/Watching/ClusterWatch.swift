@@ -1,4 +1,5 @@
 internal import JSON
+internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
@@ -7,7 +8,7 @@ internal import Synchronization
 final class ClusterWatch: Sendable {
     private let client: KubernetesClient
     private let availability: Availability
-    private let notice: @Sendable (String) -> Void
+    private let logger: Logger
     /// The jobs that are followed.
     let feeds: JobFeeds
     /// What may not be listed in the whole cluster, so that it is watched by namespaces.
@@ -17,18 +18,18 @@ final class ClusterWatch: Sendable {
 
     init(
         client: KubernetesClient, availability: Availability, observing scope: ObservationScope?,
-        notice: @escaping @Sendable (String) -> Void
+        logger: Logger
     ) {
         self.client = client
         self.availability = availability
-        self.notice = notice
+        self.logger = logger
         feeds = JobFeeds(scope: scope)
     }
 
     /// The feed of a job, whether or not the job exists yet. Returns whether it is new: then what happened before is not in
     /// it.
-    func follow(namespace: String, name: String) -> (feed: JobFeed, isNew: Bool) {
-        feeds.follow(JobFeeds.Key(namespace: namespace, name: name))
+    func follow(namespace: String, name: String, isToBeCreated: Bool = false) -> (feed: JobFeed, isNew: Bool) {
+        feeds.follow(JobFeeds.Key(namespace: namespace, name: name), isToBeCreated: isToBeCreated)
     }
 
     /// Nobody follows the job any more.
@@ -61,9 +62,9 @@ final class ClusterWatch: Sendable {
 
     /// Whether a kind is to be watched in a namespace: where the whole cluster is watched, that is enough.
     private func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
-        guard feeds.isNeeded(namespace) else { return false }
+        guard feeds.isNeeded(resource, in: namespace) else { return false }
         let isCovered =
-            namespace != Resource.allNamespaces && feeds.isNeeded(Resource.allNamespaces)
+            namespace != Resource.allNamespaces && feeds.isNeeded(resource, in: Resource.allNamespaces)
             && !refused.withLock { $0.contains(resource) }
         return !isCovered
     }
@@ -116,7 +117,7 @@ final class ClusterWatch: Sendable {
                 }
                 if hasSaid, progress.failures == 0, case .watch = progress.step {
                     hasSaid = false
-                    notice("The \(resource.rawValue) in \(Self.words(for: namespace)) are watched again")
+                    logger.info("The \(resource.rawValue) in \(Self.words(for: namespace)) are watched again")
                 }
             } catch let error as KubernetesError {
                 availability.note(error)
@@ -124,7 +125,7 @@ final class ClusterWatch: Sendable {
                 progress.handle(.failed(error))
                 guard !hasSaid, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
                 hasSaid = true
-                notice(sayLoss(of: resource, in: namespace, error, progress))
+                logger.warning("\(sayLoss(of: resource, in: namespace, error, progress))")
             } catch {
                 return
             }
@@ -165,13 +166,14 @@ final class ClusterWatch: Sendable {
 
     private func list(_ resource: Resource, in namespace: String) async throws -> String {
         let followed = feeds.feeds(in: namespace)
+        let meetsOthers = feeds.meetsOthers
         var listed: Set<JobFeeds.Key> = []
         let version = try await client.list(resource, selection(resource, in: namespace)) { object in
             switch resource {
             case .jobs:
                 guard let job = JobSnapshot(object) else { return }
                 let key = JobFeeds.Key(namespace: job.namespace, name: job.name)
-                if feeds.scope != nil || followed[key] != nil { listed.insert(key) }
+                if meetsOthers || followed[key] != nil { listed.insert(key) }
                 feeds.pass(job, of: object)
             default:
                 if let pod = PodSnapshot(object) { feeds.pass(pod, of: object) }
@@ -204,10 +206,7 @@ final class ClusterWatch: Sendable {
         case (.added(let object), .jobs), (.modified(let object), .jobs):
             if let job = JobSnapshot(object) { feeds.pass(job, of: object) }
         case (.deleted(let object), .jobs):
-            guard let job = JobSnapshot(object) else { return }
-            let key = JobFeeds.Key(namespace: job.namespace, name: job.name)
-            feeds.feed(key)?.add(.jobDeleted(uid: job.uid))
-            feeds.remove(key)
+            if let job = JobSnapshot(object) { feeds.passDeleted(job, of: object) }
         case (.added(let object), .pods), (.modified(let object), .pods):
             if let pod = PodSnapshot(object) { feeds.pass(pod, of: object) }
         case (.deleted(let object), .pods):

@@ -20,6 +20,10 @@ final class JobFeed: Sendable {
     private let news = Mutex<[JobNews]>([])
     private let hasNews = Wakeup()
     private let isOver = Mutex(false)
+    /// Whether nothing of the job's output was printed before: this process has created the job.
+    let hasAllOutput: Bool
+
+    init(hasAllOutput: Bool = false) { self.hasAllOutput = hasAllOutput }
 
     /// Nobody is to follow the job by this feed any more: who does is made to leave.
     func close() {

@@ -10,6 +10,10 @@ struct FoundJob: Sendable {
     let feed: JobFeed
     /// The job as it was met; `nil` when one of its pods was met before it.
     let job: JobSnapshot?
+    /// Whether the settings ask for its observation; else it is met because nobody may look after its run.
+    let isObserved: Bool
+    /// Whether it had ended, or was deleted, when it was met.
+    let hasEnded: Bool
 
     /// The flow run that it is labelled with.
     var flowRunID: String { labels[Labels.flowRunID] ?? "" }
@@ -34,6 +38,9 @@ final class JobFeeds: Sendable {
         var own: [String: Int] = [:]
         /// The jobs that exist, were met, and of which nothing more is to be told.
         var settled: Set<Key> = []
+        /// The pools whose runs must not be orphaned, by their ids, and the namespaces where their jobs are.
+        var pools: Set<String> = []
+        var poolNamespaces: Set<String> = []
         var listeners: [Wakeup] = []
     }
 
@@ -62,11 +69,13 @@ final class JobFeeds: Sendable {
 
     /// The feed of a job of this worker's, whether or not the job exists yet. Returns whether it is new: then what happened
     /// before is not in it.
-    func follow(_ key: Key) -> (feed: JobFeed, isNew: Bool) {
+    ///
+    /// - Parameter isToBeCreated: Whether this worker creates the job after this, so that all of its output is new.
+    func follow(_ key: Key, isToBeCreated: Bool = false) -> (feed: JobFeed, isNew: Bool) {
         let (feed, observed, isNew) = state.withLock { state -> (JobFeed, JobFeed?, Bool) in
             let entry = state.entries[key]
             if let entry, entry.isOwn { return (entry.feed, nil, false) }
-            let feed = JobFeed()
+            let feed = JobFeed(hasAllOutput: isToBeCreated)
             state.entries[key] = Entry(feed: feed, isOwn: true)
             state.own[key.namespace, default: 0] += 1
             return (feed, entry?.feed, true)
@@ -83,7 +92,7 @@ final class JobFeeds: Sendable {
             guard state.entries[key]?.isOwn == true else { return }
             state.entries[key] = nil
             state.own[key.namespace] = (state.own[key.namespace] ?? 1) - 1
-            if scope != nil { state.settled.insert(key) }
+            if scope != nil || !state.pools.isEmpty { state.settled.insert(key) }
         }
     }
 
@@ -91,6 +100,18 @@ final class JobFeeds: Sendable {
     var ownCount: Int { state.withLock { $0.own.values.reduce(0, +) } }
 
     // MARK: Jobs of others
+
+    /// Whether jobs of others are met at all.
+    var meetsOthers: Bool { scope != nil || state.withLock { !$0.pools.isEmpty } }
+
+    /// Meets the jobs of these pools, in these namespaces and wherever else is watched, that end badly or are deleted.
+    func meetEnded(ofPools pools: Set<String>, in namespaces: Set<String>) {
+        state.withLock { state in
+            state.pools.formUnion(pools)
+            state.poolNamespaces.formUnion(namespaces)
+        }
+        notify()
+    }
 
     /// Nothing more is to be told of a job of another worker.
     func settle(_ found: FoundJob) {
@@ -105,28 +126,43 @@ final class JobFeeds: Sendable {
     /// A job is there: passes it on, and begins to observe it if that is asked for and it has not ended well.
     func pass(_ job: JobSnapshot, of object: JSONValue) {
         let key = Key(namespace: job.namespace, name: job.name)
-        let place = JobPlace(namespace: job.namespace, name: job.name, uid: job.uid, server: nil)
-        feed(key, beginsIf: job.ending != .complete, object, place, job)?.add(.job(job))
+        feed(key, beginsIf: job.ending != .complete, object, job.place, job, hasEnded: job.ending != nil)?
+            .add(.job(job))
+    }
+
+    /// A job was deleted: passes that on, and meets it if its run may need that. Another of its name would be another.
+    func passDeleted(_ job: JobSnapshot, of object: JSONValue) {
+        let key = Key(namespace: job.namespace, name: job.name)
+        feed(key, beginsIf: job.ending != .complete, object, job.place, job, hasEnded: true)?
+            .add(.jobDeleted(uid: job.uid))
+        state.withLock { _ = $0.settled.remove(key) }
     }
 
     /// A pod is there: passes it on to its job, and begins to observe that if the pod is met first.
     func pass(_ pod: PodSnapshot, of object: JSONValue) {
         let key = Key(namespace: pod.namespace, name: pod.jobName)
         let place = JobPlace(namespace: pod.namespace, name: pod.jobName, uid: pod.jobUID, server: nil)
-        feed(key, beginsIf: !pod.hasEnded, object, place, nil)?.add(.pod(pod))
+        feed(key, beginsIf: !pod.hasEnded, object, place, nil, hasEnded: false)?.add(.pod(pod))
     }
 
     private func feed(
-        _ key: Key, beginsIf isOfInterest: Bool, _ object: JSONValue, _ place: JobPlace, _ job: JobSnapshot?
+        _ key: Key, beginsIf isOfInterest: Bool, _ object: JSONValue, _ place: JobPlace, _ job: JobSnapshot?,
+        hasEnded: Bool
     ) -> JobFeed? {
         let (feed, found) = state.withLock { state -> (JobFeed?, FoundJob?) in
             if let entry = state.entries[key] { return (entry.feed, nil) }
-            guard isOfInterest, let scope, !state.settled.contains(key) else { return (nil, nil) }
+            guard isOfInterest, scope != nil || hasEnded, !state.settled.contains(key) else { return (nil, nil) }
             let labels = Self.labels(of: object)
-            guard scope.covers(namespace: key.namespace, labels: labels) else { return (nil, nil) }
+            let isObserved = scope?.covers(namespace: key.namespace, labels: labels) == true
+            let isOfPool = hasEnded && labels[Labels.workPoolID].map(state.pools.contains) == true
+            guard isObserved || isOfPool else { return (nil, nil) }
             let feed = JobFeed()
             state.entries[key] = Entry(feed: feed, isOwn: false)
-            return (feed, FoundJob(place: place, labels: labels, feed: feed, job: job))
+            return (
+                feed,
+                FoundJob(
+                    place: place, labels: labels, feed: feed, job: job, isObserved: isObserved, hasEnded: hasEnded)
+            )
         }
         if let found { find.yield(found) }
         return feed
@@ -151,9 +187,6 @@ final class JobFeeds: Sendable {
         }
     }
 
-    /// A job does not exist any more: another of its name would be another.
-    func remove(_ key: Key) { state.withLock { _ = $0.settled.remove(key) } }
-
     /// All jobs of a namespace that have not ended well are these.
     func prune(in namespace: String, listed: Set<Key>) {
         state.withLock { state in
@@ -167,18 +200,20 @@ final class JobFeeds: Sendable {
 
     /// The namespaces where something is to be watched; ``Resource/allNamespaces`` for the whole cluster.
     var namespaces: Set<String> {
-        var namespaces = state.withLock { Set($0.own.keys) }
+        var namespaces = state.withLock { $0.poolNamespaces.union($0.own.keys) }
         if let scope { namespaces.formUnion(scope.namespaces.isEmpty ? [Resource.allNamespaces] : scope.namespaces) }
         return namespaces
     }
 
-    /// Whether something is to be watched in a namespace by itself.
-    func isNeeded(_ namespace: String) -> Bool {
+    /// Whether a kind is to be watched in a namespace by itself. Jobs that are met only when they have ended need no watch of pods.
+    func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
         if let scope,
             scope.namespaces.isEmpty ? namespace == Resource.allNamespaces : scope.namespaces.contains(namespace)
         {
             return true
         }
-        return state.withLock { ($0.own[namespace] ?? 0) > 0 }
+        return state.withLock { state in
+            (state.own[namespace] ?? 0) > 0 || resource == .jobs && state.poolNamespaces.contains(namespace)
+        }
     }
 }

@@ -13,11 +13,13 @@ struct FollowerAttention: Sendable, Hashable {
     var podWatch: Duration?
     /// Whether the job may have been told of by others before: then what is old is not told again.
     var isLate = false
+    /// Whether what happens to pods is reported.
+    var reportsPods = true
 
     /// What a job asks for.
     init(_ job: Job<KubernetesConfiguration>) {
         let configuration = job.configuration
-        if configuration.streamOutput {
+        if configuration.streamsOutput {
             // The log of a container does not tell its two streams apart.
             output = OutputSource(flowRunID: job.flowRunID, flowRunName: job.flowRunName, stream: .output)
         }
@@ -29,6 +31,13 @@ struct FollowerAttention: Sendable, Hashable {
 
     /// Nothing besides, for the job of another worker.
     static let observing = FollowerAttention()
+
+    /// How the job of another worker ended, and nothing of what happens to its pods.
+    static let endAlone = {
+        var attention = FollowerAttention()
+        attention.reportsPods = false
+        return attention
+    }()
 }
 
 /// Follows the job of one run to its end, and tells on the way what happens to its pods.
@@ -54,6 +63,8 @@ struct JobFollower: Sendable {
     static let drainLimit = Duration.seconds(60)
     /// For how long the rest of a pod's output is waited for, once the pod has ended.
     static let outputLimit = Duration.seconds(10)
+    /// How often it is noted how far output has been copied.
+    static let markInterval = Duration.seconds(1)
 
     /// Follows the job by its feed, which is new if nothing of the past is in it.
     func run(_ followed: (feed: JobFeed, isNew: Bool)) async throws -> End {
@@ -66,15 +77,15 @@ struct JobFollower: Sendable {
             }
             let (begun, begin) = AsyncStream.makeStream(of: PodSnapshot.self)
             if let source = attention.output {
-                let start: Timestamp? = isNew ? .now : nil
+                let start = OutputPosition(since: feed.hasAllOutput ? nil : .now)
                 group.addTask {
-                    await copyOutput(of: begun, as: source, since: start)
+                    await copyOutput(of: begun, as: source, from: start)
                     return nil
                 }
             }
             var progress = JobProgress(uid: place.uid)
             var teller = PodTeller(
-                reporter: reporter, waiting: waiting, replicates: backend.settings.replicatesPodEvents,
+                reporter: reporter, waiting: waiting, replicating: backend.settings.replicated,
                 isLate: attention.isLate
             ) { begin.yield($0) }
             try await follow(feed, isNew: isNew, &progress, &teller)
@@ -113,7 +124,7 @@ struct JobFollower: Sendable {
         var left = actions
         while !left.isEmpty {
             switch left.removeFirst() {
-            case .tell(let pod): teller.tell(pod)
+            case .tell(let pod): if attention.reportsPods { teller.tell(pod) }
             case .readJob: left += progress.handle(read: try await readJob())
             case .readPods:
                 if let pods = try await readPods() {
@@ -203,15 +214,12 @@ struct JobFollower: Sendable {
 
     // MARK: Output
 
-    /// The last lines of the pod that failed, for the run's log.
+    /// The last lines of the pods that failed, for the run's log.
     private func lastOutput(_ progress: JobProgress) async throws -> String? {
-        guard backend.settings.forwardsCrashedLogs, progress.end != .complete, let pod = progress.latestPod,
-            pod.hasBegun, pod.termination?.exitCode != 0
-        else { return nil }
+        guard backend.settings.forwardsCrashedLogs, progress.end != .complete else { return nil }
+        let output = CrashedOutput(client: client, namespace: namespace, lines: backend.settings.crashedLogLines)
         do {
-            return try await client.lastLines(
-                backend.settings.crashedLogLines, namespace: namespace, pod: pod.name,
-                container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, atMost: 64 << 10)
+            return try await output.text(of: progress.failedPods)
         } catch let error as KubernetesError {
             sayUnreadable(error)
             return nil
@@ -225,17 +233,30 @@ struct JobFollower: Sendable {
                 + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
     }
 
-    /// Copies the output of the pods, one after the other as they begin.
-    private func copyOutput(of pods: AsyncStream<PodSnapshot>, as source: OutputSource, since start: Timestamp?) async {
+    /// Copies the output of the pods, one after the other as they begin: from where an earlier process noted that it was, else
+    /// from `start`.
+    private func copyOutput(
+        of pods: AsyncStream<PodSnapshot>, as source: OutputSource, from start: OutputPosition
+    ) async {
+        let marks = backend.marks
         for await pod in pods {
-            var lines = LogLines(since: start)
+            let name = KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID)
+            var lines = LogLines(from: marks.position(of: name) ?? start)
             var failures = 0
+            var lastMark = ContinuousClock.now
+            defer { marks.set(lines.position, of: name) }
             while !Task.isCancelled {
                 do {
                     let isComplete = try await client.followLog(
                         namespace: namespace, pod: pod.name,
                         container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines
-                    ) { await backend.output.print($0, of: source) }
+                    ) {
+                        await backend.output.print($0, of: source)
+                    } reached: { position in
+                        guard ContinuousClock.now - lastMark >= Self.markInterval else { return }
+                        lastMark = .now
+                        marks.set(position, of: name)
+                    }
                     if isComplete { break }
                 } catch let error as KubernetesError {
                     sayUnreadable(error)

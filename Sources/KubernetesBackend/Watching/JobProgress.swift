@@ -56,9 +56,14 @@ struct JobProgress: Sendable {
     var hasBegun: Bool { pods.values.contains { $0.hasBegun || $0.hasEnded } }
 
     /// The pod that was made last.
-    var latestPod: PodSnapshot? {
-        pods.values.max { ($0.created ?? .earliest, $0.name) < ($1.created ?? .earliest, $1.name) }
+    var latestPod: PodSnapshot? { newestPods.first }
+
+    private var newestPods: [PodSnapshot] {
+        pods.values.sorted { ($0.created ?? .earliest, $0.name) > ($1.created ?? .earliest, $1.name) }
     }
+
+    /// The pods that have not ended well, the newest first.
+    var failedPods: [PodSnapshot] { newestPods.filter { $0.phase != "Succeeded" && $0.termination?.exitCode != 0 } }
 
     /// Takes in news.
     mutating func handle(_ news: JobNews) -> [Action] {

@@ -3,26 +3,45 @@ internal import JSON
 
 /// What is told of a pod in one of its phases, with the id that every observer gives it.
 struct PodEvent: Sendable, Hashable {
-    let name: String
+    /// The names of the phase's events, each with its id: the one of the Python observer, whose id that is, and one
+    /// that is more exact, where the two differ.
+    let names: [Name]
+    /// The id of the first of them.
     let id: String
     let resource: JSONValue
     /// When the pod came into the phase, as far as it says so.
     let occurred: Timestamp?
 
+    /// A name of an event, and the id under which the API keeps it.
+    struct Name: Sendable, Hashable {
+        let name: String
+        let id: String
+    }
+
     init(_ pod: PodSnapshot, diagnosis: Diagnosis?) {
         let category = diagnosis?.category?.rawValue
-        let restarts = pod.containers.filter { !$0.isInit }.map(\.restarts).reduce(0, +)
+        let restarts = pod.containers.filter { !$0.isInit }.reduce(0) { $0 &+ $1.restarts }
         // The keys in order and Python's spacing: the id is made of this text.
         let identity: JSONValue = [
             "diagnosis": JSONValue(category), "phase": .string(pod.phase), "restart_count": .int(restarts),
             "uid": .string(pod.uid),
         ]
-        id = Self.uuid(of: identity.serialized(.python))
         let ending = pod.containers.compactMap { container -> PodSnapshot.Termination? in
             if !container.isInit, case .terminated(let termination) = container.state { termination } else { nil }
         }.first { !$0.reason.isEmpty }
         let isEvicted = pod.phase == "Failed" && (pod.reason == "Evicted" || ending?.reason == "Evicted")
-        name = "prefect.kubernetes.pod.\(isEvicted ? "evicted" : pod.phase.lowercased())"
+        // The Python observer calls each failed pod evicted whose container ended for a reason, like `Error`.
+        let usual = pod.phase == "Failed" && ending != nil ? "evicted" : pod.phase.lowercased()
+        let actual = isEvicted ? "evicted" : pod.phase.lowercased()
+        id = Self.uuid(of: identity.serialized(.python))
+        var names = [Name(name: "prefect.kubernetes.pod.\(usual)", id: id)]
+        if actual != usual {
+            // Its own id: the API keeps one event of an id.
+            var other = identity
+            other["event"] = .string(actual)
+            names.append(Name(name: "prefect.kubernetes.pod.\(actual)", id: Self.uuid(of: other.serialized(.python))))
+        }
+        self.names = names
         var resource: JSONValue = [
             "prefect.resource.id": .string("prefect.kubernetes.pod.\(pod.uid)"),
             "prefect.resource.name": .string(pod.name), "kubernetes.namespace": .string(pod.namespace),

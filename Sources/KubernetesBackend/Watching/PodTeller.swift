@@ -5,7 +5,7 @@ internal import Worker
 struct PodTeller: Sendable {
     private let reporter: any JobReporter
     private let waiting: PendingReport
-    private let replicates: Bool
+    private let replicated: ObservationScope?
     private let isLate: Bool
     private let begin: @Sendable (PodSnapshot) -> Void
     private var told: [String: Told] = [:]
@@ -20,13 +20,13 @@ struct PodTeller: Sendable {
     static let memory = 1800.0
 
     init(
-        reporter: any JobReporter, waiting: PendingReport, replicates: Bool, isLate: Bool,
+        reporter: any JobReporter, waiting: PendingReport, replicating replicated: ObservationScope?, isLate: Bool,
         begin: @escaping @Sendable (PodSnapshot) -> Void
     ) {
         self.reporter = reporter
         self.isLate = isLate
         self.waiting = waiting
-        self.replicates = replicates
+        self.replicated = replicated
         self.begin = begin
     }
 
@@ -35,14 +35,17 @@ struct PodTeller: Sendable {
         defer { self.told[pod.uid] = told }
         let diagnosis = Diagnosis(pod)
         let event = PodEvent(pod, diagnosis: diagnosis)
-        if replicates, told.event != event.id {
+        if replicated?.covers(namespace: pod.namespace, labels: pod.labels) == true, told.event != event.id {
             let isOld =
                 isLate && told.event == nil
                 && event.occurred.map { Timestamp.now.seconds(since: $0) > Self.memory } == true
             told.event = event.id
             if !isOld {
-                reporter.emit(
-                    event: event.name, resource: event.resource, payload: [:], id: event.id, occurred: event.occurred)
+                for known in event.names {
+                    reporter.emit(
+                        event: known.name, resource: event.resource, payload: [:], id: known.id,
+                        occurred: event.occurred)
+                }
             }
         }
         // One that has passed is worth a line again when it comes back.

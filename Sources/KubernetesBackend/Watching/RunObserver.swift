@@ -1,16 +1,19 @@
 internal import JSON
 internal import JobTemplates
+internal import Logging
+internal import PrefectAPI
+internal import Synchronization
 internal import Worker
 
-/// Observes the jobs of other workers' runs: tells what happens to their pods, and that a run has crashed where the cluster
-/// says so and nobody else has.
+/// Observes the jobs of other workers' runs: reports what happens to their pods, and that a run has crashed where the cluster
+/// says so and no other worker has. For runs that may only be orphaned it reports the crash alone.
 struct RunObserver: Sendable {
     let cluster: Cluster
     let backend: KubernetesBackend
     let runs: any OtherRuns
 
-    /// How many jobs that had ended before they were met are looked at at a time.
-    static let concurrency = 5
+    /// For how long jobs that had ended before they were met are gathered, so that one request reads many of their runs.
+    static let gatheringTime = Duration.milliseconds(200)
     /// How often a run that has crashed is looked at, while its own worker may yet say so.
     static let interval = Duration.seconds(5)
 
@@ -30,26 +33,20 @@ struct RunObserver: Sendable {
 
     /// Passes on the jobs that are worth following. Those that had ended before mostly are of runs that have ended too.
     private func sort(into hand: AsyncStream<FoundJob>.Continuation) async {
+        let ended = EndedJobs()
         await withTaskGroup(of: Void.self) { group in
-            var looking = 0
-            for await found in cluster.watch.feeds.found {
-                guard found.job?.ending != nil else {
-                    hand.yield(found)
-                    continue
-                }
-                if looking == Self.concurrency {
-                    await group.next()
-                    looking -= 1
-                }
-                looking += 1
-                group.addTask {
-                    if (try? await runs.standing(of: found.flowRunID))?.isInFlight == true {
-                        hand.yield(found)
-                    } else {
-                        cluster.watch.feeds.settle(found)
+            group.addTask {
+                while let jobs = await ended.next() {
+                    let inFlight = (try? await runs.inFlight(among: jobs.map(\.flowRunID))) ?? []
+                    for job in jobs {
+                        if inFlight.contains(job.flowRunID) { hand.yield(job) } else { cluster.watch.feeds.settle(job) }
                     }
                 }
             }
+            for await found in cluster.watch.feeds.found {
+                if found.hasEnded { ended.add(found) } else { hand.yield(found) }
+            }
+            group.cancelAll()
         }
         hand.finish()
     }
@@ -59,21 +56,42 @@ struct RunObserver: Sendable {
             ofFlowRun: found.flowRunID, name: found.labels[Labels.flowRunName] ?? found.flowRunID,
             related: Labels.relatedResources(found.labels))
         let follower = JobFollower(
-            place: found.place, reporter: reporter, cluster: cluster, backend: backend, attention: .observing)
+            place: found.place, reporter: reporter, cluster: cluster, backend: backend,
+            attention: found.isObserved ? .observing : .endAlone)
         do {
+            // Nothing is done about a run of which its own worker may yet report the end.
+            if !found.isObserved {
+                guard try await isLeftAlone(found, since: found.job?.failed ?? .now, for: backend.courtesy) else {
+                    return
+                }
+            }
             let end = try await follower.run((found.feed, isNew: false))
-            guard end.status.code != 0, try await isLeftAlone(found, since: end.time) else { return }
-            try await runs.reportCrash(ofFlowRun: found.flowRunID, end.status, reporter: reporter)
+            let patience = found.isObserved ? backend.courtesy : .zero
+            guard end.status.code != 0, try await isLeftAlone(found, since: end.time, for: patience) else { return }
+            try await report(end, of: found, reporter)
         } catch is CancellationError {
             // The worker leaves, or has taken the run itself.
         } catch {
-            backend.notice("Flow run '\(found.flowRunID)' of another worker could not be reported as crashed: \(error)")
+            backend.logger.warning(
+                "Flow run '\(found.flowRunID)' of another worker could not be reported as crashed: \(error)",
+                metadata: ["flow_run_id": "\(found.flowRunID)"])
         }
     }
 
+    /// Reports a crash. The worker whose mark is first does; another does if that one has not after a while.
+    private func report(_ end: JobFollower.End, of found: FoundJob, _ reporter: any JobReporter) async throws {
+        let mark = found.place.uid
+        if let mark, try await !runs.leaveMark(mark, onFlowRun: found.flowRunID) {
+            guard try await isLeftAlone(found, since: end.time, for: backend.courtesy * 4) else { return }
+        }
+        try await runs.reportCrash(ofFlowRun: found.flowRunID, end.status, reporter: reporter)
+    }
+
     /// Whether the run still is as its job has left it after its own worker has had the time to say so, and has no other job.
-    private func isLeftAlone(_ found: FoundJob, since ended: Timestamp) async throws -> Bool {
-        let deadline = ContinuousClock.now + backend.courtesy
+    private func isLeftAlone(
+        _ found: FoundJob, since ended: Timestamp, for patience: Duration
+    ) async throws -> Bool {
+        let deadline = ContinuousClock.now + patience
         while true {
             guard !runs.isOwn(found.flowRunID), let standing = try await runs.standing(of: found.flowRunID),
                 standing.isInFlight,
@@ -106,7 +124,33 @@ struct RunObserver: Sendable {
     }
 }
 
+/// Jobs that had ended before they were met, until their runs are looked at.
+private final class EndedJobs: Sendable {
+    private let jobs = Mutex<[FoundJob]>([])
+    private let changed = Wakeup()
+
+    func add(_ job: FoundJob) {
+        jobs.withLock { $0.append(job) }
+        changed.signal()
+    }
+
+    /// The jobs since the last call, gathered for a moment; `nil` when the task is cancelled.
+    func next() async -> [FoundJob]? {
+        while !Task.isCancelled {
+            await changed.wait()
+            guard (try? await Task.sleep(for: RunObserver.gatheringTime)) != nil else { return nil }
+            let taken = jobs.withLock { jobs in
+                defer { jobs = [] }
+                return jobs
+            }
+            if !taken.isEmpty { return taken }
+        }
+        return nil
+    }
+}
+
 extension Labels {
+    static let workPoolID = "prefect.io/work-pool-id"
     static let flowRunName = "prefect.io/flow-run-name"
 
     /// What the events of an object are related to, as its labels tell it.

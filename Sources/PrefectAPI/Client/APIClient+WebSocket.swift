@@ -31,12 +31,19 @@ extension APIClient {
         }
         for (name, value) in configuration.customHeaders where !Self.belongsToHandshake(name) { headers[name] = value }
         let target = APIRequest(.get, path, query: query).target
-        let socket = try await transport.webSocket(
-            WebSocketRequest(
-                url: Self.webSocketURL(configuration.url) + target, headers: headers,
-                subprotocols: subprotocol.map { [$0] } ?? [], connectTimeout: connectTimeout))
-        sockets.add(socket)
-        return socket
+        do {
+            let socket = try await transport.webSocket(
+                WebSocketRequest(
+                    url: Self.webSocketURL(configuration.url) + target, headers: headers,
+                    subprotocols: subprotocol.map { [$0] } ?? [], connectTimeout: connectTimeout))
+            sockets.add(socket)
+            reachability.answered()
+            return socket
+        } catch {
+            // Something on the way may let requests pass and no sockets.
+            if case .notConnected = error.kind { reachability.failed(.unclear) }
+            throw error
+        }
     }
 
     /// `ws` for `http`, `wss` for `https`.
@@ -44,10 +51,11 @@ extension APIClient {
         url.lowercased().hasPrefix("http") ? "ws" + url.dropFirst(4) : url
     }
 
-    /// Whether a header is the handshake's own, which a user's cannot replace.
-    private static func belongsToHandshake(_ name: String) -> Bool {
+    /// Whether a header is the client's or the handshake's own, which a user's cannot replace.
+    static func belongsToHandshake(_ name: String) -> Bool {
         let name = name.lowercased()
-        return ["user-agent", "connection", "upgrade", "host"].contains(name) || name.hasPrefix("sec-websocket-")
+        return protectedHeaders.contains(name) || ["connection", "upgrade", "host"].contains(name)
+            || name.hasPrefix("sec-websocket-")
     }
 }
 

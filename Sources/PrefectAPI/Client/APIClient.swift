@@ -36,6 +36,9 @@ public final class APIClient: Sendable {
         /// When a request is repeated.
         public var retryPolicy: RetryPolicy
 
+        /// The URL as people and files may have it: without its password.
+        package var shownURL: String { url.maskingURLPassword }
+
         /// A configuration.
         public init(
             url: String, authorization: Secret? = nil, webSocketToken: Secret? = nil,
@@ -74,6 +77,8 @@ public final class APIClient: Sendable {
 
     let transport: HTTPTransport
     let sockets = OpenSockets()
+    /// Whether the API answers, for all that waits until it does.
+    package let reachability = APIReachability()
     private let metrics: APIMetrics
     private let sleep: @Sendable (Duration) async throws -> Void
     private let state: Mutex<State>
@@ -136,47 +141,72 @@ public final class APIClient: Sendable {
     /// - Throws: ``APIError``, or `CancellationError` when the task is cancelled.
     public func send(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> APIAnswer {
         var attempt = 0
-        var mayHaveBeenApplied = false
+        var doubts = Doubts()
         var tokenWasRefused = false
         while true {
             attempt += 1
+            let begun = reachability.returns
             let result = try await exchange(request)
             try Task.checkCancellation()
+            note(result)
+            if case .answer(let head, _) = result, head.requestWasRepeated { doubts.noteLost() }
             let outcome: RetryPolicy.Outcome
             switch result {
-            case .answer(let status, _, let body)
-            where (200..<300).contains(status) && effort == .persistent && !isReadable(body):
+            case .answer(let head, let body)
+            where (head.isSuccess || head.status == 404) && effort == .persistent && !isReadable(body):
                 // A gateway's page in the API's place; what must be said has to reach the API itself.
                 outcome = .noAnswer
-                mayHaveBeenApplied = true
-            case .answer(let status, _, let body) where (200..<300).contains(status):
+                doubts.noteLost()
+            case .answer(let head, let body) where head.isSuccess:
                 return APIAnswer(
-                    status: status, body: body, operation: request.operation, wasRepeated: mayHaveBeenApplied)
-            case .answer(403, _, let body) where refusesToken(body, sent: request):
+                    status: head.status, body: body, operation: request.operation,
+                    wasRepeated: doubts.mayHaveBeenApplied, mayBeFollowedByItself: doubts.mayBeAppliedYet)
+            case .answer(let head, let body) where head.status == 403 && refusesToken(body, sent: request):
                 outcome = .csrfTokenRefused(isFirst: !tokenWasRefused)
                 tokenWasRefused = true
-            case .answer(let status, let headers, _):
+            case .answer(let head, let body):
                 outcome = .status(
-                    status, retryAfter: retryAfter(headers),
-                    isMaintenance: headers["Prefect-Maintenance"]?.lowercased() == "true")
+                    head.status, retryAfter: retryAfter(head.headers),
+                    isMaintenance: head.headers["Prefect-Maintenance"]?.lowercased() == "true")
                 // A gateway may have handed the request on before it answered in the server's place.
-                if [408, 502, 503, 504].contains(status) || status == 500 { mayHaveBeenApplied = true }
+                if [408, 500, 502, 503, 504].contains(head.status) {
+                    if isOfPrefect(body) { doubts.mayHaveBeenApplied = true } else { doubts.noteLost() }
+                }
             case .noAnswer(let error, let wasForToken):
-                if error.requestMayHaveBeenSent, !wasForToken { mayHaveBeenApplied = true }
+                if error.requestMayHaveBeenSent, !wasForToken { doubts.noteLost() }
                 outcome =
                     error.isWorthRepeating ? .noAnswer : .status(0, retryAfter: nil, isMaintenance: false)
             }
             let decision = configuration.retryPolicy.decide(
                 after: outcome, attempt: attempt, effort: effort, random: .random(in: 0..<1))
             guard case .retry(let delay, let counts) = decision else {
-                throw failure(result, of: request, mayHaveBeenApplied: mayHaveBeenApplied)
+                throw failure(result, of: request, mayHaveBeenApplied: doubts.mayHaveBeenApplied)
             }
             if !counts {
                 attempt -= 1
                 state.withLock { $0.maintenanceUntil = .now + delay }
             }
             metrics.retried(request)
-            if delay > .zero { try await sleep(delay) }
+            guard delay > .zero else { continue }
+            if outcome.asksForPause {
+                try await sleep(delay)
+            } else {
+                try await reachability.pause(
+                    delay, since: begun, isPersistent: effort == .persistent, sleep: sleep)
+            }
+        }
+    }
+
+    /// Notes what an attempt says of the API, for everything that waits for it.
+    private func note(_ result: ExchangeResult) {
+        switch result {
+        case .answer(let head, let body) where head.isSuccess:
+            // A gateway's page ends no outage; beside that nobody need look at the answer twice.
+            if !reachability.isAway || isReadable(body) { reachability.answered() }
+        case .answer(let head, _) where [408, 429, 502, 503, 504].contains(head.status): reachability.failed(.away)
+        case .answer(let head, _) where head.status >= 500: reachability.failed(.unclear)
+        case .answer: break
+        case .noAnswer(let error, _): if error.isWorthRepeating { reachability.failed(.away) }
         }
     }
 
@@ -185,10 +215,37 @@ public final class APIClient: Sendable {
         try await send(request, effort: effort).json()
     }
 
-    private func isReadable(_ body: [UInt8]) -> Bool { body.isEmpty || (try? JSONValue(parsing: body)) != nil }
+    private func isReadable(_ body: [UInt8]) -> Bool {
+        guard !body.isEmpty else { return true }
+        do {
+            _ = try JSONValue(parsing: body)
+            return true
+        } catch {
+            return error.isTooLarge
+        }
+    }
+
+    /// Whether a refusal was written by Prefect's own server, which has done with the request then.
+    private func isOfPrefect(_ refusal: [UInt8]) -> Bool {
+        (try? JSONValue(parsing: refusal))?["exception_message"] != nil
+    }
+
+    /// The effects of earlier attempts at a request that are not known.
+    private struct Doubts {
+        /// Whether one of them may have taken effect.
+        var mayHaveBeenApplied = false
+        /// Whether one of them may take effect yet.
+        var mayBeAppliedYet = false
+
+        /// Notes that an attempt was sent and had no answer of the API's own.
+        mutating func noteLost() {
+            mayHaveBeenApplied = true
+            mayBeAppliedYet = true
+        }
+    }
 
     private enum ExchangeResult {
-        case answer(status: Int, headers: HTTPHeaders, body: [UInt8])
+        case answer(HTTPResponse.Head, body: [UInt8])
         /// `wasForToken` says that the request itself was not even begun.
         case noAnswer(TransportError, wasForToken: Bool)
     }
@@ -203,11 +260,13 @@ public final class APIClient: Sendable {
             let response = try await transport.send(httpRequest(request))
             // Of a refusal only the words count, and it must stay one however long its body is.
             let body =
-                response.head.isSuccess
-                ? try await response.body.collect(upTo: request.maximumBodyBytes)
-                : try await response.body.beginning(upTo: Self.maximumExplanationBytes)
+                switch (response.head.isSuccess, request.isCutOff) {
+                case (true, false): try await response.body.collect(upTo: request.maximumBodyBytes)
+                case (true, true): try await response.body.beginning(upTo: request.maximumBodyBytes)
+                case (false, _): try await response.body.beginning(upTo: Self.maximumExplanationBytes)
+                }
             metrics.finished(request, status: response.status, since: start)
-            return .answer(status: response.status, headers: response.headers, body: body)
+            return .answer(response.head, body: body)
         } catch let error as TransportError {
             if error.kind == .cancelled { throw CancellationError() }
             if !isForToken { metrics.finished(request, status: nil, since: start) }
@@ -277,11 +336,11 @@ public final class APIClient: Sendable {
         _ result: ExchangeResult, of request: APIRequest, mayHaveBeenApplied: Bool
     ) -> APIError {
         switch result {
-        case .answer(let status, let headers, let body):
+        case .answer(let head, let body):
             APIError(
-                .status(status), operation: request.operation,
-                detail: APIError.explanation(status: status, body: body), retryAfter: retryAfter(headers),
-                mayHaveBeenApplied: mayHaveBeenApplied)
+                .status(head.status), operation: request.operation,
+                detail: APIError.explanation(status: head.status, body: body), retryAfter: retryAfter(head.headers),
+                mayHaveBeenApplied: mayHaveBeenApplied, misdirection: Misdirection(status: head.status, body: body))
         case .noAnswer(let error, _):
             APIError(
                 .noAnswer(error), operation: request.operation, detail: error.description,

@@ -23,10 +23,14 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     public let retryAfter: Duration?
     /// Whether the request may have taken effect although there is no good answer.
     public let mayHaveBeenApplied: Bool
+    /// The reason why an answer of 404 or 405 is not about the thing asked for, if there is one.
+    private let misdirection: Misdirection?
 
     init(
-        _ kind: Kind, operation: String, detail: String, retryAfter: Duration? = nil, mayHaveBeenApplied: Bool = false
+        _ kind: Kind, operation: String, detail: String, retryAfter: Duration? = nil, mayHaveBeenApplied: Bool = false,
+        misdirection: Misdirection? = nil
     ) {
+        self.misdirection = misdirection
         self.kind = kind
         self.operation = operation
         self.detail = detail
@@ -41,8 +45,24 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
         if case .status(let status) = kind { status } else { nil }
     }
 
-    /// Whether the thing asked for does not exist.
-    public var isNotFound: Bool { status == 404 }
+    /// Whether the thing asked for does not exist. A page of something that is no Prefect API does not say so.
+    public var isNotFound: Bool { status == 404 && misdirection != .page }
+
+    /// Whether a server of Prefect's kind has no such route: the path of the address is wrong, or the version another.
+    public var isMissingRoute: Bool { misdirection == .unknownRoute }
+
+    /// Whether the API refuses the request itself, so that the same request is refused again until somebody changes
+    /// something. A thing that does not exist may be made at any time.
+    public var isPermanent: Bool {
+        if case .noAnswer(let cause) = kind { return cause.kind == .invalidRequest }
+        guard let status, (400..<500).contains(status), !isTransient else { return false }
+        return !isNotFound || isMissingRoute
+    }
+
+    /// Whether the answer was larger than any that is read.
+    public var isTooLarge: Bool {
+        if case .noAnswer(let cause) = kind { cause.kind == .tooLarge } else { false }
+    }
 
     /// Whether the API does not accept who we say we are.
     public var isUnauthorized: Bool { status == 401 || status == 403 }
@@ -50,35 +70,77 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     /// Whether the same request may succeed later without anybody changing anything.
     public var isTransient: Bool {
         switch kind {
-        case .status(let status): status >= 500 || status == 408 || status == 429
+        case .status(let status): status >= 500 || status == 408 || status == 429 || misdirection == .page
         case .noAnswer: true
         case .unreadable: true
         }
     }
 }
 
+/// An answer that shows that the request has not reached the route of a Prefect API.
+enum Misdirection: Sendable, Hashable {
+    /// No JSON: a web page or the words of a gateway.
+    case page
+    /// The server's answer to all paths that it does not know.
+    case unknownRoute
+
+    /// Reads it from the status and the body of an error; `nil` where there is none.
+    init?(status: Int, body: [UInt8]) {
+        guard status == 404 || status == 405, !body.isEmpty else { return nil }
+        guard let json = try? JSONValue(parsing: body) else {
+            self = .page
+            return
+        }
+        guard status == 405 || json["detail"] == "Not Found" else { return nil }
+        self = .unknownRoute
+    }
+
+    /// The remedy.
+    static let remedy = "PREFECT_API_URL must be the address of a Prefect API, which usually ends in /api"
+}
+
 extension APIError {
     /// Puts the API's own words for a status, or ours, into one line.
     static func explanation(status: Int, body: [UInt8]) -> String {
+        switch Misdirection(status: status, body: body) {
+        case .page: return "the answer is not Prefect's (\(status), no JSON); \(Misdirection.remedy)"
+        case .unknownRoute: return "the server has no such route (\(status)); \(Misdirection.remedy)"
+        case nil: break
+        }
         let said = message(in: body).map { ": \($0)" } ?? ""
         switch status {
         case 401:
             return "the API does not accept the credentials (401\(said)); check PREFECT_API_KEY or "
                 + "PREFECT_API_AUTH_STRING"
+        case 403 where said.contains("reserved"): return "the API forbids this (403\(said)); choose another name"
         case 403: return "the API forbids this (403\(said)); check the role of the API key"
         case 404: return "not found (404\(said))"
+        case 409: return "this exists already, or has changed meanwhile (409\(said))"
+        case 422: return "the API does not accept these values (422\(said))"
         default: return "the API answered \(status)\(said)"
         }
     }
 
-    /// What an error body says, bounded and on one line.
+    /// The text of an error body, bounded and on one line.
     private static func message(in body: [UInt8]) -> String? {
         guard let json = try? JSONValue(parsing: body) else { return nil }
+        if let problems = problems(json["exception_detail"]) ?? problems(json["detail"]) { return problems }
         let text = ["detail", "exception_message", "message", "exception_detail"].lazy.compactMap { key -> String? in
             guard let value = json[key], !value.isNull else { return nil }
             return value.stringValue ?? value.serialized()
         }.first
         return text?.explanation
+    }
+
+    /// The fields that a validation has refused and why; `nil` where the value is no list of these.
+    private static func problems(_ value: JSONValue?) -> String? {
+        let problems = (value?.arrayValue ?? []).prefix(5).compactMap { problem -> String? in
+            guard let message = problem["msg"]?.stringValue else { return nil }
+            let path = (problem["loc"]?.arrayValue ?? []).filter { $0 != "body" }
+                .map { $0.stringValue ?? $0.serialized() }
+            return path.isEmpty ? message : "\(path.joined(separator: ".")): \(message)"
+        }
+        return problems.isEmpty ? nil : problems.joined(separator: "; ").explanation
     }
 }
 
@@ -87,7 +149,7 @@ extension String {
     var explanation: String {
         // Cut first: what is said may be of any length. A character has any number of scalars.
         let beginning = String(unicodeScalars.prefix(300))
-        let line = beginning.split(whereSeparator: \.isNewline).joined(separator: " ")
+        let line = beginning.split(whereSeparator: \.isNewline).joined(separator: " ").onOneLine
         return beginning.utf8.count < utf8.count ? line + "…" : line
     }
 }

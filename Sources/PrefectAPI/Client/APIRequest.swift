@@ -13,8 +13,10 @@ public struct APIRequest: Sendable {
     public let operation: String
     /// The path without the names and ids in it, like `/work_pools/{name}/queues`; one of few.
     public let route: String
-    /// The largest answer that is read.
-    public var maximumBodyBytes = 32 << 20
+    /// The largest answer that is read. With what is made of it, it takes less than 64 MiB of memory.
+    public var maximumBodyBytes = 12 << 20
+    /// Whether an answer that is larger is cut off there, instead of being an error.
+    public var isCutOff = false
 
     /// A request. The parts of the path are percent-encoded one by one, so a name may hold any character; an empty
     /// last part leaves the trailing slash that some routes of the API have.
@@ -76,6 +78,8 @@ public struct APIAnswer: Sendable {
     public let operation: String
     /// Whether an earlier attempt of the same request may have taken effect before this answer.
     public let wasRepeated: Bool
+    /// Whether an earlier attempt of the same request had no answer of the API's own, so that the API may carry it out yet.
+    public let mayBeFollowedByItself: Bool
 
     /// The body as JSON.
     public func json() throws(APIError) -> JSONValue {
@@ -89,7 +93,9 @@ public struct APIAnswer: Sendable {
         } catch {
             throw APIError(
                 .unreadable, operation: operation,
-                detail: "the answer is \(error.description); is the URL that of a Prefect API?",
+                detail: body.first(where: { $0 > 32 }) == UInt8(ascii: "<")
+                    ? "the answer is a web page, not Prefect's; \(Misdirection.remedy)"
+                    : "the answer is \(error.description); \(Misdirection.remedy)",
                 mayHaveBeenApplied: true)
         }
     }
@@ -111,14 +117,13 @@ public struct APIAnswer: Sendable {
 package enum PercentEncoding {
     private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
 
-    package static func encode(_ text: String) -> String {
+    /// The text with all bytes encoded but those of letters, digits, `-._~` and `others`.
+    package static func encode(_ text: String, keeping others: String = "") -> String {
         // A part of dots alone would be resolved away as a relative path.
-        let plain: (UInt8) -> Bool =
-            text.utf8.allSatisfy({ $0 == UInt8(ascii: ".") })
-            ? { $0 != UInt8(ascii: ".") && unreserved.contains($0) } : { unreserved.contains($0) }
+        let hasOnlyDots = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") }
         var encoded: [UInt8] = []
         for byte in text.utf8 {
-            if plain(byte) {
+            if unreserved.contains(byte) || others.utf8.contains(byte), !hasOnlyDots {
                 encoded.append(byte)
             } else {
                 let digits = String(byte, radix: 16, uppercase: true)

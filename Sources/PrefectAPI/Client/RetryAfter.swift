@@ -7,11 +7,11 @@ enum RetryAfter {
     static func parse(_ text: String, now: Date) -> Duration? {
         let trimmed = text.trimming(while: \.isWhitespace)
         // Swift's `Double` also reads hexadecimal.
-        if let seconds = Double(trimmed), seconds.isFinite, trimmed.allSatisfy({ "0123456789.+-eE".contains($0) }) {
-            return .seconds(max(0, min(seconds, 1_000_000_000)))
+        if let seconds = Double(trimmed), trimmed.allSatisfy({ "0123456789.+-eE".contains($0) }) {
+            return .pause(seconds: seconds)
         }
         guard let date = httpDate(trimmed) else { return nil }
-        return .seconds(max(0, date.timeIntervalSince(now)))
+        return .pause(seconds: date.timeIntervalSince(now))
     }
 
     /// `Sun, 06 Nov 1994 08:49:37 GMT`

@@ -45,6 +45,11 @@ public struct RetryPolicy: Sendable, Hashable {
         case csrfTokenRefused(isFirst: Bool)
         /// No answer, for a reason that may pass.
         case noAnswer
+
+        /// Whether the API said when it wants to be asked again.
+        var asksForPause: Bool {
+            if case .status(_, let retryAfter, _) = self { retryAfter != nil } else { false }
+        }
     }
 
     /// What to do after an attempt.

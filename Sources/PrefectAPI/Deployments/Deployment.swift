@@ -63,6 +63,24 @@ extension APIClient {
         try await send(APIRequest(.get, ["deployments", "name", .name(flow), .name(name)])).decode()
     }
 
+    /// Reads all deployments of a work pool: `POST /deployments/filter`.
+    public func readDeployments(
+        ofPool pool: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> [Deployment] {
+        var found: [Deployment] = []
+        // The route returns 200 rows at most.
+        while true {
+            let body: JSONValue = [
+                "work_pools": ["name": ["any_": [.string(pool)]]], "limit": 200, "offset": .int(found.count),
+                "sort": "CREATED_DESC",
+            ]
+            let rows = try await json(APIRequest(.post, ["deployments", "filter"], body: body), effort: effort)
+                .arrayValue
+            for row in rows ?? [] { found.append(try Deployment(json: JSONFields(row))) }
+            guard let rows, rows.count == 200 else { return found }
+        }
+    }
+
     /// Reads a flow: `GET /flows/{id}`.
     public func readFlow(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Flow {
         try await send(APIRequest(.get, ["flows", .id(id)]), effort: effort).decode()

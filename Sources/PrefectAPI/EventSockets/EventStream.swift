@@ -64,6 +64,15 @@ final class EventStream: Sendable {
 
     /// Opens the socket when it is wanted and may be opened, until the task is cancelled.
     func run() async {
+        await api.reachability.whileObserving({ self.retryNow() }) { await keepOpen() }
+    }
+
+    /// Ends the pause after a failure that passes: the API is back.
+    private func retryNow() {
+        if state.withLock({ $0.machine.retryNow() }) { wakeup.signal() }
+    }
+
+    private func keepOpen() async {
         while !Task.isCancelled {
             switch state.withLock({ $0.machine.next(now: .now) }) {
             case .rest: await wakeup.wait()

@@ -23,6 +23,7 @@ struct EventStreamState: Sendable, Hashable {
     private var phase = Phase.closed
     private var isWanted = false
     private var notBefore: ContinuousClock.Instant?
+    private var waitsForAPI = false
     private var policy: ReconnectPolicy
 
     /// A socket that is not open and that nobody wants.
@@ -45,6 +46,14 @@ struct EventStreamState: Sendable, Hashable {
         return .open
     }
 
+    /// The API is back: a socket that failed for a reason that passes is not left alone any longer. Whether that is a reason
+    /// to ask for the next step.
+    mutating func retryNow() -> Bool {
+        guard phase == .closed, waitsForAPI else { return false }
+        notBefore = nil
+        return true
+    }
+
     /// The socket is open.
     mutating func opened() { phase = .open }
 
@@ -57,6 +66,7 @@ struct EventStreamState: Sendable, Hashable {
     /// The socket could not be had, or is lost. `random` is drawn from 0..<1.
     mutating func ended(_ prospect: EventSocketError.Prospect, now: ContinuousClock.Instant, random: Double) {
         phase = .closed
+        waitsForAPI = prospect.isPassing
         notBefore = now + policy.pause(isPassing: prospect.isPassing, random: random)
     }
 }

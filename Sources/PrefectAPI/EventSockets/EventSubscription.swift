@@ -84,6 +84,15 @@ public final class EventSubscription: Sendable {
     ///
     /// - Parameter onEvent: Is given the events in their order; while it does not return, no other comes.
     public func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
+        await api.reachability.whileObserving({ self.noteReturn() }) { await keep(onEvent) }
+    }
+
+    /// Ends the pause after a failure that passes: the API is back.
+    private func noteReturn() {
+        if case .waiting = state { wakeup.signal() }
+    }
+
+    private func keep(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
         var policy = timing.reconnecting
         while !Task.isCancelled {
             set(.connecting)

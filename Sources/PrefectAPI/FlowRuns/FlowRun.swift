@@ -13,9 +13,9 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// The run's tags.
     public let tags: [String]
     /// The type of the run's state: `SCHEDULED`, `PENDING`, …; empty when the API did not say.
-    public let stateType: String
+    public private(set) var stateType: String
     /// The name of the run's state: `Scheduled`, `Late`, `AwaitingRetry`, ….
-    public let stateName: String
+    public private(set) var stateName: String
     /// When the run should start.
     public let expectedStartTime: Timestamp?
     /// The infrastructure that was recorded for the run.
@@ -23,12 +23,15 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// Job variables that were set for this run alone.
     public let jobVariables: JSONValue
     /// The state with its details, where the route returns it.
-    public let state: JSONValue?
+    public private(set) var state: JSONValue?
     /// The run as the API sent it, for templates that refer to any member of it.
     public let json: JSONValue
+    /// Why the run could not be read, in one line, where only its id is known.
+    public let unreadable: String?
 
     /// A run of which nothing but its id and name is known, like one that was deleted.
-    public init(id: String, name: String) {
+    public init(id: String, name: String, unreadable: String? = nil) {
+        self.unreadable = unreadable
         self.id = id
         self.name = name
         flowID = ""
@@ -59,6 +62,16 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
         jobVariables = fields.value("job_variables") ?? [:]
         self.state = state
         json = .object(fields.members)
+        unreadable = nil
+    }
+
+    /// The same run in another of its states.
+    public func inState(_ state: RecordedState) -> FlowRun {
+        var run = self
+        run.stateType = state.type
+        run.stateName = state.name
+        run.state = state.json
+        return run
     }
 
     /// The id of the transition that brought the run into its state, where the route returns it.
@@ -66,6 +79,9 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
 
     /// The work pool that the run belongs to, where the route returns it.
     public var workPoolName: String? { json["work_pool_name"]?.stringValue }
+
+    /// The labels that workers and others have put on the run.
+    public var labels: JSONValue { json["labels"] ?? [:] }
 
     /// Whether the run has ended.
     public var isFinal: Bool { Self.finalTypes.contains(stateType) }
@@ -92,6 +108,12 @@ public struct StateProposal: Sendable, Hashable {
         self.name = name
         self.message = message
         self.scheduledTime = scheduledTime
+    }
+
+    /// A state that the run had, once more.
+    public init(_ state: RecordedState) {
+        self.init(type: state.type, name: state.name, message: state.message, scheduledTime: state.scheduledTime)
+        data = state.data
     }
 
     /// How much of a message is sent: a longer one could be refused, and with it what must be said.
@@ -158,6 +180,10 @@ public struct RecordedState: Sendable, Hashable, JSONDecodable {
     public let message: String?
     /// What the state says of the run's result.
     public let data: JSONValue?
+    /// The time for which a SCHEDULED state plans the run.
+    public let scheduledTime: Timestamp?
+    /// The state as the API sent it.
+    public let json: JSONValue
 
     /// Whether a run in this state has ended.
     public var isFinal: Bool { FlowRun.finalTypes.contains(type) }
@@ -166,8 +192,11 @@ public struct RecordedState: Sendable, Hashable, JSONDecodable {
         type = try fields.string("type")
         name = fields.optionalString("name") ?? type
         timestamp = fields.optionalString("timestamp").flatMap { Timestamp($0) } ?? .earliest
-        transitionID = fields.value("state_details")?["transition_id"]?.stringValue
+        let details = fields.value("state_details")
+        transitionID = details?["transition_id"]?.stringValue
         message = fields.optionalString("message")
         data = fields.value("data")
+        scheduledTime = details?["scheduled_time"]?.stringValue.flatMap { Timestamp($0) }
+        json = .object(fields.members)
     }
 }

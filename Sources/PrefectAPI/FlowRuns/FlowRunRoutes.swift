@@ -26,16 +26,27 @@ extension APIClient {
     /// Waits as the API asks (`WAIT`) and proposes again. When an attempt may have been applied although its answer
     /// was lost, a refusal of the repeated one is checked against the run itself, so that our own success is not taken
     /// for somebody else's.
+    ///
+    /// - Parameter onDoubt: Is called when an attempt had no answer of the API's own: it may be carried out yet, after this
+    ///   call has returned or thrown.
     public func propose(
         _ proposal: StateProposal, forFlowRun id: String, force: Bool = false,
-        transitionID: String = newTransitionID(), effort: RetryPolicy.Effort = .standard
+        transitionID: String = newTransitionID(), effort: RetryPolicy.Effort = .standard,
+        onDoubt: @Sendable () -> Void = {}
     ) async throws -> ProposalOutcome {
         while true {
             let body: JSONValue = [
                 "state": proposal.json(flowRunID: id, transitionID: transitionID), "force": .bool(force),
             ]
-            let answer = try await send(
-                APIRequest(.post, ["flow_runs", .id(id), "set_state"], body: body), effort: effort)
+            let answer: APIAnswer
+            do {
+                answer = try await send(
+                    APIRequest(.post, ["flow_runs", .id(id), "set_state"], body: body), effort: effort)
+            } catch let error as APIError {
+                if error.mayHaveBeenApplied { onDoubt() }
+                throw error
+            }
+            if answer.mayBeFollowedByItself { onDoubt() }
             let json = try answer.json()
             let details = json["details"]
             let reason = details?["reason"]?.stringValue?.explanation ?? "no reason given"
@@ -45,7 +56,7 @@ extension APIClient {
                 return .accepted(state: state)
             case "WAIT":
                 let seconds = details?["delay_seconds"]?.doubleValue ?? 1
-                try await pause(.seconds(min(max(seconds, 0.1), 3600)))
+                try await pause(.pause(seconds: seconds, in: 0.1...3600))
             case "REJECT", "ABORT":
                 if state["state_details"]?["transition_id"]?.stringValue == transitionID {
                     return .accepted(state: state)
@@ -83,19 +94,36 @@ extension APIClient {
         _ = try await send(APIRequest(.patch, ["flow_runs", .id(id), "labels"], body: body), effort: effort)
     }
 
-    /// Which of these runs are in a state of a type, like `CANCELLING`: `POST /flow_runs/filter`. Deleted ones are not.
+    /// Which of these runs are in a state of a type, like `CANCELLING`: `POST /flow_runs/filter`. Deleted ones are not, and
+    /// those that are too large to be read are left out.
     public func flowRuns(among ids: [String], inState type: String) async throws -> [FlowRun] {
-        guard !ids.isEmpty else { return [] }
+        try await flowRuns(among: ids, inStates: [type], effort: .once)
+    }
+
+    /// The same for a state of one of several types.
+    public func flowRuns(
+        among ids: [String], inStates types: [String], effort: RetryPolicy.Effort
+    ) async throws -> [FlowRun] {
         var found: [FlowRun] = []
-        // The route returns 200 rows at most.
-        for start in stride(from: 0, to: ids.count, by: 200) {
-            let part = ids[start..<min(start + 200, ids.count)]
+        // The route returns 200 rows at most; of runs with long parameters fewer make an answer that can be read.
+        var parts = stride(from: 0, to: ids.count, by: 200).reversed().map { ids[$0..<min($0 + 200, ids.count)] }
+        while let part = parts.popLast() {
             let body: JSONValue = [
                 "flow_runs": [
-                    "id": ["any_": .array(part.map(JSONValue.string))], "state": ["type": ["any_": [.string(type)]]],
+                    "id": ["any_": .array(part.map(JSONValue.string))],
+                    "state": ["type": ["any_": .array(types.map(JSONValue.string))]],
                 ]
             ]
-            let rows = try await json(APIRequest(.post, ["flow_runs", "filter"], body: body), effort: .once)
+            let rows: JSONValue
+            do {
+                rows = try await json(APIRequest(.post, ["flow_runs", "filter"], body: body), effort: effort)
+            } catch let error as APIError where error.isTooLarge && part.count > 1 {
+                let middle = part.startIndex + part.count / 2
+                parts += [part[middle...], part[..<middle]]
+                continue
+            } catch let error as APIError where error.isTooLarge {
+                continue
+            }
             found += (rows.arrayValue ?? []).compactMap { try? FlowRun(json: JSONFields($0)) }
         }
         return found

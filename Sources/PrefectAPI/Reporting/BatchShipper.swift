@@ -1,5 +1,6 @@
 public import CoreMetrics
 internal import DequeModule
+public import Logging
 internal import Synchronization
 
 /// What waits to be told to the API, told in batches: log lines, events.
@@ -82,7 +83,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private let wakeup = Wakeup()
     private let deliver: @Sendable ([Item]) async -> BatchDelivery
     private let isImmediate: @Sendable () -> Bool
-    private let notice: @Sendable (String) -> Void
+    private let reachability: APIReachability?
+    private let logger: Logger
     private let name: String
     private let lost: Counter
 
@@ -93,12 +95,23 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     ///   - limits: How they are gathered.
     ///   - metrics: Where those that are lost are counted.
     ///   - isImmediate: Whether there is a way at the moment on which a batch need not wait for company.
-    ///   - notice: Is told, in one line, what was lost.
+    ///   - logger: Receives one line about each loss.
     ///   - deliver: Brings a batch to the API.
-    public init(
+    public convenience init(
         name: String, limits: Limits, metrics: any MetricsFactory = MetricsSystem.factory,
         isImmediate: @escaping @Sendable () -> Bool = { false },
-        notice: @escaping @Sendable (String) -> Void, deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
+        logger: Logger, deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
+    ) {
+        self.init(
+            name: name, limits: limits, metrics: metrics, isImmediate: isImmediate, reachability: nil, logger: logger,
+            deliver: deliver)
+    }
+
+    /// A shipper whose pauses between attempts end when the API is back, as `reachability` tells it.
+    init(
+        name: String, limits: Limits, metrics: any MetricsFactory = MetricsSystem.factory,
+        isImmediate: @escaping @Sendable () -> Bool = { false }, reachability: APIReachability?,
+        logger: Logger, deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
     ) {
         self.name = name
         lost = Counter(
@@ -106,7 +119,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             factory: metrics)
         self.limits = limits
         self.isImmediate = isImmediate
-        self.notice = notice
+        self.reachability = reachability
+        self.logger = logger
         self.deliver = deliver
     }
 
@@ -138,6 +152,11 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 
     /// Delivers items until ``close()`` was called and nothing waits any more, or until its task is cancelled.
     public func run() async {
+        guard let reachability else { return await keepDelivering() }
+        await reachability.whileObserving({ [wakeup] in wakeup.signal() }) { await keepDelivering() }
+    }
+
+    private func keepDelivering() async {
         var failures = 0
         var hasToldOfDropping = false
         while !Task.isCancelled {
@@ -150,6 +169,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             if !isClosing, !isSearching, failures == 0 { await gather() }
             if Task.isCancelled { break }
             let batch = takeBatch()
+            let begun = reachability?.returns ?? 0
+            let wasImmediate = isImmediate()
             switch await deliver(batch.map(\.item)) {
             case .delivered:
                 failures = 0
@@ -167,13 +188,16 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                 failures += 1
                 let backoff = Jitter.clampedPoisson(
                     mean: failures >= 6 ? 60 : Double(1 << failures), factor: 0.3, random: .random(in: 0..<1))
+                let ordinary = asked ?? .seconds(backoff)
+                let pause = asked == nil ? reachability?.nextPause(ordinary, since: begun, isPersistent: true) : nil
                 // Closing cuts the pause short once; after that the pauses pace the last attempts. A way that was open
-                // all the time is no reason to try again.
-                let wasImmediate = isImmediate()
+                // before and after the attempt is no reason to try again, and an API that asked for a pause is left alone.
+                let isStillImmediate = wasImmediate && isImmediate()
                 await wakeup.wait(
-                    atMost: asked ?? .seconds(backoff),
+                    atMost: pause?.duration ?? ordinary,
                     unless: {
-                        !isClosing && self.state.withLock { $0.isClosing } || !wasImmediate && self.isImmediate()
+                        !isClosing && self.state.withLock { $0.isClosing } || !isStillImmediate && self.isImmediate()
+                            || pause.map { $0.returns != self.reachability?.returns } == true
                     })
             }
         }
@@ -232,15 +256,17 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private func tellRefused() {
         guard let loss = state.withLock({ $0.sieve.conclude() }) else { return }
         lost.increment(by: loss.count)
-        notice("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
+        logger.warning("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
     }
 
     /// Says that items are being dropped, if they are.
     private func tellDropping() -> Bool {
         guard state.withLock({ $0.dropped > 0 }) else { return false }
-        notice(
-            "The oldest \(name) are being lost: the API takes none, and no more than \(limits.backlogItems) of them or "
-                + "\(limits.backlogBytes >> 10) KiB are kept")
+        logger.warning(
+            """
+            The oldest \(name) are being lost: the API takes none, and no more than \(limits.backlogItems) of them or \
+            \(limits.backlogBytes >> 10) KiB are kept
+            """)
         return true
     }
 
@@ -250,7 +276,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             return state.dropped
         }
         if dropped > 0 {
-            notice("\(dropped) \(name) were lost: the API took none for so long that no more fitted into memory")
+            logger.warning(
+                "\(dropped) \(name) were lost: the API took none for so long that no more fitted into memory")
         }
     }
 }

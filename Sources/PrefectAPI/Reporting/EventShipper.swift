@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+public import Logging
 
 /// Sends events to the API: over its WebSocket `/events/in` at once, or in batches by `POST /events`.
 ///
@@ -19,26 +20,27 @@ public struct EventShipper: Sendable {
     ///   - interval: How long a batch waits for company when it goes by `POST`.
     ///   - backlogBytes: How many bytes may wait.
     ///   - backlogItems: How many events may wait.
-    ///   - notice: Is told, in one line, what was lost.
+    ///   - logger: Receives one line about each loss.
     public init(
         api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
-        notice: @escaping @Sendable (String) -> Void
+        logger: Logger
     ) {
         self.init(
             api: api, stream: EventStream(api: api), interval: interval, backlogBytes: backlogBytes,
-            backlogItems: backlogItems, notice: notice)
+            backlogItems: backlogItems, logger: logger)
     }
 
     init(
         api: APIClient, stream: EventStream?, interval: Duration, backlogBytes: Int = 8 << 20,
-        backlogItems: Int = 10_000, notice: @escaping @Sendable (String) -> Void
+        backlogItems: Int = 10_000, logger: Logger
     ) {
         let limits = BatchShipper<Event>.Limits(
             interval: interval, batchBytes: 1 << 20, batchItems: 200, backlogBytes: backlogBytes,
             backlogItems: backlogItems)
         self.stream = stream
         shipper = BatchShipper(
-            name: "events", limits: limits, isImmediate: { stream?.isOpen ?? false }, notice: notice
+            name: "events", limits: limits, isImmediate: { stream?.isOpen ?? false },
+            reachability: api.reachability, logger: logger
         ) { events in
             if let stream, await stream.deliver(events) { return .delivered }
             return await api.deliver(APIRequest(.post, ["events"], body: .array(events.map(\.json))))

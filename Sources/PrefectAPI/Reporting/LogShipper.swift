@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTransport
 public import JSON
+public import Logging
 
 /// One line of a log that the API keeps. Mirrors the API's `LogCreate`.
 public struct LogRecord: Sendable, Hashable {
@@ -67,17 +68,19 @@ public struct LogShipper: Sendable {
     ///   - isEnabled: Whether anything is sent at all (`PREFECT_LOGGING_TO_API_ENABLED`).
     ///   - backlogBytes: How many bytes may wait.
     ///   - backlogItems: How many lines may wait.
-    ///   - notice: Is told, in one line, what was lost.
+    ///   - logger: Receives one line about each loss.
     public init(
         api: APIClient, interval: Duration, batchBytes: Int, maximumRecordBytes: Int, isEnabled: Bool,
-        backlogBytes: Int = 16 << 20, backlogItems: Int = 50_000, notice: @escaping @Sendable (String) -> Void
+        backlogBytes: Int = 16 << 20, backlogItems: Int = 50_000, logger: Logger
     ) {
         self.maximumRecordBytes = maximumRecordBytes
         self.isEnabled = isEnabled
         let limits = BatchShipper<LogRecord>.Limits(
             interval: interval, batchBytes: max(batchBytes - maximumRecordBytes, maximumRecordBytes),
             batchItems: 5000, backlogBytes: backlogBytes, backlogItems: backlogItems)
-        shipper = BatchShipper(name: "log lines", limits: limits, notice: notice) { records in
+        shipper = BatchShipper(
+            name: "log lines", limits: limits, reachability: api.reachability, logger: logger
+        ) { records in
             await api.deliver(APIRequest(.post, ["logs", ""], body: .array(records.map(\.json))))
         }
     }

@@ -1,3 +1,5 @@
+internal import JSON
+
 extension PrefectSettings {
     /// How log records of runs and workers reach the API.
     public struct APILogging: Sendable, Hashable {
@@ -36,7 +38,7 @@ extension PrefectSettings {
     /// `PREFECT_API_AUTH_STRING`, `user:password`; `nil` if unset or empty. It goes before the key.
     public var authString: Secret? { secret("api.auth_string") }
     /// `PREFECT_API_REQUEST_TIMEOUT`, for connecting, reading and writing each.
-    public var requestTimeout: Duration { .seconds(double("api.request_timeout")) }
+    public var requestTimeout: Duration { .pause(seconds: double("api.request_timeout")) }
     /// `PREFECT_API_ENABLE_HTTP2`.
     public var enableHTTP2: Bool { bool("api.enable_http2") }
     /// `PREFECT_API_TLS_INSECURE_SKIP_VERIFY`.
@@ -105,7 +107,7 @@ extension PrefectSettings {
     public var apiLogging: APILogging {
         APILogging(
             isEnabled: bool("logging.to_api.enabled"),
-            batchInterval: .seconds(double("logging.to_api.batch_interval")),
+            batchInterval: .pause(seconds: double("logging.to_api.batch_interval")),
             batchSize: int("logging.to_api.batch_size"),
             maxLogSize: int("logging.to_api.max_log_size"))
     }

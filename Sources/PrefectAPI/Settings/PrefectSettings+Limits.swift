@@ -1,3 +1,5 @@
+internal import JSON
+
 extension PrefectSettings {
     /// Ranges narrower than Prefect's own: outside of them the daemon could not do its work. Time spans end at some
     /// thirty years, so that sums of them stay within reach.
@@ -53,6 +55,22 @@ extension PrefectSettings {
         guard let assignment = assigned[path] else { return }
         throw .invalidValue(
             setting: assignment.setting.name, source: assignment.source, found: String(found), expected: expected)
+    }
+
+    /// Which headers of `PREFECT_CLIENT_CUSTOM_HEADERS` are not sent as they are set.
+    var customHeaderWarnings: [String] {
+        let names = customHeaders.map(\.name)
+        let protected = names.filter { APIClient.protectedHeaders.contains($0.lowercased()) }
+        let handshake = names.filter { APIClient.belongsToHandshake($0) && !protected.contains($0) }
+        func warning(_ names: [String], _ consequence: String) -> String? {
+            guard !names.isEmpty else { return nil }
+            let list = names.map { "'\($0)'" }.joined(separator: ", ")
+            return "PREFECT_CLIENT_CUSTOM_HEADERS sets \(list), \(consequence)".onOneLine
+        }
+        return [
+            warning(protected, "which the client sets itself: ignored; remove it from the setting"),
+            warning(handshake, "which a WebSocket's handshake sets itself: sent with ordinary requests only"),
+        ].compactMap(\.self)
     }
 
     /// What looks wrong with the URL of Prefect Cloud, unless `PREFECT_SILENCE_API_URL_MISCONFIGURATION` is set.

@@ -54,13 +54,12 @@ private struct SettingsLoader {
         if !isTestMode { add(SettingsLayer(profile: profile)) }
 
         try assignAll()
-        try applyCloudLogLimit()
+        try checkLimits()
         let settings = PrefectSettings(
             profileName: profile.name, profilesFile: profiles.path, warnings: warnings.map(\.onOneLine),
             integrations: IntegrationSettings(layers: layers), assigned: assigned, workingDirectory: workingDirectory,
             systemCertificateFile: environment["SSL_CERT_FILE"], userHome: userHome)
-        try settings.checkLimits()
-        return settings.addingWarnings(settings.apiURLWarnings)
+        return settings.addingWarnings(settings.apiURLWarnings + settings.customHeaderWarnings)
     }
 
     private func path(_ name: String) -> String { SettingsFile.resolve(name, in: workingDirectory) }
@@ -74,6 +73,11 @@ private struct SettingsLoader {
         let path = path(".env")
         guard let text = try SettingsFile.read(path) else { return nil }
         let dotenv = DotenvFile(parsing: text, environment: environment)
+        if dotenv.isTooLarge {
+            throw .unreadableFile(
+                path: path, reason: "its references become more than \(DotenvFile.maximumExpansion) bytes; shorten them"
+            )
+        }
         add(SettingsLayer(dotenv: dotenv, path: path))
         return dotenv
     }
@@ -151,12 +155,15 @@ private struct SettingsLoader {
         }
     }
 
-    /// On Prefect Cloud a log record is not longer than Cloud takes; jobs are told so.
-    private mutating func applyCloudLogLimit() throws(SettingsError) {
+    /// Refuses values a worker cannot work with. On Prefect Cloud a log record is not longer than Cloud takes; jobs get
+    /// the same limit.
+    private mutating func checkLimits() throws(SettingsError) {
         let settings = PrefectSettings(
             profileName: "", profilesFile: "", warnings: [], integrations: IntegrationSettings(layers: []),
             assigned: assigned, workingDirectory: workingDirectory,
             systemCertificateFile: nil, userHome: userHome)
+        // Before anything is computed from the values.
+        try settings.checkLimits()
         try settings.checkLogBatch()
         guard settings.isCloud, let setting = SettingDefinition.byPath["logging.to_api.max_log_size"] else { return }
         let own = settings.apiLogging.maxLogSize

@@ -1,3 +1,5 @@
+internal import JSON
+
 /// Why the settings cannot be used. Every description is one line that names the setting, file or profile, says what to
 /// change, and never shows a secret.
 public enum SettingsError: Error, Sendable, Hashable {
@@ -44,13 +46,5 @@ extension SettingsError: CustomStringConvertible {
             "the profile '\(name)', asked for with \(requestedBy), is not in \(file)\(problem.map { ", which \($0)" } ?? ""); "
                 + "there are: \(known.joined(separator: ", "))"
         }
-    }
-}
-
-extension String {
-    /// The text with a space in the place of every control character, so that it cannot break a log line.
-    var onOneLine: String {
-        guard unicodeScalars.contains(where: { $0.value < 0x20 }) else { return self }
-        return String(String.UnicodeScalarView(unicodeScalars.map { $0.value < 0x20 ? " " : $0 }))
     }
 }

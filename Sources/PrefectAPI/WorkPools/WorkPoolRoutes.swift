@@ -10,6 +10,13 @@ extension APIClient {
         try await send(APIRequest(.get, ["work_pools", .name(name)]), effort: effort).decode()
     }
 
+    /// Reads the work pools, at most so many: `POST /work_pools/filter`. Those that cannot be read are left out.
+    public func readWorkPools(limit: Int, effort: RetryPolicy.Effort = .standard) async throws -> [WorkPool] {
+        let request = APIRequest(.post, ["work_pools", "filter"], body: ["limit": .int(limit)])
+        let rows = try await json(request, effort: effort).arrayValue ?? []
+        return rows.compactMap { try? WorkPool(json: JSONFields($0)) }
+    }
+
     /// Creates a work pool: `POST /work_pools/`. 409 when there is one of that name.
     public func createWorkPool(named name: String, type: String, baseJobTemplate: JSONValue?) async throws -> WorkPool {
         var body: JSONValue = ["name": .string(name), "type": .string(type)]
@@ -35,11 +42,13 @@ extension APIClient {
     }
 
     /// Reads the queues of a pool, all or those named: `POST /work_pools/{pool}/queues/filter`.
-    public func readWorkQueues(ofPool pool: String, named names: [String]) async throws -> [WorkQueue] {
+    public func readWorkQueues(
+        ofPool pool: String, named names: [String], effort: RetryPolicy.Effort = .standard
+    ) async throws -> [WorkQueue] {
         let filter: JSONValue = names.isEmpty ? .null : ["name": ["any_": .array(names.map(JSONValue.string))]]
         let request = APIRequest(
             .post, ["work_pools", .name(pool), "queues", "filter"], body: ["work_queues": filter, "offset": 0])
-        let rows = try await json(request).arrayValue ?? []
+        let rows = try await json(request, effort: effort).arrayValue ?? []
         return rows.compactMap { try? WorkQueue(json: JSONFields($0)) }
     }
 
@@ -89,13 +98,7 @@ extension APIClient {
     public func scheduledFlowRuns(
         inPool pool: String, queues: [String], scheduledBefore: Timestamp, limit: Int?
     ) async throws -> ScheduledFlowRuns {
-        var body: JSONValue = [
-            "work_queue_names": .array(queues.map(JSONValue.string)),
-            "scheduled_before": .string(scheduledBefore.pythonText),
-        ]
-        if let limit { body["limit"] = .int(limit) }
-        var request = APIRequest(.post, ["work_pools", .name(pool), "get_scheduled_flow_runs"], body: body)
-        request.maximumBodyBytes = 64 << 20
+        let request = Self.poll(pool, queues: queues, scheduledBefore: scheduledBefore, limit: limit)
         let answer = try await send(request, effort: .once)
         guard let rows = try answer.json().arrayValue else {
             throw APIError(.unreadable, operation: request.operation, detail: "the answer is not a list of runs")
@@ -111,6 +114,35 @@ extension APIClient {
             }
         }
         return ScheduledFlowRuns(runs: runs, unreadable: unreadable)
+    }
+
+    /// The id of the first run that is due, which may be too large to be read: it stands at the beginning of the answer
+    /// to `POST /work_pools/{pool}/get_scheduled_flow_runs`. `nil` when none is due, or the answer begins in another way.
+    public func firstScheduledFlowRunID(
+        inPool pool: String, queues: [String], scheduledBefore: Timestamp
+    ) async throws -> String? {
+        var request = Self.poll(pool, queues: queues, scheduledBefore: scheduledBefore, limit: 1)
+        request.maximumBodyBytes = 1024
+        request.isCutOff = true
+        let text = String(decoding: try await send(request, effort: .once).body, as: UTF8.self)
+        // Nothing that a user has written stands before the id.
+        let beginning =
+            #/
+            \s* \[ \s* \{ (?: \s* "work_\w+" \s* : \s* "[^"\\]*" \s* , )*
+            \s* "flow_run" \s* : \s* \{ \s* "id" \s* : \s* "([0-9A-Fa-f\-]+)"
+            /#
+        return text.prefixMatch(of: beginning).map { String($0.1) }
+    }
+
+    private static func poll(
+        _ pool: String, queues: [String], scheduledBefore: Timestamp, limit: Int?
+    ) -> APIRequest {
+        var body: JSONValue = [
+            "work_queue_names": .array(queues.map(JSONValue.string)),
+            "scheduled_before": .string(scheduledBefore.pythonText),
+        ]
+        if let limit { body["limit"] = .int(limit) }
+        return APIRequest(.post, ["work_pools", .name(pool), "get_scheduled_flow_runs"], body: body)
     }
 
     /// What a poll returned.

@@ -97,7 +97,7 @@ final class ChannelConnection: Sendable {
         for await interval in intervals {
             while !Task.isCancelled {
                 let part = 1 - channel.timing.heartbeatJitter * .random(in: 0..<1)
-                try? await Task.sleep(for: .seconds(Double(interval) * part))
+                try? await Task.sleep(for: .pause(seconds: Double(interval) * part))
                 if Task.isCancelled { return nil }
                 if let outage = await handle(.heartbeatDue, link) { return outage }
             }

@@ -40,6 +40,23 @@ public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible 
     /// What to expect of another attempt.
     public var prospect: Prospect { reason.prospect }
 
+    /// Whether a server that is there could not keep the channel: its database was busy, say.
+    public var isOfBusyServer: Bool { reason == .heartbeatPersistenceFailed || reason == .transientServerError }
+
+    /// The cause of the outage in one line, for operators.
+    public var explanation: String {
+        switch reason {
+        case .authenticationFailed:
+            "the API does not accept the worker's credentials; check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+        case .authorizationFailed:
+            "the pool or a queue of it does not exist, or the credentials are not for it (\(detail))"
+        case .unsupportedVersion: "the API speaks another version of it (\(detail))"
+        case .heartbeatPersistenceFailed: "the server was too busy to note a heartbeat"
+        case .transientServerError: "the server was too busy for it (\(detail))"
+        case .protocolError, .connectionLost, .setupTimeout, .endpointUnavailable: detail
+        }
+    }
+
     /// Reason and detail in one line.
     public var description: String { "\(reason.rawValue): \(detail)" }
 

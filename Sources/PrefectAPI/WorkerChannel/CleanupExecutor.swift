@@ -53,7 +53,7 @@ final class CleanupExecutor: Sendable {
                     continue
                 }
                 let rest = deadline.seconds(since: .now)
-                if rest > 0 { await wakeup.wait(atMost: .seconds(rest)) }
+                if rest > 0 { await wakeup.wait(atMost: .pause(seconds: rest)) }
                 if !Task.isCancelled, deadline <= .now { handle(.tick) }
             }
             group.cancelAll()

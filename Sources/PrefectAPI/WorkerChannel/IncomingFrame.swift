@@ -60,7 +60,7 @@ enum IncomingFrame: Sendable, Hashable {
 
     /// A text of the other side as it may stand in a message.
     private static func quoted(_ text: String) -> String {
-        "'" + String(text.prefix(60).map { $0.isNewline || $0 == "\0" ? " " : $0 }) + "'"
+        "'" + String(text.unicodeScalars.prefix(60)).onOneLine + "'"
     }
 }
 

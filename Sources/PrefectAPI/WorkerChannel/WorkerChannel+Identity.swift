@@ -103,5 +103,13 @@ extension WorkerChannel {
         case unavailable(ChannelOutage)
         /// Its task is over.
         case stopped
+
+        /// Why it is not there, when it is not.
+        public var outage: ChannelOutage? {
+            switch self {
+            case .waiting(_, let outage), .unavailable(let outage): outage
+            case .connecting, .healthy, .stopped: nil
+            }
+        }
     }
 }

@@ -27,6 +27,7 @@ public final class WorkerChannel: Sendable {
 
     let api: APIClient
     let poolName: String
+    /// The worker's description of itself.
     let identity: Identity
     let handlers: Handlers
     let timing: Timing
@@ -71,10 +72,20 @@ public final class WorkerChannel: Sendable {
     public func run() async {
         await withDiscardingTaskGroup { group in
             if identity.wantsCleanups { group.addTask { await self.cleanups.run() } }
-            await keep()
+            await api.reachability.whileObserving({ self.noteReturn() }) { await keep() }
             group.cancelAll()
         }
         await enter(.stopped)
+    }
+
+    /// Ends the pause after an outage that passes: the API is back.
+    private func noteReturn() {
+        let isOfUse = progress.withLock { progress in
+            guard case .waiting = progress.state else { return false }
+            progress.isRetryWanted = true
+            return true
+        }
+        if isOfUse { wakeup.signal() }
     }
 
     private func keep() async {
@@ -97,7 +108,7 @@ public final class WorkerChannel: Sendable {
             await enter(outage.prospect == .passing ? .waiting(until: end, outage) : .unavailable(outage))
             await attempt.close(after: outage)
             await wakeup.wait(
-                atMost: .seconds(max(0, end.seconds(since: .now))),
+                atMost: .pause(seconds: end.seconds(since: .now)),
                 unless: { self.progress.withLock { $0.isRetryWanted } })
         }
     }

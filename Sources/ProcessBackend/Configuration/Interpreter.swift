@@ -10,7 +10,7 @@ enum Interpreter: Hashable, Sendable {
     /// None, and why.
     case missing(String)
 
-    static let remedy = "install Prefect there, name the right interpreter, or give every job a command"
+    static let remedy = "install Prefect there, name the right interpreter with --python, or give every job a command"
 
     /// Finds the interpreter that the user chose, or else the first one on the worker's PATH.
     init(choice: String?, environment: [String: String]) {

@@ -14,12 +14,12 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
     /// A name, shown and not used, like the labels.
     public var name: String?
     /// Whether what the process prints is copied to the worker's own output.
-    public var streamOutput: Bool
+    public var streamsOutput: Bool
     /// Where the process is started; `nil` for a private directory that is removed afterwards.
     public var workingDirectory: String?
 
     /// Whether the command is the backend's own, which is the flow engine, and not one that the job brings.
-    public private(set) var runsFlowEngine = true
+    public private(set) var runsFlowEngine: Bool
 
     /// The environment that the process is given: ``env`` without what the configuration sets to null.
     var launchEnvironment: OrderedDictionary<String, String>
@@ -29,12 +29,13 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
+        runsFlowEngine = base.command == nil
         env = base.env.compactMapValues { $0 }
         launchEnvironment = env
         labels = base.labels
         name = base.name
         let fields = RenderedFields(rendered)
-        streamOutput = try fields.boolean("stream_output", default: true)
+        streamsOutput = try fields.boolean("stream_output", default: true)
         workingDirectory = try fields.text("working_dir", expected: "a path")
     }
 
@@ -58,7 +59,7 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
     public var json: JSONValue {
         [
             "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
-            "stream_output": .bool(streamOutput), "working_dir": JSONValue(workingDirectory),
+            "stream_output": .bool(streamsOutput), "working_dir": JSONValue(workingDirectory),
         ]
     }
 }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 
 /// The loopback listener on which the flow processes of all runs report; confined to the supervisor that owns it.

@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 
 /// What `/proc` says about a process.
@@ -16,7 +17,7 @@ struct ProcessFacts: Hashable {
 
     /// The process of a number; `nil` when there is none.
     init?(pid: pid_t) {
-        guard let bytes = readSmallFile("/proc/\(pid)/stat", limit: 4096) else { return nil }
+        guard let bytes = readSystemFile("/proc/\(pid)/stat", limit: 4096) else { return nil }
         self.init(stat: bytes)
     }
 
@@ -59,7 +60,7 @@ struct ProcessFacts: Hashable {
 
     /// A variable of the environment with which a process was started; `nil` when it has none or may not be read.
     static func environmentValue(of pid: pid_t, _ name: String) -> String? {
-        guard let bytes = readSmallFile("/proc/\(pid)/environ") else { return nil }
+        guard let bytes = readSystemFile("/proc/\(pid)/environ") else { return nil }
         let prefix = Array((name + "=").utf8)
         for entry in bytes.split(separator: 0) where entry.starts(with: prefix) {
             return String(decoding: entry.dropFirst(prefix.count), as: UTF8.self)
@@ -78,7 +79,7 @@ struct ProcessPlace: Hashable, Sendable {
     static let current: ProcessPlace = {
         var name = [CChar](repeating: 0, count: 256)
         let hasName = gethostname(&name, name.count - 1) == 0
-        let bootID = readSmallFile("/proc/sys/kernel/random/boot_id").map { String(decoding: $0, as: UTF8.self) }
+        let bootID = readSystemFile("/proc/sys/kernel/random/boot_id").map { String(decoding: $0, as: UTF8.self) }
         var target = [CChar](repeating: 0, count: 64)
         let length = readlink("/proc/self/ns/pid", &target, target.count)
         return ProcessPlace(
@@ -90,4 +91,9 @@ struct ProcessPlace: Hashable, Sendable {
     private static func text(_ characters: ArraySlice<CChar>) -> String {
         String(decoding: characters.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+}
+
+/// The bytes of a file that the kernel makes, up to a limit; `nil` when it cannot be read.
+private func readSystemFile(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
+    Descriptor(owning: open(path, O_RDONLY | O_CLOEXEC)).flatMap { readBytes($0, limit: limit) }
 }

@@ -1,8 +1,11 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 internal import Worker
 
 /// The private directory of one run: where it works unless it is told where, and what it prints.
+///
+/// The run can write to all of it, so that nothing in it is opened but by way of `RegularFile` and `Directory`.
 ///
 ///     work/                    the working directory
 ///     output/stdout, stderr    what the process printed, until it has been copied
@@ -12,8 +15,7 @@ struct RunDirectory: Hashable, Sendable {
     let path: String
 
     var work: String { path + "/work" }
-    var output: String { path + "/output" }
-    var progress: String { path + "/progress" }
+    var output: String { path + "/" + Self.outputName }
     var started: String { path + "/started" }
 
     /// A directory that exists already.
@@ -103,27 +105,24 @@ struct RunDirectory: Hashable, Sendable {
 
     /// Opens a new file for output that other processes append to.
     func createOutput(_ name: String) throws(InfrastructureError) -> Descriptor {
-        let file = output + "/" + name
-        guard let descriptor = Descriptor(owning: open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)) else {
-            throw Self.failure(path, errno)
-        }
+        let file = Self.outputName + "/" + name
+        // Never one that is there already: the run may have made it.
+        let flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL
+        guard let descriptor = RegularFile.open(file, below: path, flags) else { throw Self.failure(path, errno) }
         return descriptor
+    }
+
+    /// The first bytes of an output file; `nil` when there is none.
+    func readOutput(_ name: String, limit: Int) -> [UInt8]? {
+        RegularFile.read(Self.outputName + "/" + name, below: path, limit: limit)
     }
 
     /// Writes a file that only the worker's user may read, and returns its path.
     func write(_ name: String, _ bytes: [UInt8]) throws(InfrastructureError) -> String {
-        let file = path + "/" + name
-        guard let descriptor = Descriptor(owning: open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)) else {
-            throw Self.failure(path, errno)
-        }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor.raw, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Self.failure(path, errno) }
-            rest = rest.dropFirst(count)
-        }
-        return file
+        guard let descriptor = RegularFile.open(name, below: path, O_WRONLY | O_CREAT | O_EXCL),
+            writeBytes(bytes, to: descriptor)
+        else { throw Self.failure(path, errno) }
+        return path + "/" + name
     }
 
     /// Whether it is there.
@@ -144,36 +143,12 @@ struct RunDirectory: Hashable, Sendable {
         return path.split(separator: "/").last?.hasPrefix(Self.namePrefix) == true
     }
 
+    /// The name of the directory of output files.
+    static let outputName = "output"
+    /// The name of the file that says how far they have been copied.
+    static let progressName = "progress"
     private static let namePrefix = "prefect-run-"
 
     /// Removes the directory with everything in it; what cannot be removed stays.
-    func remove() {
-        Self.removeTree(Array(path.utf8CString))
-    }
-
-    /// Takes names as bytes, since they need not be UTF-8; never follows a link.
-    private static func removeTree(_ path: [CChar]) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            unlink(path)
-            return
-        }
-        if rmdir(path) == 0 { return }
-        // Some tools make their folders read-only.
-        if status.st_mode & 0o700 != 0o700 { chmod(path, 0o700) }
-        if let directory = opendir(path) {
-            var names: [[CChar]] = []
-            while let entry = readdir(directory) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                    bytes.prefix(while: { $0 != 0 }).map { CChar(bitPattern: $0) }
-                }
-                let dot = CChar(UInt8(ascii: "."))
-                if name != [dot], name != [dot, dot] { names.append(name) }
-            }
-            closedir(directory)
-            for name in names { removeTree(path.dropLast() + [CChar(UInt8(ascii: "/"))] + name + [0]) }
-        }
-        rmdir(path)
-    }
+    func remove() { TreeRemoval.remove(path) }
 }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 internal import Synchronization
 internal import Worker
@@ -28,6 +29,8 @@ final class OutputFollower: Sendable {
         var copiedWithoutHoles: Int64 = 64 << 20
         /// How much output may wait for a sink that takes none.
         var backlog: Int64 = 256 << 20
+        /// How much output is copied after the end of the run, whose descendants may still write.
+        var afterEnd: Int64 = 256 << 20
     }
 
     private struct State {
@@ -35,13 +38,26 @@ final class OutputFollower: Sendable {
         var punched: Int64 = 0
         var canPunch = true
         var isFinished = false
+        /// How much may still be copied once the run has ended.
+        var allowance: Int64
+        /// Where the copying ends, once that is settled.
+        var end: Int64?
         var isQueued = false
         /// What stood at the file's end when it had to be emptied.
         var savedTail: [UInt8] = []
+
+        /// Settles that nothing but the last chunk of a file of this size is copied yet; how much is left out by that.
+        mutating func cutOff(at size: Int64) -> Int64 {
+            end = size
+            let start = max(position, size - Int64(OutputFollower.chunkSize))
+            defer { position = start }
+            return start - position
+        }
     }
 
     private let descriptor: Descriptor
-    private let progressFile: String?
+    /// The directory that the notes of the progress are in, and the name of their file there.
+    private let progress: (directory: String, name: String)?
     private let slot: Int
     let source: OutputSource
     private let limits: Limits
@@ -49,23 +65,38 @@ final class OutputFollower: Sendable {
 
     /// Follows a file from where an earlier follower stopped.
     /// - Parameters:
-    ///   - path: The file.
-    ///   - progressFile: Where it is noted how far the file has been copied, if that matters.
+    ///   - file: The file's path below the folder. The run may have put anything in its place: only a regular file is
+    ///     followed.
+    ///   - folder: A directory of the run.
+    ///   - progressName: The file in the folder that notes how far the file has been copied, if that matters.
     ///   - slot: Which of the notes in that file is this one's.
     ///   - source: Whose the file is.
-    init?(path: String, progressFile: String?, slot: Int, source: OutputSource, limits: Limits = Limits()) {
-        guard let descriptor = Descriptor(owning: open(path, O_RDWR | O_CLOEXEC)) else { return nil }
+    init?(
+        _ file: String, below folder: String, progressName: String?, slot: Int, source: OutputSource,
+        limits: Limits = Limits()
+    ) {
+        guard let descriptor = RegularFile.open(file, below: folder, O_RDWR) else { return nil }
         self.descriptor = descriptor
-        self.progressFile = progressFile
+        progress = progressName.map { (folder, $0) }
         self.slot = slot
         self.source = source
         self.limits = limits
         var position: Int64 = 0
-        if let progressFile { _ = Descriptor(owning: open(progressFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)) }
-        if let progressFile, let notes = readSmallFile(progressFile, limit: 64), notes.count >= (slot + 1) * 8 {
-            for byte in notes[(slot * 8)..<(slot * 8 + 8)].reversed() { position = position << 8 | Int64(byte) }
+        if let progressName, let notes = RegularFile.open(progressName, below: folder, O_RDWR | O_CREAT),
+            let bytes = readBytes(notes, limit: 64), bytes.count >= (slot + 1) * 8
+        {
+            for byte in bytes[(slot * 8)..<(slot * 8 + 8)].reversed() { position = position << 8 | Int64(byte) }
         }
-        state = Mutex(State(position: max(0, position)))
+        state = Mutex(State(position: max(0, position), allowance: limits.afterEnd))
+    }
+
+    /// Follows an output file of a run.
+    convenience init?(
+        _ name: String, of directory: RunDirectory, progressName: String?, slot: Int, source: OutputSource
+    ) {
+        self.init(
+            "\(RunDirectory.outputName)/\(name)", below: directory.path, progressName: progressName, slot: slot,
+            source: source)
     }
 
     /// Marks the follower as waiting for its turn; `false` when it already does.
@@ -118,30 +149,44 @@ final class OutputFollower: Sendable {
         // Cleared before the file is looked at: what is written from here on queues the follower again.
         state.withLock { $0.isQueued = false }
         let size = size()
-        let (start, isFinished) = state.withLock { state in
+        let (start, isFinished, dropped, end) = state.withLock { state in
             // The run has emptied its own file, as a redirection to /dev/stderr does.
             if size < state.position { state.position = 0 }
             state.punched = min(state.punched, state.position)
-            return (state.position, state.isFinished)
+            let dropped = state.isFinished && state.end == nil && state.allowance <= 0 ? state.cutOff(at: size) : 0
+            return (state.position, state.isFinished, dropped, state.end)
         }
         var position = start
         var progress = Progress.idle
-        if let write {
-            var bytes = read(from: start, count: Self.chunkSize)[...]
+        if write == nil || end.map({ start >= $0 }) == true {
+            position = size
+        } else if let write {
+            if dropped > 0 {
+                write(
+                    Array(
+                        "[\(source.flowRunName): \(dropped) bytes of output were dropped, since the run has ended]\n"
+                            .utf8
+                    )[...])
+            }
+            let data = nextData(from: start, size: size)
+            position = data.start
+            var bytes = data.bytes
             if let end = bytes.lastIndex(where: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }) {
                 bytes = bytes[...end]
-            } else if bytes.count < Self.chunkSize, !isFinished {
+            } else if bytes.count < Self.chunkSize, !isFinished, !data.isBeforeHole {
                 bytes = []
             }
             if !bytes.isEmpty {
                 write(bytes)
-                position += Int64(bytes.count)
+                if isFinished { state.withLock { $0.allowance -= Int64(bytes.count) } }
+            }
+            // Where nothing but zeros is left before a hole, they are passed over.
+            position = bytes.count == data.bytes.count && data.isBeforeHole ? data.end : position + Int64(bytes.count)
+            if !bytes.isEmpty || position > data.start {
                 // The next run's line begins a line.
                 if isFinished, position >= size, bytes.last != UInt8(ascii: "\n") { write([UInt8(ascii: "\n")]) }
                 progress = .more
             }
-        } else {
-            position = size
         }
         if progress == .idle, isFinished { progress = .ended }
         var state = self.state.withLock { state in
@@ -199,12 +244,42 @@ final class OutputFollower: Sendable {
     }
 
     private func note(_ position: Int64) {
-        guard let progressFile,
+        guard let progress,
             // Made by init alone: made here, it could stand up in a directory that is just being removed.
-            let file = Descriptor(owning: open(progressFile, O_WRONLY | O_CLOEXEC))
+            let file = RegularFile.open(progress.name, below: progress.directory, O_WRONLY)
         else { return }
         var value = position.littleEndian
         _ = pwrite(file.raw, &value, 8, off_t(slot * 8))
+    }
+
+    /// Bytes of the file that are to be copied next.
+    private struct Data {
+        /// Where they are, and where the next search begins: behind them, or behind the zeros that follow them.
+        var start: Int64
+        var end: Int64
+        var bytes: ArraySlice<UInt8>
+        var isBeforeHole = false
+    }
+
+    /// The next bytes to be copied, one chunk at most. Holes are passed over, however large the run has made them.
+    private func nextData(from offset: Int64, size: Int64) -> Data {
+        let found = clinux_seek_data(descriptor.raw, offset)
+        // Nothing follows, or this file system knows no holes.
+        if found < 0, errno == ENXIO { return Data(start: max(offset, size), end: max(offset, size), bytes: []) }
+        let start = max(found, offset)
+        let hole = found < 0 ? -1 : clinux_seek_hole(descriptor.raw, start)
+        let length = hole > start ? min(hole - start, Int64(Self.chunkSize)) : Int64(Self.chunkSize)
+        let bytes = read(from: start, count: Int(length))
+        var data = Data(start: start, end: start + Int64(bytes.count), bytes: bytes[...])
+        data.isBeforeHole = hole > start && hole < size && data.end == hole
+        // Holes begin and end with blocks: what the run has not written of these is zeros.
+        if data.isBeforeHole { data.bytes = data.bytes.dropLast(data.bytes.reversed().prefix { $0 == 0 }.count) }
+        if start > offset {
+            let zeros = data.bytes.prefix { $0 == 0 }.count
+            data.bytes = data.bytes.dropFirst(zeros)
+            data.start += Int64(zeros)
+        }
+        return data
     }
 
     private func size() -> Int64 {

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 internal import Worker
 
@@ -68,20 +69,18 @@ extension ProcessSupervisor {
         if process.isChild { _ = clinux_pidfd_wait(process.descriptor.raw, 1, &code) }
         if let token = process.controlToken { forgetControl(token) }
         process.status = ExitStatus(
-            code: process.exitCode, conclusion: Self.conclusion(process.conclusion, code: process.exitCode),
+            code: process.exitCode, conclusion: Self.conclusion(process.conclusion),
             lastOutput: process.errors?.tail())
         finishOutput(process)
         resume(process.ended.open())
     }
 
-    private static func conclusion(_ conclusion: ControlSession.Conclusion?, code: Int?) -> ExitStatus.Conclusion? {
+    private static func conclusion(_ conclusion: ControlSession.Conclusion?) -> ExitStatus.Conclusion? {
         switch conclusion {
         case .stateReported(let type, let name): .stateReported(type: type, name: name)
         case .abortedByAPI: .abortedByAPI
-        // Only an engine that has reported the cancellation and run the hooks ends this way: one that could not, or was
-        // killed over it, ends otherwise.
-        case .cancelAcknowledged: code == 0 ? .stateReported(type: "CANCELLED", name: "Cancelled") : nil
-        case nil: nil
+        // Such an engine leaves the final state and the hooks to the worker.
+        case .cancelAcknowledged, nil: nil
         }
     }
 
@@ -96,14 +95,16 @@ extension ProcessSupervisor {
             if process.stoppers == 0, process.exited.isOpen { sweep(key) }
         }
         if reason == .cancelled, !process.exited.isOpen, process.terminatedAt == nil {
-            try await requestCancel(process, within: .seconds(1))
+            try await requestCancel(process, within: cancelPatience)
         }
         // Who left the session can still be found by its parents now, not when these are gone.
         let family = process.exited.isOpen ? [] : descendants(of: key.pid, ProcessFacts.all())
         let terminatedAt = process.terminatedAt ?? .now
         if process.terminatedAt == nil {
             process.terminatedAt = terminatedAt
-            if !process.exited.isOpen { signalGroup(process, SIGTERM) }
+            // An engine that has reported its run's end is about to exit: SIGTERM would only interrupt that.
+            let isOver = reason == .cancelled && process.hasReportedEnd
+            if !process.exited.isOpen, !isOver { signalGroup(process, SIGTERM) }
         }
         try await pause(on: process.exited, until: terminatedAt + grace)
 

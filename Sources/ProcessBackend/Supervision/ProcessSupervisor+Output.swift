@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 internal import Worker
 
@@ -15,19 +16,20 @@ extension ProcessSupervisor {
     /// Copies what a process writes into its files.
     func follow(_ process: SupervisedProcess, in directory: RunDirectory, streams: OutputNames, name: String) {
         let source = { OutputSource(flowRunID: directory.flowRunID ?? "", flowRunName: name, stream: $0) }
-        let notes = process.streamsOutput && streams.output == OutputNames.flow.output ? directory.progress : nil
+        let notes = process.streamsOutput && streams.output == OutputNames.flow.output ? RunDirectory.progressName : nil
         if process.streamsOutput {
             process.output = OutputFollower(
-                path: directory.output + "/" + streams.output, progressFile: notes, slot: 0,
+                streams.output, of: directory, progressName: notes, slot: 0,
                 source: source(.output))
         }
         process.errors = OutputFollower(
-            path: directory.output + "/" + streams.errors, progressFile: notes, slot: 1,
+            streams.errors, of: directory, progressName: notes, slot: 1,
             source: source(.errors))
         guard process.output != nil || process.errors != nil else { return }
         if inotify == nil, !isPolling { startWatching() }
         if let inotify {
-            let watch = clinux_inotify_watch(inotify.raw, directory.output)
+            let output = Directory.open(RunDirectory.outputName, below: directory.path)
+            let watch = output.map { clinux_inotify_watch(inotify.raw, $0.raw) } ?? -1
             if watch >= 0 {
                 process.outputWatch = watch
                 watchedOutput[watch] = process.key
@@ -43,7 +45,7 @@ extension ProcessSupervisor {
         guard streamsOutput, directory.exists, finishedDirectories.insert(directory).inserted else { return }
         for (slot, stream, pump) in [(0, OutputSource.Stream.output, outputPump), (1, .errors, errorPump)] {
             let follower = OutputFollower(
-                path: directory.output + "/" + stream.rawValue, progressFile: directory.progress, slot: slot,
+                stream.rawValue, of: directory, progressName: RunDirectory.progressName, slot: slot,
                 source: OutputSource(flowRunID: directory.flowRunID ?? "", flowRunName: name, stream: stream))
             if let follower {
                 follower.finish()

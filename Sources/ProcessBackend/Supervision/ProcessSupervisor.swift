@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Files
 internal import Glibc
 internal import Worker
 
@@ -23,6 +24,8 @@ actor ProcessSupervisor {
     private var listener: ControlListener?
     private var hasTriedToListen = false
     private let controlPatience: Duration
+    /// How long a process may take to answer a request to cancel.
+    let cancelPatience: Duration
     private var controlled: [String: SupervisedProcess.Key] = [:]
     /// What processes have reported that were quicker than the one who started them.
     private var earlyConclusions: [String: ControlSession.Conclusion] = [:]
@@ -32,10 +35,11 @@ actor ProcessSupervisor {
 
     init(
         loop: EventLoop, outputPump: OutputPump?, errorPump: OutputPump?,
-        controlPatience: Duration = ControlListener.patience
+        controlPatience: Duration = ControlListener.patience, cancelPatience: Duration = .seconds(1)
     ) {
         self.loop = loop
         self.controlPatience = controlPatience
+        self.cancelPatience = cancelPatience
         self.outputPump = outputPump
         self.errorPump = errorPump
     }

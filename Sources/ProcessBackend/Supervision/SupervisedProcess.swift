@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 internal import Worker
 
@@ -50,6 +51,13 @@ final class SupervisedProcess {
     var controlToken: String?
     var conclusion: ControlSession.Conclusion?
     let cancelAnswered = Gate()
+    /// Whether the engine has reported how its run ended, before anybody asked it to cancel.
+    var hasReportedEnd: Bool {
+        switch conclusion {
+        case .stateReported?, .abortedByAPI?: true
+        case .cancelAcknowledged?, nil: false
+        }
+    }
 
     /// The process has ended; its code, when it can be known.
     let exited = Gate()

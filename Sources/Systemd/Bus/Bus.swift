@@ -41,11 +41,13 @@ public struct BusCall: Sendable, Hashable {
     public var arguments: [BusValue]
     /// How long the answer may take.
     public var timeout: Duration
+    /// Whether the call changes nothing, so that a cancelled task need not wait for its answer.
+    public var isRead: Bool
 
     /// A call.
     public init(
         destination: String, path: String, interface: String, member: String, arguments: [BusValue] = [],
-        timeout: Duration = .seconds(25)
+        timeout: Duration = .seconds(25), isRead: Bool = false
     ) {
         self.destination = destination
         self.path = path
@@ -53,6 +55,7 @@ public struct BusCall: Sendable, Hashable {
         self.member = member
         self.arguments = arguments
         self.timeout = timeout
+        self.isRead = isRead
     }
 }
 
@@ -123,21 +126,57 @@ public final class Bus: Sendable {
         signal()
     }
 
-    /// Calls a method and returns what the answer holds. A call that was made is not taken back when the task is cancelled.
+    /// Calls a method and returns what the answer holds. A call that was made is not taken back when the task is cancelled;
+    /// the answer to one that changes nothing is not waited for any more.
     public func call(_ call: BusCall) async throws(BusError) -> [BusValue] {
-        let result = await withCheckedContinuation {
-            (continuation: CheckedContinuation<Result<[BusValue], BusError>, Never>) in
-            let isClosed = inbox.inbox.withLock { inbox in
-                if !inbox.isStopped { inbox.calls.append((call, { continuation.resume(returning: $0) })) }
-                return inbox.isStopped
+        let answer = Answer()
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                answer.await(continuation)
+                let isClosed = inbox.inbox.withLock { inbox in
+                    if !inbox.isStopped { inbox.calls.append((call, { answer.give($0) })) }
+                    return inbox.isStopped
+                }
+                if isClosed { answer.give(.failure(BusError(message: Self.closed))) }
+                signal()
             }
-            if isClosed { continuation.resume(returning: .failure(BusError(message: Self.closed))) }
-            signal()
+        } onCancel: {
+            if call.isRead { answer.give(.failure(BusError(message: Self.cancelled))) }
         }
         return try result.get()
     }
 
+    /// The first answer to a call, for the task that waits for it.
+    private final class Answer: Sendable {
+        typealias Outcome = Result<[BusValue], BusError>
+
+        private struct State {
+            var waiter: CheckedContinuation<Outcome, Never>?
+            var outcome: Outcome?
+        }
+
+        private let state = Mutex(State())
+
+        func await(_ waiter: CheckedContinuation<Outcome, Never>) {
+            let outcome = state.withLock { state in
+                if state.outcome == nil { state.waiter = waiter }
+                return state.outcome
+            }
+            if let outcome { waiter.resume(returning: outcome) }
+        }
+
+        func give(_ outcome: Outcome) {
+            let waiter = state.withLock { state -> CheckedContinuation<Outcome, Never>? in
+                if state.outcome == nil { state.outcome = outcome }
+                defer { state.waiter = nil }
+                return state.waiter
+            }
+            waiter?.resume(returning: outcome)
+        }
+    }
+
     static let closed = "the connection was closed"
+    static let cancelled = "the call was cancelled"
 
     private func signal() {
         var one: UInt64 = 1

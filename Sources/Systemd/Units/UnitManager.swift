@@ -51,17 +51,19 @@ public struct UnitManager: Sendable {
     /// The manager that is on a bus.
     public init(bus: Bus) { self.bus = bus }
 
-    private func call(_ member: String, _ arguments: [BusValue] = []) async throws(BusError) -> [BusValue] {
+    private func call(
+        _ member: String, _ arguments: [BusValue] = [], isRead: Bool = false
+    ) async throws(BusError) -> [BusValue] {
         try await bus.call(
             BusCall(
                 destination: Self.name, path: Self.path, interface: Self.interface, member: member,
-                arguments: arguments))
+                arguments: arguments, isRead: isRead))
     }
 
     /// Asks for signals.
     public func subscribe() async throws(BusError) {
         do {
-            _ = try await call("Subscribe")
+            _ = try await call("Subscribe", isRead: true)
         } catch {
             guard error.name == "org.freedesktop.systemd1.AlreadySubscribed" else { throw error }
         }
@@ -72,7 +74,7 @@ public struct UnitManager: Sendable {
         let answer = try await bus.call(
             BusCall(
                 destination: Self.name, path: Self.path, interface: "org.freedesktop.DBus.Properties", member: "Get",
-                arguments: [.string(Self.interface), .string("Version")], timeout: limit))
+                arguments: [.string(Self.interface), .string("Version")], timeout: limit, isRead: true))
         return answer.first?.text ?? "of an unknown version"
     }
 
@@ -96,7 +98,7 @@ public struct UnitManager: Sendable {
 
     /// What is being done with this process's own unit, like `restart`; `nil` when nothing is, or the process is in none.
     public func ownJob() async throws(BusError) -> String? {
-        guard let unit = try await call("GetUnitByPID", [.uint32(0)]).first?.text else { return nil }
+        guard let unit = try await call("GetUnitByPID", [.uint32(0)], isRead: true).first?.text else { return nil }
         let job = try await property("Job", of: unit, "org.freedesktop.systemd1.Unit").elements ?? []
         guard job.count == 2, case .uint32(let number) = job[0], number != 0, let path = job[1].text else { return nil }
         return try await property("JobType", of: path, "org.freedesktop.systemd1.Job").text
@@ -104,7 +106,7 @@ public struct UnitManager: Sendable {
 
     /// How the processes of this process's own service are ended, like `control-group`.
     public func ownKillMode() async throws(BusError) -> String? {
-        guard let unit = try await call("GetUnitByPID", [.uint32(0)]).first?.text else { return nil }
+        guard let unit = try await call("GetUnitByPID", [.uint32(0)], isRead: true).first?.text else { return nil }
         return try await property("KillMode", of: unit, "org.freedesktop.systemd1.Service").text
     }
 
@@ -112,7 +114,7 @@ public struct UnitManager: Sendable {
         let answer = try await bus.call(
             BusCall(
                 destination: Self.name, path: path, interface: "org.freedesktop.DBus.Properties", member: "Get",
-                arguments: [.string(interface), .string(name)]))
+                arguments: [.string(interface), .string(name)], isRead: true))
         guard let value = answer.first else {
             throw BusError(name: "System.Error.EBADMSG", message: "the answer is of another type than expected")
         }
@@ -121,7 +123,7 @@ public struct UnitManager: Sendable {
 
     /// The units that are loaded, by a pattern of their names.
     public func units(named pattern: String) async throws(BusError) -> [String: UnitStanding] {
-        let answer = try await call("ListUnitsByPatterns", [.strings([]), .strings([pattern])])
+        let answer = try await call("ListUnitsByPatterns", [.strings([]), .strings([pattern])], isRead: true)
         var units: [String: UnitStanding] = [:]
         for row in answer.first?.elements ?? [] {
             guard let members = row.elements, members.count >= 8, let name = members[0].text,

@@ -20,7 +20,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
     /// Where the run starts; `nil` for a private directory that is removed afterwards.
     public let workingDirectory: String?
     /// Whether the command is the backend's own, which is the flow engine, and not one that the job brings.
-    public private(set) var runsFlowEngine = true
+    public private(set) var runsFlowEngine: Bool
 
     let resources: UnitResources
     private(set) var words: [String] = []
@@ -32,6 +32,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
+        runsFlowEngine = base.command == nil
         env = base.env.compactMapValues { $0 }
         labels = base.labels
         name = base.name
@@ -63,6 +64,10 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
 
     /// The configuration for one flow run.
     func prepared(for context: PreparationContext, defaultCommand: String?) throws(InfrastructureError) -> Self {
+        var context = context
+        context.settingsEnvironment.removeAll {
+            UnitEnvironment.isWorkersOwn($0.name, hasUser: resources.user != nil)
+        }
         let prepared = try InfrastructureError.refusing {
             try base.prepare(for: context, defaultCommand: defaultCommand ?? "")
         }

@@ -26,11 +26,17 @@ struct UnitEnvironment: Sendable {
         }
         let kept = inherited.filter { name, value in
             Self.isName(name) && !Self.readOnly.contains(name) && !Self.ownVariables.contains(name)
-                && !(hasUser && Self.userVariables.contains(name)) && !value.utf8.contains(0)
+                && !(hasUser && Self.userVariables.contains(name)) && !Self.isWorkersOwn(name, hasUser: hasUser)
+                && !value.utf8.contains(0)
         }.sorted { $0.key < $1.key }
         let merged = mergeProcessEnvironment(inherited: kept, prepared: prepared)
         variables = merged.launched.map { ($0.key, $0.value) }
         unset = prepared.unsetEnv
+    }
+
+    /// Whether a variable sets what is the worker's own: how it works, and, where the run has another user, its directories.
+    static func isWorkersOwn(_ name: String, hasUser: Bool) -> Bool {
+        WorkerSettings.tune(name) || hasUser && WorkerSettings.namePlace(name)
     }
 
     /// The text that a shell makes the environment of.

@@ -68,6 +68,10 @@ struct UnitResources: Sendable {
         }
     }
 
+    /// The job variables that say what a run may do on the worker's host.
+    static let privileges: Set<String> = Set(
+        ["user", "group", "protect_system", "protect_home"] + switches.map(\.0) + pathLists.map(\.0))
+
     private static let switches = [
         ("private_tmp", "PrivateTmp"), ("private_network", "PrivateNetwork"), ("private_devices", "PrivateDevices"),
         ("no_new_privileges", "NoNewPrivileges"),

@@ -1,5 +1,5 @@
 internal import CLinux
-internal import FoundationEssentials
+internal import Files
 internal import Glibc
 internal import Synchronization
 internal import Systemd
@@ -65,12 +65,13 @@ final class OutputCopier: Sendable {
 
     // MARK: On the thread
 
-    private var mark: String { "\(root)/printed" }
+    /// The file in the folder of units that says how far has been copied.
+    private static let mark = "printed"
 
     private func copy() -> Bool {
         let matches = ["SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"]
         guard let journal = JournalReader(matches: matches) else { return false }
-        if let bytes = FileManager.default.contents(atPath: mark) {
+        if let bytes = RegularFile.read(Self.mark, below: root, limit: 4096) {
             let cursor = String(decoding: bytes, as: UTF8.self)
             journal.seek(to: cursor)
             // The entry itself has been copied; where it is gone, the one that is next has not.
@@ -107,7 +108,7 @@ final class OutputCopier: Sendable {
             }
             last = journal.cursor
         }
-        if let last { try? Data(last.utf8).write(to: URL(filePath: mark), options: .atomic) }
+        if let last { RegularFile.replace(Self.mark, below: root, with: Array(last.utf8)) }
     }
 
     /// Writes all of it; `false` when it was not taken before the copying was stopped.

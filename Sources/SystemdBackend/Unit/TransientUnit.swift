@@ -24,26 +24,51 @@ struct TransientUnit {
         /// The state, as JSON.
         let state: String
         let interpreter: String
+        /// The run's own unit, whose private directory they use; `nil` when there never was one.
+        let run: UnitName?
     }
+
+    /// Whether the unit's private directory is there when the unit is over: the flow's hooks may need the workspace in it.
+    var keepsDirectory: Bool { hooks.map { $0.run != nil } ?? configuration.runsFlowEngine }
+    /// Whether it is this unit's own that is kept.
+    var ownsKeptDirectory: Bool { hooks == nil && keepsDirectory }
+
+    /// The name of the private directory, below the manager's directory for caches.
+    private var directoryName: String { "\(Self.identifier)/\((hooks?.run ?? unit).stem)" }
 
     /// What is run. The positional parameters are all that no variable of the job's can be in the way of.
     var script: String {
-        let folder = configuration.workingDirectory.map(UnitEnvironment.quoted) ?? "\"$1\""
+        let folder = configuration.workingDirectory.map(UnitEnvironment.quoted) ?? "\"$1/work\""
         return "set -- \"$CACHE_DIRECTORY\"\n" + configuration.environment.text
-            + "export PREFECT__STORAGE_BASE_PATH=\"$1\"\n\(files)exec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
+            + "export PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS=false\nmkdir -p \"$1/work\"\n"
+            + "\(files)exec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
     }
 
     /// What the private directory has at the beginning: a state may be more than a process takes as an argument, and is shown
     /// to nobody.
     private var files: String {
-        guard let hooks else { return "" }
-        return [("hooks.py", HookScript.source), ("state.json", hooks.state)]
-            .map { "printf %s \(UnitEnvironment.quoted($1)) >\"$1/\($0)\"\n" }.joined()
+        let files =
+            if let hooks {
+                [("hooks.py", HookScript.source), ("state.json", hooks.state)]
+            } else {
+                configuration.runsFlowEngine ? [(EngineScript.fileName, EngineScript.source)] : []
+            }
+        return
+            files.map { "rm -rf -- \"$1/\($0)\"\nprintf %s \(UnitEnvironment.quoted($1)) >\"$1/\($0)\"\n" }.joined()
     }
 
     private var words: String {
-        guard let hooks else { return configuration.words.map(UnitEnvironment.quoted).joined(separator: " ") }
+        guard let hooks else {
+            guard configuration.runsFlowEngine, let interpreter = configuration.words.first else {
+                return configuration.words.map(UnitEnvironment.quoted).joined(separator: " ")
+            }
+            let arguments = EngineScript.arguments.joined(separator: " ")
+            return "\(UnitEnvironment.quoted(interpreter)) \"$1/\(EngineScript.fileName)\" \(arguments)"
+        }
+        let manifest =
+            hooks.run != nil && configuration.runsFlowEngine ? " \"$1/\(EngineScript.manifestName)\"" : ""
         return "\(UnitEnvironment.quoted(hooks.interpreter)) \"$1/hooks.py\" \(hooks.kind.rawValue) \"$1/state.json\""
+            + manifest
     }
 
     /// How long a unit has to stop, where the job does not say.
@@ -77,7 +102,7 @@ struct TransientUnit {
             UnitProperty("StandardError", .string("journal")),
             UnitProperty("SyslogIdentifier", .string(Self.identifier)),
             UnitProperty("LogExtraFields", .array(of: "ay", fields.map(BusValue.bytes))),
-            UnitProperty("CacheDirectory", .strings(["\(Self.identifier)/\(unit.stem)"])),
+            UnitProperty("CacheDirectory", .strings([directoryName])),
             UnitProperty("CacheDirectoryMode", .uint32(0o700)),
             UnitProperty("OOMPolicy", .string("stop")),
         ]
@@ -87,6 +112,16 @@ struct TransientUnit {
         guard hooks != nil else { return properties + configuration.resources.properties }
         let limit = UnitProperty("RuntimeMaxUSec", .uint64(UInt64(HookScript.timeLimit / .microseconds(1))))
         return properties + configuration.resources.properties.filter { $0.name != limit.name } + [limit]
+    }
+
+    /// The properties of a unit that removes the private directory of `unit`, whoever owns what is in it.
+    static func removal(of unit: UnitName) -> [UnitProperty] {
+        [
+            UnitProperty("Description", .string("Remove the workspace of a flow run")),
+            UnitProperty("CollectMode", .string("inactive-or-failed")),
+            UnitProperty("ExecStart", command(["/bin/sh", "-c", UnitFolder.removal])),
+            UnitProperty("CacheDirectory", .strings(["\(identifier)/\(unit.stem)"])),
+        ]
     }
 
     /// The fields of each line that the run writes to the journal.

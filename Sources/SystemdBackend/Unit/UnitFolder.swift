@@ -1,3 +1,4 @@
+internal import Files
 internal import FoundationEssentials
 internal import Glibc
 internal import Worker
@@ -6,6 +7,7 @@ internal import Worker
 ///
 ///     start          the script that the unit begins with, which has the run's environment
 ///     finish         what the unit runs when nothing else of it is left, with none of the run's environment
+///     workspace      there is such a file when the unit's private directory outlives it, for the flow's hooks
 ///     streams        there is such a file when what the run prints is copied to the worker's own output
 ///     end            how the unit ended, which that has written
 struct UnitFolder: Sendable, Hashable {
@@ -13,16 +15,23 @@ struct UnitFolder: Sendable, Hashable {
 
     var start: String { path + "/start" }
     var finish: String { path + "/finish" }
+    private var workspaceMark: String { path + "/workspace" }
     private var streamsMark: String { path + "/streams" }
     var end: String { path + "/end" }
 
-    /// Notes how the unit ended, and removes its private directory.
+    /// Notes how the unit ended.
     private static let finishing = #"""
         umask 077
+        rm -rf -- "${0%/*}/end"
         printf '%s\n%s\n%s\n' "$SERVICE_RESULT" "$EXIT_CODE" "$EXIT_STATUS" >"${0%/*}/end"
-        rm -rf -- "$CACHE_DIRECTORY"
 
         """#
+    /// Removes the unit's private directory.
+    ///
+    /// Only root can do so where a run has made directories that their owner may not enter. Everybody else opens them first.
+    static let removal =
+        "rm -rf -- \"$CACHE_DIRECTORY\" || [ \"$(id -u)\" = 0 ] || "
+        + "{ chmod -R u+rwx -- \"$CACHE_DIRECTORY\"; rm -rf -- \"$CACHE_DIRECTORY\"; }\n"
 
     init(of unit: UnitName, in root: String) { path = "\(root)/\(unit.stem)" }
 
@@ -32,13 +41,14 @@ struct UnitFolder: Sendable, Hashable {
     }
 
     /// Makes the folder, and what is in it at the beginning.
-    func create(script: String, streams: Bool) throws(InfrastructureError) {
+    func create(_ unit: TransientUnit, streams: Bool) throws(InfrastructureError) {
         do {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            try Self.write(script, to: start)
-            try Self.write(Self.finishing, to: finish)
-            if streams { try Self.write("", to: streamsMark) }
+            try write(unit.script, to: "start")
+            try write(Self.finishing + (unit.keepsDirectory ? "" : Self.removal), to: "finish")
+            if unit.ownsKeptDirectory { try write("", to: "workspace") }
+            if streams { try write("", to: "streams") }
         } catch {
             throw InfrastructureError(
                 .unavailable,
@@ -48,23 +58,22 @@ struct UnitFolder: Sendable, Hashable {
     }
 
     /// Writes a file that was never readable by others, not even for a moment.
-    private static func write(_ text: String, to path: String) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw CocoaError(.fileWriteUnknown) }
-        defer { close(descriptor) }
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw CocoaError(.fileWriteOutOfSpace) }
-            rest = rest.dropFirst(count)
+    private func write(_ text: String, to name: String) throws {
+        guard RegularFile.replace(name, below: path, with: Array(text.utf8)) else {
+            throw CocoaError(.fileWriteUnknown)
         }
     }
 
     /// How the unit ended, if it has said so.
     func readEnd() -> UnitEnd? {
-        FileManager.default.contents(atPath: end).flatMap { UnitEnd(text: String(decoding: $0, as: UTF8.self)) }
+        RegularFile.read("end", below: path, limit: 4096).flatMap { UnitEnd(text: String(decoding: $0, as: UTF8.self)) }
     }
+
+    /// Opens the script that the unit begins with; `nil` with `errno` set when that cannot be read.
+    func openStart() -> Descriptor? { RegularFile.open("start", below: path, O_RDONLY) }
+
+    /// Whether the worker has to remove the private directory of the unit after the run's end.
+    var keepsWorkspace: Bool { access(workspaceMark, F_OK) == 0 }
 
     /// Whether what the run prints is copied.
     var streams: Bool { access(streamsMark, F_OK) == 0 }
@@ -75,5 +84,5 @@ struct UnitFolder: Sendable, Hashable {
     /// Keeps a unit from being started that has not been yet.
     func forbidStart() { unlink(start) }
 
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
+    func remove() { TreeRemoval.remove(path) }
 }

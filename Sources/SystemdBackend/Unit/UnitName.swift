@@ -19,6 +19,9 @@ struct UnitName: Sendable, Hashable {
     /// The unit of the flow's hooks, which run when this one is over.
     func hooks(_ kind: FlowHook) -> UnitName { UnitName(verbatim: "\(stem).\(kind.rawValue)\(Self.suffix)") }
 
+    /// The unit that removes the workspace of this one.
+    var removal: UnitName { UnitName(verbatim: "\(stem).removal\(Self.suffix)") }
+
     private init(verbatim name: String) { self.name = name }
 
     /// A unit by its name; `nil` for what is none of a run's.

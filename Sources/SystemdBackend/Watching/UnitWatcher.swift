@@ -1,3 +1,4 @@
+internal import Logging
 internal import Synchronization
 internal import Systemd
 internal import Worker
@@ -30,13 +31,13 @@ final class UnitWatcher: Sendable {
     ///   - place: What messages call the manager.
     ///   - remedy: What can be done when it does not answer.
     init(
-        bus: Bus, manager: UnitManager, place: String, remedy: String, notice: @escaping @Sendable (String) -> Void
+        bus: Bus, manager: UnitManager, place: String, remedy: String, logger: Logger
     ) {
         self.bus = bus
         self.manager = manager
         self.place = place
         self.remedy = remedy
-        trouble = InfrastructureTrouble(end: "\(place) answers again", notice: notice)
+        trouble = InfrastructureTrouble(end: "\(place) answers again", logger: logger)
         (actions, act) = AsyncStream.makeStream()
     }
 

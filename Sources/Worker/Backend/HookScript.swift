@@ -26,15 +26,65 @@ package enum HookScript {
         return own
     }
 
-    /// Arguments: the kind of hook (`cancellation` or `crashed`) and a file with the state as JSON.
+    /// Logs for the run that its hooks cannot be run because its workspace was never ready.
+    package static func reportMissingWorkspace<Configuration>(_ kind: FlowHook, of job: Job<Configuration>) {
+        job.reporter.log(
+            .info,
+            "The flow run ended before its code was ready, so its on_\(kind.rawValue) hooks cannot be run")
+    }
+
+    /// The exit status of the program where the run ended before its workspace was ready, so that no flow can be loaded.
+    package static let noWorkspace = 4
+
+    /// The program's text. Arguments: the kind of hook (`cancellation` or `crashed`), a file with the state as JSON and,
+    /// where the run resolved its own workspace, the manifest of that, see ``EngineScript``.
+    ///
+    /// With a manifest the flow is loaded from the workspace that the run had, in its environment; without one its code
+    /// is fetched for the hooks.
     package static let source = #"""
         import asyncio
         import inspect
         import json
         import logging
         import os
+        import stat
         import sys
         from uuid import UUID
+
+        NO_WORKSPACE = \#(noWorkspace)
+        MOST_BYTES = 64 << 20
+        HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+        def read(path):
+            """A file beside this one, in whose place the flow run may have put anything."""
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(file, "rb") as file:
+                status = os.fstat(file.fileno())
+                if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+                    raise OSError(f"{path} is not the file that was written there")
+                return json.loads(file.read(MOST_BYTES))
+
+
+        def read_manifest(path):
+            """The manifest of the workspace; `None` when the engine fetches the code itself."""
+            try:
+                manifest = read(path)
+            except OSError:
+                sys.exit(NO_WORKSPACE)
+            return manifest if manifest["entrypoint"] else None
+
+
+        def enter(manifest):
+            """Continues in the run's directory, environment and Python project."""
+            environment = manifest["environment"]
+            for name, value in os.environ.items():
+                if name.startswith("PREFECT__WORKER_"):
+                    environment[name] = value
+            environment["PREFECT__WORKER_WORKSPACE"] = "1"
+            words = [*(manifest["command"] or [sys.executable]), os.path.abspath(__file__), *sys.argv[1:]]
+            os.chdir(manifest["directory"])
+            os.execvpe(words[0], words, environment)
 
 
         def describe(hook):
@@ -52,14 +102,41 @@ package enum HookScript {
                 await result
 
 
-        async def main(kind, state_file):
+        def load_from(manifest):
+            from prefect.exceptions import MissingFlowError
+            from prefect.flows import load_flow_from_entrypoint, load_function_and_convert_to_flow
+
+            entrypoint = manifest["entrypoint"]
+            path, colon, name = entrypoint.rpartition(":")
+            if colon and path.endswith(".py"):
+                entrypoint = os.path.join(manifest["directory"], os.path.expanduser(path)) + ":" + name
+            try:
+                return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+            except MissingFlowError:
+                return load_function_and_convert_to_flow(entrypoint)
+
+
+        async def load(flow_run, manifest):
+            from prefect.flows import load_flow_from_flow_run
+
+            if manifest is not None:
+                return await asyncio.to_thread(load_from, manifest)
+            # A log line about fetching the code is of interest only when that fails.
+            shared = logging.getLogger("prefect.flow_runs")
+            level = shared.level
+            shared.setLevel(logging.WARNING)
+            try:
+                return await load_flow_from_flow_run(flow_run, use_placeholder_flow=False)
+            finally:
+                shared.setLevel(level)
+
+
+        async def main(kind, state_file, manifest):
             from prefect.client.orchestration import get_client
             from prefect.client.schemas.objects import State
-            from prefect.flows import load_flow_from_flow_run
             from prefect.logging.loggers import flow_run_logger
 
-            with open(state_file, encoding="utf-8") as file:
-                state = State.model_validate(json.load(file))
+            state = State.model_validate(read(state_file))
             async with get_client() as client:
                 flow_run = await client.read_flow_run(UUID(os.environ["PREFECT__FLOW_RUN_ID"]))
             if flow_run.deployment_id is None:
@@ -69,17 +146,11 @@ package enum HookScript {
             flow_run.state_name = state.name
             logger = flow_run_logger(flow_run)
 
-            # That the code is fetched once more is of interest only when it fails.
-            shared = logging.getLogger("prefect.flow_runs")
-            level = shared.level
-            shared.setLevel(logging.WARNING)
             try:
-                flow = await load_flow_from_flow_run(flow_run, use_placeholder_flow=False)
+                flow = await load(flow_run, manifest)
             except Exception:
                 logger.error("The flow could not be loaded to run its on_%s hooks", kind, exc_info=True)
                 return 1
-            finally:
-                shared.setLevel(level)
 
             hooks = getattr(flow, f"on_{kind}_hooks", None) or []
             logger = flow_run_logger(flow_run, flow)
@@ -96,10 +167,15 @@ package enum HookScript {
 
 
         if __name__ == "__main__":
-            # Python puts the folder of this file first, where the flow expects the one it is run in.
-            if sys.path and sys.path[0] == os.path.dirname(os.path.abspath(__file__)):
-                sys.path[0] = os.getcwd()
-            sys.exit(asyncio.run(main(*sys.argv[1:])))
+            kind, state_file, *rest = sys.argv[1:]
+            manifest = read_manifest(rest[0]) if rest else None
+            if manifest is not None and "PREFECT__WORKER_WORKSPACE" not in os.environ:
+                enter(manifest)
+            # Python puts the directory of this file first, where the flow expects the one it runs in. With a manifest
+            # that is in PYTHONPATH already.
+            if sys.path and os.path.abspath(sys.path[0]) == HERE:
+                sys.path[:1] = [os.getcwd()] if manifest is None or not os.environ.get("PYTHONPATH") else []
+            sys.exit(asyncio.run(main(kind, state_file, manifest)))
 
         """#
 }

@@ -9,10 +9,14 @@ public protocol JobConfiguration: Sendable {
     /// Whether the job is Prefect's own flow engine, which sets a final state before it ends; `false` when the user
     /// runs something else that may leave that to others.
     var runsFlowEngine: Bool { get }
+
+    /// Whether the worker prints the run's output.
+    var streamsOutput: Bool { get }
 }
 
 extension JobConfiguration {
     public var runsFlowEngine: Bool { true }
+    public var streamsOutput: Bool { false }
 }
 
 /// Infrastructure that flow runs are launched on: processes, containers, jobs.
@@ -36,6 +40,18 @@ public protocol InfrastructureBackend: Sendable {
     /// Whether infrastructure goes on when the worker is gone: then no shutdown of the worker ends it, and the next
     /// worker finds it again. `false` by default.
     static var outlivesWorker: Bool { get }
+
+    /// Whether a worker that serves a pool once leaves its runs as soon as their infrastructure exists, since that needs no
+    /// worker to begin. `false` by default: then it waits for their ends.
+    static var isDoneOnceStarted: Bool { get }
+
+    /// The fields of the job configuration that say what a run may do on the worker's host, such as its user: only the work
+    /// pool sets them, unless the worker's operator allows job variables that do. None by default.
+    static var privilegedFields: Set<String> { get }
+
+    /// Whether runs inherit the environment of the worker's process, and with it the worker's own settings. `false` by default:
+    /// jobs are given none of these.
+    static var inheritsEnvironment: Bool { get }
 
     /// Reads a rendered job configuration and validates it.
     func configuration(rendered: JSONValue) throws -> Configuration
@@ -83,6 +99,9 @@ public protocol InfrastructureBackend: Sendable {
     /// Whether the infrastructure can be used, for start-up and `prefect-worker check`.
     func check() async -> BackendReport
 
+    /// The same, and whether the jobs of these pools can be run wherever they go. ``check()`` by default.
+    func check(_ pools: [PoolJobs]) async -> BackendReport
+
     /// Whether the jobs of a template say themselves which infrastructure they run on, so that they can although
     /// ``check()`` finds none of the worker's own. `false` by default.
     static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool
@@ -100,8 +119,8 @@ public protocol InfrastructureBackend: Sendable {
     /// is cancelled. Nothing by default.
     func run() async
 
-    /// Observes the infrastructure of runs that other workers have started, where that is asked for, until its task is
-    /// cancelled. Nothing by default.
+    /// Observes the infrastructure of runs that other workers have started, where that is asked for, and reports the crashes that
+    /// these do not report any more, until its task is cancelled. Nothing by default.
     func observe(_ runs: any OtherRuns) async
 
     /// Waits until what runs have printed so far has been passed on, for the end of the worker. Nothing waits by default.
@@ -113,6 +132,12 @@ public protocol InfrastructureBackend: Sendable {
 extension InfrastructureBackend {
     public static var outlivesWorker: Bool { false }
 
+    public static var isDoneOnceStarted: Bool { false }
+
+    public static var privilegedFields: Set<String> { [] }
+
+    public static var inheritsEnvironment: Bool { false }
+
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {}
 
     public func discardRemains(except flowRunIDs: Set<String>) async {}
@@ -123,7 +148,14 @@ extension InfrastructureBackend {
 
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async {}
 
+    public func check(_ pools: [PoolJobs]) async -> BackendReport { await check() }
+
     public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool { false }
+
+    /// The same for a template that may not be one: then they do not.
+    public static func bringsInfrastructure(_ template: JSONValue) -> Bool {
+        (try? BaseJobTemplate(json: template)).map { bringsInfrastructure($0) } == true
+    }
 
     public var trouble: String? { nil }
 
@@ -173,12 +205,15 @@ public struct BackendReport: Sendable, Hashable {
         public let detail: String
         /// Whether it is as it must be.
         public let isGood: Bool
+        /// Whether it concerns a part of the runs, so that a worker serves the others all the same.
+        public let isPartial: Bool
 
         /// A finding.
-        public init(subject: String, detail: String, isGood: Bool) {
+        public init(subject: String, detail: String, isGood: Bool, isPartial: Bool = false) {
             self.subject = subject
             self.detail = detail
             self.isGood = isGood
+            self.isPartial = isPartial
         }
     }
 
@@ -190,6 +225,9 @@ public struct BackendReport: Sendable, Hashable {
         self.findings = findings
     }
 
-    /// Whether runs can be launched.
+    /// The first reason why no run can be launched; `nil` when some can.
+    public var problem: Finding? { findings.first { !$0.isGood && !$0.isPartial } }
+
+    /// Whether all is as it must be.
     public var isUsable: Bool { findings.allSatisfy(\.isGood) }
 }

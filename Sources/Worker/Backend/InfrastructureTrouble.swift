@@ -1,17 +1,20 @@
+package import Logging
+internal import PrefectAPI
+
 /// Why a backend's infrastructure cannot be used at the moment: noted by whoever finds out, told to the worker's operator when
 /// it begins and when it is over, and waited for by whoever needs the infrastructure.
 package final class InfrastructureTrouble: Sendable {
     private let end: String
-    private let notice: @Sendable (String) -> Void
+    private let logger: Logger
     private let current = Live<String?>(nil)
 
     /// No trouble.
     /// - Parameters:
     ///   - end: What the operator is told when trouble is over.
-    ///   - notice: Tells the operator.
-    package init(end: String, notice: @escaping @Sendable (String) -> Void) {
+    ///   - logger: The log that the operator reads.
+    package init(end: String, logger: Logger) {
         self.end = end
-        self.notice = notice
+        self.logger = logger
     }
 
     /// The reason, in one line; `nil` when there is no trouble.
@@ -24,9 +27,10 @@ package final class InfrastructureTrouble: Sendable {
             return current
         }
         if let reason, was == nil {
-            notice("\(reason). Runs that come are not taken until it does, those that run are watched again then")
+            logger.warning(
+                "\(reason). Runs that come are not taken until it does, those that run are watched again then")
         }
-        if reason == nil, was != nil { notice(end) }
+        if reason == nil, was != nil { logger.info("\(end)") }
     }
 
     /// Waits until there is none, or for the task's cancellation.

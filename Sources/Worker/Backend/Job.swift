@@ -44,6 +44,9 @@ public protocol JobReporter: Sendable {
     /// Writes a line into the flow run's log (and the worker's own).
     func log(_ level: RunLogLevel, _ message: String)
 
+    /// Writes a line into the flow run's log at the API only, since the worker's own log has its text already.
+    func logAtAPI(_ level: RunLogLevel, _ message: String)
+
     /// Emits an event about a resource of the infrastructure; the run's related resources are added, and the event
     /// follows the previous one of the same resource.
     func emit(event: String, resource: JSONValue, payload: JSONValue)
@@ -58,6 +61,8 @@ public protocol JobReporter: Sendable {
 }
 
 extension JobReporter {
+    public func logAtAPI(_ level: RunLogLevel, _ message: String) { log(level, message) }
+
     public func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
         emit(event: event, resource: resource, payload: payload)
     }

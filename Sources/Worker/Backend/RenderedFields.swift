@@ -1,4 +1,5 @@
 public import JSON
+internal import PrefectAPI
 
 /// The fields of a rendered job configuration that are a backend's own, in the types and spellings that Prefect takes.
 ///
@@ -62,12 +63,7 @@ extension JSONValue {
         case .bool(let value): return value
         case .int(0), .double(0): return false
         case .int(1), .double(1): return true
-        case .string(let text):
-            switch text.lowercased() {
-            case "true", "t", "yes", "y", "on", "1": return true
-            case "false", "f", "no", "n", "off", "0": return false
-            default: return nil
-            }
+        case .string(let text): return SettingText.bool(text)
         default: return nil
         }
     }

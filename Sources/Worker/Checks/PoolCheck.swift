@@ -4,67 +4,88 @@ public import PrefectAPI
 public struct PoolCheck: Sendable {
     private let api: APIClient
     private let pool: String?
+    private let type: String?
     private let queues: [String]
     private let supportedTypes: [String]
 
-    /// A check of an API and, when one is named, a pool with queues.
-    public init(api: APIClient, pool: String?, queues: [String], supportedTypes: [String]) {
+    /// A check of an API and, when one is named, a pool with queues. `type` is the type of worker that is asked for, if one is.
+    public init(api: APIClient, pool: String?, type: String? = nil, queues: [String], supportedTypes: [String]) {
         self.api = api
         self.pool = pool
+        self.type = type
         self.queues = queues
         self.supportedTypes = supportedTypes
     }
 
-    /// Everything that was found, in the order in which it was looked at.
-    public func run() async -> [BackendReport.Finding] {
-        var findings: [BackendReport.Finding] = []
-        do {
-            let version = try await api.readServerVersion()
-            findings.append(
-                .init(subject: "API", detail: "\(api.configuration.url) answers, version \(version)", isGood: true))
-        } catch let error as APIError where error.isNotFound || error.isUnauthorized {
-            let detail = error.isNotFound ? "\(api.configuration.url) answers" : error.description
-            findings.append(.init(subject: "API", detail: detail, isGood: !error.isUnauthorized))
-            if error.isUnauthorized { return findings }
-        } catch {
-            findings.append(.init(subject: "API", detail: "\(error)", isGood: false))
-            return findings
+    /// The findings, and the pool that they are about.
+    public struct Report: Sendable {
+        /// The findings, in the order in which it was looked at things.
+        public var findings: [BackendReport.Finding] = []
+        /// The pool, if the API describes it.
+        public var pool: WorkPool?
+
+        fileprivate mutating func add(_ subject: String, _ detail: String, isGood: Bool) {
+            findings.append(.init(subject: subject, detail: detail, isGood: isGood))
         }
-        if let pool { findings += await check(pool: pool) }
-        return findings
     }
 
-    private func check(pool name: String) async -> [BackendReport.Finding] {
-        let pool: WorkPool
+    /// Looks at everything.
+    public func run() async -> Report {
+        var report = Report()
         do {
-            pool = try await api.readWorkPool(named: name, effort: .once)
+            report.add("API", try await describeAPI(), isGood: true)
         } catch {
-            let isMissing = (error as? APIError)?.isNotFound ?? false
-            let detail =
-                isMissing ? "'\(name)' does not exist; 'prefect-worker start' creates it" : "'\(name)': \(error)"
-            return [.init(subject: "work pool", detail: detail, isGood: false)]
+            report.add("API", "\(error)", isGood: false)
+            return report
         }
-        var findings = [
-            BackendReport.Finding(
-                subject: "work pool", detail: "'\(name)' of the type '\(pool.type)'\(pool.isPaused ? ", paused" : "")",
-                isGood: true)
-        ]
-        if !supportedTypes.contains(pool.type) {
-            let reason = PoolSynchronizer.reasonNotToServe(pool, as: supportedTypes.first ?? "process")
-            findings.append(.init(subject: "work pool", detail: reason ?? "", isGood: false))
+        guard let pool else {
+            report.add("work pool", "none was looked at: name one with --pool", isGood: true)
+            return report
         }
-        for queue in queues {
-            do {
-                let found = try await api.readWorkQueue(named: queue, ofPool: name)
-                findings.append(
-                    .init(subject: "work queue", detail: "'\(queue)'\(found.isPaused ? ", paused" : "")", isGood: true))
-            } catch let error as APIError where error.isNotFound {
-                let detail = "'\(queue)' does not exist; 'prefect-worker start' creates it"
-                findings.append(.init(subject: "work queue", detail: detail, isGood: false))
-            } catch {
-                findings.append(.init(subject: "work queue", detail: "'\(queue)': \(error)", isGood: false))
+        await check(pool: pool, &report)
+        return report
+    }
+
+    /// Describes the API at the address. A server of another kind, or a wrong path, is an error.
+    private func describeAPI() async throws -> String {
+        let url = api.configuration.shownURL
+        do {
+            return "\(url) answers, version \(try await api.readServerVersion())"
+        } catch let error as APIError where error.isNotFound {
+            // Prefect Cloud has no such route, but it has this one.
+            _ = try await api.readWorkPools(limit: 1, effort: .once)
+            return "\(url) answers"
+        }
+    }
+
+    private func check(pool name: String, _ report: inout Report) async {
+        do {
+            let discovery = PoolDiscovery(api: api, supportedTypes: supportedTypes)
+            switch try await discovery.find(pool: name, type: type, createsPool: true) {
+            case .refused(let reason): return report.add("work pool", reason, isGood: false)
+            case .unknown(let error): return report.add("work pool", "'\(name)': \(error)", isGood: false)
+            case .servable(let type, nil, _):
+                report.add("work pool", "'\(name)' will be created by 'start', with the type '\(type)'", isGood: true)
+                for queue in queues { report.add("work queue", "'\(queue)' will be created by 'start'", isGood: true) }
+            case .servable(_, let pool?, _):
+                report.pool = pool
+                let detail = "'\(name)' of the type '\(pool.type)'\(pool.isPaused ? ", paused" : "")"
+                report.add("work pool", detail, isGood: true)
+                for queue in queues { await check(queue: queue, ofPool: name, &report) }
             }
+        } catch {
+            report.add("work pool", "'\(name)': \(error)", isGood: false)
         }
-        return findings
+    }
+
+    private func check(queue: String, ofPool pool: String, _ report: inout Report) async {
+        do {
+            let found = try await api.readWorkQueue(named: queue, ofPool: pool)
+            report.add("work queue", "'\(queue)'\(found.isPaused ? ", paused" : "")", isGood: true)
+        } catch let error as APIError where error.isNotFound && !error.isMissingRoute {
+            report.add("work queue", "'\(queue)' will be created by 'start'", isGood: true)
+        } catch {
+            report.add("work queue", "'\(queue)': \(error)", isGood: false)
+        }
     }
 }

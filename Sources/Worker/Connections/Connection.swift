@@ -12,8 +12,9 @@ public enum ConnectionState: Sendable, Hashable {
     case connecting
     /// It is there.
     case live
-    /// It was lost, or could not be had, and is tried again within seconds.
-    case away(reason: String)
+    /// It was lost, or could not be had, and is tried again within seconds; `serverIsBusy` says that a server that is there
+    /// could not keep it.
+    case away(reason: String, serverIsBusy: Bool = false)
     /// It is refused until somebody does something about it.
     case refused(reason: String)
     /// The API has none, or lets nobody reach it.
@@ -26,7 +27,7 @@ public enum ConnectionState: Sendable, Hashable {
             case .idle: ("idle", nil)
             case .connecting: ("connecting", nil)
             case .live: ("live", nil)
-            case .away(let reason): ("away", reason)
+            case .away(let reason, _): ("away", reason)
             case .refused(let reason): ("refused", reason)
             case .unavailable(let reason): ("unavailable", reason)
             }
@@ -43,14 +44,15 @@ public final class Connection: Sendable {
         var current = ConnectionState.idle
         /// The last state that was told of.
         var told = ConnectionState.idle
+        var hasToldOfBusyServer = false
     }
 
-    private let name: String
+    /// The connection's name at the beginning of a log line.
+    let name: String
     private let logger: Logger
     private let redact: @Sendable (String) -> String
     private let state = Mutex(State())
 
-    /// `name` is what the log calls it, at the beginning of a line.
     init(_ name: String, logger: Logger, redact: @escaping @Sendable (String) -> String) {
         self.name = name
         self.logger = logger
@@ -63,11 +65,18 @@ public final class Connection: Sendable {
     /// Whether it is there.
     public var isLive: Bool { current == .live }
 
-    func set(_ new: ConnectionState) {
+    /// Notes how it is; `quietly` where somebody else says why.
+    func set(_ new: ConnectionState, quietly: Bool = false) {
         let new = new.mapReason(redact)
         let told = state.withLock { state -> ConnectionState? in
             state.current = new
-            guard new.isWorthTelling(after: state.told) else { return nil }
+            guard !quietly, new.isWorthTelling(after: state.told) else { return nil }
+            if new.isOfBusyServer {
+                // A server may be busy all day. The worker's reaction is the same each time, so one line is enough.
+                guard state.told == .live, !state.hasToldOfBusyServer else { return nil }
+                state.hasToldOfBusyServer = true
+                return state.told
+            }
             defer { state.told = new }
             return state.told
         }
@@ -75,7 +84,9 @@ public final class Connection: Sendable {
         switch new {
         case .live: logger.info("\(name) is connected")
         case .refused(let reason): logger.warning("\(name) is refused, requests do its work: \(reason)")
-        case .away(let reason), .unavailable(let reason):
+        case .away(let reason, serverIsBusy: true):
+            logger.info("\(name) was closed, requests do its work until it is back: \(reason)")
+        case .away(let reason, _), .unavailable(let reason):
             // What was never there is not missed.
             let level: Logger.Level = told == .live ? .info : .debug
             logger.log(level: level, "\(name) is away, requests do its work: \(reason)")
@@ -96,10 +107,14 @@ extension ConnectionState {
         }
     }
 
+    fileprivate var isOfBusyServer: Bool {
+        if case .away(_, serverIsBusy: true) = self { true } else { false }
+    }
+
     fileprivate func mapReason(_ change: (String) -> String) -> ConnectionState {
         switch self {
         case .idle, .connecting, .live: self
-        case .away(let reason): .away(reason: change(reason))
+        case .away(let reason, let serverIsBusy): .away(reason: change(reason), serverIsBusy: serverIsBusy)
         case .refused(let reason): .refused(reason: change(reason))
         case .unavailable(let reason): .unavailable(reason: change(reason))
         }
@@ -125,9 +140,9 @@ extension ConnectionState {
         case .stopped: self = .idle
         case .connecting: self = .connecting
         case .healthy: self = .live
-        case .waiting(_, let outage): self = .away(reason: outage.description)
-        case .unavailable(let outage) where outage.prospect == .lasting: self = .refused(reason: outage.description)
-        case .unavailable(let outage): self = .unavailable(reason: outage.description)
+        case .waiting(_, let outage): self = .away(reason: outage.explanation, serverIsBusy: outage.isOfBusyServer)
+        case .unavailable(let outage) where outage.prospect == .lasting: self = .refused(reason: outage.explanation)
+        case .unavailable(let outage): self = .unavailable(reason: outage.explanation)
         }
     }
 }

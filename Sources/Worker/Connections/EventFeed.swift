@@ -40,8 +40,20 @@ public final class EventFeed: Sendable {
         connection = Connection("The feed of new and cancelled flow runs", logger: logger, redact: redact)
     }
 
-    /// Hands news to the pools that they are about, until the task is cancelled.
-    func run(for pools: [any PoolService]) async {
+    /// Hands each event to its pool, until the task is cancelled. A change of the pools needs another subscription.
+    func run(for served: Live<[any PoolService]>) async {
+        while !Task.isCancelled {
+            let pools = served.value
+            let names = pools.map(\.served.name)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.subscribe(for: pools) }
+                await served.wait { $0.map(\.served.name) != names }
+                group.cancelAll()
+            }
+        }
+    }
+
+    private func subscribe(for pools: [any PoolService]) async {
         let subscription = EventSubscription(
             api: api, selection: EventSelection(names: RunNews.eventNames, pools: .named(pools.map(\.served.name))),
             onState: { [connection] in connection.set(ConnectionState($0)) },

@@ -12,6 +12,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     let state: PoolState
     let contest: Contest
     let metrics: PoolMetrics
+    let late: LateProposals
 
     private typealias Reason = CleanupVerdict.Reason
 
@@ -35,7 +36,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
         let execution = RunExecution(
             held: HeldRun(flowRun), flowRun: flowRun, backend: backend, pool: pool, live: live, services: services,
             contexts: contexts, reporter: RunReporter(flowRun: flowRun, services: services, workerID: state.workerID),
-            workerID: state.workerID, contest: contest, metrics: metrics)
+            workerID: state.workerID, contest: contest, metrics: metrics, late: late)
         let job: Job<Backend.Configuration>
         do {
             job = try await execution.prepare().job

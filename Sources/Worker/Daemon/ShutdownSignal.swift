@@ -1,3 +1,5 @@
+internal import PrefectAPI
+
 /// How far the worker is on its way out; every part of it asks this one thing.
 public final class ShutdownSignal: Sendable {
     /// The way out, step by step; it is only ever gone forward.
@@ -14,12 +16,15 @@ public final class ShutdownSignal: Sendable {
     }
 
     private let current = Live(Phase.serving)
+    private let firstRefusal = Live<String?>(nil)
 
-    /// A signal for a worker that serves.
-    public init() {}
+    private let whole: ShutdownSignal?
+
+    /// A signal for a worker that serves, or for a part of it, which is never behind the whole.
+    public init(within whole: ShutdownSignal? = nil) { self.whole = whole }
 
     /// The current phase.
-    public var phase: Phase { current.value }
+    public var phase: Phase { max(current.value, whole?.phase ?? .serving) }
 
     /// Whether the worker still takes runs.
     public var isServing: Bool { phase == .serving }
@@ -29,6 +34,16 @@ public final class ShutdownSignal: Sendable {
         current.update { $0 = max($0, phase) }
     }
 
+    /// Ends the worker for something that the operator has to correct, in one line. It takes no more runs, and leaves those
+    /// in flight to the next start: they are none the worse for it. The first reason counts.
+    public func refuse(_ reason: String) {
+        firstRefusal.update { $0 = $0 ?? reason }
+        advance(to: .draining)
+    }
+
+    /// The reason that the operator has to correct, if the worker ends for one.
+    public var refusal: String? { firstRefusal.value }
+
     /// Goes one phase forward, as each signal of the operator does.
     public func escalate() {
         advance(to: Phase(rawValue: phase.rawValue + 1) ?? .stopping)
@@ -36,7 +51,13 @@ public final class ShutdownSignal: Sendable {
 
     /// Waits until a phase is reached, or for the task's cancellation.
     public func wait(for phase: Phase) async {
-        await current.wait { $0 >= phase }
+        guard let whole else { return await current.wait { $0 >= phase } }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.current.wait { $0 >= phase } }
+            group.addTask { await whole.wait(for: phase) }
+            await group.next()
+            group.cancelAll()
+        }
     }
 
     /// Pauses between two attempts at the same thing: as long as is good for the API while the worker serves, and not
@@ -50,6 +71,22 @@ public final class ShutdownSignal: Sendable {
         case .serving: try await Task.sleep(for: duration)
         case .draining: try await Task.sleep(for: min(duration, .seconds(5)))
         case .stopping: try await Task.sleep(for: min(duration, short))
+        }
+    }
+
+    /// Does something that nobody waits for once the worker shuts down: it is cancelled then, and `nil` is returned.
+    public func whileServing<Result: Sendable>(
+        _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result? {
+        guard isServing else { return nil }
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                await self.wait(for: .draining)
+                return nil
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? nil
         }
     }
 

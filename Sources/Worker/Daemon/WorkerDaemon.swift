@@ -1,5 +1,5 @@
 internal import Logging
-internal import PrefectAPI
+public import PrefectAPI
 
 /// One of the pools that a daemon serves.
 public protocol PoolService: Sendable {
@@ -21,6 +21,10 @@ public protocol PoolService: Sendable {
     func catchUp()
     /// Opens connections at once that wait for their next attempt.
     func reconnect()
+    /// Serves the pool in another way from now on; runs in flight are not touched.
+    func change(_ change: (inout ServedPool) -> Void)
+    /// Takes no more runs of the pool, and watches those in flight to their end.
+    func retire()
     /// Takes hold of the runs that an earlier process has left.
     func takeUp() async -> LeftRuns
     /// Serves the pool until the worker has shut down or there is nothing more to do.
@@ -37,10 +41,10 @@ extension PoolWorker: PoolService {}
 /// The daemon: any number of pools that share one connection to the API, one log, and one way out; and those of a type one
 /// backend.
 public struct WorkerDaemon: Sendable {
-    /// The pools served.
-    public let pools: [any PoolService]
     let services: WorkerServices
-    private let backends: [any InfrastructureBackend]
+    private let served: Live<[any PoolService]>
+    private let backends: Live<[any InfrastructureBackend]>
+    private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any InfrastructureBackend>)
     private let drainTimeout: Duration?
     private let metrics: DaemonMetrics
 
@@ -54,15 +58,73 @@ public struct WorkerDaemon: Sendable {
         pools: [any PoolService], backends: [any InfrastructureBackend], services: WorkerServices,
         drainTimeout: Duration? = nil
     ) {
-        self.pools = pools
-        self.backends = backends
+        served = Live(pools)
+        self.backends = Live(backends)
+        arrivals = (Arrivals(), Arrivals())
         self.services = services
         self.drainTimeout = drainTimeout
-        metrics = DaemonMetrics(backends: backends, factory: services.metrics)
+        metrics = DaemonMetrics(factory: services.metrics)
+        for backend in backends { arrivals.backends.add(backend) }
+    }
+
+    /// A pool that is added while others are served, and its backend, unless that is there.
+    private struct PoolArrival: Sendable {
+        let pool: any PoolService
+        let backend: (any InfrastructureBackend)?
+    }
+
+    /// Additions to a daemon that runs, in their order.
+    private struct Arrivals<Element: Sendable>: Sendable {
+        let stream: AsyncStream<Element>
+        private let continuation: AsyncStream<Element>.Continuation
+
+        init() { (stream, continuation) = AsyncStream.makeStream() }
+
+        func add(_ element: Element) { continuation.yield(element) }
+        func finish() { continuation.finish() }
+    }
+
+    /// The pools served.
+    public var pools: [any PoolService] { served.value }
+
+    /// Adds a pool before the daemon runs; its backend is among those of the daemon.
+    public func begin(with pool: any PoolService) { served.update { $0.append(pool) } }
+
+    /// Changes the way in which a pool is served; runs in flight are not touched.
+    public func change(pool name: String, _ change: (inout ServedPool) -> Void) {
+        for pool in pools where pool.served.name == name { pool.change(change) }
+    }
+
+    /// Takes no more runs of a pool. It is served no more as soon as its runs in flight have ended.
+    public func retire(pool name: String) {
+        for pool in pools where pool.served.name == name { pool.retire() }
+    }
+
+    /// Waits until a pool that was retired is served no more, or for the task's cancellation.
+    public func waitUntilGone(pool name: String) async {
+        await served.wait { pools in !pools.contains { $0.served.name == name } }
+    }
+
+    /// Serves another pool from now on, the runs that an earlier process has left of it included. A pool of a name that is
+    /// served already is not added.
+    ///
+    /// - Parameter backend: The backend of the pool, if none of the other pools has it.
+    public func add(_ pool: any PoolService, on backend: (any InfrastructureBackend)? = nil) {
+        if let backend {
+            backends.update { $0.append(backend) }
+            arrivals.backends.add(backend)
+        }
+        let isNew = served.update { pools in
+            guard !pools.contains(where: { $0.served.name == pool.served.name }) else { return false }
+            pools.append(pool)
+            return true
+        }
+        guard isNew else { return }
+        arrivals.pools.add(PoolArrival(pool: pool, backend: backend))
     }
 
     /// Serves all pools; returns when each has ended and what waited to be told to the API has been told, or when the
-    /// time for that is over.
+    /// time for that is over. A worker without runs in flight ends within ``WorkerServices/idleExitLimit`` of a shutdown.
     public func run() async {
         // What is no pool's own is the first one's.
         let name = pools.first?.served.workerName
@@ -103,19 +165,51 @@ public struct WorkerDaemon: Sendable {
     private func servePools() async {
         // Before a pool takes its first run: what is not among the runs left then is nobody's any more.
         var left: [LeftRuns] = []
-        for pool in pools { left.append(await pool.takeUp()) }
-        let inFlight = Set(services.ledger.entries.map(\.flowRunID))
-        for backend in backends { await backend.discardRemains(except: inFlight) }
+        let initial = pools
+        for pool in initial { left.append(await pool.takeUp()) }
+        for backend in backends.value { await discardRemains(of: backend) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await services.feed.run(for: pools) }
-            for backend in backends {
-                group.addTask { await backend.run() }
-                group.addTask { await backend.observe(OtherRunsOfAPI(services: services, pools: pools)) }
-            }
+            group.addTask { await services.feed.run(for: served) }
+            group.addTask { await runBackends() }
             await withDiscardingTaskGroup { serving in
-                for (pool, left) in zip(pools, left) { serving.addTask { await pool.run(left) } }
+                for (pool, left) in zip(initial, left) { serving.addTask { await serve(pool, left) } }
+                // With pools that are polled once, the work is that of these.
+                guard !initial.allSatisfy(\.served.runsOnce) else { return }
+                serving.addTask {
+                    await services.shutdown.wait(for: .draining)
+                    arrivals.pools.finish()
+                }
+                for await arrival in arrivals.pools.stream {
+                    serving.addTask { await serve(arrival) }
+                }
             }
             group.cancelAll()
+        }
+    }
+
+    private func serve(_ arrival: PoolArrival) async {
+        let left = await arrival.pool.takeUp()
+        if let backend = arrival.backend { await discardRemains(of: backend) }
+        await serve(arrival.pool, left)
+    }
+
+    private func serve(_ pool: any PoolService, _ left: LeftRuns) async {
+        await pool.run(left)
+        // A pool that ends while the others are served has been retired.
+        guard services.shutdown.isServing, !pool.served.runsOnce else { return }
+        served.update { $0.removeAll { $0.state === pool.state } }
+    }
+
+    private func discardRemains(of backend: any InfrastructureBackend) async {
+        await backend.discardRemains(except: Set(services.ledger.entries.map(\.flowRunID)))
+    }
+
+    private func runBackends() async {
+        await withDiscardingTaskGroup { group in
+            for await backend in arrivals.backends.stream {
+                group.addTask { await backend.run() }
+                group.addTask { await backend.observe(OtherRunsOfAPI(services: services, served: served)) }
+            }
         }
     }
 
@@ -129,6 +223,11 @@ public struct WorkerDaemon: Sendable {
     private func limitShutdown() async {
         await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
+        if runsInFlight == 0 {
+            // Nobody depends on what is still to be done, so no API, socket or program is waited for.
+            try? await Task.sleep(for: services.idleExitLimit)
+            return warnOfUntold()
+        }
         if let drainTimeout {
             await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
             if services.shutdown.phase < .stopping, !Task.isCancelled {
@@ -172,7 +271,7 @@ public struct WorkerDaemon: Sendable {
 
     /// Sets the meters of all that is a matter of how things stand: whoever shows or sends metrics calls this before.
     public func updateMeters() {
-        metrics.update(pools: pools, backends: backends, services)
+        metrics.update(pools: pools, backends: backends.value, services)
         for pool in pools { pool.metrics.update(pool) }
     }
 

@@ -25,6 +25,12 @@ public struct WorkerServices: Sendable {
     public var shutdown: ShutdownSignal
     /// How long the worker, on its way out, tries to say what is to be said, once nothing else is left to be done.
     public var farewell: Duration
+    /// For how long a death of the process is blamed on the run that is being worked on.
+    public var workPatience: Duration
+    /// The turn of runs at which a process has died before.
+    let suspects = SlotLimiter(limit: 1)
+    /// How long a worker takes at most to end after it was asked to, when no run is in flight.
+    public var idleExitLimit: Duration
     /// The environment of the worker's process.
     public var environment: [String: String]
     /// Prefect's settings as they are handed on to jobs.
@@ -36,7 +42,9 @@ public struct WorkerServices: Sendable {
     public init(
         api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
         metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
-        ledger: RunLedger, shutdown: ShutdownSignal, farewell: Duration = .seconds(15), environment: [String: String],
+        ledger: RunLedger, shutdown: ShutdownSignal, farewell: Duration = .seconds(15),
+        workPatience: Duration = .seconds(30), idleExitLimit: Duration = .milliseconds(500),
+        environment: [String: String],
         settingsEnvironment: Live<[(name: String, value: String)]>,
         redact: @escaping @Sendable (String) -> String
     ) {
@@ -50,6 +58,8 @@ public struct WorkerServices: Sendable {
         self.ledger = ledger
         self.shutdown = shutdown
         self.farewell = farewell
+        self.workPatience = workPatience
+        self.idleExitLimit = idleExitLimit
         self.environment = environment
         self.settingsEnvironment = settingsEnvironment
         self.redact = redact
@@ -57,6 +67,14 @@ public struct WorkerServices: Sendable {
 }
 
 extension WorkerServices {
+    /// The same parts for one flow run: each line in the worker's log says which run it is about.
+    func forRun(_ id: String, named name: String) -> WorkerServices {
+        var services = self
+        services.logger[metadataKey: "flow_run_id"] = "\(id)"
+        services.logger[metadataKey: "flow_run_name"] = "\(name)"
+        return services
+    }
+
     /// Does something that must be done, for as long as it takes. Only a worker on its way out gives up, after its
     /// farewell, and leaves it to the next one: then a `CancellationError` is thrown.
     func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {

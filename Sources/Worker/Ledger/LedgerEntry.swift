@@ -1,5 +1,6 @@
 public import JSON
 internal import OrderedCollections
+internal import PrefectAPI
 
 /// What the ledger holds of one flow run in flight: how far it is, and what a later process needs to go on with it.
 ///
@@ -9,7 +10,7 @@ public struct LedgerEntry: Sendable, Hashable {
     public let flowRunID: String
     /// The flow run's name.
     public var flowRunName: String
-    /// The URL of the API that it came from, where only a run that is missing there is known to be deleted.
+    /// The URL of the API that it came from, with its password masked, where only a run that is missing there is known to be deleted.
     public var api: String
     /// The work pool that it came from.
     public var pool: String
@@ -27,13 +28,23 @@ public struct LedgerEntry: Sendable, Hashable {
     public var identifier: InfrastructureIdentifier?
     /// How the infrastructure ended, once it has.
     public var exit: ExitStatus?
+    /// How often a process of the worker has died while it was at work on this run alone, the work under way included.
+    public var deaths: Int
+    /// The work on this run alone that was begun last.
+    public var work: RunWork?
+    /// When a proposal was last made again that may have reached the API before, so that the API may carry it out late.
+    public var doubtfulAt: Timestamp?
     /// When the entry was written last.
     public var written: Timestamp
+
+    /// Whether there is something to be done about the run itself.
+    var isInFlight: Bool { stage != .reported }
 
     init(
         flowRunID: String, flowRunName: String, api: String, pool: String, workerType: String, stage: RunStage,
         transitions: RunTransitions, due: Timestamp? = nil, isSettled: Bool = false,
-        identifier: InfrastructureIdentifier? = nil, exit: ExitStatus? = nil, written: Timestamp = .now
+        identifier: InfrastructureIdentifier? = nil, exit: ExitStatus? = nil, deaths: Int = 0, work: RunWork? = nil,
+        doubtfulAt: Timestamp? = nil, written: Timestamp = .now
     ) {
         self.flowRunID = flowRunID
         self.flowRunName = flowRunName
@@ -46,6 +57,9 @@ public struct LedgerEntry: Sendable, Hashable {
         self.isSettled = isSettled
         self.identifier = identifier
         self.exit = exit
+        self.deaths = deaths
+        self.work = work
+        self.doubtfulAt = doubtfulAt
         self.written = written
     }
 }
@@ -60,7 +74,8 @@ extension LedgerEntry: JSONDecodable {
         }
         self.init(
             flowRunID: try fields.string("flow_run_id"), flowRunName: try fields.string("flow_run_name"),
-            api: try fields.string("api"), pool: try fields.string("pool"),
+            // An older worker wrote passwords down.
+            api: try fields.string("api").maskingURLPassword, pool: try fields.string("pool"),
             workerType: try fields.string("worker_type"), stage: stage,
             transitions: RunTransitions(
                 claim: try fields.string("claim"), submission: try fields.string("submission")),
@@ -70,8 +85,15 @@ extension LedgerEntry: JSONDecodable {
                 InfrastructureIdentifier(rawValue: $0, handle: fields.value("handle") ?? [:])
             },
             exit: fields.value("exit").map(ExitStatus.init(ledger:)),
+            // An older worker counts none.
+            deaths: min(max(0, fields.value("deaths")?.intValue ?? 0), Self.mostDeaths),
+            work: fields.optionalString("work").flatMap(RunWork.init(rawValue:)),
+            doubtfulAt: fields.optionalString("doubtful").flatMap { Timestamp($0) },
             written: fields.optionalString("written").flatMap { Timestamp($0) } ?? .now)
     }
+
+    /// The highest count of deaths: more make no difference.
+    static let mostDeaths = 100
 
     /// The entry as it is stored.
     public var json: JSONValue {
@@ -87,6 +109,9 @@ extension LedgerEntry: JSONDecodable {
             members["handle"] = identifier.handle
         }
         if let exit { members["exit"] = exit.ledger }
+        if deaths > 0 { members["deaths"] = .int(deaths) }
+        if let work { members["work"] = .string(work.rawValue) }
+        if let doubtfulAt { members["doubtful"] = .string(doubtfulAt.apiFormat) }
         return .object(members)
     }
 }

@@ -1,7 +1,8 @@
 internal import Dispatch
-internal import GRDB
+internal import Files
 internal import Glibc
 internal import JSON
+public import Logging
 internal import Synchronization
 
 /// The runs in flight, written down so that a later process finds them again: a SQLite file in the state directory with
@@ -12,14 +13,15 @@ internal import Synchronization
 public final class RunLedger: Sendable {
     private struct State {
         var rows: [String: LedgerEntry] = [:]
-        var database: DatabaseQueue?
+        var database: SQLiteConnection?
         /// Whether the file is not what the rows are, after something could not be written.
         var isBehind = false
         var trouble: String?
     }
 
+    private let directory: String?
     private let path: String?
-    private let notice: @Sendable (String) -> Void
+    private let logger: Logger
     private let state = Mutex(State())
     /// Writes may take as long as the disk likes; no task's thread waits for them.
     private let queue = DispatchQueue(label: "ledger")
@@ -28,10 +30,11 @@ public final class RunLedger: Sendable {
     static let fileName = "ledger.sqlite"
 
     /// A ledger in a directory, with what an earlier process left in it; without a directory it is kept in memory alone.
-    /// `notice` is told, in one line, what is wrong with the file, and that it is right again.
-    public init(directory: String?, notice: @escaping @Sendable (String) -> Void) {
+    /// `logger` receives one line when the file cannot be used, and one when it can be used again.
+    public init(directory: String?, logger: Logger) {
+        self.directory = directory
         path = directory.map { "\($0)/\(Self.fileName)" }
-        self.notice = notice
+        self.logger = logger
         guard path != nil else { return }
         state.withLock { state in
             do {
@@ -43,10 +46,18 @@ public final class RunLedger: Sendable {
         }
     }
 
-    /// The rows, oldest first.
-    public var entries: [LedgerEntry] {
+    /// The runs in flight, oldest first.
+    public var entries: [LedgerEntry] { rows.filter(\.isInFlight) }
+
+    /// The runs that have ended and that a proposal may still change, oldest first.
+    var doubtful: [LedgerEntry] { rows.filter { !$0.isInFlight } }
+
+    private var rows: [LedgerEntry] {
         state.withLock { $0.rows.values.sorted { ($0.written, $0.flowRunID) < ($1.written, $1.flowRunID) } }
     }
+
+    /// Whether it holds a run.
+    func contains(_ flowRunID: String) -> Bool { state.withLock { $0.rows[flowRunID] != nil } }
 
     /// Writes entries, each in the place of an earlier one of the same run. Returns when they are written, or when they
     /// cannot be: with `durably` they are on the disk then and outlast a loss of power, else the death of the worker.
@@ -64,26 +75,34 @@ public final class RunLedger: Sendable {
         await change(durably: false) { rows in
             rows[flowRunID] = nil
         } write: { database in
-            try database.execute(sql: "DELETE FROM run WHERE id = ?", arguments: [flowRunID])
+            try database.execute("DELETE FROM run WHERE id = ?", flowRunID)
         }
     }
 
-    /// Reads the entries of a ledger that another process may be writing, for those who want to look at it. Throws when
+    /// Removes a run that has been dealt with, unless it has been claimed anew since.
+    func remove(_ flowRunID: String, of transitions: RunTransitions) async {
+        await change(durably: false) { rows in
+            if rows[flowRunID]?.transitions == transitions { rows[flowRunID] = nil }
+        } write: { database in
+            try database.execute(
+                "DELETE FROM run WHERE id = ? AND json_extract(entry, '$.claim') = ?", flowRunID, transitions.claim)
+        }
+    }
+
+    /// Reads the runs in flight from a ledger that another process may be writing, for those who want to look at it. Throws when
     /// the file is no ledger or cannot be read; none are returned when there is no file.
     public static func entries(inDirectory directory: String) throws -> [LedgerEntry] {
         let path = "\(directory)/\(fileName)"
         guard access(path, F_OK) == 0 else { return [] }
-        var configuration = GRDB.Configuration()
-        configuration.readonly = true
-        configuration.busyMode = .timeout(5)
-        return try DatabaseQueue(path: path, configuration: configuration).read { try read($0).entries }
+        guard !isForeign(path) else { throw SQLiteConnection.Failure.notALedger }
+        return try read(SQLiteConnection(path: path, isReadOnly: true)).entries.filter(\.isInFlight)
     }
 
     // MARK: The file
 
     private func change(
         durably: Bool, rows: @escaping @Sendable (inout [String: LedgerEntry]) -> Void,
-        write: @escaping @Sendable (Database) throws -> Void
+        write: @escaping @Sendable (SQLiteConnection) throws -> Void
     ) async {
         // Not cut off by a cancellation: what is left undone is written down by a worker that leaves, too.
         await withCheckedContinuation { continuation in
@@ -105,59 +124,56 @@ public final class RunLedger: Sendable {
     }
 
     private func apply(
-        _ write: (Database) throws -> Void, durably: Bool, to state: inout State
+        _ write: (SQLiteConnection) throws -> Void, durably: Bool, to state: inout State
     ) throws {
         let database = try state.database ?? open()
         state.database = database
         let wasBehind = state.isBehind
         let rows = state.rows
-        try database.inDatabase { database in
-            // A commit waits for the disk only where a loss of power would lie about a run.
-            try database.execute(sql: "PRAGMA synchronous = \(durably ? "FULL" : "NORMAL")")
-            try database.inTransaction {
-                if wasBehind {
-                    try database.execute(sql: "DELETE FROM run")
-                    for entry in rows.values { try Self.insert(entry, into: database) }
-                } else {
-                    try write(database)
-                }
-                return .commit
+        // A commit waits for the disk only where a loss of power would lie about a run.
+        try database.execute("PRAGMA synchronous = \(durably ? "FULL" : "NORMAL")")
+        try database.transaction {
+            if wasBehind {
+                try database.execute("DELETE FROM run")
+                for entry in rows.values { try Self.insert(entry, into: database) }
+            } else {
+                try write(database)
             }
         }
         state.isBehind = false
-        if state.trouble != nil { notice("The ledger '\(path ?? "")' can be written again") }
+        if state.trouble != nil { logger.info("The ledger '\(path ?? "")' can be written again") }
         state.trouble = nil
     }
 
-    private func open() throws -> DatabaseQueue {
-        guard let path else { throw DatabaseError(resultCode: .SQLITE_CANTOPEN) }
+    private func open() throws -> SQLiteConnection {
+        guard let path else { throw SQLiteConnection.Failure.noFile }
         // The file is made by us, so that it is nobody else's to read; SQLite gives its companions the same rights.
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        if descriptor >= 0 { close(descriptor) }
-        var configuration = GRDB.Configuration()
-        configuration.label = "ledger"
-        configuration.busyMode = .timeout(5)
-        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA journal_mode = WAL") }
-        let database = try DatabaseQueue(path: path, configuration: configuration)
-        try database.inDatabase {
-            try $0.execute(sql: "CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY NOT NULL, entry TEXT NOT NULL)")
+        if Self.isForeign(path) { moveAside() }
+        for companion in ["-wal", "-shm"] where Self.isForeign(path + companion) {
+            TreeRemoval.remove(path + companion)
         }
+        _ = directory.flatMap { RegularFile.open(Self.fileName, below: $0, O_RDWR | O_CREAT) }
+        let database = try SQLiteConnection(path: path)
+        try database.execute("PRAGMA journal_mode = WAL")
+        try database.execute("CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY NOT NULL, entry TEXT NOT NULL)")
         return database
     }
 
     private func load(into state: inout State) throws {
         let database = try open()
-        let (entries, unreadable) = try database.inDatabase { try Self.read($0) }
+        let (entries, unreadable) = try Self.read(database)
         state.database = database
         for entry in entries where state.rows[entry.flowRunID] == nil { state.rows[entry.flowRunID] = entry }
-        if unreadable > 0 { notice("\(unreadable) rows of the ledger '\(path ?? "")' cannot be read and are dropped") }
+        if unreadable > 0 {
+            logger.warning("\(unreadable) rows of the ledger '\(path ?? "")' cannot be read and are dropped")
+        }
         state.isBehind = unreadable > 0
     }
 
-    private static func read(_ database: Database) throws -> (entries: [LedgerEntry], unreadable: Int) {
+    private static func read(_ database: SQLiteConnection) throws -> (entries: [LedgerEntry], unreadable: Int) {
         var entries: [LedgerEntry] = []
         var unreadable = 0
-        for text in try String.fetchAll(database, sql: "SELECT entry FROM run") {
+        for text in try database.execute("SELECT entry FROM run") {
             if let json = try? JSONValue(parsing: Array(text.utf8)),
                 let entry = try? LedgerEntry(json: JSONFields(json))
             {
@@ -169,34 +185,40 @@ public final class RunLedger: Sendable {
         return (entries, unreadable)
     }
 
-    private static func insert(_ entry: LedgerEntry, into database: Database) throws {
+    private static func insert(_ entry: LedgerEntry, into database: SQLiteConnection) throws {
         try database.execute(
-            sql: "INSERT OR REPLACE INTO run (id, entry) VALUES (?, ?)",
-            arguments: [entry.flowRunID, entry.json.serialized()])
+            "INSERT OR REPLACE INTO run (id, entry) VALUES (?, ?)", entry.flowRunID, entry.json.serialized())
     }
 
     /// Says what is wrong, once, and moves a corrupt file aside.
     private func handle(_ error: any Error, in state: inout State) {
         state.isBehind = true
-        let code = (error as? DatabaseError)?.resultCode
-        if code == .SQLITE_CORRUPT || code == .SQLITE_NOTADB {
+        if (error as? SQLiteConnection.Failure)?.isCorruption == true {
             state.database = nil
             moveAside()
             return
         }
-        let cause = (error as? DatabaseError)?.message ?? String(describing: error)
+        let cause = String(describing: error)
         guard state.trouble != cause else { return }
         state.trouble = cause
-        notice(
-            "The ledger '\(path ?? "")' cannot be written: \(cause); the worker goes on, but would not find its runs "
-                + "again after a restart; free space or correct the permissions of the state directory")
+        logger.warning(
+            """
+            The ledger '\(path ?? "")' cannot be written: \(cause); the worker continues, but would not find its runs again \
+            after a restart; free space or correct the permissions of the state directory
+            """)
+    }
+
+    /// Whether something is there that is no regular file, on which SQLite could wait for ever.
+    private static func isForeign(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
     }
 
     private func moveAside() {
         guard let path else { return }
         let aside = "\(path).corrupt-\(Timestamp.now.microseconds / 1_000_000)"
         rename(path, aside)
-        for companion in ["-wal", "-shm"] { unlink(path + companion) }
-        notice("The ledger '\(path)' is corrupt: it was moved to '\(aside)', and a new one was begun")
+        for companion in ["-wal", "-shm"] { TreeRemoval.remove(path + companion) }
+        logger.warning("The ledger '\(path)' is corrupt: it was moved to '\(aside)', and a new one was begun")
     }
 }

@@ -1,3 +1,4 @@
+internal import Files
 internal import Glibc
 internal import Synchronization
 
@@ -7,7 +8,7 @@ internal import Synchronization
 public final class StateDirectory: Sendable {
     /// Where it is, as an absolute path or relative to the working directory.
     public let path: String
-    private let descriptor: Int32
+    private let descriptor: Descriptor
 
     /// Why a directory cannot be had.
     public enum Problem: Error, Hashable, CustomStringConvertible {
@@ -26,26 +27,24 @@ public final class StateDirectory: Sendable {
         }
     }
 
-    private init(path: String, descriptor: Int32) {
+    private init(path: String, descriptor: Descriptor) {
         self.path = path
         self.descriptor = descriptor
     }
 
-    deinit { close(descriptor) }
-
     /// Takes a directory, which is made when it is missing; `holder` is what others are told who want it, too.
     public static func take(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
         makeDirectory(path)
-        let descriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw .unusable(path: path, cause: systemMessage(errno)) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        guard let descriptor = RegularFile.open("lock", below: path, O_RDWR | O_CREAT) else {
+            throw .unusable(path: path, cause: systemMessage(errno))
+        }
+        guard flock(descriptor.raw, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
-            defer { close(descriptor) }
             guard code == EWOULDBLOCK else { throw .unusable(path: path, cause: systemMessage(code)) }
             throw .held(path: path, by: readHolder(descriptor))
         }
         let bytes = Array(holder.utf8)
-        if ftruncate(descriptor, 0) != 0 || pwrite(descriptor, bytes, bytes.count, 0) != bytes.count {
+        if ftruncate(descriptor.raw, 0) != 0 || pwrite(descriptor.raw, bytes, bytes.count, 0) != bytes.count {
             // The lock is what counts; without room for a name, others are told less.
         }
         return StateDirectory(path: path, descriptor: descriptor)
@@ -64,9 +63,20 @@ public final class StateDirectory: Sendable {
         throw .unusable(path: path, cause: "a thousand workers use it")
     }
 
-    private static func readHolder(_ descriptor: Int32) -> String {
+    /// The unique part of its worker's name: made up once, and kept in the directory, so that the API knows a worker again
+    /// that starts again.
+    public func workerName(orElse makeUp: () -> String) -> String {
+        let kept = RegularFile.read("worker-name", below: path, limit: 200).map { String(decoding: $0, as: UTF8.self) }
+        let isName: (Character) -> Bool = { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+        if let kept, !kept.isEmpty, kept.allSatisfy(isName) { return kept }
+        let name = makeUp()
+        RegularFile.replace("worker-name", below: path, with: Array(name.utf8))
+        return name
+    }
+
+    private static func readHolder(_ descriptor: Descriptor) -> String {
         var bytes = [UInt8](repeating: 0, count: 512)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
+        let count = pread(descriptor.raw, &bytes, bytes.count, 0)
         let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).filter { !$0.isNewline }
         return text.isEmpty ? "another worker" : text
     }
@@ -79,6 +89,4 @@ public final class StateDirectory: Sendable {
             prefix += "/"
         }
     }
-
-    private static func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
 }

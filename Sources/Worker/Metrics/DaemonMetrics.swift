@@ -9,10 +9,10 @@ struct DaemonMetrics: Sendable {
     private let eventsToAPI: Meter
     private let eventBacklog: Meter
     private let logBacklog: Meter
-    /// By the type of the backend, as far as it watches anything.
-    private let watchLag: [String: Meter]
+    private let factory: any MetricsFactory
 
-    init(backends: [any InfrastructureBackend], factory: any MetricsFactory) {
+    init(factory: any MetricsFactory) {
+        self.factory = factory
         func meter(_ name: String, _ labels: [(String, String)] = []) -> Meter {
             Meter(label: name, dimensions: labels, factory: factory)
         }
@@ -22,9 +22,6 @@ struct DaemonMetrics: Sendable {
         eventsToAPI = meter("prefect_worker_socket_connected", [("socket", "events_to_api")])
         eventBacklog = meter("prefect_worker_backlog", [("kind", "events")])
         logBacklog = meter("prefect_worker_backlog", [("kind", "log_lines")])
-        let types = backends.filter { $0.watchLag != nil }.map { type(of: $0).workerType }
-        watchLag = Dictionary(
-            types.map { ($0, meter("prefect_worker_watch_lag_seconds", [("backend", $0)])) }, uniquingKeysWith: { $1 })
     }
 
     /// Takes over how things stand.
@@ -37,7 +34,8 @@ struct DaemonMetrics: Sendable {
         logBacklog.set(services.logs.backlog)
         for backend in backends {
             guard let lag = backend.watchLag else { continue }
-            watchLag[type(of: backend).workerType]?.set(lag.inSeconds)
+            let labels = [("backend", type(of: backend).workerType)]
+            Meter(label: "prefect_worker_watch_lag_seconds", dimensions: labels, factory: factory).set(lag.inSeconds)
         }
     }
 }

@@ -17,6 +17,9 @@ public struct OutputTime: Sendable, Hashable, Comparable {
         self.nanoseconds = nanoseconds
     }
 
+    /// This moment, to the second.
+    public static var now: OutputTime { OutputTime(seconds: Timestamp.now.microseconds / 1_000_000, nanoseconds: 0) }
+
     /// A time as RFC 3339 has it, with up to nine digits of fraction; `nil` for anything else.
     public init?(_ text: String) {
         guard text.utf8.count <= 40, let moment = Timestamp(text) else { return nil }
@@ -53,7 +56,7 @@ public struct OutputPosition: Sendable, Hashable {
     public init?(text: String) {
         let parts = text.split(whereSeparator: \.isWhitespace).map { Int($0) }
         guard parts.count == 3, let seconds = parts[0], let nanoseconds = parts[1], let count = parts[2],
-            (0..<1_000_000_000).contains(nanoseconds), count >= 0
+            (0..<1_000_000_000).contains(nanoseconds), (0..<Int(Int32.max)).contains(count)
         else { return nil }
         time = OutputTime(seconds: seconds, nanoseconds: nanoseconds)
         self.count = count
@@ -82,7 +85,7 @@ public struct OutputPosition: Sendable, Hashable {
                 repeated -= 1
                 return false
             }
-            count += 1
+            count = min(count, Int(Int32.max) - 1) + 1
             return true
         }
         (self.time, count, repeated) = (recordTime, 1, 0)

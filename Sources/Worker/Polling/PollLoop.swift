@@ -13,10 +13,14 @@ struct PollLoop: Sendable {
     let metrics: PoolMetrics
     let hints: PollHints
     let workerType: String
+    /// Whether runs of this pool are still taken.
+    let taking: ShutdownSignal
     /// Takes a run on.
     let hand: @Sendable (DueRun) -> Void
 
     private var served: ServedPool { live.value }
+    /// The time up to which runs are due.
+    private var horizon: Timestamp { .now.adding(seconds: served.prefetch.inSeconds) }
 
     /// How many runs of an answer that cannot be read are named in the log; the others are counted.
     private static let namedProblems = 10
@@ -26,10 +30,16 @@ struct PollLoop: Sendable {
         var pacer = PollPacer(interval: served.pollInterval)
         var size = PollSize()
         defer { state.endPolling() }
-        while services.shutdown.isServing, !Task.isCancelled {
+        await services.api.reachability.whileObserving({ [hints] in hints.update { $0.ask() } }) {
+            await keepPolling(&pacer, &size)
+        }
+    }
+
+    private func keepPolling(_ pacer: inout PollPacer, _ size: inout PollSize) async {
+        while taking.isServing, !Task.isCancelled {
             state.tick()
             await waitForFreeSlot()
-            guard services.shutdown.isServing else { return }
+            guard taking.isServing else { return }
             let announced = hints.update { $0.beginPoll(now: .now) }
             let outcome = await poll(&size)
             await follow(announced, outcome)
@@ -57,6 +67,11 @@ struct PollLoop: Sendable {
         var hasFailed: Bool {
             if case .failed = self { true } else { false }
         }
+
+        /// How long the API asked to be left alone.
+        var askedPause: Duration {
+            if case .failed(let retryAfter?) = self { retryAfter } else { .zero }
+        }
     }
 
     /// Sees to the runs that were announced before a poll and did not come with it: they may be due later.
@@ -68,10 +83,13 @@ struct PollLoop: Sendable {
         let missing = announced.subtracting(runs).filter { !registry.contains($0) }
         guard !missing.isEmpty, slots.free != 0 else { return }
         do {
-            let waiting = try await services.api.flowRuns(among: Array(missing), inState: "SCHEDULED")
+            let waiting = try await taking.whileServing {
+                try await services.api.flowRuns(among: Array(missing), inState: "SCHEDULED")
+            }
+            guard let waiting else { return }
             let (now, instant) = (Timestamp.now, ContinuousClock.now)
             let moments = waiting.compactMap(\.expectedStartTime)
-                .map { .seconds($0.seconds(since: now)) - served.prefetch }
+                .map { .pause(seconds: $0.seconds(since: now)) - served.prefetch }
                 .filter { $0 > .zero }
             hints.update { $0.expect(at: moments.map { instant + $0 }) }
         } catch {
@@ -81,14 +99,21 @@ struct PollLoop: Sendable {
 
     /// Waits for the next poll; a loop that waits as it was told to makes progress.
     private func wait(_ pause: Duration, after outcome: Outcome) async {
-        let end = ContinuousClock.now + pause
-        while services.shutdown.isServing, !Task.isCancelled {
-            guard end > .now, !hints.isPollDue(whileFailing: outcome.hasFailed) else { return }
+        let start = ContinuousClock.now
+        let (end, earliest) = (start + pause, start + min(outcome.askedPause, pause))
+        while taking.isServing, !Task.isCancelled {
+            guard end > .now else { return }
+            if earliest <= .now, hints.isPollDue(whileFailing: outcome.hasFailed) { return }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask {
-                    await hints.wait(until: min(end, .now + .seconds(30)), whileFailing: outcome.hasFailed)
+                    let next = min(end, .now + .seconds(30))
+                    if earliest > .now {
+                        try? await Task.sleep(until: min(next, earliest), clock: .continuous)
+                    } else {
+                        await hints.wait(until: next, whileFailing: outcome.hasFailed)
+                    }
                 }
-                group.addTask { await services.shutdown.wait(for: .draining) }
+                group.addTask { await taking.wait(for: .draining) }
                 await group.next()
                 group.cancelAll()
             }
@@ -100,14 +125,15 @@ struct PollLoop: Sendable {
     func once() async {
         defer { state.endPolling() }
         var size = PollSize()
-        _ = await poll(&size)
+        // An answer that is too large has brought nothing, and the next poll asks for less.
+        while case .answered(_, taken: 0, mayHaveMore: true) = await poll(&size) {}
     }
 
     private func waitForFreeSlot() async {
         guard slots.free == 0 else { return }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await slots.waitForFreeSlot() }
-            group.addTask { await services.shutdown.wait(for: .draining) }
+            group.addTask { await taking.wait(for: .draining) }
             group.addTask {
                 // A worker whose slots are all taken makes progress by waiting.
                 while !Task.isCancelled {
@@ -130,16 +156,18 @@ struct PollLoop: Sendable {
         registry.beginPoll()
         let start = ContinuousClock.now
         do {
-            let due = try await services.span("worker.poll") {
-                try await services.api.scheduledFlowRuns(
-                    inPool: served.name, queues: served.queues,
-                    scheduledBefore: Timestamp.now.adding(seconds: served.prefetch.inSeconds),
-                    limit: wanted == PollSize.serverLimit ? nil : wanted)
+            let answer = try await taking.whileServing {
+                try await services.span("worker.poll") {
+                    try await services.api.scheduledFlowRuns(
+                        inPool: served.name, queues: served.queues, scheduledBefore: horizon,
+                        limit: wanted == PollSize.serverLimit ? nil : wanted)
+                }
             }
+            // A worker that shuts down takes no runs, whatever the API would still answer.
+            guard let due = answer else { return .answered(mayHaveMore: false) }
             metrics.polled(in: .now - start)
             tell(of: due.unreadable)
-            if state.hasPollTrouble { services.logger.info("Work pool '\(served.name)' can be polled again") }
-            state.setPollTrouble(nil)
+            noteAnswer()
             if size.isFirstExcess(of: due.runs.count, over: wanted) {
                 services.logger.warning(
                     """
@@ -152,15 +180,41 @@ struct PollLoop: Sendable {
             return .answered(
                 runs: Set(due.runs.map(\.id)), taken: taken, mayHaveMore: taken > 0 && due.runs.count >= wanted)
         } catch let error as APIError {
-            if case .noAnswer(let cause) = error.kind, cause.kind == .tooLarge, let cap = size.shrink() {
+            guard error.isTooLarge else { return failed(error) }
+            if let cap = size.shrink(from: wanted) {
                 services.logger.warning(
                     "The flow runs of work pool '\(served.name)' are too large together, asking for \(cap) at a time")
                 return .answered(mayHaveMore: true)
             }
-            return failed(error)
+            return await takeUnreadable() ?? failed(error)
         } catch {
             return .answered(mayHaveMore: false)
         }
+    }
+
+    /// Takes the first run that is due although it is too large to be read, so that it hides no others. `nil` when the
+    /// API does not say which run that is.
+    private func takeUnreadable() async -> Outcome? {
+        let found = try? await taking.whileServing { () -> FlowRun? in
+            let id = try await services.api.firstScheduledFlowRunID(
+                inPool: served.name, queues: served.queues, scheduledBefore: horizon)
+            guard let id else { return nil }
+            do {
+                // The first may be another one by now.
+                return try await services.api.readFlowRun(id: id, effort: .once)
+            } catch let error as APIError where error.isTooLarge {
+                return FlowRun(id: id, name: id, unreadable: error.description)
+            }
+        }
+        guard let run = found ?? nil else { return nil }
+        noteAnswer()
+        let taken = await take([run], atMost: 1)
+        return .answered(runs: [run.id], taken: taken, mayHaveMore: taken > 0)
+    }
+
+    private func noteAnswer() {
+        if state.hasPollTrouble { services.logger.info("Work pool '\(served.name)' can be polled again") }
+        state.setPollTrouble(nil)
     }
 
     private func failed(_ error: APIError) -> Outcome {
@@ -188,7 +242,7 @@ struct PollLoop: Sendable {
     private func take(_ runs: [FlowRun], atMost wanted: Int) async -> Int {
         var taken: [DueRun] = []
         for run in runs where !registry.contains(run.id) {
-            guard taken.count < wanted, services.shutdown.isServing else { break }
+            guard taken.count < wanted, taking.isServing else { break }
             guard let slot = slots.take() else { break }
             // A slot that is not needed is given back when it is let go.
             guard let held = registry.register(run) else { continue }
@@ -196,7 +250,7 @@ struct PollLoop: Sendable {
             taken.append(DueRun(held: held, flowRun: run, slot: slot))
         }
         // A claim that nobody remembers would keep its run from everybody; so all are on the disk before the first.
-        let (api, pool) = (services.api.configuration.url, served.name)
+        let (api, pool) = (services.api.configuration.shownURL, served.name)
         await services.ledger.record(
             taken.map { $0.held.entry(api: api, pool: pool, workerType: workerType) }, durably: true)
         for run in taken { hand(run) }

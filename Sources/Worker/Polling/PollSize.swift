@@ -14,10 +14,11 @@ struct PollSize: Sendable, Hashable {
         free.map { min($0 + unclaimed, cap) } ?? cap
     }
 
-    /// The answer was too large to be read: the number to ask for from now on, or `nil` when it was one already.
-    mutating func shrink() -> Int? {
-        guard cap > 1 else { return nil }
-        cap = max(1, cap / 4)
+    /// The answer to a poll for so many runs was too large to be read: the number to ask for from now on, or `nil` when
+    /// it was one already.
+    mutating func shrink(from wanted: Int) -> Int? {
+        guard wanted > 1 else { return nil }
+        cap = max(1, wanted / 4)
         return cap
     }
 

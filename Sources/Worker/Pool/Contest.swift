@@ -51,7 +51,7 @@ final class Contest: Sendable {
     @discardableResult
     func look() async -> Bool {
         do {
-            let others = try await api.readOnlineWorkers(ofPool: pool).filter { $0 != workerName }
+            let others = try await readOthers()
             state.withLock { $0.othersAreOnline = !others.isEmpty }
             return !others.isEmpty
         } catch {
@@ -59,6 +59,20 @@ final class Contest: Sendable {
             logger.debug("The pool's other workers cannot be read: \(error)")
             return true
         }
+    }
+}
+
+extension Contest {
+    /// A request that a busy server refuses is repeated once: without its answer every claim costs requests to settle it.
+    private func readOthers() async throws -> [String] {
+        let online: [String]
+        do {
+            online = try await api.readOnlineWorkers(ofPool: pool)
+        } catch let error as APIError where error.isTransient && error.status != nil {
+            try await api.pause(.milliseconds(Int.random(in: 100...300)))
+            online = try await api.readOnlineWorkers(ofPool: pool)
+        }
+        return online.filter { $0 != workerName }
     }
 }
 

@@ -45,26 +45,15 @@ public struct PoolDiscovery: Sendable {
     }
 
     private func missing(_ name: String, type: String?, createsPool: Bool, _ error: APIError) -> Finding {
-        switch error.status {
-        case 404?:
-            guard createsPool else {
-                return .servable(type: type ?? "process", pool: nil, notice: nil)
-            }
-            let notice = "Work pool '\(name)' does not exist and will be created with the type '\(type ?? "process")'."
-            return .servable(type: type ?? "process", pool: nil, notice: notice)
-        case 401?, 403?:
-            return .refused(reason: error.description)
-        default:
-            if let status = error.status, (400..<500).contains(status), !error.isTransient {
-                return .refused(reason: error.description)
-            }
-            if case .noAnswer(let cause) = error.kind, cause.kind == .invalidRequest {
-                return .refused(
-                    reason: "PREFECT_API_URL cannot be used: \(cause.cause); it should be like "
-                        + "http://127.0.0.1:4200/api")
-            }
-            return .unknown(error)
+        if case .noAnswer(let cause) = error.kind, cause.kind == .invalidRequest {
+            return .refused(
+                reason: "PREFECT_API_URL cannot be used: \(cause.cause); it should be like http://127.0.0.1:4200/api")
         }
+        if error.isPermanent { return .refused(reason: error.description) }
+        guard error.isNotFound else { return .unknown(error) }
+        let type = type ?? "process"
+        let notice = "Work pool '\(name)' does not exist and will be created with the type '\(type)'."
+        return .servable(type: type, pool: nil, notice: createsPool ? notice : nil)
     }
 
     private func unsupported(_ type: String, of pool: String?) -> String {

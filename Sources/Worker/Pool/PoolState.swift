@@ -1,20 +1,22 @@
 public import PrefectAPI
-internal import Synchronization
 
 /// What the worker knows of a pool at the moment, and how its loops are doing; read by probes, written by the loops.
 public final class PoolState: Sendable {
     private struct State {
         var pool: WorkPool?
         var trouble: String?
+        var isMissing = false
         var pollTrouble: String?
         var hasPolled = false
         var workerID: String?
         var hasLostQueues = false
         var lastTick = ContinuousClock.now
         var pollingHasEnded = false
+
+        var isServable: Bool { trouble == nil && pool != nil }
     }
 
-    private let state = Mutex(State())
+    private let state = Live(State())
     private let infrastructureTrouble: @Sendable () -> String?
 
     /// A pool of which nothing is known yet; `infrastructureTrouble` says why nothing can be started at the moment.
@@ -23,62 +25,78 @@ public final class PoolState: Sendable {
     }
 
     /// The pool as the API last described it.
-    public var pool: WorkPool? { state.withLock { $0.pool } }
+    public var pool: WorkPool? { state.value.pool }
 
     /// The worker's id, where the API has given one.
-    public var workerID: String? { state.withLock { $0.workerID } }
+    public var workerID: String? { state.value.workerID }
 
     /// Why the pool cannot be served at the moment, in one line; `nil` when it can.
     public var trouble: String? {
-        let trouble = state.withLock { state in
-            state.trouble ?? state.pollTrouble ?? (state.pool == nil ? "the work pool has not been read yet" : nil)
-        }
-        return trouble ?? infrastructureTrouble()
+        let state = state.value
+        return state.trouble ?? state.pollTrouble
+            ?? (state.pool == nil ? "the work pool has not been read yet" : infrastructureTrouble())
     }
 
     /// How long ago the poll loop last made progress, an attempt that failed included; zero when it has ended, since
     /// nothing more is expected of it.
     public var timeSinceTick: Duration {
-        state.withLock { $0.pollingHasEnded ? .zero : ContinuousClock.now - $0.lastTick }
+        let state = state.value
+        return state.pollingHasEnded ? .zero : ContinuousClock.now - state.lastTick
     }
 
     /// Whether an attempt to read the pool has failed since it was last read.
-    var hasFailedToRead: Bool { state.withLock { $0.trouble != nil } }
+    var hasFailedToRead: Bool { state.value.trouble != nil }
 
     /// Whether the pool was polled successfully at least once.
-    public var hasPolled: Bool { state.withLock { $0.hasPolled } }
+    public var hasPolled: Bool { state.value.hasPolled }
 
-    func tick() { state.withLock { $0.lastTick = .now } }
+    func tick() { state.update { $0.lastTick = .now } }
 
-    func endPolling() { state.withLock { $0.pollingHasEnded = true } }
+    func endPolling() { state.update { $0.pollingHasEnded = true } }
 
-    func setPool(_ pool: WorkPool?, trouble: String?) {
-        state.withLock { state in
+    /// Whether there is no such pool and the worker is not to create it, which is no fault of the worker's.
+    public var isMissing: Bool { state.value.isMissing }
+
+    /// Waits until the API has described the pool, or for the task's cancellation.
+    func waitUntilKnown() async { await state.wait { $0.pool != nil } }
+
+    func setPool(_ pool: WorkPool?, trouble: String?, isMissing: Bool = false) {
+        state.update { state in
             if let pool { state.pool = pool }
             state.trouble = trouble
+            state.isMissing = isMissing
+        }
+    }
+
+    /// Waits until the pool is known and runs of it can be started, or for the task's cancellation.
+    func waitUntilServable() async {
+        while !Task.isCancelled {
+            await state.wait { $0.isServable }
+            if isServable { return }
+            try? await Task.sleep(for: .milliseconds(500))
         }
     }
 
     func setPollTrouble(_ trouble: String?) {
-        state.withLock { state in
+        state.update { state in
             state.pollTrouble = trouble
             if trouble == nil { state.hasPolled = true }
         }
     }
 
     /// Whether the last poll failed.
-    var hasPollTrouble: Bool { state.withLock { $0.pollTrouble != nil } }
+    var hasPollTrouble: Bool { state.value.pollTrouble != nil }
 
     /// Whether the pool is known, and one that this worker can serve.
-    var hasServablePool: Bool { state.withLock { $0.trouble == nil && $0.pool != nil } }
+    var hasServablePool: Bool { state.value.isServable }
 
     /// Whether the pool may be polled, since what it returns could be started.
     var isServable: Bool { hasServablePool && infrastructureTrouble() == nil }
 
     /// Whether a poll was told that the pool or one of its queues does not exist.
-    var hasLostQueues: Bool { state.withLock { $0.hasLostQueues } }
+    var hasLostQueues: Bool { state.value.hasLostQueues }
 
-    func setLostQueues(_ areLost: Bool) { state.withLock { $0.hasLostQueues = areLost } }
+    func setLostQueues(_ areLost: Bool) { state.update { $0.hasLostQueues = areLost } }
 
-    func setWorkerID(_ id: String) { state.withLock { $0.workerID = id } }
+    func setWorkerID(_ id: String) { state.update { $0.workerID = id } }
 }

@@ -15,6 +15,10 @@ struct PoolSynchronizer: Sendable {
     let channel: PoolChannel
     /// Is called when the pool can be served again, or hands out runs again.
     let onServable: @Sendable () -> Void
+    /// Is called with the reason when nothing but the operator can help a pool that is not known yet.
+    let onRefusal: @Sendable (String) -> Void
+    /// Why runs of a pool with this template could not be started, in one line; `nil` when they could.
+    let reasonNotToCreate: @Sendable (JSONValue) async -> String?
 
     private var served: ServedPool { live.value }
     private var api: APIClient { services.api }
@@ -24,7 +28,9 @@ struct PoolSynchronizer: Sendable {
     func run(afterFirst first: Bool) async {
         await withDiscardingTaskGroup { group in
             group.addTask { await channel.run(take) }
-            await keepUp(afterFirst: first)
+            await api.reachability.whileObserving({ [channel] in channel.endPauseAfterFailure() }) {
+                await keepUp(afterFirst: first)
+            }
         }
     }
 
@@ -34,7 +40,7 @@ struct PoolSynchronizer: Sendable {
             let pause = Jitter.clampedPoisson(
                 mean: min(served.heartbeatInterval.inSeconds, failures > 0 ? Double(1 << min(failures, 6)) : .infinity),
                 factor: 0.3, random: .random(in: 0..<1))
-            await channel.waitForDoubt(atMost: .seconds(pause))
+            await channel.waitForDoubt(atMost: .seconds(pause), afterFailure: failures > 0)
             if Task.isCancelled { return }
             failures = await synchronize() ? 0 : failures + 1
         }
@@ -53,23 +59,42 @@ struct PoolSynchronizer: Sendable {
                 // Before anything is polled: whoever claims a run looks who is there that may have claimed it too.
                 try await sendHeartbeat()
                 adopt(pool)
+                channel.note(foundPool: pool.id)
             }
             guard state.hasServablePool else { return false }
             await contest.look()
             return true
+        } catch let error as CreationError {
+            report(error.cause, of: "Work pool '\(served.name)' cannot be created")
         } catch let error as APIError {
-            report(error)
+            report(error, of: "Work pool '\(served.name)' cannot be read")
         } catch {
             // Cancelled: the worker leaves.
         }
         return false
     }
 
-    private func report(_ error: APIError) {
-        let trouble = "Work pool '\(served.name)' cannot be read: \(error)"
-        // The same trouble is said once, and once more when it is over.
-        if state.trouble != trouble { logger.warning("\(trouble); the worker keeps trying") }
+    /// Why a pool that does not exist was not created.
+    private struct CreationError: Error {
+        let cause: APIError
+    }
+
+    private func report(_ error: APIError, of failure: String) {
+        let trouble = "\(failure): \(error)"
+        if state.pool == nil, error.isPermanent {
+            // Nothing but the operator changes the answer.
+            onRefusal(trouble)
+        } else if state.trouble != trouble {
+            // The same trouble is said once, and once more when it is over.
+            logger.warning("\(trouble); the worker keeps trying")
+        }
         state.setPool(nil, trouble: trouble)
+    }
+
+    /// Says once why the pool is not served for now.
+    private func report(_ trouble: String, isMissing: Bool = false) {
+        if state.trouble != trouble { logger.warning("\(trouble)") }
+        state.setPool(nil, trouble: trouble, isMissing: isMissing)
     }
 
     /// Goes by a pool as it is now.
@@ -118,12 +143,14 @@ struct PoolSynchronizer: Sendable {
             }
         } catch let error as APIError where error.isNotFound {
             guard served.createsPool else {
-                let trouble = "Work pool '\(served.name)' does not exist; create it, or allow the worker to"
-                if state.trouble != trouble { logger.warning("\(trouble)") }
-                state.setPool(nil, trouble: trouble)
+                report(
+                    "Work pool '\(served.name)' does not exist; create it, or start the worker without "
+                        + "--no-create-pool-if-not-found", isMissing: true)
+                channel.note(foundPool: nil)
                 return nil
             }
-            pool = try await createPool()
+            guard let created = try await createPool() else { return nil }
+            pool = created
         }
         if !pool.hasTemplate {
             try await api.updateWorkPool(named: served.name, baseJobTemplate: defaultTemplate.json)
@@ -132,16 +159,27 @@ struct PoolSynchronizer: Sendable {
         return pool
     }
 
-    private func createPool() async throws -> WorkPool {
+    /// Creates the pool, if its runs could be started; a pool that was deleted meanwhile gets the template that it had.
+    private func createPool() async throws -> WorkPool? {
+        // A run that is polled before the new pool is known would be labelled with the old one's id.
+        if state.pool != nil {
+            state.setPool(nil, trouble: "Work pool '\(served.name)' does not exist and is being created again")
+        }
+        let before = state.pool.flatMap { $0.type == workerType ? $0.baseJobTemplate : nil }
+        let template = before ?? served.baseJobTemplate
+        if let reason = await reasonNotToCreate(template ?? defaultTemplate.json) {
+            report("Work pool '\(served.name)' does not exist and is not created yet: \(reason)")
+            return nil
+        }
         do {
-            let pool = try await api.createWorkPool(
-                named: served.name, type: workerType, baseJobTemplate: served.baseJobTemplate)
+            let pool = try await api.createWorkPool(named: served.name, type: workerType, baseJobTemplate: template)
             logger.info("Work pool '\(served.name)' created.")
-            channel.retryNow()
             return pool
         } catch let error as APIError where error.status == 409 {
             // Another worker was quicker.
             return try await api.readWorkPool(named: served.name)
+        } catch let error as APIError {
+            throw CreationError(cause: error)
         }
     }
 
@@ -158,9 +196,13 @@ struct PoolSynchronizer: Sendable {
 
     // MARK: Queues
 
-    /// Creates the queues that were asked for and do not exist.
+    /// Creates the requested queues that do not exist, and logs when every queue is paused.
     private func makeQueues(first: Bool) async throws {
-        guard !served.queues.isEmpty, first || state.hasLostQueues else { return }
+        guard first || state.hasLostQueues else { return }
+        guard !served.queues.isEmpty else {
+            state.setLostQueues(false)
+            return await lookForPausedQueues()
+        }
         var paused: [String] = []
         for name in served.queues {
             do {
@@ -176,11 +218,22 @@ struct PoolSynchronizer: Sendable {
             }
         }
         state.setLostQueues(false)
-        if paused.count == served.queues.count {
-            let names = paused.joined(separator: ", ")
-            logger.warning(
-                "All work queues served are paused (\(names)): no flow runs are started until one is resumed")
+        if paused.count == served.queues.count { tell(ofPausedQueues: paused) }
+    }
+
+    /// Looks whether all queues of a pool are paused that is served whole. A start does not depend on it.
+    private func lookForPausedQueues() async {
+        do {
+            let queues = try await api.readWorkQueues(ofPool: served.name, named: [], effort: .once)
+            if !queues.isEmpty, queues.allSatisfy(\.isPaused) { tell(ofPausedQueues: queues.map(\.name)) }
+        } catch {
+            logger.debug("Whether all queues of work pool '\(served.name)' are paused could not be read: \(error)")
         }
+    }
+
+    private func tell(ofPausedQueues names: [String]) {
+        let shown = names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
+        logger.warning("All work queues served are paused (\(shown)): no flow runs are started until one is resumed")
     }
 
     // MARK: Heartbeat

@@ -25,6 +25,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private let channel: PoolChannel
     private let hints = PollHints()
     private let cancellations: CancellationWatch
+    private let late: LateProposals
+    /// Whether runs of this pool are still taken.
+    private let taking: ShutdownSignal
+    private let onRefusal: @Sendable (String) -> Void
 
     /// A worker for a pool.
     ///
@@ -32,12 +36,16 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     ///   - backend: What the pool's runs run on; other pools of the type may use it too.
     ///   - slots: The slots that the pools of the daemon share, when they do.
     ///   - justRead: The pool as it was read a moment ago, when it was.
+    ///   - onRefusal: Is called with the reason when the API refuses for good what is needed of a pool that is not known yet.
+    ///     The whole worker ends then if nothing is given.
     public init(
         served: ServedPool, backend: Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
-        justRead: WorkPool? = nil
+        justRead: WorkPool? = nil, onRefusal: (@Sendable (String) -> Void)? = nil
     ) {
+        self.onRefusal = onRefusal ?? { services.shutdown.refuse($0) }
         live = Live(served)
         self.backend = backend
+        taking = ShutdownSignal(within: services.shutdown)
         state = PoolState(infrastructureTrouble: { backend.trouble })
         self.services = services
         self.slots = SlotLimiter(limit: served.limit, within: slots)
@@ -46,9 +54,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         contest = Contest(
             pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger)
         contexts = RunContextReader(api: services.api)
+        late = LateProposals(services: services, state: state)
         let cleanup = RunCleanup(
             backend: backend, live: live, services: services, contexts: contexts, registry: registry, state: state,
-            contest: contest, metrics: metrics)
+            contest: contest, metrics: metrics, late: late)
         channel = PoolChannel(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
             services: services, state: state, cleanup: (RunCleanup<Backend>.kinds, cleanup.clean))
@@ -59,7 +68,12 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         PoolSynchronizer(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
             services: services, state: state, contest: contest, channel: channel,
-            onServable: { [hints] in hints.update { $0.ask() } })
+            onServable: { [hints] in hints.update { $0.ask() } },
+            onRefusal: onRefusal,
+            reasonNotToCreate: { [backend] template in
+                guard !Backend.bringsInfrastructure(template) else { return nil }
+                return await backend.check().problem?.detail
+            })
     }
 
     /// How the pool's worker channel is.
@@ -78,16 +92,36 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         let events = WorkerEvents(
             events: services.events, workerName: served.workerName, workerType: Backend.workerType)
         await withTaskGroup(of: Void.self) { group in
-            let isSynchronized = await synchronizer.synchronize(justRead: justRead)
-            let started = events.started(pool: state.pool)
-            services.logger.info("Worker '\(served.workerName)' started!")
+            let isSynchronized = await isSynchronizedFirst()
+            let started = Live<Event?>(nil)
+            @Sendable func announce() {
+                started.update { $0 = events.started(pool: state.pool) }
+                services.logger.info("Worker '\(served.workerName)' started!")
+            }
+            if state.isServable {
+                announce()
+            } else {
+                group.addTask {
+                    await state.waitUntilServable()
+                    if !Task.isCancelled { announce() }
+                }
+            }
             group.addTask { await synchronizer.run(afterFirst: isSynchronized) }
             group.addTask { await cancellations.run() }
+            group.addTask { await late.run() }
             await poll(goingOnWith: left)
             group.cancelAll()
+            await late.look()
+            guard let started = started.value else { return }
             events.stopped(pool: state.pool, after: started)
             services.logger.info("Worker '\(served.workerName)' stopped!")
         }
+    }
+
+    /// Whether the pool can be served at the beginning; a worker that shuts down meanwhile does not wait for the answer.
+    private func isSynchronizedFirst() async -> Bool {
+        let known = justRead
+        return (try? await taking.whileServing { await synchronizer.synchronize(justRead: known) }) ?? false
     }
 
     /// Polls and runs what comes, and goes on with what was left; returns when polling has ended and no run is left.
@@ -95,7 +129,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry, metrics: metrics,
-            hints: hints, workerType: Backend.workerType, hand: { hand.yield($0) })
+            hints: hints, workerType: Backend.workerType, taking: taking, hand: { hand.yield($0) })
         await withDiscardingTaskGroup { group in
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
@@ -116,13 +150,33 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             registry.remove(run.held)
             run.slot.release()
         }
+        let services = services.forRun(run.held.id, named: run.held.name)
         guard let pool = state.pool else { return await services.ledger.remove(run.held.id) }
         let reporter = RunReporter(flowRun: run.flowRun, services: services, workerID: state.workerID)
         await RunExecution(
             held: run.held, flowRun: run.flowRun, backend: backend, pool: pool, live: live, services: services,
-            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, metrics: metrics
+            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, metrics: metrics,
+            late: late
         ).run()
     }
+
+    // MARK: Changes
+
+    /// Serves the pool in another way from now on; runs in flight are not touched.
+    public func change(_ change: (inout ServedPool) -> Void) {
+        let (before, after) = live.update { served in
+            let before = served
+            change(&served)
+            return (before, served)
+        }
+        slots.setLimit(after.limit)
+        // Queues that do not exist are created by the next synchronisation.
+        if before.queues != after.queues { state.setLostQueues(true) }
+        hints.update { $0.ask() }
+    }
+
+    /// Takes no more runs of the pool. Those in flight are watched to their end; then ``run(_:)`` returns.
+    public func retire() { taking.advance(to: .draining) }
 
     // MARK: News
 
@@ -151,18 +205,42 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     /// Takes hold of the runs that an earlier process has left, before the first poll could return one of them.
     public func takeUp() async -> LeftRuns {
-        let entries = services.ledger.entries.filter { $0.pool == served.name && $0.workerType == Backend.workerType }
+        func isOfPool(_ entry: LedgerEntry) -> Bool {
+            entry.pool == served.name && entry.workerType == Backend.workerType
+        }
+        for entry in services.ledger.doubtful.filter(isOfPool) where !late.watch(entry) {
+            await services.ledger.remove(entry.flowRunID)
+        }
+        let entries = services.ledger.entries.filter(isOfPool)
         if !entries.isEmpty {
             services.logger.info("Found \(entries.count) flow runs of an earlier process of this worker")
         }
         var left = LeftRuns()
         for entry in entries {
             left.runs.append(.init(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
-            if entry.stage == .running, let identifier = entry.identifier {
-                await backend.adopt(identifier, flowRunID: entry.flowRunID, flowRunName: entry.flowRunName)
-            }
         }
+        let running = left.runs.filter { $0.entry.stage == .running && $0.entry.deaths < RunWorkMark.mostDeaths }
+        await adopt(running.filter { $0.entry.deaths == 0 })
+        // One by one, so that a death of the process blames one of them.
+        for run in running where run.entry.deaths > 0 { await adopt([run]) }
         return left
+    }
+
+    /// Has infrastructure watched again, with a note in the ledger that this is being done.
+    private func adopt(_ runs: [LeftRuns.LeftRun]) async {
+        func note() async {
+            let api = services.api.configuration.shownURL
+            await services.ledger.record(
+                runs.map { $0.held.entry(api: api, pool: served.name, workerType: Backend.workerType) })
+        }
+        for run in runs { run.held.begin(.recovering) }
+        await note()
+        for run in runs {
+            guard let identifier = run.entry.identifier else { continue }
+            await backend.adopt(identifier, flowRunID: run.held.id, flowRunName: run.held.name)
+        }
+        for run in runs { _ = run.held.endWork() }
+        await note()
     }
 
     private func recover(_ run: LeftRuns.LeftRun) async {
@@ -171,8 +249,9 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             run.slot.release()
         }
         let recovery = RunRecovery(
-            entry: run.entry, held: run.held, backend: backend, live: live, services: services, contexts: contexts,
-            state: state, contest: contest, metrics: metrics)
+            entry: run.entry, held: run.held, backend: backend, live: live,
+            services: services.forRun(run.held.id, named: run.held.name), contexts: contexts,
+            state: state, contest: contest, metrics: metrics, late: late)
         await recovery.run()
     }
 
@@ -183,7 +262,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private func followShutdown() async {
         await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
-        if Backend.outlivesWorker || served.leavesRunsOnExit {
+        if Backend.outlivesWorker || served.leavesRunsOnExit || services.shutdown.refusal != nil {
             for held in registry.all { held.requestLeave() }
             return
         }

@@ -24,6 +24,8 @@ public struct ServedPool: Sendable, Hashable {
     public var cancellationPollInterval: Duration
     /// How long a run that is stopped may take to end by itself.
     public var stopGrace: Duration
+    /// The job variables that deployments and flow runs may set although they say what a run may do on the worker's host.
+    public var allowedJobVariables: Set<String>
     /// Whether runs that could go on without the worker are left to the next one when it ends.
     public var leavesRunsOnExit: Bool
     /// Whether the pool is polled once and the worker ends with the runs that this brought.
@@ -34,7 +36,8 @@ public struct ServedPool: Sendable, Hashable {
         name: String, workerName: String, queues: [String] = [], limit: Int? = nil, createsPool: Bool = true,
         baseJobTemplate: JSONValue? = nil, pollInterval: Duration = .seconds(10), prefetch: Duration = .seconds(10),
         heartbeatInterval: Duration = .seconds(30), cancellationPollInterval: Duration = .seconds(5),
-        stopGrace: Duration = .seconds(30), leavesRunsOnExit: Bool = false, runsOnce: Bool = false
+        stopGrace: Duration = .seconds(30), allowedJobVariables: Set<String> = [], leavesRunsOnExit: Bool = false,
+        runsOnce: Bool = false
     ) {
         self.name = name
         self.workerName = workerName
@@ -47,6 +50,7 @@ public struct ServedPool: Sendable, Hashable {
         self.heartbeatInterval = heartbeatInterval
         self.cancellationPollInterval = cancellationPollInterval
         self.stopGrace = stopGrace
+        self.allowedJobVariables = allowedJobVariables
         self.leavesRunsOnExit = leavesRunsOnExit
         self.runsOnce = runsOnce
     }

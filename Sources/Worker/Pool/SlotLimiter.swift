@@ -5,23 +5,33 @@ internal import Synchronization
 /// it is done. A pool's are within the daemon's: whoever takes one of them takes one of the daemon's too.
 public final class SlotLimiter: Sendable {
     private struct State {
+        var limit: Int?
         var used = 0
         /// Who waits for slots of the parts of this limiter.
         var parts: [Wakeup] = []
     }
 
     /// How many slots there are; `nil` means any number.
-    public let limit: Int?
+    public var limit: Int? { state.withLock { $0.limit } }
     /// The limiter that this one is a part of.
     public let whole: SlotLimiter?
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let freed = Wakeup()
 
     /// A limiter whose slots are all free, within those of `whole`, if there is a limit for several together.
     public init(limit: Int?, within whole: SlotLimiter? = nil) {
-        self.limit = limit
+        state = Mutex(State(limit: limit))
         self.whole = whole
         whole?.state.withLock { $0.parts.append(freed) }
+    }
+
+    /// Changes how many slots there are; those that are taken stay taken.
+    public func setLimit(_ limit: Int?) {
+        let parts = state.withLock { state in
+            state.limit = limit
+            return state.parts
+        }
+        for waiter in [freed] + parts { waiter.signal() }
     }
 
     /// How many slots are taken.
@@ -41,7 +51,7 @@ public final class SlotLimiter: Sendable {
 
     private func count(beyondLimit: Bool = false) -> Bool {
         let isTaken = state.withLock { state in
-            if !beyondLimit, let limit, state.used >= limit { return false }
+            if !beyondLimit, let limit = state.limit, state.used >= limit { return false }
             state.used += 1
             return true
         }

@@ -52,7 +52,9 @@ struct RunStanding: Sendable, Hashable {
         {
             last = steps[own]
         }
-        mayBeClaimed = entry.stage == .due && run.stateType == "SCHEDULED" && run.expectedStartTime == entry.due
+        // A run that is too large to be read does not say for when it is planned.
+        let isPlannedAsBefore = run.expectedStartTime == entry.due || run.unreadable != nil
+        mayBeClaimed = entry.stage == .due && run.stateType == "SCHEDULED" && isPlannedAsBefore
         isOurs = last?.transitionID.map(entry.transitions.contains) ?? false
     }
 }

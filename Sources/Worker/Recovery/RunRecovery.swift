@@ -13,6 +13,7 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
     let state: PoolState
     let contest: Contest
     let metrics: PoolMetrics
+    let late: LateProposals
 
     private var api: APIClient { services.api }
 
@@ -26,8 +27,11 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         let execution = RunExecution(
             held: held, flowRun: flowRun, backend: backend, pool: pool, live: live, services: services,
             contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, metrics: metrics,
+            late: late,
             isRecovered: true)
-        await execution.follow { try await goOn(execution) }
+        await execution.follow {
+            if entry.deaths >= RunWorkMark.mostDeaths { try await giveUp(execution) } else { try await goOn(execution) }
+        }
     }
 
     private func leave() {
@@ -36,6 +40,8 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
     }
 
     private func goOn(_ execution: RunExecution<Backend>) async throws {
+        // The earlier process may have died with a proposal under way.
+        if [.due, .configured].contains(entry.stage) { held.doubt() }
         let current = try await execution.readStanding()
         let standing = current?.standing ?? RunStanding(situation: .deleted, isOurs: false)
         let (remains, prepared) = try await remains(execution)
@@ -44,8 +50,10 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         switch decision {
         case .forget:
             guard let prepared, case .ended(let identifier) = remains else { return }
-            if standing.isOurs, standing.situation != .deleted { await execution.tellWhatRuns(identifier) }
-            await backend.cleanUp(identifier, job: prepared.job)
+            if standing.isOurs, standing.situation != .deleted {
+                try await execution.recordingInfrastructure(identifier) {}
+            }
+            await execution.work(.cleaningUp) { await backend.cleanUp(identifier, job: prepared.job) }
         case .claim:
             guard services.shutdown.isServing, try await execution.claim() else { return }
             try await execution.goOn()
@@ -66,9 +74,9 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
             held.setIdentifier(identifier)
             held.setExit(status)
             await execution.enter(.exited)
-            async let told: Void = execution.tellWhatRuns(identifier)
-            try await execution.report(status, of: identifier, prepared, submitted: nil)
-            await told
+            try await execution.recordingInfrastructure(identifier) {
+                try await execution.report(status, of: identifier, prepared, submitted: nil)
+            }
         case .cancel: try await execution.endBeforeStart(.cancelled)
         case .keep: throw CancellationError()
         }
@@ -84,7 +92,10 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         var hasSaid = false
         while true {
             do {
-                return (try await backend.remains(of: prepared.job, identifier: entry.identifier), prepared)
+                let remains = try await execution.work(.recovering) {
+                    try await backend.remains(of: prepared.job, identifier: entry.identifier)
+                }
+                return (remains, prepared)
             } catch let error as InfrastructureError {
                 if !hasSaid {
                     services.logger.warning(
@@ -115,13 +126,15 @@ struct RunRecovery<Backend: InfrastructureBackend>: Sendable {
         do {
             return try await api.readFlowRun(id: entry.flowRunID, effort: .persistent)
         } catch let error as APIError where error.isNotFound {
-            guard entry.api == api.configuration.url else {
+            guard entry.api == api.configuration.shownURL else {
                 services.logger.warning(
                     "Flow run '\(entry.flowRunName)' belongs to the API '\(entry.api)' and is left to a worker for that one"
                 )
                 throw CancellationError()
             }
             return FlowRun(id: entry.flowRunID, name: entry.flowRunName)
+        } catch let error as APIError where error.isTooLarge {
+            return FlowRun(id: entry.flowRunID, name: entry.flowRunName, unreadable: error.description)
         }
     }
 

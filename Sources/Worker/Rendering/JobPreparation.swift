@@ -39,6 +39,7 @@ public struct JobRendering: Sendable {
     private let defaultTemplate: BaseJobTemplate
     private let environment: [String: String]
     private let references: any TemplateReferences
+    private let privileges: JobPrivileges
 
     /// A rendering.
     ///
@@ -49,6 +50,16 @@ public struct JobRendering: Sendable {
     public init(
         defaultTemplate: BaseJobTemplate, environment: [String: String], references: any TemplateReferences
     ) {
+        self.init(
+            defaultTemplate: defaultTemplate, environment: environment, references: references,
+            privileges: JobPrivileges(fields: [], allowed: []))
+    }
+
+    init(
+        defaultTemplate: BaseJobTemplate, environment: [String: String], references: any TemplateReferences,
+        privileges: JobPrivileges
+    ) {
+        self.privileges = privileges
         self.defaultTemplate = defaultTemplate
         self.environment = environment
         self.references = references
@@ -60,6 +71,7 @@ public struct JobRendering: Sendable {
             subject.pool.hasTemplate ? try BaseJobTemplate(json: subject.pool.baseJobTemplate) : defaultTemplate
         let variables = try JobVariables(
             deployment: subject.deployment?.jobVariables, flowRun: subject.flowRun.jobVariables)
+        try privileges.check(variables, template, pool: subject.pool.name)
         return try await JobRenderer(template: template, environment: environment, references: references)
             .render(jobVariables: variables.json)
     }
@@ -72,16 +84,25 @@ public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
     private let settingsEnvironment: [(name: String, value: String)]
     private let rendering: JobRendering
 
-    /// A preparation for a backend; `settingsEnvironment` are Prefect's settings as they are handed on to jobs.
+    /// A preparation for a backend.
+    ///
+    /// - Parameters:
+    ///   - settingsEnvironment: Prefect's settings as they are handed on to jobs.
+    ///   - allowedJobVariables: The job variables that deployments and flow runs may set although they fill privileged
+    ///     fields of the backend.
+    ///   - references: Where blocks and variables are read from.
     public init(
         backend: Backend, environment: [String: String], settingsEnvironment: [(name: String, value: String)],
-        references: any TemplateReferences
+        allowedJobVariables: Set<String> = [], references: any TemplateReferences
     ) {
         self.backend = backend
         self.environment = environment
-        self.settingsEnvironment = settingsEnvironment
+        self.settingsEnvironment =
+            Backend.inheritsEnvironment
+            ? settingsEnvironment : settingsEnvironment.filter { !WorkerSettings.areSet(by: $0.name) }
         rendering = JobRendering(
-            defaultTemplate: Backend.defaultBaseJobTemplate, environment: environment, references: references)
+            defaultTemplate: Backend.defaultBaseJobTemplate, environment: environment, references: references,
+            privileges: JobPrivileges(fields: Backend.privilegedFields, allowed: allowedJobVariables))
     }
 
     /// The configuration that the run is launched with.

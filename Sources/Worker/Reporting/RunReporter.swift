@@ -26,10 +26,7 @@ final class RunReporter: JobReporter {
         flowRunID = flowRun.id
         self.services = services
         self.workerID = workerID
-        var logger = services.logger
-        logger[metadataKey: "flow_run_id"] = "\(flowRun.id)"
-        logger[metadataKey: "flow_run_name"] = "\(flowRun.name)"
-        self.logger = logger
+        logger = services.forRun(flowRun.id, named: flowRun.name).logger
     }
 
     /// What events of the run's infrastructure are related to.
@@ -41,6 +38,12 @@ final class RunReporter: JobReporter {
     func log(_ level: RunLogLevel, _ message: String) {
         let message = redact(message)
         logger.log(level: level.loggerLevel, "\(message)")
+        add(level, message)
+    }
+
+    func logAtAPI(_ level: RunLogLevel, _ message: String) { add(level, redact(message)) }
+
+    private func add(_ level: RunLogLevel, _ message: String) {
         // The level of the worker's own log decides for the API's too, as it does for Prefect's loggers.
         guard level.loggerLevel >= logger.logLevel else { return }
         services.logs.add(

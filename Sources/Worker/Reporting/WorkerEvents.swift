@@ -49,17 +49,31 @@ struct WorkerEvents: Sendable {
 
     /// What a run's events are related to: deployment, flow, flow run, tags, work pool.
     static func resources(of run: FlowRun, flow: Flow?, deployment: Deployment?, pool: WorkPool?) -> [JSONValue] {
+        let tags = (flow?.tags ?? []) + (deployment?.tags ?? []) + run.tags
+        var resources = resources(of: run, flow, deployment, tags: tags)
+        if let pool { resources.append(related("work-pool", id: pool.id, name: pool.name)) }
+        return resources
+    }
+
+    /// The resources related to the event of a cancellation. Prefect's runner knows neither the pool nor the flow's tags, and
+    /// names the flow of a deployment only.
+    static func resourcesOfCancellation(of run: FlowRun, flow: Flow?, deployment: Deployment?) -> [JSONValue] {
+        resources(
+            of: run, deployment == nil ? nil : flow, deployment, tags: (deployment?.tags ?? []) + run.tags)
+    }
+
+    private static func resources(
+        of run: FlowRun, _ flow: Flow?, _ deployment: Deployment?, tags: [String]
+    ) -> [JSONValue] {
         var resources: [JSONValue] = []
         if let deployment { resources.append(related("deployment", id: deployment.id, name: deployment.name)) }
         if let flow { resources.append(related("flow", id: flow.id, name: flow.name)) }
         resources.append(related("flow-run", id: run.id, name: run.name))
-        let tags = Set((flow?.tags ?? []) + (deployment?.tags ?? []) + run.tags)
-        for tag in tags.sorted() {
+        for tag in Set(tags).sorted() {
             resources.append([
                 "prefect.resource.id": .string("prefect.tag.\(tag)"), "prefect.resource.role": "tag",
             ])
         }
-        if let pool { resources.append(related("work-pool", id: pool.id, name: pool.name)) }
         return resources
     }
 
@@ -82,6 +96,16 @@ struct WorkerEvents: Sendable {
         _ = emit(
             Event(
                 name: "prefect.worker.executed-flow-run", resource: resource, related: extended, following: submitted))
+    }
+
+    /// `prefect.runner.cancelled-flow-run`: the worker has brought a run to its end as cancelled. Its subject is the name
+    /// of Prefect's own runner, which automations look for.
+    func cancelled(related: [JSONValue]) {
+        let runner: JSONValue = [
+            "prefect.resource.id": "prefect.runner.standalone", "prefect.resource.name": "standalone",
+            "prefect.version": .string(APIClient.prefectVersion),
+        ]
+        _ = emit(Event(name: "prefect.runner.cancelled-flow-run", resource: runner, related: related))
     }
 
     private func emit(_ event: Event) -> Event {

@@ -19,6 +19,10 @@ struct CancellationWatch: Sendable {
 
     /// Looks for cancellations while there are runs, until its task is cancelled.
     func run() async {
+        await services.api.reachability.whileObserving({ lookNow() }) { await keepLooking() }
+    }
+
+    private func keepLooking() async {
         var failures = 0
         while !Task.isCancelled {
             guard registry.count > 0 else {

@@ -8,9 +8,7 @@ struct CrashReport: Sendable, Hashable {
     /// A report of an end, with an explanation of one's own.
     init(_ explanation: String, _ status: ExitStatus, resolution: String?) {
         var message = explanation
-        if let lastLine = status.lastOutput?.split(whereSeparator: \.isNewline).last {
-            message += " Last output: \(lastLine.prefix(300))"
-        }
+        if let line = status.lastOutput.flatMap(ErrorLine.line(of:)) { message += " Last output: \(line.prefix(300))" }
         self.message = message
         lastOutput = status.lastOutput.flatMap { $0.isEmpty ? nil : $0 }
         self.resolution = resolution
@@ -33,8 +31,14 @@ struct CrashReport: Sendable, Hashable {
     }
 
     /// Writes into the run's log what the state leaves out, once the API has accepted it.
-    func log(flowRunID: String, to reporter: any JobReporter) {
-        if let lastOutput { reporter.log(.error, "The last lines of standard error:\n\(lastOutput)") }
+    ///
+    /// - Parameter outputIsPrinted: Whether the worker has printed the run's output already, so that only the API's log
+    ///   of the run needs its last lines.
+    func log(flowRunID: String, to reporter: any JobReporter, outputIsPrinted: Bool) {
+        if let lastOutput {
+            let text = "The last lines of standard error:\n\(lastOutput)"
+            if outputIsPrinted { reporter.logAtAPI(.error, text) } else { reporter.log(.error, text) }
+        }
         reporter.log(.info, "Reported flow run '\(flowRunID)' as crashed: \(message)")
         if let resolution { reporter.log(.info, resolution) }
     }

@@ -23,7 +23,11 @@ public final class HeldRun: Sendable {
         var exit: ExitStatus?
         var outcome: RunOutcome?
         var isSettled = false
+        var deaths = 0
+        var work: RunWork?
+        var isAtWork = false
         var confirmedAt = ContinuousClock.now
+        var doubtfulAt: Timestamp?
     }
 
     private let state = Mutex(State())
@@ -49,6 +53,9 @@ public final class HeldRun: Sendable {
             state.identifier = entry.identifier
             state.exit = entry.exit
             state.isSettled = entry.isSettled
+            state.deaths = entry.deaths
+            state.work = entry.work
+            state.doubtfulAt = entry.doubtfulAt
         }
     }
 
@@ -78,6 +85,12 @@ public final class HeldRun: Sendable {
         }
     }
 
+    /// Notes that a proposal by one of the transitions may be carried out late: an attempt had no answer.
+    func doubt() { state.withLock { $0.doubtfulAt = .now } }
+
+    /// Whether a proposal by one of the transitions may be carried out late, over what has happened meanwhile.
+    var isDoubtful: Bool { state.withLock { $0.doubtfulAt != nil } }
+
     /// Notes that the API has just said that the run is this worker's.
     func confirm() { state.withLock { $0.confirmedAt = .now } }
 
@@ -90,7 +103,39 @@ public final class HeldRun: Sendable {
             LedgerEntry(
                 flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType, stage: state.stage,
                 transitions: transitions, due: due, isSettled: state.isSettled, identifier: state.identifier,
-                exit: state.exit)
+                exit: state.exit, deaths: state.deaths, work: state.work, doubtfulAt: state.doubtfulAt)
+        }
+    }
+
+    /// How many processes have died while they were at work on the run, one that is at work now included.
+    var deaths: Int { state.withLock { $0.deaths } }
+
+    /// Notes that some work on the run alone begins; a death counts from now on.
+    func begin(_ work: RunWork) {
+        state.withLock { state in
+            state.work = work
+            guard !state.isAtWork else { return }
+            state.isAtWork = true
+            state.deaths += 1
+        }
+    }
+
+    /// Notes that the work has ended; `false` when that was noted before.
+    func endWork() -> Bool {
+        state.withLock { state in
+            guard state.isAtWork else { return false }
+            state.isAtWork = false
+            state.deaths -= 1
+            return true
+        }
+    }
+
+    /// Notes that the worker has got past all that processes have died of.
+    func forgetDeaths() {
+        state.withLock { state in
+            state.deaths = 0
+            state.work = nil
+            state.isAtWork = false
         }
     }
 

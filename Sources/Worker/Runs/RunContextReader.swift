@@ -4,22 +4,29 @@ internal import OrderedCollections
 internal import PrefectAPI
 internal import Synchronization
 
-/// Reads what a run is made of, once for runs that ask together: its deployment, afresh, and its flow, which is kept,
-/// since only its tags can change.
+/// Reads the parts of a run, once for runs that ask together: its deployment, not older than the run is held, and its
+/// flow, which is kept, since only its tags can change.
 final class RunContextReader: Sendable {
     private let api: APIClient
-    private let deployments = SharedFlights<Deployment>()
+    private let readingDeployments = SharedFlights<Deployment>()
+    private let deployments = Kept<Deployment>()
     private let readingFlows = SharedFlights<Flow>()
-    private let flows = Mutex<OrderedDictionary<String, (flow: Flow, readAt: ContinuousClock.Instant)>>([:])
+    private let flows = Kept<Flow>()
 
     private static let flowLifetime: Duration = .seconds(300)
-    private static let maximumFlows = 500
 
     init(api: APIClient) { self.api = api }
 
-    /// The deployment as it is now. Throws ``APIError`` 404 when it was deleted.
-    func deployment(id: String) async throws -> Deployment {
-        try await deployments.run(id) { try await self.api.readDeployment(id: id, effort: .persistent) }
+    /// The deployment, by a reading that began at a moment or later, or was under way by then. Throws ``APIError`` 404
+    /// when it was deleted.
+    func deployment(id: String, since moment: ContinuousClock.Instant) async throws -> Deployment {
+        try await readingDeployments.run(id) {
+            if let known = self.deployments.value(of: id, since: moment) { return known }
+            let begin = ContinuousClock.now
+            let deployment = try await self.api.readDeployment(id: id, effort: .persistent)
+            self.deployments.keep(deployment, of: id, readAt: begin)
+            return deployment
+        }
     }
 
     /// The flow, at most a few minutes old.
@@ -29,23 +36,28 @@ final class RunContextReader: Sendable {
             // The flight before this one may have brought it.
             if let known = self.keptFlow(id: id) { return known }
             let flow = try await self.api.readFlow(id: id, effort: .persistent)
-            self.keep(flow)
+            self.flows.keep(flow, of: id, readAt: .now)
             return flow
         }
     }
 
-    private func keptFlow(id: String) -> Flow? {
-        guard let known = flows.withLock({ $0[id] }), ContinuousClock.now - known.readAt < Self.flowLifetime else {
-            return nil
-        }
-        return known.flow
+    private func keptFlow(id: String) -> Flow? { flows.value(of: id, since: .now - Self.flowLifetime) }
+}
+
+/// The values that were read last, each with the moment at which the reading began.
+private final class Kept<Value: Sendable>: Sendable {
+    private let values = Mutex<OrderedDictionary<String, (value: Value, readAt: ContinuousClock.Instant)>>([:])
+
+    func value(of key: String, since moment: ContinuousClock.Instant) -> Value? {
+        guard let known = values.withLock({ $0[key] }), known.readAt >= moment else { return nil }
+        return known.value
     }
 
-    private func keep(_ flow: Flow) {
-        flows.withLock { flows in
-            flows[flow.id] = nil
-            flows[flow.id] = (flow, .now)
-            if flows.count > Self.maximumFlows { flows.removeFirst() }
+    func keep(_ value: Value, of key: String, readAt moment: ContinuousClock.Instant) {
+        values.withLock { values in
+            values[key] = nil
+            values[key] = (value, moment)
+            if values.count > 500 { values.removeFirst() }
         }
     }
 }

@@ -9,7 +9,8 @@ extension RunExecution {
         reporter.log(.info, "Worker '\(served.workerName)' submitting flow run '\(flowRun.id)'")
         let outcome: ProposalOutcome
         do {
-            outcome = try await api.propose(.pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim)
+            outcome = try await api.propose(
+                .pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim, onDoubt: held.doubt)
         } catch let error as APIError where error.isNotFound {
             reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was submitted")
             return false
@@ -39,7 +40,8 @@ extension RunExecution {
             return try await isOurs(
                 persistently {
                     try await api.propose(
-                        .pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim, effort: .persistent)
+                        .pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim, effort: .persistent,
+                        onDoubt: held.doubt)
                 })
         } catch let error as APIError {
             services.logger.warning("Flow run '\(flowRun.name)' was given up: \(error)")
@@ -82,7 +84,8 @@ extension RunExecution {
                 return true
             }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
-            try await restoreEnd()
+            // The run may have ended before its claim was carried out.
+            held.doubt()
             return false
         } catch let error as APIError {
             // An API without marks: a run is not lost for want of one.
@@ -100,18 +103,6 @@ extension RunExecution {
             guard state.transitionID.map(held.transitions.contains) != true else { return false }
             return state.isFinal || state.type == "RUNNING" || state.name == StateProposal.submitting.name
         }
-    }
-
-    /// Puts right what a claim has done that came or was written late: over the end of a run that another worker has run
-    /// meanwhile. As long as the run goes on, its own next state does that.
-    private func restoreEnd() async throws {
-        guard let current = try await readRun(), current.transitionID == held.transitions.claim else { return }
-        let others = try await readHistory().filter { $0.transitionID != held.transitions.claim }
-        guard let last = others.max(by: { $0.timestamp < $1.timestamp }), last.isFinal else { return }
-        reporter.log(.info, "Flow run '\(flowRun.id)' has ended as '\(last.name)' before its claim was written")
-        var end = StateProposal(type: last.type, name: last.name, message: last.message)
-        end.data = last.data
-        _ = try await proposePersistently(end, force: true)
     }
 
     func cancelForMissingDeployment(_ id: String) async throws {

@@ -16,7 +16,7 @@ extension RunExecution {
         }
         let code = status.conclusion == nil ? status.code ?? -1 : 0
         events.executed(related: prepared.related, identifier: identifier, statusCode: code, after: submitted)
-        await backend.cleanUp(identifier, job: prepared.job)
+        await work(.cleaningUp) { await backend.cleanUp(identifier, job: prepared.job) }
         held.advance(to: .reported)
     }
 
@@ -36,8 +36,9 @@ extension RunExecution {
         _ status: ExitStatus, _ identifier: InfrastructureIdentifier, _ prepared: Prepared
     ) async throws {
         held.setOutcome(.cancelled)
-        if case .stateReported(type: "CANCELLED", _)? = status.conclusion { return }
-        guard let current = try await readRun(), current.stateType != "CANCELLED" else { return }
+        if case .stateReported(type: "CANCELLED", _)? = status.conclusion { return noteCancellation(prepared) }
+        guard let current = try await readRun() else { return }
+        if current.stateType == "CANCELLED" { return noteCancellation(prepared) }
         if current.stateType == "COMPLETED" || current.stateType == "FAILED" {
             held.setOutcome(.ended)
             reporter.log(.info, "Flow run '\(flowRun.name)' ended as '\(current.stateName)' before it was cancelled")
@@ -55,8 +56,16 @@ extension RunExecution {
         let cancelling: JSONValue =
             state["type"] == "CANCELLING" ? state : ["type": "CANCELLING", "name": "Cancelling"]
         await backend.runHooks(.cancellation, state: cancelling, of: identifier, job: prepared.job)
-        _ = try await proposePersistently(.cancelled("Flow run was cancelled successfully."), force: true)
+        let end = StateProposal.cancelled("Flow run was cancelled successfully.")
+        guard case .accepted? = try await proposePersistently(end, force: true) else { return }
+        events.cancelled(related: prepared.relatedToCancellation)
         reporter.log(.info, "Flow run '\(flowRun.name)' was cancelled")
+    }
+
+    /// Sends the event of a run that ended as cancelled by itself after the worker's request. Infrastructure that
+    /// outlives the worker has a runner of its own, which sends that event.
+    private func noteCancellation(_ prepared: Prepared) {
+        if !Backend.outlivesWorker { events.cancelled(related: prepared.relatedToCancellation) }
     }
 
     private func reportExit(
@@ -102,17 +111,20 @@ extension RunExecution {
         }
     }
 
-    /// An exit without a word about the run's end: a flow engine that ends like this has left its run hanging, and so has
-    /// one that was told not to begin since the run is being cancelled.
+    /// Reports an exit without a final state: a flow engine that ends like this has left its run unfinished, and so has
+    /// one that was refused its start because the run is being cancelled. A command of the user's own that ends well
+    /// needs no report.
     private func reportSilentEnd(
         _ status: ExitStatus, _ prepared: Prepared, _ identifier: InfrastructureIdentifier
     ) async throws {
-        guard let current = try await readRun() else { return }
+        guard status.conclusion != nil || prepared.job.configuration.runsFlowEngine,
+            let current = try await readRun()
+        else { return }
         switch current.stateType {
         case "CANCELLING":
             try await finishCancellation(current.state ?? .null, identifier, prepared)
         case "RUNNING", "PENDING":
-            guard status.conclusion == nil, prepared.job.configuration.runsFlowEngine else { return }
+            guard status.conclusion == nil else { return }
             let message = "The flow's process ended without an error and without setting a final state."
             try await crash(CrashReport(message, ExitStatus(code: 0), resolution: nil), identifier, prepared)
         default: break
@@ -132,7 +144,8 @@ extension RunExecution {
         default: return
         }
         held.setOutcome(.crashed)
-        report.log(flowRunID: flowRun.id, to: reporter)
+        report.log(
+            flowRunID: flowRun.id, to: reporter, outputIsPrinted: prepared.job.configuration.streamsOutput)
         await backend.runHooks(.crashed, state: state, of: identifier, job: prepared.job)
     }
 }

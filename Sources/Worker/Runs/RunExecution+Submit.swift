@@ -13,11 +13,18 @@ extension RunExecution {
             try await endBeforeStart(reason)
             return nil
         }
-        await enter(.submitted)
+        // Written with the note that it is being started.
+        held.advance(to: .submitted)
         do {
-            guard let identifier = try await start(prepared) else { return nil }
-            held.setIdentifier(identifier)
-            await enter(.running)
+            let started = try await work(.starting) {
+                let started = try await start(prepared)
+                if let started {
+                    held.setIdentifier(started)
+                    await enter(.running)
+                }
+                return started
+            }
+            guard let identifier = started else { return nil }
             if !isRecovered { metrics.submitted(after: .now - held.takenAt) }
             reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
             return (identifier, submitted)
@@ -86,6 +93,8 @@ extension RunExecution {
             "prefect.worker.name": served.workerName, "prefect.worker.type": Backend.workerType,
             "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool.id,
         ]
+        // An earlier attempt at the run, or an earlier process, may have said the same.
+        if labels.allSatisfy({ flowRun.labels[$0.key] == .string($0.value) }) { return }
         do {
             try await persistently { try await api.addLabels(labels, toFlowRun: flowRun.id, effort: .persistent) }
         } catch {
@@ -105,7 +114,8 @@ extension RunExecution {
             }
             do {
                 let outcome = try await api.propose(
-                    .submitting, forFlowRun: flowRun.id, transitionID: held.transitions.submission, effort: .once)
+                    .submitting, forFlowRun: flowRun.id, transitionID: held.transitions.submission, effort: .once,
+                    onDoubt: held.doubt)
                 if case .accepted = outcome { return true }
                 return try await isStillOurs()
             } catch let error as APIError {

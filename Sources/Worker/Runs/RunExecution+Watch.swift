@@ -2,15 +2,34 @@ internal import PrefectAPI
 
 // The fourth step: waiting for the end of the infrastructure, or bringing it about.
 extension RunExecution {
-    /// Watches the infrastructure to its end and reports that. Meanwhile the API is told whose it is; a run that is over in
-    /// no time, or whose end has to be told first, is not let go before that.
+    /// Watches the infrastructure to its end and reports that. Meanwhile the infrastructure is recorded at the API.
     func accompany(
         _ identifier: InfrastructureIdentifier, _ prepared: Prepared, submitted: Event?
     ) async throws {
-        async let told: Void = tellWhatRuns(identifier)
-        let status = try await watch(identifier, prepared)
-        try await report(status, of: identifier, prepared, submitted: submitted)
-        await told
+        if served.runsOnce, Backend.isDoneOnceStarted, !isRecovered {
+            await recordInfrastructure(identifier)
+            throw CancellationError()
+        }
+        try await recordingInfrastructure(identifier) {
+            async let _: Void = leaveUnlessEnded()
+            let status = try await watch(identifier, prepared)
+            try await report(status, of: identifier, prepared, submitted: submitted)
+        }
+    }
+
+    /// Records the infrastructure at the API while `body` brings the run to its end, and waits for both.
+    func recordingInfrastructure(
+        _ identifier: InfrastructureIdentifier, while body: () async throws -> Void
+    ) async throws {
+        async let recorded: Void = recordInfrastructure(identifier)
+        try await body()
+        await recorded
+    }
+
+    /// Leaves a run that an earlier process has started and that this one does not wait for, unless it ends within 10 s.
+    private func leaveUnlessEnded() async {
+        guard served.runsOnce, Backend.isDoneOnceStarted else { return }
+        if (try? await Task.sleep(for: .seconds(10))) != nil { held.requestLeave() }
     }
 
     /// Waits for the end of the infrastructure, and brings it about when that is asked for.
@@ -50,11 +69,11 @@ extension RunExecution {
         }
     }
 
-    /// Tells the API which worker runs the flow run, and with what.
-    func tellWhatRuns(_ identifier: InfrastructureIdentifier) async {
-        async let labelled: Void = label()
-        await recordIdentifier(identifier)
-        await labelled
+    /// Records at the API which worker runs the flow run, and on which infrastructure, as far as it does not know. The two
+    /// requests follow each other: both write the same row, and a server on SQLite refuses one of two at the same time.
+    private func recordInfrastructure(_ identifier: InfrastructureIdentifier) async {
+        if !isRecovered || flowRun.infrastructurePID != identifier.rawValue { await recordIdentifier(identifier) }
+        await label()
     }
 
     /// Tells the API what runs the flow run, so that others can stop it.

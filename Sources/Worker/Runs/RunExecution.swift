@@ -20,6 +20,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     let workerID: String?
     let contest: Contest
     let metrics: PoolMetrics
+    let late: LateProposals
     /// Whether an earlier process has begun with it, so that the API may know more of it than this one.
     var isRecovered = false
 
@@ -33,6 +34,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     struct Prepared: Sendable {
         let job: Job<Backend.Configuration>
         let related: [JSONValue]
+        let relatedToCancellation: [JSONValue]
     }
 
     /// Takes the run through all of its steps.
@@ -64,7 +66,7 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
     private func outcome(of steps: () async throws -> Void) async -> RunOutcome {
         do {
             try await steps()
-            await services.ledger.remove(held.id)
+            await letGo()
             return held.outcome
         } catch is CancellationError {
             // The worker leaves: the next one finds the run in the ledger.
@@ -77,26 +79,43 @@ struct RunExecution<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
+    /// Takes the run out of the ledger, at once or when no proposal of it can come late any more.
+    private func letGo() async {
+        var entry = entry
+        entry.stage = .reported
+        guard late.watch(entry) else { return await services.ledger.remove(held.id) }
+        await services.ledger.record([entry])
+    }
+
     /// Notes how far the run is, and writes it down.
     func enter(_ stage: RunStage) async {
         held.advance(to: stage)
+        if stage == .running { held.forgetDeaths() }
         await services.ledger.record([entry])
     }
 
     /// What the ledger holds of the run.
     var entry: LedgerEntry {
-        held.entry(api: api.configuration.url, pool: served.name, workerType: Backend.workerType)
+        held.entry(api: api.configuration.shownURL, pool: served.name, workerType: Backend.workerType)
     }
 
     // MARK: What every step may need
 
-    /// The run as it is now; `nil` when it was deleted.
+    /// The run as it is now; `nil` when it was deleted. Its state is the one that it would have without proposals that were
+    /// carried out late; a run that is too large to be read has the last of its states.
     func readRun() async throws -> FlowRun? {
         do {
-            return try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
+            let run = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
+            guard held.isDoubtful, let transition = run.transitionID, held.transitions.contains(transition),
+                let overwritten = held.transitions.overwrittenState(in: try await readHistory())
+            else { return run }
+            return run.inState(overwritten)
         } catch let error as APIError where error.isNotFound {
             services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             return nil
+        } catch let error as APIError where error.isTooLarge {
+            let run = FlowRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
+            return try await readHistory().max { $0.timestamp < $1.timestamp }.map(run.inState)
         }
     }
 

@@ -11,6 +11,8 @@ struct CommandHelp {
 
     let name: String
     let abstract: String
+    /// More about it; may be empty.
+    let discussion: String
     let arguments: [Argument]
 
     /// All commands, those that help apart.
@@ -23,6 +25,7 @@ struct CommandHelp {
     private init(_ json: JSONValue) {
         name = json["commandName"]?.stringValue ?? ""
         abstract = json["abstract"]?.stringValue ?? ""
+        discussion = json["discussion"]?.stringValue ?? ""
         arguments = (json["arguments"]?.arrayValue ?? []).compactMap(Argument.init)
             .filter { !$0.usage.contains("--help") && !$0.usage.contains("--version") }
             .reduce(into: []) { arguments, next in

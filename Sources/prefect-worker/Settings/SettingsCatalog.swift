@@ -73,7 +73,8 @@ extension KnownSetting {
         self.init(
             variables: setting.variables, key: "integrations.kubernetes.\(setting.rawValue.lowercased())",
             expectation: setting.expectation, defaultText: setting.defaultText, meaning: setting.meaning,
-            value: found.map { $0.value.stringValue ?? $0.value.serialized() } ?? setting.defaultText,
+            value: found.map { SettingValue.string($0.value.stringValue ?? $0.value.serialized()).description }
+                ?? setting.defaultText,
             source: found?.source.description)
     }
 

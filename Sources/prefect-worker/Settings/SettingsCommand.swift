@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+import JSON
 import PrefectAPI
 
 /// `prefect-worker settings`: what can be set, what is, and by what.
@@ -14,18 +15,26 @@ struct SettingsCommand: ParsableCommand {
     @Flag(help: "Print the page of all flags and settings in Markdown, as it stands in the documentation.")
     var markdown = false
 
+    @Flag(help: "Print the man page of this program.")
+    var man = false
+
     func run() throws {
-        if markdown {
+        if markdown || man {
             // Nothing of where it is printed.
             let catalog = SettingsCatalog(
                 try PrefectSettings.load(environment: ["HOME": "/"], workingDirectory: "/"), environment: [:])
-            print(SettingsPage(catalog: catalog, commands: try CommandHelp.all()).text, terminator: "")
+            let commands = try CommandHelp.all()
+            let page =
+                man
+                ? ManPage(catalog: catalog, commands: commands).text
+                : SettingsPage(catalog: catalog, commands: commands).text
+            print(page, terminator: "")
             return
         }
         let settings = try common.loadSettings(rootProfile: root.profile)
         for warning in settings.warnings { print("Warning: \(warning)") }
         let catalog = SettingsCatalog(settings, environment: ProcessInfo.processInfo.environment)
-        print("Profile: \(settings.profileName) (\(settings.profilesFile))\n")
+        print("Profile: \("\(settings.profileName) (\(settings.profilesFile))".onOneLine)\n")
         show(catalog.sections.flatMap(\.settings), settings)
         guard !catalog.handedOn.isEmpty else { return }
         print("\nHanded on to flow runs; the worker does nothing else with them:\n")
@@ -34,23 +43,20 @@ struct SettingsCommand: ParsableCommand {
 
     private func show(_ settings: [KnownSetting], _ prefect: PrefectSettings) {
         let redactor = prefect.redactor
-        let rows =
-            [["SETTING", "VALUE", "SET BY"]]
-            + settings.map { setting in
-                let value = redactor.redact(setting.value ?? "").onOneLine
-                return [setting.variables[0], value.isEmpty ? "-" : value, setting.source ?? "default"]
-            }
-        // A value may be of any length; most are short.
-        let widths = [rows.map(\.[0].count).max() ?? 0, rows.map { min($0[1].count, 40) }.max() ?? 0]
-        for row in rows {
-            let cells = zip(row, widths).map {
-                $0 + String(repeating: " ", count: max(0, $1 - $0.count)) + "  "
-            }
-            print(cells.joined() + row[2])
+        for setting in settings {
+            let value = redactor.redact(setting.value ?? "").onOneLine
+            print(Self.line(setting.variables[0], value.isEmpty ? "-" : value))
+            guard let source = setting.source else { continue }
+            let isOwn = source == SettingSource.environment(variable: setting.variables[0]).description
+            print(Self.indent + (isOwn ? "set in the environment" : "set by \(source.onOneLine)"))
         }
     }
-}
 
-extension String {
-    fileprivate var onOneLine: String { split(whereSeparator: \.isNewline).joined(separator: " ") }
+    private static let indent = "    "
+
+    /// A name and a value, on one line of a terminal where they fit.
+    private static func line(_ name: String, _ value: String) -> String {
+        let line = "\(name)\(String(repeating: " ", count: max(0, 44 - name.count)))  \(value)"
+        return line.count <= 80 ? line : "\(name)\n\(indent)\(value)"
+    }
 }

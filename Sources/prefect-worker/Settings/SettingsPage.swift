@@ -26,8 +26,10 @@ struct SettingsPage {
         5. the profile: that of `--profile`, else of `PREFECT_PROFILE`, else the active one of `profiles.toml`
         6. the default
 
-        All names and aliases of Prefect 3.8 are known. Whatever is set is handed on to flow runs; what the worker itself acts on is listed
-        here. Everything that is none of Prefect's settings is read from the environment alone. SIGHUP reads the sources again, but a
+        All names and aliases of Prefect 3.8 are known. Each setting is handed on to flow runs, except for the worker's own: `PREFECT_HOME`,
+        `PREFECT_PROFILES_PATH` and `PREFECT_WORKER_…`. Containers and jobs of a cluster are given none of these. Runs of process pools
+        inherit them with the environment; runs of systemd pools inherit the first two, unless they have another user. The worker itself
+        acts on what is listed here. Everything that is none of Prefect's settings is read from the environment alone. SIGHUP reads the sources again, but a
         process keeps the environment that it was started with.
 
         \(catalog.sections.map(Self.section).joined(separator: "\n"))

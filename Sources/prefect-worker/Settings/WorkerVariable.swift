@@ -27,6 +27,14 @@ struct WorkerVariable: Sendable {
             "How long runs in flight are waited for after the first SIGTERM, like `--drain-timeout`. Default: as long as "
                 + "they take."),
         WorkerVariable(
+            "PREFECT_WORKER_ALLOWED_JOB_VARIABLES", expects: "names, separated by commas",
+            "The job variables that deployments and flow runs may set although they say what a run may do on the worker's "
+                + "host, like `--allow-job-variable`. Default: none."),
+        WorkerVariable(
+            "PREFECT_WORKER_ALLOW_HOST_CREDENTIALS", expects: "true or false", default: "false",
+            "Whether the job variable `cluster_config` may name programs and files of the worker's host, like "
+                + "`--allow-host-credentials`."),
+        WorkerVariable(
             "PREFECT_WORKER_SYSTEMD_MANAGER", expects: "system or user",
             "The systemd that runs the units of systemd pools. Default: `system` for root, else `user`."),
     ]
@@ -43,8 +51,7 @@ struct WorkerVariable: Sendable {
         WorkerVariable("NO_COLOR", expects: "anything", "No colours in the log."),
         WorkerVariable(
             "TMPDIR", expects: "a path",
-            "The place for the folders of runs where the worker has no state directory. Default: `/tmp` for processes, "
-                + "`/var/tmp` for units."),
+            "The place for the folders of process runs where the worker has no state directory. Default: `/tmp`."),
     ]
 
     static let systemd = [

@@ -27,7 +27,8 @@ struct DockerBench: Sendable {
         try await run("sh -c '\(script.replacing("'", with: "'\"'\"'"))'", jobVariables: jobVariables, name: name)
     }
 
-    private var mount: JSONValue { .string("\(bench.folder):\(bench.folder)") }
+    /// What mounts the folder.
+    var mount: JSONValue { .string("\(bench.folder):\(bench.folder)") }
 
     private func merged(_ variables: JSONValue, _ others: JSONValue) -> JSONValue {
         var result = variables

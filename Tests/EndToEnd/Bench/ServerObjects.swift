@@ -6,12 +6,16 @@ import Testing
 extension PrefectServerClient {
     /// Creates a block of the type `secret` and returns its id.
     func createSecret(name: String, value: String) async throws -> String {
-        let type = try await call("GET", "/block_types/slug/secret")["id"] ?? .null
+        try await createBlock(name, type: "secret", data: ["value": .string(value)])
+    }
+
+    /// Creates a block and returns its id.
+    func createBlock(_ name: String, type slug: String, data: JSONValue) async throws -> String {
+        let type = try await call("GET", "/block_types/slug/\(slug)")["id"] ?? .null
         let schemas = try await call(
             "POST", "/block_schemas/filter", ["block_schemas": ["block_type_id": ["any_": [type]]]])
         let body: JSONValue = [
-            "name": .string(name), "block_type_id": type, "block_schema_id": schemas[0]?["id"] ?? .null,
-            "data": ["value": .string(value)],
+            "name": .string(name), "block_type_id": type, "block_schema_id": schemas[0]?["id"] ?? .null, "data": data,
         ]
         return try #require(try await call("POST", "/block_documents/", body)["id"]?.stringValue)
     }

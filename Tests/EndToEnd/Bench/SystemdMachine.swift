@@ -40,12 +40,19 @@ struct SystemdMachine: Sendable {
         }
     }
 
-    /// Runs a command, which has to succeed, and returns its lines. One that does not find the manager, since a test has it begin
-    /// again, is run once more.
+    /// Whether a command has failed because the bus or the manager was away: tests have them begin again.
+    private static func foundNoManager(_ outcome: WorkerProgram.Outcome) -> Bool {
+        outcome.status != .exited(0)
+            && ["message bus", "to bus", "Transport endpoint", "org.freedesktop.systemd1"].contains {
+                outcome.text.contains($0)
+            }
+    }
+
+    /// Runs a command, which has to succeed, and returns its lines. One that does not find the manager is run again.
     @discardableResult
     func run(_ command: String...) async throws -> [String] {
         var outcome = try await outcome(command)
-        for _ in 0..<3 where outcome.text.contains("message bus") || outcome.text.contains("Transport endpoint") {
+        for _ in 0..<60 where Self.foundNoManager(outcome) {
             try await Task.sleep(for: .milliseconds(300))
             outcome = try await self.outcome(command)
         }

@@ -93,7 +93,7 @@ struct TestBench: Sendable {
     }
 
     /// The runs of the bench that are not Completed, with what became of them.
-    private func unfinished() async throws -> String {
+    func unfinished() async throws -> String {
         let filter: JSONValue = ["flows": ["id": ["any_": [.string(flow)]]]]
         var lines: [String] = []
         for run in try await server.call("POST", "/flow_runs/filter", filter).arrayValue ?? [] {
@@ -104,6 +104,16 @@ struct TestBench: Sendable {
             lines.append("\n  \(id) \(run["name"]?.stringValue ?? "") is \(history), of \(worker), \(process)")
         }
         return "unfinished are" + lines.joined()
+    }
+
+    /// The runs that a worker has given up because processes had died of them.
+    func givenUp(_ runs: some Sequence<String>) async throws -> Set<String> {
+        var givenUp: Set<String> = []
+        for run in runs {
+            let state = try await server.flowRun(run)["state"]
+            if state?["message"]?.stringValue?.contains("died twice while it was") == true { givenUp.insert(run) }
+        }
+        return givenUp
     }
 
     /// What is left in the workers' state directories: rows of ledgers, and folders of runs.
@@ -171,6 +181,7 @@ struct TestBench: Sendable {
     /// Ends a worker of a test that has failed, with what it runs.
     private func end(_ worker: ChildProcess) async {
         worker.send(.terminate)
+        try? await Task.sleep(for: ChildProcess.signalWindow)
         worker.send(.terminate)
         _ = try? await worker.waitForExit(timeout: .seconds(10))
     }
@@ -201,7 +212,9 @@ func withTestBench<Result>(
 ) async throws -> Result {
     try await withTemporaryDirectory { folder in
         var server = try server ?? PrefectServerClient.fromEnvironment()
-        server.patience = .seconds(60)
+        // The server's database may keep a request waiting for a minute.
+        server.timeout = .seconds(90)
+        server.patience = .seconds(180)
         let name = "e2e-\(TestBench.unique())"
         let flow = try await server.createFlow(name: name)
         let bench = TestBench(server: server, pool: name, folder: folder, flow: flow, flowName: name)

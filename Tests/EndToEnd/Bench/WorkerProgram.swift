@@ -44,3 +44,8 @@ enum WorkerProgram {
         }
     }
 }
+
+extension ChildProcess {
+    /// Signals that come within a second count as one for the worker; this is a little longer.
+    static var signalWindow: Duration { .milliseconds(1100) }
+}

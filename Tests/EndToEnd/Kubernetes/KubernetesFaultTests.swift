@@ -5,17 +5,24 @@ import Testing
 
 @Suite("Kubernetes jobs when things go wrong", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
 struct KubernetesFaultTests {
-    /// A program that takes the run through its states by itself, and notes it, for so many seconds.
-    private func quickRun(_ kube: KubeBench, seconds: Int) async throws -> String {
+    /// A program that takes the run through its states by itself, and notes it, until there is a file in the bench's
+    /// folder.
+    private func quickRun(_ kube: KubeBench, until end: String) async throws -> String {
         let program = try kube.bench.write("quick.py", FlowSource.quickRun)
-        return try await kube.bench.deploy(command: "python \(program) \(kube.bench.folder)/runs \(seconds)")
+        let folder = kube.bench.folder
+        return try await kube.bench.deploy(command: "python \(program) \(folder)/runs \(folder)/\(end)")
+    }
+
+    /// A shell that exits with a code once there is a file in the bench's folder.
+    private func shell(_ kube: KubeBench, until end: String, exit code: Int) async throws -> String {
+        try await kube.deploy(shell: "while [ ! -e \(kube.bench.folder)/\(end) ]; do sleep 0.2; done; exit \(code)")
     }
 
     @Test("a job that somebody deletes is Crashed; a pod that somebody deletes runs its flow again in no other job")
     func deleted() async throws {
         try await withKubeBench { kube in
             let server = kube.server
-            let deployment = try await quickRun(kube, seconds: 600)
+            let deployment = try await quickRun(kube, until: "never")
             let jobless = try await server.createRun(deployment: deployment)
             let flow = try await server.createRun(deployment: kube.bench.deploy("rest"))
             try await kube.withWorker { worker in
@@ -55,10 +62,10 @@ struct KubernetesFaultTests {
             let server = kube.server
             let proxy = try await FaultProxy.start(host: "127.0.0.1", port: kube.apiServerPort())
             let config = try await kube.write(kubeconfig: "https://127.0.0.1:\(proxy.port)")
-            let deployment = try await quickRun(kube, seconds: 12)
+            let deployment = try await quickRun(kube, until: "go")
             var runs: [String] = []
             for _ in 0..<9 { runs.append(try await server.createRun(deployment: deployment)) }
-            let crashing = try await server.createRun(deployment: kube.deploy(shell: "sleep 12; exit 9"))
+            let crashing = try await server.createRun(deployment: shell(kube, until: "go", exit: 9))
             try await kube.withWorker(["--with-healthcheck"], kubeconfig: config, variables: Probe.anyPort) { worker in
                 let probe = try await Probe(worker)
                 try await eventually(within: .seconds(60), "all run", every: .milliseconds(500)) {
@@ -66,6 +73,7 @@ struct KubernetesFaultTests {
                 }
                 try await proxy.setMode(.refuse)
                 await proxy.resetConnections()
+                try kube.bench.write("go", "")
                 try await eventually(within: .seconds(60), "all have ended", every: .milliseconds(500)) {
                     try await kube.objects("jobs").allSatisfy { $0["status"]?["conditions"] != nil }
                 }
@@ -98,8 +106,8 @@ struct KubernetesFaultTests {
     func restart() async throws {
         try await withKubeBench { kube in
             let server = kube.server
-            let short = try await server.createRun(deployment: kube.deploy(shell: "sleep 8; exit 5"))
-            let long = try await server.createRun(deployment: quickRun(kube, seconds: 25))
+            let short = try await server.createRun(deployment: shell(kube, until: "short", exit: 5))
+            let long = try await server.createRun(deployment: quickRun(kube, until: "long"))
             let variables = kube.bench.environment(kube.variables())
             try await withChildProcess(
                 WorkerProgram.path, kube.bench.arguments(), environment: variables, workingDirectory: kube.bench.folder
@@ -109,6 +117,7 @@ struct KubernetesFaultTests {
                 worker.send(.kill)
                 try await worker.waitForExit()
             }
+            try kube.bench.write("short", "")
             try await eventually(within: .seconds(60), "the short one has failed", every: .milliseconds(500)) {
                 try await kube.objects("jobs").contains { $0["status"]?["failed"] == 1 }
             }
@@ -117,6 +126,7 @@ struct KubernetesFaultTests {
                 let crash = try await server.waitForRun(short, toBe: ["Crashed"], within: .seconds(30))
                 #expect(crash["state"]?["message"]?.stringValue?.contains("code 5") == true)
                 try await worker.waitForLine(containing: "still runs as '\(kube.namespace):")
+                try kube.bench.write("long", "")
                 try await server.waitForRun(long, toBe: ["Completed", "Crashed"], within: .seconds(60))
                 try await eventually(within: .seconds(90), "nothing is left", every: .milliseconds(500)) {
                     try await kube.bench.remains().isEmpty
@@ -160,6 +170,19 @@ struct KubernetesFaultTests {
                 try await server.waitForRun(slow, toBe: ["Cancelled"], within: .seconds(120))
                 #expect(!worker.output.contains { $0.contains("unheard") })
             }
+            // A check calls each of them wrong, in every namespace that the pool's jobs go to.
+            _ = try await kube.deploy(shell: "true", jobVariables: ["namespace": "kube-public"])
+            let check = try await WorkerProgram.run(
+                ["check", "--pool", kube.bench.pool],
+                environment: kube.bench.environment(kube.variables(kubeconfig: config)),
+                in: kube.bench.folder)
+            #expect(check.status == .exited(1), "\(check.text)")
+            for lack in [
+                "may not get pods/log in the namespace '\(kube.namespace)', which the template of work pool",
+                "may not create jobs in the namespace 'kube-public', which deployment 'command-",
+            ] {
+                #expect(check.output.contains { $0.hasPrefix("WRONG") && $0.contains(lack) }, "\(check.text)")
+            }
             // With the right to create jobs alone, a run is refused nothing, and its end is known by its own word.
             let bare = try await kube.serviceAccount(rules: "get::pods")
             let refused = try await server.createRun(deployment: kube.deploy(shell: "true"))
@@ -188,10 +211,11 @@ struct KubernetesFaultTests {
             let expired = try await kube.write(kubeconfig: nil, token: "expired")
             let waiting = try await kube.server.createRun(deployment: kube.deploy(shell: "true"))
             try await kube.withWorker(kubeconfig: expired) { worker in
-                try await worker.waitForLine(containing: "started")
-                try await eventually("the worker has looked") {
-                    try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED"
-                }
+                try await worker.waitForLine(containing: "the worker keeps trying")
+                try await worker.waitForLine(containing: "is connected")
+                #expect(try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED")
+                // It has not started: it can take no run.
+                #expect(!worker.errors.contains { $0.contains("started!") })
             }
             #expect(try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED")
         }
@@ -235,6 +259,14 @@ struct KubernetesFaultTests {
                     pod = try await kube.objects("pods").first ?? .null
                     return pod != .null
                 }
+                // The worker reports no phase that is over before the worker has read it.
+                let uid = try #require(pod["metadata"]?["uid"]?.stringValue)
+                try await eventually(within: .seconds(60), "the pod's event is reported", every: .milliseconds(500)) {
+                    try await !kube.server.events(
+                        named: ["prefect.kubernetes.pod.pending"], resource: "prefect.kubernetes.pod.\(uid)"
+                    ).isEmpty
+                }
+                pod = try #require(try await kube.objects("pods").first)
                 pod["status"] = [
                     "phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory.",
                 ]
@@ -245,7 +277,6 @@ struct KubernetesFaultTests {
                 let crash = try await kube.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("evicted from its node: The node was low on resource"), "\(message)")
-                let uid = pod["metadata"]?["uid"]?.stringValue ?? ""
                 try await kube.expectEvents(
                     ["pending", "evicted"].map { "prefect.kubernetes.pod.\($0)" }, of: "prefect.kubernetes.pod.\(uid)")
             }

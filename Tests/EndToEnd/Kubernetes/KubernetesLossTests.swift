@@ -101,6 +101,60 @@ struct KubernetesLossTests {
         }
     }
 
+    @Test(
+        "a worker without the ledger of the one it replaces reports the crashes of its runs, and of two workers one does"
+    )
+    func ledger() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            func deploy(_ end: String) async throws -> String {
+                try await server.createRun(
+                    deployment: kube.deploy(
+                        shell:
+                            "echo last words; while ! test -e \(kube.bench.folder)/\(end); do sleep 0.2; done; exit 6"))
+            }
+            let early = try await deploy("early")
+            let late = try await deploy("late")
+            let environment = kube.bench.environment(kube.variables())
+            try await withChildProcess(
+                WorkerProgram.path, kube.bench.arguments(name: "replaced"), environment: environment,
+                workingDirectory: kube.bench.folder
+            ) { worker in
+                for run in [early, late] { _ = try await kube.job(of: run) }
+                worker.send(.kill)
+                try await worker.waitForExit()
+            }
+            try kube.bench.write("early", "")
+            try await eventually(within: .seconds(60), "its job has failed", every: .milliseconds(300)) {
+                try await kube.objects("jobs").contains { $0["status"]?["failed"] == 1 }
+            }
+            func withAnother(_ name: String, _ body: () async throws -> Void) async throws {
+                let state = ["--state-dir", "\(kube.bench.folder)/state-of-\(name)"]
+                try await kube.withWorker(name: name, state) { worker in
+                    try await worker.waitForLine(containing: "started!")
+                    try await body()
+                }
+            }
+            try await withAnother("second") {
+                try await withAnother("third") {
+                    for (run, end) in [(early, nil), (late, "late")] {
+                        if let end { try kube.bench.write(end, "") }
+                        let crash = try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(120))
+                        let message = crash["state"]?["message"]?.stringValue ?? ""
+                        #expect(message.contains("status code 6") && message.contains("last words"), "\(message)")
+                    }
+                    // For as long as the other worker would wait for the one whose mark was first.
+                    try await kube.waitForLog(of: late, containing: "last words")
+                }
+            }
+            for run in [early, late] {
+                #expect(try await server.stateHistory(of: run).count { $0 == "Crashed" } == 1)
+                let reports = try await server.logs(of: run).count { $0.contains("status code 6") }
+                #expect(reports == 1, "\(reports)")
+            }
+        }
+    }
+
     @Test("a run whose worker is gone for good is reported by a worker of another pool that observes its namespace")
     func worker() async throws {
         try await withKubeBench { kube in

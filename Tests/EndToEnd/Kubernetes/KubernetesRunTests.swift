@@ -26,7 +26,6 @@ struct KubernetesRunTests {
             }
             let history = try await server.stateHistory(of: run)
             #expect(history.first == "Scheduled" && history.suffix(2) == ["Running", "Completed"], "\(history)")
-            #expect(history.contains("InfrastructurePending"), "\(history)")
             let job = try #require(try await kube.objects("jobs").first)
             let metadata = job["metadata"]
             let name = metadata?["name"]?.stringValue ?? ""
@@ -124,12 +123,27 @@ struct KubernetesRunTests {
                 try await kube.kubectl("delete", "quota", "small")
                 try await kube.waitForLog(of: missing, containing: "cannot be pulled", within: .seconds(90))
                 try await kube.waitForLog(of: huge, containing: "Insufficient cpu", within: .seconds(90))
-                for run in [missing, huge, nobody] {
-                    #expect(try await server.flowRun(run)["state_type"] == "PENDING")
-                    try await server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+                try await eventually(within: .seconds(60), "it is reported as pending", every: .milliseconds(500)) {
+                    try await server.stateHistory(of: missing).contains("InfrastructurePending")
                 }
                 for run in [missing, huge, nobody] {
+                    #expect(try await server.flowRun(run)["state_type"] == "PENDING")
+                }
+                func waitUntilCancelled(_ run: String) async throws {
                     try await server.waitForRun(run, toBe: ["Cancelled", "Crashed"], within: .seconds(60))
+                }
+                // Alone, so that its time is not that of several.
+                try await server.setState(of: missing, to: "CANCELLING", name: "Cancelling")
+                let asked = ContinuousClock.now
+                try await waitUntilCancelled(missing)
+                // Nothing has begun in it, so that it has no grace, which is 30 seconds.
+                let duration = ContinuousClock.now - asked
+                #expect(duration < .seconds(28), "\(duration)")
+                for run in [huge, nobody] {
+                    try await server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+                }
+                for run in [huge, nobody] { try await waitUntilCancelled(run) }
+                for run in [missing, huge, nobody] {
                     #expect(try await server.stateHistory(of: run).last == "Cancelled")
                 }
                 #expect(try await kube.objects("jobs").isEmpty)
@@ -160,13 +174,15 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("the environment is kept in a secret that goes with its job")
+    @Test("the environment is kept in a secret that is its job's, and goes when the run has ended")
     func secretEnvironment() async throws {
         try await withKubeBench { kube in
             let server = kube.server
             let run = try await server.createRun(
                 deployment: kube.deploy(
-                    shell: "echo the secret is $WORD", jobVariables: ["env": ["WORD": "plover-1"]]))
+                    shell:
+                        "echo the secret is $WORD; while [ ! -e \(kube.bench.folder)/go ]; do sleep 0.2; done; exit 3",
+                    jobVariables: ["env": ["WORD": "plover-1"]]))
             let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_STORE_ENV_AS_SECRET": "true"]
             try await kube.withWorker(variables: variables) { worker in
                 try await worker.waitForLine(containing: "the secret is plover-1", timeout: .seconds(60))
@@ -178,14 +194,45 @@ struct KubernetesRunTests {
                 }
                 #expect(owned.count == 1)
                 #expect(owned.first?["metadata"]?["labels"]?["prefect.io/flow-run-id"]?.stringValue == run)
-                // What is no flow says nothing of its run's state.
-                try await server.waitForRun(run, toBe: ["Pending", "Submitting", "InfrastructurePending"])
-                try await kube.kubectl("delete", "job", name)
+                _ = try kube.bench.write("go", "")
+                try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
                 try await eventually(within: .seconds(40), "the secret is gone", every: .milliseconds(500)) {
                     try await !kube.objects("secrets").contains {
                         $0["metadata"]?["name"] == owned.first?["metadata"]?["name"]
                     }
                 }
+                #expect(try await kube.objects("jobs").count == 1)
+            }
+        }
+    }
+
+    @Test("with --run-once the worker leaves as soon as the jobs are made, also one whose pod can never begin")
+    func runOnce() async throws {
+        try await withKubeBench { kube in
+            let run = try await kube.server.createRun(
+                deployment: kube.deploy(
+                    shell: "true", jobVariables: ["image": "no.such.registry.invalid/image:1"]))
+            let worker = try await WorkerProgram.run(
+                kube.bench.arguments(["--run-once"]), environment: kube.bench.environment(kube.variables()),
+                in: kube.bench.folder)
+            #expect(worker.status == .exited(0), "\(worker.text)")
+            let name = try await kube.job(of: run)
+            #expect(try await kube.objects("jobs").map { $0["metadata"]?["name"]?.stringValue } == [name])
+        }
+    }
+
+    @Test("labels and names that the cluster would refuse are made fit for it")
+    func labels() async throws {
+        try await withKubeBench { kube in
+            let run = try await kube.server.createRun(
+                deployment: kube.deploy(
+                    shell: "exit 3",
+                    jobVariables: ["name": "My Run!", "labels": ["Example.COM/Team": "---", "--": "x", "a..b/c": "d"]]))
+            try await kube.withWorker { _ in
+                try await kube.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
+                let labels = try await kube.objects("jobs").first?["metadata"]?["labels"]
+                #expect(labels?["example.com/Team"] == "" && labels?["a.b/c"] == "d")
+                #expect(try await kube.job(of: run).hasPrefix("my-run-"))
             }
         }
     }

@@ -72,12 +72,15 @@ struct SystemdRunTests {
                 deployment: systemd.bench.deploy(command: "no-such-program"))
             let stranger = try await systemd.shell("true", jobVariables: ["user": "nobody-at-all"])
             let wrong = try await systemd.shell("true", jobVariables: ["memory_max": "lots"])
-            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            let bold = try await systemd.shell("true", jobVariables: ["protect_system": "no"])
+            try await systemd.start(
+                systemd.unit(["--type", "systemd", "--python", "none", "--allow-job-variable", "user"]))
             let expected = [
                 (seven, "non-zero status code 7"), (seven, "Last output: these are the last words"),
                 (killed, "non-zero status code -10"), (hungry, "memory_max"), (hungry, "64M"),
                 (slow, "longer than its runtime_max_sec of 1 s"), (missing, "non-zero status code 127"),
                 (stranger, "'nobody-at-all', which does not exist"), (wrong, "The job variable 'memory_max' is 'lots'"),
+                (bold, "The job variable 'protect_system' decides what a run may do"),
             ]
             for (run, text) in expected {
                 let crash = try await systemd.waitForRun(run, toBe: ["Crashed", "Failed", "Completed"])
@@ -107,7 +110,9 @@ struct SystemdRunTests {
                 deployment: systemd.deploy("rest", jobVariables: ["memory_max": "24M"]))
             let dying = try await server.createRun(deployment: systemd.deploy("kill_itself"))
             let resting = try await server.createRun(deployment: systemd.deploy("rest"))
-            try await systemd.start(systemd.unit(["--type", "systemd", "--python", python]))
+            try await systemd.start(
+                systemd.unit(
+                    ["--type", "systemd", "--python", python, "--allow-job-variable", "protect_system"]))
 
             try await systemd.waitForRun(completing, toBe: ["Completed"], within: .seconds(120))
             try await eventually("what it prints is there") {
@@ -147,8 +152,9 @@ struct SystemdRunTests {
     func cancelled() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let server = systemd.bench.server
+            // The shell writes the file itself: systemd signals also processes that begin while it signals.
             let orderly = try await systemd.shell(
-                "trap 'touch \"$OUT/told\"; exit 0' TERM; touch \"$OUT/first\"; sleep 600 & wait")
+                "trap ': > \"$OUT/told\"; exit 0' TERM; touch \"$OUT/first\"; sleep 600 & wait")
             let stubborn = try await systemd.shell(
                 "trap '' TERM; (trap '' TERM; sleep 600) & touch \"$OUT/second\"; sleep 600; wait",
                 jobVariables: ["timeout_stop_sec": 1])
@@ -190,7 +196,11 @@ struct SystemdRunTests {
                     "no_new_privileges": true, "env": ["TOKEN": "for nobody"],
                     "read_write_paths": [.string("\(systemd.home)/open")],
                 ])
-            try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
+            let allowed = "user,protect_system,protect_home,private_tmp,no_new_privileges,read_write_paths"
+            try await systemd.start(
+                systemd.unit(
+                    ["--type", "systemd", "--python", "none"],
+                    variables: ["PREFECT_WORKER_ALLOWED_JOB_VARIABLES": allowed]))
             try await eventually(within: .seconds(40), "it has said all") {
                 systemd.notes("open/said").contains { $0.hasPrefix("NoNewPrivs") }
             }
@@ -200,7 +210,9 @@ struct SystemdRunTests {
             try await eventually(within: .seconds(20), "its directory is gone", every: .milliseconds(100)) {
                 !systemd.machine.names(in: "/var/cache/prefect-run").contains { $0.contains(run) }
             }
-            #expect(try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil)
+            try await eventually(within: .seconds(60), "its infrastructure is recorded", every: .milliseconds(200)) {
+                try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+            }
         }
     }
 
@@ -237,7 +249,10 @@ struct SystemdRunTests {
             try await systemd.start(
                 systemd.unit(
                     ["--type", "systemd", "--python", "none"],
-                    variables: ["XDG_RUNTIME_DIR": runtime, "PREFECT_WORKER_SYSTEMD_MANAGER": "user"]))
+                    variables: [
+                        "XDG_RUNTIME_DIR": runtime, "PREFECT_WORKER_SYSTEMD_MANAGER": "user",
+                        "PREFECT_WORKER_ALLOWED_JOB_VARIABLES": "user",
+                    ]))
             for (run, text) in [(run, "status code 3"), (other, "'user' needs the system's service manager")] {
                 let crash = try await systemd.waitForRun(run, toBe: ["Crashed"])
                 #expect(crash["state"]?["message"]?.stringValue?.contains(text) == true, "\(crash["state"] ?? .null)")

@@ -6,7 +6,12 @@ import HTTPTransport
 struct Certificates: Sendable {
     let directory: String
 
-    static let isPossible = ChildProcess.isInstalled("openssl")
+    static let isPossible: Bool = {
+        guard ChildProcess.isInstalled("openssl") else { return false }
+        // Made before any test runs: making them holds threads of the pool.
+        _ = shared
+        return true
+    }()
 
     /// Made once for all tests, and removed when the process ends.
     static let shared: Result<Certificates, any Error> = Result {

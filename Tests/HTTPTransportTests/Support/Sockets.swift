@@ -33,17 +33,22 @@ enum Sockets {
     private static let listening = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
 
     static func listenOnLoopback() throws -> (descriptor: Int32, port: Int) {
+        let (descriptor, port) = try bindToLoopback()
+        guard Glibc.listen(descriptor, 128) == 0 else { throw SystemError(operation: "listen") }
+        return (descriptor, port)
+    }
+
+    private static func bindToLoopback() throws -> (descriptor: Int32, port: Int) {
         let descriptor = socket(AF_INET, listening, 0)
         guard descriptor >= 0 else { throw SystemError(operation: "socket") }
         var address = loopback(port: 0)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(descriptor, pointer, length) == 0 && Glibc.listen(descriptor, 128) == 0
-                    && getsockname(descriptor, pointer, &length) == 0
+                bind(descriptor, pointer, length) == 0 && getsockname(descriptor, pointer, &length) == 0
             }
         }
-        guard bound else { throw SystemError(operation: "listen") }
+        guard bound else { throw SystemError(operation: "bind") }
         return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 
@@ -63,10 +68,14 @@ enum Sockets {
         return descriptor
     }
 
-    /// A port nobody listens on.
+    /// A port nobody listens on: bound until the process ends, so that no other test is given it.
     static func closedPort() throws -> Int {
-        let (descriptor, port) = try listenOnLoopback()
-        close(descriptor)
+        let (descriptor, port) = try bindToLoopback()
+        // For nghttpd, which asks for it too and may listen on the port then.
+        var isOn: Int32 = 1
+        guard setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isOn, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
+            throw SystemError(operation: "setsockopt")
+        }
         return port
     }
 

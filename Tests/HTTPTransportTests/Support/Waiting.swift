@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Waits until something holds; false after the limit.
-func eventually(within limit: Duration = .seconds(5), _ condition: () -> Bool) async -> Bool {
+func eventually(within limit: Duration = .seconds(30), _ condition: () -> Bool) async -> Bool {
     let deadline = ContinuousClock.now.advanced(by: limit)
     while !condition() {
         if ContinuousClock.now > deadline { return false }

@@ -80,7 +80,7 @@ import Testing
         let passed = start.duration(to: .now)
         #expect(error?.kind == .lost("the server did not answer a ping within 0.15 s"))
         #expect(passed >= .milliseconds(200) && passed < .seconds(20))
-        #expect(pings.all.map(\.opcode) == [9])
+        #expect(await eventually { pings.all.map(\.opcode) == [9] })
         await transport.shutdown()
     }
 
@@ -226,7 +226,9 @@ import Testing
             }
             defer { server.stop() }
             let transport = try makeTransport()
-            let request = WebSocketRequest(url: server.socketURL, connectTimeout: .milliseconds(500))
+            // A refusal has to arrive within it.
+            let request = WebSocketRequest(
+                url: server.socketURL, connectTimeout: isRefusal ? .seconds(5) : .milliseconds(500))
             let error = await socketError { try await transport.webSocket(request) }
             if isRefusal {
                 #expect(

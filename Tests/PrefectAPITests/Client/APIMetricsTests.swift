@@ -87,7 +87,7 @@ struct APIMetricsTests {
         let limits = BatchShipper<Int>.Limits(
             interval: .milliseconds(1), batchBytes: 100, batchItems: 10, backlogBytes: 100, backlogItems: 3)
         let shipper = BatchShipper<Int>(
-            name: "log lines", limits: limits, metrics: registry, notice: { _ in },
+            name: "log lines", limits: limits, metrics: registry, logger: CapturedLog().logger,
             deliver: { _ in .refused(reason: "no") })
         for item in 0..<5 { shipper.add(item, bytes: 1) }
         let line = #"prefect_worker_backlog_lost_total{kind="log_lines"}"#

@@ -5,7 +5,8 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Limits of what an answer may cost")
+// One after the other, since the memory that is measured is the whole process's.
+@Suite("Limits of what an answer may cost", .serialized)
 struct BodyLimitTests {
     private static let block = Array(repeating: UInt8(ascii: " "), count: 65_536)
 
@@ -107,11 +108,11 @@ struct BodyLimitTests {
     }
 
     @Test(
-        "an answer that drips does not hold its request for ever", .timeLimit(.minutes(1)),
+        "an answer that drips does not hold its request for ever", .timeLimit(.minutes(5)),
         arguments: [("HTTP/1.1 200 OK\r\n\r\n", " "), ("HTTP/1.1 200 OK\r\n", "X-More: 1\r\n")])
     func drip(beginning: String, rest: String) async throws {
         let answer = HostileServer.Answer(beginning, rest: Array(rest.utf8), pause: .milliseconds(10))
-        try await withAnswer(answer, timeout: .milliseconds(150)) { server, client in
+        try await withAnswer(answer, timeout: .milliseconds(500)) { server, client in
             let error = await apiError { _ = try await client.send(Self.limited) }
             // On a machine that is busy a pause may pass for one that is too long.
             #expect([.wholeTimeout, .idleTimeout, .firstByteTimeout].contains(noAnswer(error)?.kind))
@@ -134,15 +135,39 @@ struct BodyLimitTests {
     func values() async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
-                let body =
-                    Array("[".utf8) + Array(repeatElement(Array("0,".utf8), count: JSONValue.maximumValues).joined())
+                let body = Array("[\(String(repeating: "0,", count: JSONValue.maximumCost))".utf8)
                 let head = Array("HTTP/1.1 200 OK\r\ncontent-length: \(body.count)\r\n\r\n".utf8)
                 api.script(answer: .raw(head + body))
                 let error = await apiError { _ = try await client.json(.read) }
                 #expect(noAnswer(error)?.kind == .tooLarge)
-                #expect(error?.description.contains("more than \(JSONValue.maximumValues) values") == true)
+                #expect(error?.description.contains("its values take too much memory") == true)
             }
         }
+    }
+
+    @Test(
+        "one bad answer takes less than 64 MiB, whatever it is made of",
+        arguments: [
+            ("0,", "0"), ("[0],", "0"), ("[[[[0]]]],", "0"), (#"{"a":0},"#, "0"), (#"{"a":{"b":{"c":[0]}}},"#, "0"),
+            (#"{"a name that is longer than fifteen bytes":"a text that is longer than fifteen bytes"},"#, "0"),
+            (#""a text that is longer than fifteen bytes","#, "0"), (#""é\n","#, "0"),
+        ])
+    func memory(element: String, last: String) throws {
+        let count = APIRequest(.get, ["flow_runs"]).maximumBodyBytes / element.utf8.count - 1
+        // Warm, so that what is measured is the answer alone.
+        _ = try? JSONValue(parsing: "[1]")
+        let body = Array("[\(String(repeating: element, count: count))\(last)]".utf8)
+        let before = ResidentMemory.current - body.count
+        let answer = APIAnswer(
+            status: 200, body: body, operation: "GET /", wasRepeated: false, mayBeFollowedByItself: false)
+        do {
+            let value = try answer.json()
+            #expect(ResidentMemory.current - before < 64 << 20)
+            #expect(value.arrayValue?.isEmpty == false)
+        } catch {
+            #expect(error.isTooLarge)
+        }
+        #expect(ResidentMemory.current - before < 64 << 20)
     }
 
     @Test("what the API says to people is cut to a line", arguments: ["REJECT", "ABORT"])

@@ -40,7 +40,8 @@ struct CSRFTests {
     @Test("requests that begin together share one token")
     func shared() async throws {
         try await withProtection(.enabled()) { api, client in
-            api.script(path: "/csrf-token", answer: .delay(.milliseconds(50)))
+            // Long enough for the last of them to begin.
+            api.script(path: "/csrf-token", answer: .delay(.seconds(1)))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 1...20 { group.addTask { _ = try await client.send(.change) } }
                 try await group.waitForAll()

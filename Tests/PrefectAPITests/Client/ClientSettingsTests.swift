@@ -33,4 +33,25 @@ struct ClientSettingsTests {
         #expect(configuration.requestTimeout == .seconds(7.5))
         #expect(configuration.customHeaders.map(\.name) == ["X-A"])
     }
+
+    @Test("a header that is not sent as it is set is one warning that names it, and not its value")
+    func headersNotSent() throws {
+        func warnings(_ headers: String) throws -> [String] {
+            let environment = [
+                "HOME": "/nowhere", "PREFECT_API_URL": "http://h/api", "PREFECT_CLIENT_CUSTOM_HEADERS": headers,
+            ]
+            return try PrefectSettings.load(environment: environment, workingDirectory: "/nowhere").warnings
+        }
+        #expect(try warnings(#"{"X-A": "1", "Authorization": "Basic eA=="}"#).isEmpty)
+        for name in ["User-Agent", "prefect-csrf-token", "PREFECT-CSRF-CLIENT"] {
+            let warnings = try warnings("{\"\(name)\": \"topsecret\", \"X-A\": \"1\"}")
+            #expect(warnings.count == 1)
+            #expect(warnings.first?.contains("PREFECT_CLIENT_CUSTOM_HEADERS sets '\(name)'") == true)
+            #expect(warnings.first?.contains("ignored") == true)
+            #expect(warnings.first?.contains("topsecret") == false)
+        }
+        #expect(try warnings(#"{"user-agent": "1", "Prefect-Csrf-Token": "2"}"#).count == 1)
+        let handshake = try warnings(#"{"Host": "1", "Sec-WebSocket-Key": "2"}"#)
+        #expect(handshake.count == 1 && handshake[0].contains("'Host', 'Sec-WebSocket-Key'"))
+    }
 }

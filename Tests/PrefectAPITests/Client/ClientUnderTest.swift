@@ -21,7 +21,7 @@ func withClient<Result: Sendable>(
 ) async throws -> Result {
     let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
     var configuration = APIClient.Configuration(
-        url: url, csrfEnabled: false, requestTimeout: .seconds(5), retryPolicy: RetryPolicy(jitterFactor: 0))
+        url: url, csrfEnabled: false, requestTimeout: .seconds(30), retryPolicy: RetryPolicy(jitterFactor: 0))
     configure(&configuration)
     let pauses = Pauses()
     let client = APIClient(

@@ -101,6 +101,45 @@ struct ProposalTests {
         }
     }
 
+    @Test(
+        "a pause that the API asks for is a number within an hour, or the answer is refused",
+        arguments: [
+            ("1e300", 3600), ("-1", 0.1), ("0", 0.1), ("99999999999999999999", 3600), ("\"soon\"", 1), ("NaN", nil),
+            ("Infinity", nil), ("1e999", nil),
+        ] as [(String, Double?)])
+    func waitingForAnything(delay: String, pause: Double?) async throws {
+        try await withRun { api, run, client, pauses in
+            let body = #"{"state": null, "status": "WAIT", "details": {"delay_seconds": \#(delay)}}"#
+            let head = "HTTP/1.1 200 OK\r\ncontent-length: \(body.utf8.count)\r\n\r\n"
+            api.script(method: "POST", path: "*/set_state", times: 1, answer: .raw(Array((head + body).utf8)))
+            if let pause {
+                let outcome = try await client.propose(.pending, forFlowRun: run)
+                #expect(type(outcome) == "accepted PENDING")
+                #expect(pauses.seconds == [pause])
+            } else {
+                let error = await apiError { _ = try await client.propose(.pending, forFlowRun: run) }
+                #expect(error?.description.contains("not valid JSON") == true)
+            }
+        }
+    }
+
+    @Test("a page of runs that is too large comes in halves, without the run that is too large by itself")
+    func largePages() async throws {
+        try await withRun { api, run, client, _ in
+            api.onRequest { request in
+                guard request.path.hasSuffix("/flow_runs/filter") else { return nil }
+                let ids = request.body["flow_runs"]?["id"]?["any_"]?.arrayValue ?? []
+                guard ids.count > 50 || ids.contains("run 117") else {
+                    return .status(200, body: .array(ids.map { ["id": $0, "flow_id": "f"] }))
+                }
+                return .raw(Array("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\n\r\n".utf8))
+            }
+            let ids = (0..<230).map { "run \($0)" }
+            let found = try await client.flowRuns(among: ids, inState: "SCHEDULED")
+            #expect(found.map(\.id) == ids.filter { $0 != "run 117" })
+        }
+    }
+
     @Test("a refusal tells the reason and the state the run is in")
     func refused() async throws {
         try await withRun { api, run, client, _ in

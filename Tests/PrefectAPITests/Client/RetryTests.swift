@@ -176,7 +176,7 @@ struct RetryTests {
             api.script(answer: .raw(Array(page.utf8)))
             try await withClient(of: api.url) { client, _ in
                 let error = await apiError { _ = try await client.readWorkPool(named: "p") }
-                #expect(error?.description.contains("is the URL that of a Prefect API?") == true)
+                #expect(error?.description.contains("is a web page, not Prefect's; PREFECT_API_URL must be") == true)
                 #expect(error?.description.contains("\n") == false)
             }
         }

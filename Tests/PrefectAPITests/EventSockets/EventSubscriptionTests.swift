@@ -10,7 +10,7 @@ struct EventSubscriptionTests {
     private struct Subject: Sendable {
         let server: ScriptedSocketServer
         let subscription: EventSubscription
-        let events = Record<ReceivedEvent>()
+        let events: Record<ReceivedEvent>
         let states: Record<EventSubscription.State>
         let connections: Record<Void>
     }
@@ -23,7 +23,8 @@ struct EventSubscriptionTests {
     }()
 
     private func withSubject(
-        timing: EventSubscription.Timing = Self.quick, configure: (inout APIClient.Configuration) -> Void = { _ in },
+        timing: EventSubscription.Timing = Self.quick, events: Record<ReceivedEvent> = Record(),
+        configure: (inout APIClient.Configuration) -> Void = { _ in },
         answer: @escaping @Sendable (ScriptedSocketServer.Handshake) -> ScriptedSocketServer.Answer = {
             .accept(subprotocol: $0.header("Sec-WebSocket-Protocol"))
         },
@@ -40,7 +41,7 @@ struct EventSubscriptionTests {
                     subscription: EventSubscription(
                         api: client, selection: EventSelection(pools: .ids(["p1"])), timing: timing,
                         onState: { states.add($0) }, onConnect: { connections.add(()) }),
-                    states: states, connections: connections)
+                    events: events, states: states, connections: connections)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await subject.subscription.run { subject.events.add($0) } }
                     do {
@@ -108,21 +109,28 @@ struct EventSubscriptionTests {
 
     @Test("a socket that ends, in order or not, is replaced, and each time what was missed can be looked at")
     func reconnecting() async throws {
-        try await withSubject(script: { socket in
-            try await Self.open(socket)
-            let number = socket.handshake.number
-            try await socket.send(Self.message(run: "r\(number)"))
-            switch number {
-            case 0: await socket.cut()
-            case 1: await socket.close(1000)
-            case 2: await socket.close(1012, "restart")
-            default: try await socket.takeAll()
+        let events = Record<ReceivedEvent>()
+        try await withSubject(
+            events: events,
+            script: { socket in
+                try await Self.open(socket)
+                let number = socket.handshake.number
+                try await socket.send(Self.message(run: "r\(number)"))
+                // A socket that ends before its ping is answered was never live.
+                try await eventually("the event has come") { events.all.count == number + 1 }
+                switch number {
+                case 0: await socket.cut()
+                case 1: await socket.close(1000)
+                case 2: await socket.close(1012, "restart")
+                default: try await socket.takeAll()
+                }
             }
-        }) { subject in
+        ) { subject in
             try await eventually("it is live again") {
                 subject.events.all.last?.flowRunID == "r3" && subject.subscription.isLive
             }
             try await eventually("who looks at what was missed is called") { !subject.connections.all.isEmpty }
+            #expect(events.all.map(\.flowRunID) == ["r0", "r1", "r2", "r3"])
             #expect(subject.states.all.count { $0 == .live } == 4)
         }
     }
@@ -130,7 +138,7 @@ struct EventSubscriptionTests {
     @Test("it is live only when the server has read what is wanted")
     func notLive() async throws {
         var timing = Self.quick
-        timing.opening = .milliseconds(300)
+        timing.opening = .seconds(1)
         try await withSubject(
             timing: timing,
             script: { socket in

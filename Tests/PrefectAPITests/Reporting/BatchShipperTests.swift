@@ -14,7 +14,6 @@ struct BatchShipperTests {
             var bad: Set<Int> = []
             var taken: [[Int]] = []
             var attempts = 0
-            var notices: [String] = []
         }
 
         let state = Mutex(State())
@@ -33,7 +32,8 @@ struct BatchShipperTests {
 
         var taken: [[Int]] { state.withLock { $0.taken } }
         var attempts: Int { state.withLock { $0.attempts } }
-        var notices: [String] { state.withLock { $0.notices } }
+        let log = CapturedLog()
+        var notices: [String] { log.messages() }
     }
 
     private func shipper(
@@ -45,7 +45,7 @@ struct BatchShipperTests {
             limits: .init(
                 interval: interval, batchBytes: bytes, batchItems: items, backlogBytes: backlog,
                 backlogItems: backlogItems),
-            notice: { notice in receiver.state.withLock { $0.notices.append(notice) } },
+            logger: receiver.log.logger,
             deliver: { receiver.deliver($0) })
     }
 
@@ -53,8 +53,9 @@ struct BatchShipperTests {
     func byTime() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver)
-        async let work: Void = shipper.run()
+        // All are there before the work begins, so that none has to wait for the next batch.
         for number in 1...5 { shipper.add(number, bytes: 10) }
+        async let work: Void = shipper.run()
         try await eventually("it is delivered") { receiver.taken == [[1, 2, 3, 4, 5]] }
         shipper.add(6, bytes: 10)
         try await eventually("the next one is delivered") { receiver.taken.count == 2 }
@@ -83,11 +84,33 @@ struct BatchShipperTests {
         let receiver = Receiver()
         receiver.state.withLock { $0.answers = Array(repeating: .postponed(after: .milliseconds(5)), count: 5) }
         let shipper = shipper(receiver, items: 4)
-        async let work: Void = shipper.run()
+        // The number of attempts counts full batches.
         for number in 1...10 { shipper.add(number, bytes: 10) }
+        async let work: Void = shipper.run()
         try await eventually("all is delivered") { receiver.taken.flatMap(\.self) == Array(1...10) }
         #expect(receiver.attempts == 8)
         #expect(receiver.notices.isEmpty)
+        shipper.close()
+        await work
+    }
+
+    @Test("a way that opens during an attempt that fails ends the pause after it, whatever pause was asked for")
+    func opensMeanwhile() async throws {
+        let receiver = Receiver()
+        receiver.state.withLock { $0.answers = [.postponed(after: .seconds(600))] }
+        let isOpen = Mutex(false)
+        let shipper = BatchShipper<Int>(
+            name: "numbers",
+            limits: .init(
+                interval: .milliseconds(1), batchBytes: 100, batchItems: 10, backlogBytes: 1000, backlogItems: 10),
+            isImmediate: { isOpen.withLock { $0 } }, logger: receiver.log.logger,
+            deliver: { batch in
+                defer { isOpen.withLock { $0 = true } }
+                return receiver.deliver(batch)
+            })
+        shipper.add(1, bytes: 10)
+        async let work: Void = shipper.run()
+        try await eventually("it is delivered") { receiver.taken == [[1]] }
         shipper.close()
         await work
     }
@@ -133,7 +156,7 @@ struct BatchShipperTests {
         let shipper = shipper(receiver, items: 5, backlog: 100)
         for number in 1...60 { shipper.add(number, bytes: 10) }
         async let work: Void = shipper.run()
-        try await eventually("it is said") { receiver.notices.count == 1 }
+        try await eventually("it is said") { !receiver.notices.isEmpty }
         #expect(receiver.notices.first?.hasPrefix("The oldest numbers are being lost") == true)
         try await eventually("the outage is over") { receiver.taken.count >= 2 }
         shipper.close()
@@ -152,7 +175,7 @@ struct BatchShipperTests {
             name: "numbers",
             limits: .init(
                 interval: .zero, batchBytes: 1000, batchItems: 5, backlogBytes: 1000, backlogItems: 8),
-            notice: { _ in },
+            logger: CapturedLog().logger,
             deliver: { batch in
                 guard receiver.attempts < 6 else { return receiver.deliver(batch) }
                 for number in 0..<4 { shipper.withLock { $0?.add(100 * receiver.attempts + number, bytes: 1) } }

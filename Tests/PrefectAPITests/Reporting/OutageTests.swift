@@ -7,17 +7,11 @@ import Testing
 
 @Suite("Logs and events through a long outage")
 struct OutageTests {
-    private final class Notices: Sendable {
-        private let all = Mutex<[String]>([])
-        func add(_ text: String) { all.withLock { $0.append(text) } }
-        var texts: [String] { all.withLock { $0 } }
-    }
-
     private struct Subject: Sendable {
         let api: FakePrefectAPI
         let logs: LogShipper
         let events: EventShipper
-        let notices: Notices
+        let log: CapturedLog
     }
 
     private static let bound = 200
@@ -27,17 +21,17 @@ struct OutageTests {
     ) async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
-                let notices = Notices()
+                let log = CapturedLog()
                 let subject = Subject(
                     api: api,
                     logs: LogShipper(
                         api: client, interval: .milliseconds(10), batchBytes: 200_000, maximumRecordBytes: 100_000,
                         isEnabled: true, backlogBytes: backlogBytes, backlogItems: Self.bound,
-                        notice: { notices.add($0) }),
+                        logger: log.logger),
                     events: EventShipper(
                         api: client, interval: .milliseconds(10), backlogBytes: backlogBytes,
-                        backlogItems: Self.bound, notice: { notices.add($0) }),
-                    notices: notices)
+                        backlogItems: Self.bound, logger: log.logger),
+                    log: log)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await subject.logs.run() }
                     group.addTask { await subject.events.run() }
@@ -70,7 +64,7 @@ struct OutageTests {
                     try await eventually("it is tried in vain") { script.uses > uses + 1 }
                 }
             }
-            try await eventually("it is said") { subject.notices.texts.count == 2 }
+            try await eventually("it is said") { subject.log.messages().count == 2 }
             let uses = script.uses
             try await eventually("it is tried again and again") { script.uses > uses + 6 }
             script.end()
@@ -84,8 +78,8 @@ struct OutageTests {
             // A batch that was on its way when others were dropped may have brought older ones.
             #expect(Array(lines.suffix(Self.bound)) == newest.map { "line \($0)" })
             #expect(Array(events.suffix(Self.bound)) == newest.map { "event \($0)" })
-            try await eventually("the numbers are said") { subject.notices.texts.count == 4 }
-            let notices = subject.notices.texts
+            try await eventually("the numbers are said") { subject.log.messages().count == 4 }
+            let notices = subject.log.messages()
             #expect(notices.prefix(2).allSatisfy { $0.hasPrefix("The oldest ") })
             #expect(notices.contains { $0.hasPrefix("\(total - lines.count) log lines were lost") })
             #expect(notices.contains { $0.hasPrefix("\(total - events.count) events were lost") })
@@ -135,10 +129,10 @@ struct OutageTests {
             let good = Set(1...100).subtracting([30, 77]).sorted()
             #expect(subject.api.snapshot.logMessages(of: "run") == good.map { "line \($0)" })
             #expect(subject.api.events.map { $0["event"]?.stringValue } == good.map { "event \($0)" })
-            try await eventually("it is said") { subject.notices.texts.count >= 2 }
-            let lost = subject.notices.texts.filter { $0.contains("refused by the API and are lost") }
-            #expect(lost.count == subject.notices.texts.count)
-            #expect(lost.allSatisfy { $0.hasSuffix("the API answered \(status): no good") })
+            try await eventually("it is said") { subject.log.messages().count >= 2 }
+            let lost = subject.log.messages().filter { $0.contains("refused by the API and are lost") }
+            #expect(lost.count == subject.log.messages().count)
+            #expect(lost.allSatisfy { $0.contains("\(status): no good") })
         }
     }
 }

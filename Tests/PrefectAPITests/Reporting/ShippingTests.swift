@@ -7,30 +7,24 @@ import Testing
 
 @Suite("Logs and events on their way to the API")
 struct ShippingTests {
-    private final class Notices: Sendable {
-        let all = Mutex<[String]>([])
-        func add(_ text: String) { all.withLock { $0.append(text) } }
-        var texts: [String] { all.withLock { $0 } }
-    }
-
     private func record(_ message: String) -> LogRecord {
         LogRecord(logger: "prefect.flow_runs.worker", level: 20, message: message, flowRunID: "run")
     }
 
     private func withLogs<Result: Sendable>(
         maximumRecordBytes: Int = 1_000_000, isEnabled: Bool = true,
-        _ body: (FakePrefectAPI, LogShipper, Notices) async throws -> Result
+        _ body: (FakePrefectAPI, LogShipper, CapturedLog) async throws -> Result
     ) async throws -> Result {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
-                let notices = Notices()
+                let log = CapturedLog()
                 let logs = LogShipper(
                     api: client, interval: .milliseconds(30), batchBytes: 4_000_000,
-                    maximumRecordBytes: maximumRecordBytes, isEnabled: isEnabled, notice: { notices.add($0) })
+                    maximumRecordBytes: maximumRecordBytes, isEnabled: isEnabled, logger: log.logger)
                 async let work: Void = logs.run()
                 let result: Result
                 do {
-                    result = try await body(api, logs, notices)
+                    result = try await body(api, logs, log)
                 } catch {
                     logs.close()
                     throw error
@@ -81,7 +75,7 @@ struct ShippingTests {
 
     @Test("an outage loses nothing and keeps the order", arguments: [500, 401, 429, 503])
     func outage(status: Int) async throws {
-        try await withLogs { api, logs, notices in
+        try await withLogs { api, logs, log in
             let script = api.script(path: "/logs/", times: 1, answer: .status(status))
             for number in 1...3 { logs.add(record("line \(number)")) }
             try await eventually("it was tried") { script.uses == 1 }
@@ -89,19 +83,19 @@ struct ShippingTests {
             logs.close()
             try await api.waitUntil("all are there") { $0.logs.count == 4 }
             #expect(api.snapshot.logMessages(of: "run") == (1...4).map { "line \($0)" })
-            #expect(notices.texts.isEmpty)
+            #expect(log.messages().isEmpty)
         }
     }
 
     @Test("a batch that the API refuses for good is dropped, and that is said")
     func refused() async throws {
-        try await withLogs { api, logs, notices in
+        try await withLogs { api, logs, log in
             api.script(path: "/logs/", times: 1, answer: .status(422, body: ["detail": "bad"]))
             logs.add(record("lost"))
-            try await eventually("it is said") { notices.texts.count == 1 }
+            try await eventually("it is said") { log.messages().count == 1 }
             #expect(
-                notices.texts[0] == "1 log lines were refused by the API and are lost: POST /logs/: the API "
-                    + "answered 422: bad")
+                log.messages()[0] == "1 log lines were refused by the API and are lost: POST /logs/: the API "
+                    + "does not accept these values (422: bad)")
             logs.add(record("next"))
             try await api.waitUntil("the next one arrives") { $0.logs.count == 1 }
         }
@@ -119,7 +113,7 @@ struct ShippingTests {
     func events() async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
-                let events = EventShipper(api: client, interval: .milliseconds(20), notice: { _ in })
+                let events = EventShipper(api: client, interval: .milliseconds(20), logger: CapturedLog().logger)
                 let first = Event(name: "one", resource: ["prefect.resource.id": "r"])
                 let second = Event(name: "two", resource: ["prefect.resource.id": "r"], following: first)
                 let old = Event(

@@ -17,6 +17,53 @@ struct SettingsErrorTests {
     }
 
     @Test(
+        "every number that is none or out of reach is refused with the setting's name and its range",
+        arguments: ["inf", "nan", "1e300", "-inf"])
+    func outOfReach(value: String) {
+        for name in [
+            "PREFECT_API_REQUEST_TIMEOUT", "PREFECT_CLIENT_RETRY_JITTER_FACTOR",
+            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL",
+            "PREFECT_WORKER_HEARTBEAT_SECONDS", "PREFECT_WORKER_QUERY_SECONDS", "PREFECT_WORKER_PREFETCH_SECONDS",
+            "PREFECT_WORKER_CANCELLATION_POLL_SECONDS",
+        ] {
+            let refusal = (try? SettingsFolder())?.refusal([name: value]) ?? ""
+            #expect(refusal.hasPrefix("\(name) is not valid: expected a number"))
+            // Prefect's own range, which is open above, is looked at first.
+            #expect(refusal.contains(" and at most 1000000") || refusal.contains("a number of at least 0, found"))
+        }
+    }
+
+    @Test("a .env file whose lines stand for gigabytes is refused in one line that names it")
+    func expansion() throws {
+        let lines = (1...40).map { "A\($0)=${A\($0 - 1)}${A\($0 - 1)}" }
+        let folder = try SettingsFolder(["work/.env": "A0=0123456789\n" + lines.joined(separator: "\n")])
+        #expect(
+            folder.refusal()
+                == "@DIR@/work/.env cannot be read: its references become more than 1048576 bytes; shorten them")
+        let fitting = try SettingsFolder(["work/.env": "A0=abc\n" + lines.prefix(10).joined(separator: "\n")])
+        #expect(fitting.refusal() == "accepted")
+    }
+
+    @Test("a settings file that is larger than any is not read")
+    func tooLarge() throws {
+        let folder = try SettingsFolder(["work/prefect.toml": String(repeating: "# comment\n", count: 420_000)])
+        #expect(folder.refusal() == "@DIR@/work/prefect.toml cannot be read: it is larger than 4194304 bytes")
+    }
+
+    @Test(
+        "a TOML file that is nested deeper than anything is refused with its place",
+        arguments: [
+            String(repeating: "a.", count: 100_000) + "a = 1", "[" + String(repeating: "a.", count: 100_000) + "a]",
+            "x = " + String(repeating: "[", count: 100_000), "x = " + String(repeating: "{a=", count: 100_000),
+            "x = {" + String(repeating: "a.", count: 100_000) + "a = 1}",
+        ])
+    func nested(text: String) throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": "y = 1\n" + text]).refusal()
+        #expect(refusal.hasPrefix("@DIR@/work/prefect.toml is not valid TOML: line 2, column "))
+        #expect(refusal.hasSuffix("parts") || refusal.hasSuffix("levels"))
+    }
+
+    @Test(
         "a table without a name is refused with its place",
         arguments: [
             ("a = 1\n[=]x]\n", 2, 2), ("[.a]", 1, 2), ("[[ # x\n", 1, 4), ("x = [\n  [+1] # [\n]\n[\n", 4, 2),
@@ -47,6 +94,25 @@ struct SettingsErrorTests {
     func noValue(text: String, column: Int) throws {
         let refusal = try SettingsFolder(["work/prefect.toml": text]).refusal()
         #expect(refusal.hasPrefix("@DIR@/work/prefect.toml is not valid TOML: line 1, column \(column): a value or "))
+    }
+
+    @Test(
+        "a bracket or an equals sign within a number or a date is refused with its place",
+        arguments: [
+            ("x = 1979-05-2= 5\n", 5), ("x = [1979-05-2[ 5 ]", 6), ("x = [1, 1979-05-2{ 5]", 9),
+            ("x = {a = 1979-_05-2= 5}", 10), ("x =1=2", 4),
+        ])
+    func bracketWithin(text: String, column: Int) throws {
+        let refusal = try SettingsFolder(["work/prefect.toml": text]).refusal()
+        #expect(
+            refusal == "@DIR@/work/prefect.toml is not valid TOML: line 1, column \(column): "
+                + "a number or a date ends before '=' or a bracket")
+    }
+
+    @Test("a key that looks like a number or a date is a key")
+    func keysOfDigits() throws {
+        let text = "1979-05-2= 5\nx = { 1979-05-2= 5, 7=8 }\n[api]\nurl = \"http://h/api\"\n"
+        #expect(try SettingsFolder(["work/prefect.toml": text]).load().apiURL == "http://h/api")
     }
 
     @Test("a quote within a value is refused with its place")

@@ -133,7 +133,7 @@ enum ChannelFrames {
         ]
     }
 
-    /// `worker.ready.v1` of a server that delivers cleanups.
+    /// `worker.ready.v1` of a server that delivers cleanups, and wants no heartbeat among their frames.
     static func readyForCleanups(_ limit: Int = 4, consumerID: String = consumerID) -> JSONValue {
         ready.with(["payload", "consumer_id"], .string(consumerID))
             .with(
@@ -141,6 +141,7 @@ enum ChannelFrames {
                 ["worker_heartbeat.v1", "work_pool_snapshot.v1", "cleanup_delivery.v1"]
             )
             .with(["payload", "effective_max_cleanup_concurrency"], .int(limit))
+            .with(["payload", "effective_heartbeat_interval_seconds"], 600)
     }
 }
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("The worker channel on a socket", .timeLimit(.minutes(1)))
+@Suite("The worker channel on a socket", .timeLimit(.minutes(5)))
 struct WorkerChannelTests {
     @Test("it connects as Prefect's worker does, and becomes healthy")
     func connects() async throws {
@@ -30,10 +30,12 @@ struct WorkerChannelTests {
                     configuration.webSocketToken = Secret("admin:pass")
                     configuration.customHeaders = [
                         ("X-Mine", "1"), ("user-agent", "me"), ("Host", "elsewhere"), ("Sec-WebSocket-Protocol", "no"),
+                        ("Prefect-Csrf-Token", "mine"),
                     ]
                 }
             ) { channel, record in
-                try await eventually("the channel is healthy") { channel.isHealthy }
+                // It is healthy a moment before it says so.
+                try await eventually("the channel is healthy") { channel.isHealthy && !record.states.isEmpty }
                 #expect(record.snapshots.map(\.pool.name) == ["rsch-process"])
                 #expect(record.snapshots.map(\.reason) == [.initial])
                 #expect(record.workerIDs == ["01a1fcdf-7600-7ff8-b786-00000000000a"])
@@ -44,6 +46,7 @@ struct WorkerChannelTests {
             #expect(handshake.header("Sec-WebSocket-Protocol") == "prefect")
             #expect(handshake.header("User-Agent") == "prefect/3.8.8 (API 0.8.4)")
             #expect(handshake.header("Authorization") == nil && handshake.header("X-Mine") == "1")
+            #expect(handshake.header("Prefect-Csrf-Token") == nil)
             #expect(handshake.header("Host") == "127.0.0.1:\(server.port)")
             let close = try await server.socket(0).waitForEnd()
             #expect(close?.code == 1000)
@@ -75,9 +78,9 @@ struct WorkerChannelTests {
     @Test("heartbeats go at the server's interval, and snapshots come in")
     func healthy() async throws {
         let script: ScriptedSocketServer.Script = { socket in
-            try await socket.greet(ChannelFrames.ready.with(["payload", "effective_heartbeat_interval_seconds"], 1))
             let clock = ContinuousClock()
             let begin = clock.now
+            try await socket.greet(ChannelFrames.ready.with(["payload", "effective_heartbeat_interval_seconds"], 1))
             let beat = try await socket.receiveJSON()
             #expect(clock.now - begin > .milliseconds(700))
             #expect(beat["type"] == "worker.heartbeat.v1")
@@ -94,7 +97,7 @@ struct WorkerChannelTests {
                 #expect(record.snapshots.map(\.pool.isPaused) == [false, true, false])
                 #expect(record.snapshots.map(\.reason) == [.initial, .updated, .deleted])
                 try await eventually("a second heartbeat came") {
-                    server.sockets.first.map { $0.received.count == 4 } ?? false
+                    server.sockets.first.map { $0.received.count >= 4 } ?? false
                 }
                 #expect(channel.isHealthy)
             }
@@ -173,7 +176,7 @@ struct WorkerChannelTests {
                 #expect(!channel.isHealthy && server.handshakes.count == 1)
                 isMended.withLock { $0 = true }
                 channel.retryNow()
-                try await eventually("the channel is healthy") { channel.isHealthy }
+                try await eventually("the channel is healthy") { channel.isHealthy && record.states.count >= 2 }
                 // Trying again does not show until it works.
                 #expect(record.states.count == 2 && server.handshakes.count == 2)
             }
@@ -241,7 +244,7 @@ struct WorkerChannelTests {
     @Test("a handshake that does not come to its end in time is given up and repeated", arguments: [true, false])
     func setupDeadline(isIgnored: Bool) async throws {
         var timing = WorkerChannel.Timing.quick
-        timing.setup = .milliseconds(200)
+        timing.setup = .seconds(1)
         let answer: @Sendable (ScriptedSocketServer.Handshake) -> ScriptedSocketServer.Answer = {
             isIgnored && $0.number == 0 ? .ignore : .accept(subprotocol: "prefect")
         }

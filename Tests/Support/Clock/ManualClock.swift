@@ -108,7 +108,7 @@ public final class ManualClock: Clock {
     /// - Returns: How far it was moved.
     @discardableResult
     public func advanceToNextSleeper(
-        timeout: Swift.Duration = .seconds(5), isolation: isolated (any Actor)? = #isolation
+        timeout: Swift.Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation
     ) async throws -> Swift.Duration {
         try await waitForSleepers(1, timeout: timeout)
         let before = now
@@ -121,7 +121,7 @@ public final class ManualClock: Clock {
     ///
     /// - Throws: ``WaitTimeout``, or `CancellationError`.
     public func waitForSleepers(
-        _ count: Int, timeout: Swift.Duration = .seconds(5), isolation: isolated (any Actor)? = #isolation
+        _ count: Int, timeout: Swift.Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation
     ) async throws {
         let found = try await changes.wait(timeout: timeout) { self.sleepers.count >= count ? true : nil }
         if found == nil {

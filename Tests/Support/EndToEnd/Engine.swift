@@ -51,8 +51,8 @@ public enum Engine: String, Sendable, CaseIterable {
         guard let address else { return false }
         switch self {
         case .prefectServer:
-            guard var client = try? PrefectServerClient(url: address, patience: .seconds(2)) else { return false }
-            client.timeout = .seconds(5)
+            guard var client = try? PrefectServerClient(url: address, patience: .seconds(5)) else { return false }
+            client.timeout = .seconds(15)
             return (try? await client.send("GET", "/health").status) == 200
         case .docker:
             if address.hasPrefix("unix://") {

@@ -22,7 +22,7 @@ public struct PrefectServerClient: Sendable {
     /// How long to go on asking a server that cannot answer now.
     public var patience: Duration
     /// How long to wait for one answer.
-    public var timeout = Duration.seconds(20)
+    public var timeout = Duration.seconds(60)
     /// Headers of every request, for example `Authorization`.
     public var headers: [(name: String, value: String)] = []
     private let target: HTTPTarget
@@ -76,13 +76,19 @@ public struct PrefectServerClient: Sendable {
         }
     }
 
-    /// Sends a request whose answer has to be a success, and returns its body.
+    /// Sends a request whose answer has to be a success, and returns its body. A deletion of something that is gone is one:
+    /// an attempt that had no answer may have done it.
     @discardableResult
     public func call(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         let answer = try await send(method, path, body)
+        if method == "DELETE", answer.status == 404 { return answer.body }
+        return try success(answer, of: "\(method) \(path)")
+    }
+
+    private func success(_ answer: HTTPAnswer, of request: String) throws -> JSONValue {
         guard (200..<300).contains(answer.status) else {
             let text = String(decoding: answer.rawBody.prefix(400), as: UTF8.self)
-            throw Failure(request: "\(method) \(path)", problem: "the answer is \(answer.status): \(text)")
+            throw Failure(request: request, problem: "the answer is \(answer.status): \(text)")
         }
         return answer.body
     }
@@ -96,20 +102,23 @@ public struct PrefectServerClient: Sendable {
 }
 
 extension PrefectServerClient {
-    /// Creates a work pool and returns it.
+    /// Creates a work pool, or finds the one of that name, and returns it.
     @discardableResult
     public func createPool(name: String, type: String = "process", template: JSONValue? = nil) async throws -> JSONValue
     {
         var body: JSONValue = ["name": .string(name), "type": .string(type)]
         if let template { body["base_job_template"] = template }
-        return try await call("POST", "/work_pools/", body)
+        let answer = try await send("POST", "/work_pools/", body)
+        // An attempt that had no answer may have created it.
+        if answer.status == 409 { return try await pool(name) }
+        return try success(answer, of: "POST /work_pools/")
     }
 
     /// Reads a work pool.
     public func pool(_ name: String) async throws -> JSONValue { try await call("GET", "/work_pools/\(name)") }
 
     /// Deletes a work pool; one that is gone already is well.
-    public func deletePool(_ name: String) async throws { try await delete("/work_pools/\(name)") }
+    public func deletePool(_ name: String) async throws { try await call("DELETE", "/work_pools/\(name)") }
 
     /// Creates a queue of a pool and returns it.
     @discardableResult
@@ -146,7 +155,7 @@ extension PrefectServerClient {
     }
 
     /// Deletes a deployment; one that is gone already is well.
-    public func deleteDeployment(_ id: String) async throws { try await delete("/deployments/\(id)") }
+    public func deleteDeployment(_ id: String) async throws { try await call("DELETE", "/deployments/\(id)") }
 
     /// Creates a scheduled run of a deployment and returns its id.
     ///
@@ -162,8 +171,10 @@ extension PrefectServerClient {
         name: String? = nil, labels: JSONValue = [:]
     ) async throws -> String {
         let due = WireTime(Date()).adding(seconds: delay / .seconds(1))
+        // The key is the same for each attempt, so that there is one run when an answer does not come in time.
         var body: JSONValue = [
             "job_variables": jobVariables, "parameters": parameters, "labels": labels,
+            "idempotency_key": .string(UUID().uuidString),
             "state": ["type": "SCHEDULED", "state_details": ["scheduled_time": .string(due.description)]],
         ]
         if let name { body["name"] = .string(name) }
@@ -174,7 +185,7 @@ extension PrefectServerClient {
     public func flowRun(_ id: String) async throws -> JSONValue { try await call("GET", "/flow_runs/\(id)") }
 
     /// Deletes a run; one that is gone already is well.
-    public func deleteRun(_ id: String) async throws { try await delete("/flow_runs/\(id)") }
+    public func deleteRun(_ id: String) async throws { try await call("DELETE", "/flow_runs/\(id)") }
 
     /// The names of all states a run had, in order.
     public func stateHistory(of run: String) async throws -> [String] {
@@ -240,12 +251,5 @@ extension PrefectServerClient {
         if let resource { filter["any_resource"] = ["id": [.string(resource)]] }
         let answer = try await call("POST", "/events/filter", ["filter": filter, "limit": 50])
         return answer["events"]?.arrayValue ?? []
-    }
-
-    private func delete(_ path: String) async throws {
-        let answer = try await send("DELETE", path)
-        guard (200..<300).contains(answer.status) || answer.status == 404 else {
-            throw Failure(request: "DELETE \(path)", problem: "the answer is \(answer.status)")
-        }
     }
 }

@@ -45,7 +45,12 @@ extension FakeKubernetesAPI {
         case ("GET", nil) where request.query["watch"] == "true": return watch(place, request, channel)
         case ("GET", nil): return list(place, request)
         case ("GET", let name?) where place.subresource == "log":
-            let text = state.withLock { $0.logs["\(place.namespace)/\(name)"] }
+            let pod = "\(place.namespace)/\(name)"
+            let container = "\(pod)/\(request.query["container"] ?? "")"
+            let text = state.withLock { state in
+                request.query["previous"] == "true"
+                    ? state.logs["\(container)/previous"] : state.logs[container] ?? state.logs[pod]
+            }
             return text.map { .text($0) } ?? .status(404, "NotFound", "no log")
         case ("GET", let name?): return found(place, name).map { .json(200, $0) } ?? missing(place, name)
         case ("POST", nil): return create(place, request.body)
@@ -54,14 +59,16 @@ extension FakeKubernetesAPI {
             if let uid = request.body["preconditions"]?["uid"], uid != object["metadata"]?["uid"] {
                 return .status(409, "Conflict", "the UID in the precondition does not match")
             }
+            if let version = request.body["preconditions"]?["resourceVersion"],
+                version != object["metadata"]?["resourceVersion"]
+            {
+                return .status(409, "Conflict", "the ResourceVersion in the precondition does not match")
+            }
             remove(place.resource, name, namespace: place.namespace)
             return .json(200, ["kind": "Status", "status": "Success"])
-        case ("PATCH", let name?):
-            guard var object = found(place, name) else { return missing(place, name) }
-            var metadata = object["metadata"] ?? [:]
-            for (key, value) in request.body["metadata"]?.objectValue ?? [:] { metadata[key] = value }
-            object["metadata"] = metadata
-            return .json(200, put(place.resource, object, namespace: place.namespace))
+        case ("PUT", let name?):
+            guard found(place, name) != nil else { return missing(place, name) }
+            return .json(200, put(place.resource, request.body, namespace: place.namespace))
         default: return .status(405, "MethodNotAllowed", "not allowed")
         }
     }
@@ -101,6 +108,7 @@ extension FakeKubernetesAPI {
             switch request.method {
             case "GET": request.query["watch"] == "true" ? "watch" : place.name == nil ? "list" : "get"
             case "POST": "create"
+            case "PUT": "update"
             default: request.method.lowercased()
             }
         let thing = place.subresource.map { "\(place.resource)/\($0)" } ?? place.resource
@@ -113,7 +121,10 @@ extension FakeKubernetesAPI {
         let asked = body["spec"]?["resourceAttributes"]
         let thing = [asked?["resource"], asked?["subresource"]].compactMap { $0?.stringValue }.joined(separator: "/")
         let action = "\(asked?["verb"]?.stringValue ?? "") \(thing)"
-        let isAllowed = state.withLock { !$0.forbidden.contains(action) }
+        let place = asked?["namespace"]?.stringValue ?? ""
+        let isAllowed = state.withLock {
+            !$0.forbidden.contains(action) && !$0.forbidden.contains("\(action) in \(place)")
+        }
         return ["kind": "SelfSubjectAccessReview", "status": ["allowed": .bool(isAllowed)]]
     }
 

@@ -121,7 +121,7 @@ public final class FakeKubernetesAPI: Sendable {
             defer { listener = nil }
             return listener
         }
-        try? await channel?.close().get()
+        await channel?.stopListening()
         for channel in state.withLock({ Array($0.channels.values) }) { try? await channel.close().get() }
     }
 
@@ -146,15 +146,20 @@ public final class FakeKubernetesAPI: Sendable {
     /// Nothing goes wrong any more.
     public func heal() { state.withLock { $0.faults = [] } }
 
-    /// Forbids something to everybody: `verb resource`, or `verb resource in the cluster` but not in a namespace.
+    /// Forbids something to everybody: `verb resource`, or `verb resource in the cluster` but not in a namespace. In answers to
+    /// access reviews also `verb resource in NAMESPACE`.
     public func forbid(_ actions: String...) { state.withLock { $0.forbidden.formUnion(actions) } }
 
     /// Takes these tokens alone.
     public func accept(tokens: Set<String>) { state.withLock { $0.tokens = tokens } }
 
-    /// What a pod has printed, with the times that logs have.
-    public func setLog(_ text: String, namespace: String, pod: String) {
-        state.withLock { $0.logs["\(namespace)/\(pod)"] = text }
+    /// What a pod has printed, or one of its containers, with the times that logs have; `previous` for what a container
+    /// printed before it was begun again.
+    public func setLog(
+        _ text: String, namespace: String, pod: String, container: String? = nil, previous: Bool = false
+    ) {
+        let key = ["\(namespace)/\(pod)", container, previous ? "previous" : nil].compactMap(\.self)
+        state.withLock { $0.logs[key.joined(separator: "/")] = text }
     }
 
     /// Ends all watches as a server does after their time.

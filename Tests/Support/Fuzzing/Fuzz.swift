@@ -6,7 +6,8 @@ internal import Synchronization
 ///
 /// The cases are the same every time: `FUZZ_SEED` changes them, `FUZZ_SECONDS` makes the search longer and, without a
 /// seed, random. What fails names the seed and the case. A crash names neither, but a search with a random seed prints
-/// it first, and the others come again as they are.
+/// it first, and the others come again as they are. `FUZZ_CASES` is a number of cases that each search checks, however
+/// long that takes.
 public enum Fuzz {
     private static let environment = ProcessInfo.processInfo.environment
 
@@ -14,13 +15,16 @@ public enum Fuzz {
     public static let seconds = environment["FUZZ_SECONDS"].flatMap { Double($0) } ?? 2
 
     /// How long a search may take until it counts as hanging, in minutes: it may have to wait for some twenty others.
-    public static let minutes = Int((seconds * 20 / 60).rounded(.up)) + 1
+    public static let minutes = cases == nil ? Int((seconds * 20 / 60).rounded(.up)) + 9 : 600
+
+    /// How many cases each search checks, where that is asked for.
+    private static let cases = environment["FUZZ_CASES"].flatMap { Int($0) }
 
     private static let isSearching = Mutex(false)
 
     private static let seed: UInt64 = {
         if let given = environment["FUZZ_SEED"].flatMap({ UInt64($0) }) { return given }
-        guard environment["FUZZ_SECONDS"] != nil else { return 20_260_203 }
+        guard environment["FUZZ_SECONDS"] != nil || cases != nil else { return 20_260_203 }
         let seed = UInt64.random(in: 0..<1_000_000_000)
         // At once and past all buffers, which a crash would take with it.
         let line = Array("fuzzing with FUZZ_SEED=\(seed)\n".utf8)
@@ -47,10 +51,10 @@ public enum Fuzz {
         }) { try await Task.sleep(for: .milliseconds(10)) }
         defer { isSearching.withLock { $0 = false } }
         let end = ContinuousClock.now + .seconds(seconds)
-        let mostCases = environment["FUZZ_SECONDS"] == nil ? mostCases : .max
+        let mostCases = cases ?? (environment["FUZZ_SECONDS"] == nil ? mostCases : .max)
         var lastPause = ContinuousClock.now
         var count = 0
-        while count < mostCases, ContinuousClock.now < end {
+        while count < mostCases, cases != nil || ContinuousClock.now < end {
             var random = FuzzRandom(seed: seed &+ UInt64(count) &* 0xD134_2543_DE82_EF95)
             do {
                 try await check(&random)

@@ -2,6 +2,37 @@ public import JSON
 internal import OrderedCollections
 
 extension FuzzRandom {
+    /// Numbers that end a program that converts them without a look.
+    private static let numbers: [JSONValue] = [
+        .int(.max), .int(.min), .int(-1), .int(0), .double(1e300), .double(-1e300), .double(1e19), .double(-0.0),
+        .double(0.1), .double(9.3e18), .bigInteger("99999999999999999999"), .double(.leastNonzeroMagnitude),
+    ]
+
+    /// The text of an answer like this one, in which a few values are something else: a number of any size or none, a
+    /// value of another kind, or nothing.
+    public mutating func spoiled(_ answer: JSONValue) -> String {
+        let mark = "\u{1}"
+        var text = spoiling(answer, mark).serialized()
+        for _ in 0..<2 where oneIn(4) {
+            let word = pick(["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e300", "0e-999", "01", "+1"])
+            text = text.replacing("\"\\u0001\"", with: word, maxReplacements: 1)
+        }
+        return oneIn(6) ? damaged(text) : text
+    }
+
+    private mutating func spoiling(_ value: JSONValue, _ mark: String) -> JSONValue {
+        if oneIn(12) { return oneIn(3) ? .string(mark) : oneIn(2) ? pick(Self.numbers) : json(4) }
+        switch value {
+        case .array(let elements): return .array(elements.map { spoiling($0, mark) })
+        case .object(let members):
+            var spoiled: OrderedDictionary<String, JSONValue> = [:]
+            for (key, member) in members where !oneIn(20) { spoiled[key] = spoiling(member, mark) }
+            return .object(spoiled)
+        case .int, .double, .bigInteger: return oneIn(2) ? pick(Self.numbers) : value
+        default: return value
+        }
+    }
+
     /// A value of any kind; `depth` says how deep it stands already.
     public mutating func json(_ depth: Int = 0) -> JSONValue {
         switch below(depth > 5 ? 7 : 10) {

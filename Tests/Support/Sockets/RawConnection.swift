@@ -27,7 +27,7 @@ public final class RawConnection: Sendable {
     public static func connect(host: String = "127.0.0.1", port: Int) async throws -> RawConnection {
         let connection = RawConnection()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connectTimeout(.seconds(5))
+            .connectTimeout(.seconds(30))
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -76,7 +76,7 @@ public final class RawConnection: Sendable {
     /// Waits until what arrived contains a text, and returns all that arrived.
     @discardableResult
     public func receive(
-        until part: String, timeout: Duration = .seconds(5), isolation: isolated (any Actor)? = #isolation
+        until part: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation
     ) async throws -> String {
         let found = try await changes.wait(timeout: timeout) { () -> String? in
             let text = self.text
@@ -89,7 +89,7 @@ public final class RawConnection: Sendable {
     }
 
     /// Waits until the other side ends, and says how.
-    public func waitForEnding(timeout: Duration = .seconds(5), isolation: isolated (any Actor)? = #isolation)
+    public func waitForEnding(timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation)
         async throws -> Ending
     {
         guard let ending = try await changes.wait(timeout: timeout, { self.ending }) else {
@@ -172,7 +172,7 @@ struct HTTPTarget: Sendable, Hashable {
 extension RawConnection {
     /// Whether a Unix socket takes connections.
     static func accepts(unixSocket path: String) async -> Bool {
-        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(5))
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(30))
         guard let channel = try? await bootstrap.connect(unixDomainSocketPath: path).get() else { return false }
         try? await channel.close().get()
         return true

@@ -19,6 +19,8 @@ final class FakeBackend: InfrastructureBackend {
 
     static let workerType = "process"
     static let defaultBaseJobTemplate = DefaultTemplates.process()
+    @TaskLocal static var isDoneOnceStarted = false
+    @TaskLocal static var inheritsEnvironment = false
 
     /// What the worker asked for, in order.
     enum Call: Hashable {
@@ -53,6 +55,8 @@ final class FakeBackend: InfrastructureBackend {
         var runsFlowEngine = true
         /// Why nothing can be started at the moment.
         var trouble: String?
+        var problem: @Sendable () -> String? = { nil }
+        var problemIsPartial = false
     }
 
     private struct Infrastructure {
@@ -211,7 +215,11 @@ final class FakeBackend: InfrastructureBackend {
         return infrastructure.status == nil ? .running(found) : .ended(found)
     }
 
-    func check() async -> BackendReport { BackendReport(findings: []) }
+    func check() async -> BackendReport {
+        let (problem, isPartial) = state.withLock { ($0.script.problem, $0.script.problemIsPartial) }
+        return BackendReport(
+            findings: problem().map { [.init(subject: "fake", detail: $0, isGood: false, isPartial: isPartial)] } ?? [])
+    }
 
     var trouble: String? { state.withLock { $0.script.trouble } }
 }

@@ -87,9 +87,21 @@ struct LiveAPI: Sendable {
     fileprivate static func script(_ api: FakePrefectAPI) -> ScriptedSocketServer.Script {
         { socket in
             _ = try await socket.receive()
+            if socket.handshake.path.hasSuffix("/events/out") {
+                // The feed is there after the first poll only, so that it is always the reason for a second.
+                try await api.waitUntil("it was polled", timeout: .seconds(60)) {
+                    !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
+                }
+            }
             try await socket.send(["type": "auth_success"])
             let first = try await socket.receiveJSON()
             if socket.handshake.path.hasSuffix("/workers/connect") {
+                if api.pool("p") == nil {
+                    guard first["payload"]?["create_pool_if_not_found"] == true else {
+                        return await socket.close(1008, "authorization_failed")
+                    }
+                    api.addPool(name: "p")
+                }
                 try await socket.send(ready(first, pool: try await pool(api)))
             }
             while true { _ = try await socket.receive(timeout: .seconds(60)) }
@@ -113,7 +125,7 @@ struct LiveAPI: Sendable {
 }
 
 /// Runs a worker of the pool `p` that polls, beats and looks for cancellations once an hour, against an API whose
-/// WebSockets are there; `body` begins when they are connected and the first poll has been made.
+/// WebSockets are there; `body` begins when they are connected and the poll for that has been made.
 func withLiveWorker<Result: Sendable>(
     backend: FakeBackend = FakeBackend(), serve change: (inout ServedPool) -> Void = { _ in },
     _ body: (WorkerUnderTest, LiveAPI, FakeDeployment) async throws -> Result
@@ -138,8 +150,10 @@ func withLiveWorker<Result: Sendable>(
                 }
             ) { subject in
                 try await eventually("all is connected, and was looked at") {
-                    subject.worker.connection.isLive && subject.services.feed.connection.isLive
-                        && proxy.requests("POST", "*/get_scheduled_flow_runs").count >= 2
+                    guard subject.worker.connection.isLive, subject.services.feed.connection.isLive else {
+                        return false
+                    }
+                    return proxy.requests("POST", "*/get_scheduled_flow_runs").count >= 2
                 }
                 return try await body(subject, live, deployment)
             }

@@ -8,43 +8,6 @@ import TestSupport
 import Tracing
 import Worker
 
-/// Lines of the worker's own log.
-final class CapturedLog: Sendable {
-    private let entries = Mutex<[(level: Logger.Level, message: String)]>([])
-
-    /// The messages of a level, or of all.
-    func messages(_ level: Logger.Level? = nil) -> [String] {
-        entries.withLock { $0.filter { level == nil || $0.level == level }.map(\.message) }
-    }
-
-    func contains(_ text: String, level: Logger.Level? = nil) -> Bool {
-        messages(level).contains { $0.contains(text) }
-    }
-
-    fileprivate func append(_ level: Logger.Level, _ message: String) {
-        entries.withLock { $0.append((level, message)) }
-    }
-
-    var logger: Logger {
-        var logger = Logger(label: "worker") { _ in Handler(log: self) }
-        logger.logLevel = .debug
-        return logger
-    }
-
-    private struct Handler: LogHandler {
-        let log: CapturedLog
-        var logLevel = Logger.Level.debug
-        var metadata: Logger.Metadata = [:]
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) { log.append(event.level, event.message.description) }
-    }
-}
-
 /// A worker on real sockets against a fake API, with intervals of milliseconds.
 struct WorkerUnderTest: Sendable {
     let api: FakePrefectAPI
@@ -74,8 +37,14 @@ struct WorkerUnderTest: Sendable {
 func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
-    farewell: Duration = .seconds(15), drainTimeout: Duration? = nil, stateDirectory: String? = nil,
+    farewell: Duration = .seconds(15), workPatience: Duration = .seconds(30),
+    idleExitLimit: Duration = .seconds(15), drainTimeout: Duration? = nil,
+    stateDirectory: String? = nil,
     metrics: any MetricsFactory = NOOPMetricsHandler.instance, tracer: any Tracer = NoOpTracer(),
+    // The pauses between attempts are what the policy says; here they pass fast.
+    pause: @escaping @Sendable (Duration) async throws -> Void = {
+        try await Task.sleep(for: min($0, .milliseconds(20)))
+    },
     serve change: (inout ServedPool) -> Void = { _ in },
     _ body: (WorkerUnderTest) async throws -> Result
 ) async throws -> Result {
@@ -83,19 +52,18 @@ func withWorker<Result: Sendable>(
     let client = APIClient(
         configuration: .init(
             url: url ?? api.url, isCloud: isCloud, requestTimeout: requestTimeout, retryPolicy: retryPolicy),
-        transport: transport,
-        // The pauses between attempts are what the policy says; here they pass fast.
-        sleep: { try await Task.sleep(for: min($0, .milliseconds(20))) })
+        transport: transport, sleep: pause)
     let log = CapturedLog()
-    let notice: @Sendable (String) -> Void = { log.logger.warning("\($0)") }
     let services = WorkerServices(
         api: client,
         logs: LogShipper(
             api: client, interval: .milliseconds(50), batchBytes: 4_000_000, maximumRecordBytes: 1_000_000,
-            isEnabled: true, notice: notice),
-        events: EventShipper(api: client, interval: .milliseconds(50), notice: notice), logger: log.logger,
+            isEnabled: true, logger: log.logger),
+        events: EventShipper(api: client, interval: .milliseconds(50), logger: log.logger), logger: log.logger,
         metrics: metrics, tracer: tracer,
-        ledger: RunLedger(directory: stateDirectory, notice: notice), shutdown: ShutdownSignal(), farewell: farewell,
+        ledger: RunLedger(directory: stateDirectory, logger: log.logger), shutdown: ShutdownSignal(),
+        farewell: farewell,
+        workPatience: workPatience, idleExitLimit: idleExitLimit,
         environment: ["HOME": "/nowhere"], settingsEnvironment: Live([(name: "PREFECT_API_URL", value: api.url)]),
         redact: { $0.replacing("top-secret", with: "********") })
     var served = ServedPool(

@@ -21,7 +21,8 @@ extension SettingDefinition {
         "client.retry_jitter_factor": "By how much the pauses between repetitions are stretched at random.",
         "client.retry_extra_codes": "Status codes that are repeated beside 408, 429, 502 and 503.",
         "client.csrf_support_enabled": "Asks for a CSRF token where the server wants one.",
-        "client.custom_headers": "Headers on every request. Several sources are put together.",
+        "client.custom_headers":
+            "Headers on every request but `User-Agent` and those of CSRF protection. Several sources are put together.",
         "cloud.api_url": "An API whose URL begins with this one counts as Prefect Cloud.",
         "cloud.max_log_size": "The longest log record on Prefect Cloud, in characters.",
         "logging.level": "The least level of the worker's log, and of the worker's lines in the logs of runs.",
@@ -40,6 +41,10 @@ extension SettingDefinition {
             + "announces them. Default: 5 here, 120 in the Python worker.",
         "worker.webserver.host": "The address that `--with-healthcheck` answers at.",
         "worker.webserver.port": "The port that `--with-healthcheck` answers at; 0 takes any free one.",
+        "worker.enable_cancellation":
+            "No effect: this worker always stops cancelled runs, whatever they run on. Passed to jobs.",
+        "runner.crash_on_cancellation_failure":
+            "No effect on the worker, which looks for cancellations until the API answers. Passed to jobs.",
         "silence_api_url_misconfiguration": "No warning of an API URL that looks wrong.",
     ]
 }

@@ -5,14 +5,27 @@ struct DotenvFile: Sendable {
     private(set) var variables: [(key: String, value: String)] = []
     /// The lines, counted from 1, that are none of this and are skipped.
     private(set) var skippedLines: [Int] = []
+    /// Whether the references in values become more text than ``maximumExpansion``. The rest of the file is not read then.
+    private(set) var isTooLarge = false
+    private var values: [String: String] = [:]
+
+    /// How many bytes the references in all values may become: a few lines that refer to each other could stand for
+    /// gigabytes.
+    static let maximumExpansion = 1 << 20
 
     /// Parses the text of a file; `environment` gives the variables that the file itself does not.
     init(parsing text: String, environment: [String: String]) {
         var scanner = DotenvScanner(text)
-        while let statement = scanner.nextStatement() {
+        var budget = Self.maximumExpansion
+        while !isTooLarge, let statement = scanner.nextStatement() {
             switch statement {
             case .assignment(let name, let value):
-                variables.append((key: name, value: Self.expand(value) { self[$0] ?? environment[$0] }))
+                guard let value = Self.expand(value, within: &budget, lookup: { self[$0] ?? environment[$0] }) else {
+                    isTooLarge = true
+                    break
+                }
+                variables.append((key: name, value: value))
+                values[name] = value
             case .nothing: continue
             case .skipped(let line): skippedLines.append(line)
             }
@@ -20,10 +33,11 @@ struct DotenvFile: Sendable {
     }
 
     /// The value of a variable.
-    subscript(name: String) -> String? { variables.last { $0.key == name }?.value }
+    subscript(name: String) -> String? { values[name] }
 
-    /// Puts the values of variables in the place of `${NAME}` and `${NAME:-default}`; an unknown one is empty.
-    private static func expand(_ text: String, lookup: (String) -> String?) -> String {
+    /// Puts the values of variables in the place of `${NAME}` and `${NAME:-default}`; an unknown one is empty. `nil` when
+    /// they become more bytes than the rest of the budget.
+    private static func expand(_ text: String, within budget: inout Int, lookup: (String) -> String?) -> String? {
         guard text.contains("${") else { return text }
         var output = ""
         var rest = text[...]
@@ -43,7 +57,10 @@ struct DotenvFile: Sendable {
                 rest = inside
                 continue
             }
-            output += lookup(String(name)) ?? String(fallback)
+            let value = lookup(String(name)) ?? String(fallback)
+            budget -= min(budget + 1, value.utf8.count)
+            if budget < 0 { return nil }
+            output += value
             rest = inside[inside.index(after: end)...]
         }
         return output + rest

@@ -1,6 +1,7 @@
 /// Finds what the TOML parser does not refuse but ends the process for: table headers without a name, such as `[=x]`,
 /// dates with half an hour or none, such as `2026-02-03Tx` and `2026-02-03 5`, and elements of arrays that are none, such as `[}` and
-/// blanks of other scripts.
+/// blanks of other scripts. Values that are nested too deep are among it, as are keys of too many parts, and what begins like
+/// a number and has `=` or a bracket in it, such as `2026-02-0= 5`.
 ///
 /// It follows a document statement by statement, and is right about one that is valid up to the finding.
 struct TOMLGuard {
@@ -10,6 +11,9 @@ struct TOMLGuard {
         let column: Int
         let reason: String
     }
+
+    /// How deep arrays and inline tables may be nested, and how many parts a key may have.
+    static let maximumDepth = 100
 
     private let bytes: [UInt8]
     private var position = 0
@@ -55,7 +59,11 @@ struct TOMLGuard {
                     reason = "a name is expected after '['"
                     return
                 }
+                let start = position
                 skipLine()
+                if bytes[start..<position].count(where: { $0 == UInt8(ascii: ".") }) >= Self.maximumDepth {
+                    reason = "a key has more than \(Self.maximumDepth) parts"
+                }
             default: skipAssignment()
             }
         }
@@ -73,6 +81,8 @@ struct TOMLGuard {
     private mutating func skipAssignment() {
         var brackets: [UInt8] = []
         var isValue = false
+        var expectsValue = false
+        var dots = 0
         while let byte = next {
             switch byte {
             case UInt8(ascii: "\n") where brackets.isEmpty: return
@@ -83,6 +93,7 @@ struct TOMLGuard {
                     return
                 }
                 skipString(quote: byte)
+                expectsValue = false
             case UInt8(ascii: "}") where brackets.last == UInt8(ascii: "["):
                 reason = "a value or ']' is expected"
                 return
@@ -102,9 +113,34 @@ struct TOMLGuard {
                     reason = "an hour of two digits is expected after the date"
                     return
                 }
+            case _ where expectsValue && (Self.isDigit(byte) || "+-".utf8.contains(byte)):
+                if bytes[position...].prefix(while: { !Self.endsValue($0) }).contains(where: { "=[{".utf8.contains($0) }
+                ) {
+                    reason = "a number or a date ends before '=' or a bracket"
+                    return
+                }
+                expectsValue = false
+                position += 1
             default:
+                // A value and a comma are between two keys of an inline table.
+                if byte == UInt8(ascii: ".") { dots += 1 }
+                if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "\n") { dots = 0 }
+                if dots >= Self.maximumDepth {
+                    reason = "a key has more than \(Self.maximumDepth) parts"
+                    return
+                }
                 if byte == UInt8(ascii: "=") { isValue = true }
+                switch byte {
+                case UInt8(ascii: "="), UInt8(ascii: "["): expectsValue = true
+                case UInt8(ascii: ","): expectsValue = brackets.last == UInt8(ascii: "[")
+                case UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"): break
+                default: expectsValue = false
+                }
                 if byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{") { brackets.append(byte) }
+                if brackets.count > Self.maximumDepth {
+                    reason = "values are nested deeper than \(Self.maximumDepth) levels"
+                    return
+                }
                 if byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { _ = brackets.popLast() }
                 position += 1
             }
@@ -125,6 +161,9 @@ struct TOMLGuard {
         guard position >= 2, position + 1 < bytes.count, Self.isDigit(bytes[position]) else { return false }
         return !Self.mayPrecedeValue(bytes[position - 2]) && !Self.isDigit(bytes[position + 1])
     }
+
+    /// Whether the parser takes a number or a date to end before it.
+    private static func endsValue(_ byte: UInt8) -> Bool { "]},# \t\r\n".utf8.contains(byte) }
 
     private static func mayPrecedeValue(_ byte: UInt8) -> Bool { "=,.[{ \t\r\n".utf8.contains(byte) }
 

@@ -1,3 +1,5 @@
+internal import JSON
+
 extension Duration {
     /// The time span in ISO 8601, to the microsecond, as Prefect writes it: years of 365 days, days, hours, minutes and
     /// seconds, `PT0S` for none.
@@ -24,24 +26,13 @@ extension Duration {
         return (self < .zero ? "-P" : "P") + date + (time.isEmpty ? "" : "T" + time)
     }
 
-    /// The longest time span a setting may name, in seconds; it leaves room for arithmetic.
-    private static let longest = 1e13
-
-    /// A number of seconds to the microsecond; `nil` where it is not finite or out of reach.
-    init?(settingSeconds seconds: Double) {
-        guard seconds.isFinite, seconds.magnitude <= Self.longest else { return nil }
-        let whole = seconds.rounded(.towardZero)
-        let microseconds = ((seconds - whole) * 1_000_000).rounded(.toNearestOrEven)
-        self = .seconds(Int64(whole)) + .microseconds(Int64(microseconds))
-    }
-
     /// A time span in ISO 8601 (`P1DT2H`, `-PT0.5S`; a month counts 30 days) or as a clock, with or without days
     /// (`01:30:00`, `3 days, 01:30:00`, `2d`); `nil` for anything else.
     init?(settingText text: String) {
         var scanner = DurationScanner(text: text[...])
         let isNegative = scanner.takeSign()
         guard let seconds = scanner.take("P") ? scanner.isoSeconds() : scanner.clockSeconds(), scanner.text.isEmpty,
-            let duration = Duration(settingSeconds: isNegative ? -seconds : seconds)
+            let duration = Duration(checkedSeconds: isNegative ? -seconds : seconds)
         else { return nil }
         self = duration
     }

@@ -140,9 +140,9 @@ struct SettingParser {
         let value: Duration?
         if let text = text(of: input) {
             let seconds = textMayBeSeconds ? SettingText.double(text) : nil
-            value = seconds.flatMap { Duration(settingSeconds: $0) } ?? Duration(settingText: text)
+            value = seconds.flatMap { Duration(checkedSeconds: $0) } ?? Duration(settingText: text)
         } else {
-            value = Duration(settingSeconds: try double(input))
+            value = Duration(checkedSeconds: try double(input))
         }
         guard let value else { throw Rejection() }
         return value

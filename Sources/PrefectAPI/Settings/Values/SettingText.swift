@@ -1,7 +1,7 @@
 /// How Prefect reads numbers, switches and paths from text.
-enum SettingText {
+package enum SettingText {
     /// `true`, `1`, `on`, …; `nil` for anything else, surrounding space included.
-    static func bool(_ text: String) -> Bool? {
+    package static func bool(_ text: String) -> Bool? {
         switch text.lowercased() {
         case "1", "on", "t", "true", "y", "yes": true
         case "0", "off", "f", "false", "n", "no": false
@@ -18,7 +18,7 @@ enum SettingText {
     }
 
     /// A number as Python's `float` reads it, with space around it.
-    static func double(_ text: String) -> Double? {
+    package static func double(_ text: String) -> Double? {
         guard let plain = withoutUnderscores(trimmed(text)) else { return nil }
         let unsigned = plain.drop { $0 == "-" || $0 == "+" }
         guard plain.count - unsigned.count <= 1 else { return nil }

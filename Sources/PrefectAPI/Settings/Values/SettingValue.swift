@@ -77,7 +77,8 @@ extension String {
         return password.isEmpty ? nil : password
     }
 
-    var maskingURLPassword: String {
+    /// The text with its password masked, where it is a URL that has one.
+    package var maskingURLPassword: String {
         guard let password = urlPassword else { return self }
         return replacingCharacters(password.startIndex..<password.endIndex, with: Secret.mask)
     }

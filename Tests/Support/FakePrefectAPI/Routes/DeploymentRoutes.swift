@@ -29,6 +29,13 @@ extension Route {
 
     static let deployments: [Route] = [
         Route("POST", "/deployments/", createDeployment),
+        Route("POST", "/deployments/filter") { world, call throws(Refusal) in
+            let pools = try Filter(call["work_pools"], at: "work_pools", knows: ["name"], call.body)
+            let found = world.deployments.values.compactMap { try? JSONValue(parsing: world.json(of: $0)) }
+                .filter { pools.allows("name", $0["work_pool_name"]?.stringValue) }
+            let rows = found.dropFirst(call["offset"]?.intValue ?? 0).prefix(try call.limit(atMost: 200))
+            return .json(.array(Array(rows)))
+        },
         Route("GET", "/deployments/{id}") { world, call throws(Refusal) in
             .json(world.json(of: try findDeployment(world, call)))
         },

@@ -1,12 +1,12 @@
 internal import CLinux
-internal import Glibc
+package import Glibc
 
 /// A file descriptor that is closed when nobody holds it any more.
-final class Descriptor: Sendable {
-    let raw: Int32
+package final class Descriptor: Sendable {
+    package let raw: Int32
 
     /// Takes over an open descriptor; `nil` for -1, with `errno` left as it is.
-    init?(owning raw: Int32) {
+    package init?(owning raw: Int32) {
         guard raw >= 0 else { return nil }
         self.raw = raw
     }
@@ -15,7 +15,7 @@ final class Descriptor: Sendable {
 }
 
 /// The text of an `errno`.
-func systemMessage(_ error: Int32) -> String {
+package func systemMessage(_ error: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard strerror_r(error, &buffer, buffer.count) == 0 else { return "error \(error)" }
     let end = buffer.firstIndex(of: 0) ?? buffer.count
@@ -23,7 +23,7 @@ func systemMessage(_ error: Int32) -> String {
 }
 
 /// Random bytes as lower-case hexadecimal digits, two a byte; `nil` when the kernel has none to give.
-func randomHexadecimal(bytes count: Int) -> String? {
+package func randomHexadecimal(bytes count: Int) -> String? {
     var bytes = [UInt8](repeating: 0, count: count)
     guard clinux_random(&bytes, count) == 0 else { return nil }
     return bytes.map { byte in
@@ -33,27 +33,12 @@ func randomHexadecimal(bytes count: Int) -> String? {
 }
 
 /// What the system knows about a file, links followed; `nil` with `errno` set when it cannot be reached.
-func fileStatus(_ path: String) -> stat? {
+package func fileStatus(_ path: String) -> stat? {
     var status = stat()
     return stat(path, &status) == 0 ? status : nil
 }
 
 /// Whether there is a directory at a path.
-func isDirectory(_ path: String) -> Bool {
+package func isDirectory(_ path: String) -> Bool {
     fileStatus(path).map { $0.st_mode & S_IFMT == S_IFDIR } ?? false
-}
-
-/// A small file's bytes; `nil` when it cannot be read.
-func readSmallFile(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
-    guard let descriptor = Descriptor(owning: open(path, O_RDONLY | O_CLOEXEC)) else { return nil }
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 4096)
-    while bytes.count < limit {
-        let count = read(descriptor.raw, &chunk, chunk.count)
-        if count < 0 && errno == EINTR { continue }
-        if count < 0 { return nil }
-        if count == 0 { break }
-        bytes.append(contentsOf: chunk[..<count])
-    }
-    return bytes
 }

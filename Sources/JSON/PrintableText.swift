@@ -3,7 +3,7 @@ extension String {
     /// controls (C1 holds a one-character form of "escape ["), and the marks that reverse the direction of writing.
     ///
     /// - Parameter keepingLines: Whether newline and tab stay as they are; else they are escaped, too.
-    func escapedForTerminal(keepingLines: Bool) -> String {
+    public func escapedForTerminal(keepingLines: Bool = false) -> String {
         guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         var text = ""
         text.unicodeScalars.reserveCapacity(unicodeScalars.count)
@@ -17,20 +17,18 @@ extension String {
         return text
     }
 
-    /// The first `limit` UTF-8 bytes, cut between two characters, and a note of how much is missing.
-    func truncated(toBytes limit: Int) -> String {
-        let size = utf8.count
-        guard size > limit else { return self }
-        var end = utf8.index(startIndex, offsetBy: limit)
-        while end > startIndex, end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
-        return self[..<end] + "… (\(size - utf8.distance(from: startIndex, to: end)) more bytes)"
+    /// The text on one line, with a space in the place of what ``escapedForTerminal(keepingLines:)`` escapes.
+    public var onOneLine: String {
+        guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
+        return String(String.UnicodeScalarView(unicodeScalars.map { $0.steersTerminal ? " " : $0 }))
     }
 }
 
 extension Unicode.Scalar {
-    fileprivate var steersTerminal: Bool {
+    /// Whether a terminal may take it for more than a character to show.
+    var steersTerminal: Bool {
         switch value {
-        case 0x00...0x1F, 0x7F...0x9F, 0x2028...0x202E, 0x2066...0x2069: true
+        case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true
         default: false
         }
     }

@@ -1,0 +1,73 @@
+internal import CLinux
+internal import Glibc
+
+/// Files in places that other programs can write to, such as the directory of a flow run: whatever has been put in their
+/// place, opening them neither blocks nor follows a link, and nothing but a regular file is opened.
+package enum RegularFile {
+    /// Opens a file below a directory whose own path may have links; `nil` with `errno` set when there is none.
+    /// - Parameter path: A relative path, none of whose parts may be a link. Only its owner may use a file that is made.
+    package static func open(_ path: String, below directory: String, _ flags: Int32) -> Descriptor? {
+        guard let parent = Directory.open(directory) else { return nil }
+        return Descriptor(owning: clinux_open_regular(parent.raw, path, flags, 0o600))
+    }
+
+    /// The first bytes of a file below a directory, `limit` at most; `nil` when it cannot be read.
+    package static func read(_ path: String, below directory: String, limit: Int) -> [UInt8]? {
+        open(path, below: directory, O_RDONLY).flatMap { readBytes($0, limit: limit) }
+    }
+
+    /// Puts a file of these bytes in the place of an earlier one, at once; `false` when it could not be written.
+    @discardableResult
+    package static func replace(_ name: String, below directory: String, with bytes: [UInt8]) -> Bool {
+        guard let parent = Directory.open(directory) else { return false }
+        let fresh = "\(name).new"
+        unlinkat(parent.raw, fresh, 0)
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        guard let file = Descriptor(owning: clinux_open_regular(parent.raw, fresh, flags, 0o600)) else { return false }
+        guard writeBytes(bytes, to: file), renameat(parent.raw, fresh, parent.raw, name) == 0 else {
+            unlinkat(parent.raw, fresh, 0)
+            return false
+        }
+        return true
+    }
+}
+
+/// Directories in places that other programs can write to.
+package enum Directory {
+    /// Opens a directory; links in its path are followed.
+    package static func open(_ path: String) -> Descriptor? {
+        Descriptor(owning: Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+    }
+
+    /// Opens a directory below another one, by a path that has no links and does not lead into another mount.
+    package static func open(_ path: String, below directory: String) -> Descriptor? {
+        guard let parent = open(directory) else { return nil }
+        return Descriptor(owning: clinux_open_directory(parent.raw, path))
+    }
+}
+
+/// The first bytes of an open file, `limit` at most; `nil` when it cannot be read.
+package func readBytes(_ descriptor: Descriptor, limit: Int) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: max(1, min(limit, 4096)))
+    while bytes.count < limit {
+        let count = Glibc.read(descriptor.raw, &chunk, min(chunk.count, limit - bytes.count))
+        if count < 0 && errno == EINTR { continue }
+        if count < 0 { return nil }
+        if count == 0 { break }
+        bytes.append(contentsOf: chunk[..<count])
+    }
+    return bytes
+}
+
+/// Writes all bytes to an open file; `false` with `errno` set when that is not possible.
+package func writeBytes(_ bytes: [UInt8], to descriptor: Descriptor) -> Bool {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { Glibc.write(descriptor.raw, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return false }
+        rest = rest.dropFirst(count)
+    }
+    return true
+}

@@ -1,0 +1,156 @@
+internal import JSON
+internal import Synchronization
+
+/// Standard output and standard error as the place for what runs print, in another form than they print it.
+public final class RunOutputSink: OutputSink {
+    /// The form in which the output of runs is printed.
+    public enum Form: Sendable, Hashable {
+        /// A JSON object for each line, with the run's id: `timestamp`, `level`, `logger`, `message`, `flow_run_id`,
+        /// `flow_run_name` and `stream`.
+        case json
+        /// Lines as they are, but that nothing in them steers the terminal other than colours.
+        case terminal
+    }
+
+    /// A line that the descriptor has taken in part.
+    private struct Unfinished {
+        let source: OutputSource
+        /// How many bytes the run has printed for it.
+        let count: Int
+        var rest: ArraySlice<UInt8>
+    }
+
+    private struct State {
+        var unfinished: Unfinished?
+        /// How many bytes of a source were written to their end by the call of another.
+        var finished: [OutputSource: Int] = [:]
+    }
+
+    private let form: Form
+    private let output: any OutputSink
+    private let errors: any OutputSink
+    private let outputState = Mutex(State())
+    private let errorState = Mutex(State())
+
+    /// A sink of a form, before the places where its bytes go.
+    public init(
+        form: Form, output: any OutputSink = DescriptorSink.standardOutput,
+        errors: any OutputSink = DescriptorSink.standardError
+    ) {
+        self.form = form
+        self.output = output
+        self.errors = errors
+    }
+
+    public func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
+        switch source.stream {
+        case .output: outputState.withLock { write(bytes, source, limit, to: output, &$0) }
+        case .errors: errorState.withLock { write(bytes, source, limit, to: errors, &$0) }
+        }
+    }
+
+    private func write(
+        _ bytes: ArraySlice<UInt8>, _ source: OutputSource, _ limit: Duration, to sink: any OutputSink,
+        _ state: inout State
+    ) -> Int? {
+        // A line that was begun is completed before another begins.
+        if var unfinished = state.unfinished {
+            guard flush(&unfinished.rest, source, limit, to: sink) else { return nil }
+            state.unfinished = unfinished.rest.isEmpty ? nil : unfinished
+            guard state.unfinished == nil else { return 0 }
+            state.finished[unfinished.source] = unfinished.count
+        }
+        var rest = bytes.dropFirst(state.finished.removeValue(forKey: source) ?? 0)
+        while !rest.isEmpty {
+            let end = rest.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? rest.endIndex
+            let line = rendered(rest[..<end], source)
+            var unwritten = line[...]
+            guard flush(&unwritten, source, limit, to: sink) else { return nil }
+            guard unwritten.isEmpty else {
+                if unwritten.count < line.count {
+                    state.unfinished = Unfinished(source: source, count: end - rest.startIndex, rest: unwritten)
+                }
+                break
+            }
+            rest = rest[end...]
+        }
+        return bytes.count - rest.count
+    }
+
+    /// Writes as much as the descriptor takes; false when the sink is broken.
+    private func flush(
+        _ bytes: inout ArraySlice<UInt8>, _ source: OutputSource, _ limit: Duration, to sink: any OutputSink
+    ) -> Bool {
+        while !bytes.isEmpty {
+            guard let count = sink.write(bytes, of: source, waitingUpTo: limit) else { return false }
+            if count == 0 { break }
+            bytes = bytes.dropFirst(count)
+        }
+        return true
+    }
+
+    private func rendered(_ line: ArraySlice<UInt8>, _ source: OutputSource) -> [UInt8] {
+        switch form {
+        case .json:
+            var text = line[...]
+            if text.last == UInt8(ascii: "\n") { text.removeLast() }
+            if text.last == UInt8(ascii: "\r") { text.removeLast() }
+            let record: JSONValue = [
+                "timestamp": .string(Timestamp.now.apiFormat), "level": "INFO", "logger": "prefect.flow_run_output",
+                "message": .string(String(decoding: text, as: UTF8.self)),
+                "flow_run_id": .string(source.flowRunID), "flow_run_name": .string(source.flowRunName),
+                "stream": .string(source.stream.rawValue),
+            ]
+            return record.serializedBytes() + [UInt8(ascii: "\n")]
+        case .terminal:
+            return TerminalBytes.harmless(line)
+        }
+    }
+}
+
+/// Output of programs as a terminal may have it.
+enum TerminalBytes {
+    /// The bytes with every control character written out but for ends of lines, tabs, backspaces and the sequences that
+    /// colour text.
+    static func harmless(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count)
+        var position = bytes.startIndex
+        while position < bytes.endIndex {
+            let byte = bytes[position]
+            switch byte {
+            case 0x1B:
+                if let end = endOfColour(bytes[position...]) {
+                    output += bytes[position..<end]
+                    position = end
+                    continue
+                }
+                output += Array("\\x1b".utf8)
+            case 0x08, 0x09, 0x0A, 0x0D: output.append(byte)
+            case 0x00..<0x20, 0x7F: output += escape(byte)
+            case 0xC2 where position + 1 < bytes.endIndex && (0x80..<0xA0).contains(bytes[position + 1]):
+                // A control character of the second set, in UTF-8.
+                output += escape(bytes[position + 1])
+                position += 1
+            default: output.append(byte)
+            }
+            position += 1
+        }
+        return output
+    }
+
+    private static func escape(_ byte: UInt8) -> [UInt8] {
+        let digits = String(byte, radix: 16)
+        return Array("\\x\(digits.utf8.count == 1 ? "0" : "")\(digits)".utf8)
+    }
+
+    /// Where a sequence that only sets colours and weights ends, if one begins here.
+    private static func endOfColour(_ bytes: ArraySlice<UInt8>) -> Int? {
+        let parameters = bytes.dropFirst(2)
+        guard bytes.dropFirst().first == UInt8(ascii: "["),
+            let end = parameters.firstIndex(where: { !("0123456789;:".utf8.contains($0)) }),
+            bytes[end] == UInt8(ascii: "m")
+        else { return nil }
+        return end + 1
+    }
+}

@@ -1,0 +1,90 @@
+public import JSON
+public import JobTemplates
+internal import OrderedCollections
+public import PrefectAPI
+
+/// The jobs of a pool as its template and its deployments describe them, before there is any run.
+public struct PoolJobs: Sendable {
+    /// Some fields of a job configuration, and who sets them.
+    public struct Part: Sendable, Hashable {
+        /// The rendered fields.
+        public let fields: JSONValue
+        /// `the template of work pool 'p'`, or the first deployment that differs from it.
+        public let source: String
+    }
+
+    /// The pool's name.
+    public let pool: String
+    /// The pool's id, where the API has given one.
+    public let id: String?
+    private let template: BaseJobTemplate
+    private let environment: [String: String]
+    private let references: any TemplateReferences
+    private let readDeployments: @Sendable () async throws -> [Deployment]
+
+    /// The jobs of a pool.
+    ///
+    /// - Parameters:
+    ///   - template: The pool's template, or the one that it is going to get.
+    ///   - environment: The environment of the worker's process.
+    ///   - references: Where blocks and variables are read from.
+    ///   - readDeployments: Reads the pool's deployments, where a backend needs them.
+    public init(
+        pool: String, id: String? = nil, template: BaseJobTemplate, environment: [String: String],
+        references: any TemplateReferences, readDeployments: @escaping @Sendable () async throws -> [Deployment]
+    ) {
+        self.pool = pool
+        self.id = id
+        self.template = template
+        self.environment = environment
+        self.references = references
+        self.readDeployments = readDeployments
+    }
+
+    /// The jobs of a pool of the API's; `nil` for one whose template cannot be read.
+    ///
+    /// - Parameter defaultTemplate: What a pool without a template is given, if that is known.
+    public init?(
+        of pool: WorkPool, defaultTemplate: BaseJobTemplate?, environment: [String: String], api: APIClient,
+        effort: RetryPolicy.Effort = .standard
+    ) {
+        guard let template = pool.hasTemplate ? try? BaseJobTemplate(json: pool.baseJobTemplate) : defaultTemplate
+        else {
+            return nil
+        }
+        self.init(
+            pool: pool.name, id: pool.id.isEmpty ? nil : pool.id, template: template, environment: environment,
+            references: APITemplateReferences(api: api, effort: effort)
+        ) { try await api.readDeployments(ofPool: pool.name, effort: effort) }
+    }
+
+    /// The different values of some fields: of the template alone, and with the job variables of each deployment. A template or
+    /// a deployment that cannot be rendered is skipped; its runs say why they crash. Throws when the API cannot be read.
+    public func parts(_ fields: Set<String>) async throws -> [Part] {
+        var found: OrderedDictionary<JSONValue, String> = [:]
+        let renderer = JobRenderer(template: reduced(to: fields), environment: environment, references: references)
+        func add(_ jobVariables: JSONValue, _ source: String) async throws {
+            let variables = JSONValue.object((jobVariables.objectValue ?? [:]).filter { !Self.isEnvironment($0.key) })
+            do {
+                let rendered = try await renderer.render(jobVariables: variables)
+                if found[rendered] == nil { found[rendered] = source }
+            } catch let error as TemplateError where error.kind != .lookupFailed {}
+        }
+        try await add([:], "the template of work pool '\(pool)'")
+        for deployment in try await readDeployments() {
+            try await add(deployment.jobVariables, "deployment '\(deployment.name)'")
+        }
+        return found.map { Part(fields: $0.key, source: $0.value) }
+    }
+
+    private static func isEnvironment(_ variable: String) -> Bool { variable == "env" || variable.hasPrefix("env.") }
+
+    /// The template without anything else, so that no block is read that the fields do not need.
+    private func reduced(to fields: Set<String>) -> BaseJobTemplate {
+        var variables = template.variables
+        let properties = (variables["properties"]?.objectValue ?? [:]).filter { !Self.isEnvironment($0.key) }
+        variables["properties"] = .object(properties)
+        return BaseJobTemplate(
+            jobConfiguration: template.jobConfiguration.filter { fields.contains($0.key) }, variables: variables)
+    }
+}

@@ -1,0 +1,109 @@
+internal import JSON
+internal import Logging
+internal import PrefectAPI
+
+/// Restores the states of runs that a proposal of this worker has overwritten because the API carried it out late.
+///
+/// A connection that breaks can leave a proposal with the server, where it waits for the database. The worker sends it
+/// again and the run takes its course; then the first one is accepted over the run's end, and the run seems to wait for
+/// a worker. So runs with such a proposal are looked at for a while after they have ended. Before their end, their own
+/// next state replaces the late one.
+struct LateProposals: Sendable {
+    /// For how long the API may carry a proposal out late. Prefect's server on SQLite waits 60 seconds for its database.
+    static let lifetime: Duration = .seconds(75)
+    /// The pause between two looks.
+    private static let interval: Duration = .seconds(3)
+
+    private struct Run: Sendable {
+        let entry: LedgerEntry
+        let deadline: ContinuousClock.Instant
+    }
+
+    let services: WorkerServices
+    let state: PoolState
+    private let runs = Live<[String: Run]>([:])
+    private let added = Wakeup()
+
+    init(services: WorkerServices, state: PoolState) {
+        self.services = services
+        self.state = state
+    }
+
+    /// Looks at a run that has ended, from now on, unless no proposal of it can come any more. Returns whether it does.
+    func watch(_ entry: LedgerEntry) -> Bool {
+        guard let doubtfulAt = entry.doubtfulAt else { return false }
+        let age = Duration.pause(seconds: Timestamp.now.seconds(since: doubtfulAt))
+        guard age < Self.lifetime else { return false }
+        runs.update { $0[entry.flowRunID] = Run(entry: entry, deadline: .now + Self.lifetime - age) }
+        added.signal()
+        return true
+    }
+
+    /// Looks at the runs until the task is cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            await runs.wait { !$0.isEmpty }
+            if Task.isCancelled { return }
+            await look()
+            await added.wait(atMost: Self.interval)
+        }
+    }
+
+    /// Looks at the runs once. Runs whose time is over are removed from the ledger; the others stay in it for
+    /// the next process.
+    func look() async {
+        let (watched, now) = (runs.value, ContinuousClock.now)
+        guard !watched.isEmpty else { return }
+        var again: Set<String> = []
+        do {
+            for run in try await services.api.flowRuns(among: Array(watched.keys), inState: "PENDING") {
+                guard let entry = watched[run.id]?.entry else { continue }
+                if await !isDealtWith(run, entry) { again.insert(run.id) }
+            }
+        } catch {
+            services.logger.debug("Late proposals could not be looked for, trying again: \(error)")
+            return
+        }
+        for (id, run) in watched where run.deadline <= now && !again.contains(id) {
+            runs.update { runs in
+                if runs[id]?.entry.transitions == run.entry.transitions { runs[id] = nil }
+            }
+            await services.ledger.remove(id, of: run.entry.transitions)
+        }
+    }
+
+    /// Restores a run's state if that was overwritten; `false` when it is to be tried again. One run keeps no other.
+    private func isDealtWith(_ run: FlowRun, _ entry: LedgerEntry) async -> Bool {
+        do {
+            try await restore(run, entry)
+            return true
+        } catch let error as APIError where !error.isTransient {
+            services.logger.error("The state of flow run '\(run.name)' could not be restored: \(error)")
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    private func restore(_ run: FlowRun, _ entry: LedgerEntry) async throws {
+        guard let transition = run.transitionID, entry.transitions.contains(transition) else { return }
+        let history = try await services.api.readStates(ofFlowRun: run.id)
+        guard let state = entry.transitions.overwrittenState(in: history) else { return }
+        RunReporter(flowRun: run, services: services, workerID: self.state.workerID).log(
+            .info, "Flow run '\(run.id)' was '\(state.name)' before the API carried out a late proposal: restoring it")
+        _ = try await services.api.propose(StateProposal(state), forFlowRun: run.id, force: true)
+    }
+}
+
+extension RunTransitions {
+    /// The state that one of these transitions was written over late: an end, or another plan. `nil` when nothing has
+    /// happened to the run since these transitions but what they did.
+    func overwrittenState(in history: [RecordedState]) -> RecordedState? {
+        let others = history.filter { $0.transitionID.map(contains) != true }
+        let own = history.filter { $0.transitionID.map(contains) == true }
+        guard let last = others.max(by: { $0.timestamp < $1.timestamp }) else { return nil }
+        if last.isFinal { return last }
+        let first = own.min { $0.timestamp < $1.timestamp }
+        return last.type == "SCHEDULED" && first.map { $0.timestamp < last.timestamp } == true ? last : nil
+    }
+}

@@ -1,0 +1,24 @@
+import FoundationEssentials
+import Worker
+
+/// The name of a worker that was given none. It stays the same while the worker comes back, so that the API shows one worker
+/// and not one for each start.
+struct WorkerName: Sendable {
+    /// The name of the pod, in a cluster.
+    private let pod: String?
+    private let unique: String
+
+    /// - Parameters:
+    ///   - environment: The environment of the worker's process.
+    ///   - directory: Where a name that is made up is kept; without one each start makes up another.
+    init(environment: [String: String], directory: StateDirectory?) {
+        let isInCluster = environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false
+        let host = environment["HOSTNAME"] ?? ""
+        pod = isInCluster && !host.isEmpty && !host.contains(where: { "/%".contains($0) }) ? host : nil
+        let makeUp = { UUID().uuidString.lowercased() }
+        unique = pod == nil ? directory?.workerName(orElse: makeUp) ?? makeUp() : ""
+    }
+
+    /// The name in a pool of this kind.
+    func of(_ kind: BackendKind) -> String { pod ?? "\(kind.workerName) \(unique)" }
+}

@@ -1,0 +1,102 @@
+"""A flow that writes what it sees of its surroundings; each line that it and its hook write is one JSON object."""
+import importlib
+import json
+import os
+import signal
+import site
+import sys
+import sysconfig
+
+from prefect import flow
+
+OWN = ("WS_", "PREFECT__FLOW_ENTRYPOINT", "PREFECT__STORAGE_BASE_PATH", "PREFECT_LOGGING_LEVEL", "PYTHONPATH")
+
+
+def of_the_interpreter(entry):
+    """Names an entry of sys.path that comes with the interpreter, so that interpreters can be compared."""
+    paths = sysconfig.get_paths()
+    if entry in site.getsitepackages() + [paths["purelib"], paths["platlib"]]:
+        return "<packages>"
+    for root in (paths["stdlib"], paths["platstdlib"], os.path.realpath(paths["stdlib"])):
+        if entry == root:
+            return "<library>"
+        if entry == os.path.join(root, "lib-dynload"):
+            return "<extensions>"
+        if os.path.dirname(entry) == os.path.dirname(root) and entry.endswith(".zip"):
+            return "<archive>"
+    return entry
+
+
+def below(directory):
+    found = {}
+    for folder, folders, files in os.walk(directory):
+        folders[:] = sorted(name for name in folders if name not in ("__pycache__", ".git"))
+        for name in sorted(files):
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                content = file.read()
+            text = content.decode(errors="replace")
+            found[os.path.relpath(path, directory)] = text if len(text) < 120 else f"{len(text)} characters"
+        if len(found) > 60:
+            return {"too many": len(found)}
+        for name in folders:
+            if not os.listdir(os.path.join(folder, name)):
+                found[os.path.relpath(os.path.join(folder, name), directory) + "/"] = ""
+    return found
+
+
+def brought():
+    """Which modules of the test were there before this one was read."""
+    names = {"pf", "pkg", "pkg.mod", "sibling", "late", "wsteps", "own"} - {__name__}
+    return sorted(names & set(sys.modules))
+
+
+LOADED = brought()
+
+try:
+    import sibling
+except ImportError:
+    sibling = None
+
+
+def write(out, name, **seen):
+    late = None
+    try:
+        late = importlib.import_module("late").WORD
+    except ImportError:
+        pass
+    umask = os.umask(0o22)
+    os.umask(umask)
+    # The program that runs hooks is each worker's own, and so is its folder, which Python puts first.
+    own = os.path.dirname(os.path.abspath(sys.argv[0])) if "program" in seen else None
+    seen = {
+        "directory": os.getcwd(),
+        "files": below(os.getcwd()),
+        "sys.path": [of_the_interpreter(entry) for entry in sys.path if entry != own],
+        "environment": {name: value for name, value in os.environ.items() if name.startswith(OWN)},
+        "module": [__name__, __file__],
+        "program": os.path.basename(sys.argv[0]),
+        "sibling": sibling and [sibling.WORD, sibling.__file__],
+        "late": late,
+        "loaded": LOADED,
+        "umask": oct(umask),
+        "of steps": getattr(sys.modules.get("wsteps"), "STATE", None),
+    } | seen
+    os.makedirs(out, exist_ok=True)
+    with open(os.path.join(out, name), "a") as file:
+        file.write(json.dumps(seen) + "\n")
+
+
+def crashed(flow, flow_run, state):
+    write(flow_run.parameters["out"], "hook", state=[state.type.value, state.name], program=None)
+
+
+@flow(on_crashed=[crashed])
+def tell(out: str, then: str = "return"):
+    write(out, "flow")
+    if then == "raise":
+        raise ValueError("on purpose")
+    if then == "exit":
+        os._exit(9)
+    if then == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)

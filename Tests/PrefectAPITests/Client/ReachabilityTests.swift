@@ -1,0 +1,160 @@
+import HTTPTransport
+import JSON
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import PrefectAPI
+
+@Suite("Requests and reports that wait while the API is away")
+struct ReachabilityTests {
+    private let start = ContinuousClock.now
+
+    /// Lets a pause between attempts end by cancellation alone.
+    private static let forEver: @Sendable (Duration) async throws -> Void = { _ in
+        try await Task.sleep(for: .seconds(3600))
+    }
+
+    private static func request(_ name: String) -> APIRequest { APIRequest(.get, ["work_pools", .name(name)]) }
+
+    @Test("an outage begins with a failure and ends with the first good answer, once")
+    func outage() {
+        var model = Reachability()
+        let first = model.answered(now: start)
+        model.failed(.away, now: start + .seconds(2))
+        #expect(!first && model.isAway && model.returns == 0)
+        let returned = model.answered(now: start + .seconds(30))
+        let again = model.answered(now: start + .seconds(31))
+        #expect(returned && !again)
+        #expect(!model.isAway && model.returns == 1)
+    }
+
+    @Test("a failure right after a good answer begins no outage; one that may have another reason needs more time")
+    func certainty() {
+        var model = Reachability()
+        _ = model.answered(now: start)
+        model.failed(.away, now: start + .milliseconds(900))
+        #expect(!model.isAway)
+        model.failed(.unclear, now: start + .seconds(9))
+        #expect(!model.isAway)
+        model.failed(.unclear, now: start + .seconds(11))
+        #expect(model.isAway)
+    }
+
+    @Test("an attempt that fails just after the API's return is repeated soon, if attempts have no limit")
+    func recovery() {
+        var model = Reachability()
+        model.failed(.away, now: start)
+        _ = model.answered(now: start + .seconds(60))
+        func pause(_ seconds: Int, at moment: Int, since begun: Int, isPersistent: Bool = true) -> Duration {
+            model.pause(
+                .seconds(seconds), since: begun, isPersistent: isPersistent, now: start + .seconds(moment), random: 0)
+        }
+        #expect(pause(32, at: 61, since: 1) == .seconds(1))
+        #expect(pause(32, at: 61, since: 1, isPersistent: false) == .seconds(32))
+        #expect(pause(32, at: 66, since: 1) == .seconds(10))
+        // It began before the API was back.
+        #expect(pause(32, at: 66, since: 0) == .seconds(1))
+        #expect(pause(32, at: 66, since: 0, isPersistent: false) == .seconds(1))
+    }
+
+    @Test("attempts without limit are at most ten seconds apart while the API answers others, and not in an outage")
+    func busy() {
+        var model = Reachability()
+        func pause(isPersistent: Bool = true, random: Double = 0) -> Duration {
+            model.pause(
+                .seconds(60), since: 0, isPersistent: isPersistent, now: start + .seconds(30), random: random)
+        }
+        _ = model.answered(now: start)
+        #expect(pause() == .seconds(10) && pause(random: 0.5) == .seconds(7.5))
+        #expect(pause(isPersistent: false) == .seconds(60))
+        model.failed(.away, now: start + .seconds(30))
+        #expect(pause() == .seconds(60))
+    }
+
+    @Test("requests that wait for their next attempt make it as soon as another one is answered")
+    func requests() async throws {
+        try await withFakePrefectAPI { api in
+            for name in ["a", "b", "other"] { api.addPool(name: name) }
+            api.script(path: "/work_pools/a", times: 1, answer: .status(503))
+            api.script(path: "/work_pools/b", times: 1, answer: .closeConnection)
+            try await withClient(of: api.url, sleep: Self.forEver) { client, pauses in
+                try await withThrowingTaskGroup(of: APIAnswer.self) { group in
+                    // "b" goes first: libcurl would send it again at once on a connection that "a" had used.
+                    group.addTask { try await client.send(Self.request("b"), effort: .standard) }
+                    try await eventually("one waits") { pauses.all.count == 1 }
+                    group.addTask { try await client.send(Self.request("a"), effort: .persistent) }
+                    try await eventually("both wait") { pauses.all.count == 2 }
+                    _ = try await client.send(Self.request("other"))
+                    try await eventually(within: .seconds(10), "both ask again") {
+                        ["a", "b"].allSatisfy { api.requests("GET", "/work_pools/\($0)").count == 2 }
+                    }
+                    var answers = 0
+                    for try await answer in group where answer.status == 200 { answers += 1 }
+                    #expect(answers == 2)
+                }
+            }
+        }
+    }
+
+    @Test("a pause that the API asked for is kept")
+    func retryAfter() async throws {
+        try await withFakePrefectAPI { api in
+            for name in ["a", "b", "other"] { api.addPool(name: name) }
+            let asked = api.script(path: "/work_pools/a", answer: .tooManyRequests(retryAfter: 300))
+            api.script(path: "/work_pools/b", times: 1, answer: .status(503))
+            try await withClient(of: api.url, sleep: Self.forEver) { client, pauses in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { _ = try? await client.send(Self.request("a"), effort: .persistent) }
+                    try await eventually("it waits") { pauses.all.count == 1 }
+                    group.addTask { _ = try await client.send(Self.request("b"), effort: .persistent) }
+                    try await eventually("both wait") { pauses.all.count == 2 }
+                    _ = try await client.send(Self.request("other"))
+                    // The one that was not asked to wait has its answer.
+                    try await eventually("the other is answered") { api.requests("GET", "/work_pools/b").count == 2 }
+                    #expect(asked.uses == 1)
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    @Test("log lines that wait are sent as soon as a request is answered")
+    func logs() async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "other")
+            let script = api.script(path: "/logs/", answer: .status(503))
+            try await withClient(of: api.url) { client, _ in
+                let logs = LogShipper(
+                    api: client, interval: .zero, batchBytes: 100_000, maximumRecordBytes: 10_000, isEnabled: true,
+                    logger: CapturedLog().logger)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { await logs.run() }
+                    logs.add(LogRecord(logger: "l", level: 20, message: "it crashed", flowRunID: "run"))
+                    // Three failures: the next pause is some eight seconds.
+                    try await eventually(within: .seconds(30), "it waits for long") { script.uses == 3 }
+                    script.end()
+                    _ = try await client.send(Self.request("other"))
+                    // By itself it would not come before 6.01 seconds.
+                    try await eventually(within: .seconds(5.5), "the line arrives") {
+                        api.requests("POST", "/logs/").count == 4
+                    }
+                    group.cancelAll()
+                }
+            }
+        }
+    }
+
+    @Test("an event socket that failed for a reason that passes is opened when the API is back, and no other")
+    func socket() {
+        for (prospect, isOpened) in [(EventSocketError.Prospect.passing, true), (.unauthorized, false)] {
+            var machine = EventStreamState()
+            _ = machine.want()
+            let first = machine.next(now: start)
+            machine.ended(prospect, now: start, random: 0)
+            let isWoken = machine.retryNow()
+            let next = machine.next(now: start)
+            #expect(first == .open && isWoken == isOpened && (next == .open) == isOpened)
+        }
+    }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import JSON
+import JobTemplates
+import OrderedCollections
+import Testing
+import Worker
+
+@testable import SystemdBackend
+
+@Suite("The rights of a unit")
+struct SafetyTests {
+    // MARK: - The state directory
+
+    /// A folder for a test, below the sticky `/tmp`.
+    private func withFolder(_ body: (String) throws -> Void) throws {
+        let folder = "/tmp/systemd-safety-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try body(folder)
+    }
+
+    private func refusal(_ stateDirectory: String) -> String? {
+        do {
+            _ = try SystemdBackend.root(in: stateDirectory)
+            return nil
+        } catch {
+            return error.kind == .refused ? error.message : nil
+        }
+    }
+
+    private func make(_ path: String, mode: Int) throws {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
+    }
+
+    @Test("a state directory that only its owner can change is taken")
+    func safe() throws {
+        try withFolder { folder in
+            try make("\(folder)/state", mode: 0o700)
+            #expect(try SystemdBackend.root(in: "\(folder)/state") == "\(folder)/state/units")
+            try make("\(folder)/sticky", mode: 0o1777)
+            try make("\(folder)/sticky/state", mode: 0o755)
+            #expect(refusal("\(folder)/sticky/state") == nil)
+            try FileManager.default.createSymbolicLink(
+                atPath: "\(folder)/link", withDestinationPath: "sticky/../state")
+            #expect(refusal("\(folder)/link") == nil)
+        }
+    }
+
+    @Test("a state directory that others can change is refused with its cause", arguments: [0o777, 0o770, 0o1777])
+    func shared(mode: Int) throws {
+        try withFolder { folder in
+            try make("\(folder)/state/units", mode: mode)
+            let message = try #require(refusal("\(folder)/state"))
+            #expect(message.contains("'\(folder)/state/units' may be written to by") && message.contains("--state-dir"))
+            try make("\(folder)/state/units", mode: 0o700)
+            #expect(refusal("\(folder)/state") == nil)
+            try make("\(folder)/state", mode: mode)
+            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' may be written to by") == true)
+        }
+    }
+
+    @Test("a state directory behind a link into a place of others is refused")
+    func linked() throws {
+        try withFolder { folder in
+            try make("\(folder)/shared", mode: 0o777)
+            try make("\(folder)/shared/state", mode: 0o700)
+            try FileManager.default.createSymbolicLink(atPath: "\(folder)/link", withDestinationPath: "shared/state")
+            #expect(refusal("\(folder)/link")?.contains("'\(folder)/shared' may be written to by every user") == true)
+            try FileManager.default.createSymbolicLink(atPath: "\(folder)/loop", withDestinationPath: "loop")
+            #expect(refusal("\(folder)/loop") != nil)
+        }
+    }
+
+    @Test("a state directory of another user is refused", .enabled(if: geteuid() == 0, "needs root"))
+    func foreign() throws {
+        try withFolder { folder in
+            try make("\(folder)/state", mode: 0o755)
+            #expect(chown("\(folder)/state", 65_534, 65_534) == 0)
+            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' belongs to the user 65534") == true)
+        }
+    }
+
+    @Test("without a state directory no unit is started")
+    func none() async throws {
+        let backend = try SystemdBackend(options: .init(environment: ["PREFECT_WORKER_SYSTEMD_MANAGER": "system"]))
+        let job = Job(
+            flowRunID: "a", flowRunName: "a", claimID: "c", deploymentID: nil,
+            configuration: try SystemdConfiguration(rendered: ["command": "true"]), reporter: SilentReporter())
+        let error = await #expect(throws: InfrastructureError.self) { _ = try await backend.start(job) }
+        #expect(error?.kind == .refused && error?.message.contains("--state-dir") == true)
+    }
+
+    private struct SilentReporter: JobReporter {
+        func log(_ level: RunLogLevel, _ message: String) {}
+        func emit(event: String, resource: JSONValue, payload: JSONValue) {}
+    }
+
+    // MARK: - Job variables
+
+    /// The configuration of a run of a pool, as a worker makes it.
+    private func configuration(
+        _ template: BaseJobTemplate = SystemdBackend.defaultBaseJobTemplate, deployment: JSONValue = [:],
+        run: JSONValue = [:], allowed: Set<String> = []
+    ) async throws -> SystemdConfiguration {
+        let source = try RenderSource(offline: [
+            "work_pool": ["id": "p", "name": "p", "type": "systemd", "base_job_template": template.json],
+            "flow": ["id": "f", "name": "f"],
+            "deployment": ["id": "d", "name": "d", "flow_id": "f", "job_variables": deployment],
+            "flow_run": ["id": "r", "name": "r", "flow_id": "f", "deployment_id": "d", "job_variables": run],
+        ])
+        let backend = try SystemdBackend(
+            options: .init(interpreter: "python3", environment: ["PREFECT_WORKER_SYSTEMD_MANAGER": "system"]))
+        return try await JobPreparation(
+            backend: backend, environment: [:], settingsEnvironment: [], allowedJobVariables: allowed,
+            references: source.references
+        ).configuration(source.subject)
+    }
+
+    /// The default template with a default for a variable.
+    private func template(_ name: String, default value: JSONValue) -> BaseJobTemplate {
+        let template = SystemdBackend.defaultBaseJobTemplate
+        var variables = template.variables
+        variables["properties"]?[name]?["default"] = value
+        return BaseJobTemplate(jobConfiguration: template.jobConfiguration, variables: variables)
+    }
+
+    @Test(
+        "a deployment or a flow run does not set who a run is or what it may do",
+        arguments: [
+            ("user", "root"), ("group", "root"), ("private_tmp", true), ("private_network", true),
+            ("private_devices", true), ("no_new_privileges", true), ("protect_system", "no"), ("protect_home", "no"),
+            ("read_write_paths", ["/etc"]), ("read_only_paths", ["/etc"]), ("inaccessible_paths", ["/etc"]),
+        ] as [(String, JSONValue)])
+    func privileges(_ name: String, _ value: JSONValue) async throws {
+        for (deployment, run) in [([name: value], [:]), ([:], [name: value])] as [(JSONValue, JSONValue)] {
+            let error = await #expect(throws: InfrastructureError.self) {
+                _ = try await configuration(deployment: deployment, run: run)
+            }
+            #expect(error?.kind == .refused)
+            #expect(error?.message.contains("'\(name)'") == true)
+            #expect(error?.message.contains("--allow-job-variable \(name)") == true)
+            _ = try await configuration(deployment: deployment, run: run, allowed: [name])
+        }
+    }
+
+    @Test("the pool's own default holds, and may be repeated")
+    func defaults() async throws {
+        let template = template("user", default: "nobody")
+        #expect(try await configuration(template).resources.user == "nobody")
+        #expect(try await configuration(template, deployment: ["user": "nobody"]).resources.user == "nobody")
+        await #expect(throws: InfrastructureError.self) {
+            _ = try await configuration(template, deployment: ["user": "root"])
+        }
+        // Null and an empty text would make it the manager's own user.
+        for nothing in [JSONValue.null, ""] {
+            await #expect(throws: InfrastructureError.self) {
+                _ = try await configuration(template, deployment: ["user": nothing])
+            }
+        }
+        #expect(try await configuration(deployment: ["user": nil]).resources.user == nil)
+        #expect(
+            try await configuration(template, run: ["user": "daemon"], allowed: ["user"]).resources.user == "daemon")
+    }
+
+    @Test("a variable by another name that fills such a field counts, and one without a placeholder is refused always")
+    func placeholders() async throws {
+        let original = SystemdBackend.defaultBaseJobTemplate
+        var fields = original.jobConfiguration
+        fields["user"] = "{{ account }}"
+        let template = BaseJobTemplate(jobConfiguration: fields, variables: original.variables)
+        let refused = await #expect(throws: InfrastructureError.self) {
+            _ = try await configuration(template, run: ["account": "root"])
+        }
+        #expect(refused?.message.contains("'account'") == true)
+        #expect(
+            try await configuration(template, run: ["account": "daemon"], allowed: ["account"]).resources.user
+                == "daemon")
+        let without = await #expect(throws: InfrastructureError.self) {
+            _ = try await configuration(template, run: ["user": "root"], allowed: ["user"])
+        }
+        #expect(without?.message.contains("no placeholder") == true)
+        // Unrelated variables are the run's to set, as before.
+        #expect(try await configuration(run: ["memory_max": "1G"]).resources.user == nil)
+    }
+}

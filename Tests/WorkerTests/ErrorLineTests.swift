@@ -1,0 +1,70 @@
+import JSON
+import PrefectAPI
+import Synchronization
+import Testing
+
+@testable import Worker
+
+@Suite("The line that explains a crash")
+struct ErrorLineTests {
+    @Test("is the exception of the last traceback, whatever is printed after it")
+    func exception() {
+        let output = """
+            Traceback (most recent call last):
+              File "a.py", line 1, in <module>
+            KeyError: 'first'
+
+            During handling of the above exception, another exception occurred:
+
+            Traceback (most recent call last):
+              File "b.py", line 2, in <module>
+                raise ValueError("on purpose")
+            ValueError: on purpose
+            12:00:00.000 | INFO    | worker - Error reports go to nobody
+            bye
+            """
+        #expect(ErrorLine.line(of: output) == "ValueError: on purpose")
+    }
+
+    @Test(
+        "is the last one that looks like an error, without a traceback",
+        arguments: [
+            ("sh: nope: not found\nbye", "sh: nope: not found"),
+            (
+                "12:00:00.000 | ERROR   | flow - no disk\n12:00:01.000 | INFO    | flow - bye",
+                "12:00:00.000 | ERROR   | flow - no disk"
+            ),
+            ("one\nSegmentation fault\n\n", "Segmentation fault"), ("one\ntwo\n", "two"),
+            ("Traceback (most recent call last):\n  File", "  File"),
+        ])
+    func errors(_ output: String, _ line: String) {
+        #expect(ErrorLine.line(of: output) == Substring(line))
+    }
+
+    @Test("is absent where nothing was printed")
+    func nothing() {
+        #expect(ErrorLine.line(of: " \n\n") == nil)
+        #expect(CrashReport(ExitStatus(code: 1, lastOutput: "")).message.contains("Last output") == false)
+    }
+
+    @Test("the last lines are not printed again where the run's output was printed already", arguments: [true, false])
+    func once(_ isPrinted: Bool) {
+        let reporter = RecordingReporter()
+        CrashReport(ExitStatus(code: 1, lastOutput: "one\ntwo"))
+            .log(flowRunID: "id", to: reporter, outputIsPrinted: isPrinted)
+        let atAPI = reporter.atAPI.withLock { $0 }
+        let everywhere = reporter.everywhere.withLock { $0 }
+        #expect((isPrinted ? atAPI : everywhere).contains("The last lines of standard error:\none\ntwo"))
+        #expect((isPrinted ? everywhere : atAPI).allSatisfy { !$0.contains("one") })
+    }
+}
+
+/// A reporter that keeps its lines.
+private final class RecordingReporter: JobReporter {
+    let everywhere = Mutex<[String]>([])
+    let atAPI = Mutex<[String]>([])
+
+    func log(_ level: RunLogLevel, _ message: String) { everywhere.withLock { $0.append(message) } }
+    func logAtAPI(_ level: RunLogLevel, _ message: String) { atAPI.withLock { $0.append(message) } }
+    func emit(event: String, resource: JSONValue, payload: JSONValue) {}
+}

@@ -1,0 +1,179 @@
+import JSON
+import PrefectAPI
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("A proposal that the API carries out late", .serialized)
+struct LateProposalTests {
+    /// A pool and a run whose first proposal of the state is reset and has no effect before ``carryOut``.
+    private func withUnansweredProposal(
+        _ name: String, _ body: (FakePrefectAPI, _ run: String, FakeBackend, _ directory: String) async throws -> Void
+    ) async throws {
+        let directory = try TemporaryDirectory()
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            api.onRequest { request in
+                guard request.path == "/flow_runs/\(run)/set_state", request.body["state"]?["name"] == .string(name),
+                    proposals(api, name, of: run).count == 1
+                else { return nil }
+                return .reset
+            }
+            try await body(api, run, FakeBackend(), directory.path)
+        }
+    }
+
+    private func proposals(_ api: FakePrefectAPI, _ name: String, of run: String) -> [RecordedRequest] {
+        api.requests("POST", "/flow_runs/\(run)/set_state").filter { $0.body["state"]?["name"] == .string(name) }
+    }
+
+    /// Sends the first, unanswered proposal once more.
+    private func carryOut(_ name: String, _ api: FakePrefectAPI, of run: String) async throws {
+        let first = try #require(proposals(api, name, of: run).first)
+        func count() -> Int { api.stateHistory(of: run).count { $0 == name } }
+        let before = count()
+        try await PrefectServerClient(url: api.url).call("POST", first.path, first.body)
+        // The worker may have seen it already.
+        #expect(count() == before + 1)
+    }
+
+    private func waitUntilRunning(_ run: String, _ api: FakePrefectAPI) async throws {
+        try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+        api.setState(of: run, to: .running)
+    }
+
+    @Test(
+        "is undone where its run has ended meanwhile, reported by the flow or by the worker",
+        arguments: ["Pending", "Submitting"], [0, 3])
+    func afterTheEnd(name: String, code: Int) async throws {
+        try await withUnansweredProposal(name) { api, run, backend, _ in
+            try await withWorker(api, backend: backend) { subject in
+                try await waitUntilRunning(run, api)
+                if code == 0 { api.setState(of: run, to: .completed) }
+                backend.finish(run, ExitStatus(code: code))
+                try await subject.waitUntilIdle()
+                let end = try #require(api.run(run)?.state)
+                #expect(end.type == (code == 0 ? .completed : .crashed))
+                try await carryOut(name, api, of: run)
+                try await api.waitUntil("it has ended again") { $0.run(run)?.stateType == end.type }
+                #expect(api.run(run)?.state?.message == end.message)
+                #expect(backend.started == [run])
+            }
+        }
+    }
+
+    @Test("is not taken for the run's state when the run's process ends after it")
+    func beforeTheReport() async throws {
+        try await withUnansweredProposal("Pending") { api, run, backend, _ in
+            try await withWorker(api, backend: backend) { subject in
+                try await waitUntilRunning(run, api)
+                api.setState(of: run, to: .completed)
+                try await carryOut("Pending", api, of: run)
+                backend.finish(run, ExitStatus(code: 0))
+                try await api.waitUntil("it has ended again") { $0.run(run)?.stateType == .completed }
+                try await subject.waitUntilIdle()
+                #expect(!api.stateHistory(of: run).contains("Crashed"))
+            }
+        }
+    }
+
+    @Test("is undone for one run although the API refuses that for another")
+    func refused() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(2, deployment: deployment)
+            api.onRequest { request in
+                guard let run = runs.first(where: { request.path == "/flow_runs/\($0)/set_state" }) else { return nil }
+                if request.body["force"] == true, run == runs[0] { return .status(422) }
+                let isClaim = request.body["state"]?["name"] == "Pending"
+                let isFirst = isClaim && proposals(api, "Pending", of: run).count == 1
+                return isFirst ? .reset : nil
+            }
+            try await withWorker(api) { subject in
+                for run in runs { try await waitUntilRunning(run, api) }
+                for run in runs { subject.backend.finish(run, ExitStatus(code: 3)) }
+                try await subject.waitUntilIdle()
+                for run in runs { try await carryOut("Pending", api, of: run) }
+                try await api.waitUntil("the other has ended again") { $0.run(runs[1])?.stateType == .crashed }
+                try await eventually("the refusal is logged") { subject.log.contains("could not be restored") }
+                #expect(api.run(runs[0])?.stateType == .pending)
+            }
+        }
+    }
+
+    @Test("does not keep a run that has been given back")
+    func givenBack() async throws {
+        try await withUnansweredProposal("Pending") { api, run, backend, _ in
+            try await withWorker(api, backend: backend) { subject in
+                try await waitUntilRunning(run, api)
+                // No poll takes it before the late proposal does.
+                api.setPaused(true, pool: "p")
+                // It hands itself back, as an engine does on SIGTERM.
+                api.setState(of: run, to: .scheduled)
+                backend.finish(run, ExitStatus(code: 0))
+                try await subject.waitUntilIdle()
+                try await carryOut("Pending", api, of: run)
+                try await api.waitUntil("it waits again") { $0.run(run)?.stateType == .scheduled }
+                api.setPaused(false, pool: "p")
+                try await eventually("it has been started again") { backend.startCount == 2 }
+            }
+        }
+    }
+
+    @Test("is undone by the next process of the worker")
+    func afterARestart() async throws {
+        try await withUnansweredProposal("Pending") { api, run, backend, directory in
+            try await withWorker(api, backend: backend, stateDirectory: directory) { subject in
+                try await waitUntilRunning(run, api)
+                backend.finish(run, ExitStatus(code: 3))
+                try await subject.waitUntilIdle()
+                #expect(subject.services.ledger.entries.isEmpty)
+            }
+            #expect(try RunLedger.entries(inDirectory: directory).isEmpty)
+            try await carryOut("Pending", api, of: run)
+            try await withWorker(api, backend: backend, stateDirectory: directory) { _ in
+                try await api.waitUntil("it has ended again") { $0.run(run)?.stateType == .crashed }
+            }
+            #expect(backend.started == [run])
+        }
+    }
+
+    @Test("costs a run that had all its answers no request")
+    func noDoubt() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            try await withWorker(api, serve: { $0.cancellationPollInterval = .seconds(60) }) { subject in
+                try await waitUntilRunning(run, api)
+                subject.backend.finish(run, ExitStatus(code: 3))
+                try await subject.waitUntilIdle()
+                #expect(subject.services.ledger.doubtful.isEmpty)
+            }
+            #expect(api.requests("POST", "/flow_runs/filter").isEmpty)
+        }
+    }
+
+    @Test("is known by the run's states alone, in any order")
+    func overwritten() throws {
+        let transitions = RunTransitions(claim: "c", submission: "s")
+        func state(_ type: String, _ second: Int, by transition: String? = nil) throws -> RecordedState {
+            let json: JSONValue = [
+                "type": .string(type), "timestamp": .string("2026-01-01T00:00:0\(second)Z"),
+                "state_details": ["transition_id": JSONValue(transition)],
+            ]
+            return try RecordedState(json: JSONFields(json))
+        }
+        let planned = try state("SCHEDULED", 0)
+        let claim = try state("PENDING", 1, by: "c")
+        let again = try state("PENDING", 2, by: "c")
+        let running = try state("RUNNING", 3)
+        let end = try state("CRASHED", 4)
+        let anew = try state("SCHEDULED", 5)
+        #expect(transitions.overwrittenState(in: [end, planned, again, claim, running]) == end)
+        #expect(transitions.overwrittenState(in: [end, planned, again, claim, running, anew]) == anew)
+        #expect(transitions.overwrittenState(in: [planned, again, claim, running]) == nil)
+        #expect(transitions.overwrittenState(in: [planned, claim, again]) == nil)
+        // The end of an earlier attempt is none of this one.
+        #expect(try transitions.overwrittenState(in: [end, anew, state("PENDING", 6, by: "s")]) == nil)
+        #expect(transitions.overwrittenState(in: []) == nil)
+    }
+}

@@ -1,0 +1,80 @@
+import JSON
+import PrefectAPI
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("The runs of other workers, at the API")
+struct OtherRunsTests {
+    @Test("are in flight while they are pending or running; a label that is no id of a run is passed over")
+    func inFlight() async throws {
+        try await withPool { api, _ in
+            let flow = api.addFlow(name: "others")
+            let kinds: [FakeState.Kind] = [.pending, .running, .cancelling, .crashed, .completed]
+            let runs = kinds.map { api.addRun(flow: flow, state: $0) }
+            try await withWorker(api) { worker in
+                let others = OtherRunsOfAPI(services: worker.services, served: Live([worker.worker]))
+                let before = api.requests("POST", "/flow_runs/filter").count
+                let inFlight = try await others.inFlight(among: runs + ["no-id"])
+                #expect(inFlight == Set(runs[0..<2]))
+                #expect(api.requests("POST", "/flow_runs/filter").count == before + 1)
+            }
+        }
+    }
+
+    @Test("of which several workers may report a crash are reported by the one whose mark is first")
+    func marks() async throws {
+        try await withPool { api, _ in
+            let run = api.addRun(flow: api.addFlow(name: "others"), state: .running)
+            try await withWorker(api) { worker in
+                let first = OtherRunsOfAPI(services: worker.services, served: Live([worker.worker]))
+                let second = OtherRunsOfAPI(services: worker.services, served: Live([worker.worker]))
+                var marks: [Bool] = []
+                for worker in [first, second, first] { marks.append(try await worker.leaveMark("job", onFlowRun: run)) }
+                #expect(marks == [true, false, true])
+            }
+        }
+    }
+
+    private final class Found: Sendable {
+        let jobs = Mutex<[PoolJobs]>([])
+
+        func add(_ next: PoolJobs) { jobs.withLock { $0.append(next) } }
+        var all: [PoolJobs] { jobs.withLock { $0 } }
+    }
+
+    @Test("are looked for in pools of the type alone, once the API has described them, with all their deployments")
+    func pools() async throws {
+        try await withPool { api, _ in
+            let pool = try #require(api.pool("p"))
+            let flow = api.addFlow(name: "many")
+            for index in 0..<205 {
+                _ = api.addDeployment(
+                    name: "d\(index)", flow: flow, pool: pool, jobVariables: ["working_dir": .string("/\(index)")])
+            }
+            _ = api.addDeployment(name: "other", flow: flow, pool: api.addPool(name: "q"))
+            try await withWorker(api) { worker in
+                let others = OtherRunsOfAPI(services: worker.services, served: Live([worker.worker]))
+                let found = Found()
+                // Pools may be added at any time, so that this ends with its task.
+                let looking = Task {
+                    async let none: Void = others.forEachPool(ofType: "kubernetes") { found.add($0) }
+                    await others.forEachPool(ofType: "process") { found.add($0) }
+                    await none
+                }
+                try await eventually("a pool is found") { !found.all.isEmpty }
+                looking.cancel()
+                await looking.value
+                #expect(found.all.count == 1)
+                let jobs = try #require(found.all.first)
+                #expect(jobs.pool == "p" && jobs.id == pool.id)
+                let parts = try await jobs.parts(["working_dir"])
+                #expect(parts.count == 206)
+                #expect(parts.first?.source == "the template of work pool 'p'")
+                #expect(parts.contains { $0.fields["working_dir"] == "/204" && $0.source == "deployment 'd204'" })
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import JSON
+import JobTemplates
+import PrefectAPI
+import TestSupport
+import Testing
+
+@testable import Worker
+
+@Suite("The worker's own settings")
+struct WorkerSettingsTests {
+    private static let own = [
+        "PREFECT_HOME", "PREFECT_PROFILES_PATH", "PREFECT_WORKER_QUERY_SECONDS", "PREFECT_WORKER_WEBSERVER_PORT",
+    ]
+    private static let shared = ["PREFECT_API_URL", "PREFECT_LOGGING_LEVEL", "PREFECT_RESULTS_PERSIST_BY_DEFAULT"]
+
+    /// The names of the settings that a job is given.
+    private func settingsOfJob() async throws -> [String] {
+        let source = try RenderSource(offline: [
+            "work_pool": ["id": "p", "name": "p", "type": "process", "base_job_template": [:]],
+            "flow": ["id": "f", "name": "f"], "flow_run": ["id": "r", "name": "r", "flow_id": "f"],
+        ])
+        let backend = FakeBackend()
+        _ = try await JobPreparation(
+            backend: backend, environment: [:], settingsEnvironment: (Self.own + Self.shared).map { ($0, "x") },
+            references: source.references
+        ).configuration(source.subject)
+        return try #require(backend.contexts.first).settingsEnvironment.map(\.name)
+    }
+
+    @Test("are given to no job that runs elsewhere, and all others are")
+    func elsewhere() async throws {
+        #expect(try await settingsOfJob() == Self.shared)
+    }
+
+    @Test("are inherited by jobs that inherit the worker's environment")
+    func inherited() async throws {
+        let given = try await FakeBackend.$inheritsEnvironment.withValue(true) { try await settingsOfJob() }
+        #expect(given == Self.own + Self.shared)
+    }
+}
