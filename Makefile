@@ -17,9 +17,12 @@ quickstart: deps ## Run a flow with a Prefect server and a worker of its own, an
 	@examples/quickstart/run.sh
 
 .PHONY: test
-test: test-deps lint ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE widen them)
-	swift build --build-tests $(SWIFT_FLAGS)
+test: test-build ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE widen them)
 	@Tests/run.sh $(SWIFT_FLAGS)
+
+.PHONY: test-build
+test-build: test-deps lint ## Lint and build the tests
+	swift build --build-tests $(SWIFT_FLAGS)
 
 .PHONY: build
 build: deps ## Build for debugging: .build/debug/prefect-worker
@@ -103,9 +106,9 @@ clean: ## Remove what was built and the quickstart's files
 	rm -rf .build .quickstart
 
 # What only tests need: independent peers for HTTP/2 and WebSockets, and certificates. In CI also Prometheus, which
-# elsewhere would begin to run as a service.
+# elsewhere would begin to run as a service, and what the package and the images are built with.
 .PHONY: test-deps
-test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose)
+test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose dpkg-dev debootstrap)
 test-deps: deps
 
 # Installs what is missing and nothing else; without a missing package it needs neither root nor the network.

@@ -13,8 +13,16 @@ HEAVY='Fuzz|OutageTests|ModelTests'
 MEASURED=(BodyLimitTests BoundsTests)
 APART="$HEAVY$(printf '|%s' "${MEASURED[@]}")"
 
+# Seconds since 1970 at which the run must have ended. A test that hangs then ends its target, and is named.
+UNTIL="${TEST_UNTIL:-$(($(date +%s) + 7200))}"
+
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
+# Only the tests' own process is ended, so that SwiftPM writes what it has of their output.
+end_when_late() {
+  sleep "$((UNTIL > $(date +%s) ? UNTIL - $(date +%s) : 0))"
+  pkill -KILL -f "^$PWD/.build/.*PackageTests"
+}
 passed=0 failed=0 skipped=0 status=0
 for target in "${TARGETS[@]}" heavy "${MEASURED[@]/#/measured }"; do
   echo "== $target"
@@ -23,11 +31,21 @@ for target in "${TARGETS[@]}" heavy "${MEASURED[@]/#/measured }"; do
     "measured "*) which=(--filter "${target#measured }") ;;
     *) which=(--filter "^$target\\." --skip "$APART") ;;
   esac
+  started=$SECONDS
+  end_when_late >/dev/null 2>&1 &
+  watchdog=$!
   swift test --skip-build "$@" "${which[@]}" >"$log" 2>&1 || status=1
+  pkill -P "$watchdog"; kill "$watchdog" 2>/dev/null; wait "$watchdog" 2>/dev/null
   # Each test that failed, with what it said; of the others only the number.
   awk '/^(✘|➜|error|Fatal)/ { said = !/Test run with/; lines = 0 } /^(✔|◇|↳)/ { said = 0 }
     said && lines++ < 30' "$log" | cut -c1-1000
+  if (( $(date +%s) >= UNTIL )); then
+    echo "$target had not ended when the time was up. Tests that had begun and not ended:"
+    comm -23 <(sed -nE 's/^◇ Test (.*) started\.$/\1/p' "$log" | sort -u) \
+      <(sed -nE 's/^[✔✘➜] Test (.*) (passed|failed|skipped)[ :].*$/\1/p' "$log" | sort -u)
+  fi
   grep -E '^. Test run with' "$log" | tail -n 1
+  echo "$target took $((SECONDS - started)) s"
   total="$(sed -nE 's/.*Test run with ([0-9]+) tests?.*/\1/p' "$log" | tail -n 1)"
   [[ "${total:-0}" -gt 0 ]] || { echo "$target ran no test:"; tail -n 20 "$log"; status=1; }
   bad="$(grep -E '^✘ Test .* failed after' "$log" | grep -cv 'Test run with')"
