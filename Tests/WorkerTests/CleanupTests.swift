@@ -13,12 +13,7 @@ struct CleanupTests {
     ) async throws -> CleanupVerdict {
         try await withWorker(api, backend: backend, serve: { $0.pollInterval = .seconds(3600) }) { subject in
             try await eventually("the pool is known") { subject.worker.state.pool != nil }
-            let contest = Contest(pool: "p", workerName: "tester", api: subject.client, logger: subject.log.logger)
-            let cleanup = RunCleanup(
-                backend: backend, live: subject.worker.live, services: subject.services,
-                contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
-                state: subject.worker.state, contest: contest, metrics: subject.worker.metrics,
-                late: LateProposals(services: subject.services, state: subject.worker.state))
+            let cleanup = RunCleanup(runs: subject.worker.runs)
             return try await cleanup.clean(Self.message(run, pid: pid))
         }
     }
@@ -96,12 +91,7 @@ struct CleanupTests {
                 let run = api.scheduleRun(deployment: deployment)
                 try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
                 api.setState(of: run, to: .cancelled)
-                let contest = Contest(pool: "p", workerName: "tester", api: subject.client, logger: subject.log.logger)
-                let cleanup = RunCleanup(
-                    backend: subject.backend, live: subject.worker.live, services: subject.services,
-                    contexts: RunContextReader(api: subject.client), registry: subject.worker.registry,
-                    state: subject.worker.state, contest: contest, metrics: subject.worker.metrics,
-                    late: LateProposals(services: subject.services, state: subject.worker.state))
+                let cleanup = RunCleanup(runs: subject.worker.runs)
                 let verdict = try await cleanup.clean(Self.message(run, pid: "fake:x"))
                 #expect(verdict == .done)
                 #expect(!subject.worker.registry.contains(run))

@@ -305,7 +305,7 @@ struct RecoveryTests {
             backend.script { $0.remainsErrors = [InfrastructureError(.unavailable, "the engine is away")] }
             try await die(api, backend, in: directory) { subject in
                 try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
-                #expect(subject.log.contains("cannot be told yet, trying again: the engine is away"))
+                #expect(subject.log.contains("cannot be looked up yet, trying again: the engine is away"))
             }
             #expect(api.run(run)?.stateType == .pending)
         }

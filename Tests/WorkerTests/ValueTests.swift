@@ -189,7 +189,7 @@ struct RunRegistryTests {
         let held = try #require(registry.register(try run("a")))
         #expect(registry.register(try run("a")) == nil)
         #expect(registry.unclaimedCount == 1)
-        held.advance(to: .claimed)
+        for event in [RunMachine.Event.done, .settled] { #expect(try held.handle(event) == (event == .settled)) }
         #expect(registry.unclaimedCount == 0)
         #expect(registry.count == 1)
     }
@@ -216,7 +216,9 @@ struct RunRegistryTests {
         #expect(held.stopReason == .cancelled)
         let other = try #require(registry.register(try run("b")))
         async let request = other.waitForStopRequest()
-        other.advance(to: .exited)
+        for event in [.done, .done, .done, .done, .done, .ended(.silent)] as [RunMachine.Event] {
+            _ = try other.handle(event)
+        }
         #expect(await request == nil)
     }
 }

@@ -4,15 +4,9 @@ internal import PrefectAPI
 /// Removes what is left of a run that the API has ended by itself, because its cancellation took too long. Whichever
 /// worker of the pool is told to does it, whoever has started the run.
 struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
-    let backend: Backend
-    let live: Live<ServedPool>
-    let services: WorkerServices
-    let contexts: RunContextReader
-    let registry: RunRegistry
-    let state: PoolState
-    let contest: Contest
-    let metrics: PoolMetrics
-    let late: LateProposals
+    let runs: PoolRuns<Backend>
+
+    private var services: WorkerServices { runs.services }
 
     private typealias Reason = CleanupVerdict.Reason
 
@@ -22,7 +16,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     /// Removes what a message is about, and tells what became of it.
     func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
         services.logger.info("The API asks to clean up after flow run '\(message.flowRunID)'")
-        if let held = registry.run(message.flowRunID) { return try await end(held) }
+        if let held = runs.registry.run(message.flowRunID) { return try await end(held) }
         let flowRun: FlowRun
         do {
             flowRun = try await services.api.readFlowRun(id: message.flowRunID)
@@ -32,15 +26,14 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
         guard let pid = message.infrastructurePID, !pid.isEmpty else {
             return flowRun.infrastructurePID?.isEmpty ?? true ? .done : .release(reason: Reason.missingHandle)
         }
-        guard let pool = state.pool else { return .release(reason: Reason.contextUnavailable) }
-        let execution = RunExecution(
-            held: HeldRun(flowRun), flowRun: flowRun, backend: backend, pool: pool, live: live, services: services,
-            contexts: contexts, reporter: RunReporter(flowRun: flowRun, services: services, workerID: state.workerID),
-            workerID: state.workerID, contest: contest, metrics: metrics, late: late)
+        guard let pool = runs.state.pool else { return .release(reason: Reason.contextUnavailable) }
+        let jobs = RunJobs(
+            runs: runs, flowRun: flowRun, pool: pool, claimID: APIClient.newTransitionID(), deploymentSince: .now,
+            reporter: RunReporter(flowRun: flowRun, services: services, workerID: runs.state.workerID))
         let job: Job<Backend.Configuration>
         do {
-            job = try await execution.prepare().job
-        } catch is RunExecution<Backend>.MissingDeployment {
+            job = try await jobs.prepare().job
+        } catch is RunJobs<Backend>.MissingDeployment {
             return .release(reason: Reason.contextUnavailable)
         } catch let error as APIError where error.isNotFound {
             return .release(reason: Reason.contextUnavailable)
@@ -51,7 +44,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     /// A run that this worker watches ends by the ordinary way.
     private func end(_ held: HeldRun) async throws -> CleanupVerdict {
         held.requestStop(.cancelled)
-        while registry.run(held.id) === held {
+        while runs.registry.run(held.id) === held {
             try Task.checkCancellation()
             await held.waitForEnd(atMost: .seconds(1))
             if held.hasEnded { try await Task.sleep(for: .milliseconds(50)) }
@@ -63,7 +56,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
         _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
     ) async throws -> CleanupVerdict {
         do {
-            try await backend.stop(identifier, job: job, grace: live.value.stopGrace, reason: .cancelled)
+            try await runs.backend.stop(identifier, job: job, grace: runs.served.stopGrace, reason: .cancelled)
             return .done
         } catch let error as InfrastructureError {
             switch error.kind {

@@ -40,6 +40,12 @@ public struct LedgerEntry: Sendable, Hashable {
     /// Whether there is something to be done about the run itself.
     var isInFlight: Bool { stage != .reported }
 
+    /// How many deaths of the process end the attempts at a run.
+    static let fatalDeaths = 2
+
+    /// Whether processes have died of the run so often that it is not tried again.
+    var isToBeGivenUp: Bool { deaths >= Self.fatalDeaths }
+
     init(
         flowRunID: String, flowRunName: String, api: String, pool: String, workerType: String, stage: RunStage,
         transitions: RunTransitions, due: Timestamp? = nil, isSettled: Bool = false,

@@ -20,12 +20,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private let backend: Backend
     private let services: WorkerServices
     private let justRead: WorkPool?
-    private let contest: Contest
-    private let contexts: RunContextReader
+    let runs: PoolRuns<Backend>
     private let channel: PoolChannel
     private let hints = PollHints()
     private let cancellations: CancellationWatch
-    private let late: LateProposals
     /// Whether runs of this pool are still taken.
     private let taking: ShutdownSignal
     private let onRefusal: @Sendable (String) -> Void
@@ -51,13 +49,13 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         self.slots = SlotLimiter(limit: served.limit, within: slots)
         metrics = PoolMetrics(pool: served.name, factory: services.metrics)
         self.justRead = justRead
-        contest = Contest(
-            pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger)
-        contexts = RunContextReader(api: services.api)
-        late = LateProposals(services: services, state: state)
-        let cleanup = RunCleanup(
-            backend: backend, live: live, services: services, contexts: contexts, registry: registry, state: state,
-            contest: contest, metrics: metrics, late: late)
+        runs = PoolRuns(
+            backend: backend, live: live, services: services, contexts: RunContextReader(api: services.api),
+            registry: registry, state: state,
+            contest: Contest(
+                pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger),
+            metrics: metrics, late: LateProposals(services: services, state: state))
+        let cleanup = RunCleanup(runs: runs)
         channel = PoolChannel(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
             services: services, state: state, cleanup: (RunCleanup<Backend>.kinds, cleanup.clean))
@@ -67,7 +65,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private var synchronizer: PoolSynchronizer {
         PoolSynchronizer(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
-            services: services, state: state, contest: contest, channel: channel,
+            services: services, state: state, contest: runs.contest, channel: channel,
             onServable: { [hints] in hints.update { $0.ask() } },
             onRefusal: onRefusal,
             reasonNotToCreate: { [backend] template in
@@ -108,10 +106,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             }
             group.addTask { await synchronizer.run(afterFirst: isSynchronized) }
             group.addTask { await cancellations.run() }
-            group.addTask { await late.run() }
+            group.addTask { await runs.late.run() }
             await poll(goingOnWith: left)
             group.cancelAll()
-            await late.look()
+            await runs.late.look()
             guard let started = started.value else { return }
             events.stopped(pool: state.pool, after: started)
             services.logger.info("Worker '\(served.workerName)' stopped!")
@@ -136,9 +134,9 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
                 hand.finish()
             }
             group.addTask { await followShutdown() }
-            await withDiscardingTaskGroup { runs in
-                for run in left.runs { runs.addTask { await recover(run) } }
-                for await run in due { runs.addTask { await execute(run) } }
+            await withDiscardingTaskGroup { inFlight in
+                for run in left.runs { inFlight.addTask { await recover(run) } }
+                for await run in due { inFlight.addTask { await execute(run) } }
             }
             // All runs have ended; the watch for the shutdown is the only task left.
             group.cancelAll()
@@ -150,14 +148,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             registry.remove(run.held)
             run.slot.release()
         }
-        let services = services.forRun(run.held.id, named: run.held.name)
-        guard let pool = state.pool else { return await services.ledger.remove(run.held.id) }
-        let reporter = RunReporter(flowRun: run.flowRun, services: services, workerID: state.workerID)
-        await RunExecution(
-            held: run.held, flowRun: run.flowRun, backend: backend, pool: pool, live: live, services: services,
-            contexts: contexts, reporter: reporter, workerID: state.workerID, contest: contest, metrics: metrics,
-            late: late
-        ).run()
+        await runs.execute(run)
     }
 
     // MARK: Changes
@@ -208,7 +199,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         func isOfPool(_ entry: LedgerEntry) -> Bool {
             entry.pool == served.name && entry.workerType == Backend.workerType
         }
-        for entry in services.ledger.doubtful.filter(isOfPool) where !late.watch(entry) {
+        for entry in services.ledger.doubtful.filter(isOfPool) where !runs.late.watch(entry) {
             await services.ledger.remove(entry.flowRunID)
         }
         let entries = services.ledger.entries.filter(isOfPool)
@@ -219,7 +210,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         for entry in entries {
             left.runs.append(.init(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
         }
-        let running = left.runs.filter { $0.entry.stage == .running && $0.entry.deaths < RunWorkMark.mostDeaths }
+        let running = left.runs.filter { $0.entry.stage == .running && !$0.entry.isToBeGivenUp }
         await adopt(running.filter { $0.entry.deaths == 0 })
         // One by one, so that a death of the process blames one of them.
         for run in running where run.entry.deaths > 0 { await adopt([run]) }
@@ -227,19 +218,17 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// Has infrastructure watched again, with a note in the ledger that this is being done.
-    private func adopt(_ runs: [LeftRuns.LeftRun]) async {
+    private func adopt(_ left: [LeftRuns.LeftRun]) async {
         func note() async {
-            let api = services.api.configuration.shownURL
-            await services.ledger.record(
-                runs.map { $0.held.entry(api: api, pool: served.name, workerType: Backend.workerType) })
+            await services.ledger.record(left.map { runs.entry(of: $0.held) })
         }
-        for run in runs { run.held.begin(.recovering) }
+        for run in left { run.held.begin(.recovering) }
         await note()
-        for run in runs {
+        for run in left {
             guard let identifier = run.entry.identifier else { continue }
             await backend.adopt(identifier, flowRunID: run.held.id, flowRunName: run.held.name)
         }
-        for run in runs { _ = run.held.endWork() }
+        for run in left { _ = run.held.endWork() }
         await note()
     }
 
@@ -248,11 +237,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             registry.remove(run.held)
             run.slot.release()
         }
-        let recovery = RunRecovery(
-            entry: run.entry, held: run.held, backend: backend, live: live,
-            services: services.forRun(run.held.id, named: run.held.name), contexts: contexts,
-            state: state, contest: contest, metrics: metrics, late: late)
-        await recovery.run()
+        await runs.recover(run.held, run.entry)
     }
 
     // MARK: Shutdown

@@ -16,21 +16,27 @@ public final class HeldRun: Sendable {
     let takenAt = ContinuousClock.now
 
     private struct State {
-        var stage = RunStage.due
-        var stopReason: StopReason?
+        var machine: RunMachine
         var isToBeLeft = false
         var identifier: InfrastructureIdentifier?
         var exit: ExitStatus?
-        var outcome: RunOutcome?
-        var isSettled = false
         var deaths = 0
         var work: RunWork?
         var isAtWork = false
         var confirmedAt = ContinuousClock.now
         var doubtfulAt: Timestamp?
+
+        init(machine: RunMachine) { self.machine = machine }
+
+        /// The worker has got past all that processes died of.
+        mutating func forgetDeaths() {
+            deaths = 0
+            work = nil
+            isAtWork = false
+        }
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     private let stopRequested = Wakeup()
     private let leaveRequested = Wakeup()
 
@@ -40,6 +46,7 @@ public final class HeldRun: Sendable {
         name = flowRun.name
         transitions = RunTransitions()
         due = flowRun.expectedStartTime
+        state = Mutex(State(machine: RunMachine()))
     }
 
     /// A run that an earlier process has left.
@@ -48,40 +55,60 @@ public final class HeldRun: Sendable {
         name = entry.flowRunName
         transitions = entry.transitions
         due = entry.due
-        state.withLock { state in
-            state.stage = entry.stage
-            state.identifier = entry.identifier
-            state.exit = entry.exit
-            state.isSettled = entry.isSettled
-            state.deaths = entry.deaths
-            state.work = entry.work
-            state.doubtfulAt = entry.doubtfulAt
-        }
+        var state = State(
+            machine: RunMachine(
+                recoveredAt: entry.stage, isSettled: entry.isSettled, isGivenUp: entry.isToBeGivenUp))
+        state.identifier = entry.identifier
+        state.exit = entry.exit
+        state.deaths = entry.deaths
+        state.work = entry.work
+        state.doubtfulAt = entry.doubtfulAt
+        self.state = Mutex(state)
     }
 
+    /// Where the run is on its path.
+    var machine: RunMachine { state.withLock { $0.machine } }
+
     /// How far the run is.
-    public var stage: RunStage { state.withLock { $0.stage } }
+    public var stage: RunStage { machine.stage }
 
     /// The run's infrastructure, once there is any.
     public var identifier: InfrastructureIdentifier? { state.withLock { $0.identifier } }
 
     /// Why the run is to end, when somebody asked for that.
-    public var stopReason: StopReason? { state.withLock { $0.stopReason } }
+    public var stopReason: StopReason? { machine.stopReason }
 
-    func advance(to stage: RunStage) {
-        state.withLock { $0.stage = stage }
-        if stage == .exited { stopRequested.signal() }
+    /// Moves the run on by the result of its current step. Returns whether the ledger has to hold what has changed.
+    func handle(_ event: RunMachine.Event) throws -> Bool {
+        let (before, isLegal, after) = state.withLock { state in
+            let before = state.machine
+            let isLegal = state.machine.handle(event)
+            let beginsToWatch = state.machine.step == .watch && before.step != .watch
+            if beginsToWatch { state.forgetDeaths() }
+            return (before, isLegal, state.machine)
+        }
+        guard isLegal else { throw IllegalEvent(step: before.step, event: event) }
+        if hasEnded { stopRequested.signal() }
+        return after.stage != before.stage || after.step == .watch
     }
 
-    /// Notes that the claim's mark is this worker's: of several workers whose claims were accepted, this one has the run.
-    func settle() { state.withLock { $0.isSettled = true } }
+    /// A step had a result that it cannot have: a fault of the program.
+    struct IllegalEvent: Error, CustomStringConvertible {
+        let step: RunMachine.Step
+        let event: RunMachine.Event
+
+        var description: String { "the step '\(step)' cannot have the result '\(event)'" }
+    }
+
+    /// Leaves the run to the next process.
+    func leave() { state.withLock { $0.machine.leave() } }
 
     /// Whether a run that is pending by this transition may still be started by this worker. Where claims are settled,
     /// a mere Pending of another worker's is that of one that lost: it goes no further.
     func mayGoOn(in stateName: String, by transition: String?) -> Bool {
         state.withLock { state in
             guard let transition, !transitions.contains(transition) else { return true }
-            return state.isSettled && stateName == "Pending"
+            return state.machine.isSettled && stateName == "Pending"
         }
     }
 
@@ -101,14 +128,18 @@ public final class HeldRun: Sendable {
     func entry(api: String, pool: String, workerType: String) -> LedgerEntry {
         state.withLock { state in
             LedgerEntry(
-                flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType, stage: state.stage,
-                transitions: transitions, due: due, isSettled: state.isSettled, identifier: state.identifier,
+                flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType,
+                stage: state.machine.stage, transitions: transitions, due: due, isSettled: state.machine.isSettled,
+                identifier: state.identifier,
                 exit: state.exit, deaths: state.deaths, work: state.work, doubtfulAt: state.doubtfulAt)
         }
     }
 
     /// How many processes have died while they were at work on the run, one that is at work now included.
     var deaths: Int { state.withLock { $0.deaths } }
+
+    /// The work on the run alone that was begun last.
+    var work: RunWork? { state.withLock { $0.work } }
 
     /// Notes that some work on the run alone begins; a death counts from now on.
     func begin(_ work: RunWork) {
@@ -130,43 +161,18 @@ public final class HeldRun: Sendable {
         }
     }
 
-    /// Notes that the worker has got past all that processes have died of.
-    func forgetDeaths() {
-        state.withLock { state in
-            state.deaths = 0
-            state.work = nil
-            state.isAtWork = false
-        }
-    }
-
     /// How the infrastructure ended, once that is known.
     var exit: ExitStatus? { state.withLock { $0.exit } }
-
-    /// What became of the run, once that is known to be more than what its stage says.
-    var outcome: RunOutcome {
-        state.withLock { state in
-            state.outcome ?? (state.stage == .exited || state.stage == .reported ? .ended : .notStarted)
-        }
-    }
-
-    /// Notes what became of the run.
-    func setOutcome(_ outcome: RunOutcome) { state.withLock { $0.outcome = outcome } }
 
     /// Notes how the infrastructure ended.
     func setExit(_ exit: ExitStatus) { state.withLock { $0.exit = exit } }
 
-    func setIdentifier(_ identifier: InfrastructureIdentifier) {
-        state.withLock { state in
-            state.identifier = identifier
-            state.stage = .running
-        }
-    }
+    /// Notes the run's infrastructure.
+    func setIdentifier(_ identifier: InfrastructureIdentifier) { state.withLock { $0.identifier = identifier } }
 
     /// Asks for the run's end. A cancellation outranks a shutdown, since its end is the run's own.
     func requestStop(_ reason: StopReason) {
-        state.withLock { state in
-            if state.stopReason != .cancelled { state.stopReason = reason }
-        }
+        state.withLock { $0.machine.requestStop(reason) }
         stopRequested.signal()
     }
 

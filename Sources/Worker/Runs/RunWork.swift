@@ -29,9 +29,6 @@ struct RunWorkMark: Sendable {
     /// The run's row for the ledger as it is now.
     let entry: @Sendable () -> LedgerEntry
 
-    /// How many deaths make a run poison.
-    static let mostDeaths = 2
-
     /// Does some work. The note is made before, and taken back when the work has ended in any way but the process's death, or
     /// has gone on for so long that a death after that has other causes.
     ///
@@ -71,12 +68,5 @@ struct RunWorkMark: Sendable {
 
     private func end() async {
         if held.endWork() { await services.ledger.record([entry()]) }
-    }
-}
-
-extension RunExecution {
-    /// Does some work that is on this run alone, with a note of it in the ledger.
-    func work<Result>(_ work: RunWork, _ body: () async throws -> Result) async rethrows -> Result {
-        try await RunWorkMark(held: held, services: services, entry: { entry }).during(work, body)
     }
 }

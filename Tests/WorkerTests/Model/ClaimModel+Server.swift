@@ -1,3 +1,5 @@
+@testable import Worker
+
 // What becomes of the requests that are under way.
 extension ClaimModel {
     /// The answer to a request, as the worker that sent it sees it.
@@ -21,7 +23,7 @@ extension ClaimModel {
         case .mark:
             var next = world
             let isForFormerTime =
-                options.flaws.contains(.marksFormerTime) && world[id].isRecovered && !isGhost
+                options.flaws.contains(.marksFormerTime) && world[id].machine.isRecovered && !isGhost
                 && world.server.formerMark != .nobodys
             let isTaken = isForFormerTime || !next.server.leaveMark(request.transition)
             // A request that is not repeated need not ask whose the mark is, unless an earlier process may have left it.
@@ -33,9 +35,7 @@ extension ClaimModel {
         if !isGhost, world.lossesLeft > 0 {
             var next = world
             next.lossesLeft -= 1
-            next[id].doing = unanswered(request.content)
-            next[id].request = ModelRequest()
-            visit(ModelStep(id.title, "its request is lost"), true, next)
+            visitLoss(of: request.content, next, id, ModelStep(id.title, "its request is lost"), visit)
         }
     }
 
@@ -88,14 +88,6 @@ extension ClaimModel {
         return options.overlap == .lateClaims ? !kind.isFinal : kind == .scheduled || kind == .pending
     }
 
-    private func unanswered(_ content: ModelRequest.Content) -> ModelWorker.Doing {
-        switch content {
-        case .claim: .claimUnanswered
-        case .submission: .submissionUnanswered
-        case .mark, .none: .markUnanswered
-        }
-    }
-
     /// The server has dealt with a request: the worker, if it lives, hears of it, or the answer is lost.
     private func deliver(
         _ answer: Answer, _ isGhost: Bool, _ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit
@@ -110,11 +102,10 @@ extension ClaimModel {
         if world.lossesLeft > 0 {
             var lost = next
             lost.lossesLeft -= 1
-            lost[id].doing = unanswered(content)
-            visit(ModelStep(id.title, "its request is dealt with and the answer is lost"), true, lost)
+            let step = ModelStep(id.title, "its request is dealt with and the answer is lost")
+            visitLoss(of: content, lost, id, step, visit)
         }
-        receive(answer, to: content, &next, id)
-        visit(Self.step(id, content, answer, isGhost: false), false, next)
+        visitAnswer(answer, to: content, next, id, Self.step(id, content, answer, isGhost: false), visit)
     }
 
     private static func step(

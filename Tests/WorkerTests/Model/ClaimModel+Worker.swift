@@ -1,98 +1,36 @@
 @testable import Worker
 
-// What a worker does by itself: `RunExecution`'s steps in their order.
+// What a worker does by itself: the steps of its `RunMachine`, carried out on the model's server and process.
 extension ClaimModel {
     func visitWorker(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
-        var next = world
         let worker = world[id]
-        if options.contest == .heardOfAnyTime, !worker.isContestOn, worker.doing != .dead {
+        var next = world
+        if options.contest == .heardOfAnyTime, !worker.isContestOn, worker.life != .dead {
             next[id].isContestOn = true
             visit(ModelStep(id.title, "hears of the other"), true, next)
             next = world
         }
         if isNoticed(worker), world.server.state.kind == .cancelling {
-            next[id].isCancelled = true
+            next[id].machine.requestStop(.cancelled)
             visit(ModelStep(id.title, "notices that the run is being cancelled"), true, next)
             next = world
         }
-        switch worker.doing {
-        case .dead, .claiming, .marking, .submitting: return
+        switch worker.life {
+        case .dead: return
         case .idle: poll(world, id, visit)
-        case .claimUnanswered: settleClaim(world, id, visit)
-        case .markUnanswered:
-            next[id].send(.mark, ownMark(id, worker))
-            next[id].request.wasRepeated = true
-            next[id].doing = .marking
-            visit(ModelStep(id.title, "leaves its mark again"), false, next)
-            guard options.flaws.contains(.givesUpMark) else { return }
-            next = world
-            confirm(&next, id)
-            visit(ModelStep(id.title, "goes on without a mark"), false, next)
-        case .configuring:
-            next[id].enter(.configured)
-            submit(&next, id)
-            visit(ModelStep(id.title, "has configured the run, and sends Submitting"), false, next)
-            guard options.submissionMayFail else { return }
-            next = world
-            next[id].doing = .proposingCrashed
-            visit(ModelStep(id.title, "cannot configure the run"), true, next)
-        case .submissionUnanswered:
-            submit(&next, id)
-            visit(ModelStep(id.title, "sends Submitting again"), false, next)
-            next = world
-            next[id].doing = .checking
-            visit(ModelStep(id.title, "gives up to say Submitting"), false, next)
-        case .checking: check(&next, id, visit)
-        case .announced:
-            if worker.isCancelled {
-                next[id].doing = .proposingCancelled
-                return visit(ModelStep(id.title, "does not start what is being cancelled"), false, next)
-            }
-            if !decisions.writesSubmittedAfterStart { next[id].enter(.submitted) }
-            next[id].doing = .starting
-            visit(ModelStep(id.title, "writes down that it starts the process"), false, next)
-            guard options.mayShutDown else { return }
-            next = world
-            next[id].doing = .givingBack
-            visit(ModelStep(id.title, "is told to leave"), true, next)
-        case .givingBack:
-            if !options.flaws.contains(.givesBackByForce) {
-                guard world.server.state.kind != .cancelling else {
-                    next[id].doing = .checking
-                    return visit(ModelStep(id.title, "cannot give the run back"), false, next)
-                }
-                guard world.server.state.transition == ModelTransition(.submission, of: id, attempt: worker.attempt)
-                else {
-                    next[id].doing = .finishing
-                    return visit(ModelStep(id.title, "has no run to give back"), false, next)
-                }
-            }
-            if world.server.state.kind.isFinal { next.breach = .finalStateOverwritten }
-            next.server.reschedule()
-            next[id].doing = .finishing
-            visit(ModelStep(id.title, "gives the run back"), false, next)
-        case .starting:
-            next.process.isBeingCreated = true
-            next.process.creator = id
-            next[id].doing = .launching
-            visit(ModelStep(id.title, "has the process started"), false, next)
-        case .launching: launch(&next, id, visit)
-        case .watching: watch(world, id, visit)
-        case .readingRunBeforeReport, .readingStatesBeforeReport, .readingRunAfterEnd, .proposingCrashed,
-            .proposingCancelled:
-            visitReport(world, id, visit)
-        case .finishing:
-            next[id].release()
-            visit(ModelStep(id.title, "removes the row"), false, next)
-        case .recovering, .readingRun, .readingStates, .deciding: visitRecovery(world, id, visit)
+        case .recovering:
+            guard let stage = worker.row.stage else { return }
+            next[id].machine = RunMachine(recoveredAt: stage, isSettled: worker.row.isSettled, isGivenUp: false)
+            if options.flaws.needFirstReading { next[id].firstRead = world.server.state }
+            next[id].life = .active
+            visit(ModelStep(id.title, "reads the run to recover it"), false, next)
+        case .active: carryOut(worker.machine.step, world, id, visit)
         }
     }
 
     private func isNoticed(_ worker: ModelWorker) -> Bool {
-        switch worker.doing {
-        case .dead, .idle, .claiming, .claimUnanswered, .finishing: false
-        default: !worker.isCancelled && worker.row.stage != .none && worker.row.stage != .due
-        }
+        guard let step = worker.step, worker.machine.stopReason != .cancelled else { return false }
+        return step != .finished && step != .left
     }
 
     func claim(_ id: ModelWorkerID, _ worker: ModelWorker) -> ModelTransition {
@@ -101,133 +39,224 @@ extension ClaimModel {
 
     /// What a worker writes into the mark.
     func ownMark(_ id: ModelWorkerID, _ worker: ModelWorker) -> ModelTransition {
-        let isFlawed = worker.isRecovered && options.flaws.contains(.forgetsOwnMark)
-        return isFlawed ? worker.read.transition : claim(id, worker)
+        let isFlawed = worker.machine.isRecovered && options.flaws.contains(.forgetsOwnMark)
+        return isFlawed ? worker.firstRead.transition : claim(id, worker)
     }
-
-    // MARK: Claim
 
     private func poll(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
-        let worker = world[id]
-        guard worker.attempt < options.attempts, world.server.state.kind == .scheduled else { return }
+        guard world[id].attempt < options.attempts, world.server.state.kind == .scheduled else { return }
         var next = world
-        next[id].enter(.due)
-        next[id].send(.claim, claim(id, worker))
-        next[id].doing = .claiming
-        visit(ModelStep(id.title, "finds the run by a poll, writes it down and claims it"), false, next)
+        next[id].life = .active
+        next[id].row.stage = .due
+        visit(ModelStep(id.title, "finds the run by a poll, and writes it down"), false, next)
     }
 
-    /// No answer came: the proposal is made again, or the run is asked.
-    private func settleClaim(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
-        let worker = world[id]
-        let transition = claim(id, worker)
-        var again = world
-        again[id].send(.claim, transition)
-        again[id].request.wasRepeated = true
-        again[id].doing = .claiming
-        visit(ModelStep(id.title, "claims again"), false, again)
-        var next = world
-        if world.server.state.transition == transition {
-            hold(&next, id, claim: transition)
-            visit(ModelStep(id.title, "reads that its claim was accepted"), false, next)
-        } else if world.server.state.kind != .scheduled {
-            next[id].release()
-            visit(ModelStep(id.title, "reads that the run is not its own"), false, next)
+    // MARK: Results of steps
+
+    /// Hands a result to the machine and writes down how far the run is, as the driver does. Steps that neither read nor
+    /// change anything of the run are passed over.
+    func take(_ event: RunMachine.Event, _ next: inout ModelWorld, _ id: ModelWorkerID) {
+        var machine = next[id].machine
+        if !machine.handle(event) { next.breach = .resultImpossible }
+        while [.noteCancelled, .conclude, .cleanUp].contains(machine.step) {
+            if !machine.handle(.done) { next.breach = .resultImpossible }
         }
+        if case .ended(let end) = event { next[id].row.end = end }
+        next[id].machine = machine
+        next[id].hasRead = false
+        next[id].read = ModelState(kind: .scheduled)
+        guard machine.step != .start || !decisions.writesSubmittedAfterStart else { return }
+        next[id].row.stage = machine.stage
+        next[id].row.isSettled = machine.isSettled
+    }
+
+    /// A result that a worker may also have after it was asked to shut down.
+    private func visitTaking(
+        _ event: RunMachine.Event, _ world: ModelWorld, _ id: ModelWorkerID, _ step: ModelStep, _ visit: Visit
+    ) {
+        var next = world
+        take(event, &next, id)
+        visit(step, false, next)
+        guard options.mayShutDown, next[id].step == .start else { return }
+        next = world
+        next[id].machine.requestStop(.shutdown)
+        take(event, &next, id)
+        visit(ModelStep(id.title, "is told to leave, and does not start the run"), true, next)
     }
 
     /// An answer has come.
-    func receive(_ answer: Answer, to content: ModelRequest.Content, _ next: inout ModelWorld, _ id: ModelWorkerID) {
+    func visitAnswer(
+        _ answer: Answer, to content: ModelRequest.Content, _ world: ModelWorld, _ id: ModelWorkerID,
+        _ step: ModelStep, _ visit: Visit
+    ) {
+        var world = world
         switch (content, answer) {
         case (.none, _): return
-        case (.claim, .yes): hold(&next, id, claim: claim(id, next[id]))
         case (.claim, .no):
-            next[id].isContestOn = true
-            next[id].release()
-        case (.mark, .yes):
-            next[id].isSettled = true
-            confirm(&next, id)
-        case (.mark, .no): next[id].release()
-        case (.submission, .yes): next[id].doing = .announced
-        case (.submission, .no): next[id].doing = .checking
+            world[id].isContestOn = true
+            visitTaking(.refused, world, id, step, visit)
+        case (.mark, .no), (.submission, .no): visitTaking(.refused, world, id, step, visit)
+        case (.mark, .yes): visitTaking(.settled, world, id, step, visit)
+        case (.claim, .yes), (.submission, .yes): visitTaking(.done, world, id, step, visit)
         }
     }
 
-    /// A claim was accepted: where others are about, the mark decides.
-    func hold(_ next: inout ModelWorld, _ id: ModelWorkerID, claim: ModelTransition) {
-        guard next[id].isContestOn else { return confirm(&next, id) }
-        next[id].send(.mark, claim)
-        next[id].doing = .marking
-    }
-
-    private func confirm(_ next: inout ModelWorld, _ id: ModelWorkerID) {
-        next[id].enter(.claimed)
-        next[id].doing = .configuring
-    }
-
-    // MARK: Submit
-
-    private func submit(_ next: inout ModelWorld, _ id: ModelWorkerID) {
-        next[id].send(.submission, ModelTransition(.submission, of: id, attempt: next[id].attempt))
-        next[id].doing = .submitting
-    }
-
-    /// Reads the run and goes on if it is still this worker's.
-    private func check(_ next: inout ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
-        let state = next.server.state
-        switch state.kind {
-        case .pending, .submitting:
-            if ask(&next, { try decisions.mayGoOn(in: state, id, $0[id]) }) == true {
-                next[id].doing = .announced
-                return visit(ModelStep(id.title, "reads that the run is still its own"), false, next)
-            }
-            next[id].doing = .finishing
-        case .cancelling:
-            let standing = ask(&next) { try decisions.standing(of: state, $0.server.history, id, $0[id]) }
-            let isOurs = standing?.isOurs == true || options.flaws.contains(.cancelsUnasked)
-            next[id].doing = isOurs ? .proposingCancelled : .finishing
-        default: next[id].doing = .finishing
-        }
-        visit(ModelStep(id.title, "reads that it may not go on"), false, next)
-    }
-
-    /// A decision of the program; what cannot be asked is a breach of the model itself.
-    func ask<Answer>(_ next: inout ModelWorld, _ question: (ModelWorld) throws -> Answer) -> Answer? {
-        do {
-            return try question(next)
-        } catch {
-            next.breach = .decisionUnreadable
-            return nil
-        }
-    }
-
-    private func launch(_ next: inout ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
-        guard !next.process.isBeingCreated else { return }
-        if next.process.life == .none {
-            next[id].doing = .proposingCrashed
-            return visit(ModelStep(id.title, "hears that the process could not be created"), false, next)
-        }
-        next[id].enter(.running)
-        next[id].doing = .watching
-        visit(ModelStep(id.title, "writes down that the process is there"), false, next)
-    }
-
-    // MARK: Watch
-
-    private func watch(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
-        let worker = world[id]
+    /// No answer has come: the request is sent again, or its sender has a look at the run.
+    func visitLoss(
+        of content: ModelRequest.Content, _ world: ModelWorld, _ id: ModelWorkerID, _ step: ModelStep, _ visit: Visit
+    ) {
         var next = world
-        if world.process.life == .ended {
-            // How a process ended that is no child of the worker's may remain unknown.
-            for end in worker.isRecovered ? [world.process.end, .unseen] : [world.process.end] {
-                next[id].exit = end
-                next[id].enter(.exited)
-                if worker.isRecovered { next[id].doing = .readingRunBeforeReport } else { beginReport(&next, id) }
-                visit(ModelStep(id.title, "sees the end of the process and writes it down"), false, next)
-            }
-        } else if worker.isCancelled {
-            next.process.finish(.failed)
-            visit(ModelStep(id.title, "stops the process"), false, next)
+        next[id].request = ModelRequest()
+        next[id].request.wasRepeated = content == .mark
+        visit(step, true, next)
+        guard content == .claim || content == .submission, world[id].step != .claimAgain else { return }
+        next = world
+        next[id].request = ModelRequest()
+        take(.unanswered(again: false), &next, id)
+        visit(step, true, next)
+    }
+
+    // MARK: Carrying out
+
+    private func carryOut(_ step: RunMachine.Step, _ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        switch step {
+        case .claim, .claimAgain: send(.claim, claim(id, world[id]), "claims the run", world, id, visit)
+        case .settle: settle(world, id, visit)
+        case .submit:
+            let transition = ModelTransition(.submission, of: id, attempt: world[id].attempt)
+            send(.submission, transition, "sends Submitting", world, id, visit)
+        case .readAfterClaim: readAfterClaim(world, id, visit)
+        case .readAfterSubmission:
+            guard let reading = readToGoOn(world, id) else { return }
+            visitTaking(.read(reading), world, id, ModelStep(id.title, "reads whether it may go on"), visit)
+        case .readStatus, .readCancelling, .readBeforeReport: readStatus(world, id, visit)
+        case .configure: configure(world, id, visit)
+        case .start: start(world, id, visit)
+        case .findInfrastructure, .findInterrupted: find(world, id, visit)
+        case .giveBack: giveBack(world, id, visit)
+        case .watch: watch(world, id, visit)
+        case .readAfterEnd:
+            var next = world
+            take(.read(reading(world.server.state.kind)), &next, id)
+            visit(ModelStep(id.title, "reads what the run's state is"), false, next)
+        case .crash, .crashUnstarted: crash(world, id, visit)
+        case .cancel, .cancelUnstarted, .cancelOrphaned: cancel(world, id, visit)
+        case .finished:
+            var next = world
+            next[id].release()
+            visit(ModelStep(id.title, "removes the row"), false, next)
+        case .left:
+            var next = world
+            next[id].leave()
+            visit(ModelStep(id.title, "keeps the row"), false, next)
+        case .noteCancelled, .conclude, .cleanUp, .reportGivenUp, .endGivenUp: return
         }
+    }
+
+    private func send(
+        _ content: ModelRequest.Content, _ transition: ModelTransition, _ deed: StaticString, _ world: ModelWorld,
+        _ id: ModelWorkerID, _ visit: Visit
+    ) {
+        guard world[id].request.content == .none else { return }
+        var next = world
+        let wasRepeated = world[id].request.wasRepeated
+        next[id].send(content, transition)
+        next[id].request.wasRepeated = wasRepeated
+        visit(ModelStep(id.title, deed), false, next)
+    }
+
+    private func settle(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        let worker = world[id]
+        guard worker.request.content == .none else { return }
+        var next = world
+        if !worker.isContestOn {
+            take(.done, &next, id)
+            return visit(ModelStep(id.title, "sees no other worker"), false, next)
+        }
+        send(.mark, ownMark(id, worker), "leaves its mark", world, id, visit)
+        guard options.flaws.contains(.givesUpMark), worker.request.wasRepeated else { return }
+        next[id].request = ModelRequest()
+        take(.done, &next, id)
+        visit(ModelStep(id.title, "goes on without a mark"), false, next)
+    }
+
+    private func readAfterClaim(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        var next = world
+        let state = world.server.state
+        var reading = reading(state.kind)
+        if reading == .pending, state.transition == claim(id, world[id]) { reading = .ours }
+        take(.read(reading), &next, id)
+        visit(ModelStep(id.title, "reads what has come of its claim"), false, next)
+    }
+
+    private func configure(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        var next = world
+        take(.done, &next, id)
+        visit(ModelStep(id.title, "has configured the run"), false, next)
+        guard options.submissionMayFail else { return }
+        next = world
+        take(.failed, &next, id)
+        visit(ModelStep(id.title, "cannot configure the run"), true, next)
+    }
+
+    private func start(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        var next = world
+        guard world[id].isStarting else {
+            next[id].isStarting = true
+            next.process.isBeingCreated = true
+            next.process.creator = id
+            return visit(ModelStep(id.title, "has the process started"), false, next)
+        }
+        next[id].isStarting = false
+        if world[id].machine.stopReason == .cancelled {
+            take(.interrupted, &next, id)
+            visit(ModelStep(id.title, "does not wait for the start of a run that is being cancelled"), true, next)
+            next = world
+            next[id].isStarting = false
+        }
+        guard !world.process.isBeingCreated else { return }
+        let isCreated = world.process.life != .none
+        take(isCreated ? .done : .failed, &next, id)
+        let step =
+            isCreated
+            ? ModelStep(id.title, "writes down that the process is there")
+            : ModelStep(id.title, "hears that the process could not be created")
+        visit(step, false, next)
+    }
+
+    /// The backend's answer about what this worker has started; it also sees to it that nothing more comes.
+    private func find(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        var next = world
+        let infrastructure: RunMachine.Infrastructure
+        if world[id].machine.stage == .exited {
+            infrastructure = .ended(world[id].row.end)
+        } else if next.process.creator != id {
+            infrastructure = .neverStarted
+        } else {
+            next.process.isBeingCreated = false
+            infrastructure =
+                switch next.process.life {
+                case .none: .neverStarted
+                case .ended: .ended(.unseen)
+                default: .present
+                }
+        }
+        take(.found(infrastructure), &next, id)
+        visit(ModelStep(id.title, "asks the backend for the process"), false, decided(next, id))
+    }
+
+    private func giveBack(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
+        var next = world
+        if !options.flaws.contains(.givesBackByForce) {
+            guard let reading = readToGoOn(world, id) else { return }
+            guard reading == .ours else {
+                take(reading == .cancelling ? .read(.cancelling) : .done, &next, id)
+                return visit(ModelStep(id.title, "cannot give the run back"), false, next)
+            }
+        }
+        if world.server.state.kind.isFinal { next.breach = .finalStateOverwritten }
+        next.server.reschedule()
+        take(.done, &next, id)
+        visit(ModelStep(id.title, "gives the run back"), false, next)
     }
 }

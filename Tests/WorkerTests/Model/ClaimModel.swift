@@ -1,5 +1,7 @@
 import Glibc
 
+@testable import Worker
+
 /// What must never be.
 enum ModelBreach: UInt8 {
     case startedTwice
@@ -11,6 +13,7 @@ enum ModelBreach: UInt8 {
     case rowLeft
     case strandedWithoutEnd
     case decisionUnreadable
+    case resultImpossible
 }
 
 /// One moment of all of them: bytes without gaps, so that telling many of them apart is quick.
@@ -76,7 +79,7 @@ struct ClaimModel: ExplorableModel {
         if world.process.count > 1 { return .startedTwice }
         if world.process.hasCompleted, world.server.state.kind == .crashed { return .crashedAlthoughItCompleted }
         guard isEnd else { return nil }
-        if world.first.row.stage != .none || world.second.row.stage != .none { return .rowLeft }
+        if world.first.row.stage != nil || world.second.row.stage != nil { return .rowLeft }
         switch world.server.state.kind {
         case .scheduled, .completed, .crashed, .cancelled: return nil
         case .cancelling where options.serverEndsCancelling: return nil
@@ -165,14 +168,11 @@ struct ClaimModel: ExplorableModel {
             visit(ModelStep(id.title, "what it had sent is lost"), false, next)
             next = world
         }
-        if worker.doing == .dead {
+        if worker.life == .dead {
             guard worker.ghost.content == .none || options.ghostsMayBeLate else { return }
-            next[id].doing = .recovering
-            next[id].isRecovered = true
-            next[id].isSettled = worker.row.isSettled
-            next[id].exit = worker.row.exit
+            next[id].life = .recovering
             visit(ModelStep(id.title, "starts anew, and finds the row"), false, next)
-        } else if worker.crashesLeft > 0, worker.row.stage != .none {
+        } else if worker.crashesLeft > 0, worker.row.stage != nil {
             // A worker that holds nothing has nothing to lose.
             next[id].crash(isContestOn: options.isContestOn(id))
             visit(ModelStep(id.title, "crashes"), true, next)

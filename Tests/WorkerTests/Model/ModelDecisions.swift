@@ -20,65 +20,65 @@ final class ModelDecisions {
         case goesOnWhoeverHasTheRun
     }
 
-    private struct StandingQuestion: Hashable {
+    private struct StatusQuestion: Hashable {
         let state: ModelState
         let history: ModelHistory
         let claim: ModelTransition
-        let stage: ModelRow.Stage
+        let stage: RunStage
         let isSettled: Bool
     }
 
     private struct GoOnQuestion: Hashable {
         let state: ModelState
         let claim: ModelTransition
-        let stage: ModelRow.Stage
+        let stage: RunStage
         let isSettled: Bool
     }
 
     private let mutation: Mutation
-    private var standings: [StandingQuestion: RunStanding] = [:]
+    private var statuses: [StatusQuestion: RunStatus] = [:]
     private var permissions: [GoOnQuestion: Bool] = [:]
 
     init(_ mutation: Mutation) { self.mutation = mutation }
 
-    /// The standing of a run that was read in `state`, by its history.
-    func standing(of state: ModelState, _ history: ModelHistory, _ id: ModelWorkerID, _ worker: ModelWorker) throws
-        -> RunStanding
+    /// The status of a run that was read in `state`, by its history.
+    func status(of state: ModelState, _ history: ModelHistory, _ id: ModelWorkerID, _ worker: ModelWorker) throws
+        -> RunStatus
     {
-        let question = StandingQuestion(
+        let question = StatusQuestion(
             state: state, history: history, claim: ModelTransition(.claim, of: id, attempt: worker.attempt),
-            stage: worker.row.stage, isSettled: worker.isSettled)
-        if let standing = standings[question] { return standing }
+            stage: worker.machine.stage,
+            isSettled: worker.machine.isSettled)
+        if let status = statuses[question] { return status }
         let run = try FlowRun(json: JSONFields(["id": "run", "flow_id": "flow", "state": Self.json(state, at: 0)]))
         let records = try history.states.enumerated().map { index, state in
             try RecordedState(json: JSONFields(Self.json(state, at: index)))
         }
         // The API gives them in no particular order.
-        var standing = RunStanding(run, history: records.reversed(), entry: try Self.entry(id, worker))
+        var status = RunStatus(run, history: records.reversed(), entry: try Self.entry(id, worker))
         if mutation == .takesEveryRunForOurs {
-            standing = RunStanding(
-                situation: standing.situation, isOurs: true, mayBeClaimed: standing.mayBeClaimed)
+            status = RunStatus(situation: status.situation, isOurs: true, mayBeClaimed: status.mayBeClaimed)
         }
-        standings[question] = standing
-        return standing
+        statuses[question] = status
+        return status
     }
 
-    /// What is to be done about a run that an earlier process left.
-    func recovery(_ standing: RunStanding, _ remains: InfrastructureRemains) -> RecoveryDecision {
-        let decision = RecoveryDecision(standing, remains: remains)
-        switch (mutation, decision) {
-        case (.goesOnInsteadOfForgetting, .forget): return .goOn
-        case (.forgetsInsteadOfGoingOn, .goOn): return .forget
-        default: return decision
-        }
+    /// The status that a worker sees that resumes what it should forget.
+    func mutated(_ status: RunStatus) -> RunStatus {
+        let isForgotten = !status.mayBeClaimed && (!status.isOurs || !status.isActive)
+        guard mutation == .goesOnInsteadOfForgetting, isForgotten else { return status }
+        return RunStatus(situation: .pending, isOurs: true)
     }
+
+    /// Whether a recovery forgets what it should resume.
+    var forgetsInsteadOfGoingOn: Bool { mutation == .forgetsInsteadOfGoingOn }
 
     /// Whether a run that is pending in this state may be started by this worker.
     func mayGoOn(in state: ModelState, _ id: ModelWorkerID, _ worker: ModelWorker) throws -> Bool {
         if mutation == .goesOnWhoeverHasTheRun { return true }
         let question = GoOnQuestion(
-            state: state, claim: ModelTransition(.claim, of: id, attempt: worker.attempt), stage: worker.row.stage,
-            isSettled: worker.isSettled)
+            state: state, claim: ModelTransition(.claim, of: id, attempt: worker.attempt), stage: worker.machine.stage,
+            isSettled: worker.machine.isSettled)
         if let answer = permissions[question] { return answer }
         let held = HeldRun(try Self.entry(id, worker))
         let answer = held.mayGoOn(in: Self.name(state.kind), by: state.transition.id)
@@ -98,9 +98,9 @@ final class ModelDecisions {
         return try LedgerEntry(
             json: JSONFields([
                 "flow_run_id": "run", "flow_run_name": "run", "api": "http://api", "pool": "pool",
-                "worker_type": "process", "stage": .string(worker.row.stage.runStage.rawValue),
+                "worker_type": "process", "stage": .string(worker.machine.stage.rawValue),
                 "claim": JSONValue(claim.id), "submission": JSONValue(submission.id),
-                "is_settled": .bool(worker.isSettled),
+                "is_settled": .bool(worker.machine.isSettled),
             ]))
     }
 

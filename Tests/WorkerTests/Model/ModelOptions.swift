@@ -1,3 +1,5 @@
+@testable import Worker
+
 /// What is left to chance in a model of two workers, a server, a flow run and its process.
 struct ModelOptions {
     /// Which claims a server accepts although it has accepted another one.
@@ -37,7 +39,7 @@ struct ModelOptions {
     /// Whether a run that is being cancelled and that nobody holds counts as ended: the server ends it after a while.
     var serverEndsCancelling = false
     /// How the process may end before it has said how the run ends, or right after that.
-    var deaths: [ModelProcess.End] = [.failed]
+    var deaths: [RunMachine.End] = [.failed]
     /// Whether a worker may fail to configure or to start the run.
     var submissionMayFail = false
     /// Whether a worker may be told to leave before it has started the run.
@@ -74,4 +76,7 @@ struct ModelFlaws: OptionSet, Hashable {
     static let givesBackByForce = ModelFlaws(rawValue: 32)
     /// A recovery leaves its mark for the time for which the run was planned first.
     static let marksFormerTime = ModelFlaws(rawValue: 64)
+
+    /// Whether what a recovery reads first makes a difference.
+    var needFirstReading: Bool { contains(.forgetsOwnMark) || contains(.trustsFirstReading) }
 }

@@ -1,5 +1,7 @@
 import Testing
 
+@testable import Worker
+
 @Suite("Claim, submission, crash and recovery in every order")
 struct ModelTests {
     /// What is left to chance, under a name.
@@ -33,24 +35,24 @@ struct ModelTests {
 
     static let variants = [
         Variant(
-            "a worker that is alone and crashes twice, with lost answers, cancellation and failures", states: 15_000
+            "a worker that is alone and crashes twice, with lost answers, cancellation and failures", states: 7_000
         ) {
             beAlone(&$0)
             allowEverything(&$0)
             $0.contest = .unknown
             $0.crashes = 2
         },
-        Variant("a worker that is alone and takes others to be about", states: 15_000) {
+        Variant("a worker that is alone and takes others to be about", states: 8_000) {
             beAlone(&$0)
             allowEverything(&$0)
             $0.crashes = 2
         },
-        Variant("a worker whose last request comes when its next process is at work", states: 15_000) {
+        Variant("a worker whose last request comes when its next process is at work", states: 9_000) {
             beAlone(&$0)
             allowEverything(&$0)
             $0.ghostsMayBeLate = true
         },
-        Variant("two workers that know of each other and crash", states: 100_000) { _ in },
+        Variant("two workers that know of each other and crash", states: 24_000) { _ in },
         Variant("two workers, one of which crashes, and a user who cancels", states: 30_000) {
             $0.onlyFirstCrashes = true
             $0.isCancellable = true
@@ -60,11 +62,11 @@ struct ModelTests {
             $0.crashes = 0
             $0.losses = 2
         },
-        Variant("a server that writes a claim long after it looked at the run", states: 10_000) {
+        Variant("a server that writes a claim long after it looked at the run", states: 7_000) {
             $0.onlyFirstCrashes = true
             $0.overlap = .lateClaims
         },
-        Variant("two workers that are told to leave, of which one crashes", states: 40_000) {
+        Variant("two workers that are told to leave, of which one crashes", states: 20_000) {
             $0.attempts = 2
             $0.mayShutDown = true
             $0.overlap = .none
@@ -78,7 +80,7 @@ struct ModelTests {
             $0.isCancellable = true
         },
         Variant(
-            "two workers that do not know of each other and are told to leave, of which one crashes", states: 40_000
+            "two workers that do not know of each other and are told to leave, of which one crashes", states: 21_000
         ) {
             $0.attempts = 2
             $0.mayShutDown = true
@@ -86,12 +88,12 @@ struct ModelTests {
             $0.onlyFirstCrashes = true
             $0.contest = .unknown
         },
-        Variant("two workers that do not know of each other and crash, on a server without overlap", states: 30_000) {
+        Variant("two workers that do not know of each other and crash, on a server without overlap", states: 8_000) {
             $0.contest = .unknown
             $0.overlap = .none
         },
-        Variant("two workers that do not know of each other and crash", states: 200_000) { $0.contest = .unknown },
-        Variant("two workers that may hear of each other, of which one crashes", states: 100_000) {
+        Variant("two workers that do not know of each other and crash", states: 44_000) { $0.contest = .unknown },
+        Variant("two workers that may hear of each other, of which one crashes", states: 63_000) {
             $0.contest = .heardOfAnyTime
             $0.onlyFirstCrashes = true
         },
@@ -100,7 +102,7 @@ struct ModelTests {
             $0.crashes = 0
             $0.isCancellable = true
         },
-        Variant("two workers, of which the one that crashes knows of the other", states: 15_000) {
+        Variant("two workers, of which the one that crashes knows of the other", states: 7_000) {
             $0.contest = .knownToOne
             $0.onlyFirstCrashes = true
         },

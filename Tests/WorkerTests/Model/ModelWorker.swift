@@ -2,31 +2,10 @@
 
 /// What the ledger holds of the run. The transitions follow from the attempt, which a row keeps.
 struct ModelRow: Hashable {
-    enum Stage: UInt8 {
-        case none
-        case due
-        case claimed
-        case configured
-        case submitted
-        case running
-        case exited
-
-        var runStage: RunStage {
-            switch self {
-            case .none, .due: .due
-            case .claimed: .claimed
-            case .configured: .configured
-            case .submitted: .submitted
-            case .running: .running
-            case .exited: .exited
-            }
-        }
-    }
-
-    var stage = Stage.none
+    /// `nil` without a row.
+    var stage: RunStage?
     var isSettled = false
-    var hasIdentifier = false
-    var exit = ModelProcess.End.none
+    var end = RunMachine.End.unseen
 }
 
 /// A request that is under way to the server. What a worker that died had sent may still come.
@@ -50,40 +29,16 @@ struct ModelRequest: Hashable {
 
 /// One of the workers, from the poll to the row's removal. Everything in it is of one byte, so that it is compared fast.
 struct ModelWorker: Hashable {
-    /// What it does next, or waits for.
-    enum Doing: UInt8 {
+    enum Life: UInt8 {
         case idle
         case dead
-        // Claim
-        case claiming
-        case claimUnanswered
-        case marking
-        case markUnanswered
-        // Configure and submit
-        case configuring
-        case submitting
-        case submissionUnanswered
-        case checking
-        case announced
-        case givingBack
-        case starting
-        case launching
-        // Watch and report
-        case watching
-        case readingRunBeforeReport
-        case readingStatesBeforeReport
-        case readingRunAfterEnd
-        case proposingCrashed
-        case proposingCancelled
-        case finishing
-        // Recovery
+        /// Its new process has found the row and has yet to read the run.
         case recovering
-        case readingRun
-        case readingStates
-        case deciding
+        /// It carries out the steps of its machine.
+        case active
     }
 
-    var doing = Doing.idle
+    var life = Life.idle
     var attempt: UInt8 = 0
     var crashesLeft: UInt8 = 0
     /// What survives a crash.
@@ -94,22 +49,17 @@ struct ModelWorker: Hashable {
     var isContestOn = false
 
     // What a crash forgets.
-    var isSettled = false
-    var isRecovered = false
-    var isCancelled = false
-    var exit = ModelProcess.End.none
-    /// The state that was read first in a recovery, and the one that its standing is of.
+    var machine = RunMachine()
+    /// The state that was read first of two things: the run, then its history.
     var read = ModelState(kind: .scheduled)
-    var standing = ModelState(kind: .scheduled)
-    var isOurs = false
+    var hasRead = false
+    /// Whether the start of the process is under way.
+    var isStarting = false
+    /// The state that a recovery has read before anything else; kept for a worker that trusts it.
+    var firstRead = ModelState(kind: .scheduled)
 
-    /// Writes down how far the run is, with what is known of it.
-    mutating func enter(_ stage: ModelRow.Stage) {
-        row.stage = stage
-        row.isSettled = isSettled
-        row.exit = exit
-        if stage == .running || stage == .exited { row.hasIdentifier = true }
-    }
+    /// The step that it carries out next.
+    var step: RunMachine.Step? { life == .active ? machine.step : nil }
 
     mutating func send(_ content: ModelRequest.Content, _ transition: ModelTransition) {
         request = ModelRequest(content: content, transition: transition)
@@ -120,7 +70,7 @@ struct ModelWorker: Hashable {
         forget()
         row = ModelRow()
         attempt += 1
-        doing = .idle
+        life = .idle
     }
 
     /// What a process of the worker knows goes with it.
@@ -129,18 +79,23 @@ struct ModelWorker: Hashable {
         forget()
         self.isContestOn = isContestOn
         crashesLeft -= 1
-        doing = .dead
+        life = .dead
+    }
+
+    /// Keeps the row for a later process.
+    mutating func leave() {
+        forget()
+        attempt += 1
+        life = .idle
     }
 
     private mutating func forget() {
         request = ModelRequest()
-        isSettled = false
-        isRecovered = false
-        isCancelled = false
-        exit = .none
+        machine = RunMachine()
         read = ModelState(kind: .scheduled)
-        standing = ModelState(kind: .scheduled)
-        isOurs = false
+        hasRead = false
+        isStarting = false
+        firstRead = ModelState(kind: .scheduled)
     }
 }
 
@@ -156,23 +111,9 @@ struct ModelProcess: Hashable {
         case ended
     }
 
-    /// How it ended, as far as a worker can see.
-    enum End: UInt8 {
-        case none
-        /// It has set the run's state itself.
-        case reported
-        /// The API told it not to go on.
-        case aborted
-        /// Without a word, with the code 0.
-        case silent
-        /// With another code, or by a signal.
-        case failed
-        /// Nobody saw it.
-        case unseen
-    }
-
     var life = Life.none
-    var end = End.none
+    /// How it ended.
+    var end = RunMachine.End.unseen
     var count: UInt8 = 0
     /// Whether its Completed was accepted.
     var hasCompleted = false
@@ -183,7 +124,7 @@ struct ModelProcess: Hashable {
 
     var isAlive: Bool { life != .none && life != .ended }
 
-    mutating func finish(_ end: End) {
+    mutating func finish(_ end: RunMachine.End) {
         life = .ended
         self.end = end
     }

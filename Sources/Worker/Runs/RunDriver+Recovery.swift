@@ -1,0 +1,164 @@
+internal import JSON
+internal import Logging
+internal import PrefectAPI
+
+// The steps for a run that an earlier process of the worker held.
+extension RunDriver {
+    /// Reads what the API knows of the run.
+    func readStatusOfEarlierProcess(_ memory: inout Memory) async throws {
+        // The earlier process may have died with a proposal under way.
+        if [.due, .configured].contains(held.stage) { held.doubt() }
+        let status = try await readStatus()?.status ?? .unread
+        memory.isOurs = status.isOurs && status.situation != .deleted
+        try await take(.status(status))
+        logDecision()
+    }
+
+    /// Asks the backend which infrastructure the run has, until it can answer.
+    func findInfrastructure(_ memory: inout Memory) async throws {
+        let prepared = try await prepareAgain()
+        memory.prepared = prepared
+        if held.stage == .exited, let identifier = held.identifier {
+            return try await note(.ended(identifier), prepared.job)
+        }
+        var isLogged = false
+        while true {
+            do {
+                let found = try await mark.during(.recovering) {
+                    try await backend.remains(of: prepared.job, identifier: held.identifier)
+                }
+                return try await note(found, prepared.job)
+            } catch let error as InfrastructureError {
+                if !isLogged {
+                    services.logger.warning(
+                        "The infrastructure of flow run '\(flowRun.name)' cannot be looked up yet, trying again: \(error)"
+                    )
+                }
+                isLogged = true
+                try await Task.sleep(for: .seconds(2))
+                if !services.shutdown.isServing { throw CancellationError() }
+            }
+        }
+    }
+
+    private func note(_ found: InfrastructureRemains, _ job: Job<Backend.Configuration>) async throws {
+        switch found {
+        case .neverStarted: try await take(.found(.neverStarted))
+        case .outOfReach: try await take(.found(.outOfReach))
+        case .running(let identifier):
+            held.setIdentifier(identifier)
+            try await take(.found(.present))
+        case .ended(let identifier):
+            held.setIdentifier(identifier)
+            let exit = held.exit ?? ExitStatus(code: nil)
+            held.setExit(exit)
+            try await take(.found(.ended(end(exit, job))))
+        }
+        logDecision()
+    }
+
+    /// Makes the job of a run whose infrastructure may exist already. Where its configuration cannot be made as it was,
+    /// the backend's defaults are used: the job is not started with it, only watched and stopped.
+    private func prepareAgain() async throws -> RunJobs<Backend>.Prepared {
+        do {
+            return try await jobs.prepare(mark: mark)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            services.logger.warning(
+                "Flow run '\(flowRun.name)' goes on, its configuration cannot be made again: \(error)")
+            return try jobs.bare()
+        }
+    }
+
+    private func logDecision() {
+        let decision: String? =
+            switch held.machine.step {
+            case .finished, .cleanUp: "needs nothing more"
+            case .claim: "was about to be claimed: claiming it"
+            case .settle where held.stopReason == .cancelled, .cancelUnstarted:
+                "is being cancelled and had not been started: cancelling it"
+            case .settle, .configure: "had been claimed and not started: starting it"
+            case .watch: "still runs as '\(held.identifier?.rawValue ?? "")': watching it"
+            case .readBeforeReport: "ended as '\(held.identifier?.rawValue ?? "")' meanwhile: reporting it"
+            case .left: "may still run, out of this worker's reach: looking again at the next start"
+            default: nil
+            }
+        guard let decision else { return }
+        services.logger.info("Flow run '\(flowRun.name)' of an earlier process of this worker \(decision)")
+    }
+
+    // MARK: Runs of which the process dies
+
+    /// Reports a run at which a process has died twice already, instead of trying it a third time.
+    ///
+    /// The report is not work that a death is blamed on: a worker that is killed often would drop the run otherwise.
+    func reportGivenUp() async throws {
+        _ = try await proposePersistently(.crashed(reasonToGiveUp))
+        try await take(.done)
+    }
+
+    private var reasonToGiveUp: String {
+        "The worker's process died twice while it was \((held.work ?? .recovering).gerund), so that the flow run is not "
+            + "tried again; see the worker's log and the system's log for the cause."
+    }
+
+    /// Stops the run's infrastructure without a look at its configuration; where a process has died of that, too, it is left.
+    func endGivenUp() async throws {
+        reporter.log(.error, "Flow run '\(flowRun.name)' is given up. \(reasonToGiveUp)")
+        if let result = try await endInfrastructure() { reporter.log(.warning, result) }
+        try await take(.done)
+    }
+
+    /// Stops what the run may have left; the result in one line, or `nil` when there is nothing.
+    private func endInfrastructure() async throws -> String? {
+        guard [.submitted, .running].contains(held.stage) else { return nil }
+        let name = held.identifier.map { "Infrastructure '\($0)'" } ?? "Infrastructure of the flow run"
+        let remedy = "may still run and is left alone: look for it and end it by hand"
+        guard held.deaths == LedgerEntry.fatalDeaths else { return "\(name) \(remedy)" }
+        held.begin(held.work ?? .recovering)
+        await services.ledger.record([entry])
+        do {
+            let job = try jobs.bare().job
+            guard let (identifier, hasEnded) = try await existingInfrastructure(of: job) else { return nil }
+            let isStopped = hasEnded ? false : try await stop(identifier, job)
+            await backend.cleanUp(identifier, job: job)
+            return isStopped ? "Infrastructure '\(identifier)' was stopped" : nil
+        } catch let error as CancellationError {
+            if held.endWork() { await services.ledger.record([entry]) }
+            throw error
+        } catch is OutOfReach {
+            return "\(name) \(remedy)"
+        } catch {
+            return "\(name) \(remedy): it could not be stopped: \(error)"
+        }
+    }
+
+    /// The infrastructure that the run has or had; `nil` when none was created.
+    private func existingInfrastructure(
+        of job: Job<Backend.Configuration>
+    ) async throws -> (identifier: InfrastructureIdentifier, hasEnded: Bool)? {
+        if let identifier = held.identifier { return (identifier, false) }
+        switch try await backend.remains(of: job, identifier: nil) {
+        case .running(let identifier): return (identifier, false)
+        case .ended(let identifier): return (identifier, true)
+        case .neverStarted: return nil
+        case .outOfReach: throw OutOfReach()
+        }
+    }
+
+    /// Stops infrastructure; `false` when it had ended already.
+    private func stop(
+        _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
+    ) async throws -> Bool {
+        do {
+            try await backend.stop(identifier, job: job, grace: served.stopGrace, reason: .shutdown)
+            return true
+        } catch let error as InfrastructureError where error.kind == .notFound {
+            return false
+        }
+    }
+}
+
+/// Infrastructure may exist where this worker cannot look.
+private struct OutOfReach: Error {}

@@ -1,0 +1,286 @@
+internal import JSON
+internal import JobTemplates
+internal import Logging
+internal import PrefectAPI
+
+/// Carries out the steps of ``RunMachine`` for one flow run, and hands their results back to it.
+///
+/// A failure concerns this run alone: nothing is thrown out of ``run()``.
+struct RunDriver<Backend: InfrastructureBackend>: Sendable {
+    let held: HeldRun
+    let flowRun: FlowRun
+    let pool: WorkPool
+    let runs: PoolRuns<Backend>
+    let reporter: RunReporter
+    let jobs: RunJobs<Backend>
+
+    init(held: HeldRun, flowRun: FlowRun, pool: WorkPool, runs: PoolRuns<Backend>) {
+        self.held = held
+        self.flowRun = flowRun
+        self.pool = pool
+        self.runs = runs
+        reporter = RunReporter(flowRun: flowRun, services: runs.services, workerID: runs.state.workerID)
+        jobs = RunJobs(
+            runs: runs, flowRun: flowRun, pool: pool, claimID: held.transitions.claim, deploymentSince: held.takenAt,
+            reporter: reporter)
+    }
+
+    var backend: Backend { runs.backend }
+    var services: WorkerServices { runs.services }
+    var api: APIClient { runs.services.api }
+    var served: ServedPool { runs.served }
+    var events: WorkerEvents { runs.events }
+
+    /// What a step leaves for those after it.
+    struct Memory {
+        /// The trace that the run's process continues.
+        let trace: TraceContext?
+        /// The run's job, once it is made.
+        var prepared: RunJobs<Backend>.Prepared?
+        /// The event that the run was submitted.
+        var submitted: Event?
+        /// Whether the run exists and was this worker's when its status was read.
+        var isOurs = true
+        /// How often Submitting was proposed.
+        var submissions = 0
+        /// Why the run could not be configured or started.
+        var failure: (any Error)?
+        /// The state in which the run was found after the end of its infrastructure.
+        var state = JSONValue.null
+
+        /// The run's job, for a step that comes after the one that makes it.
+        func job() throws -> Job<Backend.Configuration> { try made().job }
+
+        /// The run's job and what the events say of it.
+        func made() throws -> RunJobs<Backend>.Prepared {
+            guard let prepared else { throw MissingJob() }
+            return prepared
+        }
+    }
+
+    /// A step needs what an earlier one makes: a fault of the program.
+    struct MissingJob: Error, CustomStringConvertible {
+        let description = "its job configuration has not been made"
+    }
+
+    /// Takes the run through all of its steps.
+    func run() async {
+        runs.metrics.ended(await services.span(ofRun: flowRun, pool: served.name) { await outcome() })
+    }
+
+    private func outcome() async -> RunOutcome {
+        do {
+            try await followPath()
+        } catch is CancellationError {
+            held.leave()
+        } catch {
+            reporter.log(.error, "Flow run '\(flowRun.name)' could not be followed any further: \(error)")
+            return .abandoned
+        }
+        let machine = held.machine
+        if machine.step == .left {
+            services.logger.info(
+                "Flow run '\(flowRun.name)' is left to the next start of this worker at stage '\(machine.stage.rawValue)'"
+            )
+        } else {
+            await forget()
+        }
+        return machine.outcome
+    }
+
+    /// Takes the run out of the ledger, at once or when no proposal of it can come late any more.
+    private func forget() async {
+        var entry = entry
+        entry.stage = .reported
+        guard runs.late.watch(entry) else { return await services.ledger.remove(held.id) }
+        await services.ledger.record([entry])
+    }
+
+    // MARK: The loop
+
+    private func followPath() async throws {
+        var memory = Memory(trace: services.currentTrace)
+        while !held.machine.isOver {
+            let part = held.machine.step.part
+            try await services.span("worker.\(part)") {
+                if part == .watch {
+                    try await watchAndReport(&memory)
+                } else {
+                    try await carryOutAll(of: part, &memory)
+                }
+            }
+        }
+    }
+
+    private func carryOutAll(of part: RunMachine.Part, _ memory: inout Memory) async throws {
+        while case let step = held.machine.step, step.part == part, !held.machine.isOver {
+            try await carryOut(step, &memory)
+        }
+    }
+
+    /// Brings a run with infrastructure to its end. Meanwhile the infrastructure is recorded at the API.
+    private func watchAndReport(_ memory: inout Memory) async throws {
+        // Infrastructure that is only removed belongs to a run that has ended, or to another worker's.
+        guard let identifier = held.identifier, held.machine.step != .cleanUp || memory.isOurs else {
+            return try await carryOutAll(of: .watch, &memory)
+        }
+        if served.runsOnce, Backend.isDoneOnceStarted, !held.machine.isRecovered {
+            await recordInfrastructure(identifier)
+            throw CancellationError()
+        }
+        async let recorded: Void = recordInfrastructure(identifier)
+        try await carryOutAll(of: .watch, &memory)
+        await recorded
+    }
+
+    /// Hands the result of the current step to the machine, and writes down how far the run is.
+    func take(_ event: RunMachine.Event) async throws {
+        guard try held.handle(event) else { return }
+        // The start is written down with the mark that it is under way.
+        if held.machine.step != .start { await services.ledger.record([entry]) }
+    }
+
+    private func carryOut(_ step: RunMachine.Step, _ memory: inout Memory) async throws {
+        switch step {
+        case .readStatus: try await readStatusOfEarlierProcess(&memory)
+        case .findInfrastructure: try await findInfrastructure(&memory)
+        case .reportGivenUp: try await reportGivenUp()
+        case .endGivenUp: try await endGivenUp()
+        case .claim: try await claim()
+        case .readAfterClaim: try await readAfterClaim()
+        case .claimAgain: try await claimAgain()
+        case .settle: try await settle()
+        case .configure: try await configure(&memory)
+        case .submit: try await submit(&memory)
+        case .readAfterSubmission: try await take(readToGoOn())
+        case .readCancelling: try await take(.status(readStatus()?.status ?? .unread))
+        case .start: try await start(&memory)
+        case .findInterrupted: try await findInterrupted(memory)
+        case .cancelUnstarted: try await cancelUnstarted()
+        case .cancelOrphaned: try await cancelOrphaned()
+        case .crashUnstarted: try await crashUnstarted(memory)
+        case .giveBack: try await giveBack()
+        case .watch: try await watch(memory)
+        case .readBeforeReport: try await readBeforeReport()
+        case .readAfterEnd: try await readAfterEnd(&memory)
+        case .crash: try await crash(&memory)
+        case .cancel: try await cancel(memory)
+        case .noteCancelled: try await noteCancelled(memory)
+        case .conclude: try await conclude(memory)
+        case .cleanUp: try await cleanUp(memory)
+        case .finished, .left: return
+        }
+    }
+
+    // MARK: What every step may need
+
+    /// What the ledger holds of the run.
+    var entry: LedgerEntry { runs.entry(of: held) }
+
+    /// Marks in the ledger that work on this run alone is under way.
+    var mark: RunWorkMark { RunWorkMark(held: held, services: services, entry: { entry }) }
+
+    /// The run as it is now; `nil` when it was deleted. Its state is the one that it would have without proposals that were
+    /// carried out late; a run that is too large to be read has the last of its states.
+    func readRun() async throws -> FlowRun? {
+        do {
+            let run = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
+            guard held.isDoubtful, let transition = run.transitionID, held.transitions.contains(transition),
+                let overwritten = held.transitions.overwrittenState(in: try await readHistory())
+            else { return run }
+            return run.inState(overwritten)
+        } catch let error as APIError where error.isNotFound {
+            services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
+            return nil
+        } catch let error as APIError where error.isTooLarge {
+            let run = FlowRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
+            return try await readHistory().max { $0.timestamp < $1.timestamp }.map(run.inState)
+        }
+    }
+
+    /// All states that the run had, in no particular order.
+    func readHistory() async throws -> [RecordedState] {
+        try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
+    }
+
+    /// What the API knows of the run, and the run that this was read from; `nil` when it was deleted.
+    func readStatus() async throws -> (run: FlowRun, status: RunStatus)? {
+        guard let current = try await readRun() else { return nil }
+        return (current, RunStatus(current, history: try await readHistory(), entry: entry))
+    }
+
+    /// Proposes a state that must be reported, for as long as it takes, without the secrets that its message may hold. A
+    /// refusal is logged: a run that is gone or has ended by itself is fine.
+    func proposePersistently(_ proposal: StateProposal, force: Bool = false) async throws -> ProposalOutcome? {
+        var proposal = proposal
+        proposal.message = proposal.message.map(reporter.redact)
+        do {
+            let redacted = proposal
+            return try await persistently {
+                try await api.propose(redacted, forFlowRun: flowRun.id, force: force, effort: .persistent)
+            }
+        } catch let error as APIError {
+            if error.isNotFound {
+                services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
+            } else {
+                services.logger.error(
+                    "The state '\(proposal.name)' of flow run '\(flowRun.name)' was refused: \(error)")
+            }
+            return nil
+        }
+    }
+
+    /// ``WorkerServices/persistently(_:)``
+    func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+        try await services.persistently(body)
+    }
+}
+
+extension RunMachine {
+    /// The part of the path that a step belongs to; each has a span of its own.
+    enum Part: String {
+        case recover
+        case claim
+        case configure
+        case start
+        case watch
+    }
+}
+
+extension RunMachine.Step {
+    /// The part of the path that the step belongs to.
+    var part: RunMachine.Part {
+        switch self {
+        case .readStatus, .findInfrastructure, .reportGivenUp, .endGivenUp: .recover
+        case .claim, .readAfterClaim, .claimAgain, .settle: .claim
+        case .configure: .configure
+        case .submit, .readAfterSubmission, .readCancelling, .start, .findInterrupted, .cancelUnstarted,
+            .cancelOrphaned, .crashUnstarted, .giveBack:
+            .start
+        case .watch, .readBeforeReport, .readAfterEnd, .crash, .cancel, .noteCancelled, .conclude, .cleanUp, .finished,
+            .left:
+            .watch
+        }
+    }
+}
+
+extension RunMachine.Reading {
+    /// The state of a run that was read; `nil` was deleted. `isOurs` says whether a run that is pending may be started by
+    /// this worker.
+    init(_ run: FlowRun?, isOurs: (FlowRun) -> Bool = { _ in false }) {
+        guard let run else {
+            self = .deleted
+            return
+        }
+        self =
+            switch run.stateType {
+            case "SCHEDULED", "PAUSED": .waiting
+            case "PENDING": isOurs(run) ? .ours : .pending
+            case "RUNNING": .running
+            case "CANCELLING": .cancelling
+            case "CANCELLED": .cancelled
+            case "COMPLETED", "FAILED": .ended
+            default: .crashed
+            }
+    }
+}

@@ -1,0 +1,98 @@
+internal import JSON
+internal import JobTemplates
+internal import PrefectAPI
+
+/// Makes the job of one flow run from what the API says of it at the moment.
+struct RunJobs<Backend: InfrastructureBackend>: Sendable {
+    let runs: PoolRuns<Backend>
+    let flowRun: FlowRun
+    let pool: WorkPool
+    /// The worker's claim on the run.
+    let claimID: String
+    /// The deployment that is used is not older than this.
+    let deploymentSince: ContinuousClock.Instant
+    let reporter: RunReporter
+
+    /// A job with what the worker's events say of its run.
+    struct Prepared: Sendable {
+        let job: Job<Backend.Configuration>
+        /// The resources that the worker's events of the run are related to.
+        let related: [JSONValue]
+        /// Those that the event of a cancellation is related to.
+        let relatedToCancellation: [JSONValue]
+    }
+
+    /// The run's deployment does not exist any more.
+    struct MissingDeployment: Error, CustomStringConvertible {
+        let id: String
+
+        var description: String { "its deployment \(id) no longer exists" }
+    }
+
+    /// The run itself cannot be read.
+    struct UnreadableRun: Error, CustomStringConvertible {
+        let reason: String
+
+        var description: String { "the flow run is too large or nested too deep: \(reason)" }
+    }
+
+    private var services: WorkerServices { runs.services }
+
+    /// Makes the job as the pool, the deployment and the blocks say at the moment. Waits for an API that is away.
+    ///
+    /// - Parameters:
+    ///   - trace: The trace that the job continues; `nil` means that of the run.
+    ///   - mark: Marks in the ledger that the configuration is being made; `nil` for a run that the ledger does not hold.
+    /// - Throws: ``MissingDeployment``, ``UnreadableRun``, errors of the API and of the template.
+    func prepare(continuing trace: TraceContext? = nil, mark: RunWorkMark? = nil) async throws -> Prepared {
+        if let reason = flowRun.unreadable { throw UnreadableRun(reason: reason) }
+        return try await services.persistently {
+            async let readFlow = runs.contexts.flow(id: flowRun.flowID)
+            let deployment = try await readDeployment()
+            let flow = try await readFlow
+            let preparation = JobPreparation(
+                backend: runs.backend, environment: services.environment,
+                settingsEnvironment: services.settingsEnvironment.value,
+                allowedJobVariables: runs.served.allowedJobVariables,
+                references: RecordingReferences(
+                    APITemplateReferences(api: services.api, effort: .persistent), recording: reporter.secrets))
+            let subject = JobSubject(
+                pool: pool, deployment: deployment, flow: flow, flowRun: flowRun, workerName: runs.served.workerName,
+                workerID: runs.state.workerID, traceContext: trace)
+            let configuration =
+                if let mark {
+                    try await mark.during(.configuring) { try await preparation.configuration(subject) }
+                } else {
+                    try await preparation.configuration(subject)
+                }
+            return prepared(configuration, flow: flow, deployment: deployment)
+        }
+    }
+
+    /// The job with nothing but the backend's defaults: enough to watch and to stop infrastructure that exists.
+    func bare() throws -> Prepared {
+        prepared(try runs.backend.configuration(rendered: [:]), flow: nil, deployment: nil)
+    }
+
+    private func readDeployment() async throws -> Deployment? {
+        guard let id = flowRun.deploymentID else { return nil }
+        do {
+            return try await runs.contexts.deployment(id: id, since: deploymentSince)
+        } catch let error as APIError where error.isNotFound {
+            throw MissingDeployment(id: id)
+        }
+    }
+
+    private func prepared(_ configuration: Backend.Configuration, flow: Flow?, deployment: Deployment?) -> Prepared {
+        let related = WorkerEvents.resources(of: flowRun, flow: flow, deployment: deployment, pool: pool)
+        reporter.setRelated(related + [runs.events.relatedWorker])
+        let job = Job(
+            flowRunID: flowRun.id, flowRunName: flowRun.name, claimID: claimID,
+            deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, configuration: configuration,
+            reporter: reporter)
+        return Prepared(
+            job: job, related: related,
+            relatedToCancellation: WorkerEvents.resourcesOfCancellation(
+                of: flowRun, flow: flow, deployment: deployment))
+    }
+}
