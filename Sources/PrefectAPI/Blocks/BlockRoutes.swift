@@ -22,7 +22,7 @@ extension APIClient {
         return try await json(request, effort: effort)["data"] ?? [:]
     }
 
-    /// Reads a variable's value: `GET /variables/name/{name}`; `nil` when there is none of that name.
+    /// Reads a variable's value: `GET /variables/name/{name}`; `nil` when no variable has that name.
     public func readVariable(
         named name: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> JSONValue? {

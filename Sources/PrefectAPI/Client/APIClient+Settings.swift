@@ -2,10 +2,10 @@ internal import FoundationEssentials
 public import HTTPTransport
 
 extension APIClient.Configuration {
-    /// The client that the settings describe; `nil` without an API URL.
+    /// Creates the configuration that the settings describe; `nil` without an API URL.
     public init?(settings: PrefectSettings) {
         guard let url = settings.apiBaseURL else { return nil }
-        // The auth string of a server goes before the key of Cloud, as in Prefect.
+        // As in Prefect, the auth string of a server takes precedence over the key of Cloud.
         let authorization =
             settings.authString.map { Secret("Basic " + Data($0.reveal().utf8).base64EncodedString()) }
             ?? settings.apiKey.map { Secret("Bearer " + $0.reveal()) }
@@ -20,7 +20,7 @@ extension APIClient.Configuration {
 }
 
 extension TransportConfiguration {
-    /// The transport that the settings describe.
+    /// Creates the transport configuration that the settings describe.
     public init(settings: PrefectSettings) {
         self.init(
             http2: settings.enableHTTP2,

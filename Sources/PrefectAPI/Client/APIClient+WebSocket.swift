@@ -2,23 +2,24 @@ public import HTTPTransport
 internal import Synchronization
 
 extension APIClient {
-    /// Whether a WebSocket's handshake carries the `Authorization` header. What authenticates with its first message
-    /// instead sends ``Configuration/webSocketToken`` itself.
+    /// Whether a WebSocket's handshake carries the `Authorization` header. A caller that authenticates with its first
+    /// message sends ``Configuration/webSocketToken`` itself.
     public enum WebSocketAuthorization: Sendable, Hashable {
         case header
         case none
     }
 
-    /// Opens a WebSocket of the API, with what the client is configured with at this moment.
+    /// Opens a WebSocket of the API with the client's current configuration.
     ///
-    /// It is pinged every 20 seconds, and lost when that is not answered within another 20.
+    /// The client pings the socket every 20 seconds. If no answer arrives within another 20 seconds, the socket is
+    /// lost.
     ///
     /// - Parameters:
-    ///   - path: The parts of the path behind the API's URL.
+    ///   - path: The parts of the path after the API's URL.
     ///   - query: The query.
-    ///   - subprotocol: What the server must agree to.
-    ///   - authorization: Whether credentials go with the handshake.
-    ///   - connectTimeout: Until the WebSocket is open.
+    ///   - subprotocol: The subprotocol that the server must accept.
+    ///   - authorization: Whether the handshake carries credentials.
+    ///   - connectTimeout: The limit until the WebSocket is open.
     public func webSocket(
         _ path: [APIPathPart], query: [(name: String, value: String)] = [], subprotocol: String? = nil,
         authorization: WebSocketAuthorization = .none, connectTimeout: Duration = .seconds(10)
@@ -40,7 +41,7 @@ extension APIClient {
             reachability.answered()
             return socket
         } catch {
-            // Something on the way may let requests pass and no sockets.
+            // Something on the way may pass requests but block sockets, so the state of the API is unclear.
             if case .notConnected = error.kind { reachability.failed(.unclear) }
             throw error
         }
@@ -51,7 +52,7 @@ extension APIClient {
         url.lowercased().hasPrefix("http") ? "ws" + url.dropFirst(4) : url
     }
 
-    /// Whether a header is the client's or the handshake's own, which a user's cannot replace.
+    /// Whether a header belongs to the client or to the handshake, so that a user's header cannot replace it.
     static func belongsToHandshake(_ name: String) -> Bool {
         let name = name.lowercased()
         return protectedHeaders.contains(name) || ["connection", "upgrade", "host"].contains(name)
@@ -60,14 +61,14 @@ extension APIClient {
 }
 
 extension APIClient.Configuration {
-    /// Whether a WebSocket of one is as good as one of the other.
+    /// Whether the WebSockets of both configurations are equivalent.
     func opensSameSockets(as other: APIClient.Configuration) -> Bool {
         url == other.url && authorization == other.authorization && webSocketToken == other.webSocketToken
             && customHeaders.elementsEqual(other.customHeaders, by: ==)
     }
 }
 
-/// The WebSockets that others hold.
+/// The open WebSockets that callers hold.
 final class OpenSockets: Sendable {
     private struct Reference: Sendable {
         weak var socket: WebSocket?
@@ -82,7 +83,7 @@ final class OpenSockets: Sendable {
         }
     }
 
-    /// Closes them all, each in order.
+    /// Closes all sockets with a close handshake.
     func close() async {
         let sockets = references.withLock { $0.compactMap(\.socket) }
         await withDiscardingTaskGroup { group in

@@ -6,40 +6,40 @@ internal import Synchronization
 
 /// A client of one Prefect API, server or Cloud.
 ///
-/// It adds what every request needs (credentials, version, attribution, custom headers, CSRF token), repeats requests
-/// as ``RetryPolicy`` says, and turns answers into JSON or an ``APIError``. It can be shared by any number of tasks.
+/// It adds credentials, version, attribution, custom headers and the CSRF token to every request that needs them. It
+/// retries requests by ``RetryPolicy``, and converts answers to JSON or an ``APIError``. Any number of tasks can share
+/// a client.
 public final class APIClient: Sendable {
-    /// The version of Prefect that we stand in for, in labels, events and the `User-Agent`.
+    /// The version of Prefect that this client reports in labels, events and the `User-Agent`.
     public static let prefectVersion = "3.8.8"
-    /// The version of the server's REST API that we speak.
+    /// The version of the server's REST API that this client uses.
     public static let apiVersion = "0.8.4"
-    /// What every request and every WebSocket calls us.
+    /// The `User-Agent` of every request and every WebSocket.
     static let userAgent = "prefect/\(prefectVersion) (API \(apiVersion))"
 
-    /// What a client is made of.
+    /// The configuration of a client.
     public struct Configuration: Sendable {
         /// The API's URL up to and including `/api`, without a trailing slash.
         public var url: String
-        /// The value of `Authorization`, when there are credentials.
+        /// The value of the `Authorization` header, if there are credentials.
         public var authorization: Secret?
-        /// What WebSockets authenticate with in their first message, when there are credentials.
+        /// The token that WebSockets send in their first message, if there are credentials.
         public var webSocketToken: Secret?
-        /// Headers that the user wants on every request; they win over ours but for the protected ones.
+        /// The user's headers for every request. They replace the client's own headers, except the protected ones.
         public var customHeaders: [(name: String, value: String)]
         /// Whether CSRF tokens are used; never on Cloud.
         public var csrfEnabled: Bool
         /// Whether the API is Prefect Cloud.
         public var isCloud: Bool
-        /// The deadline for connecting, for the first byte, and for each pause in an answer; the whole exchange may
-        /// take ten times as long, so that an answer that drips does not hold its request for ever.
+        /// The limit for connecting, for the first byte, and for each pause in an answer. The whole exchange may take
+        /// ten times as long. This bounds requests whose answers arrive slowly without a long pause.
         public var requestTimeout: Duration
-        /// When a request is repeated.
+        /// The policy that decides when a request is repeated.
         public var retryPolicy: RetryPolicy
 
-        /// The URL as people and files may have it: without its password.
+        /// The URL for people and files, without its password.
         package var shownURL: String { url.maskingURLPassword }
 
-        /// A configuration.
         public init(
             url: String, authorization: Secret? = nil, webSocketToken: Secret? = nil,
             customHeaders: [(name: String, value: String)] = [], csrfEnabled: Bool = true, isCloud: Bool = false,
@@ -58,11 +58,11 @@ public final class APIClient: Sendable {
         }
     }
 
-    /// What this client works with at the moment.
+    /// The current configuration.
     public var configuration: Configuration { state.withLock { $0.configuration } }
 
-    /// Works with another configuration from now on; requests under way go on with it at their next attempt. WebSockets
-    /// that were opened with other credentials, or elsewhere, are closed, so that whoever has one opens it anew.
+    /// Replaces the configuration. Requests in flight use it from their next attempt. WebSockets that were opened with
+    /// other credentials or headers, or to another URL, are closed, so that their owners open them again.
     public func reconfigure(_ configuration: Configuration) async {
         let before = state.withLock { state in
             defer {
@@ -77,7 +77,7 @@ public final class APIClient: Sendable {
 
     let transport: HTTPTransport
     let sockets = OpenSockets()
-    /// Whether the API answers, for all that waits until it does.
+    /// Whether the API answers. Code that waits for the API observes it.
     package let reachability = APIReachability()
     private let metrics: APIMetrics
     private let sleep: @Sendable (Duration) async throws -> Void
@@ -93,34 +93,33 @@ public final class APIClient: Sendable {
     private let csrfClientID = UUID().uuidString.lowercased()
     private let csrfFetch = SingleFlight<Void>()
 
-    /// Says who is calling, in the headers of every request that the current task and those below it send: one client
-    /// serves the workers of several pools. Asked anew for each request.
+    /// The caller that the headers of requests name, for requests of the current task and its child tasks. One client
+    /// serves the workers of several pools. The attribution is read again for each request.
     @TaskLocal public static var caller: Caller?
 
-    /// Whoever sends requests. An object, since Swift 6.3 compiles a task's own value that is a closure wrongly when it
-    /// optimises: the program would crash.
+    /// A sender of requests. It is an object because Swift 6.3 miscompiles a task-local value that is a closure: the
+    /// optimised program would crash.
     public final class Caller: Sendable {
         let attribution: @Sendable () -> Attribution
 
-        /// A caller who says at each request who it is.
+        /// Creates a caller whose attribution is read at each request.
         public init(_ attribution: @escaping @Sendable () -> Attribution) { self.attribution = attribution }
     }
 
-    /// Who is calling, for the headers that let the server attribute requests.
+    /// The names in the headers that let the server attribute requests.
     public struct Attribution: Sendable, Hashable {
         /// The worker's name.
         public var workerName: String?
-        /// The worker's id; only Cloud hands them out.
+        /// The worker's id; only Cloud assigns one.
         public var workerID: String?
 
-        /// An attribution.
         public init(workerName: String? = nil, workerID: String? = nil) {
             self.workerName = workerName
             self.workerID = workerID
         }
     }
 
-    /// A client on a transport. `metrics` is where requests are counted, `sleep` how pauses between attempts are made.
+    /// Creates a client on a transport. `metrics` counts requests, and `sleep` makes the pauses between attempts.
     public init(
         configuration: Configuration, transport: HTTPTransport, metrics: any MetricsFactory = MetricsSystem.factory,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
@@ -131,12 +130,12 @@ public final class APIClient: Sendable {
         self.sleep = sleep
     }
 
-    /// When the API said that it is under maintenance: the time until which it asked to be left alone.
+    /// The time until which the API requested a pause when it last reported maintenance; `nil` if it never did.
     public var maintenanceUntil: ContinuousClock.Instant? { state.withLock { $0.maintenanceUntil } }
 
     // MARK: Requests
 
-    /// Sends a request and returns its answer when the status is one of success.
+    /// Sends a request and returns its answer if the status is a success.
     ///
     /// - Throws: ``APIError``, or `CancellationError` when the task is cancelled.
     public func send(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> APIAnswer {
@@ -154,7 +153,7 @@ public final class APIClient: Sendable {
             switch result {
             case .answer(let head, let body)
             where (head.isSuccess || head.status == 404) && effort == .persistent && !isReadable(body):
-                // A gateway's page in the API's place; what must be said has to reach the API itself.
+                // The body is a gateway's page. A persistent request has to reach the API itself.
                 outcome = .noAnswer
                 doubts.noteLost()
             case .answer(let head, let body) where head.isSuccess:
@@ -168,7 +167,7 @@ public final class APIClient: Sendable {
                 outcome = .status(
                     head.status, retryAfter: retryAfter(head.headers),
                     isMaintenance: head.headers["Prefect-Maintenance"]?.lowercased() == "true")
-                // A gateway may have handed the request on before it answered in the server's place.
+                // A gateway may have forwarded the request before it answered in the server's place.
                 if [408, 500, 502, 503, 504].contains(head.status) {
                     if isOfPrefect(body) { doubts.mayHaveBeenApplied = true } else { doubts.noteLost() }
                 }
@@ -197,11 +196,12 @@ public final class APIClient: Sendable {
         }
     }
 
-    /// Notes what an attempt says of the API, for everything that waits for it.
+    /// Updates ``reachability`` from the result of an attempt, for everything that waits for the API.
     private func note(_ result: ExchangeResult) {
         switch result {
         case .answer(let head, let body) where head.isSuccess:
-            // A gateway's page ends no outage; beside that nobody need look at the answer twice.
+            // A gateway's page does not end an outage. Outside an outage, the client need not parse the answer a second
+            // time.
             if !reachability.isAway || isReadable(body) { reachability.answered() }
         case .answer(let head, _) where [408, 429, 502, 503, 504].contains(head.status): reachability.failed(.away)
         case .answer(let head, _) where head.status >= 500: reachability.failed(.unclear)
@@ -225,19 +225,19 @@ public final class APIClient: Sendable {
         }
     }
 
-    /// Whether a refusal was written by Prefect's own server, which has done with the request then.
+    /// Whether Prefect's own server wrote the refusal, so that it has finished with the request.
     private func isOfPrefect(_ refusal: [UInt8]) -> Bool {
         (try? JSONValue(parsing: refusal))?["exception_message"] != nil
     }
 
-    /// The effects of earlier attempts at a request that are not known.
+    /// The uncertain effects of earlier attempts at a request.
     private struct Doubts {
-        /// Whether one of them may have taken effect.
+        /// Whether an earlier attempt may have taken effect.
         var mayHaveBeenApplied = false
-        /// Whether one of them may take effect yet.
+        /// Whether an earlier attempt may still take effect.
         var mayBeAppliedYet = false
 
-        /// Notes that an attempt was sent and had no answer of the API's own.
+        /// Notes that an attempt was sent and had no answer from the API itself.
         mutating func noteLost() {
             mayHaveBeenApplied = true
             mayBeAppliedYet = true
@@ -246,7 +246,7 @@ public final class APIClient: Sendable {
 
     private enum ExchangeResult {
         case answer(HTTPResponse.Head, body: [UInt8])
-        /// `wasForToken` says that the request itself was not even begun.
+        /// `wasForToken` states that the request itself was not begun.
         case noAnswer(TransportError, wasForToken: Bool)
     }
 
@@ -258,7 +258,7 @@ public final class APIClient: Sendable {
             isForToken = false
             start = .now
             let response = try await transport.send(httpRequest(request))
-            // Of a refusal only the words count, and it must stay one however long its body is.
+            // Only the text of a refusal matters. A long body must not turn the refusal into another error.
             let body =
                 switch (response.head.isSuccess, request.isCutOff) {
                 case (true, false): try await response.body.collect(upTo: request.maximumBodyBytes)
@@ -301,20 +301,21 @@ public final class APIClient: Sendable {
         return http
     }
 
-    /// How much is read of an answer that is no success.
+    /// The maximum number of bytes that the client reads of an answer that is not a success.
     static let maximumExplanationBytes = 65_536
 
     /// Headers of the protocol that a user's own headers cannot replace.
     public static let protectedHeaders: Set<String> = ["user-agent", "prefect-csrf-token", "prefect-csrf-client"]
 
-    /// Header values carry names that people chose: line breaks must not end the header.
+    /// The text as the value of a header, without line breaks. People choose the names in it, and a line break would
+    /// end the header.
     private func headerText(_ text: String) -> String {
         let clean = text.filter { !$0.isNewline && $0 != "\0" }
         return clean.trimming(while: { $0 == " " || $0 == "\t" })
     }
 
-    /// Whether a 403 is about the CSRF token. The token is forgotten then, and so is that the server had no use for one:
-    /// it may have been restarted with protection switched on.
+    /// Whether a 403 refuses the CSRF token. The client then forgets the token, and also that the server needed none:
+    /// the server may have been restarted with protection switched on.
     private func refusesToken(_ body: [UInt8], sent: APIRequest) -> Bool {
         guard sent.changesState, configuration.csrfEnabled,
             String(decoding: body.prefix(4096), as: UTF8.self).contains("CSRF token")
@@ -326,7 +327,7 @@ public final class APIClient: Sendable {
         return true
     }
 
-    /// What the API asks for, as far as it is believed.
+    /// The pause that the API requests, at most ``RetryPolicy/maximumRetryAfter``.
     private func retryAfter(_ headers: HTTPHeaders) -> Duration? {
         headers["Retry-After"].flatMap { RetryAfter.parse($0, now: Date()) }
             .map { min($0, configuration.retryPolicy.maximumRetryAfter) }
@@ -348,7 +349,7 @@ public final class APIClient: Sendable {
         }
     }
 
-    /// Waits the way that pauses between attempts are made.
+    /// Waits in the same way as between attempts.
     public func pause(_ duration: Duration) async throws { try await sleep(duration) }
 
     // MARK: CSRF
@@ -358,8 +359,8 @@ public final class APIClient: Sendable {
         let expires: Timestamp?
     }
 
-    /// Fetches a token before the first request that changes something, and again when it has expired. A server
-    /// without CSRF protection says so once and is not asked again.
+    /// Fetches a token before the first request that changes state, and again when the token has expired. A server
+    /// without CSRF protection reports this once, and the client does not ask again.
     private func ensureCSRFToken() async throws {
         guard configuration.csrfEnabled else { return }
         let isNeeded = state.withLock { state in
@@ -378,8 +379,8 @@ public final class APIClient: Sendable {
         metrics.finished(request, status: head.status, since: start)
         guard head.status == 200, let json = try? JSONValue(parsing: body), let token = json["token"]?.stringValue
         else {
-            // 404: a server without the route; 422: protection is switched off. Anything else is passing trouble: the
-            // request goes out without a token, and a refusal brings us back here.
+            // 404: the server has no such route. 422: protection is switched off. Any other failure is temporary: the
+            // request is sent without a token, and a refusal leads back here.
             if head.status == 404 || head.status == 422 { state.withLock { $0.csrfIsOff = true } }
             return
         }
@@ -389,7 +390,7 @@ public final class APIClient: Sendable {
 }
 
 extension String {
-    /// The text without the characters at both ends that fulfil a condition.
+    /// The text without the characters at both ends that meet a condition.
     func trimming(while condition: (Character) -> Bool) -> String {
         var rest = self[...].drop(while: condition)
         while let last = rest.last, condition(last) { rest.removeLast() }

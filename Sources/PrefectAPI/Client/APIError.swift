@@ -1,29 +1,29 @@
 public import HTTPTransport
 internal import JSON
 
-/// Why a request to the Prefect API did not do what it should.
+/// The reason why a request to the Prefect API failed.
 public struct APIError: Error, Sendable, CustomStringConvertible {
-    /// What kind of failure it was.
+    /// The kind of the failure.
     public enum Kind: Sendable {
-        /// The API answered with this status, which is no success.
+        /// The API answered with this status, which is not a success.
         case status(Int)
-        /// There was no answer.
+        /// No answer arrived.
         case noAnswer(TransportError)
-        /// The answer was not what the API promises: no JSON, or JSON of another shape.
+        /// The answer was not what the API promises: it was no JSON, or JSON of another shape.
         case unreadable
     }
 
-    /// What kind of failure it was.
+    /// The kind of the failure.
     public let kind: Kind
     /// The request, as method and path.
     public let operation: String
-    /// The cause and what can be done about it, in one line.
+    /// The cause and the remedy, in one line.
     public let detail: String
-    /// How long the API asked to be left alone, at most ``RetryPolicy/maximumRetryAfter``.
+    /// The pause that the API requested, at most ``RetryPolicy/maximumRetryAfter``.
     public let retryAfter: Duration?
-    /// Whether the request may have taken effect although there is no good answer.
+    /// Whether the request may have taken effect although no good answer arrived.
     public let mayHaveBeenApplied: Bool
-    /// The reason why an answer of 404 or 405 is not about the thing asked for, if there is one.
+    /// The reason why an answer of 404 or 405 does not concern the requested object, if there is one.
     private let misdirection: Misdirection?
 
     init(
@@ -40,34 +40,34 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
 
     public var description: String { "\(operation): \(detail)" }
 
-    /// The status of the answer, when there was one.
+    /// The status of the answer, if there was one.
     public var status: Int? {
         if case .status(let status) = kind { status } else { nil }
     }
 
-    /// Whether the thing asked for does not exist. A page of something that is no Prefect API does not say so.
+    /// Whether the requested object does not exist. A page from something other than a Prefect API does not count.
     public var isNotFound: Bool { status == 404 && misdirection != .page }
 
-    /// Whether a server of Prefect's kind has no such route: the path of the address is wrong, or the version another.
+    /// Whether a Prefect server has no such route, because the path of the URL or the version is wrong.
     public var isMissingRoute: Bool { misdirection == .unknownRoute }
 
-    /// Whether the API refuses the request itself, so that the same request is refused again until somebody changes
-    /// something. A thing that does not exist may be made at any time.
+    /// Whether the API refuses the request itself. The API then refuses the same request again until somebody changes
+    /// something. A missing object does not count, because it may be created at any time.
     public var isPermanent: Bool {
         if case .noAnswer(let cause) = kind { return cause.kind == .invalidRequest }
         guard let status, (400..<500).contains(status), !isTransient else { return false }
         return !isNotFound || isMissingRoute
     }
 
-    /// Whether the answer was larger than any that is read.
+    /// Whether the answer was larger than the client reads.
     public var isTooLarge: Bool {
         if case .noAnswer(let cause) = kind { cause.kind == .tooLarge } else { false }
     }
 
-    /// Whether the API does not accept who we say we are.
+    /// Whether the API does not accept the identity of the client: 401 or 403.
     public var isUnauthorized: Bool { status == 401 || status == 403 }
 
-    /// Whether the same request may succeed later without anybody changing anything.
+    /// Whether the same request may succeed later without any change.
     public var isTransient: Bool {
         switch kind {
         case .status(let status): status >= 500 || status == 408 || status == 429 || misdirection == .page
@@ -77,14 +77,14 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// An answer that shows that the request has not reached the route of a Prefect API.
+/// The ways in which an answer shows that the request did not reach a route of a Prefect API.
 enum Misdirection: Sendable, Hashable {
-    /// No JSON: a web page or the words of a gateway.
+    /// The answer is not JSON: it is a web page or the text of a gateway.
     case page
-    /// The server's answer to all paths that it does not know.
+    /// The server's answer to all unknown paths.
     case unknownRoute
 
-    /// Reads it from the status and the body of an error; `nil` where there is none.
+    /// Detects a misdirection from the status and the body of an error; `nil` if the answer shows none.
     init?(status: Int, body: [UInt8]) {
         guard status == 404 || status == 405, !body.isEmpty else { return nil }
         guard let json = try? JSONValue(parsing: body) else {
@@ -95,12 +95,12 @@ enum Misdirection: Sendable, Hashable {
         self = .unknownRoute
     }
 
-    /// The remedy.
+    /// The remedy, for messages to the user.
     static let remedy = "PREFECT_API_URL must be the address of a Prefect API, which usually ends in /api"
 }
 
 extension APIError {
-    /// Puts the API's own words for a status, or ours, into one line.
+    /// The explanation of a status in one line, with the text of the API if there is one.
     static func explanation(status: Int, body: [UInt8]) -> String {
         switch Misdirection(status: status, body: body) {
         case .page: return "the answer is not Prefect's (\(status), no JSON); \(Misdirection.remedy)"
@@ -132,7 +132,7 @@ extension APIError {
         return text?.explanation
     }
 
-    /// The fields that a validation has refused and why; `nil` where the value is no list of these.
+    /// The fields that a validation has refused, with the reasons; `nil` if the value is not a list of them.
     private static func problems(_ value: JSONValue?) -> String? {
         let problems = (value?.arrayValue ?? []).prefix(5).compactMap { problem -> String? in
             guard let message = problem["msg"]?.stringValue else { return nil }
@@ -145,9 +145,10 @@ extension APIError {
 }
 
 extension String {
-    /// What the API says to people, on one line and no longer than a line should be.
+    /// The text of the API for people, on one line and cut to 300 Unicode scalars.
     var explanation: String {
-        // Cut first: what is said may be of any length. A character has any number of scalars.
+        // The text is cut before it is split, because it may have any length. It is cut by scalars, because a character
+        // may have any number of them.
         let beginning = String(unicodeScalars.prefix(300))
         let line = beginning.split(whereSeparator: \.isNewline).joined(separator: " ").onOneLine
         return beginning.utf8.count < utf8.count ? line + "…" : line
@@ -155,7 +156,7 @@ extension String {
 }
 
 extension TransportError {
-    /// Whether the same request may get through later.
+    /// Whether the same request may succeed later.
     var isWorthRepeating: Bool {
         switch kind {
         case .invalidRequest, .tooLarge, .shutDown, .cancelled: false

@@ -2,7 +2,7 @@ internal import CoreMetrics
 internal import HTTPTransport
 internal import Synchronization
 
-/// Counts and times requests by their routes. What is counted into is kept, so that a request costs a look-up.
+/// Counts and times requests by their routes. Counters and timers are kept, so that a request costs only a look-up.
 final class APIMetrics: Sendable {
     private struct Key: Hashable {
         let method: String
@@ -12,7 +12,7 @@ final class APIMetrics: Sendable {
     private struct Route {
         let duration: Timer
         let retries: Counter
-        /// By the status of the answer; `nil` stands for none.
+        /// The counters by the status of the answer; `nil` stands for no answer.
         var requests: [Int?: Counter] = [:]
     }
 
@@ -21,7 +21,7 @@ final class APIMetrics: Sendable {
 
     init(_ factory: any MetricsFactory) { self.factory = factory }
 
-    /// Notes an attempt that began at `start`, and the status of its answer, if there was one.
+    /// Records an attempt that began at `start`, and the status of its answer, if there was one.
     func finished(_ request: APIRequest, status: Int?, since start: ContinuousClock.Instant) {
         let duration = ContinuousClock.now - start
         let (timer, counter) = with(request) { route, labels in
@@ -37,7 +37,7 @@ final class APIMetrics: Sendable {
         timer.recordNanoseconds(Int64(duration.inSeconds * 1e9))
     }
 
-    /// Notes that another attempt follows.
+    /// Records that another attempt follows.
     func retried(_ request: APIRequest) { with(request) { route, _ in route.retries }.increment() }
 
     private func with<Result: Sendable>(

@@ -1,25 +1,27 @@
 public import HTTPTransport
 public import JSON
 
-/// One request to the API, in terms of the API.
+/// One request to the API, described by method, path, query and JSON body.
 public struct APIRequest: Sendable {
     /// The HTTP method.
     public let method: HTTPMethod
-    /// Path and query behind the API's URL, percent-encoded.
+    /// Path and query after the API's URL, percent-encoded.
     public let target: String
     /// The JSON body.
     public let body: JSONValue?
-    /// Method and path as they stand in messages.
+    /// Method and path, for messages.
     public let operation: String
-    /// The path without the names and ids in it, like `/work_pools/{name}/queues`; one of few.
+    /// The path with placeholders for names and ids, such as `/work_pools/{name}/queues`. There are few different
+    /// routes.
     public let route: String
-    /// The largest answer that is read. With what is made of it, it takes less than 64 MiB of memory.
+    /// The largest answer that the client reads, in bytes. With the values made from it, the answer takes less than 64
+    /// MiB of memory.
     public var maximumBodyBytes = 12 << 20
-    /// Whether an answer that is larger is cut off there, instead of being an error.
+    /// Whether a larger answer is cut off at this size, instead of being an error.
     public var isCutOff = false
 
-    /// A request. The parts of the path are percent-encoded one by one, so a name may hold any character; an empty
-    /// last part leaves the trailing slash that some routes of the API have.
+    /// Creates a request. The parts of the path are percent-encoded one by one, so a name may contain any character. An
+    /// empty last part produces the trailing slash that some routes of the API have.
     public init(
         _ method: HTTPMethod, _ path: [APIPathPart], query: [(name: String, value: String)] = [], body: JSONValue? = nil
     ) {
@@ -36,20 +38,20 @@ public struct APIRequest: Sendable {
     var changesState: Bool { [.post, .put, .patch, .delete].contains(method) }
 }
 
-/// A part of a request's path: a word of the API, or what stands for one of many things. A literal is a word, and nothing
-/// else is: so no name ever gets into a route.
+/// A part of a request's path: a fixed word of the API, or the id or name of an object. Only a literal becomes a word,
+/// so no name ever becomes part of a route.
 public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
-    /// A word that the API has for its routes.
+    /// A fixed word in the API's routes.
     case word(StaticString)
-    /// The id of a thing.
+    /// The id of an object.
     case id(String)
-    /// The name of a thing.
+    /// The name of an object.
     case name(String)
 
-    /// A word.
+    /// Creates a word.
     public init(stringLiteral word: StaticString) { self = .word(word) }
 
-    /// The part as it is sent, but for the encoding.
+    /// The part as the client sends it, before the encoding.
     var text: String {
         switch self {
         case .word(let word): word.description
@@ -58,7 +60,7 @@ public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
         }
     }
 
-    /// The part as it stands in a route.
+    /// The part as it appears in a route.
     var inRoute: String {
         switch self {
         case .word(let word): word.description
@@ -68,17 +70,18 @@ public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
     }
 }
 
-/// An answer of the API whose status is one of success.
+/// An answer of the API whose status is a success.
 public struct APIAnswer: Sendable {
     /// The HTTP status.
     public let status: Int
-    /// The body as it came.
+    /// The body as received.
     public let body: [UInt8]
-    /// The request it answers, for messages.
+    /// The request that the answer belongs to, for messages.
     public let operation: String
     /// Whether an earlier attempt of the same request may have taken effect before this answer.
     public let wasRepeated: Bool
-    /// Whether an earlier attempt of the same request had no answer of the API's own, so that the API may carry it out yet.
+    /// Whether an earlier attempt of the same request had no answer from the API itself, so that the API may still
+    /// apply it.
     public let mayBeFollowedByItself: Bool
 
     /// The body as JSON.
@@ -100,7 +103,7 @@ public struct APIAnswer: Sendable {
         }
     }
 
-    /// The body as a value of the API.
+    /// The body decoded as a value of the API.
     public func decode<Value: JSONDecodable>(as type: Value.Type = Value.self) throws(APIError) -> Value {
         let value = try json()
         do {
@@ -117,9 +120,9 @@ public struct APIAnswer: Sendable {
 package enum PercentEncoding {
     private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
 
-    /// The text with all bytes encoded but those of letters, digits, `-._~` and `others`.
+    /// The text with all bytes encoded, except letters, digits, `-._~` and `others`.
     package static func encode(_ text: String, keeping others: String = "") -> String {
-        // A part of dots alone would be resolved away as a relative path.
+        // A part that consists only of dots would be removed as a relative path.
         let hasOnlyDots = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") }
         var encoded: [UInt8] = []
         for byte in text.utf8 {

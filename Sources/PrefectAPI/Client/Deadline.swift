@@ -1,4 +1,4 @@
-/// Something took too long.
+/// The error of an operation that took longer than its deadline.
 package struct DeadlineExceeded: Error, CustomStringConvertible {
     let what: String
     let deadline: Duration
@@ -6,7 +6,7 @@ package struct DeadlineExceeded: Error, CustomStringConvertible {
     package var description: String { "\(what) took longer than \(deadline)" }
 }
 
-/// Does something that ends when it is cancelled, for so long at most; then it throws ``DeadlineExceeded``.
+/// Runs an operation that ends when it is cancelled, for at most `deadline`; then throws ``DeadlineExceeded``.
 package func withDeadline<Result: Sendable>(
     _ deadline: Duration, for what: String, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {

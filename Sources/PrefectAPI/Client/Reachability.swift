@@ -1,38 +1,40 @@
 internal import Synchronization
 
-/// Whether the API answers, as the attempts that end say it. A value without a clock: it is given the time.
+/// Whether the API answers, derived from the results of attempts. A value without a clock: the caller passes the time.
 ///
-/// An outage begins with a failure and ends with the first good answer to anybody: then everything that waits for the API
-/// may try again. A failure right after a good answer begins no outage, for it says more of its request than of the API.
+/// An outage begins with a failure and ends with the first good answer to any request. Then everything that waits for
+/// the API may try again. A failure shortly after a good answer does not begin an outage, because it shows more about
+/// its request than about the API.
 struct Reachability: Sendable, Hashable {
     typealias Instant = ContinuousClock.Instant
 
-    /// The meaning of a failure for the API.
+    /// The meaning of a failure for the state of the API.
     enum Failure: Sendable, Hashable {
-        /// It is away or busy.
+        /// The API is unavailable or busy.
         case away
-        /// It may be away; it may as well have something against this request or socket.
+        /// The API may be unavailable, or it may refuse only this request or socket.
         case unclear
     }
 
-    /// For so long after a good answer a failure is not the beginning of an outage.
+    /// For this long after a good answer, a failure does not begin an outage.
     static let certainty: Duration = .seconds(1)
-    /// The same for a failure that may have another reason.
+    /// The same for a failure that is ``Failure/unclear``.
     static let wideCertainty: Duration = .seconds(10)
-    /// For so long after an outage what fails is tried again soon: a server that has just come back may be busy.
+    /// For this long after an outage, failed attempts are retried soon: a server that has just recovered may be busy.
     static let recovery: Duration = .seconds(5)
-    /// The pause before it, which chance shortens by up to a half.
+    /// The pause before such a retry, shortened at random by up to a half.
     static let shortPause: Duration = .seconds(1)
-    /// The longest pause, shortened in the same way, of attempts without limit while the API answers others: it is busy.
+    /// The longest pause of attempts without limit while the API answers other requests, because the API is busy then.
+    /// It is shortened in the same way.
     static let busyPause: Duration = .seconds(10)
 
-    /// How many outages have ended.
+    /// The number of outages that have ended.
     private(set) var returns = 0
     private(set) var isAway = false
     private var lastAnswer: Instant?
     private var returnedAt: Instant?
 
-    /// An attempt brought a good answer. Returns whether that ends an outage.
+    /// Notes a good answer to an attempt. Returns whether it ends an outage.
     mutating func answered(now: Instant) -> Bool {
         lastAnswer = now
         guard isAway else { return false }
@@ -42,29 +44,31 @@ struct Reachability: Sendable, Hashable {
         return true
     }
 
-    /// An attempt failed.
+    /// Notes a failed attempt.
     mutating func failed(_ failure: Failure, now: Instant) {
         let certainty = failure == .away ? Self.certainty : Self.wideCertainty
         if let lastAnswer, now - lastAnswer < certainty { return }
         isAway = true
     }
 
-    /// The pause before the next attempt, of one that began when so many outages had ended and has failed. `random` is drawn
-    /// from 0..<1. Only where attempts have no limit, which `isPersistent` says, they may be made sooner than usual.
+    /// The pause before the next attempt, after a failed attempt that began when `begun` outages had ended. `random` is
+    /// drawn from 0..<1. After an outage that ended in the meantime, the pause is short. If the attempts have no limit,
+    /// which `isPersistent` states, it is also shortened while the API recovers or is busy.
     func pause(
         _ ordinary: Duration, since begun: Int, isPersistent: Bool, now: Instant, random: Double
     ) -> Duration {
         let isRecovering = isPersistent && !isAway && returnedAt.map { now - $0 < Self.recovery } ?? false
-        // The failure of an attempt that began before the API was back says nothing about its state now.
+        // An attempt that began before the API was available again shows nothing about its state now.
         if isRecovering || returns != begun && !isAway { return min(ordinary, Self.shortPause * (1 - random / 2)) }
         return isPersistent && !isAway ? min(ordinary, Self.busyPause * (1 - random / 2)) : ordinary
     }
 }
 
-/// Tells everything that waits for the API, because it was away or busy, when somebody has had an answer again.
+/// Notifies everything that waits for an unavailable or busy API, as soon as any request has an answer again.
 ///
-/// There is one for each ``APIClient``. All pauses between attempts end with it, but for those that the API itself asked for
-/// with `Retry-After`. The limit of connections rules how many of those who waited ask at a time.
+/// Each ``APIClient`` has one. The end of an outage ends all pauses between attempts, except those that the API itself
+/// requested with `Retry-After`. The limit of connections determines how many of the waiting callers try again at a
+/// time.
 package final class APIReachability: Sendable {
     private struct Observers {
         var lastNumber = 0
@@ -74,26 +78,28 @@ package final class APIReachability: Sendable {
     private let model = Live(Reachability())
     private let observers = Mutex(Observers())
 
-    /// The reachability of an API with which nothing has been tried yet.
+    /// Creates the reachability of an API before the first attempt.
     init() {}
 
-    /// How many outages have ended; asked for before an attempt, it shows later whether one has ended since.
+    /// The number of outages that have ended. A caller that reads it before an attempt can detect later whether an
+    /// outage has ended since.
     package var returns: Int { model.value.returns }
 
     /// Whether the last attempts show an outage of the API.
     package var isAway: Bool { model.value.isAway }
 
-    /// Notes a good answer to a request, or a socket that is open.
+    /// Notes a good answer to a request, or an open socket.
     func answered() {
         guard model.update({ $0.answered(now: .now) }) else { return }
         for action in observers.withLock({ Array($0.actions.values) }) { action() }
     }
 
-    /// Notes an attempt that failed.
+    /// Notes a failed attempt.
     func failed(_ failure: Reachability.Failure) { model.update { $0.failed(failure, now: .now) } }
 
-    /// The pause before the next attempt of something that has failed, in the way of ``Reachability``, and the number of
-    /// ended outages as long as nothing cuts it short: the pause is for all that has happened before it.
+    /// The pause before the next attempt by the rules of ``Reachability``, and a number of ended outages. The pause
+    /// should end early when ``returns`` differs from this number. A shortened pause already accounts for the outages
+    /// that ended before it.
     package func nextPause(
         _ ordinary: Duration, since begun: Int, isPersistent: Bool
     ) -> (duration: Duration, returns: Int) {
@@ -103,13 +109,13 @@ package final class APIReachability: Sendable {
         return (duration, duration < ordinary ? model.returns : begun)
     }
 
-    /// Makes a pause between two attempts, which ends early when the API is back.
+    /// Makes a pause between two attempts, which ends early when the API is available again.
     ///
     /// - Parameters:
-    ///   - ordinary: How long to wait while the API is away.
-    ///   - begun: What ``returns`` was when the attempt began that has failed.
-    ///   - isPersistent: Whether there is no limit to the number of attempts.
-    ///   - sleep: How the time passes.
+    ///   - ordinary: The pause while the API is unavailable.
+    ///   - begun: The value of ``returns`` when the failed attempt began.
+    ///   - isPersistent: Whether the number of attempts has no limit.
+    ///   - sleep: Waits for a duration.
     package func pause(
         _ ordinary: Duration, since begun: Int, isPersistent: Bool,
         sleep: @escaping @Sendable (Duration) async throws -> Void
@@ -124,7 +130,7 @@ package final class APIReachability: Sendable {
         }
     }
 
-    /// Calls something at the end of each outage, for as long as `body` runs. It must not wait.
+    /// Calls `onReturn` at the end of each outage, for as long as `body` runs. `onReturn` must not wait.
     package func whileObserving<Result>(
         _ onReturn: @escaping @Sendable () -> Void, isolation: isolated (any Actor)? = #isolation,
         _ body: () async throws -> Result

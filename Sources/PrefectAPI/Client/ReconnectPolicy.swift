@@ -1,20 +1,22 @@
-/// How long a WebSocket that could not be had, or was lost, is left alone. A value without I/O.
+/// The pauses before a WebSocket that failed to open, or was lost, is opened again. A value without I/O.
 struct ReconnectPolicy: Sendable, Hashable {
-    /// The longest pause after the first failure; it doubles with each.
+    /// The longest pause after the first failure; it doubles with each further failure.
     var shortest = Duration.seconds(1)
-    /// No pause after what passes is longer: a server that was restarted has its workers back by then.
+    /// The longest pause after temporary failures. The workers of a restarted server are connected again within this
+    /// time.
     var longest = Duration.seconds(15)
-    /// The pause, on the average, where somebody has to do something first, or there is no such endpoint.
+    /// The mean pause when somebody has to change something first, or when the endpoint does not exist.
     var lasting = Duration.seconds(300)
-    /// A socket that lived so long had not failed.
+    /// A socket that stayed open for this long counts as successful.
     var proven = Duration.seconds(30)
     private var failures = 0
 
-    /// Pauses of a second to a quarter of a minute, and of five minutes.
+    /// Creates a policy with pauses of one to 15 seconds, and of five minutes.
     init() {}
 
-    /// The pause after a failure that passes, or does not. Workers that lost the same server do not come back together:
-    /// `random`, drawn from 0..<1, chooses within the upper half of the pause.
+    /// The pause after a failure; `isPassing` states whether the failure is temporary. `random`, drawn from 0..<1,
+    /// selects from the upper half of the pause after a temporary failure. So workers that lost the same server do not
+    /// reconnect all at once.
     mutating func pause(isPassing: Bool, random: Double) -> Duration {
         guard isPassing else {
             failures = 0
@@ -24,10 +26,10 @@ struct ReconnectPolicy: Sendable, Hashable {
         return min(shortest * (1 << min(failures - 1, 16)), longest) * (1 - random / 2)
     }
 
-    /// The socket has proven itself.
+    /// Notes that the socket has worked.
     mutating func succeeded() { failures = 0 }
 
-    /// A socket was lost after it had been open for so long.
+    /// Notes the loss of a socket that was open for this long.
     mutating func lost(after life: Duration) {
         if life >= proven { succeeded() }
     }

@@ -1,21 +1,20 @@
-/// Which answers are worth another attempt, and how long to wait before it.
+/// Decides which answers are worth another attempt, and how long to wait before it.
 ///
-/// Mirrors the policy of Prefect's own client: 408, 429, 502 and 503 and the codes of
-/// `PREFECT_CLIENT_RETRY_EXTRA_CODES` are retried, `PREFECT_CLIENT_MAX_RETRIES` times, after `Retry-After` or 2, 4, 8, …
-/// seconds with jitter; an answer that carries `Prefect-Maintenance` does not count as an attempt.
+/// Mirrors the policy of Prefect's own client. It retries 408, 429, 502, 503 and the codes of
+/// `PREFECT_CLIENT_RETRY_EXTRA_CODES`, up to `PREFECT_CLIENT_MAX_RETRIES` times. It waits for `Retry-After`, or for 2,
+/// 4, 8, … seconds with jitter. An answer that carries `Prefect-Maintenance` does not count as an attempt.
 public struct RetryPolicy: Sendable, Hashable {
-    /// How often a request is repeated after its first attempt.
+    /// The number of retries after the first attempt.
     public var maxRetries: Int
-    /// By how much a delay may be stretched or shrunk; 0 switches jitter off.
+    /// The fraction by which a delay may be lengthened or shortened; 0 switches jitter off.
     public var jitterFactor: Double
     /// Further status codes to retry.
     public var extraCodes: Set<Int>
-    /// The longest delay that is computed; a server's `Retry-After` may be longer.
+    /// The longest delay that the policy computes; a server's `Retry-After` may be longer.
     public var maximumDelay: Duration
-    /// The longest `Retry-After` that is believed.
+    /// The longest `Retry-After` that the client respects.
     public var maximumRetryAfter: Duration
 
-    /// A policy.
     public init(
         maxRetries: Int = 5, jitterFactor: Double = 0.2, extraCodes: Set<Int> = [],
         maximumDelay: Duration = .seconds(60), maximumRetryAfter: Duration = .seconds(600)
@@ -27,46 +26,48 @@ public struct RetryPolicy: Sendable, Hashable {
         self.maximumRetryAfter = maximumRetryAfter
     }
 
-    /// How hard a caller wants to try.
+    /// The effort that a caller requests.
     public enum Effort: Sendable, Hashable {
-        /// One attempt: the caller has a loop of its own.
+        /// One attempt: the caller retries by itself.
         case once
-        /// As often as the settings say.
+        /// As many attempts as the settings allow.
         case standard
-        /// Until there is an answer that is no passing trouble, however long that takes; for what must be said.
+        /// Attempts without limit, until an answer is no temporary failure. It is for reports that must reach the API.
         case persistent
     }
 
-    /// What came of an attempt, as far as the policy is concerned.
+    /// The result of an attempt, as far as the policy uses it.
     public enum Outcome: Sendable, Hashable {
         /// An answer with this status.
         case status(Int, retryAfter: Duration?, isMaintenance: Bool)
-        /// An answer that refused the CSRF token; `isFirst` unless an earlier answer to the same request has done so.
+        /// An answer that refused the CSRF token. `isFirst` is false if an earlier answer to the same request refused
+        /// it too.
         case csrfTokenRefused(isFirst: Bool)
-        /// No answer, for a reason that may pass.
+        /// No answer, for a reason that may be temporary.
         case noAnswer
 
-        /// Whether the API said when it wants to be asked again.
+        /// Whether the API stated when to retry.
         var asksForPause: Bool {
             if case .status(_, let retryAfter, _) = self { retryAfter != nil } else { false }
         }
     }
 
-    /// What to do after an attempt.
+    /// The decision after an attempt.
     public enum Decision: Sendable, Hashable {
-        /// Hand the answer or the error to the caller.
+        /// Return the answer or the error to the caller.
         case stop
         /// Try again after this long.
         case retry(after: Duration, countsAsAttempt: Bool)
     }
 
-    /// Decides after an attempt. `attempt` counts from 1 and leaves out attempts that did not count; `random` is drawn
-    /// from 0..<1.
+    /// Decides what to do after an attempt. `attempt` counts from 1 and excludes attempts that did not count; `random`
+    /// is drawn from 0..<1.
     public func decide(after outcome: Outcome, attempt: Int, effort: Effort, random: Double) -> Decision {
         let mayRetry = effort == .persistent || (effort == .standard && attempt <= maxRetries)
         switch outcome {
         case .csrfTokenRefused(isFirst: true):
-            // Nothing was attempted yet: the token was out of date, and the next one is fetched at once.
+            // The server has not applied anything yet: the token was out of date, and the client fetches another at
+            // once.
             return .retry(after: .zero, countsAsAttempt: true)
         case .noAnswer, .csrfTokenRefused(isFirst: false):
             return mayRetry ? .retry(after: backoff(attempt, random: random), countsAsAttempt: true) : .stop
@@ -82,10 +83,10 @@ public struct RetryPolicy: Sendable, Hashable {
         }
     }
 
-    /// Whether an answer with this status is passing trouble.
+    /// Whether an answer with this status is a temporary failure.
     public func isRetried(_ status: Int, effort: Effort) -> Bool {
         if [408, 429, 502, 503].contains(status) || extraCodes.contains(status) { return true }
-        // What must be said is said again also to a server that is broken for a while, or while a key is exchanged.
+        // A report that must reach the API is repeated even while the server is broken, or while a key is replaced.
         return effort == .persistent && (status >= 500 || status == 401)
     }
 

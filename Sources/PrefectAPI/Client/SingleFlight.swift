@@ -13,7 +13,7 @@ public final class SingleFlight<Value: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    /// A flight that nobody is on yet.
+    /// Creates an instance without an attempt under way.
     public init() {}
 
     /// Runs `attempt`, or waits for the one that is under way.
@@ -48,7 +48,7 @@ public final class SingleFlight<Value: Sendable>: Sendable {
         for waiter in waiters.values { waiter.resume(returning: value) }
     }
 
-    /// The result of the attempt under way; `nil` when it failed, when there is none any more, or on cancellation.
+    /// The result of the attempt under way; `nil` when it failed, when it has already ended, or on cancellation.
     private func join() async -> Value? {
         let id = state.withLock { state in
             state.nextID += 1

@@ -2,7 +2,7 @@ internal import HTTPTransport
 public import JSON
 internal import OrderedCollections
 
-/// A deployment, as far as a worker needs to know it. Mirrors the API's `DeploymentResponse`.
+/// The members of a deployment that a worker needs. Mirrors the API's `DeploymentResponse`.
 public struct Deployment: Sendable, Hashable, JSONDecodable {
     /// The deployment's id.
     public let id: String
@@ -16,7 +16,7 @@ public struct Deployment: Sendable, Hashable, JSONDecodable {
     public let jobVariables: JSONValue
     /// The work pool that its runs go to.
     public var workPoolName: String? { json["work_pool_name"]?.stringValue }
-    /// Whether it says where the flow's code is.
+    /// Whether the deployment has an entrypoint, which names the flow's code.
     public var hasFlowCode: Bool { json["entrypoint"]?.stringValue != nil }
     /// The deployment as the API sent it, without its parameters' schema.
     public let json: JSONValue
@@ -53,12 +53,12 @@ public struct Flow: Sendable, Hashable, JSONDecodable {
 }
 
 extension APIClient {
-    /// Reads a deployment: `GET /deployments/{id}`. 404 when it was deleted.
+    /// Reads a deployment: `GET /deployments/{id}`. The API answers 404 when the deployment was deleted.
     public func readDeployment(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Deployment {
         try await send(APIRequest(.get, ["deployments", .id(id)]), effort: effort).decode()
     }
 
-    /// Reads a deployment by its names: `GET /deployments/name/{flow}/{deployment}`.
+    /// Reads a deployment by its name and its flow's name: `GET /deployments/name/{flow}/{deployment}`.
     public func readDeployment(named name: String, ofFlow flow: String) async throws -> Deployment {
         try await send(APIRequest(.get, ["deployments", "name", .name(flow), .name(name)])).decode()
     }
@@ -68,7 +68,7 @@ extension APIClient {
         ofPool pool: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> [Deployment] {
         var found: [Deployment] = []
-        // The route returns 200 rows at most.
+        // The route returns at most 200 rows.
         while true {
             let body: JSONValue = [
                 "work_pools": ["name": ["any_": [.string(pool)]]], "limit": 200, "offset": .int(found.count),

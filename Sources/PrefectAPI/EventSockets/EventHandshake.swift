@@ -1,23 +1,23 @@
 internal import JSON
 
-/// What passes over one of the event sockets before events do. A value without I/O: it is told what happened, and says
-/// what to do next.
+/// The exchange on an event socket before events may pass. A value without I/O: it takes inputs and returns the next
+/// actions.
 ///
-/// A server of one's own is pinged first, then authenticated to with a message, which it answers. Prefect Cloud's
-/// `/events/in` has authenticated the handshake of HTTP and needs only the ping. What opens the stream, `/events/out`'s
-/// filter, goes last and is confirmed by a ping of its own, since the server does not answer it.
+/// A self-hosted server is pinged first. The client then authenticates with a message, which the server answers.
+/// Prefect Cloud's `/events/in` authenticates the HTTP handshake and needs only the ping. The filter, which opens the
+/// stream of `/events/out`, is sent last. The server does not answer the filter, so a second ping confirms it.
 struct EventHandshake: Sendable, Hashable {
-    /// What happened.
+    /// An input: something that happened on the socket.
     enum Input: Sendable, Hashable {
         /// The socket is open.
         case opened
-        /// The ping was answered.
+        /// The server answered the ping.
         case ponged
-        /// A text message came.
+        /// A text message arrived.
         case message(String)
     }
 
-    /// What to do next.
+    /// A step for the caller.
     enum Action: Sendable, Hashable {
         /// Send a ping and wait for its answer.
         case ping
@@ -25,9 +25,9 @@ struct EventHandshake: Sendable, Hashable {
         case send(String)
         /// Wait for a message.
         case receive
-        /// Nothing more: events may pass.
+        /// The handshake is complete: events may pass.
         case finish
-        /// Give up.
+        /// Give up, for this reason.
         case fail(String)
     }
 
@@ -39,20 +39,21 @@ struct EventHandshake: Sendable, Hashable {
         case over
     }
 
-    /// The message that authenticates; `nil` where none is sent.
+    /// The message that authenticates; `nil` where the client sends none.
     private let authentication: String?
-    /// The message that opens the stream; `nil` where none is sent.
+    /// The message that opens the stream; `nil` where the client sends none.
     private let filter: String?
     private var phase = Phase.opening
 
-    /// A handshake. With `authenticates`, the token, or that there is none, is sent as a message.
+    /// Creates a handshake. With `authenticates`, it sends a message with the token, or with `null` if there is no
+    /// token.
     init(authenticates: Bool, token: String?, filter: JSONValue? = nil) {
         let message: JSONValue = ["type": "auth", "token": JSONValue(token)]
         authentication = authenticates ? message.serialized() : nil
         self.filter = filter?.serialized()
     }
 
-    /// Takes what happened; the actions are done in their order.
+    /// Processes an input. The caller performs the returned actions in order.
     mutating func handle(_ input: Input) -> [Action] {
         switch (phase, input) {
         case (.opening, .opened):

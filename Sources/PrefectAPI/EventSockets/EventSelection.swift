@@ -1,19 +1,19 @@
 internal import JSON
 
-/// Which events a subscription is about: those of some names in which one of some work pools is involved.
+/// Selects the events of a subscription: events with certain names that involve one of certain work pools.
 public struct EventSelection: Sendable, Hashable {
-    /// The work pools.
+    /// The work pools whose events are selected.
     public enum Pools: Sendable, Hashable {
-        /// Those with these ids.
+        /// Work pools with these ids.
         case ids([String])
-        /// Those with these names, which need not exist yet and may be made anew.
+        /// Work pools with these names. A pool may be created later, or deleted and created again.
         case named([String])
-        /// Any, and none.
+        /// Any work pool. Events that involve no work pool are selected too.
         case any
     }
 
-    /// A run was created, or is to be run again: `prefect.flow-run.Scheduled`. Runs that the server's scheduler makes
-    /// from a deployment's schedules have no such event.
+    /// A run was created, or is to run again: `prefect.flow-run.Scheduled`. The API sends no such event for runs that
+    /// the server's scheduler creates from a deployment's schedules.
     public static let scheduled = "prefect.flow-run.Scheduled"
     /// A run is to be cancelled: `prefect.flow-run.Cancelling`.
     public static let cancelling = "prefect.flow-run.Cancelling"
@@ -23,7 +23,6 @@ public struct EventSelection: Sendable, Hashable {
     /// The work pools.
     public var pools: Pools
 
-    /// A selection.
     public init(names: [String] = [Self.scheduled, Self.cancelling], pools: Pools) {
         self.names = names
         self.pools = pools
@@ -31,10 +30,10 @@ public struct EventSelection: Sendable, Hashable {
 
     /// The first message of `/events/out`.
     ///
-    /// Of the filter's members only `any_resource` says something about what is live: the server applies `related` to
-    /// what is in its database alone. Without `until` the filter would end with the moment at which the server reads it.
-    /// `since` is left to the server, which bounds it by its own clock; one by ours would drop live events when our
-    /// clock is ahead. What is past is not asked for.
+    /// The filter names the pools in `any_resource`, because the server does not apply `related` to live events, but
+    /// only to events in its database. Without `until`, the filter would end at the moment when the server reads it.
+    /// `since` is the epoch, and the server bounds it by its own clock. A value from this machine's clock would drop
+    /// live events when that clock is ahead. The message does not request past events.
     func message(now: Timestamp) -> JSONValue {
         var filter: JSONValue = [
             "event": ["name": .array(names.map(JSONValue.string))],
@@ -61,13 +60,13 @@ public struct EventSelection: Sendable, Hashable {
         return ["type": "filter", "filter": filter, "backfill": false]
     }
 
-    /// A pattern that matches a name. Patterns have no escapes, so it may match others too.
+    /// A pattern that matches a name. Patterns have no escapes, so the pattern may also match other names.
     private static func pattern(_ name: String) -> String {
         let pattern = String(name.map { "*?[".contains($0) ? "?" : $0 })
         return pattern.hasPrefix("!") ? "?" + pattern.dropFirst() : pattern
     }
 
-    /// Whether an event is selected; the server may send others.
+    /// Whether an event is selected. The server may also send events that are not selected.
     func includes(_ event: ReceivedEvent) -> Bool {
         guard names.contains(event.name) else { return false }
         switch pools {

@@ -1,11 +1,11 @@
 internal import HTTPTransport
 internal import JSON
 
-/// The two ways of events.
+/// The direction of the events on a socket.
 enum EventDirection: Sendable, Hashable {
     /// To the API: `/events/in`.
     case toAPI
-    /// From the API: `/events/out`, those that a filter lets through.
+    /// From the API: `/events/out`. The API sends only the events that match the filter.
     case fromAPI(filter: JSONValue)
 
     fileprivate var path: [APIPathPart] {
@@ -20,25 +20,25 @@ enum EventDirection: Sendable, Hashable {
     }
 }
 
-/// Why there is no event socket, or no longer one.
+/// The reason why an event socket could not be opened, or was lost.
 struct EventSocketError: Error, Sendable, CustomStringConvertible {
-    /// What can be expected of another attempt.
+    /// The prospect of another attempt.
     enum Prospect: Sendable, Hashable {
-        /// It may well succeed.
+        /// Another attempt may well succeed.
         case passing
-        /// The API has no such socket, or lets nobody reach it.
+        /// The API has no such socket, or refuses access to it.
         case noEndpoint
-        /// The API does not take the credentials, until somebody changes them.
+        /// The API does not accept the credentials. Attempts fail until somebody changes the credentials.
         case unauthorized
-        /// The calling task was cancelled, or the client shut down.
+        /// The calling task was cancelled, or the client was shut down.
         case over
 
-        /// Whether waiting is enough.
+        /// Whether another attempt needs nothing but a pause.
         var isPassing: Bool { self == .passing || self == .over }
     }
 
     let prospect: Prospect
-    /// One line: what, why and, where there is one, the remedy.
+    /// One line with the failure, its cause and, where known, the remedy.
     let description: String
 
     init(_ prospect: Prospect, _ description: String) {
@@ -62,7 +62,7 @@ struct EventSocketError: Error, Sendable, CustomStringConvertible {
         "\(description); check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
     }
 
-    /// The error that anything on an event socket has thrown.
+    /// Converts an error that an operation on an event socket has thrown.
     static func wrapping(_ error: any Error) -> EventSocketError {
         switch error {
         case let error as EventSocketError: error
@@ -74,11 +74,12 @@ struct EventSocketError: Error, Sendable, CustomStringConvertible {
 }
 
 extension APIClient {
-    /// Opens an event socket, over which events may pass at once. From connecting to the last word of the handshake it
-    /// takes at most `deadline`.
+    /// Opens an event socket, over which events may pass at once. `deadline` limits the time from connecting to the end
+    /// of the handshake.
     func eventSocket(_ direction: EventDirection, deadline: Duration) async throws -> WebSocket {
         let isCloud = configuration.isCloud
-        // Cloud takes the key for the way in from the header alone. On the way out it asks for it as servers do.
+        // For `/events/in`, Cloud reads the key only from the header. For `/events/out`, Cloud expects a message with
+        // the key, as servers do.
         let authenticates = !isCloud || direction != .toAPI
         let token = configuration.webSocketToken?.reveal()
         return try await withDeadline(deadline, for: "opening the event socket") {

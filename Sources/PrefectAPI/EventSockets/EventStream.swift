@@ -2,30 +2,31 @@ internal import HTTPTransport
 internal import JSON
 internal import Synchronization
 
-/// Events on their way to the API over its WebSocket `/events/in`, one text message each.
+/// Sends events to the API over its WebSocket `/events/in`, one text message for each event.
 ///
-/// ``run()`` opens the socket when it is wanted and keeps it. Events count as delivered when, a moment after the last of
-/// them, a ping is answered: the answer to a ping says that the server has read them, and the moment leaves it time to
-/// close the socket over one that it cannot read. Whoever is told that events were not delivered still has them all and
-/// brings them by another way; an event that arrives twice counts once, by its id.
+/// ``run()`` opens the socket when an event needs it, and keeps it open. A delivery is confirmed when the server
+/// answers a ping that follows the last event after a short pause. The answer shows that the server has read the
+/// events. The pause gives the server time to close the socket over an event that it cannot read. When a delivery
+/// fails, the caller still holds the events and sends them by another way. An event that arrives twice counts once, by
+/// its id.
 final class EventStream: Sendable {
-    /// How long things may take.
+    /// Time limits and pauses.
     struct Timing: Sendable {
-        /// From connecting until events may be sent.
+        /// The limit from connecting until events may be sent.
         var opening = Duration.seconds(10)
-        /// How long the server has to object to an event before it is asked to confirm.
+        /// The pause in which the server can reject an event, before a ping requests the confirmation.
         var settling = Duration.milliseconds(250)
-        /// From the first event of a delivery until its confirmation.
+        /// The limit from the first event of a delivery until its confirmation.
         var delivery = Duration.seconds(10)
-        /// The same when the worker is about to end.
+        /// The same limit when the worker is about to end.
         var lastDelivery = Duration.seconds(3)
-        /// How long a socket that failed is left alone.
+        /// The pauses before a failed socket is opened again.
         var reconnecting = ReconnectPolicy()
     }
 
     private struct Session {
         let socket: WebSocket
-        /// Ends the session.
+        /// Ends the session when a delivery fails.
         let failure: Wakeup
     }
 
@@ -51,23 +52,23 @@ final class EventStream: Sendable {
     /// Whether events may be sent.
     var isOpen: Bool { state.withLock { $0.machine.isOpen } }
 
-    /// Calls something each time the stream is open.
+    /// Sets the action that runs each time the stream has opened.
     func onOpen(_ action: @escaping @Sendable () -> Void) { opened.withLock { $0 = action } }
 
-    /// There is an event. Never waits.
+    /// Requests the socket for an event. Never waits.
     func want() {
         if state.withLock({ $0.machine.want() }) { wakeup.signal() }
     }
 
-    /// Deliveries from now on have little time: the worker is about to end.
+    /// Shortens the limit of later deliveries, because the worker is about to end.
     func prepareToEnd() { state.withLock { $0.isEnding = true } }
 
-    /// Opens the socket when it is wanted and may be opened, until the task is cancelled.
+    /// Opens the socket when an event needs it and no pause is due, until the task is cancelled.
     func run() async {
         await api.reachability.whileObserving({ self.retryNow() }) { await keepOpen() }
     }
 
-    /// Ends the pause after a failure that passes: the API is back.
+    /// Ends the pause after a temporary failure: the API is available again.
     private func retryNow() {
         if state.withLock({ $0.machine.retryNow() }) { wakeup.signal() }
     }
@@ -82,7 +83,8 @@ final class EventStream: Sendable {
         }
     }
 
-    /// Sends events and waits until they are confirmed; at once `false` when the stream is not open.
+    /// Sends events and waits for their confirmation. Returns whether the server confirmed them; returns `false` at
+    /// once when the stream is not open.
     func deliver(_ events: [Event]) async -> Bool {
         let (session, isEnding) = state.withLock { ($0.session, $0.isEnding) }
         guard let session else {
@@ -110,7 +112,7 @@ final class EventStream: Sendable {
         }
     }
 
-    /// One socket, from its opening to its end.
+    /// Opens a socket and serves it until its end.
     private func serve() async {
         let prospect: EventSocketError.Prospect
         do {
@@ -132,10 +134,10 @@ final class EventStream: Sendable {
         }
     }
 
-    /// Waits for the end of a socket: it is lost, a delivery over it has failed, or the task is cancelled.
+    /// Waits for the end of a socket: the connection is lost, a delivery over it has failed, or the task is cancelled.
     private func keep(_ session: Session) async {
         await withTaskGroup(of: Void.self) { group in
-            // The server has nothing to say, but only who listens notices the end.
+            // The server sends nothing here, but only a pending receive detects the end of the connection.
             group.addTask { while (try? await session.socket.receive()) != nil {} }
             group.addTask { await session.failure.wait() }
             await group.next()

@@ -1,13 +1,13 @@
-/// When the socket to `/events/in` is opened, and when it is left alone. A value without I/O.
+/// Decides when to open the socket to `/events/in`, and when to pause. A value without I/O.
 ///
-/// It is opened when there is the first event for it, and kept. One that cannot be had, or is lost, is opened again after
-/// a pause that grows until events have been confirmed over it.
+/// The first event opens the socket, which then stays open. A socket that failed to open, or was lost, is opened again
+/// after a pause. The pause grows until a socket has confirmed events.
 struct EventStreamState: Sendable, Hashable {
-    /// What is to be done now.
+    /// A step for the caller.
     enum Step: Sendable, Hashable {
-        /// Nothing, until an event wants the socket.
+        /// Do nothing until an event needs the socket.
         case rest
-        /// Wait for so long.
+        /// Wait for this long.
         case pause(Duration)
         /// Open the socket.
         case open
@@ -26,19 +26,20 @@ struct EventStreamState: Sendable, Hashable {
     private var waitsForAPI = false
     private var policy: ReconnectPolicy
 
-    /// A socket that is not open and that nobody wants.
+    /// The state of a socket that is not open and that no event needs.
     init(policy: ReconnectPolicy = ReconnectPolicy()) { self.policy = policy }
 
     /// Whether events may be sent.
     var isOpen: Bool { phase == .open }
 
-    /// An event wants the socket. Whether that is a reason to ask for the next step.
+    /// Notes that an event needs the socket. Returns whether the caller should request the next step.
     mutating func want() -> Bool {
         defer { isWanted = true }
         return !isWanted
     }
 
-    /// What is to be done at a moment. Who is told to open the socket says what became of it.
+    /// The step at this moment. A caller that gets ``Step/open`` reports the result with ``opened()`` or
+    /// ``ended(_:now:random:)``.
     mutating func next(now: ContinuousClock.Instant) -> Step {
         guard phase == .closed, isWanted else { return .rest }
         if let notBefore, now < notBefore { return .pause(notBefore - now) }
@@ -46,24 +47,25 @@ struct EventStreamState: Sendable, Hashable {
         return .open
     }
 
-    /// The API is back: a socket that failed for a reason that passes is not left alone any longer. Whether that is a reason
-    /// to ask for the next step.
+    /// Ends the pause after a temporary failure: the API is available again. Returns whether the caller should request
+    /// the next step.
     mutating func retryNow() -> Bool {
         guard phase == .closed, waitsForAPI else { return false }
         notBefore = nil
         return true
     }
 
-    /// The socket is open.
+    /// Notes that the socket is open.
     mutating func opened() { phase = .open }
 
-    /// Events were not confirmed: no more are sent over the socket, whose end is still to come.
+    /// Notes that a delivery was not confirmed. No more events are sent over the socket; the caller reports its end
+    /// later.
     mutating func failed() { phase = .failing }
 
-    /// Events have been confirmed.
+    /// Notes that the server has confirmed events.
     mutating func confirmed() { policy.succeeded() }
 
-    /// The socket could not be had, or is lost. `random` is drawn from 0..<1.
+    /// Notes that the socket failed to open, or was lost. `random` is drawn from 0..<1.
     mutating func ended(_ prospect: EventSocketError.Prospect, now: ContinuousClock.Instant, random: Double) {
         phase = .closed
         waitsForAPI = prospect.isPassing

@@ -2,36 +2,36 @@ internal import HTTPTransport
 internal import JSON
 internal import Synchronization
 
-/// Selected events from the API, as they happen: its WebSocket `/events/out`.
+/// Receives selected events from the API as they happen, over its WebSocket `/events/out`.
 ///
-/// Events are hints. While it is not ``isLive``, and when more come than are taken (the server keeps 256 for each
-/// socket), events are lost without a trace; so whoever must not miss what they are about has to look by REST too, each
-/// time it is told that the subscription has become live, and now and then. The event of a new run may come before the
-/// answer to the request that created it.
+/// Events are hints: some are lost without a trace. Events are lost while the subscription is not ``isLive``. They are
+/// also lost when they arrive faster than the caller handles them, because the server keeps 256 for each socket. A
+/// caller that must miss nothing also reads the state over REST: each time the subscription becomes live, and at
+/// intervals. The event of a new run may arrive before the answer to the request that created the run.
 public final class EventSubscription: Sendable {
-    /// How things stand.
+    /// The state of a subscription.
     public enum State: Sendable, Hashable {
-        /// It does not run.
+        /// The subscription does not run.
         case idle
         /// A socket is being opened.
         case connecting
-        /// Events come as they happen.
+        /// Events arrive as they happen.
         case live
-        /// It could not be had, or was lost, for this reason, and is tried again within seconds.
+        /// The socket could not be opened, or was lost, for this reason. The next attempt follows within seconds.
         case waiting(reason: String)
-        /// The API does not take the credentials; it is tried again every five minutes.
+        /// The API does not accept the credentials. The next attempt follows after about five minutes.
         case refused(reason: String)
-        /// The API has no such socket, or lets nobody reach it; it is tried again every five minutes.
+        /// The API has no such socket, or refuses access to it. The next attempt follows after about five minutes.
         case unavailable(reason: String)
     }
 
-    /// How long things may take.
+    /// Time limits and pauses.
     struct Timing: Sendable {
-        /// From connecting until events may come.
+        /// The limit from connecting until events may arrive.
         var opening = Duration.seconds(10)
-        /// From the server's having read what is wanted until nothing is missed any more.
+        /// The time from the server's reading of the filter until no further events are missed.
         var settling = Duration.seconds(1)
-        /// How long a socket that failed is left alone.
+        /// The pauses before a failed socket is opened again.
         var reconnecting = ReconnectPolicy()
     }
 
@@ -43,13 +43,14 @@ public final class EventSubscription: Sendable {
     private let onState: @Sendable (State) -> Void
     private let wakeup = Wakeup()
 
-    /// A subscription; ``run(_:)`` does the work.
+    /// Creates a subscription; ``run(_:)`` does the work.
     ///
     /// - Parameters:
-    ///   - selection: What is wanted.
-    ///   - onState: Is told how things stand, each time that changes.
-    ///   - onConnect: Is called each time the subscription has become live, the first time too, for a look at what was
-    ///     missed. Runs beside the events; its task is cancelled when the socket is lost.
+    ///   - selection: The events to receive.
+    ///   - onState: Called with the new state, each time the state changes.
+    ///   - onConnect: Called each time the subscription has become live, the first time included, to read the changes
+    ///     whose events were missed. It runs beside the handling of events. Its task is cancelled when the socket is
+    ///     lost.
     public convenience init(
         api: APIClient, selection: EventSelection, onState: @escaping @Sendable (State) -> Void = { _ in },
         onConnect: @escaping @Sendable () async -> Void = {}
@@ -68,26 +69,26 @@ public final class EventSubscription: Sendable {
         self.onConnect = onConnect
     }
 
-    /// How things stand.
+    /// The current state.
     public var state: State { current.withLock { $0 } }
 
-    /// Whether events come as they happen.
+    /// Whether events arrive as they happen.
     public var isLive: Bool { state == .live }
 
-    /// Lets a subscription that waits try again at once: the credentials were changed, say.
+    /// Ends the pause of a waiting subscription, for example after the credentials were changed.
     public func retryNow() {
         if !isLive { wakeup.signal() }
     }
 
-    /// Hands out events, one after the other, until the task is cancelled. Lost sockets are opened again, after a pause
-    /// of a second that grows to 15.
+    /// Passes events to `onEvent`, one after the other, until the task is cancelled. A lost socket is opened again
+    /// after a pause of one second, which grows to 15 seconds.
     ///
-    /// - Parameter onEvent: Is given the events in their order; while it does not return, no other comes.
+    /// - Parameter onEvent: Called with the events in order. The next event waits until the call returns.
     public func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
         await api.reachability.whileObserving({ self.noteReturn() }) { await keep(onEvent) }
     }
 
-    /// Ends the pause after a failure that passes: the API is back.
+    /// Ends the pause after a temporary failure: the API is available again.
     private func noteReturn() {
         if case .waiting = state { wakeup.signal() }
     }
@@ -114,7 +115,8 @@ public final class EventSubscription: Sendable {
         if hasChanged { onState(state) }
     }
 
-    /// One socket, from its opening to its end: why it ended, and how long it was live, if it was.
+    /// Serves one socket from its opening to its end. Returns the reason for the end, and how long the socket was live,
+    /// if it was.
     private func serve(
         _ onEvent: @Sendable (ReceivedEvent) async -> Void
     ) async -> (error: EventSocketError, life: Duration?) {
@@ -135,7 +137,7 @@ public final class EventSubscription: Sendable {
     ) async -> WebSocketError {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [settling = timing.settling, onConnect] in
-                // The server does not say when it has begun to listen for us.
+                // The server does not report when it has begun to listen for this subscription.
                 try? await Task.sleep(for: settling)
                 if !Task.isCancelled { await onConnect() }
             }
@@ -151,7 +153,7 @@ public final class EventSubscription: Sendable {
         }
     }
 
-    /// The event in a message; what is none is passed over.
+    /// The event in a message; `nil` for any other message.
     private func read(_ message: WebSocket.Message) -> ReceivedEvent? {
         guard case .text(let text) = message, let json = try? JSONValue(parsing: Array(text.utf8)),
             json["type"] == "event", let event = json["event"], let fields = try? JSONFields(event)

@@ -2,27 +2,27 @@ public import JSON
 
 /// An event as the API sends it. Mirrors the API's `ReceivedEvent`.
 ///
-/// What a flow run's event does not say is when the run is due; the run has to be asked for that.
+/// A flow run's event does not contain the time when the run is due; a caller reads the run for that.
 public struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
-    /// Something that was involved in an event.
+    /// A resource that an event involves.
     public struct Resource: Sendable, Hashable {
-        /// Its id without its kind; of `prefect.work-pool.<id>` the last part.
+        /// The id without its kind: the last part of `prefect.work-pool.<id>`.
         public let id: String
-        /// Its name; empty when the event does not say.
+        /// The name; empty when the event does not contain it.
         public let name: String
     }
 
-    /// The event's id; for a flow run's change of state that of the new state.
+    /// The event's id. For a flow run's change of state, it is the id of the new state.
     public let id: String
-    /// The event's name, like `prefect.flow-run.Scheduled`.
+    /// The event's name, such as `prefect.flow-run.Scheduled`.
     public let name: String
-    /// When it happened, by the clock of who sent it; `nil` when the event does not say.
+    /// When the event happened, by the sender's clock; `nil` when the event does not contain it.
     public let occurred: Timestamp?
-    /// What it happened to: labels, among them `prefect.resource.id`.
+    /// The labels of the resource that the event happened to, among them `prefect.resource.id`.
     public let resource: JSONValue
-    /// What else was involved, each with its `prefect.resource.role`.
+    /// The labels of the other resources involved, each with its `prefect.resource.role`.
     public let related: [JSONValue]
-    /// Anything else.
+    /// Further data of the event.
     public let payload: JSONValue
 
     public init(json fields: JSONFields) throws(JSONDecodingError) {
@@ -34,9 +34,9 @@ public struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
         payload = .object(fields.object("payload"))
     }
 
-    /// The flow run that it happened to, from `prefect.flow-run.<id>`.
+    /// The flow run that the event happened to, from `prefect.flow-run.<id>`.
     public var flowRun: Resource? { Self.resource(resource, kind: "flow-run") }
-    /// The id of the flow run that it happened to.
+    /// The id of the flow run that the event happened to.
     public var flowRunID: String? { flowRun?.id }
     /// The work pool involved.
     public var workPool: Resource? { related(as: "work-pool") }
@@ -45,11 +45,11 @@ public struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
     /// The deployment involved.
     public var deployment: Resource? { related(as: "deployment") }
 
-    /// The type of the state that a flow run has changed into.
+    /// The type of the state that a flow run has entered.
     public var stateType: String? {
         resource["prefect.state-type"]?.stringValue ?? payload["validated_state"]?["type"]?.stringValue
     }
-    /// The name of the state that a flow run has changed into.
+    /// The name of the state that a flow run has entered.
     public var stateName: String? {
         resource["prefect.state-name"]?.stringValue ?? payload["validated_state"]?["name"]?.stringValue
     }

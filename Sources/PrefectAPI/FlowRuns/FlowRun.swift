@@ -1,6 +1,6 @@
 public import JSON
 
-/// A flow run, as far as a worker needs to know it. Mirrors the API's `FlowRun`.
+/// The members of a flow run that a worker needs. Mirrors the API's `FlowRun`.
 public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// The run's id.
     public let id: String
@@ -12,24 +12,24 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     public let deploymentID: String?
     /// The run's tags.
     public let tags: [String]
-    /// The type of the run's state: `SCHEDULED`, `PENDING`, …; empty when the API did not say.
+    /// The type of the run's state: `SCHEDULED`, `PENDING`, …; empty when the API did not send it.
     public private(set) var stateType: String
     /// The name of the run's state: `Scheduled`, `Late`, `AwaitingRetry`, ….
     public private(set) var stateName: String
     /// When the run should start.
     public let expectedStartTime: Timestamp?
-    /// The infrastructure that was recorded for the run.
+    /// The identifier of the infrastructure that was recorded for the run.
     public let infrastructurePID: String?
     /// Job variables that were set for this run alone.
     public let jobVariables: JSONValue
-    /// The state with its details, where the route returns it.
+    /// The state with its details, if the route returns it.
     public private(set) var state: JSONValue?
     /// The run as the API sent it, for templates that refer to any member of it.
     public let json: JSONValue
-    /// Why the run could not be read, in one line, where only its id is known.
+    /// The reason why the run could not be read, in one line, if only its id is known.
     public let unreadable: String?
 
-    /// A run of which nothing but its id and name is known, like one that was deleted.
+    /// Creates a run of which only the id and name are known, such as a deleted run.
     public init(id: String, name: String, unreadable: String? = nil) {
         self.unreadable = unreadable
         self.id = id
@@ -65,7 +65,7 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
         unreadable = nil
     }
 
-    /// The same run in another of its states.
+    /// A copy of the run in another of its states.
     public func inState(_ state: RecordedState) -> FlowRun {
         var run = self
         run.stateType = state.type
@@ -74,13 +74,13 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
         return run
     }
 
-    /// The id of the transition that brought the run into its state, where the route returns it.
+    /// The id of the transition that brought the run into its state, if the route returns it.
     public var transitionID: String? { state?["state_details"]?["transition_id"]?.stringValue }
 
-    /// The work pool that the run belongs to, where the route returns it.
+    /// The work pool that the run belongs to, if the route returns it.
     public var workPoolName: String? { json["work_pool_name"]?.stringValue }
 
-    /// The labels that workers and others have put on the run.
+    /// The labels that workers and other clients have added to the run.
     public var labels: JSONValue { json["labels"] ?? [:] }
 
     /// Whether the run has ended.
@@ -93,16 +93,15 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
 public struct StateProposal: Sendable, Hashable {
     /// `PENDING`, `CRASHED`, `CANCELLED`, `SCHEDULED`, ….
     public var type: String
-    /// The state's name; `Pending`, `Submitting`, ….
+    /// The state's name: `Pending`, `Submitting`, ….
     public var name: String
-    /// The message that people read; sent with at most ``maximumMessageBytes``.
+    /// The message for people, sent with at most ``maximumMessageBytes``.
     public var message: String?
     /// The time for which a SCHEDULED state plans the run.
     public var scheduledTime: Timestamp?
-    /// What the state says of the run's result.
+    /// The state's data about the run's result.
     public var data: JSONValue?
 
-    /// A state.
     public init(type: String, name: String, message: String? = nil, scheduledTime: Timestamp? = nil) {
         self.type = type
         self.name = name
@@ -110,22 +109,23 @@ public struct StateProposal: Sendable, Hashable {
         self.scheduledTime = scheduledTime
     }
 
-    /// A state that the run had, once more.
+    /// Creates a proposal that repeats a state of the run.
     public init(_ state: RecordedState) {
         self.init(type: state.type, name: state.name, message: state.message, scheduledTime: state.scheduledTime)
         data = state.data
     }
 
-    /// How much of a message is sent: a longer one could be refused, and with it what must be said.
+    /// The maximum size of a sent message. The API could refuse a longer message, and with it a state that must be
+    /// reported.
     public static let maximumMessageBytes = 65_536
 
-    /// The run is this worker's from here on.
+    /// The worker claims the run.
     public static let pending = StateProposal(type: "PENDING", name: "Pending")
-    /// The run's infrastructure is about to be created.
+    /// The worker is about to create the run's infrastructure.
     public static let submitting = StateProposal(type: "PENDING", name: "Submitting")
 
-    /// What a PENDING state is called when the run's infrastructure exists and has yet to begin. Whoever observes the
-    /// infrastructure proposes it.
+    /// The name of a PENDING state for a run whose infrastructure exists but has not begun to run. The observer of the
+    /// infrastructure proposes this state.
     public static let infrastructurePending = "InfrastructurePending"
 
     /// The run's infrastructure failed.
@@ -138,7 +138,7 @@ public struct StateProposal: Sendable, Hashable {
         StateProposal(type: "CANCELLED", name: "Cancelled", message: message)
     }
 
-    /// The proposal as the API takes it. The transition id lets the server recognise a proposal that it gets twice.
+    /// The proposal in the API's format. The transition id lets the server recognise a repeated proposal.
     func json(flowRunID: String, transitionID: String) -> JSONValue {
         [
             "type": .string(type), "name": .string(name),
@@ -156,7 +156,7 @@ public struct StateProposal: Sendable, Hashable {
     }
 }
 
-/// What the API made of a proposed state.
+/// The API's answer to a proposed state.
 public enum ProposalOutcome: Sendable, Hashable {
     /// The run is in the proposed state.
     case accepted(state: JSONValue)
@@ -172,13 +172,13 @@ public struct RecordedState: Sendable, Hashable, JSONDecodable {
     public let type: String
     /// The state's name.
     public let name: String
-    /// When the run entered it.
+    /// When the run entered the state.
     public let timestamp: Timestamp
-    /// The id of the transition that brought it about, when its proposer gave one.
+    /// The id of the transition into the state, if its proposer sent one.
     public let transitionID: String?
-    /// What the state says to people.
+    /// The message for people.
     public let message: String?
-    /// What the state says of the run's result.
+    /// The state's data about the run's result.
     public let data: JSONValue?
     /// The time for which a SCHEDULED state plans the run.
     public let scheduledTime: Timestamp?

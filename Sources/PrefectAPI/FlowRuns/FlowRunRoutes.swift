@@ -4,12 +4,12 @@ internal import JSON
 public import OrderedCollections
 
 extension APIClient {
-    /// Reads a flow run: `GET /flow_runs/{id}`. 404 when it was deleted.
+    /// Reads a flow run: `GET /flow_runs/{id}`. The API answers 404 when the run was deleted.
     public func readFlowRun(id: String, effort: RetryPolicy.Effort = .standard) async throws -> FlowRun {
         try await send(APIRequest(.get, ["flow_runs", .id(id)]), effort: effort).decode()
     }
 
-    /// All states that a flow run had: `GET /flow_run_states/`. Empty when the run was deleted.
+    /// Reads all states that a flow run had: `GET /flow_run_states/`. The list is empty when the run was deleted.
     public func readStates(ofFlowRun id: String, effort: RetryPolicy.Effort = .standard) async throws
         -> [RecordedState]
     {
@@ -18,17 +18,17 @@ extension APIClient {
         return rows.compactMap { try? RecordedState(json: JSONFields($0)) }
     }
 
-    /// An id by which the API recognises a proposal that it gets twice.
+    /// Creates an id by which the API recognises a repeated proposal.
     public static func newTransitionID() -> String { UUID().uuidString.lowercased() }
 
     /// Proposes a state: `POST /flow_runs/{id}/set_state`.
     ///
-    /// Waits as the API asks (`WAIT`) and proposes again. When an attempt may have been applied although its answer
-    /// was lost, a refusal of the repeated one is checked against the run itself, so that our own success is not taken
-    /// for somebody else's.
+    /// When the API answers `WAIT`, the call waits as requested and proposes again. An attempt may have been applied
+    /// although its answer was lost. The call then checks a refusal of the repeated proposal against the run itself, so
+    /// that it does not mistake its own success for another's.
     ///
-    /// - Parameter onDoubt: Is called when an attempt had no answer of the API's own: it may be carried out yet, after this
-    ///   call has returned or thrown.
+    /// - Parameter onDoubt: Called when an attempt had no answer from the API itself. The API may still apply the
+    ///   attempt after this call has returned or thrown.
     public func propose(
         _ proposal: StateProposal, forFlowRun id: String, force: Bool = false,
         transitionID: String = newTransitionID(), effort: RetryPolicy.Effort = .standard,
@@ -77,7 +77,7 @@ extension APIClient {
         }
     }
 
-    /// Records what runs a flow run: `PATCH /flow_runs/{id}`.
+    /// Records the identifier of the infrastructure that runs a flow run: `PATCH /flow_runs/{id}`.
     public func setInfrastructurePID(
         _ identifier: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
     ) async throws {
@@ -94,18 +94,18 @@ extension APIClient {
         _ = try await send(APIRequest(.patch, ["flow_runs", .id(id), "labels"], body: body), effort: effort)
     }
 
-    /// Which of these runs are in a state of a type, like `CANCELLING`: `POST /flow_runs/filter`. Deleted ones are not, and
-    /// those that are too large to be read are left out.
+    /// Reads which of these runs are in a state of a type, such as `CANCELLING`: `POST /flow_runs/filter`. Deleted
+    /// runs, and runs that are too large to be read, are omitted.
     public func flowRuns(among ids: [String], inState type: String) async throws -> [FlowRun] {
         try await flowRuns(among: ids, inStates: [type], effort: .once)
     }
 
-    /// The same for a state of one of several types.
+    /// Reads which of these runs are in a state of one of several types, like ``flowRuns(among:inState:)``.
     public func flowRuns(
         among ids: [String], inStates types: [String], effort: RetryPolicy.Effort
     ) async throws -> [FlowRun] {
         var found: [FlowRun] = []
-        // The route returns 200 rows at most; of runs with long parameters fewer make an answer that can be read.
+        // The route returns at most 200 rows. An answer with runs of long parameters is readable only with fewer rows.
         var parts = stride(from: 0, to: ids.count, by: 200).reversed().map { ids[$0..<min($0 + 200, ids.count)] }
         while let part = parts.popLast() {
             let body: JSONValue = [
@@ -131,13 +131,14 @@ extension APIClient {
 }
 
 extension APIClient {
-    /// Writes a flow run's input of a name that nobody has used: `POST /flow_runs/{id}/input`, which the API takes only
-    /// once for each name. Returns whether the input is this value, also when an earlier attempt, or an earlier process,
-    /// wrote it.
+    /// Writes an input of a flow run under a name that nobody has used: `POST /flow_runs/{id}/input`. The API accepts
+    /// each name only once. Returns whether the input has this value, even when an earlier attempt or an earlier
+    /// process wrote it.
     public func writeUniqueInput(
         named name: String, value: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> Bool {
-        // As JSON: the API gives the input back as it was written, and only what can be read is taken for its answer.
+        // The value is JSON: the API returns the input as written, and the client accepts only a readable body as the
+        // API's answer.
         let body: JSONValue = ["key": .string(name), "value": .string(JSONValue.string(value).serialized())]
         do {
             _ = try await send(APIRequest(.post, ["flow_runs", .id(id), "input"], body: body), effort: effort)

@@ -3,33 +3,32 @@ internal import DequeModule
 public import Logging
 internal import Synchronization
 
-/// What waits to be told to the API, told in batches: log lines, events.
+/// Sends items, such as log lines or events, to the API in batches.
 ///
-/// Items are kept in order. A batch goes out a while after its first item came, or as soon as it is large enough; one
-/// that the API does not take for the moment is kept and tried again for as long as it takes.
+/// Items are kept in order. A batch is sent a while after its first item arrived, or as soon as it is large enough. A
+/// batch that the API does not accept for now is kept, and retried without a time limit.
 ///
-/// Memory is bounded, however long that is: beside the batch that is on its way, no more than
-/// ``Limits/backlogItems`` items and ``Limits/backlogBytes`` bytes wait (a single item always may). When more come, the
-/// oldest are dropped first. That is said when it begins, and with the number of items when the API takes some again.
+/// Memory is bounded during an outage of any length. Beside the batch in flight, at most ``Limits/backlogItems`` items
+/// and ``Limits/backlogBytes`` bytes wait; a single item always may. When more arrive, the oldest are dropped first.
+/// The log reports when dropping begins. It reports the number of dropped items when the API accepts items again.
 ///
-/// A batch that the API refuses for good is sent again in halves, down to the items that are refused alone: only these
-/// are dropped, and said to be. When nothing of it is taken in `BatchSieve.maximumRefusals` attempts, what is left of
-/// the batch is dropped too.
+/// A batch that the API refuses permanently is sent again in halves, down to single items. Only items that are refused
+/// alone are dropped, and the log reports them. When the API accepts no part of the batch in
+/// `BatchSieve.maximumRefusals` attempts, the rest of the batch is dropped too.
 public final class BatchShipper<Item: Sendable>: Sendable {
-    /// How items are gathered.
+    /// The limits of batches and of waiting items.
     public struct Limits: Sendable, Hashable {
-        /// How long a batch waits for company, from its first item.
+        /// The time that a batch waits for further items, from its first item.
         public var interval: Duration
-        /// The size at which a batch goes out at once.
+        /// The size in bytes at which a batch is sent at once.
         public var batchBytes: Int
-        /// How many items a batch has at most.
+        /// The maximum number of items in a batch.
         public var batchItems: Int
-        /// How many bytes may wait.
+        /// The maximum number of waiting bytes.
         public var backlogBytes: Int
-        /// How many items may wait.
+        /// The maximum number of waiting items.
         public var backlogItems: Int
 
-        /// Limits.
         public init(
             interval: Duration, batchBytes: Int, batchItems: Int, backlogBytes: Int, backlogItems: Int
         ) {
@@ -55,14 +54,14 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             queue.removeFirst(count)
         }
 
-        /// Returns how many items were dropped for it.
+        /// Puts a batch back to the front of the queue. Returns the number of items that were dropped for it.
         mutating func reinsert(_ batch: [Entry], limits: Limits) -> Int {
             queue.insert(contentsOf: batch, at: 0)
             bytes += batch.reduce(0) { $0 + $1.bytes }
             return trim(to: limits)
         }
 
-        /// Drops the oldest items beyond the limits, and returns how many these were.
+        /// Drops the oldest items beyond the limits. Returns the number of dropped items.
         mutating func trim(to limits: Limits) -> Int {
             var surplus = max(0, queue.count - limits.backlogItems)
             var rest = queue.prefix(surplus).reduce(bytes) { $0 - $1.bytes }
@@ -88,15 +87,15 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     private let name: String
     private let lost: Counter
 
-    /// A shipper; ``run()`` does the work.
+    /// Creates a shipper; ``run()`` does the work.
     ///
     /// - Parameters:
-    ///   - name: What the items are called.
-    ///   - limits: How they are gathered.
-    ///   - metrics: Where those that are lost are counted.
-    ///   - isImmediate: Whether there is a way at the moment on which a batch need not wait for company.
+    ///   - name: The name of the items, for log messages and metrics.
+    ///   - limits: The limits of batches and of waiting items.
+    ///   - metrics: Counts the lost items.
+    ///   - isImmediate: Whether an immediate route is currently open, so that a batch need not wait for further items.
     ///   - logger: Receives one line about each loss.
-    ///   - deliver: Brings a batch to the API.
+    ///   - deliver: Sends a batch to the API.
     public convenience init(
         name: String, limits: Limits, metrics: any MetricsFactory = MetricsSystem.factory,
         isImmediate: @escaping @Sendable () -> Bool = { false },
@@ -107,7 +106,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             deliver: deliver)
     }
 
-    /// A shipper whose pauses between attempts end when the API is back, as `reachability` tells it.
+    /// Creates a shipper whose pauses between attempts end when `reachability` reports that the API is available again.
     init(
         name: String, limits: Limits, metrics: any MetricsFactory = MetricsSystem.factory,
         isImmediate: @escaping @Sendable () -> Bool = { false }, reachability: APIReachability?,
@@ -135,22 +134,22 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         if isWorthWaking { wakeup.signal() }
     }
 
-    /// How many items wait.
+    /// The number of waiting items.
     public var backlog: Int { state.withLock { $0.queue.count } }
 
-    /// How many bytes wait.
+    /// The number of waiting bytes.
     public var backlogBytes: Int { state.withLock { $0.bytes } }
 
-    /// Lets ``run()`` ask again whether a batch need wait.
+    /// Makes ``run()`` check again whether a batch has to wait.
     public func reconsider() { wakeup.signal() }
 
-    /// Lets ``run()`` deliver what waits, without waiting for company, and then return.
+    /// Makes ``run()`` deliver the waiting items, without waiting for further ones, and then return.
     public func close() {
         state.withLock { $0.isClosing = true }
         wakeup.signal()
     }
 
-    /// Delivers items until ``close()`` was called and nothing waits any more, or until its task is cancelled.
+    /// Delivers items until ``close()`` was called and no items wait, or until its task is cancelled.
     public func run() async {
         guard let reachability else { return await keepDelivering() }
         await reachability.whileObserving({ [wakeup] in wakeup.signal() }) { await keepDelivering() }
@@ -190,8 +189,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                     mean: failures >= 6 ? 60 : Double(1 << failures), factor: 0.3, random: .random(in: 0..<1))
                 let ordinary = asked ?? .seconds(backoff)
                 let pause = asked == nil ? reachability?.nextPause(ordinary, since: begun, isPersistent: true) : nil
-                // Closing cuts the pause short once; after that the pauses pace the last attempts. A way that was open
-                // before and after the attempt is no reason to try again, and an API that asked for a pause is left alone.
+                // Closing ends one pause early; later pauses separate the last attempts. A route that was already open
+                // is no reason to retry. The end of an outage does not shorten a pause that the API requested.
                 let isStillImmediate = wasImmediate && isImmediate()
                 await wakeup.wait(
                     atMost: pause?.duration ?? ordinary,
@@ -204,7 +203,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         tellDropped()
     }
 
-    /// Waits for company until the interval is over or the batch is full.
+    /// Waits for further items until the interval is over or the batch is full.
     private func gather() async {
         let deadline = ContinuousClock.now + limits.interval
         while !Task.isCancelled {
@@ -243,7 +242,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         }
     }
 
-    /// Goes on looking for what is wrong in a batch that was refused.
+    /// Continues the search for the refused items of a batch.
     private func sift(_ batch: [Entry], refusedFor reason: String) {
         state.withLock { state in
             switch state.sieve.refused(batch.count, reason: reason) {
@@ -259,7 +258,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         logger.warning("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
     }
 
-    /// Says that items are being dropped, if they are.
+    /// Reports that items are being dropped, if they are. Returns whether it did.
     private func tellDropping() -> Bool {
         guard state.withLock({ $0.dropped > 0 }) else { return false }
         logger.warning(
@@ -282,12 +281,12 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     }
 }
 
-/// What became of a batch that was handed out.
+/// The result of a delivery.
 public enum BatchDelivery: Sendable {
-    /// It arrived.
+    /// The batch arrived.
     case delivered
-    /// As it is, it will never be taken; `reason` says why.
+    /// The API will never accept the batch as it is, for this reason.
     case refused(reason: String)
-    /// It was not taken this time; try again, after this long when the API said so.
+    /// The API did not accept the batch this time. Retry it, after this time if the API requested one.
     case postponed(after: Duration?)
 }

@@ -1,45 +1,45 @@
-/// Finds the items for whose sake the API refuses a batch: what was refused is halved until only those are left that are
-/// refused alone. A value without I/O: it says how large the next portion is, and is told what became of it.
+/// Finds the items that cause the API to refuse a batch. Each refused portion is halved until it is a single item,
+/// which is lost. A value without I/O: it states the size of the next portion, and the caller reports the result.
 struct BatchSieve: Sendable, Hashable {
-    /// So many refusals one after the other, with nothing taken in between, mean that the API takes nothing at all.
+    /// After this many refusals in a row, the API is considered to accept nothing at all.
     static let maximumRefusals = 100
 
-    /// The sizes of the portions that are still to be tried, the next one last.
+    /// The sizes of the untried portions, the next one last.
     private var portions: [Int] = []
-    /// The size of the portion that is being tried.
+    /// The size of the portion in flight.
     private var current: Int?
     private var refusals = 0
     private var loss = Loss(count: 0, reason: "")
 
-    /// What a search has lost.
+    /// The items that a search has lost.
     struct Loss: Sendable, Hashable {
         var count: Int
-        /// Why the last of it was refused.
+        /// The reason of the last refusal.
         var reason: String
     }
 
-    /// Whether a portion is still to be tried.
+    /// Whether untried portions exist.
     var isSearching: Bool { !portions.isEmpty }
 
-    /// The size of the portion that is tried now; `nil` when no search is on.
+    /// Returns the size of the portion to try now; `nil` when no search is active.
     mutating func take() -> Int? {
         current = portions.popLast()
         return current
     }
 
-    /// What was tried was not taken for the moment and comes next again.
+    /// Notes that the API did not accept the portion for now; it is the next one again.
     mutating func postponed() {
         if let current { portions.append(current) }
         current = nil
     }
 
-    /// What was tried arrived.
+    /// Notes that the portion arrived.
     mutating func delivered() {
         current = nil
         refusals = 0
     }
 
-    /// So many items at the front of what is still to be tried are gone for another reason.
+    /// Removes this many items from the front of the untried portions: they were dropped for another reason.
     mutating func forget(_ count: Int) {
         var rest = count
         while rest > 0, let portion = portions.popLast() {
@@ -48,15 +48,15 @@ struct BatchSieve: Sendable, Hashable {
         }
     }
 
-    /// What to do with what was refused.
+    /// The decision about a refused portion.
     enum Verdict: Sendable, Hashable {
-        /// Its halves are tried one after the other.
+        /// The caller tries its halves one after the other.
         case halve
-        /// It is lost, and with it so many items that follow.
+        /// The portion is lost, and so are this many of the following items.
         case drop(following: Int)
     }
 
-    /// What was tried, so many items, was refused.
+    /// Notes that the API refused the portion in flight, which has this many items.
     mutating func refused(_ count: Int, reason: String) -> Verdict {
         current = nil
         refusals += 1
@@ -76,7 +76,7 @@ struct BatchSieve: Sendable, Hashable {
         return .drop(following: 0)
     }
 
-    /// What a search has lost, once after it is over.
+    /// Returns the loss of a search once after its end; otherwise `nil`.
     mutating func conclude() -> Loss? {
         guard portions.isEmpty, current == nil, loss.count > 0 else { return nil }
         defer { self = BatchSieve() }

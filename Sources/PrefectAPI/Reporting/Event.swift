@@ -1,23 +1,24 @@
 public import JSON
 
-/// Something that happened, as Prefect's event system takes it.
+/// Something that happened, in the form of Prefect's event system.
 public struct Event: Sendable, Hashable {
-    /// The event's id; the API takes an id only once.
+    /// The event's id; the API accepts an id only once.
     public let id: String
-    /// When it happened.
+    /// When the event happened.
     public let occurred: Timestamp
-    /// The event's name, like `prefect.worker.started`.
+    /// The event's name, such as `prefect.worker.started`.
     public var name: String
-    /// What it happened to: labels, among them `prefect.resource.id`.
+    /// The labels of the resource that the event happened to, among them `prefect.resource.id`.
     public var resource: JSONValue
-    /// What else was involved, each with its `prefect.resource.role`.
+    /// The labels of the other resources involved, each with its `prefect.resource.role`.
     public var related: [JSONValue]
-    /// Anything else.
+    /// Further data of the event.
     public var payload: JSONValue
-    /// The event that this one follows.
+    /// The id of the event that this one follows.
     public var follows: String?
 
-    /// An event that happens now; `id` is one that others, who see the same, give it too.
+    /// Creates an event that happens now. `id` is an id that other observers of the same occurrence use too; `nil`
+    /// creates a new one.
     public init(
         name: String, resource: JSONValue, related: [JSONValue] = [], payload: JSONValue = [:],
         following previous: Event? = nil, occurred: Timestamp = .now, id: String? = nil
@@ -28,11 +29,11 @@ public struct Event: Sendable, Hashable {
         self.resource = resource
         self.related = Array(related.prefix(100))
         self.payload = payload
-        // The API relates events only over less than five minutes.
+        // The API relates two events only if less than five minutes lie between them.
         if let previous, abs(occurred.seconds(since: previous.occurred)) < 300 { follows = previous.id }
     }
 
-    /// The event as the API takes it.
+    /// The event in the API's format.
     public var json: JSONValue {
         [
             "occurred": .string(occurred.apiFormat), "event": .string(name), "resource": resource,
@@ -41,7 +42,7 @@ public struct Event: Sendable, Hashable {
     }
 }
 
-/// UUIDs whose order is that of their making.
+/// UUIDs whose order is the order of their creation.
 enum UUIDv7 {
     static func make(at time: Timestamp = .now) -> String {
         let milliseconds = UInt64(max(0, time.microseconds / 1000))

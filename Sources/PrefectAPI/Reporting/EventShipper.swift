@@ -2,24 +2,24 @@ internal import HTTPTransport
 internal import JSON
 public import Logging
 
-/// Sends events to the API: over its WebSocket `/events/in` at once, or in batches by `POST /events`.
+/// Sends events to the API: at once over its WebSocket `/events/in`, or in batches with `POST /events`.
 ///
-/// The socket is opened for the first event and kept. What comes while there is none, or was sent over one and is not
-/// confirmed when that is lost or hangs, goes by `POST`, and the socket is tried again later. Either way a batch waits
-/// here until it is known to have arrived, in its order; what arrives twice counts once, by the events' ids.
+/// The first event opens the socket, which then stays open. While no socket is open, events are sent with `POST`, and
+/// the socket is retried later. The same applies to unconfirmed events of a socket that is lost or hangs. In both cases
+/// a batch waits here, in its order, until its arrival is certain. An event that arrives twice counts once, by its id.
 ///
-/// Through an outage, however long, at most 10,000 events or 8 MiB wait beside the batch on its way; then the oldest are
-/// dropped, as ``BatchShipper`` says.
+/// During an outage of any length, at most 10,000 events or 8 MiB wait beside the batch in flight. Beyond that, the
+/// oldest are dropped, as described in ``BatchShipper``.
 public struct EventShipper: Sendable {
     private let shipper: BatchShipper<Event>
     private let stream: EventStream?
 
-    /// A shipper; ``run()`` does the work.
+    /// Creates a shipper; ``run()`` does the work.
     ///
     /// - Parameters:
-    ///   - interval: How long a batch waits for company when it goes by `POST`.
-    ///   - backlogBytes: How many bytes may wait.
-    ///   - backlogItems: How many events may wait.
+    ///   - interval: The time that a batch waits for further events before it is sent with `POST`.
+    ///   - backlogBytes: The maximum number of waiting bytes.
+    ///   - backlogItems: The maximum number of waiting events.
     ///   - logger: Receives one line about each loss.
     public init(
         api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
@@ -50,7 +50,7 @@ public struct EventShipper: Sendable {
 
     /// Queues an event; never waits.
     public func add(_ event: Event) {
-        // Resources and payload hold what flows and blocks were named: nothing but their text tells their size.
+        // Resources and payload contain the names of flows and blocks, so only their text shows the size of an event.
         shipper.add(event, bytes: event.json.serializedBytes().count)
         stream?.want()
     }
@@ -64,18 +64,18 @@ public struct EventShipper: Sendable {
         }
     }
 
-    /// Whether events go over the WebSocket at the moment.
+    /// Whether events are currently sent over the WebSocket.
     public var isStreaming: Bool { stream?.isOpen ?? false }
 
-    /// Lets ``run()`` deliver what waits and return.
+    /// Makes ``run()`` deliver the waiting events and return.
     public func close() {
         stream?.prepareToEnd()
         shipper.close()
     }
 
-    /// How many events wait.
+    /// The number of waiting events.
     public var backlog: Int { shipper.backlog }
 
-    /// How many bytes wait, as ``BatchShipper/Limits/backlogBytes`` counts them.
+    /// The number of waiting bytes, as ``BatchShipper/Limits/backlogBytes`` counts them.
     public var backlogBytes: Int { shipper.backlogBytes }
 }

@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// A value that may be exchanged while others use it, as settings are that an operator has read again, and that can be
-/// waited for.
+/// A value that may be replaced while others use it, such as settings that an operator has reloaded. Tasks can wait for
+/// a value.
 public final class Live<Value: Sendable>: Sendable {
     private struct Waiter {
         let isMet: @Sendable (Value) -> Bool
@@ -16,13 +16,13 @@ public final class Live<Value: Sendable>: Sendable {
 
     private let state: Mutex<State>
 
-    /// A value to begin with.
+    /// Creates an instance with its first value.
     public init(_ value: Value) { state = Mutex(State(value: value)) }
 
-    /// The value as it is now.
+    /// The current value.
     public var value: Value { state.withLock { $0.value } }
 
-    /// Changes the value for everybody who asks from now on. Returns what the change does.
+    /// Changes the value for all later readers. Returns the result of the change.
     @discardableResult
     public func update<Result: Sendable>(_ change: (inout Value) -> Result) -> Result {
         let (result, met) = state.withLock { state in
@@ -35,7 +35,7 @@ public final class Live<Value: Sendable>: Sendable {
         return result
     }
 
-    /// Waits until the value meets a condition, or for the task's cancellation.
+    /// Waits until the value meets a condition, or until the task is cancelled.
     package func wait(until isMet: @escaping @Sendable (Value) -> Bool) async {
         let number = state.withLock { state in
             state.lastNumber += 1

@@ -3,22 +3,21 @@ internal import HTTPTransport
 public import JSON
 public import Logging
 
-/// One line of a log that the API keeps. Mirrors the API's `LogCreate`.
+/// One line of a log in the API. Mirrors the API's `LogCreate`.
 public struct LogRecord: Sendable, Hashable {
-    /// The logger's name, like `prefect.flow_runs.worker`.
+    /// The logger's name, such as `prefect.flow_runs.worker`.
     public var logger: String
     /// The severity: 10 debug, 20 info, 30 warning, 40 error.
     public var level: Int
     /// The text.
     public var message: String
-    /// When it was written.
+    /// When the line was written.
     public var timestamp: Timestamp
-    /// The flow run that it belongs to; `nil` for the worker's own log, which only Cloud keeps.
+    /// The id of the flow run that the line belongs to; `nil` for the worker's own log, which only Cloud keeps.
     public var flowRunID: String?
-    /// The worker's id, where the API has given one.
+    /// The worker's id, if the API has assigned one.
     public var workerID: String?
 
-    /// A line.
     public init(
         logger: String, level: Int, message: String, timestamp: Timestamp = .now, flowRunID: String?,
         workerID: String? = nil
@@ -40,9 +39,9 @@ public struct LogRecord: Sendable, Hashable {
         return json
     }
 
-    /// The record with its message cut so that the whole of it stays within a number of bytes.
+    /// The record with its message cut, so that the whole record stays within a number of bytes.
     func truncated(toBytes maximum: Int) -> LogRecord {
-        // The message's own bytes decide; what surrounds it is well below this margin.
+        // Only the message's own bytes count; the other members stay well below this margin.
         let room = max(0, maximum - 400)
         var copy = self
         copy.message = message.truncated(toBytes: room)
@@ -52,22 +51,22 @@ public struct LogRecord: Sendable, Hashable {
 
 /// Sends log lines to the API in batches: `POST /logs/`.
 ///
-/// Through an outage, however long, at most 50,000 lines or 16 MiB wait beside the batch on its way; then the oldest are
-/// dropped, as ``BatchShipper`` says.
+/// During an outage of any length, at most 50,000 lines or 16 MiB wait beside the batch in flight. Beyond that, the
+/// oldest are dropped, as described in ``BatchShipper``.
 public struct LogShipper: Sendable {
     private let shipper: BatchShipper<LogRecord>
     private let maximumRecordBytes: Int
     private let isEnabled: Bool
 
-    /// A shipper; ``run()`` does the work.
+    /// Creates a shipper; ``run()`` does the work.
     ///
     /// - Parameters:
-    ///   - interval: How long a batch waits for company (`PREFECT_LOGGING_TO_API_BATCH_INTERVAL`).
+    ///   - interval: The time that a batch waits for further lines (`PREFECT_LOGGING_TO_API_BATCH_INTERVAL`).
     ///   - batchBytes: The largest batch (`PREFECT_LOGGING_TO_API_BATCH_SIZE`).
-    ///   - maximumRecordBytes: Longer lines are cut (`PREFECT_LOGGING_TO_API_MAX_LOG_SIZE`).
-    ///   - isEnabled: Whether anything is sent at all (`PREFECT_LOGGING_TO_API_ENABLED`).
-    ///   - backlogBytes: How many bytes may wait.
-    ///   - backlogItems: How many lines may wait.
+    ///   - maximumRecordBytes: The size above which lines are cut (`PREFECT_LOGGING_TO_API_MAX_LOG_SIZE`).
+    ///   - isEnabled: Whether lines are sent at all (`PREFECT_LOGGING_TO_API_ENABLED`).
+    ///   - backlogBytes: The maximum number of waiting bytes.
+    ///   - backlogItems: The maximum number of waiting lines.
     ///   - logger: Receives one line about each loss.
     public init(
         api: APIClient, interval: Duration, batchBytes: Int, maximumRecordBytes: Int, isEnabled: Bool,
@@ -96,21 +95,21 @@ public struct LogShipper: Sendable {
     /// Delivers lines until the shipper is closed and all are delivered, or the task is cancelled.
     public func run() async { await shipper.run() }
 
-    /// Lets ``run()`` deliver what waits and return.
+    /// Makes ``run()`` deliver the waiting lines and return.
     public func close() { shipper.close() }
 
-    /// How many lines wait.
+    /// The number of waiting lines.
     public var backlog: Int { shipper.backlog }
 
-    /// How many bytes wait, as ``BatchShipper/Limits/backlogBytes`` counts them.
+    /// The number of waiting bytes, as ``BatchShipper/Limits/backlogBytes`` counts them.
     public var backlogBytes: Int { shipper.backlogBytes }
 }
 
 extension String {
-    /// The text as the API's database can hold it: one with a NUL would be refused again and again.
+    /// The text as the API's database can store it. The API would refuse a text with a NUL again and again.
     var withoutNUL: String { utf8.contains(0) ? replacing("\0", with: "\u{FFFD}") : self }
 
-    /// The text within a number of bytes; one that is cut says so at its end.
+    /// The text within a number of bytes. A cut text ends with a mark.
     func truncated(toBytes maximum: Int) -> String {
         guard utf8.count > maximum else { return self }
         let mark = "... [truncated]"
@@ -119,7 +118,8 @@ extension String {
 }
 
 extension APIClient {
-    /// Sends one batch and says what became of it. A refusal of who we are says nothing about the batch, which waits.
+    /// Sends one batch and returns the result. When the API refuses the credentials, the batch is postponed, because
+    /// the refusal does not concern it.
     func deliver(_ request: APIRequest) async -> BatchDelivery {
         var request = request
         request.maximumBodyBytes = 1 << 20

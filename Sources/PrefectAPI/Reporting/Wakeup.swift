@@ -1,8 +1,8 @@
 internal import Synchronization
 
-/// Lets one task wait until another has something for it, or until a time is over.
+/// Lets one task wait for a signal from another, or for a time to pass.
 ///
-/// A signal that comes while nobody waits is kept for the next wait, so none is lost; several count as one.
+/// A signal without a waiting task is kept for the next wait, so that none is lost. Several kept signals count as one.
 public final class Wakeup: Sendable {
     private struct State {
         var isSignalled = false
@@ -12,10 +12,10 @@ public final class Wakeup: Sendable {
 
     private let state = Mutex(State())
 
-    /// A wakeup without a signal.
+    /// Creates a wakeup without a signal.
     public init() {}
 
-    /// Ends the waits under way, or the next one.
+    /// Ends the current waits, or the next one.
     public func signal() {
         let waiters = state.withLock { state in
             defer { state.waiters = [:] }
@@ -25,7 +25,7 @@ public final class Wakeup: Sendable {
         for waiter in waiters.values { waiter.resume() }
     }
 
-    /// Waits for a signal, or for the task's cancellation.
+    /// Waits for a signal, or until the task is cancelled.
     public func wait() async {
         let id = state.withLock { state in
             state.nextID += 1
@@ -49,7 +49,8 @@ public final class Wakeup: Sendable {
         }
     }
 
-    /// Waits for a signal that `isMeant` (any, without one), for a time to be over, or for the task's cancellation.
+    /// Waits for a signal, until a time has passed, or until the task is cancelled. With `isMeant`, the wait ends when
+    /// `isMeant` returns `true`; it is called first, and after each signal.
     public func wait(atMost duration: Duration, unless isMeant: (@Sendable () -> Bool)? = nil) async {
         let deadline = ContinuousClock.now + duration
         await withTaskGroup(of: Void.self) { group in

@@ -1,14 +1,14 @@
 public import JSON
 internal import OrderedCollections
 
-/// What is set for Prefect's integrations (`PREFECT_INTEGRATIONS_…`), in the sources of Prefect's own settings and in
-/// their order. An integration reads its own settings out of it; none of them is handed on to jobs.
+/// The settings of Prefect's integrations (`PREFECT_INTEGRATIONS_…`), from the sources of Prefect's own settings and in
+/// their order. An integration reads its own settings from here. None of them is passed on to jobs.
 public struct IntegrationSettings: Sendable, Hashable {
-    /// What a source holds for a setting.
+    /// A value that a source holds for a setting.
     public struct Found: Sendable, Hashable {
         /// The text of a variable, or the value of a TOML key.
         public let value: JSONValue
-        /// Where it is from.
+        /// The source of the value.
         public let source: SettingSource
     }
 
@@ -16,11 +16,11 @@ public struct IntegrationSettings: Sendable, Hashable {
 
     init(layers: [SettingsLayer]) { self.layers = layers.map(\.integrations) }
 
-    /// What an environment alone sets.
+    /// Creates the settings from an environment alone.
     public init(environment: [String: String]) { self.init(layers: [SettingsLayer(environment: environment)]) }
 
-    /// What is set under any of these variables, the first of them before the others; of several sources the first has
-    /// it. A key of a TOML file goes by the variable that it stands for.
+    /// The value that the first source sets under any of these variables; within a source, the first variable counts. A
+    /// key of a TOML file is found under the variable that corresponds to it.
     public func found(_ variables: [String]) -> Found? {
         for layer in layers {
             guard let found = variables.lazy.compactMap({ layer[$0] }).first else { continue }
@@ -31,12 +31,12 @@ public struct IntegrationSettings: Sendable, Hashable {
 }
 
 extension SettingsLayer {
-    /// Whether a variable is an integration's: by its prefix, or by the one that some had before.
+    /// Whether a variable belongs to an integration: by the prefix, or by an older prefix of some integrations.
     static func isOfIntegration(_ name: String) -> Bool {
         name.hasPrefix("PREFECT_INTEGRATIONS_") || name.hasPrefix("PREFECT_KUBERNETES_")
     }
 
-    /// The variables of integrations.
+    /// Collects the variables of integrations.
     mutating func takeIntegrations<Value>(
         _ variables: some Sequence<(key: String, value: Value)>, as input: (Value) -> SettingInput,
         source: (String) -> SettingSource
@@ -46,7 +46,8 @@ extension SettingsLayer {
         }
     }
 
-    /// The keys below `integrations`. A table is a value too: only the integration knows which of its settings are maps.
+    /// Collects the keys below `integrations`. A table is also collected as a value, because only the integration knows
+    /// which of its settings are maps.
     mutating func takeIntegrations(_ value: JSONValue, path: String, keyPrefix: String, file: String) {
         let name = "PREFECT_" + path.replacing(".", with: "_").uppercased()
         integrations[name] = SourcedInput(

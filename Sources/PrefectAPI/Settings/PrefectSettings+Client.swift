@@ -1,30 +1,30 @@
 internal import JSON
 
 extension PrefectSettings {
-    /// How log records of runs and workers reach the API.
+    /// The settings for sending log records of runs and workers to the API.
     public struct APILogging: Sendable, Hashable {
-        /// Whether they are sent at all.
+        /// Whether log records are sent at all.
         public let isEnabled: Bool
-        /// How long a batch may wait.
+        /// The longest time that a batch waits.
         public let batchInterval: Duration
-        /// The most bytes a batch may have.
+        /// The maximum number of bytes in a batch.
         public let batchSize: Int
-        /// The longest record; on Prefect Cloud not above ``PrefectSettings/cloudMaxLogSize``.
+        /// The longest record; on Prefect Cloud at most ``PrefectSettings/cloudMaxLogSize``.
         public let maxLogSize: Int
     }
 
-    /// The client's own metrics.
+    /// The settings for the client's own metrics.
     public struct ClientMetrics: Sendable, Hashable {
-        /// Whether they are served.
+        /// Whether the metrics are served.
         public let isEnabled: Bool
-        /// The port they are served on.
+        /// The port that serves the metrics.
         public let port: Int
     }
 
     /// `PREFECT_API_URL` as given; `nil` if unset or empty.
     public var apiURL: String? { nonEmptyString("api.url") }
 
-    /// ``apiURL`` without slashes at its end.
+    /// ``apiURL`` without trailing slashes.
     public var apiBaseURL: String? {
         apiURL.map { url in
             var url = url[...]
@@ -35,16 +35,16 @@ extension PrefectSettings {
 
     /// `PREFECT_API_KEY`; `nil` if unset or empty.
     public var apiKey: Secret? { secret("api.key") }
-    /// `PREFECT_API_AUTH_STRING`, `user:password`; `nil` if unset or empty. It goes before the key.
+    /// `PREFECT_API_AUTH_STRING`, `user:password`; `nil` if unset or empty. It takes precedence over the key.
     public var authString: Secret? { secret("api.auth_string") }
-    /// `PREFECT_API_REQUEST_TIMEOUT`, for connecting, reading and writing each.
+    /// `PREFECT_API_REQUEST_TIMEOUT`, which applies separately to connecting, reading and writing.
     public var requestTimeout: Duration { .pause(seconds: double("api.request_timeout")) }
     /// `PREFECT_API_ENABLE_HTTP2`.
     public var enableHTTP2: Bool { bool("api.enable_http2") }
     /// `PREFECT_API_TLS_INSECURE_SKIP_VERIFY`.
     public var tlsInsecureSkipVerify: Bool { bool("api.tls_insecure_skip_verify") }
 
-    /// `PREFECT_API_SSL_CERT_FILE`, else `SSL_CERT_FILE` of the environment; `nil` means the system's authorities.
+    /// `PREFECT_API_SSL_CERT_FILE`, otherwise `SSL_CERT_FILE` of the environment; `nil` means the system's authorities.
     public var sslCertFile: String? {
         if assigned["api.ssl_cert_file"] != nil { return nonEmptyString("api.ssl_cert_file") }
         return systemCertificateFile.flatMap { $0.isEmpty ? nil : $0 }
@@ -94,13 +94,13 @@ extension PrefectSettings {
     /// `PREFECT_DEBUG_MODE`.
     public var debugMode: Bool { bool("debug_mode") }
 
-    /// `PREFECT_LOGGING_LEVEL`; ``debugMode`` makes it ``LogLevel/debug``.
+    /// `PREFECT_LOGGING_LEVEL`; with ``debugMode``, always ``LogLevel/debug``.
     public var loggingLevel: LogLevel {
         if forcesDebugLogging { return .debug }
         return string("logging.level").flatMap(LogLevel.init(name:)) ?? .info
     }
 
-    /// Whether the levels of all loggers are overridden by `DEBUG`.
+    /// Whether `DEBUG` overrides the levels of all loggers.
     var forcesDebugLogging: Bool { debugMode || bool("testing.test_mode") }
 
     /// `PREFECT_LOGGING_TO_API_*`.
@@ -117,7 +117,7 @@ extension PrefectSettings {
         SettingsFile.resolve(string("home") ?? "\(userHome)/.prefect", in: workingDirectory)
     }
 
-    /// `PREFECT_UI_URL`, else where the UI of the API is likely to be; `nil` without an API.
+    /// `PREFECT_UI_URL`, otherwise the likely URL of the API's UI; `nil` without an API.
     public var uiURL: String? {
         if let url = nonEmptyString("ui_url") { return url }
         guard var url = apiURL else { return nil }
@@ -128,7 +128,7 @@ extension PrefectSettings {
             .replacing("/workspaces/", with: "/workspace/")
     }
 
-    /// `PREFECT_CLOUD_UI_URL`, else ``cloudAPIURL`` with `app` in the place of `api` on Prefect's own hosts.
+    /// `PREFECT_CLOUD_UI_URL`, otherwise ``cloudAPIURL`` with `app` instead of `api` on Prefect's own hosts.
     private var cloudUIURL: String? {
         if let url = nonEmptyString("cloud.ui_url") { return url }
         var url = cloudAPIURL

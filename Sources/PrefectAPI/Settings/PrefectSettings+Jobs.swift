@@ -1,9 +1,9 @@
 extension PrefectSettings {
-    /// The settings a job must be started with so that it sees what the worker sees.
+    /// The settings that a job must start with, so that it sees the same settings as the worker.
     ///
-    /// As in Prefect: everything that any source sets, under its canonical name and in Prefect's order, the parsed
-    /// values written as Python writes them, secrets in clear. Left out are numbers that are not finite, the levels
-    /// that debug mode overrides, and a database URL that refers to the password.
+    /// As in Prefect, these are all settings of any source, under their canonical names and in Prefect's order. Parsed
+    /// values are written as Python writes them, and secrets are not masked. Three kinds are omitted: numbers that are
+    /// not finite, levels that debug mode overrides, and a database URL that refers to the password.
     public func environmentForJobs() -> [(name: String, value: String)] {
         assignments.compactMap { assignment in
             guard isForwarded(assignment), let text = assignment.value.environmentText else { return nil }

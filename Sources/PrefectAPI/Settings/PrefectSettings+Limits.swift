@@ -1,8 +1,8 @@
 internal import JSON
 
 extension PrefectSettings {
-    /// Ranges narrower than Prefect's own: outside of them the daemon could not do its work. Time spans end at some
-    /// thirty years, so that sums of them stay within reach.
+    /// Ranges narrower than Prefect's own: the daemon could not work with values outside them. Time spans end at about
+    /// thirty years, so that sums of them do not overflow.
     private static let limits: KeyValuePairs<String, SettingBounds> = [
         "api.request_timeout": .above(0, upTo: 1e9),
         "client.max_retries": .between(0, 1e6),
@@ -19,7 +19,7 @@ extension PrefectSettings {
         "worker.webserver.port": .between(0, 65_535),
     ]
 
-    /// Refuses values a worker cannot work with.
+    /// Rejects values that a worker cannot work with.
     func checkLimits() throws(SettingsError) {
         for (path, bounds) in Self.limits {
             guard let assignment = assigned[path] else { continue }
@@ -37,7 +37,7 @@ extension PrefectSettings {
         }
     }
 
-    /// A batch must hold the longest record.
+    /// Rejects a batch size that is smaller than the longest record.
     func checkLogBatch() throws(SettingsError) {
         let logging = apiLogging
         guard logging.batchSize < logging.maxLogSize else { return }
@@ -57,7 +57,7 @@ extension PrefectSettings {
             setting: assignment.setting.name, source: assignment.source, found: String(found), expected: expected)
     }
 
-    /// Which headers of `PREFECT_CLIENT_CUSTOM_HEADERS` are not sent as they are set.
+    /// Warnings about headers of `PREFECT_CLIENT_CUSTOM_HEADERS` that are not sent as they are set.
     var customHeaderWarnings: [String] {
         let names = customHeaders.map(\.name)
         let protected = names.filter { APIClient.protectedHeaders.contains($0.lowercased()) }
@@ -73,7 +73,8 @@ extension PrefectSettings {
         ].compactMap(\.self)
     }
 
-    /// What looks wrong with the URL of Prefect Cloud, unless `PREFECT_SILENCE_API_URL_MISCONFIGURATION` is set.
+    /// Warnings about a URL of Prefect Cloud that looks wrong; none if `PREFECT_SILENCE_API_URL_MISCONFIGURATION` is
+    /// set.
     var apiURLWarnings: [String] {
         guard let url = apiURL, !bool("silence_api_url_misconfiguration") else { return [] }
         var warnings: [String] = []

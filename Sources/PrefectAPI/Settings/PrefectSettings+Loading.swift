@@ -7,12 +7,13 @@ extension PrefectSettings {
     ///
     /// - Parameters:
     ///   - environment: The process's environment.
-    ///   - workingDirectory: Where `.env`, `prefect.toml` and `pyproject.toml` are looked for; an absolute path.
-    ///   - profile: The profile to use, as `--profile` gives it; `nil` leaves the choice to `PREFECT_PROFILE` and the
-    ///     profiles file.
-    /// - Throws: ``SettingsError`` where a file is not TOML or cannot be read, a value is not valid or not one the
-    ///   worker can work with, or the profile asked for does not exist. A profiles file that is empty or cannot be
-    ///   read is a warning.
+    ///   - workingDirectory: The directory that may contain `.env`, `prefect.toml` and `pyproject.toml`; an absolute
+    ///     path.
+    ///   - profile: The profile to use, as `--profile` gives it. With `nil`, `PREFECT_PROFILE` and the profiles file
+    ///     decide.
+    /// - Throws: ``SettingsError`` if a file is not TOML or cannot be read, or if the requested profile does not exist.
+    ///   A value that is invalid, or that the worker cannot work with, is an error too. An empty or unreadable profiles
+    ///   file causes only a warning.
     public static func load(
         environment: [String: String], workingDirectory: String, profile: String? = nil
     ) throws(SettingsError) -> PrefectSettings {
@@ -21,7 +22,7 @@ extension PrefectSettings {
     }
 }
 
-/// Puts the sources on top of each other.
+/// Merges the sources by their precedence.
 private struct SettingsLoader {
     let environment: [String: String]
     let workingDirectory: String
@@ -33,7 +34,7 @@ private struct SettingsLoader {
     init(environment: [String: String], workingDirectory: String) {
         self.environment = environment
         self.workingDirectory = workingDirectory
-        // A daemon's environment need not have HOME; the password database then knows.
+        // A daemon's environment need not contain HOME; the password database then provides it.
         let home = environment["HOME"] ?? ""
         userHome = home.isEmpty ? FileManager.default.homeDirectoryForCurrentUser.path : home
     }
@@ -82,14 +83,14 @@ private struct SettingsLoader {
         return dotenv
     }
 
-    /// Prefect's own tests run without profiles, and so does whoever says to be one of them.
+    /// Whether the process declares itself one of Prefect's own tests, which run without profiles.
     private var isTestMode: Bool {
         ["PREFECT_TEST_MODE", "PREFECT_UNIT_TEST_MODE", "PREFECT_TESTING_UNIT_TEST_MODE", "PREFECT_TESTING_TEST_MODE"]
             .contains { !(environment[$0] ?? "").isEmpty }
     }
 
-    /// Where the profiles are: `PREFECT_PROFILES_PATH` or `profiles_path` of any source but the profile itself, else
-    /// `profiles.toml` in the environment's `PREFECT_HOME`, else in `~/.prefect`.
+    /// The path of the profiles file: `PREFECT_PROFILES_PATH` or `profiles_path` of any source except the profile
+    /// itself. Otherwise it is `profiles.toml` in the environment's `PREFECT_HOME`, or else in `~/.prefect`.
     private func profilesPath(_ dotenv: DotenvFile?) -> String {
         let home = environment["PREFECT_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? "~/.prefect"
         let named = layers.lazy.compactMap { $0.inputs["profiles_path"]?.input.json.stringValue }.first { !$0.isEmpty }
@@ -99,7 +100,7 @@ private struct SettingsLoader {
     }
 
     private mutating func assignAll() throws(SettingsError) {
-        // `home` is the first one, and the path of the profiles may refer to it.
+        // `home` is parsed first, because the path of the profiles may refer to it.
         var parser = SettingParser(userHome: userHome, prefectHome: "\(userHome)/.prefect")
         for setting in SettingDefinition.all {
             guard let assignment = try assignment(of: setting, parser: parser) else { continue }
@@ -120,7 +121,8 @@ private struct SettingsLoader {
         return nil
     }
 
-    /// Maps of several sources are put together, the members of the lowest source first.
+    /// Merges the maps of several sources: the members of the lowest source come first, and higher sources override
+    /// them.
     private func mergedAssignment(
         of setting: SettingDefinition, parser: SettingParser
     ) throws(SettingsError) -> PrefectSettings.Assignment? {
@@ -155,14 +157,14 @@ private struct SettingsLoader {
         }
     }
 
-    /// Refuses values a worker cannot work with. On Prefect Cloud a log record is not longer than Cloud takes; jobs get
-    /// the same limit.
+    /// Rejects values that a worker cannot work with. On Prefect Cloud, a log record is at most as long as Cloud
+    /// accepts; jobs get the same limit.
     private mutating func checkLimits() throws(SettingsError) {
         let settings = PrefectSettings(
             profileName: "", profilesFile: "", warnings: [], integrations: IntegrationSettings(layers: []),
             assigned: assigned, workingDirectory: workingDirectory,
             systemCertificateFile: nil, userHome: userHome)
-        // Before anything is computed from the values.
+        // The check comes before anything is computed from the values.
         try settings.checkLimits()
         try settings.checkLogBatch()
         guard settings.isCloud, let setting = SettingDefinition.byPath["logging.to_api.max_log_size"] else { return }

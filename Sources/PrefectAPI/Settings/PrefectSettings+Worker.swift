@@ -1,25 +1,25 @@
 extension PrefectSettings {
-    /// What Prefect's settings say about workers.
+    /// Prefect's settings for workers.
     public struct Worker: Sendable, Hashable {
-        /// `PREFECT_WORKER_HEARTBEAT_SECONDS`: how often a worker reports.
+        /// `PREFECT_WORKER_HEARTBEAT_SECONDS`: the interval between heartbeats.
         public let heartbeatSeconds: Double
-        /// `PREFECT_WORKER_QUERY_SECONDS`: how often a worker asks for runs.
+        /// `PREFECT_WORKER_QUERY_SECONDS`: the interval between polls for runs.
         public let querySeconds: Double
-        /// `PREFECT_WORKER_PREFETCH_SECONDS`: how long before they are due runs are fetched.
+        /// `PREFECT_WORKER_PREFETCH_SECONDS`: the time before their due time at which runs are fetched.
         public let prefetchSeconds: Double
         /// `PREFECT_WORKER_WEBSERVER_HOST`: the address of the health server.
         public let webserverHost: String
-        /// `PREFECT_WORKER_WEBSERVER_PORT`: its port; 0 takes any free one.
+        /// `PREFECT_WORKER_WEBSERVER_PORT`: the port of the health server; 0 selects any free one.
         public let webserverPort: Int
-        /// `PREFECT_WORKER_DEBUG_MODE`: the worker logs everything.
+        /// `PREFECT_WORKER_DEBUG_MODE`: whether the worker logs everything.
         public let debugMode: Bool
-        /// `PREFECT_WORKER_ENABLE_CANCELLATION`: the worker looks for cancelled runs itself.
+        /// `PREFECT_WORKER_ENABLE_CANCELLATION`: whether the worker itself looks for cancelled runs.
         public let enableCancellation: Bool
-        /// `PREFECT_WORKER_CANCELLATION_POLL_SECONDS`: how often it looks.
+        /// `PREFECT_WORKER_CANCELLATION_POLL_SECONDS`: the interval between looks for cancelled runs.
         public let cancellationPollSeconds: Double
     }
 
-    /// What Prefect's settings say about the runner of flow runs.
+    /// Prefect's settings for the runner of flow runs.
     public struct Runner: Sendable, Hashable {
         /// `PREFECT_RUNNER_CRASH_ON_CANCELLATION_FAILURE`.
         public let crashOnCancellationFailure: Bool

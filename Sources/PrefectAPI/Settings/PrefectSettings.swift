@@ -1,41 +1,42 @@
-/// Prefect's settings as they hold for this process.
+/// The effective values of Prefect's settings for this process.
 ///
-/// They come, in this order, from the environment, `.env`, `prefect.toml`, `pyproject.toml` (`[tool.prefect]`), the
-/// active profile and Prefect's defaults. Nothing that a value of this type prints, dumps or mirrors shows a secret.
+/// The sources, in order of precedence, are the environment, `.env`, `prefect.toml`, `pyproject.toml`
+/// (`[tool.prefect]`), the active profile and Prefect's defaults. A printed, dumped or mirrored value of this type
+/// never shows a secret.
 public struct PrefectSettings: Sendable {
-    /// A setting that has been set, and by what.
+    /// A setting that a source has set, and the source.
     public struct Assignment: Sendable, Hashable {
         /// The setting.
         public let setting: SettingDefinition
         /// Its parsed value.
         public let value: SettingValue
-        /// Where the value is from.
+        /// The source of the value.
         public let source: SettingSource
     }
 
     /// The name of the active profile.
     public let profileName: String
-    /// Where the profiles file is or would be.
+    /// The path of the profiles file, even if the file does not exist.
     public let profilesFile: String
-    /// What the user should know, a line each; nothing of it keeps the settings from being used.
+    /// Warnings for the user, one line each. None of them prevents the use of the settings.
     public let warnings: [String]
 
-    /// What is set for integrations.
+    /// The settings of integrations.
     public let integrations: IntegrationSettings
 
-    /// What is set, by TOML path.
+    /// The assignments by TOML path.
     let assigned: [String: Assignment]
-    /// The directory that relative paths start from.
+    /// The base directory of relative paths.
     let workingDirectory: String
     /// `SSL_CERT_FILE` of the environment.
     let systemCertificateFile: String?
     /// The user's home directory.
     let userHome: String
 
-    /// What is set, in Prefect's order; what is at its default is left out.
+    /// The assignments in Prefect's order; settings at their defaults are omitted.
     public var assignments: [Assignment] { SettingDefinition.all.compactMap { assigned[$0.path] } }
 
-    /// Where a setting has its value from.
+    /// The source of a setting's value.
     ///
     /// - Parameter name: The canonical environment variable.
     /// - Returns: The source; `nil` if there is no such setting.
@@ -44,21 +45,21 @@ public struct PrefectSettings: Sendable {
         return assigned[setting.path]?.source ?? .default
     }
 
-    /// The value that holds for a setting, its default included, as people may see it: what may be a credential is masked.
-    /// `nil` where there is none.
+    /// The effective value of a setting, its default included, for display: possible credentials are masked. `nil` if
+    /// the setting has no value.
     public func shownValue(of setting: SettingDefinition) -> String? { value(setting.path)?.description }
 
-    /// The value that holds for a setting, its default included; `nil` where there is none.
+    /// The effective value of a setting, its default included; `nil` if the setting has no value.
     func value(_ path: String) -> SettingValue? {
         if let assignment = assigned[path] { return assignment.value }
         guard let setting = SettingDefinition.byPath[path], let text = setting.defaultText else { return nil }
-        // A default is always of its kind; the tests read each of them.
+        // A default always parses as its kind; the tests parse each of them.
         return try? SettingParser(userHome: userHome, prefectHome: "").value(of: .text(text), as: setting.kind)
     }
 }
 
 extension PrefectSettings: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The profile and what is set, secrets masked.
+    /// The profile and the assignments, with secrets masked.
     public var description: String {
         let values = assignments.map { "\($0.setting.name)=\($0.value)" }
         return "PrefectSettings(profile: \(profileName)\(values.map { ", \($0)" }.joined()))"
@@ -67,7 +68,7 @@ extension PrefectSettings: CustomStringConvertible, CustomDebugStringConvertible
     /// The same as ``description``.
     public var debugDescription: String { description }
 
-    /// The profile, the warnings and what is set, secrets masked.
+    /// The profile, the warnings and the assignments, with secrets masked.
     public var customMirror: Mirror {
         Mirror(self, children: ["profileName": profileName, "warnings": warnings, "assignments": assignments])
     }

@@ -1,16 +1,16 @@
 internal import FoundationEssentials
 
-/// Replaces known secrets in text that is about to be shown.
+/// Replaces known secrets in text before the text is shown.
 public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// Shorter values are left alone: they would mask ordinary words.
+    /// The minimum length of a secret, in characters. Shorter values would mask ordinary words.
     public static let minimumLength = 6
 
-    /// The secrets as UTF-8 by their first byte, the longest first.
+    /// The secrets as UTF-8, grouped by their first byte, the longest first.
     private let secrets: [UInt8: [[UInt8]]]
     /// For each byte, whether a secret begins with it.
     private let isFirstByte: [Bool]
 
-    /// Makes a redactor for these secrets; those of fewer than ``minimumLength`` characters are left out.
+    /// Creates a redactor for these secrets. Secrets of fewer than ``minimumLength`` characters are omitted.
     public init(secrets: [String]) {
         let known = Set(secrets.filter { $0.count >= Self.minimumLength }.map { Array($0.utf8) })
         self.secrets = Dictionary(grouping: known) { $0[0] }
@@ -20,8 +20,8 @@ public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStri
         self.isFirstByte = isFirstByte
     }
 
-    /// The text with ``Secret/mask`` in the place of every occurrence of a secret. A text without any is returned as
-    /// it is, after one pass over its bytes.
+    /// The text with every occurrence of a secret replaced by ``Secret/mask``. A text without secrets is returned
+    /// unchanged, after one pass over its bytes.
     public func redact(_ text: String) -> String {
         if secrets.isEmpty { return text }
         var text = text
@@ -52,7 +52,7 @@ public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStri
         return String(decoding: output, as: UTF8.self)
     }
 
-    /// How many secrets are known.
+    /// The number of known secrets.
     public var description: String { "SecretRedactor(\(secrets.values.reduce(0) { $0 + $1.count }) secrets)" }
     /// The same as ``description``.
     public var debugDescription: String { description }
@@ -61,8 +61,9 @@ public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStri
 }
 
 extension PrefectSettings {
-    /// A redactor for what these settings keep secret: the API key, the auth string, its password and its form in a
-    /// request, the password of the API's URL, the database's credentials, and custom headers that are credentials.
+    /// A redactor for the secrets in these settings. It masks the API key, the auth string, the password in it, and its
+    /// form in a request. It also masks the password of the API's URL, the database's credentials, and custom headers
+    /// that are credentials.
     public var redactor: SecretRedactor {
         var secrets: [String] = []
         for assignment in assignments {
@@ -79,7 +80,7 @@ extension PrefectSettings {
         }
         for header in customHeaders where Self.isCredential(header.name) {
             secrets.append(header.value)
-            // "Bearer TOKEN": the token is just as secret without its scheme.
+            // In "Bearer TOKEN", the token without its scheme is just as secret.
             if let space = header.value.firstIndex(of: " ") {
                 secrets.append(String(header.value[header.value.index(after: space)...]))
             }

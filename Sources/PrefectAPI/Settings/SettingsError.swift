@@ -1,35 +1,35 @@
 internal import JSON
 
-/// Why the settings cannot be used. Every description is one line that names the setting, file or profile, says what to
-/// change, and never shows a secret.
+/// The reason why the settings cannot be used. Every description is one line. It names the setting, file or profile,
+/// states the change to make, and never shows a secret.
 public enum SettingsError: Error, Sendable, Hashable {
-    /// A value is not of its kind or out of its range.
+    /// A value is not of its kind, or out of its range.
     ///
     /// - Parameters:
     ///   - setting: The canonical name.
-    ///   - source: Where the value is.
-    ///   - found: The value, where it may be shown.
-    ///   - expected: What it must be.
+    ///   - source: The source of the value.
+    ///   - found: The value, if it may be shown.
+    ///   - expected: The requirement for the value.
     case invalidValue(setting: String, source: SettingSource, found: String?, expected: String)
     /// A file is not TOML; line and column count from 1.
     case malformedFile(path: String, line: Int, column: Int, reason: String)
-    /// A file is there but cannot be read.
+    /// A file exists but cannot be read.
     case unreadableFile(path: String, reason: String)
-    /// A key that groups settings holds something else.
+    /// A key that groups settings holds a value that is not a table.
     case groupExpected(key: String, file: String)
-    /// The profile that was asked for is nowhere.
+    /// The requested profile does not exist.
     ///
     /// - Parameters:
     ///   - name: The profile.
-    ///   - requestedBy: The option or variable that asks for it.
+    ///   - requestedBy: The option or variable that requests the profile.
     ///   - file: The profiles file.
-    ///   - problem: Why the file has no profiles, where that is so.
-    ///   - known: The profiles there are.
+    ///   - problem: The reason why the file has no profiles, if it has none.
+    ///   - known: The existing profiles.
     case unknownProfile(name: String, requestedBy: String, file: String, problem: String?, known: [String])
 }
 
 extension SettingsError: CustomStringConvertible {
-    /// The line for the user.
+    /// The error as one line for the user.
     public var description: String { text.onOneLine }
 
     private var text: String {

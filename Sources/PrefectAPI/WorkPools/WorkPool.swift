@@ -1,22 +1,22 @@
 public import JSON
 internal import OrderedCollections
 
-/// A work pool, as far as a worker needs to know it. Mirrors the API's `WorkPool`.
+/// The members of a work pool that a worker needs. Mirrors the API's `WorkPool`.
 public struct WorkPool: Sendable, Hashable, JSONDecodable {
     /// The pool's id.
     public let id: String
     /// The pool's name.
     public let name: String
-    /// The type of infrastructure: `process`, `docker`, … or one that needs no worker, like `ecs:push`.
+    /// The type of infrastructure: `process`, `docker`, …, or a type that needs no worker, such as `ecs:push`.
     public let type: String
     /// The template that job configurations are rendered from; an empty object when the pool has none yet.
     public var baseJobTemplate: JSONValue
-    /// Whether the pool hands out no runs at the moment.
+    /// Whether the pool currently hands out no runs.
     public let isPaused: Bool
-    /// How many runs the server lets be pending or running at a time.
+    /// The maximum number of runs that the server allows to be pending or running at a time.
     public let concurrencyLimit: Int?
 
-    /// A pool of which nothing but its name and type is known, like one that was deleted.
+    /// Creates a pool of which only the name and type are known, such as a deleted pool.
     public init(name: String, type: String) {
         id = ""
         self.name = name
@@ -41,7 +41,7 @@ public struct WorkPool: Sendable, Hashable, JSONDecodable {
     /// Whether Prefect Cloud itself executes the pool's runs.
     public var isManagedPool: Bool { type.hasSuffix(":managed") }
 
-    /// Whether the pool has been given a template.
+    /// Whether the pool has a template.
     public var hasTemplate: Bool { !(baseJobTemplate.objectValue ?? [:]).isEmpty }
 }
 
@@ -51,7 +51,7 @@ public struct WorkQueue: Sendable, Hashable, JSONDecodable {
     public let id: String
     /// The queue's name.
     public let name: String
-    /// Whether the queue hands out no runs at the moment.
+    /// Whether the queue currently hands out no runs.
     public let isPaused: Bool
 
     public init(json fields: JSONFields) throws(JSONDecodingError) {

@@ -3,45 +3,47 @@ public import JSON
 internal import OrderedCollections
 
 extension APIClient {
-    /// Reads a work pool: `GET /work_pools/{name}`. 404 when there is none.
+    /// Reads a work pool: `GET /work_pools/{name}`. The API answers 404 when no pool has that name.
     public func readWorkPool(
         named name: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> WorkPool {
         try await send(APIRequest(.get, ["work_pools", .name(name)]), effort: effort).decode()
     }
 
-    /// Reads the work pools, at most so many: `POST /work_pools/filter`. Those that cannot be read are left out.
+    /// Reads at most `limit` work pools: `POST /work_pools/filter`. Unreadable pools are omitted.
     public func readWorkPools(limit: Int, effort: RetryPolicy.Effort = .standard) async throws -> [WorkPool] {
         let request = APIRequest(.post, ["work_pools", "filter"], body: ["limit": .int(limit)])
         let rows = try await json(request, effort: effort).arrayValue ?? []
         return rows.compactMap { try? WorkPool(json: JSONFields($0)) }
     }
 
-    /// Creates a work pool: `POST /work_pools/`. 409 when there is one of that name.
+    /// Creates a work pool: `POST /work_pools/`. The API answers 409 when a pool already has that name.
     public func createWorkPool(named name: String, type: String, baseJobTemplate: JSONValue?) async throws -> WorkPool {
         var body: JSONValue = ["name": .string(name), "type": .string(type)]
         if let baseJobTemplate { body["base_job_template"] = baseJobTemplate }
         return try await send(APIRequest(.post, ["work_pools", ""], body: body)).decode()
     }
 
-    /// Gives a work pool its template: `PATCH /work_pools/{name}`.
+    /// Sets the template of a work pool: `PATCH /work_pools/{name}`.
     public func updateWorkPool(named name: String, baseJobTemplate: JSONValue) async throws {
         let body: JSONValue = ["base_job_template": baseJobTemplate]
         _ = try await send(APIRequest(.patch, ["work_pools", .name(name)], body: body))
     }
 
-    /// Reads a queue of a pool: `GET /work_pools/{pool}/queues/{name}`. 404 when the pool or the queue does not exist.
+    /// Reads a queue of a pool: `GET /work_pools/{pool}/queues/{name}`. The API answers 404 when the pool or the queue
+    /// does not exist.
     public func readWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
         try await send(APIRequest(.get, ["work_pools", .name(pool), "queues", .name(name)])).decode()
     }
 
-    /// Creates a queue of a pool: `POST /work_pools/{pool}/queues`. 409 when there is one of that name.
+    /// Creates a queue of a pool: `POST /work_pools/{pool}/queues`. The API answers 409 when a queue already has that
+    /// name.
     public func createWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
         let body: JSONValue = ["name": .string(name)]
         return try await send(APIRequest(.post, ["work_pools", .name(pool), "queues"], body: body)).decode()
     }
 
-    /// Reads the queues of a pool, all or those named: `POST /work_pools/{pool}/queues/filter`.
+    /// Reads the queues of a pool, either all or those with these names: `POST /work_pools/{pool}/queues/filter`.
     public func readWorkQueues(
         ofPool pool: String, named names: [String], effort: RetryPolicy.Effort = .standard
     ) async throws -> [WorkQueue] {
@@ -52,16 +54,16 @@ extension APIClient {
         return rows.compactMap { try? WorkQueue(json: JSONFields($0)) }
     }
 
-    /// What a worker tells about itself with a heartbeat.
+    /// The members of a worker's heartbeat.
     public struct Heartbeat: Sendable {
         /// The worker's name, unique within the pool.
         public var workerName: String
-        /// How often heartbeats come; the server counts a worker as gone after three that are missing.
+        /// The interval between heartbeats, in seconds. The server counts a worker as offline after three missing
+        /// heartbeats.
         public var intervalSeconds: Int
-        /// Whether to ask for the worker's id, which only Cloud has.
+        /// Whether to request the worker's id, which only Cloud assigns.
         public var asksForID: Bool
 
-        /// A heartbeat.
         public init(workerName: String, intervalSeconds: Int, asksForID: Bool) {
             self.workerName = workerName
             self.intervalSeconds = intervalSeconds
@@ -71,13 +73,13 @@ extension APIClient {
 
     /// Sends a heartbeat: `POST /work_pools/{pool}/workers/heartbeat`.
     ///
-    /// - Returns: The worker's id, when it was asked for and the API has one.
+    /// - Returns: The worker's id, if it was requested and the API has one.
     public func sendHeartbeat(_ heartbeat: Heartbeat, toPool pool: String) async throws -> String? {
         var body: JSONValue = [
             "name": .string(heartbeat.workerName), "heartbeat_interval_seconds": .int(heartbeat.intervalSeconds),
         ]
         if heartbeat.asksForID {
-            // Without integrations there is nothing to tell; the member itself is what Cloud looks for.
+            // There are no integrations to report, but Cloud checks that the member exists.
             body["metadata"] = ["integrations": []]
             body["return_id"] = true
         }
@@ -91,10 +93,10 @@ extension APIClient {
     /// Polls for runs that are due: `POST /work_pools/{pool}/get_scheduled_flow_runs`.
     ///
     /// - Parameters:
-    ///   - queues: The queues to look into; empty means all.
+    ///   - queues: The names of the queues to poll; empty means all.
     ///   - scheduledBefore: Runs that are due later are not returned.
-    ///   - limit: At most so many; `nil` leaves it to the server (200).
-    /// - Returns: The runs in the server's order of priority; those that could not be read are listed apart.
+    ///   - limit: The maximum number of runs; `nil` means the server's own limit (200).
+    /// - Returns: The readable runs in the server's order of priority, and the problems of the unreadable ones.
     public func scheduledFlowRuns(
         inPool pool: String, queues: [String], scheduledBefore: Timestamp, limit: Int?
     ) async throws -> ScheduledFlowRuns {
@@ -116,8 +118,9 @@ extension APIClient {
         return ScheduledFlowRuns(runs: runs, unreadable: unreadable)
     }
 
-    /// The id of the first run that is due, which may be too large to be read: it stands at the beginning of the answer
-    /// to `POST /work_pools/{pool}/get_scheduled_flow_runs`. `nil` when none is due, or the answer begins in another way.
+    /// The id of the first run that is due, even if the run is too large to be read. The id is at the beginning of the
+    /// answer to `POST /work_pools/{pool}/get_scheduled_flow_runs`. `nil` when no run is due, or the answer begins in
+    /// another way.
     public func firstScheduledFlowRunID(
         inPool pool: String, queues: [String], scheduledBefore: Timestamp
     ) async throws -> String? {
@@ -125,7 +128,7 @@ extension APIClient {
         request.maximumBodyBytes = 1024
         request.isCutOff = true
         let text = String(decoding: try await send(request, effort: .once).body, as: UTF8.self)
-        // Nothing that a user has written stands before the id.
+        // No text of a user precedes the id.
         let beginning =
             #/
             \s* \[ \s* \{ (?: \s* "work_\w+" \s* : \s* "[^"\\]*" \s* , )*
@@ -145,11 +148,11 @@ extension APIClient {
         return APIRequest(.post, ["work_pools", .name(pool), "get_scheduled_flow_runs"], body: body)
     }
 
-    /// What a poll returned.
+    /// The result of a poll.
     public struct ScheduledFlowRuns: Sendable {
         /// The runs that are due.
         public let runs: [FlowRun]
-        /// For each run that could not be read, what is wrong with it.
+        /// A description of the problem for each run that could not be read.
         public let unreadable: [String]
     }
 }

@@ -2,7 +2,7 @@ internal import HTTPTransport
 internal import JSON
 internal import Synchronization
 
-/// One connection of a ``WorkerChannel``: the session's events and actions on a real WebSocket.
+/// One connection of a ``WorkerChannel``: runs the events and actions of a ``ChannelSession`` on a real WebSocket.
 final class ChannelConnection: Sendable {
     private let channel: WorkerChannel
     private let session: Mutex<ChannelSession>
@@ -11,7 +11,7 @@ final class ChannelConnection: Sendable {
     private let apiHadAnswered: Bool
     private let answered = Mutex(false)
 
-    /// `apiHadAnswered` says that requests were answered before, after another connection had not come about.
+    /// `apiHadAnswered` states whether the API answered a request after the previous attempt failed to connect.
     init(_ channel: WorkerChannel, hasBeenHealthy: Bool, apiHadAnswered: Bool) {
         self.channel = channel
         self.apiHadAnswered = apiHadAnswered
@@ -20,13 +20,14 @@ final class ChannelConnection: Sendable {
                 identity: channel.identity, introducesItself: !hasBeenHealthy, hasBeenHealthy: hasBeenHealthy))
     }
 
-    /// Whether the handshake came to its end.
+    /// Whether the handshake was completed.
     var wasHealthy: Bool { healthy.withLock { $0 } }
 
-    /// Whether no connection came about though the API answers requests.
+    /// Whether the API answered a request although no connection could be opened.
     var apiAnswered: Bool { answered.withLock { $0 } }
 
-    /// Runs the connection to its end, and returns why it ended; that means nothing when the task is cancelled.
+    /// Runs the connection to its end, and returns the reason for the end. The reason has no meaning when the task is
+    /// cancelled.
     func run(onHealthy: @escaping @Sendable () async -> Void) async -> ChannelOutage {
         let deadline = ContinuousClock.now + channel.timing.setup
         let socket: WebSocket
@@ -44,7 +45,7 @@ final class ChannelConnection: Sendable {
         return outage
     }
 
-    /// Closes what is still open, which can take seconds.
+    /// Closes the socket if it is still open, which can take seconds.
     func close(after outage: ChannelOutage) async {
         await socket.withLock { $0 }?.close(code: outage.reason == .protocolError ? .protocolError : .normal)
     }
@@ -68,7 +69,7 @@ final class ChannelConnection: Sendable {
         }
     }
 
-    /// What a connection's actions act on.
+    /// The objects that a connection's actions use.
     private struct Link: Sendable {
         let socket: WebSocket
         let beat: AsyncStream<Int>.Continuation
@@ -110,7 +111,7 @@ final class ChannelConnection: Sendable {
         for action in actions {
             if Task.isCancelled { return nil }
             switch action {
-            // What cannot be sent shows in what is received.
+            // A failed send is ignored here, because the receiving side also notices the failure.
             case .send(let frame): try? await link.socket.send(.text(frame.text))
             case .applySnapshot(let snapshot): await channel.handlers.onSnapshot(snapshot.pool, snapshot.reason)
             case .established(let workerID):
@@ -148,15 +149,15 @@ final class ChannelConnection: Sendable {
         }
     }
 
-    /// Whether the API answers requests now as it did after the last attempt; once could be a server that was starting
-    /// just then.
+    /// Whether the API answers requests now, as it did after the previous attempt. A single answer could come from a
+    /// server that was just starting.
     private func apiAnswersAgain() async -> Bool {
         let answers = await apiAnswers()
         answered.withLock { $0 = answers }
         return answers && apiHadAnswered
     }
 
-    /// Whether the API can be reached by requests, whatever it says to them.
+    /// Whether the API answers a request, with any status.
     private func apiAnswers() async -> Bool {
         do {
             _ = try await channel.api.send(APIRequest(.get, ["health"]), effort: .once)

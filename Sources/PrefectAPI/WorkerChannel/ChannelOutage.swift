@@ -1,17 +1,18 @@
-/// Why the worker channel is not there, and what that means for trying again.
+/// The reason why the worker channel is unavailable, and the prospect of another attempt.
 public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What to expect of another attempt.
+    /// The prospect of another attempt.
     public enum Prospect: Sendable, Hashable {
-        /// It passes: seconds.
+        /// The failure is temporary: the next attempt follows within seconds.
         case passing
-        /// Somebody has to do something first: minutes, or until ``WorkerChannel/retryNow()``.
+        /// Somebody has to change something first. The next attempt follows after minutes, or on
+        /// ``WorkerChannel/retryNow()``.
         case lasting
-        /// The API has no such endpoint, or nothing on the way to it lets WebSockets through. Nobody's fault, and
-        /// nothing is lost but speed: not worth a line in the log.
+        /// The API has no such endpoint, or something on the way to it blocks WebSockets. This is not a fault and costs
+        /// only speed, so it is not worth a line in the log.
         case noEndpoint
     }
 
-    /// The reasons that there are, by the names that the API has for them in close frames; the last three are ours.
+    /// The reasons, by the names that the API uses in close frames. The last three are this package's own.
     public enum Reason: String, Sendable, Hashable {
         case authenticationFailed = "authentication_failed"
         case authorizationFailed = "authorization_failed"
@@ -32,15 +33,15 @@ public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible 
         }
     }
 
-    /// The reason.
+    /// The reason for the outage.
     public let reason: Reason
-    /// What happened, in one line.
+    /// The failure in one line.
     public let detail: String
 
-    /// What to expect of another attempt.
+    /// The prospect of another attempt.
     public var prospect: Prospect { reason.prospect }
 
-    /// Whether a server that is there could not keep the channel: its database was busy, say.
+    /// Whether a reachable server could not keep the channel, for example because its database was busy.
     public var isOfBusyServer: Bool { reason == .heartbeatPersistenceFailed || reason == .transientServerError }
 
     /// The cause of the outage in one line, for operators.
@@ -67,7 +68,7 @@ public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible 
 }
 
 extension ChannelOutage {
-    /// A connection that was closed. The reason's text counts; only without one that is known does the code.
+    /// The outage of a connection that the server closed. A known reason decides; without one, the close code decides.
     static func closed(code: Int, reason: String) -> ChannelOutage {
         if let known = Reason(rawValue: reason), known.isOfCloseFrames {
             return ChannelOutage(known, "the server closed the worker channel")
@@ -81,26 +82,26 @@ extension ChannelOutage {
         }
     }
 
-    /// A handshake that was answered with a status.
+    /// The outage of a handshake that the server answered with a status.
     static func refused(status: Int) -> ChannelOutage {
         let text = "the server refuses the worker channel with status \(status)"
         return switch status {
         case 401: ChannelOutage(.authenticationFailed, text)
         case 403: ChannelOutage(.authorizationFailed, text)
-        // Asked to come later, which is no word on whether there is a channel.
+        // These statuses request a later attempt, and do not show whether the endpoint exists.
         case 408, 425, 429, 500...: ChannelOutage(.transientServerError, text)
         default: ChannelOutage(.endpointUnavailable, text)
         }
     }
 
-    /// Something of the other side that breaks the protocol.
+    /// The outage after the server has violated the protocol.
     static func violation(_ detail: String) -> ChannelOutage {
         ChannelOutage(.protocolError, "the worker channel's \(detail)")
     }
 }
 
 extension ChannelOutage.Reason {
-    /// Whether the server says it when it closes.
+    /// Whether the server sends this reason when it closes the channel.
     var isOfCloseFrames: Bool {
         switch self {
         case .connectionLost, .setupTimeout, .endpointUnavailable: false

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// The names that worker and server have agreed on.
+/// The names that the worker and the server agree on.
 enum ChannelProtocol {
     static let subprotocol = "prefect"
     static let version = "work_pool_worker_channel.v1"
@@ -16,7 +16,7 @@ struct OutgoingFrame: Sendable, Hashable {
 
     var text: String { json.serialized() }
 
-    /// The first one, of another form than all others.
+    /// The first frame, whose form differs from the form of all others.
     static func auth(token: String?) -> OutgoingFrame {
         OutgoingFrame(json: ["type": "auth", "token": JSONValue(token)])
     }
@@ -29,7 +29,7 @@ struct OutgoingFrame: Sendable, Hashable {
 }
 
 extension WorkerChannel.Identity {
-    /// Whether cleanups are asked for.
+    /// Whether the worker requests cleanups.
     var wantsCleanups: Bool { !handledCleanupKinds.isEmpty && maxCleanupConcurrency > 0 }
 
     /// The payload of `worker.hello.v1`.
@@ -47,7 +47,7 @@ extension WorkerChannel.Identity {
             "max_cleanup_concurrency": .int(wantsCleanups ? maxCleanupConcurrency : 0),
             "create_pool_if_not_found": .bool(createsPool),
             "default_base_job_template": defaultTemplate,
-            // Without integrations there is nothing to tell; the member itself is what the API looks for.
+            // There are no integrations to report, but the API checks that the member exists.
             "worker_metadata": introducingItself ? ["integrations": []] : .null,
         ]
     }

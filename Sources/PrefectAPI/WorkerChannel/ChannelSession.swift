@@ -1,25 +1,26 @@
 internal import JSON
 
-/// One connection of the worker channel, from the upgrade to its end: what is said when, and what is taken of what the
-/// server says. A value without I/O.
+/// One connection of the worker channel, from the upgrade to its end. It decides when to send which frame, and which
+/// received frames to accept. A value without I/O.
 struct ChannelSession: Sendable {
     enum Event: Sendable {
         /// The WebSocket is open.
         case opened(token: Secret?)
         case frame(String)
         case binaryFrame
-        /// An interval since the last heartbeat, or since the channel is ready, is over.
+        /// A heartbeat interval has passed since the last heartbeat, or since the channel became ready.
         case heartbeatDue
-        /// Something is to be said about a cleanup.
+        /// An operation on a cleanup is to be sent.
         case cleanup(CleanupOperation)
         case closed(code: Int, reason: String)
         case refused(status: Int)
-        /// The server does not speak WebSocket, or not with our subprotocol.
+        /// The server does not support WebSocket, or does not accept the worker's subprotocol.
         case notUnderstood(detail: String)
-        /// No connection came about. `apiAnswers` tells whether the same API has answered requests for a while.
+        /// No connection could be opened. `apiAnswers` states whether the API answered requests after this attempt and
+        /// after the previous one.
         case notConnected(detail: String, apiAnswers: Bool)
         case lost(detail: String)
-        /// The time for connecting and all up to `worker.ready.v1` is over.
+        /// The time limit for connecting, and for the exchange up to `worker.ready.v1`, has passed.
         case setupTimedOut
     }
 
@@ -29,7 +30,7 @@ struct ChannelSession: Sendable {
         case established(workerID: String?)
         case applySnapshot(ChannelSnapshot)
         case startHeartbeats(intervalSeconds: Int)
-        /// From now on cleanups come, at most so many at a time; with 0, none.
+        /// Cleanups may arrive from now on, at most `limit` at a time; a limit of 0 means none.
         case cleanupsAccepted(limit: Int)
         /// `leaseExpires` is by the clock of this machine.
         case deliverCleanup(CleanupMessage, leaseExpires: Timestamp)
@@ -55,12 +56,13 @@ struct ChannelSession: Sendable {
     private let introducesItself: Bool
     private let hasBeenHealthy: Bool
     private var phase = Phase.connecting
-    /// How far the clock of this machine is ahead of the server's, at most: transport adds to what is seen.
+    /// The upper bound, in seconds, for the lead of this machine's clock over the server's. Transport delays add to the
+    /// measured values.
     private var clockOffset: Double?
 
     /// - Parameters:
-    ///   - introducesItself: Whether the server is told what the worker is made of; once is enough.
-    ///   - hasBeenHealthy: Whether an earlier connection of this process was.
+    ///   - introducesItself: Whether the worker sends its metadata to the server; once is enough.
+    ///   - hasBeenHealthy: Whether an earlier connection of this process was healthy.
     init(identity: WorkerChannel.Identity, introducesItself: Bool, hasBeenHealthy: Bool) {
         self.identity = identity
         self.introducesItself = introducesItself
@@ -100,7 +102,7 @@ struct ChannelSession: Sendable {
         case .notUnderstood(let detail):
             return end(ChannelOutage(hasBeenHealthy ? .connectionLost : .endpointUnavailable, detail))
         case .notConnected(let detail, let apiAnswers):
-            // Without the API nothing is known about its endpoints.
+            // While the API does not answer, its endpoints are unknown.
             let isMissing = apiAnswers && !hasBeenHealthy
             return end(ChannelOutage(isMissing ? .endpointUnavailable : .connectionLost, detail))
         case .lost(let detail): return end(ChannelOutage(.connectionLost, detail))
@@ -174,6 +176,7 @@ struct ChannelSession: Sendable {
         clockOffset = min(clockOffset ?? seen, seen)
     }
 
-    /// A time of the server by the clock of this machine, so that clocks that differ do not lengthen or shorten leases.
+    /// Converts a time of the server to the clock of this machine, so that a clock difference does not lengthen or
+    /// shorten leases.
     private func localTime(_ time: Timestamp) -> Timestamp { time.adding(seconds: clockOffset ?? 0) }
 }

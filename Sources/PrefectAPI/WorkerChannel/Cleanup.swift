@@ -1,39 +1,39 @@
 public import JSON
 
-/// Something of a run that is over for the API but not for its infrastructure: the worker is to remove what is left of
-/// it. It is this worker's for the time of a lease; when that ends without an acknowledgement, it is delivered again,
-/// here or elsewhere, at most three times in all. Mirrors `cleanup.message.v1`.
+/// A request to remove the remaining infrastructure of a run that has ended for the API. The worker holds the message
+/// for the duration of a lease. When the lease ends without an acknowledgement, the server delivers the message again,
+/// to this worker or another. The server delivers a message at most three times in all. Mirrors `cleanup.message.v1`.
 public struct CleanupMessage: Sendable, Hashable, JSONDecodable {
-    /// What happened to the run.
+    /// The kinds of cleanups: the event that made the cleanup necessary.
     public enum Kind {
-        /// The run was being cancelled for too long, and the server has called it cancelled.
+        /// Cancelling the run took too long, and the server has set the run to cancelled.
         public static let cancellingTimeout = "cancelling_timeout_teardown.v1"
-        /// The run was claimed and never begun.
+        /// A worker claimed the run, but the run never began.
         public static let pendingClaim = "pending_claim_teardown.v1"
     }
 
     /// The message's id, the same at each delivery.
     public let id: String
-    /// One of ``Kind``, or one that the worker has not asked for.
+    /// One of ``Kind``, or a kind that the worker has not requested.
     public let kind: String
-    /// Counts deliveries, from 1.
+    /// The number of this delivery, counted from 1.
     public let deliveryCount: Int
-    /// The queue of the run.
+    /// The id of the run's queue.
     public let workQueueID: String?
-    /// The run.
+    /// The id of the run.
     public let flowRunID: String
-    /// The identifier of its infrastructure, as far as the server has it.
+    /// The identifier of the run's infrastructure, if the server has one.
     public let infrastructurePID: String?
-    /// The claim, for ``Kind/pendingClaim``.
+    /// The id of the claim, for ``Kind/pendingClaim``.
     public let claimID: String?
-    /// The execution, for ``Kind/pendingClaim``.
+    /// The id of the execution, for ``Kind/pendingClaim``.
     public let executionID: String?
-    /// Anything else.
+    /// Further data of the message.
     public let data: JSONValue
 
-    /// What shows that the message is ours.
+    /// The token that shows that this worker holds the message.
     let reservation: Secret
-    /// By the server's clock.
+    /// The end of the lease, by the server's clock.
     let leaseExpires: Timestamp
 
     public init(json fields: JSONFields) throws(JSONDecodingError) {
@@ -54,7 +54,7 @@ public struct CleanupMessage: Sendable, Hashable, JSONDecodable {
             claimID = kind == Kind.pendingClaim ? try target.uuid("claim_id") : nil
             executionID = try target.uuidIfPresent("execution_id")
         } else {
-            // Of another kind nothing is known; it is given back.
+            // The format of other kinds is unknown; the worker releases such a message.
             flowRunID = target.optionalString("flow_run_id") ?? ""
             infrastructurePID = target.optionalString("infrastructure_pid")
             claimID = nil
@@ -63,14 +63,15 @@ public struct CleanupMessage: Sendable, Hashable, JSONDecodable {
     }
 }
 
-/// What became of a cleanup.
+/// The result of a cleanup.
 public enum CleanupVerdict: Sendable, Hashable {
-    /// Nothing is left to be removed.
+    /// There is nothing more to remove.
     case done
-    /// The worker cannot do it, for the reason, one of ``Reason`` or a name of the same form; another one may try.
+    /// The worker cannot remove the infrastructure. The reason is one of ``Reason``, or a name of the same form.
+    /// Another worker may try.
     case release(reason: String)
 
-    /// The reasons that the API's own workers give.
+    /// The reasons that the API's own workers use.
     public enum Reason {
         public static let missingHandle = "missing_infrastructure_handle"
         public static let contextUnavailable = "configuration_context_unavailable"
@@ -111,7 +112,7 @@ struct CleanupResult: Sendable, Hashable, JSONDecodable {
     }
 }
 
-/// What is said to the server about a cleanup.
+/// An operation on a cleanup, to be sent to the server.
 struct CleanupOperation: Sendable, Hashable {
     enum Kind: Sendable, Hashable {
         case ack

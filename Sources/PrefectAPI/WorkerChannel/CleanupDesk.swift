@@ -1,17 +1,17 @@
 internal import JSON
 
-/// All cleanups that are this worker's for the moment, over all connections: who works on what, until when, and what is
-/// still to be said to the server. A value without I/O; times are by the clock of this machine.
+/// All cleanups that this worker currently holds, over all connections. It tracks the handler of each cleanup, the end
+/// of its lease, and the operations to send to the server. A value without I/O; times are by the clock of this machine.
 struct CleanupDesk: Sendable {
     enum Event: Sendable {
-        /// A connection is healthy. With a limit of 0 it takes no cleanups.
+        /// A connection has become healthy. With a limit of 0, it carries no cleanups.
         case connected(limit: Int)
         case disconnected
         case message(CleanupMessage, leaseExpires: Timestamp)
         case result(CleanupResult, leaseExpires: Timestamp?)
-        /// A handler has returned, a cancelled one too.
+        /// A handler has returned, possibly after its cancellation.
         case handled(reservation: Secret, CleanupVerdict)
-        /// ``deadline`` has come.
+        /// The time ``deadline`` has come.
         case tick
     }
 
@@ -21,15 +21,15 @@ struct CleanupDesk: Sendable {
         case send(CleanupOperation)
     }
 
-    /// How patient the desk is.
+    /// Time limits in seconds, and the limit of attempts.
     struct Timing: Sendable {
-        /// How long before its end a lease is renewed.
+        /// The time before the end of a lease at which it is renewed.
         var renewal = 5.0
-        /// How long a result is waited for.
+        /// The longest wait for a result.
         var result = 30.0
-        /// The pause before an operation is tried again.
+        /// The pause before an operation is retried.
         var pause = 1.0
-        /// How often an operation is sent at most.
+        /// The maximum number of attempts to send an operation.
         var attempts = 3
     }
 
@@ -38,13 +38,13 @@ struct CleanupDesk: Sendable {
         var leaseExpires: Timestamp
         var handler: Handler
         var operation: Operation?
-        /// Renewing was given up.
+        /// Whether the renewal of the lease has been given up.
         var isLastLease = false
     }
 
     private enum Handler {
         case running
-        /// It has been cancelled, but is there.
+        /// The handler has been cancelled, but has not returned yet.
         case ending
         case gone
     }
@@ -55,7 +55,7 @@ struct CleanupDesk: Sendable {
         var step: Step
 
         enum Step {
-            /// To be sent as soon as there is a connection for it.
+            /// The operation can be sent as soon as a connection for it exists.
             case ready
             case sent(frameID: String, until: Timestamp)
             case pausing(until: Timestamp)
@@ -64,10 +64,10 @@ struct CleanupDesk: Sendable {
 
     private let timing: Timing
     private let kinds: Set<String>
-    /// `nil` without a connection.
+    /// The limit of the current connection; `nil` without a connection.
     private var limit: Int?
     private var deliveries: [Secret: Delivery] = [:]
-    /// In the order of their coming.
+    /// The keys of `deliveries`, in the order of arrival.
     private var order: [Secret] = []
 
     init(kinds: [String], timing: Timing = Timing()) {
@@ -75,7 +75,7 @@ struct CleanupDesk: Sendable {
         self.timing = timing
     }
 
-    /// When to tick at the latest; `nil` when there is nothing to wait for.
+    /// The latest time for the next ``Event/tick``; `nil` when nothing is due.
     var deadline: Timestamp? {
         deliveries.values.flatMap { delivery -> [Timestamp] in
             var times: [Timestamp] = []
@@ -92,7 +92,7 @@ struct CleanupDesk: Sendable {
         }.min()
     }
 
-    /// How many handlers there are.
+    /// The number of handlers that have not returned.
     var handlerCount: Int {
         deliveries.values.count { if case .gone = $0.handler { false } else { true } }
     }
@@ -151,7 +151,7 @@ struct CleanupDesk: Sendable {
                 case .done: .ack
                 case .release(let reason): .release(reason: reason)
                 }
-            // A renewal that is on its way does not matter any more.
+            // The result of a renewal that is in flight no longer matters.
             delivery.operation = Operation(kind: kind, step: .ready)
             deliveries[token] = delivery
         } else {
@@ -176,17 +176,17 @@ struct CleanupDesk: Sendable {
             if let leaseExpires {
                 delivery.leaseExpires = leaseExpires
             } else {
-                // It is somebody else's by now.
+                // The message no longer belongs to this worker.
                 abandon(&delivery, &actions)
             }
         } else {
-            // Whatever the server says about it: it is not ours any more.
+            // The message no longer belongs to this worker, whatever the status is.
             delivery.operation = nil
         }
         deliveries[token] = delivery
     }
 
-    /// Does what is due for one delivery, and forgets it when nothing is left.
+    /// Performs the due steps of one delivery, and removes the delivery when nothing more is to be done.
     private mutating func advance(_ token: Secret, now: Timestamp, _ actions: inout [Action]) {
         guard var delivery = deliveries[token] else { return }
         switch delivery.operation?.step {
@@ -209,7 +209,7 @@ struct CleanupDesk: Sendable {
             if let limit, limit > 0 {
                 send(&delivery, now: now, &actions)
             } else if delivery.leaseExpires <= now {
-                // The server has taken it back; it will be delivered again.
+                // The lease has ended, so the server delivers the message again.
                 delivery.operation = nil
             }
         }
@@ -240,7 +240,8 @@ struct CleanupDesk: Sendable {
         return operation
     }
 
-    /// After the connection was lost it is not known whether what was sent arrived.
+    /// The operation to continue with after a lost connection. It is unknown whether a sent operation arrived, so it
+    /// becomes ready again; `nil` after the last attempt.
     private func interrupted(_ operation: Operation?) -> Operation? {
         guard var operation, case .sent = operation.step else { return operation }
         operation.step = .ready

@@ -1,7 +1,7 @@
 internal import JSON
 internal import Synchronization
 
-/// Runs the handlers of cleanups, and takes what is to be said about them to the connection that there is.
+/// Runs the handlers of cleanups, and sends the operations on cleanups over the current connection.
 final class CleanupExecutor: Sendable {
     typealias Handler = @Sendable (CleanupMessage) async throws -> CleanupVerdict
     typealias Route = @Sendable (CleanupOperation) async -> Void
@@ -22,7 +22,8 @@ final class CleanupExecutor: Sendable {
         self.handler = handler
     }
 
-    /// A connection is healthy; with a limit of 0 it takes no cleanups.
+    /// Notes a healthy connection, over which `route` sends operations. With a limit of 0, the connection carries no
+    /// cleanups.
     func connect(limit: Int, route: @escaping Route) {
         state.withLock { $0.route = route }
         handle(.connected(limit: limit))
@@ -38,7 +39,8 @@ final class CleanupExecutor: Sendable {
         wakeup.signal()
     }
 
-    /// Works until its task is cancelled; then handlers are cancelled too, and what they did is delivered again.
+    /// Works until its task is cancelled. Then the handlers are cancelled too, and the server delivers their messages
+    /// again.
     func run() async {
         await withDiscardingTaskGroup { group in
             while !Task.isCancelled {
@@ -89,7 +91,7 @@ final class CleanupExecutor: Sendable {
             }
             let first = await group.next() ?? nil
             group.cancelAll()
-            // A handler that was cancelled may take its time.
+            // A cancelled handler may need some time to return.
             await group.waitForAll()
             return first
         }

@@ -1,15 +1,15 @@
 internal import FoundationEssentials
 internal import JSON
 
-/// A frame of the server, read as strictly as the protocol says but for members that it does not know: those are left
-/// to newer servers.
+/// A frame from the server. Reading is as strict as the protocol, except for unknown members: they are ignored, because
+/// newer servers may send them.
 enum IncomingFrame: Sendable, Hashable {
     case ready(ChannelReady)
     case snapshot(ChannelSnapshot)
     case cleanup(CleanupMessage)
     case result(CleanupResult)
 
-    /// A frame and when it was sent by the server's clock.
+    /// A frame, and the time when it was sent, by the server's clock.
     struct Received: Sendable, Hashable {
         let frame: IncomingFrame
         let sentAt: Timestamp
@@ -58,7 +58,7 @@ enum IncomingFrame: Sendable, Hashable {
         }
     }
 
-    /// A text of the other side as it may stand in a message.
+    /// A text from the server as a message may show it: in quotes, on one line, and shortened.
     private static func quoted(_ text: String) -> String {
         "'" + String(text.unicodeScalars.prefix(60)).onOneLine + "'"
     }
@@ -102,9 +102,9 @@ struct ChannelReady: Sendable, Hashable, JSONDecodable {
     }
 }
 
-/// A work pool as it was at one moment, and why the server tells.
+/// The state of a work pool at one moment, and the reason why the server sent it.
 struct ChannelSnapshot: Sendable, Hashable, JSONDecodable {
-    /// Counts within one connection.
+    /// The number of the snapshot within one connection.
     let sequence: Int
     let reason: WorkerChannel.SnapshotReason
     let pool: WorkPool
@@ -131,7 +131,7 @@ extension JSONFields {
         JSONDecodingError(path: path(of: key), problem: problem)
     }
 
-    /// A UUID that must be there, in lower case.
+    /// A required UUID, in lower case.
     func uuid(_ key: String) throws(JSONDecodingError) -> String {
         guard let id = UUID(uuidString: try string(key)) else { throw error(key, "should be a UUID") }
         return id.uuidString.lowercased()
@@ -147,7 +147,7 @@ extension JSONFields {
         value(key) == nil ? nil : try string(key)
     }
 
-    /// A time that must be there.
+    /// A required time.
     func timestamp(_ key: String) throws(JSONDecodingError) -> Timestamp {
         guard let time = Timestamp(try string(key)) else { throw error(key, "should be a time") }
         return time
@@ -160,7 +160,7 @@ extension JSONFields {
         return number
     }
 
-    /// Texts of an array, empty when it is absent; anything else in it is wrong.
+    /// The strings of an array; empty when it is absent. Any other element is an error.
     func texts(_ key: String) throws(JSONDecodingError) -> [String] {
         guard let value = value(key) else { return [] }
         let texts = strings(key)

@@ -1,34 +1,35 @@
 public import JSON
 
 extension WorkerChannel {
-    /// What a worker tells the server when it connects. Mirrors `worker.hello.v1`.
+    /// The description of itself that a worker sends when it connects. Mirrors `worker.hello.v1`.
     public struct Identity: Sendable {
-        /// A UUID that stays the same for the life of the process, whatever happens to connections.
+        /// A UUID that stays the same for the life of the process, across all connections.
         public var consumerID: String
         /// The worker's name, unique within the pool; not empty.
         public var workerName: String
         /// The type of infrastructure; not empty.
         public var workerType: String
-        /// How often heartbeats are to come, in whole seconds from 1; the server has the last word.
+        /// The requested interval between heartbeats, in whole seconds from 1; the server decides.
         public var heartbeatIntervalSeconds: Int {
             didSet { heartbeatIntervalSeconds = max(1, heartbeatIntervalSeconds) }
         }
-        /// The queues to look into, each of which must exist; empty means all.
+        /// The names of the queues to poll, each of which must exist; empty means all.
         public var workQueueNames: [String]
-        /// Whether the server creates a pool that is missing.
+        /// Whether the server creates a missing pool.
         public var createsPool: Bool
-        /// The template of a pool that is created, or has none. Without both `job_configuration` and `variables` the
-        /// server could not create one, and would say no more than to try again; so it is not asked to.
+        /// The template for a pool that the server creates, or that has no template. Without both `job_configuration`
+        /// and `variables`, the server could not create a pool, and its answer would only request another attempt. So
+        /// the worker does not request the creation then.
         public var defaultTemplate: JSONValue
-        /// What the worker can clean up: values of ``CleanupMessage/Kind``. Empty, or a concurrency of 0, asks for none.
+        /// The kinds of cleanups that the worker can do: values of ``CleanupMessage/Kind``. If this is empty, or the
+        /// concurrency is 0, the worker requests no cleanups.
         public var handledCleanupKinds: [String]
-        /// How many cleanups the worker takes at a time.
+        /// The maximum number of concurrent cleanups.
         public var maxCleanupConcurrency: Int
 
         /// The consumer id of this process.
         public static let processConsumerID = UUIDv7.make()
 
-        /// An identity.
         public init(
             workerName: String, workerType: String, heartbeatIntervalSeconds: Int, workQueueNames: [String] = [],
             createsPool: Bool, defaultTemplate: JSONValue, handledCleanupKinds: [String] = [],
@@ -47,8 +48,8 @@ extension WorkerChannel {
         }
     }
 
-    /// Why the server tells about a pool: `initial`, `work_pool_updated`, `work_pool_deleted`,
-    /// `heartbeat_reconciliation`, or what later servers have.
+    /// The reason why the server sent a snapshot of a pool: `initial`, `work_pool_updated`, `work_pool_deleted`,
+    /// `heartbeat_reconciliation`, or a value of later servers.
     public struct SnapshotReason: RawRepresentable, Sendable, Hashable {
         public let rawValue: String
 
@@ -58,24 +59,27 @@ extension WorkerChannel {
         public static let initial = SnapshotReason(rawValue: "initial")
         /// The pool has been changed.
         public static let updated = SnapshotReason(rawValue: "work_pool_updated")
-        /// The pool is as it was before it was deleted.
+        /// The pool was deleted. The snapshot shows the pool before that.
         public static let deleted = SnapshotReason(rawValue: "work_pool_deleted")
-        /// A change had gone unnoticed until a heartbeat.
+        /// The server noticed a change only at a heartbeat.
         public static let reconciliation = SnapshotReason(rawValue: "heartbeat_reconciliation")
     }
 
-    /// What becomes known over the channel. Each is awaited before anything else is read from the connection.
+    /// The handlers of the channel's notifications. Each handler except ``onCleanup`` is awaited before the connection
+    /// reads another frame.
     public struct Handlers: Sendable {
-        /// The pool, as it is now: when the channel becomes healthy, and when template, pause, limit or storage change.
+        /// Receives the pool's current state: when the channel becomes healthy, and when template, pause, limit or
+        /// storage change.
         public var onSnapshot: @Sendable (WorkPool, SnapshotReason) async -> Void
-        /// The worker's id, which only Cloud has: each time the channel becomes healthy.
+        /// Receives the worker's id, which only Cloud assigns, each time the channel becomes healthy.
         public var onWorkerID: @Sendable (String) async -> Void
-        /// Removes what is left of a run. It is cancelled when the lease ends; what it throws gives the cleanup back.
+        /// Removes the remaining infrastructure of a run. It is cancelled when the lease ends. An error that it throws
+        /// releases the cleanup.
         public var onCleanup: @Sendable (CleanupMessage) async throws -> CleanupVerdict
-        /// The channel's state has changed.
+        /// Receives the channel's state after each change.
         public var onState: @Sendable (State) async -> Void
 
-        /// Handlers; what is left out does nothing, and gives cleanups back.
+        /// Creates handlers. An omitted handler does nothing; an omitted ``onCleanup`` releases each cleanup.
         public init(
             onSnapshot: @escaping @Sendable (WorkPool, SnapshotReason) async -> Void = { _, _ in },
             onWorkerID: @escaping @Sendable (String) async -> Void = { _ in },
@@ -91,20 +95,21 @@ extension WorkerChannel {
         }
     }
 
-    /// How the channel is.
+    /// The state of the channel.
     public enum State: Sendable, Hashable {
-        /// Not yet there, or on the way back.
+        /// The channel is not connected yet, or reconnects.
         case connecting
-        /// Heartbeats and snapshots go over it, and nothing of that needs REST.
+        /// The channel carries heartbeats and snapshots, so that REST need not.
         case healthy(since: Timestamp)
-        /// Lost for a moment; the next attempt comes at this time.
+        /// The channel is lost for now; the next attempt follows at this time.
         case waiting(until: Timestamp, ChannelOutage)
-        /// Not to be had; tried again every few minutes, which does not show until it works.
+        /// The channel is unavailable. An attempt follows every few minutes; the state does not change to
+        /// ``connecting`` for it.
         case unavailable(ChannelOutage)
-        /// Its task is over.
+        /// The task of ``WorkerChannel/run()`` has ended.
         case stopped
 
-        /// Why it is not there, when it is not.
+        /// The reason why the channel is unavailable; `nil` in the other states.
         public var outage: ChannelOutage? {
             switch self {
             case .waiting(_, let outage), .unavailable(let outage): outage

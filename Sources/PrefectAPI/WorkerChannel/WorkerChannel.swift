@@ -2,20 +2,20 @@ internal import HTTPTransport
 internal import JSON
 internal import Synchronization
 
-/// Prefect's worker channel: a WebSocket over which a worker's heartbeats go, changes of its pool come at once, and, for
-/// backends that can stop what they started by its identifier, cleanups. Mirrors
+/// Prefect's worker channel: a WebSocket that carries a worker's heartbeats and reports changes of its pool at once.
+/// For backends that can stop infrastructure by its identifier, it also carries cleanups. Mirrors
 /// `/work_pools/{name}/workers/connect`.
 ///
-/// It is opportunistic: an API without it, or a moment without it, costs nothing but speed, because whoever has it does
-/// over REST what ``isHealthy`` does not vouch for. It is never given up.
+/// The channel is opportunistic. An API without the channel, or a time without it, costs only speed: while it is not
+/// ``isHealthy``, its owner uses REST instead. The channel never gives up.
 public final class WorkerChannel: Sendable {
-    /// How patient the channel is.
+    /// Time limits and pauses.
     struct Timing: Sendable {
-        /// From connecting to `worker.ready.v1`.
+        /// The limit from connecting to `worker.ready.v1`.
         var setup = Duration.seconds(10)
         var reconnecting = ReconnectPolicy()
         var cleanup = CleanupDesk.Timing()
-        /// The part of a heartbeat's interval that chance may take away.
+        /// The largest fraction of a heartbeat's interval by which the interval is shortened at random.
         var heartbeatJitter = 0.2
     }
 
@@ -35,7 +35,7 @@ public final class WorkerChannel: Sendable {
     private let progress = Mutex(Progress())
     private let wakeup = Wakeup()
 
-    /// A channel to a pool; ``run()`` does the work.
+    /// Creates a channel to a pool; ``run()`` does the work.
     public convenience init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers) {
         self.init(api: api, poolName: poolName, identity: identity, handlers: handlers, timing: Timing())
     }
@@ -50,15 +50,15 @@ public final class WorkerChannel: Sendable {
             desk: CleanupDesk(kinds: identity.handledCleanupKinds, timing: timing.cleanup), handler: handlers.onCleanup)
     }
 
-    /// How the channel is.
+    /// The state of the channel.
     public var state: State { progress.withLock { $0.state } }
 
-    /// Whether heartbeats and snapshots go over the channel, so that REST need not carry them.
+    /// Whether the channel carries heartbeats and snapshots, so that REST need not.
     public var isHealthy: Bool {
         if case .healthy = state { true } else { false }
     }
 
-    /// Lets a channel that waits, for whatever reason, try again at once: the pool was created, say.
+    /// Ends the pause of a channel that waits for any reason, for example after the pool was created.
     public func retryNow() {
         let isOfUse = progress.withLock { progress in
             if case .healthy = progress.state { return false }
@@ -68,7 +68,7 @@ public final class WorkerChannel: Sendable {
         if isOfUse { wakeup.signal() }
     }
 
-    /// Keeps the channel, until the task is cancelled.
+    /// Keeps the channel open until the task is cancelled.
     public func run() async {
         await withDiscardingTaskGroup { group in
             if identity.wantsCleanups { group.addTask { await self.cleanups.run() } }
@@ -78,7 +78,7 @@ public final class WorkerChannel: Sendable {
         await enter(.stopped)
     }
 
-    /// Ends the pause after an outage that passes: the API is back.
+    /// Ends the pause after a temporary outage: the API is available again.
     private func noteReturn() {
         let isOfUse = progress.withLock { progress in
             guard case .waiting = progress.state else { return false }

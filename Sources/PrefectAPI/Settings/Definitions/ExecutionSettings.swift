@@ -1,5 +1,6 @@
 extension SettingDefinition {
-    /// The settings of tasks, telemetry, tests and workers, in the order Prefect forwards them: from `tasks` to the end.
+    /// The settings of tasks, telemetry, tests and workers, in the order Prefect forwards them: from `tasks` to the
+    /// last.
     static let execution: [SettingDefinition] = [
         .init("tasks.refresh_cache", .bool, default: "False"),
         .init("tasks.default_no_cache", .bool, default: "False"),

@@ -1,5 +1,5 @@
 extension SettingDefinition {
-    /// The settings of a server's services, and of what follows them in `[server]`.
+    /// The settings of a server's services, and the settings that follow them in `[server]`.
     static let serverServices: [SettingDefinition] = [
         .init(
             "server.services.cancellation_cleanup.enabled", .bool, default: "True",

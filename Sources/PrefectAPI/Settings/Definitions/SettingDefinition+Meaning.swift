@@ -1,8 +1,8 @@
 extension SettingDefinition {
-    /// What the setting does to a worker; `nil` where the worker does nothing with it but hand it on to jobs.
+    /// The effect of the setting on a worker; `nil` if the worker only passes the setting on to jobs.
     public var meaning: String? { Self.meanings[path] }
 
-    /// By TOML path: the settings that this package itself acts on.
+    /// The settings that this package itself acts on, by TOML path.
     static let meanings: [String: String] = [
         "home": "The folder of the profiles, and of the state of workers that have no other place for it.",
         "profiles_path": "The file of the profiles. Default: `profiles.toml` in `PREFECT_HOME`.",

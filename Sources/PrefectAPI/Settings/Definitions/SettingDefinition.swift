@@ -1,16 +1,16 @@
-/// One of Prefect's settings: its names and what its value must look like.
+/// One of Prefect's settings: its names and the form of its value.
 ///
-/// The table mirrors the settings of Prefect 3.8 that have an environment variable; nothing of this program's own is
-/// in it.
+/// The table mirrors the settings of Prefect 3.8 that have an environment variable. It contains no settings of this
+/// program's own.
 public struct SettingDefinition: Sendable, Hashable {
-    /// Where the setting stands in `prefect.toml` and under `[tool.prefect]` in `pyproject.toml`: `api.url`.
+    /// The path of the setting in `prefect.toml`, and under `[tool.prefect]` in `pyproject.toml`: `api.url`.
     public let path: String
-    /// What a value must look like.
+    /// The form of the value.
     public let kind: SettingKind
-    /// The value that counts while nothing sets it, as it would stand in the environment; `nil` where there is none or
-    /// where it depends on other settings.
+    /// The value that counts while no source sets one, as it would be written in the environment. `nil` if there is no
+    /// default, or if it depends on other settings.
     public let defaultText: String?
-    /// The environment variables that set it, the canonical one first; of several that are set the first counts.
+    /// The environment variables that set the value, the canonical one first. If several are set, the first counts.
     public let environmentNames: [String]
 
     init(_ path: String, _ kind: SettingKind, default defaultText: String? = nil, alias: String? = nil) {
@@ -30,10 +30,10 @@ public struct SettingDefinition: Sendable, Hashable {
     /// Every setting, in the order in which Prefect forwards them to the environment of a job.
     public static let all: [SettingDefinition] = client + server + serverServices + execution
 
-    /// Looks a setting up by its TOML path.
+    /// The settings by TOML path.
     static let byPath: [String: SettingDefinition] = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })
 
-    /// Looks a setting up by any of its environment variables.
+    /// The settings by any of their environment variables.
     static let byEnvironmentName: [String: SettingDefinition] = Dictionary(
         uniqueKeysWithValues: all.flatMap { setting in setting.environmentNames.map { ($0, setting) } })
 

@@ -1,4 +1,4 @@
-/// What the value of a setting must look like. Where a kind takes text, TOML may also give the value in its own types.
+/// The form of a setting's value. Where a kind accepts text, TOML may also give the value in its own types.
 public enum SettingKind: Sendable, Hashable {
     /// `true`/`false`, `1`/`0`, `yes`/`no`, `on`/`off`, `t`/`f`, `y`/`n`, in any case.
     case bool
@@ -10,7 +10,7 @@ public enum SettingKind: Sendable, Hashable {
     case string
     /// Any text, which is never shown.
     case secret
-    /// A path, taken as it stands.
+    /// A path without expansion of `~` or variables.
     case path
     /// A path whose leading `~` means the user's home directory.
     case home
@@ -20,9 +20,9 @@ public enum SettingKind: Sendable, Hashable {
     case logLevel
     /// One of these words.
     case choice([String])
-    /// A time span in ISO 8601 (`PT20S`) or as a clock (`01:30:00`); seconds only where TOML gives a number.
+    /// A time span in ISO 8601 (`PT20S`) or as a clock (`01:30:00`). A number in TOML counts as seconds.
     case duration
-    /// A time span in seconds or as ``duration``, longer than `above` where that is given.
+    /// A time span in seconds or as ``duration``; longer than `above` if that is given.
     case seconds(above: Duration? = nil)
     /// HTTP status codes: `504`, `504,500` or a JSON list.
     case statusCodes
@@ -34,14 +34,14 @@ public enum SettingKind: Sendable, Hashable {
     case durationMap
     /// Seconds to wait before a retry: a number or a JSON list of numbers.
     case retryDelay
-    /// As ``retryDelay``; numbers separated by commas as well, and an empty text for none.
+    /// As ``retryDelay``; also numbers separated by commas, and an empty text for no value.
     case retryDelayList
     /// A switch, or the words that are switched on.
     case switchOrSet
     /// Anything.
     case anything
 
-    /// Whether text in the environment is read as JSON first.
+    /// Whether text in the environment is first read as JSON.
     var acceptsJSON: Bool {
         switch self {
         case .statusCodes, .stringSet, .stringMap, .durationMap, .retryDelay, .retryDelayList, .switchOrSet: true
@@ -49,10 +49,10 @@ public enum SettingKind: Sendable, Hashable {
         }
     }
 
-    /// Whether the members that several sources give are put together.
+    /// Whether the members from several sources are merged.
     var isMap: Bool { self == .stringMap || self == .durationMap }
 
-    /// Whether a refused value may be quoted to the user: only kinds whose values cannot hold a credential.
+    /// Whether a rejected value may be quoted to the user. Only kinds whose values cannot contain a credential qualify.
     var isQuotable: Bool {
         switch self {
         case .string, .secret, .stringMap, .anything, .path, .home, .profilesPath: false
@@ -60,7 +60,7 @@ public enum SettingKind: Sendable, Hashable {
         }
     }
 
-    /// The sentence part that follows "expected".
+    /// The phrase that follows "expected".
     public var expectation: String {
         switch self {
         case .bool: "true or false"
@@ -86,13 +86,13 @@ public enum SettingKind: Sendable, Hashable {
     }
 }
 
-/// The range a number must be in.
+/// The range of a number.
 public struct SettingBounds: Sendable, Hashable {
     /// The lower end.
     let minimum: Double?
     /// Whether the lower end itself is allowed.
     let includesMinimum: Bool
-    /// The upper end, itself allowed.
+    /// The upper end, which is allowed itself.
     let maximum: Double?
 
     /// Any number.
@@ -108,7 +108,7 @@ public struct SettingBounds: Sendable, Hashable {
         SettingBounds(minimum: minimum, includesMinimum: true, maximum: maximum)
     }
 
-    /// Whether the number is in the range; NaN is in none that has an end.
+    /// Whether the number is in the range. NaN is in no range that has an end.
     func contains(_ number: Double) -> Bool {
         if let minimum, !(includesMinimum ? number >= minimum : number > minimum) { return false }
         if let maximum, !(number <= maximum) { return false }

@@ -1,19 +1,21 @@
-/// The variables of a `.env` file: `NAME=value` a line, with `export`, comments, quotes that may span lines, and
-/// `${NAME}` or `${NAME:-default}` in values, quoted or not.
+/// The variables of a `.env` file, which has one `NAME=value` per line. The file may contain `export`, comments, and
+/// quotes that span lines. Values may contain `${NAME}` or `${NAME:-default}`, quoted or not.
 struct DotenvFile: Sendable {
-    /// The variables in the order of the file; of a repeated one the last counts. Names without `=` are left out.
+    /// The variables in the order of the file. The last value of a repeated variable counts. Names without `=` are
+    /// omitted.
     private(set) var variables: [(key: String, value: String)] = []
-    /// The lines, counted from 1, that are none of this and are skipped.
+    /// The numbers of the lines that have another form and are skipped, counted from 1.
     private(set) var skippedLines: [Int] = []
-    /// Whether the references in values become more text than ``maximumExpansion``. The rest of the file is not read then.
+    /// Whether the references in values expand to more text than ``maximumExpansion``. The rest of the file is then not
+    /// read.
     private(set) var isTooLarge = false
     private var values: [String: String] = [:]
 
-    /// How many bytes the references in all values may become: a few lines that refer to each other could stand for
-    /// gigabytes.
+    /// The maximum number of bytes that the references in all values may expand to. Without it, a few lines that refer
+    /// to each other could expand to gigabytes.
     static let maximumExpansion = 1 << 20
 
-    /// Parses the text of a file; `environment` gives the variables that the file itself does not.
+    /// Parses the text of a file. `environment` provides the variables that the file itself does not define.
     init(parsing text: String, environment: [String: String]) {
         var scanner = DotenvScanner(text)
         var budget = Self.maximumExpansion
@@ -35,8 +37,8 @@ struct DotenvFile: Sendable {
     /// The value of a variable.
     subscript(name: String) -> String? { values[name] }
 
-    /// Puts the values of variables in the place of `${NAME}` and `${NAME:-default}`; an unknown one is empty. `nil` when
-    /// they become more bytes than the rest of the budget.
+    /// Replaces `${NAME}` and `${NAME:-default}` with the values of the variables; an unknown variable is empty.
+    /// Returns `nil` when the values have more bytes than the remaining budget.
     private static func expand(_ text: String, within budget: inout Int, lookup: (String) -> String?) -> String? {
         guard text.contains("${") else { return text }
         var output = ""
@@ -52,7 +54,7 @@ struct DotenvFile: Sendable {
                 end = fallback.endIndex
             }
             guard end < inside.endIndex, inside[end] == "}" else {
-                // Not a reference: the two characters stand for themselves.
+                // This is not a reference: the two characters stay as they are.
                 output += "${"
                 rest = inside
                 continue
@@ -80,7 +82,7 @@ private struct DotenvScanner {
     private var position = 0
 
     init(_ text: String) {
-        // Unicode scalars, because a carriage return and a line feed together are one Character.
+        // The scanner uses Unicode scalars, because a carriage return and a line feed together are one Character.
         var scalars: [Unicode.Scalar] = []
         for scalar in text.unicodeScalars {
             if scalar == "\n", scalars.last == "\r" { scalars.removeLast() }
@@ -110,7 +112,7 @@ private struct DotenvScanner {
         do {
             return try statement()
         } catch {
-            // The rest of the line on which reading stopped goes with it.
+            // The rest of the line at which parsing stopped is skipped too.
             _ = take { $0 != "\n" }
             return .skipped(line: scalars[..<start].count { $0 == "\n" } + 1)
         }
@@ -191,12 +193,12 @@ private struct DotenvScanner {
                 value.append(escaped)
             }
         }
-        // Never closed: only the line with the opening quote is lost.
+        // The quote is never closed: only the line with the opening quote is skipped.
         position = start
         throw Malformed()
     }
 
-    /// The rest of the line up to a `#` that follows a blank.
+    /// The rest of the line, up to a `#` that follows a blank.
     private mutating func unquoted() -> String {
         let line = Array(take { $0 != "\n" }.unicodeScalars)
         var end = line.count

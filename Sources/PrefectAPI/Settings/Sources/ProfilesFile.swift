@@ -1,26 +1,26 @@
 internal import JSON
 internal import OrderedCollections
 
-/// A set of settings under a name, keyed by their environment variables.
+/// A named set of settings, keyed by their environment variables.
 struct SettingsProfile: Sendable, Hashable {
     let name: String
-    /// The file it is in; `nil` for a built-in one.
+    /// The file that contains the profile; `nil` for a built-in one.
     let file: String?
     let values: TOMLDocument.Table
 }
 
-/// The profiles a user has, and which of them is active.
+/// The profiles of a user, and the choice of the active one.
 struct ProfilesFile: Sendable {
-    /// Where the file is or would be.
+    /// The path of the file, even if the file does not exist.
     let path: String
-    /// Why it has nothing to say, where that is so, as a sentence part that follows "which".
+    /// The reason why the file provides no profiles, if so, as a phrase that follows "which".
     private(set) var problem: String?
-    /// What the user should know.
+    /// Warnings for the user.
     private(set) var warnings: [String] = []
     private var active: String?
     private var profiles: OrderedDictionary<String, SettingsProfile> = [:]
 
-    /// The profiles Prefect knows without any file.
+    /// The built-in profiles, which need no file.
     private static let builtIn: [SettingsProfile] = [
         SettingsProfile(name: "cloud", file: nil, values: [:]),
         SettingsProfile(name: "ephemeral", file: nil, values: ["PREFECT_SERVER_EPHEMERAL_ENABLED": "true"]),
@@ -33,11 +33,11 @@ struct ProfilesFile: Sendable {
             ]),
     ]
 
-    /// Reads the file. One that is missing, empty or unreadable holds no profiles; one that is not TOML is an error.
+    /// Reads the file. A missing, empty or unreadable file contains no profiles; a file that is not TOML is an error.
     init(reading path: String) throws(SettingsError) {
         self.path = path
         do throws(SettingsError) {
-            // A container's bind mount of a file that is missing makes one.
+            // A container's bind mount of a missing file creates a directory.
             if SettingsFile.isDirectory(path) {
                 throw .unreadableFile(path: path, reason: "it is a directory")
             }
@@ -72,12 +72,12 @@ struct ProfilesFile: Sendable {
         profiles[name] ?? Self.builtIn.first { $0.name == name }
     }
 
-    /// The profile that counts: the one asked for, else the active one, else the built-in `ephemeral`.
+    /// Selects the effective profile: the requested one, else the active one, else the built-in `ephemeral`.
     ///
     /// - Parameters:
     ///   - flag: The value of `--profile`.
     ///   - variable: The value of `PREFECT_PROFILE`; an empty one counts as unset.
-    /// - Returns: The profile, and a warning where the file's active profile does not exist.
+    /// - Returns: The profile, and a warning if the file's active profile does not exist.
     func select(flag: String?, variable: String?) throws(SettingsError) -> (profile: SettingsProfile, warning: String?)
     {
         let requested =

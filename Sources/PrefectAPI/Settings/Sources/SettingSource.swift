@@ -1,4 +1,4 @@
-/// Where a setting has its value from.
+/// The source of a setting's value.
 public enum SettingSource: Sendable, Hashable {
     /// A variable of the process's environment.
     case environment(variable: String)
@@ -10,12 +10,12 @@ public enum SettingSource: Sendable, Hashable {
     case profile(name: String, variable: String, file: String?)
     /// Another setting that lowers or raises this one.
     case consequence(of: String)
-    /// Nothing set it.
+    /// No source sets the setting.
     case `default`
 }
 
 extension SettingSource: CustomStringConvertible {
-    /// A sentence part that follows "set by".
+    /// A phrase that follows "set by".
     public var description: String {
         switch self {
         case .environment(let variable): "\(variable) in the environment"

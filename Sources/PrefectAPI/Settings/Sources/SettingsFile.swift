@@ -2,10 +2,11 @@ internal import FoundationEssentials
 
 /// Reads the files that hold settings.
 enum SettingsFile {
-    /// The largest file that is read.
+    /// The maximum size of a file that is read.
     static let maximumBytes = 4 << 20
 
-    /// The text of a file; `nil` where there is none, or a directory: `.env` is often that of a virtual environment.
+    /// Reads the text of a file. Returns `nil` if the path does not exist, or is a directory: `.env` is often the
+    /// directory of a virtual environment.
     static func read(_ path: String) throws(SettingsError) -> String? {
         var isDirectory = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory else { return nil }
@@ -29,13 +30,13 @@ enum SettingsFile {
         return text
     }
 
-    /// Whether a directory has the name of a file.
+    /// Whether the path is a directory.
     static func isDirectory(_ path: String) -> Bool {
         var isDirectory = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) && isDirectory
     }
 
-    /// The path of a file named relative to a directory.
+    /// Resolves the path of a file relative to a directory.
     static func resolve(_ path: String, in directory: String) -> String {
         if path.hasPrefix("/") { return path }
         return directory.hasSuffix("/") ? directory + path : "\(directory)/\(path)"

@@ -1,29 +1,30 @@
 internal import JSON
 internal import OrderedCollections
 
-/// A value and where it was found.
+/// A value and its source.
 struct SourcedInput: Sendable, Hashable {
     let input: SettingInput
     let source: SettingSource
 }
 
-/// What one source says, by the TOML paths of the settings.
+/// The settings of one source, by their TOML paths.
 struct SettingsLayer: Sendable, Hashable {
     private(set) var inputs: [String: SourcedInput] = [:]
-    /// What it may say to integrations, by environment variable.
+    /// The source's settings of integrations, by environment variable.
     var integrations: [String: SourcedInput] = [:]
-    /// What the user should know about the source.
+    /// Warnings for the user about the source.
     private(set) var warnings: [String] = []
 
-    /// The process's environment. Names count in any case, those in upper case first.
+    /// Creates the layer of the process's environment. Names match in any case, and names in upper case take
+    /// precedence.
     init(environment: [String: String]) {
-        // In this order a name in upper case comes before its other spellings.
+        // In this order, a name in upper case precedes its other spellings.
         let variables = Self.uppercased(environment.sorted { $0.key < $1.key })
         take(variables) { .environment(variable: $0) }
         warnAboutGroups(in: variables)
     }
 
-    /// A `.env` file. Names count in any case, the last one first.
+    /// Creates the layer of a `.env` file. Names match in any case, and the last variable takes precedence.
     init(dotenv: DotenvFile, path: String) {
         take(Self.uppercased(dotenv.variables.reversed())) { .dotenv(variable: $0, file: path) }
         for line in dotenv.skippedLines {
@@ -31,13 +32,13 @@ struct SettingsLayer: Sendable, Hashable {
         }
     }
 
-    /// The settings of `prefect.toml`, or those below `prefix` in another TOML file.
+    /// Creates the layer of `prefect.toml`, or of the settings below `prefix` in another TOML file.
     init(document: TOMLDocument, below prefix: [String] = []) throws(SettingsError) {
         guard let table = document.table(prefix) else { return }
         try take(table, path: "", keyPrefix: prefix.map { "\($0)." }.joined(), file: document.path)
     }
 
-    /// A profile: keys are environment variables, in upper case.
+    /// Creates the layer of a profile, whose keys are environment variables in upper case.
     init(profile: SettingsProfile) {
         for setting in SettingDefinition.all {
             guard let name = setting.environmentNames.first(where: { profile.values[$0] != nil }),
@@ -58,7 +59,7 @@ struct SettingsLayer: Sendable, Hashable {
         }
     }
 
-    /// The variables with names in upper case; of two that differ in case only the first counts.
+    /// The variables with their names in upper case. If names differ only in case, the first counts.
     private static func uppercased(_ variables: some Sequence<(key: String, value: String)>) -> [String: String] {
         var result: [String: String] = [:]
         for (name, value) in variables {
@@ -79,7 +80,7 @@ struct SettingsLayer: Sendable, Hashable {
         takeIntegrations(variables, as: { .text($0) }, source: source)
     }
 
-    /// Prefect would read such a variable as JSON for a whole group.
+    /// Warns about variables that Prefect would read as JSON for a whole group.
     private mutating func warnAboutGroups(in variables: [String: String]) {
         for group in SettingDefinition.groups.sorted() {
             let name = "PREFECT_" + group.replacing(".", with: "_").uppercased()

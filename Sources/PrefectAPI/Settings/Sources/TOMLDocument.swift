@@ -2,16 +2,16 @@ package import JSON
 package import OrderedCollections
 internal import TOMLKit
 
-/// A TOML file as JSON values: dates and times become strings, tables lose the order of their keys.
+/// A TOML file as JSON values. Dates and times become strings, and tables lose the order of their keys.
 package struct TOMLDocument: Sendable, Hashable {
     package typealias Table = OrderedDictionary<String, JSONValue>
 
-    /// The file.
+    /// The path of the file.
     package let path: String
-    /// The top level.
+    /// The top-level table.
     package let root: Table
 
-    /// Reads a file; `nil` where there is none.
+    /// Reads a file; `nil` if it does not exist.
     package init?(reading path: String) throws(SettingsError) {
         guard let text = try SettingsFile.read(path) else { return nil }
         try self.init(parsing: text, path: path)
@@ -20,7 +20,7 @@ package struct TOMLDocument: Sendable, Hashable {
     /// Parses the text of a file.
     init(parsing text: String, path: String) throws(SettingsError) {
         self.path = path
-        // The parser reads a C string and would silently stop there.
+        // The parser reads a C string, and would silently stop at a NUL.
         if let line = Self.lineOfNUL(in: text) {
             throw .malformedFile(path: path, line: line, column: 1, reason: "the line holds a NUL character")
         }
@@ -38,7 +38,7 @@ package struct TOMLDocument: Sendable, Hashable {
         }
     }
 
-    /// The table at a path of keys; `nil` where it is missing or something else.
+    /// The table at a path of keys; `nil` if it is missing or not a table.
     func table(_ keys: [String]) -> Table? {
         var table = root
         for key in keys {
@@ -53,7 +53,7 @@ package struct TOMLDocument: Sendable, Hashable {
         return text.utf8[..<nul].count { $0 == UInt8(ascii: "\n") } + 1
     }
 
-    /// The parser's explanation without the pieces of the file it quotes, which may belong to a secret.
+    /// The parser's explanation without the quoted pieces of the file, which may belong to a secret.
     private static func withoutQuotes(_ description: String) -> String {
         let parts = description.split(separator: "'", omittingEmptySubsequences: false)
         guard parts.count > 2 else { return description }

@@ -1,25 +1,29 @@
-/// Finds what the TOML parser does not refuse but ends the process for: table headers without a name, such as `[=x]`,
-/// dates with half an hour or none, such as `2026-02-03Tx` and `2026-02-03 5`, and elements of arrays that are none, such as `[}` and
-/// blanks of other scripts. Values that are nested too deep are among it, as are keys of too many parts, and what begins like
-/// a number and has `=` or a bracket in it, such as `2026-02-0= 5`.
+/// Finds invalid input that the TOML parser does not reject, but that makes it end the process:
 ///
-/// It follows a document statement by statement, and is right about one that is valid up to the finding.
+/// - table headers without a name, such as `[=x]`
+/// - dates with an hour of one digit or without an hour, such as `2026-02-03Tx` and `2026-02-03 5`
+/// - elements of arrays that are not values, such as `[}` and blanks of other scripts
+/// - values that are nested too deep, and keys with too many parts
+/// - text that begins like a number and contains `=` or a bracket, such as `2026-02-0= 5`
+///
+/// The scan follows a document statement by statement. Its result is correct for a document that is valid up to the
+/// finding.
 struct TOMLGuard {
-    /// What is wrong, and where, counted from 1.
+    /// A problem and its position, counted from 1.
     struct Finding: Hashable {
         let line: Int
         let column: Int
         let reason: String
     }
 
-    /// How deep arrays and inline tables may be nested, and how many parts a key may have.
+    /// The maximum depth of arrays and inline tables, and the maximum number of parts of a key.
     static let maximumDepth = 100
 
     private let bytes: [UInt8]
     private var position = 0
     private var reason: String?
 
-    /// The first finding; `nil` when the parser can have the text.
+    /// The first finding; `nil` when the parser can read the text safely.
     static func finding(in text: String) -> Finding? {
         var scanner = TOMLGuard(bytes: Array(text.utf8))
         scanner.scan()
@@ -44,7 +48,7 @@ struct TOMLGuard {
 
     private mutating func skipLine() { skip { $0 != UInt8(ascii: "\n") } }
 
-    /// Goes on to the end, or to the place of a finding.
+    /// Scans to the end of the text, or to the place of a finding.
     private mutating func scan() {
         while reason == nil {
             skip { " \t\r\n".utf8.contains($0) }
@@ -69,7 +73,7 @@ struct TOMLGuard {
         }
     }
 
-    /// What begins a name, and what the parser refuses by itself.
+    /// Whether the byte begins a name, or is one that the parser itself rejects.
     private static func mayFollow(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
@@ -77,7 +81,7 @@ struct TOMLGuard {
         }
     }
 
-    /// Skips a key and its value, which may go on over lines.
+    /// Skips a key and its value, which may span lines.
     private mutating func skipAssignment() {
         var brackets: [UInt8] = []
         var isValue = false
@@ -122,7 +126,8 @@ struct TOMLGuard {
                 expectsValue = false
                 position += 1
             default:
-                // A value and a comma are between two keys of an inline table.
+                // A value and a comma separate two keys of an inline table, so `,`, `=` and a line end restart the
+                // count of dots.
                 if byte == UInt8(ascii: ".") { dots += 1 }
                 if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "=") || byte == UInt8(ascii: "\n") { dots = 0 }
                 if dots >= Self.maximumDepth {
@@ -147,7 +152,7 @@ struct TOMLGuard {
         }
     }
 
-    /// Whether a date ends here and what follows the next byte is no hour.
+    /// Whether a date ends before this position, and no hour follows the byte at this position.
     private var isDateWithoutHour: Bool {
         guard position >= 10, position + 1 < bytes.count else { return false }
         let isDate = zip(bytes[position - 10..<position], "0000-00-00".utf8).allSatisfy { byte, form in
@@ -156,13 +161,14 @@ struct TOMLGuard {
         return isDate && !Self.isDigit(bytes[position + 1])
     }
 
-    /// Whether a single digit stands here behind a space and something that a value ends with; no valid text has that.
+    /// Whether a single digit stands here, after a space and a byte that can end a value. Valid text never contains
+    /// this.
     private var isHalfAnHour: Bool {
         guard position >= 2, position + 1 < bytes.count, Self.isDigit(bytes[position]) else { return false }
         return !Self.mayPrecedeValue(bytes[position - 2]) && !Self.isDigit(bytes[position + 1])
     }
 
-    /// Whether the parser takes a number or a date to end before it.
+    /// Whether the parser ends a number or a date before the byte.
     private static func endsValue(_ byte: UInt8) -> Bool { "]},# \t\r\n".utf8.contains(byte) }
 
     private static func mayPrecedeValue(_ byte: UInt8) -> Bool { "=,.[{ \t\r\n".utf8.contains(byte) }
@@ -177,7 +183,7 @@ struct TOMLGuard {
             if byte == UInt8(ascii: "\\"), quote == UInt8(ascii: "\"") {
                 position = min(position + 2, bytes.count)
             } else if isLong, bytes[position...].starts(with: fence) {
-                // One or two quotes more belong to the text.
+                // One or two further quotes belong to the text.
                 skip { $0 == quote }
                 return
             } else {

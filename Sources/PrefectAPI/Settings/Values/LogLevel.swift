@@ -1,15 +1,15 @@
 extension PrefectSettings {
-    /// The log levels of Prefect's settings, from the most to the least talkative.
+    /// The log levels of Prefect's settings, from the most to the least verbose.
     public enum LogLevel: String, Sendable, Hashable, CaseIterable, Comparable {
         /// Everything.
         case debug
-        /// What goes on.
+        /// Normal operation.
         case info
-        /// What may need attention.
+        /// Conditions that may need attention.
         case warning
-        /// What failed.
+        /// Failures.
         case error
-        /// What stops the program.
+        /// Failures that stop the program.
         case critical
 
         /// The level as Prefect spells it: `DEBUG`.
@@ -20,7 +20,7 @@ extension PrefectSettings {
             self.init(rawValue: name.lowercased())
         }
 
-        /// Whether the first level is the more talkative one.
+        /// Whether the first level is the more verbose one.
         public static func < (first: LogLevel, second: LogLevel) -> Bool {
             let levels = LogLevel.allCases
             return levels.firstIndex(of: first) ?? 0 < levels.firstIndex(of: second) ?? 0

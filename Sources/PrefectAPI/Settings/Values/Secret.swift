@@ -1,4 +1,4 @@
-/// A text that must not be seen: it is masked wherever a value is printed, dumped or mirrored.
+/// A text that must not be shown: it is masked wherever a value is printed, dumped or mirrored.
 public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     private let text: String
 
@@ -7,10 +7,10 @@ public struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugSt
         self.text = text
     }
 
-    /// What stands in the place of a secret.
+    /// The text that replaces a secret.
     public static let mask = "********"
 
-    /// The text itself, for the one place that sends it.
+    /// The text itself, only for the code that sends it.
     public func reveal() -> String { text }
 
     /// Whether the text is empty.

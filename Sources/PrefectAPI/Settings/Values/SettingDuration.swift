@@ -1,8 +1,8 @@
 internal import JSON
 
 extension Duration {
-    /// The time span in ISO 8601, to the microsecond, as Prefect writes it: years of 365 days, days, hours, minutes and
-    /// seconds, `PT0S` for none.
+    /// The time span in ISO 8601, to the microsecond, as Prefect writes it. It consists of years of 365 days, days,
+    /// hours, minutes and seconds; `PT0S` is the empty span.
     var iso8601: String {
         let magnitude = self < .zero ? .zero - self : self
         let (wholeSeconds, attoseconds) = magnitude.components
@@ -26,8 +26,8 @@ extension Duration {
         return (self < .zero ? "-P" : "P") + date + (time.isEmpty ? "" : "T" + time)
     }
 
-    /// A time span in ISO 8601 (`P1DT2H`, `-PT0.5S`; a month counts 30 days) or as a clock, with or without days
-    /// (`01:30:00`, `3 days, 01:30:00`, `2d`); `nil` for anything else.
+    /// Reads a time span in ISO 8601 or as a clock; `nil` for anything else. Examples in ISO 8601 are `P1DT2H` and
+    /// `-PT0.5S`; a month counts 30 days. A clock may include days: `01:30:00`, `3 days, 01:30:00`, `2d`.
     init?(settingText text: String) {
         var scanner = DurationScanner(text: text[...])
         let isNegative = scanner.takeSign()
@@ -48,7 +48,7 @@ private struct DurationScanner {
         return true
     }
 
-    /// Takes a leading sign and tells whether it is a minus.
+    /// Takes a leading sign. Returns whether it is a minus.
     mutating func takeSign() -> Bool {
         if take("-") { return true }
         _ = take("+")
@@ -68,7 +68,7 @@ private struct DurationScanner {
         return Double("\(whole).\(fraction)")
     }
 
-    /// What follows the `P`.
+    /// Reads the part after the `P`, in seconds.
     mutating func isoSeconds() -> Double? {
         guard text.count > 1 else { return nil }
         let day = 86_400.0
@@ -89,7 +89,7 @@ private struct DurationScanner {
         return total
     }
 
-    /// `[DAYS d|day|days][,] [HH:MM:SS[.fraction]]`.
+    /// Reads `[DAYS d|day|days][,] [HH:MM:SS[.fraction]]`, in seconds.
     mutating func clockSeconds() -> Double? {
         guard let first = digits() else { return nil }
         if text.first == ":" { return clock(hours: first) }

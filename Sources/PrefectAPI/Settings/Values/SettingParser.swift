@@ -1,29 +1,28 @@
 internal import JSON
 internal import OrderedCollections
 
-/// What a source holds for a setting.
+/// A value that a source holds for a setting.
 enum SettingInput: Sendable, Hashable {
     /// The text of an environment variable.
     case text(String)
-    /// A value that has a type of its own: from TOML, or JSON that was written into an environment variable. Dates are
-    /// strings.
+    /// A value with its own type: from TOML, or from JSON in an environment variable. Dates are strings.
     case typed(JSONValue)
 }
 
-/// Turns what a source holds into the value of a setting, by the rules Prefect applies to each kind.
+/// Converts the value in a source into the value of a setting, by Prefect's rules for each kind.
 struct SettingParser {
     /// The user's home directory, for `~`.
     var userHome: String
     /// Prefect's home directory, for `$PREFECT_HOME`.
     var prefectHome: String
 
-    /// A value that is not of its kind.
+    /// The error for a value that is not of its kind.
     struct Rejection: Error, Hashable {
-        /// More than the kind's expectation has to say.
+        /// A detail that the kind's expectation does not contain.
         var detail: String?
     }
 
-    /// The value; `nil` where the source says in its own way that it holds none, as JSON's `null` does.
+    /// The value; `nil` if the source states in its own way that it holds none, as JSON's `null` does.
     func value(of input: SettingInput, as kind: SettingKind) throws(Rejection) -> SettingValue? {
         let input = try decoded(input, as: kind)
         switch kind {
@@ -58,7 +57,8 @@ struct SettingParser {
         }
     }
 
-    /// Reads JSON where the kind may be written so: in any text of the environment, and for maps in TOML strings too.
+    /// Reads JSON where the kind may be written as JSON: in any text of the environment, and for maps also in TOML
+    /// strings.
     private func decoded(_ input: SettingInput, as kind: SettingKind) throws(Rejection) -> SettingInput {
         let text: String
         switch input {
@@ -68,7 +68,7 @@ struct SettingParser {
         }
         do {
             let value = try JSONValue(parsing: text)
-            // A JSON string that holds JSON again is how some tools quote a map.
+            // Some tools quote a map as a JSON string that contains JSON.
             if kind.isMap, case .string(let inner) = value { return .typed(try JSONValue(parsing: inner)) }
             return .typed(value)
         } catch {
@@ -152,7 +152,7 @@ struct SettingParser {
 // MARK: - Collections
 
 extension SettingParser {
-    /// Whether Python would take the value for false, which Prefect reads as an empty set.
+    /// Whether Python would treat the value as false. Prefect reads such a value as an empty set.
     private func isFalsy(_ input: SettingInput) -> Bool {
         switch input {
         case .text(let text), .typed(.string(let text)): text.isEmpty
@@ -293,7 +293,7 @@ extension SettingInput {
         }
     }
 
-    /// The input as a user may see it: one line, cut where it is long.
+    /// The input as it may be shown to a user: on one line, and cut if it is long.
     var quoted: String {
         let text = json.serialized(JSONStyle.compact)
         return text.count <= 60 ? text : text.prefix(57) + "..."

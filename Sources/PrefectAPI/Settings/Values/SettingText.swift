@@ -1,6 +1,6 @@
-/// How Prefect reads numbers, switches and paths from text.
+/// Prefect's rules for reading numbers, switches and paths from text.
 package enum SettingText {
-    /// `true`, `1`, `on`, …; `nil` for anything else, surrounding space included.
+    /// Reads a switch: `true`, `1`, `on`, …. Returns `nil` for any other text, including text with surrounding space.
     package static func bool(_ text: String) -> Bool? {
         switch text.lowercased() {
         case "1", "on", "t", "true", "y", "yes": true
@@ -9,15 +9,15 @@ package enum SettingText {
         }
     }
 
-    /// A whole number of 64 bits: with a sign, leading zeros, single underscores between digits or a fraction of
-    /// zeros, and with space around it.
+    /// Reads a whole number of 64 bits. A sign, leading zeros, single underscores between digits, a fraction of zeros,
+    /// and surrounding space are allowed.
     static func int(_ text: String) -> Int? {
         let parts = trimmed(text).split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         if parts.count == 2, parts[1].isEmpty || parts[1].contains(where: { $0 != "0" }) { return nil }
         return withoutUnderscores(parts[0]).flatMap { Int($0) }
     }
 
-    /// A number as Python's `float` reads it, with space around it.
+    /// Reads a number as Python's `float` does; surrounding space is allowed.
     package static func double(_ text: String) -> Double? {
         guard let plain = withoutUnderscores(trimmed(text)) else { return nil }
         let unsigned = plain.drop { $0 == "-" || $0 == "+" }
@@ -27,7 +27,7 @@ package enum SettingText {
         return Double(plain)
     }
 
-    /// A path without empty and `.` components and without a slash at its end; `.` for an empty text. `..` stays.
+    /// The path without empty and `.` components and without a trailing slash; `.` for an empty text. `..` stays.
     static func path(_ text: String) -> String {
         let slashes = text.prefix { $0 == "/" }.count
         let root = slashes == 2 ? "//" : slashes > 0 ? "/" : ""
@@ -36,13 +36,13 @@ package enum SettingText {
         return path.isEmpty ? "." : path
     }
 
-    /// A path whose leading `~` is replaced by the user's home directory. `~name` stays as it is.
+    /// The path with a leading `~` replaced by the user's home directory. `~name` stays as it is.
     static func expandingHome(_ text: String, userHome: String) -> String {
         guard text == "~" || text.hasPrefix("~/") else { return text }
         return userHome + text.dropFirst()
     }
 
-    /// The elements in the order of their code points, each once.
+    /// The elements in the order of their code points, without duplicates.
     static func sortedUnique(_ items: some Sequence<String>) -> [String] {
         sorted(Set(items))
     }
@@ -59,7 +59,7 @@ package enum SettingText {
         return String(scalars)
     }
 
-    /// The text without underscores, which may only stand singly between digits.
+    /// The text without underscores; `nil` unless each underscore stands alone between digits.
     private static func withoutUnderscores(_ text: some StringProtocol) -> String? {
         var plain = ""
         var previous: Character = "_"

@@ -3,13 +3,13 @@ public import OrderedCollections
 
 /// The parsed value of a setting.
 ///
-/// What it shows of itself never holds a secret: secrets, and the values of maps, which may be credentials, are masked.
+/// Its printed form never contains a secret. It masks secrets, and the values of string maps, which may be credentials.
 public enum SettingValue: Sendable, Hashable {
     /// A switch.
     case bool(Bool)
     /// A whole number.
     case int(Int)
-    /// A number; it need not be finite.
+    /// A number, which need not be finite.
     case float(Double)
     /// A text, a path, a level or a choice.
     case string(String)
@@ -28,8 +28,8 @@ public enum SettingValue: Sendable, Hashable {
 }
 
 extension SettingValue {
-    /// The value as Prefect writes it into an environment variable, secrets in clear; `nil` where Prefect writes none,
-    /// which is so for numbers that are not finite.
+    /// The value as Prefect writes it into an environment variable, with secrets not masked. `nil` for numbers that are
+    /// not finite, which Prefect does not write.
     var environmentText: String? {
         switch self {
         case .bool(let value): value ? "True" : "False"
@@ -48,7 +48,7 @@ extension SettingValue {
 }
 
 extension SettingValue: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The value as in the environment, with everything masked that may be a credential.
+    /// The value as in the environment, with possible credentials masked.
     public var description: String {
         switch self {
         case .secret(let value): value.description
@@ -77,7 +77,7 @@ extension String {
         return password.isEmpty ? nil : password
     }
 
-    /// The text with its password masked, where it is a URL that has one.
+    /// The text with its password masked, if it is a URL with a password.
     package var maskingURLPassword: String {
         guard let password = urlPassword else { return self }
         return replacingCharacters(password.startIndex..<password.endIndex, with: Secret.mask)
