@@ -1,9 +1,9 @@
 internal import JSON
 internal import Worker
 
-// The image that a job's container is made of.
+// Providing the image of a job's container.
 extension DockerBackend {
-    /// Sees to it that the Engine has the job's image, as the job's policy wants it.
+    /// Makes sure that the Engine has the job's image, as the job's pull policy requires.
     func provideImage(for job: Job<DockerConfiguration>) async throws {
         let image = job.configuration.image
         switch job.configuration.pullPolicy {
@@ -50,8 +50,8 @@ extension DockerBackend {
         }
     }
 
-    /// What the image's registry is shown: the job's own credentials, else those of Docker's configuration. Credentials are
-    /// shown to no other registry than their own.
+    /// The authorization for the image's registry: the job's own credentials, or else those of Docker's configuration.
+    /// Credentials are sent to no other registry than their own.
     private func authorization(for image: ImageReference, _ job: Job<DockerConfiguration>) async throws -> String? {
         if var credentials = try job.configuration.registryCredentials {
             do {
@@ -74,7 +74,7 @@ extension DockerBackend {
             return try await ConfiguredCredentials(folder: configurationFolder, environment: options.environment)
                 .find(for: image)?.header
         } catch let failure as CredentialHelper.Failure {
-            // The image may be there for everybody.
+            // The image may be public.
             job.reporter.log(.warning, "Pulling '\(job.configuration.image)' without credentials: \(failure)")
             return nil
         }
@@ -101,7 +101,7 @@ extension DockerConfiguration {
     }
 }
 
-/// What is told of a pull that takes long.
+/// The progress of an image pull, as lines for the log when the pull takes long.
 struct PullProgress: Sendable {
     private struct Layer {
         var current = 0
@@ -115,9 +115,9 @@ struct PullProgress: Sendable {
     private var layers: [String: Layer] = [:]
     private var hasTold = false
 
-    /// The time between two lines.
+    /// The minimum time between two lines.
     private static let interval = Duration.seconds(5)
-    /// How many layers are followed; a hostile stream may name any number.
+    /// The largest number of layers that are followed; a hostile stream may name any number.
     private static let mostLayers = 1000
 
     init(image: String, began: ContinuousClock.Instant) {
@@ -126,7 +126,7 @@ struct PullProgress: Sendable {
         lastTold = began
     }
 
-    /// Notes a message of the pull; a line when it is time for one.
+    /// Records a message of the pull. Returns a line when the next line is due.
     mutating func note(_ message: JSONValue, at now: ContinuousClock.Instant) -> String? {
         if let id = message["id"]?.stringValue, let status = message["status"]?.stringValue,
             layers[id] != nil || layers.count < Self.mostLayers
@@ -156,7 +156,7 @@ struct PullProgress: Sendable {
         return "Pulling image '\(image)': \(done) of \(layers.count) layers\(bytes)"
     }
 
-    /// The line at the end, where there was one before.
+    /// The final line; `nil` if no line was returned before.
     func summary(at now: ContinuousClock.Instant) -> String? {
         hasTold ? "Pulled image '\(image)' in \((now - began).components.seconds) s" : nil
     }

@@ -4,11 +4,11 @@ internal import OrderedCollections
 internal import Synchronization
 public import Worker
 
-// What earlier processes of the worker have left, and what runs leave behind.
+// Recovery of containers that earlier processes created, and removal of containers that no run uses any more.
 extension DockerBackend {
-    /// How long a container that nobody started may wait for it, before it counts as left behind.
+    /// Seconds for which a created container may wait for its start before it counts as orphaned.
     private static let creationTime = 600
-    /// How long the Engine may take for the first answer, on which the start of the worker waits.
+    /// The time limit for the Engine's first answer. The start of the worker waits for that answer.
     private static let firstAnswer = Duration.seconds(10)
 
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
@@ -16,8 +16,9 @@ extension DockerBackend {
         inHand.withLock { _ = $0.containers.insert(container) }
     }
 
-    /// Finds the container by its identifier, or else by the label with the job's claim. One that was created and not started
-    /// is removed; one that has ended is there, with its exit code, until it is removed.
+    /// Finds the container by its identifier, or else by the label with the job's claim. A container found by its
+    /// label that was created but not started is removed. A container that has ended still counts as running: it
+    /// exists, with its exit code, until it is removed.
     public func remains(
         of job: Job<DockerConfiguration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains {
@@ -42,7 +43,8 @@ extension DockerBackend {
         }
     }
 
-    /// Removes a container, unless it has been started after all: the request for that may have been on its way.
+    /// Removes a container and returns whether it did. A container that has been started after all is kept, because
+    /// its start request may have been on its way.
     private func removeUnstarted(_ container: String) async throws -> Bool {
         do {
             try await engine.remove(container, force: false)
@@ -52,18 +54,18 @@ extension DockerBackend {
         }
     }
 
-    /// Removes containers of this worker's runs that are over. This is also how it is found out, before anything is taken,
-    /// whether there is an Engine.
+    /// Removes containers of this worker's runs that have ended. This call also finds out, before any run is claimed,
+    /// whether the Engine is available.
     public func discardRemains(except flowRunIDs: Set<String>) async {
         let kept = inHand.withLock { $0.containers }
         marks.removeAll { kept.contains($0) }
         await sweep(except: flowRunIDs)
     }
 
-    /// Removes the container where the job wants that.
+    /// Removes the container if the job requests that.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>) async {
         let container = ContainerHandle(identifier, engine.endpoint).container
-        // What cannot be removed now is so by the next sweep.
+        // The next sweep removes a container that cannot be removed now.
         if job.configuration.removesContainer { try? await engine.remove(container, force: false) }
         marks.remove(container)
         inHand.withLock { state in
@@ -72,8 +74,8 @@ extension DockerBackend {
         }
     }
 
-    /// Removes what is left of this worker's containers and that nothing uses any more: those that have ended and should
-    /// have been removed, and those that were never started. Those of others, and those of these runs, are not touched.
+    /// Removes this worker's containers that nothing uses any more: ended ones that should have been removed, and ones
+    /// that were never started. Containers of other workers, and those of these runs, are not touched.
     func sweep(except flowRunIDs: Set<String>) async {
         let owned = "\(ContainerRequest.Marks.ownerLabel)=\(owner)"
         do {
@@ -97,7 +99,7 @@ extension DockerBackend {
         }
     }
 
-    /// Whether a container that nobody has in hand is to be removed.
+    /// Whether a container that no run uses is to be removed.
     static func isLeft(_ container: ListedContainer, now: Int) -> Bool {
         switch container.status {
         case "created": now - container.created > creationTime

@@ -5,10 +5,10 @@ internal import OrderedCollections
 internal import Synchronization
 public import Worker
 
-// From a job to a container that runs.
+// Creating and starting the container of a job.
 extension DockerBackend {
-    /// Provides the image, creates the container, joins its networks and starts it. What was created for a job that cannot
-    /// be started is removed again; a job that the Engine refuses ends with the Engine's own words.
+    /// Provides the image, creates the container, joins its networks and starts it. If the container cannot be
+    /// started, it is removed again. A job that the Engine refuses ends with the Engine's own message.
     public func start(_ job: Job<DockerConfiguration>) async throws -> InfrastructureIdentifier {
         for keyword in job.configuration.options.ignored {
             job.reporter.log(
@@ -40,7 +40,7 @@ extension DockerBackend {
                 state.containers.remove(container)
                 state.started.remove(container)
             }
-            // One whose start was interrupted is found again by its claim.
+            // A container whose start was interrupted is kept, because it is found again by its claim.
             if error is InfrastructureError { try? await engine.remove(container, force: true) }
             throw error
         }
@@ -49,10 +49,10 @@ extension DockerBackend {
 
     // MARK: Creating
 
-    /// How many names of the form `name-1` are tried before one is made up.
+    /// The number of names of the form `name-1` to try before a random one is used.
     private static let namesTried = 100
 
-    /// Creates the container, once, whatever becomes of the Engine's answers.
+    /// Creates the container exactly once, even when answers of the Engine are lost.
     private func create(_ job: Job<DockerConfiguration>) async throws -> String {
         let configuration = job.configuration
         let version = try await persistently { try await engine.version() }
@@ -76,7 +76,7 @@ extension DockerBackend {
                 return id
             } catch let error as EngineError {
                 if error.status == 409, error.message.contains("in use"), let wanted = configuration.name {
-                    // The name may be taken by the container that was created for this very claim.
+                    // The container that holds the name may have been created for this very claim.
                     mayExist = true
                     conflicts += 1
                     name =
@@ -89,7 +89,7 @@ extension DockerBackend {
                     try await pause(after: error, &failures)
                     continue
                 }
-                // Also one that failed on the Engine's side may have left a container.
+                // A creation that failed inside the Engine may have produced a container, too.
                 if error.mayHaveBeenDone, let left = try? await find(job) {
                     try? await engine.remove(left, force: true)
                 }
@@ -101,7 +101,7 @@ extension DockerBackend {
         }
     }
 
-    /// The container that was created for the job's claim.
+    /// The id of the container that was created for the job's claim; `nil` if there is none.
     func find(_ job: Job<DockerConfiguration>) async throws -> String? {
         let found = try await engine.list(labels: ["\(ContainerRequest.Marks.claimLabel)=\(job.claimID)"])
         return (found.first { $0.status != "created" } ?? found.first)?.id
@@ -114,7 +114,7 @@ extension DockerBackend {
             event: "prefect.docker.container.created", resource: resource(id, name: name ?? ""), payload: [:])
     }
 
-    /// The worker as events have it: there is no container that the event could be about.
+    /// The worker as the resource of an event, because there is no container that the event could name.
     private func workerResource(_ configuration: DockerConfiguration) -> JSONValue {
         let name = configuration.labels["io.prefect.worker-name"] ?? ""
         return [
@@ -139,7 +139,8 @@ extension DockerBackend {
 
     // MARK: Starting
 
-    /// Starts the container, once: after an answer that never came its own state says whether that was done.
+    /// Starts the container exactly once. When an answer is lost, the container's own state shows whether it was
+    /// started.
     private func launch(_ container: String, _ job: Job<DockerConfiguration>) async throws {
         var failures = 0
         while true {
@@ -162,7 +163,7 @@ extension DockerBackend {
         }
     }
 
-    /// The exit code that `docker run` would have.
+    /// The exit code that `docker run` would return.
     private static func exitCode(_ error: EngineError) -> Int {
         let message = error.message
         if message.contains("executable file not found") || message.contains("no such file or directory") { return 127 }
@@ -180,7 +181,8 @@ extension DockerBackend {
 }
 
 extension InfrastructureError {
-    /// The same as the job's own fault: what the Engine does not find is not the run's infrastructure.
+    /// The same error, with `notFound` replaced by `refused`. An object that the Engine does not find here is not the
+    /// run's infrastructure, so the job is at fault.
     fileprivate var refused: InfrastructureError {
         kind == .notFound ? InfrastructureError(.refused, message, exitCode: exitCode) : self
     }

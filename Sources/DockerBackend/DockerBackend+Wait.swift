@@ -2,15 +2,16 @@ internal import JSON
 internal import Synchronization
 public import Worker
 
-// Watching a container to its end.
+// Watching a container until it ends.
 extension DockerBackend {
-    /// How long the log of a container that has ended may take to be printed to its end.
+    /// The time limit for printing the rest of the log after the container has ended.
     private static let logTime = Duration.seconds(10)
-    /// How many lines of its standard error explain a crash.
+    /// The number of lines of standard error that explain a crash.
     private static let lastLines = 20
 
-    /// Waits until the container has ended, and prints meanwhile what it writes, if the job wants that. An Engine that goes
-    /// away is waited for. A container that was removed by somebody else has ended as nobody knows.
+    /// Waits until the container has ended. Meanwhile its output is printed, if the job requests that. If the Engine
+    /// becomes unavailable, the method waits for it. The exit code of a container that another program removed may be
+    /// unknown.
     public func wait(
         for identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>
     ) async throws -> ExitStatus {
@@ -51,7 +52,7 @@ extension DockerBackend {
     }
 
     private func printOutput(of facts: ContainerFacts, isNew: Bool, _ job: Job<DockerConfiguration>) async {
-        // What a container has written before this process came was printed by the one before, as far as that has noted it.
+        // An earlier process has printed the older output, up to the mark that it recorded.
         let start = isNew ? OutputPosition() : marks.position(of: facts.id) ?? OutputPosition(since: .now)
         let follower = LogFollower(
             engine: engine, watcher: watcher, output: output, errors: errors, container: facts.id,

@@ -6,29 +6,29 @@ public import Logging
 internal import Synchronization
 public import Worker
 
-/// Runs flow runs in containers of a Docker Engine, for work pools of the type `docker`; Podman's compatible socket does as
-/// well.
+/// Runs flow runs in containers of a Docker Engine, for work pools of the type `docker`. Podman's compatible socket
+/// works as well.
 ///
-/// Containers outlive the worker. One connection brings what happens to all of them, and inspections say how each ended; an
-/// Engine that goes away is waited for, whatever is under way. The identifier is the Python worker's: the Engine's URL, a
-/// colon, the container's id. Labels say to which worker and to which claim a container belongs, so that one whose creation
-/// was never answered is found again and not made a second time.
+/// Containers outlive the worker. One connection delivers the events of all containers, and inspections show how each
+/// of them ended. When the Engine becomes unavailable, starts and watches wait for it. The identifier is the same as
+/// the Python worker's: the Engine's URL, a colon, the container's id. Labels record the worker and the claim to which
+/// a container belongs. So a container whose creation was never confirmed is found again, and is not created twice.
 public final class DockerBackend: InfrastructureBackend {
-    /// What a Docker backend is made of.
+    /// The options of a Docker backend.
     public struct Options: Sendable {
-        /// The worker's own environment, which says where the Engine is.
+        /// The worker's own environment, which specifies where the Engine is.
         public var environment: [String: String]
-        /// The worker's state directory, in which it keeps the mark of its containers; without one it has another mark every
-        /// time, and finds no containers again that it has not noted.
+        /// The worker's state directory, which stores the mark of its containers. Without a directory, each process
+        /// uses a new mark, and does not find containers again that it has not recorded.
         public var stateDirectory: String?
-        /// Where the standard output of containers goes.
+        /// The destination of the containers' standard output.
         public var standardOutput: any OutputSink
-        /// Where the standard error of containers goes.
+        /// The destination of the containers' standard error.
         public var standardError: any OutputSink
         /// The log that the worker's operator reads.
         public var logger: Logger
 
-        /// Options with the worker's own output as sinks.
+        /// Creates options. By default, the worker's own output streams are the sinks.
         public init(
             environment: [String: String], stateDirectory: String? = nil,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
@@ -49,13 +49,13 @@ public final class DockerBackend: InfrastructureBackend {
 
     public static let outlivesWorker = true
 
-    /// The containers and claims that are in hand, which no clean-up may touch.
+    /// The containers and claims in use, which no clean-up may touch.
     struct InHand: Sendable {
-        /// From their creation until their run has been dealt with.
+        /// The containers in use, from their creation until their run has been cleaned up.
         var containers: Set<String> = []
-        /// While their container is being created.
+        /// The claims for which a container is being created.
         var claims: Set<String> = []
-        /// The containers that were started by this process, whose output is printed from its beginning.
+        /// The containers that this process started. Their output is printed from its beginning.
         var started: Set<String> = []
     }
 
@@ -63,18 +63,19 @@ public final class DockerBackend: InfrastructureBackend {
     let engine: EngineClient
     let watcher: EngineWatcher
     let configurationFolder: DockerConfigurationFolder
-    /// What this worker's containers are marked with.
+    /// The mark on this worker's containers.
     let owner: String
     let output: OutputPrinter
     let errors: OutputPrinter
     let marks: OutputMarks
     let inHand = Mutex(InHand())
 
-    /// How often what was left is looked for.
+    /// The interval between two searches for orphaned containers.
     private static let sweepInterval = Duration.seconds(600)
 
-    /// Makes a backend; nothing is asked of the Engine yet. Throws `InfrastructureError` of the kind `refused` when the
-    /// environment does not say where an Engine is, `unavailable` when the system has no thread left.
+    /// Creates a backend without sending a request to the Engine. Throws an `InfrastructureError`. Its kind is
+    /// `refused` when the environment does not specify a usable Engine, and `unavailable` when the system cannot
+    /// create a thread.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options
         configurationFolder = DockerConfigurationFolder(environment: options.environment)
@@ -92,7 +93,7 @@ public final class DockerBackend: InfrastructureBackend {
         errors = OutputPrinter(sink: options.standardError)
     }
 
-    /// How long the Engine has for an answer: `DOCKER_CLIENT_TIMEOUT` or a minute.
+    /// The time limit for an answer of the Engine: `DOCKER_CLIENT_TIMEOUT` in seconds, or one minute.
     private static func timeout(_ environment: [String: String]) throws(InfrastructureError) -> Duration {
         guard let text = environment["DOCKER_CLIENT_TIMEOUT"], !text.isEmpty else { return .seconds(60) }
         guard let timeout = Duration(secondsText: text, in: 0.001...86_400) else {
@@ -107,7 +108,7 @@ public final class DockerBackend: InfrastructureBackend {
 
     public var watchLag: Duration? { watcher.lag }
 
-    /// Watches the Engine, and removes from time to time what was left.
+    /// Watches the Engine, and removes orphaned containers at regular intervals.
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watcher.run() }
@@ -127,7 +128,8 @@ public final class DockerBackend: InfrastructureBackend {
         try configuration.prepared(for: context)
     }
 
-    /// Stops the container, whoever started it: SIGTERM, or the signal that the image names, after `grace` SIGKILL.
+    /// Stops the container, no matter which worker started it. The container gets SIGTERM, or the signal that its
+    /// image names, and SIGKILL after `grace`.
     public func stop(
         _ identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>, grace: Duration, reason: StopReason
     ) async throws {
@@ -139,7 +141,7 @@ public final class DockerBackend: InfrastructureBackend {
         }
     }
 
-    /// Says whether the Engine answers, and what it is.
+    /// Reports whether the Engine answers, and its product and version.
     public func check() async -> BackendReport {
         let subject = "Docker Engine"
         let address = engine.endpoint.description
@@ -160,8 +162,8 @@ public final class DockerBackend: InfrastructureBackend {
 
     // MARK: - Parts
 
-    /// Asks the Engine something, and asks again for as long as it is away; one that is there and does not do it is asked a few
-    /// times.
+    /// Sends a request to the Engine, and repeats it while the Engine is unavailable. A request that fails although
+    /// the Engine is available is repeated a few times.
     func persistently<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         var failures = 0
         while true {
@@ -173,7 +175,8 @@ public final class DockerBackend: InfrastructureBackend {
         }
     }
 
-    /// Waits for an Engine that gave no answer. Throws the error when that was not for its being away.
+    /// Waits until an Engine that gave no answer is available. Throws the error after repeated failures of an
+    /// available Engine.
     func pause(after error: EngineError, _ failures: inout Int) async throws {
         failures += 1
         try await Task.sleep(for: .milliseconds(500))
@@ -183,16 +186,16 @@ public final class DockerBackend: InfrastructureBackend {
         try Task.checkCancellation()
     }
 
-    /// What events call a container.
+    /// The resource that represents a container in events.
     func resource(_ id: String, name: String) -> JSONValue {
         ["prefect.resource.id": .string("prefect.docker.container.\(id)"), "prefect.resource.name": .string(name)]
     }
 }
 
-/// A container by the identifier that the API has.
+/// A container, by the identifier that the API stores.
 struct ContainerHandle: Sendable {
     let container: String
-    /// Whether it is said to be on this worker's Engine.
+    /// Whether the container is on this worker's Engine, according to the identifier.
     let isHere: Bool
 
     init(_ identifier: InfrastructureIdentifier, _ endpoint: EngineEndpoint) {
@@ -202,12 +205,12 @@ struct ContainerHandle: Sendable {
         isHere = colon.map { text[..<$0] == endpoint.baseURL } ?? true
     }
 
-    /// The identifier of a container of this worker's Engine.
+    /// The identifier of a container on this worker's Engine.
     static func identifier(of container: String, on endpoint: EngineEndpoint) -> InfrastructureIdentifier {
         InfrastructureIdentifier(rawValue: "\(endpoint.baseURL):\(container)")
     }
 
-    /// What the worker makes of an Engine's error; a container that is not on this Engine may be on another one.
+    /// The worker's error for an error of the Engine. A container that is not on this Engine may be on another one.
     func failure(_ error: EngineError, _ subject: String) -> InfrastructureError {
         if error.isNotFound, !isHere {
             return InfrastructureError(
@@ -217,7 +220,7 @@ struct ContainerHandle: Sendable {
     }
 }
 
-/// What a worker marks its containers with: random, and kept in its state directory.
+/// The random mark on a worker's containers, which is stored in the worker's state directory.
 enum OwnerMark {
     static func take(in directory: String?) -> String {
         let fresh = UUID().uuidString.lowercased()
@@ -227,7 +230,7 @@ enum OwnerMark {
             let kept = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
             if UUID(uuidString: kept) != nil { return kept }
         }
-        // Without room for it the containers of this process are its own alone.
+        // If the mark cannot be stored, no later process recognises the containers of this process.
         RegularFile.replace(name, below: directory, with: Array(fresh.utf8))
         return fresh
     }

@@ -5,14 +5,14 @@ internal import PrefectAPI
 internal import Synchronization
 internal import Worker
 
-/// A cluster that jobs run in: the way to it, and the watch of what runs there.
+/// A cluster that runs jobs: the client for it, the watch of its jobs, and its availability.
 struct Cluster: Sendable {
     let client: KubernetesClient
     let watch: ClusterWatch
     let availability: Availability
 }
 
-/// The clusters that runs are launched in: the worker's own, and those that blocks in job configurations name.
+/// The clusters in which runs are started: the worker's own, and those that blocks in job configurations name.
 final class Clusters: Sendable {
     private struct State {
         var known: [ClusterAccess: Cluster] = [:]
@@ -25,7 +25,7 @@ final class Clusters: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let changed = Wakeup()
-    /// The way to the worker's own cluster, or why there is none.
+    /// The access to the worker's own cluster, or the reason why there is none.
     let own: Result<ClusterAccess, ClusterConfigurationError>
 
     init(
@@ -53,17 +53,17 @@ final class Clusters: Sendable {
         }
     }
 
-    /// For how long one of the clusters' watches has been lost.
+    /// The longest time for which a watch of one of the clusters has been lost.
     var watchLag: Duration { state.withLock { $0.known.values.map(\.watch.lag).max() ?? .zero } }
 
-    /// The worker's own cluster; `nil` when it has none.
+    /// The worker's own cluster; `nil` when the worker has none.
     var ownCluster: Cluster? { try? cluster(own.get()) }
 
     private func cluster(_ access: ClusterAccess) throws(ClusterConfigurationError) -> Cluster {
         if let known = state.withLock({ $0.known[access] }) { return known }
         let client = try KubernetesClient(access, environment: environment, timing: timing)
         let availability = Availability(client)
-        // As with Prefect's own observer, it is the worker's own cluster where the runs of others are observed.
+        // As in Prefect's own observer, the runs of other workers are observed in the worker's own cluster.
         let isOwn = (try? own.get()) == access
         let watch = ClusterWatch(
             client: client, availability: availability, observing: isOwn ? scope : nil, logger: logger)
@@ -77,7 +77,7 @@ final class Clusters: Sendable {
         return kept
     }
 
-    /// Watches what runs in all of them, and whether they can be reached, until the task is cancelled.
+    /// Watches the jobs of all clusters, and whether the clusters are reachable, until the task is cancelled.
     func run() async {
         await withDiscardingTaskGroup { group in
             var running: Set<ClusterAccess> = []
@@ -92,7 +92,7 @@ final class Clusters: Sendable {
     }
 }
 
-/// Whether a cluster can be used at the moment, as the last who tried have found.
+/// Whether a cluster can be used at the moment, according to the latest requests.
 final class Availability: Sendable {
     private let client: KubernetesClient
     private let state = Mutex<String?>(nil)
@@ -100,10 +100,10 @@ final class Availability: Sendable {
 
     init(_ client: KubernetesClient) { self.client = client }
 
-    /// Why nothing can be started at the moment.
+    /// The reason why nothing can be started at the moment; `nil` when there is none.
     var trouble: String? { state.withLock { $0 } }
 
-    /// Notes that something could not be done.
+    /// Records that a request failed.
     func note(_ error: KubernetesError) {
         guard error.kind == .unreachable || error.kind == .unauthorized else { return }
         let trouble = Refusal.explanation(
@@ -112,7 +112,7 @@ final class Availability: Sendable {
         lost.signal()
     }
 
-    /// Asks the cluster for its version, and notes whether that worked. Returns the version.
+    /// Requests the cluster's version, and records whether that succeeded. Returns the version.
     @discardableResult
     func probe() async throws -> String {
         do {
@@ -120,7 +120,7 @@ final class Availability: Sendable {
             state.withLock { $0 = nil }
             return version["gitVersion"]?.stringValue ?? "of an unknown version"
         } catch let error as KubernetesError {
-            // Whoever may not read the version has been answered all the same.
+            // A cluster that refuses to report its version has answered all the same.
             if error.kind == .forbidden {
                 state.withLock { $0 = nil }
                 return "whose version may not be read"
@@ -130,7 +130,7 @@ final class Availability: Sendable {
         }
     }
 
-    /// Tries again, while the cluster cannot be used, until the task is cancelled.
+    /// Retries while the cluster cannot be used, until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
             if trouble == nil {

@@ -2,11 +2,13 @@ internal import OrderedCollections
 public import Worker
 
 extension KubernetesBackend {
-    /// Checks whether the worker's own cluster can be reached, and what the worker may do in its own namespace there.
+    /// Checks whether the worker's own cluster can be reached, and the worker's permissions in its own namespace
+    /// there.
     public func check() async -> BackendReport { await check([]) }
 
-    /// Checks whether the worker's own cluster can be reached, and what the worker may do in the namespaces that the templates
-    /// and the deployments of the pools name; without a pool, in the worker's own. A permission that is missing there is a partial failure.
+    /// Checks whether the worker's own cluster can be reached. Also checks the worker's permissions in the namespaces
+    /// that the templates and the deployments of the pools name. Without a pool, it checks the worker's own namespace.
+    /// A missing permission is a partial failure.
     public func check(_ pools: [PoolJobs]) async -> BackendReport {
         let access: ClusterAccess
         switch clusters.own {
@@ -50,7 +52,7 @@ extension KubernetesBackend {
         return BackendReport(findings: findings)
     }
 
-    /// A namespace of a cluster that jobs go to.
+    /// A namespace of a cluster, as a destination of jobs.
     struct Destination: Hashable {
         let cluster: Cluster
         let namespace: String
@@ -65,7 +67,8 @@ extension KubernetesBackend {
         }
     }
 
-    /// Where the jobs of a pool go, and who says so. A cluster that is not configured right is skipped: its runs say why.
+    /// The destinations of a pool's jobs, each with the source that names it. A cluster with an invalid configuration
+    /// is skipped, because its runs report the cause.
     func destinations(of pool: PoolJobs) async throws -> OrderedDictionary<Destination, String> {
         var found: OrderedDictionary<Destination, String> = [:]
         for part in try await pool.parts(["namespace", "cluster_config"]) {
@@ -78,12 +81,12 @@ extension KubernetesBackend {
         return found
     }
 
-    /// Something that the worker does, and what becomes of it when it may not.
+    /// An operation of the worker, and the consequence of a missing permission for it.
     private struct Need {
         let verbs: [String]
         let resource: Resource
         var subresource: String?
-        /// What is missing without it; `nil` when no run can do without.
+        /// The consequence of the missing permission; `nil` when no run can start without the permission.
         let loss: String?
     }
 

@@ -2,10 +2,10 @@ internal import Logging
 internal import OrderedCollections
 internal import Worker
 
-// Runs whose own worker reports nothing of them any more.
+// Runs whose own worker does not report on them any more.
 extension KubernetesBackend {
-    /// Meets the pool's jobs that have failed or will, wherever its template and its deployments send them: a worker that was
-    /// replaced, and whose ledger is lost, reports no crash of its runs any more.
+    /// Finds the pool's jobs that have failed or will fail, in every namespace that its template and its deployments
+    /// name. A worker that was replaced, and whose ledger is lost, no longer reports the crashes of its runs.
     func lookAfter(_ pool: PoolJobs, in cluster: Cluster) async {
         guard let id = pool.id else { return }
         do {
@@ -16,7 +16,7 @@ extension KubernetesBackend {
             cluster.watch.feeds.meetEnded(ofPools: [id], in: namespaces)
             for namespace in namespaces { try await meetFailedJobs(ofPool: id, in: namespace, of: cluster) }
         } catch is CancellationError {
-            // The worker leaves.
+            // The worker shuts down.
         } catch {
             logger.warning(
                 "Runs of work pool '\(pool.pool)' that no other worker looks after may crash without a report: \(error)"
@@ -24,8 +24,9 @@ extension KubernetesBackend {
         }
     }
 
-    /// Meets the jobs that had failed before: where jobs are watched already, they have passed by. A cluster that does not answer
-    /// now lists them again when it is back, and one that does not permit it has been named as such.
+    /// Finds the jobs that failed earlier, because a watch that runs already does not report them again. An
+    /// unavailable cluster lists them when it is available again. A cluster that does not permit the list has been
+    /// reported as such.
     private func meetFailedJobs(ofPool id: String, in namespace: String, of cluster: Cluster) async throws {
         let failed = Selection(
             namespace: namespace, labels: "\(Labels.workPoolID)=\(id)", fields: "status.successful=0")

@@ -1,9 +1,9 @@
 internal import JSON
 public import Worker
 
-// What earlier processes of the worker have left.
+// Recovery of jobs that earlier processes of the worker created.
 extension KubernetesBackend {
-    /// Follows a job that an earlier process has started, before anything else is known of its run.
+    /// Follows a job that an earlier process of the worker started, before anything else is known of its run.
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
         guard let place = try? JobPlace(identifier), let cluster = clusters.ownCluster,
             place.server == nil || place.server == cluster.client.access.server
@@ -11,15 +11,16 @@ extension KubernetesBackend {
         _ = cluster.watch.follow(namespace: place.namespace, name: place.name)
     }
 
-    /// Under which name it is kept how far a pod's output has been printed.
+    /// The name under which the position of a pod's printed output is stored.
     static func mark(ofPod uid: String, flowRunID: String) -> String { "\(flowRunID)-\(uid)" }
 
-    /// Forgets how far the output of other runs has been printed.
+    /// Forgets the positions of the printed output of all other runs.
     public func discardRemains(except flowRunIDs: Set<String>) async {
         marks.removeAll { name in flowRunIDs.contains { name.hasPrefix($0) } }
     }
 
-    /// Finds the job by its identifier, or else by the run's label and the end of its name, which says whose claim it is of.
+    /// Finds the job by its identifier. Otherwise finds it by the run's label and the end of its name, which
+    /// identifies the claim.
     public func remains(
         of job: Job<KubernetesConfiguration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains {
@@ -35,7 +36,7 @@ extension KubernetesBackend {
                 cluster.watch.forget(namespace: place.namespace, name: place.name)
                 return .ended(identifier)
             }
-            // How it ended is told by waiting for it, also when it has ended already.
+            // Waiting for the job reports how it ended, even when it has ended already.
             return .running(identifier)
         } catch let error as InfrastructureError where error.kind == .notReachable || error.kind == .refused {
             return .outOfReach

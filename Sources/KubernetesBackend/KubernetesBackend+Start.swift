@@ -4,8 +4,8 @@ public import Worker
 
 // Creating a run's job, exactly once.
 extension KubernetesBackend {
-    /// Creates the job. What the cluster refuses is not tried again. What it cannot do at the moment is, and before that it
-    /// is asked whether the job is there: an answer may have been lost.
+    /// Creates the job. A request that the cluster refuses is not retried. A request that the cluster cannot serve at
+    /// the moment is retried, after a check whether the job exists: an answer may have been lost.
     public func start(_ job: Job<KubernetesConfiguration>) async throws -> InfrastructureIdentifier {
         let cluster = try clusters.cluster(for: job.configuration)
         let namespace = job.configuration.namespace
@@ -14,11 +14,11 @@ extension KubernetesBackend {
         let prefix = JobName.prefix(in: manifest)
         Self.change(&manifest, "metadata") { metadata in
             metadata["name"] = .string(name)
-            // The cluster looks at it, although the name is there.
+            // The cluster checks the prefix, although the name is set.
             if metadata["generateName"] != nil { metadata["generateName"] = .string(prefix) }
         }
         let creation = Creation(job: job, cluster: cluster, backend: self, namespace: namespace, name: name)
-        // Before there is a job, so that nothing that happens to it goes unseen.
+        // The feed begins before the job exists, so that no event of the job is missed.
         _ = cluster.watch.follow(namespace: namespace, name: name, isToBeCreated: true)
         do {
             let secret = try await creation.makeSecret(&manifest)
@@ -29,7 +29,7 @@ extension KubernetesBackend {
                     namespace: namespace, name: name, uid: created.uid, server: cluster.client.access.server
                 ).identifier
             } catch {
-                // The job may exist, if the task was cancelled: then it needs its secret.
+                // After a cancellation the job may exist, and then it needs its secret.
                 if !(error is CancellationError) { await creation.remove(secret) }
                 throw error
             }
@@ -46,7 +46,7 @@ extension KubernetesBackend {
     }
 }
 
-/// The creation of one job and of what it needs.
+/// The creation of one job and of its secret.
 private struct Creation {
     let job: Job<KubernetesConfiguration>
     let cluster: Cluster
@@ -69,8 +69,8 @@ private struct Creation {
         }
     }
 
-    /// Does something for as long as the cluster cannot be reached, or asks to wait; what fails inside it is tried as often
-    /// as the settings say.
+    /// Repeats an operation for as long as the cluster is unreachable or asks to wait. Other temporary failures of the
+    /// cluster are retried as often as the settings permit.
     private func persistently(
         _ what: String, _ verb: String, _ body: () async throws -> JSONValue
     ) async throws -> JobSnapshot {
@@ -103,8 +103,8 @@ private struct Creation {
 
     // MARK: Secrets
 
-    /// Takes what is secret out of the manifest: into a secret of the job's own, which is created, or a reference to one
-    /// that exists.
+    /// Takes the secret values out of the manifest. They go into a secret of the job's own, which is created here, or
+    /// become references to an existing secret.
     func makeSecret(_ manifest: inout JSONValue) async throws -> SecretPlan? {
         let made = SecretPlan(&manifest, settings: backend.settings, jobName: name)
         for credential in SecretPlan.credentials(inClearIn: manifest) { backend.sayOnce(credential.warning) }
@@ -114,7 +114,7 @@ private struct Creation {
             do {
                 _ = try await client.create(.secrets, namespace: namespace, object)
             } catch let error as KubernetesError where error.kind == .alreadyExists {
-                // An earlier attempt of the same claim has made it.
+                // An earlier attempt for the same claim has created it.
                 try await client.replace(.secrets, namespace: namespace, name: plan.name, object)
             }
         } catch let error as KubernetesError {
@@ -126,7 +126,7 @@ private struct Creation {
         return plan
     }
 
-    /// Makes the job the secret's owner, so that the cluster removes both together where no worker is there any more to remove
+    /// Makes the job the secret's owner. So the cluster removes both together when no worker exists that could remove
     /// the secret at the end of the run.
     func give(_ secret: SecretPlan?, to owner: JobSnapshot) async {
         guard let secret else { return }

@@ -3,12 +3,12 @@ public import Worker
 
 // Ending a run's job.
 extension KubernetesBackend {
-    /// Deletes the job and waits until it and its pods are gone.
+    /// Deletes the job and waits until the job and its pods are gone.
     ///
-    /// A pod in which nothing has begun has nothing that could be asked to end: it is deleted at once, without a grace.
-    /// A flow that is being cancelled hears of that by itself, within its pod, and is left its grace to end and some more to
-    /// run its hooks there. Then the job is deleted in the foreground: its pods get SIGTERM and their grace. What is still
-    /// there after `grace`, as on a node that is away, is deleted without.
+    /// A pod in which nothing has begun is deleted at once and without a grace, since nothing in it could be asked to
+    /// end. A flow that is being cancelled learns of that by itself, within its pod. It gets its grace to end, and
+    /// some more time to run its hooks. Then the job is deleted in the foreground: its pods get SIGTERM and their
+    /// grace. A pod that still exists after `grace`, as on an unavailable node, is deleted without one.
     public func stop(
         _ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>, grace: Duration, reason: StopReason
     ) async throws {
@@ -34,18 +34,18 @@ extension KubernetesBackend {
         }
     }
 
-    /// How much longer than its grace a flow that is being cancelled may take for its hooks, and to hear of it.
+    /// The time beyond its grace that a cancelled flow has to learn of the cancellation and to run its hooks.
     private static let hookTime = Duration.seconds(10)
 }
 
-/// The end of one job.
+/// The stop of one job.
 private struct JobStop {
     let place: JobPlace
     let cluster: Cluster
 
     private var client: KubernetesClient { cluster.client }
 
-    /// The job; `nil` when it is gone, also when another one of its name is there.
+    /// The job; `nil` when the job is gone, even if another job has its name.
     func read() async throws -> JobSnapshot? {
         let found = try await client.read(.jobs, namespace: place.namespace, name: place.name)
         guard let job = found.flatMap({ JobSnapshot($0) }), place.uid == nil || place.uid == job.uid else { return nil }
@@ -67,7 +67,7 @@ private struct JobStop {
         }
     }
 
-    /// Waits until the job has ended or is gone.
+    /// Waits until the job has ended or is gone. Returns whether that happened within the limit.
     func waitForEnd(atMost limit: Duration) async throws -> Bool {
         let deadline = ContinuousClock.now + limit
         while ContinuousClock.now < deadline {
@@ -89,8 +89,8 @@ private struct JobStop {
         return try await read() == nil
     }
 
-    /// Deletes the pods in which nothing has begun, as they are: one that has begun meanwhile is another version of it, and keeps
-    /// its grace. Returns whether there were any, or there was no pod yet.
+    /// Deletes the pods in which nothing has begun. Each deletion names a version, so a pod that has begun meanwhile
+    /// keeps its grace. Returns whether there were such pods, or no pod yet.
     private func deleteUnbegunPods() async throws -> Bool {
         do {
             var found: [(pod: PodSnapshot, version: String?)] = []
@@ -113,7 +113,7 @@ private struct JobStop {
     func delete(_ job: JobSnapshot, grace: Duration) async throws {
         try await client.delete(
             .jobs, namespace: place.namespace, name: place.name, uid: job.uid, grace: grace, propagation: .foreground)
-        // Kubernetes deletes the pods a moment after the job was asked to go.
+        // Kubernetes deletes the pods shortly after the request to delete the job.
         if try await waitUntilGone(atMost: grace + .seconds(10)) { return }
         do {
             for pod in try await pods() {
@@ -121,7 +121,7 @@ private struct JobStop {
                     .pods, namespace: place.namespace, name: pod.name, uid: pod.uid, grace: .zero)
             }
         } catch let error as KubernetesError where error.kind == .forbidden {
-            // Then the cluster's own time limits have to do.
+            // Without this permission, the cluster's own time limits have to suffice.
         }
         guard try await waitUntilGone(atMost: .seconds(30)) else {
             throw KubernetesError(

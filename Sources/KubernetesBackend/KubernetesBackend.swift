@@ -8,32 +8,32 @@ public import Worker
 
 /// Runs flow runs as Kubernetes jobs, for work pools of the type `kubernetes`.
 ///
-/// A job is Kubernetes' own: it goes on when the worker is gone, and every worker finds it again by its identifier,
-/// `namespace:name`, as the Python worker has it. The jobs of all runs are watched together, and a run is taken for crashed
-/// only when the cluster says so: its job has failed, or is confirmed not to exist.
+/// A job belongs to Kubernetes and continues without the worker. Every worker finds it again by `namespace:name`, the
+/// identifier that the Python worker uses as well. The jobs of all runs are watched together. A run counts as crashed
+/// only on the cluster's evidence: its job has failed, or is confirmed not to exist.
 public final class KubernetesBackend: InfrastructureBackend {
-    /// What a Kubernetes backend is made of.
+    /// The options of a Kubernetes backend.
     public struct Options: Sendable {
-        /// The worker's own environment, in which the cluster's configuration is looked for.
+        /// The worker's own environment, which is searched for the cluster's configuration.
         public var environment: [String: String]
-        /// What is set for Prefect's Kubernetes integration.
+        /// The settings of Prefect's Kubernetes integration.
         public var settings: IntegrationSettings
-        /// Where the output of runs goes.
+        /// The destination of the output of runs.
         public var output: any OutputSink
-        /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with a cluster.
-        /// The worker's own kubeconfig always may.
+        /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with a
+        /// cluster. The worker's own kubeconfig may always name them.
         public var allowsHostCredentials: Bool
-        /// The worker's state directory, where it has one.
+        /// The worker's state directory, if it has one.
         public var stateDirectory: String?
         /// The log that the worker's operator reads.
         public var logger: Logger
-        /// Where a pod finds its service account.
+        /// The directory in which a pod finds its service account.
         var serviceAccount = ClusterAccess.inClusterFolder
         var timing = KubernetesClient.Timing()
-        /// For how long a crashed run of another worker is left to that worker.
+        /// The time that another worker has to report the crash of its own run.
         var courtesy = Duration.seconds(15)
 
-        /// Options with the worker's standard output as sink.
+        /// Creates options. By default, the worker's standard output is the sink.
         public init(
             environment: [String: String], settings: IntegrationSettings, stateDirectory: String? = nil,
             output: any OutputSink = DescriptorSink.standardOutput, allowsHostCredentials: Bool = false,
@@ -52,13 +52,13 @@ public final class KubernetesBackend: InfrastructureBackend {
 
     public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.kubernetes() }
 
-    /// Jobs go on without the worker.
+    /// Jobs continue without the worker.
     public static let outlivesWorker = true
 
-    /// A pod may never begin.
+    /// A pod may never begin, so a worker that serves a pool once does not wait for it.
     public static let isDoneOnceStarted = true
 
-    /// A pool can name the cluster of its jobs.
+    /// Whether a pool's template names the cluster of its jobs.
     public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool {
         template.presets("cluster_config")
     }
@@ -71,7 +71,7 @@ public final class KubernetesBackend: InfrastructureBackend {
     let marks: OutputMarks
     private let said = Mutex<Set<String>>([])
 
-    /// Makes a backend. Nothing is read from the cluster before ``run()`` or ``check()``.
+    /// Creates a backend. Nothing is read from the cluster before ``run()`` or ``check()``.
     public init(options: Options) {
         settings = KubernetesSettings(options.settings)
         clusters = Clusters(
@@ -94,16 +94,16 @@ public final class KubernetesBackend: InfrastructureBackend {
         try configuration.prepared(for: context)
     }
 
-    /// Why the worker's own cluster cannot be used at the moment.
+    /// The reason why the worker's own cluster cannot be used at the moment; `nil` when there is none.
     public var trouble: String? { clusters.ownCluster?.availability.trouble }
 
     public var watchLag: Duration? { clusters.watchLag }
 
-    /// Watches the jobs of all runs, wherever they are.
+    /// Watches the jobs of all runs, in all clusters.
     public func run() async { await clusters.run() }
 
-    /// Observes the runs of other workers in the worker's own cluster as far as the settings ask for it, and reports the crashes
-    /// of the pools' runs whose own worker does not.
+    /// Observes the runs of other workers in the worker's own cluster, as far as the settings require that. Also
+    /// reports the crashes of the pools' runs whose own worker does not report them.
     public func observe(_ runs: any OtherRuns) async {
         guard let cluster = clusters.ownCluster else { return }
         await withDiscardingTaskGroup { group in
@@ -112,7 +112,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         }
     }
 
-    /// Waits until the job has ended, whoever started it, and is told by the cluster itself how.
+    /// Waits until the job has ended, no matter which worker started it. The cluster itself reports how it ended.
     public func wait(
         for identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>
     ) async throws -> ExitStatus {
@@ -124,7 +124,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         ).run(cluster.watch.follow(namespace: place.namespace, name: place.name)).status
     }
 
-    /// Forgets the run and removes its secret. The job stays as long as its own time to live says.
+    /// Forgets the run and removes its secret. The job stays until its own time to live is over.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>) async {
         guard let place = try? JobPlace(identifier), let cluster = try? cluster(of: place, job) else { return }
         cluster.watch.forget(namespace: place.namespace, name: place.name)
@@ -134,7 +134,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         }
     }
 
-    /// Removes a secret of a job; for a cluster that cannot be reached it is tried again for some seconds.
+    /// Removes a secret of a job. While the cluster is unreachable, the removal is retried for some seconds.
     private func remove(
         secret name: String, of place: JobPlace, _ cluster: Cluster, _ job: Job<KubernetesConfiguration>
     ) async {
@@ -159,7 +159,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         }
     }
 
-    /// The cluster of a job that exists; throws when that is another one than the job configuration now names.
+    /// The cluster of an existing job. Throws when the job configuration now names another cluster.
     func cluster(of place: JobPlace, _ job: Job<KubernetesConfiguration>) throws(InfrastructureError) -> Cluster {
         let cluster = try clusters.cluster(for: job.configuration)
         if let server = place.server, server != cluster.client.access.server {
@@ -171,7 +171,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         return cluster
     }
 
-    /// Says something to the operator, once.
+    /// Logs a warning for the operator, once.
     func sayOnce(_ line: String) {
         if said.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
     }

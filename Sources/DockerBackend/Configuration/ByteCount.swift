@@ -1,11 +1,12 @@
 internal import PrefectAPI
 
-/// A number of bytes as docker-py reads it: `128m`, `128 m`, `2GB`, `1.5g`, `1_000k`, `100000b`, `1e6`, bare
-/// digits for bytes; and `1t` besides.
+/// Parses numbers of bytes as docker-py does: `128m`, `128 m`, `2GB`, `1.5g`, `1_000k`, `100000b`, `1e6`, and bare
+/// digits for bytes. It also accepts the unit `t`.
 enum ByteCount {
     private static let powers = ["b": 0, "k": 1, "m": 2, "g": 3, "t": 4]
 
-    /// The number; `nil` for anything else. An empty text is 0, which limits nothing; so does `-1`.
+    /// The number of bytes; `nil` when the text cannot be parsed. An empty text is 0, which sets no limit. The text
+    /// `-1` sets no limit either.
     static func parse(_ text: String) -> Int? {
         if text.isEmpty { return 0 }
         var number = text[...]
@@ -22,10 +23,10 @@ enum ByteCount {
         return Int(exactly: (value * factor).rounded(.towardZero))
     }
 
-    /// A number of bytes for people.
+    /// A number of bytes in a form that people read easily.
     static func text(_ bytes: Int) -> String {
         for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] where bytes >= size {
-            // Ten times a number of the Engine may overflow, so the remainder is taken first.
+            // Ten times a number from the Engine may overflow, so the remainder is computed first.
             let rest = bytes % size
             let tenths = bytes / size * 10 + (rest * 10 + size / 2) / size
             return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(tenths % 10) \(unit)"

@@ -1,13 +1,13 @@
 internal import JSON
 internal import OrderedCollections
 
-/// What a container is created with: the body of `POST /containers/create`.
+/// The body of `POST /containers/create`, which describes the new container.
 struct ContainerRequest {
-    /// The labels by which this worker knows its containers again.
+    /// The labels by which this worker recognises its containers.
     struct Marks {
-        /// Which worker's it is.
+        /// The worker that owns the container.
         let owner: String
-        /// For which claim on its flow run it was made.
+        /// The claim on a flow run for which the container is created.
         let claim: String
 
         static let ownerLabel = "prefect-worker.owner"
@@ -17,11 +17,11 @@ struct ContainerRequest {
 
     let configuration: DockerConfiguration
     let marks: Marks
-    /// Whether the Engine can tell containers where its host is.
+    /// Whether the Engine supports `host-gateway`, which gives containers the address of the Engine's host.
     let knowsHostGateway: Bool
-    /// Where relative paths begin.
+    /// The directory from which relative paths start.
     let folder: String
-    /// The proxies of Docker's configuration; the job's own variables win.
+    /// The proxy variables of Docker's configuration. The job's own variables take precedence.
     var proxyVariables: [(name: String, value: String)] = []
 
     /// The request's body.
@@ -70,7 +70,8 @@ struct ContainerRequest {
         return host
     }
 
-    /// The job's own entries, and where the API may be on the Engine's host the name by which that is found.
+    /// The entries of `ExtraHosts`: the job's own, preceded by the name of the Engine's host where the API may run on
+    /// that host.
     private var extraHosts: [String] {
         let own = configuration.options.extraHosts
         let url = configuration.env[DockerConfiguration.apiVariable]

@@ -3,34 +3,35 @@ internal import JobTemplates
 internal import OrderedCollections
 internal import Worker
 
-/// The job variable `container_create_kwargs`: the keywords of docker-py's `containers.create`, by the Engine's names.
+/// The job variable `container_create_kwargs`: the keywords of docker-py's `containers.create`, under the Engine's
+/// names.
 ///
-/// A keyword that is none is refused by its name. Those that stand for a job variable of their own (`name`, `volumes`, …) are
-/// left out, as the Python worker does it.
+/// An unknown keyword is refused by name. Keywords that have a job variable of their own (`name`, `volumes`, …) are
+/// ignored, as in the Python worker.
 struct CreateOptions: Sendable, Hashable {
-    /// Members of the request besides `HostConfig`.
+    /// The members of the request outside `HostConfig`.
     private(set) var container: OrderedDictionary<String, JSONValue> = [:]
-    /// Members of `HostConfig`.
+    /// The members of `HostConfig`.
     private(set) var host: OrderedDictionary<String, JSONValue> = [:]
-    /// `networking_config`: what each network is joined with.
+    /// `networking_config`: the endpoint settings for each network.
     private(set) var endpoints: JSONValue?
     /// `extra_hosts` as `name:address`.
     private(set) var extraHosts: [String] = []
     /// The platform of the image, like `linux/arm64`.
     private(set) var platform: String?
-    /// Whether containers are told of the proxies of Docker's configuration.
+    /// Whether containers get the proxy variables of Docker's configuration.
     private(set) var usesConfiguredProxies = true
-    /// What was left out although it says something.
+    /// The ignored keywords that deserve a warning.
     private(set) var ignored: [String] = []
 
-    /// Keywords that are job variables of their own.
+    /// The keywords that have a job variable of their own.
     private static let ownVariables: Set<String> = [
         "command", "env", "labels", "name", "image", "registry_credentials", "image_pull_policy", "networks",
         "network_mode", "auto_remove", "volumes", "stream_output", "mem_limit", "memswap_limit", "privileged",
         "container_create_kwargs",
     ]
 
-    /// Keywords that are taken over as they are.
+    /// The keywords whose values are passed on unchanged.
     private static let containerNames: [String: String] = [
         "domainname": "Domainname", "hostname": "Hostname", "mac_address": "MacAddress",
         "network_disabled": "NetworkDisabled", "stop_signal": "StopSignal", "tty": "Tty", "working_dir": "WorkingDir",
@@ -55,14 +56,14 @@ struct CreateOptions: Sendable, Hashable {
         "kernel_memory": "KernelMemory", "mem_reservation": "MemoryReservation", "shm_size": "ShmSize",
     ]
 
-    /// Reads the keywords. Throws an error of the kind `refused` that names the one to blame.
+    /// Reads the keywords. Throws an error of the kind `refused` that names the keyword at fault.
     init(_ keywords: JSONValue?) throws(InfrastructureError) {
         for (key, value) in keywords?.objectValue ?? [:] {
             if Self.ownVariables.contains(key) {
                 if key == "volumes" { ignored.append(key) }
                 continue
             }
-            // A keyword without a value is one that was not given.
+            // A null value means that the keyword was not given.
             if value.isNull { continue }
             try read(key, value)
         }
@@ -80,7 +81,7 @@ struct CreateOptions: Sendable, Hashable {
         }
     }
 
-    /// Those whose form the Engine wants otherwise than docker-py.
+    /// Reads the keywords whose form differs between the Engine and docker-py.
     private mutating func readShaped(_ key: String, _ value: JSONValue) throws(InfrastructureError) {
         let form = KeywordForm(key: key, value: value)
         switch key {
@@ -104,7 +105,7 @@ struct CreateOptions: Sendable, Hashable {
             container["ExposedPorts"] = exposed
             host["PortBindings"] = bindings
         case "networking_config": endpoints = try form.object()
-        // What the Engine decides by itself, or what docker-py alone knows.
+        // The Engine decides these by itself, or only docker-py uses them.
         case "detach", "version": break
         case "use_config_proxy": usesConfiguredProxies = value != false
         case "environment": throw Self.refusal(key, "stands for the job variable 'env'; use that")

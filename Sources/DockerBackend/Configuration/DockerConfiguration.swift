@@ -3,32 +3,32 @@ internal import JobTemplates
 public import OrderedCollections
 public import Worker
 
-/// The job configuration of a flow run that is run in a Docker container.
+/// The job configuration of a flow run that runs in a Docker container.
 ///
-/// Everything that can be is looked at when it is read, so that nothing is created for a job that could not run.
+/// Reading validates as much as possible, so that nothing is created for a job that could not run.
 public struct DockerConfiguration: JobConfiguration, Sendable {
-    /// When an image is pulled.
+    /// The policy that decides when an image is pulled.
     public enum PullPolicy: String, Sendable, Hashable {
         case ifNotPresent = "IfNotPresent"
         case always = "Always"
-        /// Pulled, and where that fails the one that the Engine has is used.
+        /// The image is pulled. If the pull fails, the image that the Engine already has is used.
         case ifPossible = "IfPossible"
         case never = "Never"
     }
 
-    /// The command line, split into words as a shell does it.
+    /// The command line, which is split into words as in a shell.
     public private(set) var command: String?
     /// The environment of the container.
     public private(set) var env: OrderedDictionary<String, String>
-    /// The labels of the container, by Docker's names.
+    /// The labels of the container. Preparation turns their keys into Docker's form.
     public private(set) var labels: OrderedDictionary<String, String>
-    /// The name of the container; `nil` leaves it to the Engine.
+    /// The name of the container; `nil` lets the Engine choose one.
     public private(set) var name: String?
-    /// The image.
+    /// The name of the image.
     public private(set) var image: String
-    /// Whether the command is the flow engine's own, and not one that the job brings.
+    /// Whether the command is the flow engine's own, rather than one from the job.
     public private(set) var runsFlowEngine = true
-    /// What is to be done with what the container prints.
+    /// Whether the worker prints the container's output.
     public let streamsOutput: Bool
     /// Whether the container is removed after its end.
     public let removesContainer: Bool
@@ -46,7 +46,8 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
     let options: CreateOptions
     private let base: BaseJobConfiguration
 
-    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job variable.
+    /// Reads a rendered job configuration. Throws an `InfrastructureError` of the kind `refused` that names the job
+    /// variable.
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
@@ -111,11 +112,11 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
         return text
     }
 
-    /// The configuration for one flow run.
+    /// Completes the configuration for one flow run.
     func prepared(for context: PreparationContext) throws(InfrastructureError) -> Self {
         var context = context
         if networkMode(settings: context.settingsEnvironment) != "host" {
-            // In the container, the worker's host goes by another name.
+            // Inside the container, the worker's host has another name.
             for (index, setting) in context.settingsEnvironment.enumerated() where setting.name == Self.apiVariable {
                 context.settingsEnvironment[index].value = setting.value
                     .replacing("localhost", with: "host.docker.internal")
@@ -136,16 +137,17 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
 
     static let apiVariable = "PREFECT_API_URL"
 
-    /// The words of the command.
+    /// The words of the command; by default the flow engine's.
     var commandWords: [String] { words ?? ["prefect", "flow-run", "execute"] }
 
-    /// When the image is pulled: as the job says, else always for an image that may be another every time.
+    /// The configured pull policy. By default, an image whose name may refer to a different image each time is always
+    /// pulled.
     var pullPolicy: PullPolicy {
         configuredPullPolicy ?? (ImageReference(image).isMoving ? .always : .ifNotPresent)
     }
 
-    /// The mode of the container's network; `nil` for the Engine's default. An API on this host is reached by its network,
-    /// unless the job says something else.
+    /// The mode of the container's network; `nil` for the Engine's default. An API on this host is reached through the
+    /// host's network, unless the job configures something else.
     var networkMode: String? { networkMode(settings: []) }
 
     private func networkMode(settings: [(name: String, value: String)]) -> String? {

@@ -3,7 +3,7 @@ internal import JobTemplates
 internal import OrderedCollections
 internal import Worker
 
-/// The value of one keyword of docker-py, in the forms that the Engine takes.
+/// The value of one docker-py keyword, converted into the forms that the Engine accepts.
 struct KeywordForm {
     let key: String
     let value: JSONValue
@@ -31,7 +31,7 @@ struct KeywordForm {
         return elements
     }
 
-    /// A command line, split as a shell does it, or the list that it already is.
+    /// The words of a command line that is split as in a shell, or of a list that is split already.
     func words() throws(InfrastructureError) -> [JSONValue] {
         guard let line = value.stringValue else { return try elements() }
         guard let words = try? ShellWords.split(line) else {
@@ -40,7 +40,7 @@ struct KeywordForm {
         return words.map(JSONValue.string)
     }
 
-    /// An object with its members by the Engine's names; those that have them already keep them.
+    /// An object whose members get the Engine's names. Members that already have these names keep them.
     func renamed(_ names: [String: String]) throws(InfrastructureError) -> JSONValue {
         guard let members = value.objectValue else { throw mismatch("an object") }
         var renamed: OrderedDictionary<String, JSONValue> = [:]
@@ -49,7 +49,7 @@ struct KeywordForm {
             guard names.values.contains(name) else {
                 throw CreateOptions.refusal(self.key, "has no member '\(key)'; correct it")
             }
-            // A test in words is one for the shell.
+            // A health check that is a plain text is a command for the shell.
             renamed[name] = name == "Test" && member.stringValue != nil ? ["CMD-SHELL", member] : member
         }
         return .object(renamed)
@@ -61,7 +61,7 @@ struct KeywordForm {
         return .array(renamed)
     }
 
-    /// An object, a list of pairs, or a list of texts that are joined already.
+    /// The pairs of an object, of a list of pairs, or of a list of texts that are joined already.
     func pairs(separator: String) throws(InfrastructureError) -> [String] {
         if let members = value.objectValue {
             return members.map { "\($0.key)\(separator)\($0.value.pythonText)" }
@@ -71,13 +71,13 @@ struct KeywordForm {
         }
     }
 
-    /// An object whose values are texts.
+    /// An object whose values are converted to texts.
     func texts() throws(InfrastructureError) -> JSONValue {
         guard let members = value.objectValue else { throw mismatch("an object") }
         return .object(members.mapValues { .string($0.pythonText) })
     }
 
-    /// Places in memory with their options: an object, or a list of `place` or `place:options`.
+    /// Mount points of file systems in memory, with their options: an object, or a list of `place` or `place:options`.
     func tmpfs() throws(InfrastructureError) -> JSONValue {
         if value.objectValue != nil { return try texts() }
         var places: OrderedDictionary<String, JSONValue> = [:]
@@ -88,7 +88,7 @@ struct KeywordForm {
         return .object(places)
     }
 
-    /// Devices as `host[:container[:permissions]]`, or objects of the Engine's.
+    /// Devices as `host[:container[:permissions]]`, or as objects in the Engine's form.
     func devices() throws(InfrastructureError) -> JSONValue {
         .array(
             try elements().map { element in
@@ -102,8 +102,8 @@ struct KeywordForm {
             })
     }
 
-    /// Ports of the container with what they are bound to on the host: a number, an address with a number, a list of these,
-    /// or null for any.
+    /// Ports of the container with their bindings on the host. A binding is a number, an address with a number, a list
+    /// of these, or null for any port.
     func ports() throws(InfrastructureError) -> (exposed: JSONValue, bindings: JSONValue) {
         guard let members = value.objectValue else { throw mismatch("an object of ports") }
         var exposed: OrderedDictionary<String, JSONValue> = [:]
@@ -126,7 +126,7 @@ struct KeywordForm {
             }
             return [binding(String(text[..<colon]), .string(String(text[text.index(after: colon)...])))]
         }
-        // A pair of an address and a port; in JSON it looks like a list of two.
+        // An address and a port form a pair, which JSON writes as a list of two elements.
         if parts.count == 2, let address = parts[0].stringValue, address.contains(where: { $0 == "." || $0 == ":" }),
             parts[1].intValue != nil
         {

@@ -1,11 +1,11 @@
 internal import Worker
 
-/// One entry of the job variable `volumes`: `/container`, `host:container` or `host:container:ro|rw`, where `host` is the
-/// name of a volume or a path of the Engine's host.
+/// One entry of the job variable `volumes`: `/container`, `host:container` or `host:container:ro|rw`. The part `host`
+/// is the name of a volume or a path of the Engine's host.
 struct VolumeMount: Sendable, Hashable {
-    /// As it was written, trimmed.
+    /// The entry as written, without surrounding whitespace.
     let text: String
-    /// The volume or the path, and what follows it; `nil` for a volume without a name.
+    /// The volume or the path, and the text after it; `nil` for a volume without a name.
     private let source: Source?
 
     private struct Source: Hashable {
@@ -13,7 +13,7 @@ struct VolumeMount: Sendable, Hashable {
         let rest: String
     }
 
-    /// Reads an entry. Throws an error of the kind `refused` that names it.
+    /// Reads an entry. Throws an error of the kind `refused` that names the entry.
     init(_ entry: String) throws(InfrastructureError) {
         let trimmed = entry.drop(while: \.isWhitespace)
         text = trimmed.lastIndex { !$0.isWhitespace }.map { String(trimmed[...$0]) } ?? ""
@@ -51,7 +51,7 @@ struct VolumeMount: Sendable, Hashable {
         source = Source(host: host, rest: parts.dropFirst().joined(separator: ":"))
     }
 
-    /// The entry of `HostConfig.Binds`, a relative path taken from a folder; `nil` for a volume without a name.
+    /// The entry of `HostConfig.Binds`; `nil` for a volume without a name. A relative path starts from `folder`.
     func bind(relativeTo folder: String) -> String? {
         guard let source else { return nil }
         guard source.host.hasPrefix(".") else { return text }
@@ -66,10 +66,10 @@ struct VolumeMount: Sendable, Hashable {
         return "/\(components.joined(separator: "/")):\(source.rest)"
     }
 
-    /// Where it is in the container.
+    /// The path of the mount in the container.
     var target: String { source.map { String($0.rest.prefix { $0 != ":" }) } ?? text }
 
-    /// The drive of a path of Windows, whose colon divides nothing.
+    /// The drive of a Windows path, whose colon is not a separator.
     private static func drive(_ text: String) -> String {
         let start = text.prefix(3)
         guard start.count == 3, start.first?.isLetter == true, start.dropFirst().hasPrefix(":\\") else { return "" }

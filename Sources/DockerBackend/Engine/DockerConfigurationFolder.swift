@@ -1,14 +1,15 @@
 internal import FoundationEssentials
 internal import JSON
 
-/// Docker's own configuration: `DOCKER_CONFIG`, else `~/.docker`. What is not there or cannot be read is empty.
+/// Docker's own configuration directory: `DOCKER_CONFIG`, else `~/.docker`. A missing or unreadable file counts as
+/// empty.
 public struct DockerConfigurationFolder: Sendable {
-    /// Where it is.
+    /// The path of the directory.
     public let path: String
-    /// `config.json`.
+    /// The content of `config.json`.
     let configuration: JSONValue
 
-    /// The folder that an environment names.
+    /// Reads the configuration from the directory that an environment names.
     public init(environment: [String: String]) {
         let named = environment["DOCKER_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         path = named ?? "\(environment["HOME"] ?? "/root")/.docker"
@@ -16,11 +17,11 @@ public struct DockerConfigurationFolder: Sendable {
         configuration = bytes.flatMap { try? JSONValue(parsing: $0) } ?? [:]
     }
 
-    /// A file's bytes; `nil` when it cannot be read.
+    /// A file's bytes; `nil` when the file cannot be read.
     func read(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { [UInt8]($0) } }
 
-    /// The variables for containers that the configuration's `proxies` say, those for an Engine's own address before the
-    /// default ones, as Docker's clients hand them on.
+    /// The variables for containers from the configuration's `proxies`. As in Docker's clients, the proxies for an
+    /// Engine's own address take precedence over the default ones.
     func proxyVariables(for address: String) -> [(name: String, value: String)] {
         let proxies = configuration["proxies"]
         guard let chosen = proxies?[address] ?? proxies?["default"] else { return [] }
@@ -34,16 +35,17 @@ public struct DockerConfigurationFolder: Sendable {
         }
     }
 
-    /// What a context says of its Engine.
+    /// The settings of a context for its Engine.
     struct Context {
         let host: String?
         let skipsVerification: Bool
-        /// The folder of its certificates.
+        /// The directory of the context's certificates.
         let certificates: String
         let hasCertificates: Bool
     }
 
-    /// The context of a name, looked for by the name in its file: that of its folder is a hash.
+    /// The context of a name. The name is looked up in the contexts' files, because their directories are named by a
+    /// hash.
     func context(named name: String) -> Context? {
         let folders = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/contexts/meta")) ?? []
         for folder in folders {

@@ -2,21 +2,21 @@ internal import HTTPTransport
 internal import JSON
 internal import OrderedCollections
 
-/// A container as the Engine describes it at a moment.
+/// A container as the Engine describes it at one moment.
 struct ContainerFacts: Sendable, Hashable {
     let id: String
-    /// Without the slash that Engines put before it.
+    /// The name without the slash that Engines put before it.
     let name: String
     /// `created`, `running`, `paused`, `restarting`, `removing`, `exited` or `dead`.
     let status: String
     let exitCode: Int?
     let wasOutOfMemory: Bool
-    /// Why the Engine could not start it, where it says so.
+    /// The reason why the Engine could not start the container, if the Engine reports one.
     let error: String?
     let hasTTY: Bool
     let memoryLimit: Int?
 
-    /// Whether it has run to its end.
+    /// Whether the container has run to its end.
     var hasEnded: Bool { status == "exited" || status == "dead" }
 
     init(_ json: JSONValue) throws(EngineError) {
@@ -36,7 +36,7 @@ struct ContainerFacts: Sendable, Hashable {
     }
 }
 
-/// A container in a list.
+/// One element of a list of containers.
 struct ListedContainer: Sendable, Hashable {
     let id: String
     let status: String
@@ -53,7 +53,7 @@ struct ListedContainer: Sendable, Hashable {
 }
 
 extension EngineClient {
-    /// `POST /containers/create`. Returns the id and what the Engine warns of. The Engine may take long when it is busy.
+    /// `POST /containers/create`. Returns the container's id and the Engine's warnings. A busy Engine may take long.
     func create(
         _ body: JSONValue, name: String?, platform: String?
     ) async throws -> (id: String, warnings: [String]) {
@@ -71,7 +71,7 @@ extension EngineClient {
         return (id, answer["Warnings"]?.arrayValue?.compactMap(\.stringValue) ?? [])
     }
 
-    /// `POST /containers/{id}/start`; one that runs already is well.
+    /// `POST /containers/{id}/start`. A container that is already running is not an error.
     func start(_ id: String) async throws {
         try await call(
             Request(
@@ -85,8 +85,8 @@ extension EngineClient {
             call(Request(path: "/containers/\(Self.encoded(id))/json", operation: "inspect container")))
     }
 
-    /// `POST /containers/{id}/stop`: SIGTERM or the image's own signal, after the grace SIGKILL. Returns when the container
-    /// has ended; one that had ended already is well.
+    /// `POST /containers/{id}/stop`: sends SIGTERM or the image's own signal, and SIGKILL after the grace. Returns
+    /// when the container has ended. A container that had already ended is not an error.
     func stop(_ id: String, grace: Duration) async throws {
         let seconds = max(0, grace.components.seconds)
         try await call(
@@ -95,7 +95,8 @@ extension EngineClient {
                 answerTime: .seconds(seconds) + timeout, operation: "stop container"))
     }
 
-    /// `DELETE /containers/{id}`, with its anonymous volumes. One that is gone, or going, is well.
+    /// `DELETE /containers/{id}`, with the container's anonymous volumes. A container that is gone, or being removed,
+    /// is not an error.
     func remove(_ id: String, force: Bool) async throws {
         do {
             try await call(
@@ -105,7 +106,7 @@ extension EngineClient {
         } catch let error as EngineError where error.isNotFound || error.message.contains("already in progress") {}
     }
 
-    /// `GET /containers/json`: those with all of these labels, in any state or in one of some.
+    /// `GET /containers/json`: the containers with all of these labels, in any state or in one of `statuses`.
     func list(labels: [String], statuses: [String] = [], within limit: Duration? = nil) async throws
         -> [ListedContainer]
     {

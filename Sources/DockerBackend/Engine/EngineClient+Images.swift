@@ -12,8 +12,9 @@ extension EngineClient {
         }
     }
 
-    /// `POST /images/create`: pulls an image. Progress is handed to `report` as it comes; a failure that the Engine reports
-    /// within it is thrown. An Engine that says nothing for ten minutes has failed; cancelling the task ends the pull.
+    /// `POST /images/create`: pulls an image. Passes progress to `report` as it arrives, and throws a failure that the
+    /// Engine reports within it. An Engine that is silent for ten minutes has failed. Cancelling the task ends the
+    /// pull.
     func pull(
         _ image: ImageReference, authorization: String?, report: (JSONValue) -> Void
     ) async throws {
@@ -32,7 +33,8 @@ extension EngineClient {
         }
     }
 
-    /// `POST /auth`: has a registry check credentials. Returns the token that it gives in their place, if it does.
+    /// `POST /auth`: lets a registry check credentials. Returns the token that the registry issues in their place, if
+    /// it issues one.
     func authenticate(_ credentials: RegistryCredentials) async throws -> String? {
         let answer = try await call(
             Request(

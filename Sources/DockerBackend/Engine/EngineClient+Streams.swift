@@ -2,12 +2,12 @@ internal import HTTPTransport
 internal import JSON
 internal import Worker
 
-/// Something that happened to a container.
+/// An event of a container.
 struct ContainerEvent: Sendable, Hashable {
     let container: String
     /// `start`, `die`, `oom`, `destroy`, …
     let action: String
-    /// With `die`.
+    /// The exit code, in a `die` event.
     let exitCode: Int?
 
     init?(_ json: JSONValue) {
@@ -17,16 +17,16 @@ struct ContainerEvent: Sendable, Hashable {
         container = id
         self.action = action
         let attributes = json["Actor"]?["Attributes"]
-        // Podman calls it otherwise.
+        // Podman uses another name for the attribute.
         let code = attributes?["exitCode"] ?? attributes?["containerExitCode"]
         exitCode = code?.stringValue.flatMap { Int($0) } ?? code?.intValue
     }
 }
 
 extension EngineClient {
-    /// `GET /events`: what happens to containers from now on, whoever's they are: Podman finds none by the name of a label.
-    /// Returns as soon as the Engine listens. A stream that is silent for a minute ends, since nobody could say whether
-    /// there still is anybody at the other end, and whether it tells everything.
+    /// `GET /events`: the events of all containers from now on. They are not filtered by owner, because Podman finds
+    /// no containers by the name of a label. Returns as soon as the Engine listens. A stream that is silent for a
+    /// minute ends: nothing would prove that the Engine still runs and reports every event.
     func events() async throws -> JSONLines {
         let filters: JSONValue = [
             "type": ["container"],
@@ -38,7 +38,8 @@ extension EngineClient {
         return JSONLines(try await open(request).body, request)
     }
 
-    /// `GET /containers/{id}/logs`: what it has written since a time, and what it writes, until it ends.
+    /// `GET /containers/{id}/logs`: the container's output since a time, and its further output until the container
+    /// ends.
     func followLogs(of id: String, since time: OutputTime?) async throws -> HTTPBody {
         var query = [(name: "follow", value: "1"), ("stdout", "1"), ("stderr", "1"), ("timestamps", "1")]
         if let time { query.append(("since", time.decimal)) }
@@ -49,7 +50,7 @@ extension EngineClient {
         ).body
     }
 
-    /// The last lines that a container has written to its standard error, or, where it has a terminal, at all.
+    /// The last lines of a container's standard error, or of its whole output if it has a terminal.
     func lastErrors(of id: String, hasTTY: Bool, lines: Int) async throws -> [UInt8] {
         let request = Request(
             path: "/containers/\(Self.encoded(id))/logs",

@@ -3,22 +3,22 @@ internal import JSON
 internal import PrefectAPI
 internal import Synchronization
 
-/// What an Engine said of itself.
+/// The version that an Engine reports.
 struct EngineVersion: Sendable, Hashable {
     /// The Engine's version, like `20.10.24`.
     let engine: String
-    /// The version of its API that requests are made in.
+    /// The version of the Engine's API that requests use.
     let api: String
-    /// What it calls itself, where that is not Docker: `Podman Engine`.
+    /// The Engine's product name, if the Engine is not Docker: `Podman Engine`.
     let product: String?
 
-    /// The newest version of the API that this client speaks; an Engine of a later one speaks it, too.
+    /// The newest version of the API that this client supports. An Engine with a later version supports it as well.
     static let newest = (1, 47)
 
-    /// Whether `host-gateway` can be used in `ExtraHosts`: from 20.10 on, and Podman 4.7 knows it, too.
+    /// Whether `host-gateway` can be used in `ExtraHosts`: from Docker 20.10 on, and also in Podman 4.7.
     var knowsHostGateway: Bool { product != nil || Self.numbers(engine) >= (20, 10) }
 
-    /// Throws an ``EngineError`` when the Engine is too new or its answer is none.
+    /// Throws an ``EngineError`` when the Engine is too new or its answer does not describe an Engine.
     init(_ json: JSONValue) throws(EngineError) {
         guard let version = json["ApiVersion"]?.stringValue else {
             throw EngineError(
@@ -43,17 +43,18 @@ struct EngineVersion: Sendable, Hashable {
     }
 }
 
-/// Requests to a Docker Engine, each with a deadline; connections are kept, and as many are open as there are streams.
+/// Sends requests to a Docker Engine, each with a deadline. Connections are reused, and there may be as many as there
+/// are streams.
 ///
-/// Everything throws ``EngineError``, or `CancellationError` when the task is cancelled.
+/// Every method throws ``EngineError``, or `CancellationError` when the task is cancelled.
 final class EngineClient: Sendable {
     let endpoint: EngineEndpoint
     private let transport: HTTPTransport
     private let known = Mutex<EngineVersion?>(nil)
-    /// How long an ordinary answer may take.
+    /// The time limit for an ordinary answer.
     let timeout: Duration
 
-    /// How large an ordinary answer may be.
+    /// The largest ordinary answer, in bytes.
     private static let largestAnswer = 12 << 20
 
     init(endpoint: EngineEndpoint, timeout: Duration = .seconds(60)) throws(TransportError) {
@@ -63,24 +64,25 @@ final class EngineClient: Sendable {
             TransportConfiguration(maxConnectionsPerHost: nil, maxConnections: nil, idleExpiry: .seconds(60)))
     }
 
-    /// One request.
+    /// A request to the Engine.
     struct Request {
         var method: HTTPMethod = .get
-        /// The path below the version, already encoded.
+        /// The path after the version, already encoded.
         var path: String
         var query: [(name: String, value: String)] = []
         var headers: HTTPHeaders = [:]
         var body: JSONValue?
-        /// Until the answer begins; the client's own when `nil`.
+        /// The time limit until the answer begins; `nil` for the client's own limit.
         var answerTime: Duration?
-        /// Between two parts of the answer of a stream; `nil` for no limit.
+        /// The time limit between two parts of a stream; `nil` for no limit.
         var silence: Duration?
         var isStream = false
-        /// What errors call it.
+        /// The name of the operation in errors.
         var operation: String
     }
 
-    /// The version, asked for once; `fresh` asks again, since another Engine may be there by now.
+    /// The version, which is requested once. With `fresh` it is requested again, since another Engine may be running
+    /// by now.
     @discardableResult
     func version(fresh: Bool = false, within limit: Duration? = nil) async throws -> EngineVersion {
         if !fresh, let version = known.withLock({ $0 }) { return version }
@@ -90,11 +92,11 @@ final class EngineClient: Sendable {
         return version
     }
 
-    /// The answer to a request as JSON; `null` for one without a body.
+    /// The answer to a request as JSON; `null` for an answer without a body.
     @discardableResult
     func call(_ request: Request) async throws -> JSONValue { try await json(of: open(request), request) }
 
-    /// The answer to a request as soon as it begins, which has to be a success.
+    /// The answer to a request as soon as it begins. Throws unless the answer is a success.
     func open(_ request: Request) async throws -> HTTPResponse {
         try await version()
         return try await send(request, versioned: true)
@@ -144,7 +146,7 @@ final class EngineClient: Sendable {
         do {
             return try JSONValue(parsing: bytes)
         } catch {
-            // Podman and the Engine say `OK` in text where nothing else is to be said.
+            // Podman and the Engine answer with the text `OK` when they have nothing to return.
             guard response.headers["Content-Type"]?.contains("json") == true else { return .null }
             throw EngineError(
                 .malformed, operation: request.operation, message: "the answer is not JSON: \(error)",
@@ -156,7 +158,7 @@ final class EngineClient: Sendable {
         error.kind == .cancelled ? CancellationError() : EngineError(error, operation: request.operation)
     }
 
-    /// The error of an answer that is no success, with the Engine's own message.
+    /// The error for an unsuccessful answer, with the Engine's own message.
     private static func refusal(_ response: HTTPResponse, _ request: Request) async throws -> EngineError {
         let bytes: [UInt8]
         do {
@@ -174,6 +176,7 @@ final class EngineClient: Sendable {
             mayHaveBeenDone: response.status >= 500)
     }
 
-    /// A text as a part of a path or the value of a query. A slash stays: names of images have them.
+    /// A text encoded for a path or for the value of a query. A slash is kept, because names of images contain
+    /// slashes.
     static func encoded(_ text: String) -> String { PercentEncoding.encode(text, keeping: "/:@") }
 }

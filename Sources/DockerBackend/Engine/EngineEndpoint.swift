@@ -3,30 +3,30 @@ internal import HTTPTransport
 internal import JSON
 public import Worker
 
-/// Where a Docker Engine is, as the environment and Docker's own configuration say it.
+/// The location of a Docker Engine, according to the environment and Docker's own configuration.
 ///
-/// `DOCKER_HOST` decides, with `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`; without it the context that `DOCKER_CONTEXT` or
-/// the configuration's `currentContext` names; else it is the socket `/var/run/docker.sock`. Podman's compatible socket
-/// is named in the same way.
+/// `DOCKER_HOST` takes precedence, with `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`. Without it, the context that
+/// `DOCKER_CONTEXT` or the configuration's `currentContext` names is used. Otherwise the location is the socket
+/// `/var/run/docker.sock`. Podman's compatible socket is named in the same way.
 public struct EngineEndpoint: Sendable, Hashable {
-    /// How it is reached.
+    /// The way to reach an Engine.
     public enum Address: Sendable, Hashable {
-        /// By a socket of this host.
+        /// A Unix socket of this host.
         case socket(path: String)
-        /// By TCP, under a name or an address with its port.
+        /// TCP, with a host name or an address and its port.
         case tcp(authority: String)
     }
 
-    /// How it is reached.
+    /// The way to reach the Engine.
     public let address: Address
-    /// How it is authenticated; `nil` without TLS.
+    /// The TLS configuration for the Engine; `nil` without TLS.
     let tls: TLSConfiguration?
 
-    /// The socket of an Engine that nothing else is said about.
+    /// The default socket, for an Engine that is not specified otherwise.
     static let standardSocket = "/var/run/docker.sock"
 
-    /// The beginning of `infrastructure_pid`, in the form of the Python worker's client: `http+docker://localhost` for a
-    /// socket, else the URL.
+    /// The beginning of `infrastructure_pid`, in the form of the Python worker's client: `http+docker://localhost` for
+    /// a socket, else the URL.
     public var baseURL: String {
         switch address {
         case .socket: "http+docker://localhost"
@@ -34,7 +34,7 @@ public struct EngineEndpoint: Sendable, Hashable {
         }
     }
 
-    /// What requests' URLs begin with.
+    /// The beginning of the URL of every request.
     var requestURL: String {
         switch address {
         case .socket: "http://localhost"
@@ -42,7 +42,7 @@ public struct EngineEndpoint: Sendable, Hashable {
         }
     }
 
-    /// The socket to connect to, when there is one.
+    /// The path of the socket to connect to; `nil` for TCP.
     var socketPath: String? {
         if case .socket(let path) = address { path } else { nil }
     }
@@ -55,8 +55,8 @@ public struct EngineEndpoint: Sendable, Hashable {
         }
     }
 
-    /// The endpoint that the environment names. Throws an `InfrastructureError` of the kind `refused` with one line that
-    /// says which setting cannot be used and why.
+    /// Finds the endpoint that the environment names. Throws an `InfrastructureError` of the kind `refused`. Its
+    /// single line names the unusable setting and the cause.
     public init(environment: [String: String], files: DockerConfigurationFolder) throws(InfrastructureError) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let host = value("DOCKER_HOST") {
@@ -96,7 +96,7 @@ public struct EngineEndpoint: Sendable, Hashable {
         let (scheme, rest) = parts.count == 2 ? (parts[0].lowercased(), parts[1]) : ("tcp", host)
         switch scheme {
         case "unix", "http+unix":
-            // Two slashes are enough for a path that begins with one more.
+            // The path may lack its leading slash, so that two slashes after the scheme are enough.
             let path = rest.hasPrefix("/") ? rest : "/" + rest
             guard path != "/" else { throw refusal("which has no path") }
             address = .socket(path: path)
@@ -124,7 +124,7 @@ public struct EngineEndpoint: Sendable, Hashable {
         }
     }
 
-    /// The certificates of a folder, those of them that are there.
+    /// The TLS configuration with the certificate files that exist in a directory.
     private static func tls(in folder: String, verifies: Bool, files: DockerConfigurationFolder) -> TLSConfiguration {
         func existing(_ name: String) -> String? {
             let path = "\(folder)/\(name)"

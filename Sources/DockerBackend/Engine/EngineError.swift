@@ -1,38 +1,38 @@
 internal import HTTPTransport
 internal import Worker
 
-/// Why the Engine did not do what it was asked.
+/// The reason why a request to the Engine failed.
 ///
-/// The message is the Engine's own, or the transport's; neither has a request's headers or body in it.
+/// The message comes from the Engine or from the transport. It never contains a request's headers or body.
 struct EngineError: Error, CustomStringConvertible {
     enum Kind: Hashable {
-        /// It answered, and not with a success.
+        /// The Engine answered, but not with a success.
         case answer(status: Int)
-        /// It gave no answer, or only a part of one.
+        /// The Engine gave no answer, or only a part of one.
         case noAnswer(TransportError.Kind)
-        /// Its answer cannot be understood.
+        /// The Engine's answer cannot be understood.
         case malformed
-        /// It reported a failure within a stream of progress.
+        /// The Engine reported a failure within a stream of progress.
         case reported
     }
 
     let kind: Kind
-    /// What was asked, in a few words.
+    /// The requested operation, in a few words.
     let operation: String
     let message: String
-    /// Whether the Engine may have done it all the same.
+    /// Whether the Engine may have carried out the request in spite of the error.
     var mayHaveBeenDone = false
 
     var description: String { "\(operation): \(message)" }
 
-    /// The status of the Engine's answer, when it answered.
+    /// The status of the Engine's unsuccessful answer; `nil` for other errors.
     var status: Int? {
         if case .answer(let status) = kind { status } else { nil }
     }
 
     var isNotFound: Bool { status == 404 }
 
-    /// Whether the same may succeed at another time without anything being changed.
+    /// Whether the same request may succeed later without any change.
     var isTransient: Bool {
         switch kind {
         case .answer(let status): status == 503 || status == 502 || status == 429
@@ -44,7 +44,7 @@ struct EngineError: Error, CustomStringConvertible {
     init(_ kind: Kind, operation: String, message: String, mayHaveBeenDone: Bool = false) {
         self.kind = kind
         self.operation = operation
-        // What an Engine quotes may come from anywhere.
+        // The Engine may quote text from anywhere, so the message is reduced to one line of limited length.
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         self.message = line.count > 1000 ? "\(line.prefix(1000))…" : line
         self.mayHaveBeenDone = mayHaveBeenDone
@@ -56,7 +56,7 @@ struct EngineError: Error, CustomStringConvertible {
             mayHaveBeenDone: error.requestMayHaveBeenSent)
     }
 
-    /// What the worker makes of it.
+    /// The error that the worker derives from this one.
     func infrastructureError(_ subject: String, remedy: String? = nil, exitCode: Int? = nil) -> InfrastructureError {
         let kind: InfrastructureError.Kind =
             switch self.kind {

@@ -1,15 +1,15 @@
 internal import HTTPTransport
 internal import JSON
 
-/// Splits a stream of JSON values, one a line, into the values; lines without one are passed over.
+/// Splits a stream of JSON values, one per line, into the values. Lines without a value are skipped.
 struct JSONLineDecoder: Sendable {
-    /// How long a line may be.
+    /// The longest line, in bytes.
     static let longestLine = 1 << 20
 
     private var line: [UInt8] = []
 
-    /// The values of the lines that a portion completes. Throws when a line is no JSON or too long; what comes after that
-    /// is of no use.
+    /// The values of the lines that a portion completes. Throws when a line is too long or is not JSON. The rest of
+    /// the stream is then unusable.
     mutating func decode(_ bytes: some Sequence<UInt8>) throws(JSONLineError) -> [JSONValue] {
         var values: [JSONValue] = []
         for byte in bytes {
@@ -25,7 +25,7 @@ struct JSONLineDecoder: Sendable {
         return values
     }
 
-    /// The value of the last line, which may lack its end.
+    /// The value of the last line, which may lack its line end.
     mutating func finish() throws(JSONLineError) -> JSONValue? {
         defer { line.removeAll(keepingCapacity: true) }
         guard line.contains(where: { $0 > 0x20 }) else { return nil }
@@ -37,12 +37,12 @@ struct JSONLineDecoder: Sendable {
     }
 }
 
-/// What is wrong with a stream of JSON values.
+/// A problem with a stream of JSON values.
 struct JSONLineError: Error, Hashable {
     let problem: String
 }
 
-/// The JSON values of an answer as they arrive. Throws ``EngineError``, or `CancellationError`.
+/// The JSON values of an answer as they arrive. The iteration throws ``EngineError``, or `CancellationError`.
 struct JSONLines: AsyncSequence {
     typealias Element = JSONValue
 

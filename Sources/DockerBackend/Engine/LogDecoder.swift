@@ -1,6 +1,6 @@
 internal import Worker
 
-/// What a container wrote at one time, as the Engine keeps it: mostly a line.
+/// A piece of a container's output as the Engine stores it, usually a line.
 struct LogRecord: Sendable, Hashable {
     enum Stream: UInt8, Sendable, Hashable {
         case output = 1
@@ -8,21 +8,22 @@ struct LogRecord: Sendable, Hashable {
     }
 
     let stream: Stream
-    /// When it was written, where the Engine said so.
+    /// The time at which the output was written, if the Engine reports it.
     let time: OutputTime?
     let bytes: [UInt8]
 }
 
-/// Takes apart what `GET /containers/{id}/logs` sends, with `timestamps=1`: a header of eight bytes before each record where
-/// the container has no terminal, bare text where it has one. An Engine keeps a long line in parts, each with the time of the
-/// first: in bare text that time stands within the line, and is taken out there.
+/// Decodes the answer of `GET /containers/{id}/logs` with `timestamps=1`. For a container without a terminal, each
+/// record has a header of eight bytes. For one with a terminal, the answer is bare text. An Engine stores a long line
+/// in parts, each with the time of the first part. In bare text that time appears within the line, and the decoder
+/// removes it there.
 ///
-/// Nothing is kept but the record that is incomplete, and of one that is larger than ``largestRecord`` the beginning is handed
-/// out before its rest, which has no time.
+/// The decoder keeps only the incomplete record. If a record is larger than ``largestRecord``, its beginning is
+/// returned before the rest, which has no time.
 struct LogDecoder: Sendable {
     static let largestRecord = 1 << 20
 
-    /// The stream is none of the Engine's.
+    /// The stream is not in the Engine's format.
     struct Malformed: Error, Hashable {}
 
     private enum State {
@@ -35,7 +36,7 @@ struct LogDecoder: Sendable {
     private var pending: [UInt8] = []
     /// The time of the bare line that is being read, and the space after it, as the Engine writes them.
     private var stamp: [UInt8] = []
-    /// How many of the pending bytes have been searched for that time.
+    /// The number of pending bytes that have been searched for that time.
     private var searched = 0
 
     init(hasTTY: Bool) {
@@ -77,8 +78,8 @@ struct LogDecoder: Sendable {
         return records
     }
 
-    /// The last line of a container with a terminal, which may lack its end. A record that was cut off is dropped: it comes
-    /// again.
+    /// The last line of a container with a terminal, which may lack its line end. A record that was cut off is
+    /// dropped, because the next reading returns it again.
     mutating func finish() -> LogRecord? {
         guard case .line(let isContinued) = state, !pending.isEmpty else { return nil }
         return take(.output, isContinued)
@@ -113,7 +114,7 @@ struct LogDecoder: Sendable {
             records.append(take(.output, isContinued))
             (isContinued, searched, stamp) = (false, 0, [])
         } else if pending.count == Self.largestRecord {
-            // The end may be the beginning of the time.
+            // The last bytes may be the beginning of the repeated time, so they are kept.
             let kept = Array(pending.suffix(max(0, stamp.count - 1)))
             pending.removeLast(kept.count)
             records.append(take(.output, isContinued))
@@ -123,7 +124,7 @@ struct LogDecoder: Sendable {
         state = .line(isContinued: isContinued)
     }
 
-    /// The position at which the time of the line is repeated; `nil` if it is not.
+    /// The position at which the time of the line is repeated; `nil` if it is not repeated.
     private mutating func nextStamp() -> Int? {
         guard let first = stamp.first else { return nil }
         var rest = pending[searched...]
@@ -135,7 +136,7 @@ struct LogDecoder: Sendable {
         return nil
     }
 
-    /// The record that is complete, its time taken off.
+    /// Takes the complete record, and separates the time from its bytes.
     private mutating func take(_ stream: LogRecord.Stream, _ isContinued: Bool) -> LogRecord {
         defer { pending.removeAll(keepingCapacity: true) }
         guard !isContinued, let (time, end) = writtenTime else {
@@ -144,7 +145,7 @@ struct LogDecoder: Sendable {
         return LogRecord(stream: stream, time: time, bytes: Array(pending[end...]))
     }
 
-    /// The time before the pending bytes, and where it ends, if there is one.
+    /// The time at the beginning of the pending bytes, and the position after it; `nil` if there is no time.
     private var writtenTime: (time: OutputTime, end: Int)? {
         guard let space = pending.prefix(41).firstIndex(of: UInt8(ascii: " ")) else { return nil }
         return OutputTime(String(decoding: pending[..<space], as: UTF8.self)).map { ($0, space + 1) }

@@ -6,11 +6,11 @@ internal import OrderedCollections
 struct ConfiguredCredentials: Sendable {
     let folder: DockerConfigurationFolder
     let environment: [String: String]
-    /// How long a credential helper may take.
+    /// The time limit for a credential helper.
     var helperTime = Duration.seconds(30)
 
-    /// The credentials for an image's registry; `nil` when there are none. Throws ``CredentialHelper/Failure`` when the
-    /// helper that would know does not answer, or `CancellationError`.
+    /// The credentials for an image's registry; `nil` when there are none. Throws
+    /// ``CredentialHelper/Failure`` when the responsible helper does not answer, or `CancellationError`.
     func find(for image: ImageReference) async throws -> RegistryCredentials? {
         let registry = image.registry
         let server = registry == ImageReference.hub ? ImageReference.hubServer : registry
@@ -31,7 +31,7 @@ struct ConfiguredCredentials: Sendable {
         return Self.credentials(entry, server: server)
     }
 
-    /// The credentials of an entry of `auths`; `nil` when it has none.
+    /// The credentials of an entry of `auths`; `nil` when the entry has none.
     static func credentials(_ entry: JSONValue, server: String) -> RegistryCredentials? {
         var username = entry["username"]?.stringValue ?? ""
         var password = entry["password"]?.stringValue ?? ""

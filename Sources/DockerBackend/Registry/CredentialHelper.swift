@@ -4,9 +4,9 @@ internal import Glibc
 internal import JSON
 internal import Threads
 
-/// A program `docker-credential-NAME`, which is asked for the credentials of a registry.
+/// A program `docker-credential-NAME`, which returns the credentials of a registry.
 struct CredentialHelper: Sendable {
-    /// The helper could not be asked, or did not know what to say.
+    /// The helper could not be run, or gave no usable answer.
     struct Failure: Error, CustomStringConvertible {
         let description: String
     }
@@ -47,7 +47,8 @@ struct CredentialHelper: Sendable {
             .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    /// Runs the program on a thread of its own, with a line of input, until it ends or its time is over.
+    /// Runs the program on a thread of its own, with one line of input, until the program ends or its time limit is
+    /// reached.
     private func run(_ path: String, input: String) async throws -> (status: Int, output: [UInt8]) {
         let deadline = ContinuousClock.now + limit
         let result = await onThread("helper") { launch(path, input: input, until: deadline) }
@@ -87,24 +88,25 @@ struct CredentialHelper: Sendable {
             }
         }
         guard code == 0 else { return failure("could not be started: \(String(cString: strerror(code)))") }
-        // Short enough for the pipe's buffer, so that this does not wait.
+        // The line fits into the pipe's buffer, so that the write does not block.
         let line = Array(input.utf8) + [UInt8(ascii: "\n")]
         _ = line.withUnsafeBytes { Glibc.write(toChild[1], $0.baseAddress, $0.count) }
         close(toChild[1])
         close(fromChild[1])
         (toChild[1], fromChild[1]) = (-1, -1)
         let output = read(fromChild[0], until: deadline)
-        // It leads a group of its own, and nothing of that is needed any more.
+        // The helper leads a process group of its own, and no process of that group is needed any more.
         kill(-pid, SIGKILL)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
         guard let output else { return failure("did not answer within \(limit); see what it waits for") }
-        // Killed by us after it had closed its output, it has said all there was to be said.
+        // A signal means that the kill above ended the helper. It had closed its output before, so its answer is
+        // complete.
         let signal = status & 0x7f
         return .success((signal == 0 ? Int(status >> 8 & 0xff) : 0, output))
     }
 
-    /// All that comes until the other end is closed; `nil` when that is not in time.
+    /// All bytes until the other end is closed; `nil` when that does not happen before the deadline.
     private func read(_ descriptor: Int32, until deadline: ContinuousClock.Instant) -> [UInt8]? {
         var output: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 4096)
@@ -123,7 +125,7 @@ struct CredentialHelper: Sendable {
     }
 }
 
-/// Calls a body with an array of C strings that ends with null.
+/// Calls a body with a null-terminated array of C strings.
 private func withArguments<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
 ) -> Result {

@@ -1,4 +1,4 @@
-/// The name of an image, as it is written where images are named: `registry:5000/path/name:tag` or `name@sha256:…`.
+/// The name of an image in the usual notation: `registry:5000/path/name:tag` or `name@sha256:…`.
 struct ImageReference: Sendable, Hashable {
     /// The name with its registry, without the tag.
     let name: String
@@ -8,7 +8,7 @@ struct ImageReference: Sendable, Hashable {
     init(_ text: String) {
         let start = text.lastIndex(of: "/").map { text.index(after: $0) } ?? text.startIndex
         if let at = text[start...].firstIndex(of: "@") {
-            // A digest decides, whatever tag is beside it.
+            // A digest takes precedence over a tag.
             let rest = text[..<at]
             let colon = rest[start...].firstIndex(of: ":")
             name = String(rest[..<(colon ?? rest.endIndex)])
@@ -21,10 +21,10 @@ struct ImageReference: Sendable, Hashable {
         }
     }
 
-    /// Whether it may mean another image at every pull.
+    /// Whether the name may refer to a different image at each pull.
     var isMoving: Bool { tag == nil || tag?.isEmpty == true || tag == "latest" }
 
-    /// The registry's host, with its port; that of Docker Hub is `docker.io`.
+    /// The registry's host, with its port; `docker.io` for Docker Hub.
     var registry: String {
         guard let slash = name.firstIndex(of: "/") else { return Self.hub }
         let first = name[..<slash]
@@ -33,6 +33,6 @@ struct ImageReference: Sendable, Hashable {
     }
 
     static let hub = "docker.io"
-    /// What Docker's configuration knows Docker Hub by.
+    /// The address of Docker Hub in Docker's configuration.
     static let hubServer = "https://index.docker.io/v1/"
 }

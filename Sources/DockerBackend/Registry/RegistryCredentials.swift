@@ -1,15 +1,15 @@
 internal import FoundationEssentials
 internal import JSON
 
-/// What a registry lets someone in with.
+/// The credentials for a registry.
 ///
-/// It shows nothing of that when it is printed.
+/// Their printed form shows only the registry's address.
 struct RegistryCredentials: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
     var username: String
     var password: String
-    /// What a registry gives in place of a password.
+    /// A token that a registry issues in place of a password.
     var identityToken: String?
-    /// The registry's address, as the registry wants it.
+    /// The registry's address, in the form that the registry expects.
     var server: String
 
     var description: String { "credentials for \(server)" }
@@ -33,10 +33,10 @@ struct RegistryCredentials: Sendable, Hashable, CustomStringConvertible, CustomR
         Data(json.serializedBytes()).base64EncodedString().replacing("+", with: "-").replacing("/", with: "_")
     }
 
-    /// Whether two spellings of a registry's address mean the same one.
+    /// Whether two spellings of a registry's address refer to the same registry.
     static func isSame(_ left: String, _ right: String) -> Bool { normalized(left) == normalized(right) }
 
-    /// The host of an address, that of Docker Hub in one form.
+    /// The host of an address. All spellings of Docker Hub's host yield one form.
     static func normalized(_ address: String) -> String {
         var host = address[...]
         if let scheme = host.firstRange(of: "://") { host = host[scheme.upperBound...] }

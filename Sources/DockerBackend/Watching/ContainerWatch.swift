@@ -1,63 +1,64 @@
 /// How a container ended.
 struct ContainerEnd: Sendable, Hashable {
-    /// `nil` when nobody can know any more.
+    /// The exit code; `nil` when it cannot be determined any more.
     var exitCode: Int?
     var wasOutOfMemory = false
-    /// What the Engine says it could not do.
+    /// The failure that the Engine reports for the container.
     var error: String?
-    /// Whether it was removed before its end had been looked at.
+    /// Whether the container was removed before its end was inspected.
     var wasRemoved = false
 }
 
-/// What is known of the containers that are watched: the whole of watching, as a value.
+/// The state of all watched containers: the whole logic of watching, as a value.
 ///
-/// What happens comes as events on one connection for all. Events are no proof of where a container stands: one that ends is
-/// inspected, and after a gap in the events each is. A container has ended when an inspection says so, or when the
-/// Engine says that there is none of that name; that an Engine does not answer says nothing.
+/// One connection delivers the events of all containers. An event does not prove the state of a container. So a
+/// container that ends is inspected, and after a gap in the events every container is inspected. A container has ended
+/// when an inspection shows it, or when the Engine reports that no such container exists. An Engine that does not
+/// answer proves nothing.
 struct ContainerWatch: Sendable {
-    /// Something that becomes known.
+    /// A fact that becomes known.
     enum Input: Sendable, Hashable {
-        /// Events come from now on.
+        /// Events arrive from now on.
         case connected
-        /// Events do not come any more.
+        /// Events do not arrive any more.
         case disconnected
-        /// Somebody wants to know of a container.
+        /// An observer begins to watch a container.
         case watched(String)
-        /// Nobody does any more.
+        /// No observer watches the container any more.
         case forgotten(String)
         case happened(ContainerEvent)
-        /// What an inspection found; `nil` when there is no such container.
+        /// The result of an inspection; `nil` when there is no such container.
         case inspected(String, ContainerFacts?)
-        /// An inspection did not come to an end.
+        /// An inspection could not be completed.
         case inspectionFailed(String)
     }
 
-    /// Something that is to be done.
+    /// An action that the caller has to carry out.
     enum Action: Sendable, Hashable {
         case inspect(String)
-        /// The same, after a while.
+        /// The same inspection, after a pause.
         case inspectLater(String)
-        /// Whoever watches the container is told its status, each time it is another.
+        /// The observers of the container are notified of its status, whenever it changes.
         case tell(String, status: String, ContainerFacts)
-        /// Whoever watches it is told that it has ended.
+        /// The observers of the container are notified that it has ended.
         case end(String, ContainerEnd)
     }
 
     private struct Entry {
         var facts: ContainerFacts?
         var status: String?
-        /// From the event of its end.
+        /// The exit code from the event of the container's end.
         var exitCode: Int?
         var wasOutOfMemory = false
-        /// Whether something happened to it while an inspection is under way, which that may not show yet.
         var isBeingInspected = false
+        /// Whether an event arrived during the current inspection, whose result may not show it yet.
         var isStale = false
     }
 
     private var entries: [String: Entry] = [:]
     private(set) var isConnected = false
 
-    /// How many containers are watched.
+    /// The number of watched containers.
     var count: Int { entries.count }
 
     mutating func handle(_ input: Input) -> [Action] {
@@ -84,7 +85,7 @@ struct ContainerWatch: Sendable {
             guard entries[id] != nil else { return [] }
             entries[id]?.isBeingInspected = false
             entries[id]?.isStale = false
-            // Without a connection it is inspected as soon as there is one.
+            // Without a connection, the container is inspected when the next connection begins.
             return isConnected ? [.inspectLater(id)] : []
         }
     }
@@ -141,7 +142,7 @@ struct ContainerWatch: Sendable {
         return tell(id, status: facts.status) + (isStale ? inspect(id) : [])
     }
 
-    /// Tells a status, unless it was the last that was told, or nothing is known of the container yet.
+    /// Reports a status, unless it is the last reported one, or no inspection has described the container yet.
     private mutating func tell(_ id: String, status: String) -> [Action] {
         guard let entry = entries[id], entry.status != status, let facts = entry.facts else { return [] }
         entries[id]?.status = status

@@ -2,14 +2,14 @@ internal import Logging
 internal import Synchronization
 internal import Worker
 
-/// Watches all containers of a worker through one connection to the Engine, for as long as ``run()`` goes on; an Engine that
-/// goes away is waited for.
+/// Watches all containers of a worker through one connection to the Engine while ``run()`` runs. It waits for an
+/// Engine that becomes unavailable.
 final class EngineWatcher: Sendable {
-    /// What whoever watches a container is told.
+    /// A notification for an observer of a container.
     enum Notice: Sendable {
-        /// Its status is another than before.
+        /// The status of the container has changed.
         case status(String, ContainerFacts)
-        /// It has ended; nothing more comes.
+        /// The container has ended. No other notification follows.
         case end(ContainerEnd)
     }
 
@@ -20,11 +20,11 @@ final class EngineWatcher: Sendable {
         var unwatchedSince: ContinuousClock.Instant? = .now
     }
 
-    /// The label that all containers of flow runs have, also those of the Python worker.
+    /// The label that all containers of flow runs have, including those of the Python worker.
     static let label = "io.prefect.flow-run-id"
 
     private let engine: EngineClient
-    /// Why the Engine cannot be used at the moment.
+    /// The reason why the Engine cannot be used at the moment, if there is one.
     let trouble: InfrastructureTrouble
     private let state = Mutex(State())
     private let actions: AsyncStream<ContainerWatch.Action>
@@ -37,10 +37,10 @@ final class EngineWatcher: Sendable {
         (actions, act) = AsyncStream.makeStream()
     }
 
-    /// For how long nobody has heard what happens.
+    /// How long the connection for events has been lost; zero while it is open.
     var lag: Duration { state.withLock { $0.unwatchedSince.map { .now - $0 } ?? .zero } }
 
-    /// What happens to a container from now on, beginning with how it stands, until its end or until nobody listens.
+    /// The notifications for a container, beginning with its current status, until it ends or the stream is dropped.
     func notices(of id: String) -> AsyncStream<Notice> {
         let (stream, continuation) = AsyncStream.makeStream(of: Notice.self)
         let number = state.withLock { state in
@@ -62,7 +62,7 @@ final class EngineWatcher: Sendable {
         }
     }
 
-    /// Notes whether the Engine answers.
+    /// Records whether the Engine answers; `nil` means that it does.
     func note(_ error: (any Error)?) {
         let reason = error.map { error in
             "The Docker Engine at \(engine.endpoint.description) does not answer: "
@@ -83,12 +83,12 @@ final class EngineWatcher: Sendable {
         }
     }
 
-    /// Keeps the connection for events.
+    /// Keeps the connection for events open.
     private func follow() async {
         var pause = Duration.milliseconds(200)
         while !Task.isCancelled {
             do {
-                // Another Engine may be there now, with another version.
+                // Another Engine with another version may be running by now.
                 try await engine.version(fresh: true)
                 let events = try await engine.events()
                 pause = .milliseconds(200)
@@ -103,7 +103,7 @@ final class EngineWatcher: Sendable {
             } catch {
                 let wasConnected = state.withLock { $0.watch.isConnected }
                 handle(.disconnected)
-                // A connection that breaks is no news as long as the next one can be made.
+                // A broken connection is not reported as long as the next one can be made.
                 if !wasConnected { note(error) }
                 if wasConnected { continue }
             }
@@ -113,7 +113,7 @@ final class EngineWatcher: Sendable {
     }
 
     private func handle(_ input: ContainerWatch.Input) {
-        // In the order of the inputs, whoever brings them.
+        // The lock keeps the actions in the order of the inputs, which come from several tasks.
         state.withLock { state in
             switch input {
             case .connected: state.unwatchedSince = nil

@@ -1,7 +1,7 @@
 internal import HTTPTransport
 internal import Worker
 
-/// Prints what a container writes, and goes on where it was when the connection to the Engine broke.
+/// Prints a container's output, and continues at the same position when the connection to the Engine breaks.
 struct LogFollower: Sendable {
     let engine: EngineClient
     let watcher: EngineWatcher
@@ -13,14 +13,14 @@ struct LogFollower: Sendable {
     let hasTTY: Bool
     let marks: OutputMarks
 
-    /// How often it is noted how far the output has been printed.
+    /// The minimum time between two records of the printed position.
     private static let markInterval = Duration.seconds(1)
 
-    /// Prints from a position on until the container has ended, its log cannot be read, or the task is cancelled. Returns why
-    /// it cannot be read.
+    /// Prints from a position on until the container has ended, its log cannot be read, or the task is cancelled.
+    /// Returns the reason why the log cannot be read; otherwise `nil`.
     ///
-    /// An Engine may end the stream before it has sent the last bytes. So the log is read further after that, until it
-    /// has nothing new.
+    /// An Engine may end the stream before it has sent the last bytes. So the log is read again until it contains
+    /// nothing new.
     func run(from start: OutputPosition) async -> EngineError? {
         var position = start
         var hasEnded = false
@@ -34,7 +34,7 @@ struct LogFollower: Sendable {
                 hasEnded = true
                 continue
             } catch let error as EngineError {
-                // What was removed has nothing more to say; a log that is kept elsewhere cannot be read.
+                // A removed container has no further output. A log that is stored elsewhere cannot be read.
                 if error.isNotFound { return nil }
                 if !error.isTransient { return error }
             } catch {
@@ -68,7 +68,7 @@ struct LogFollower: Sendable {
     }
 
     private func print(_ records: [LogRecord], _ position: inout OutputPosition) async throws {
-        // As much as there is at a time, in the order in which it was written.
+        // Consecutive records of one stream are written together, in the order in which they were written.
         var batch: (stream: LogRecord.Stream, bytes: [UInt8]) = (.output, [])
         var reached = position
         for record in records where reached.admits(record.time) {
@@ -79,7 +79,7 @@ struct LogFollower: Sendable {
             batch.bytes += record.bytes
         }
         await write(batch)
-        // Rather twice than not at all.
+        // After a cancellation the position stays unchanged: output may be printed twice, but none is lost.
         try Task.checkCancellation()
         position = reached
     }

@@ -2,9 +2,10 @@ internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
 
-// Where a cluster's configuration is found.
+// The sources of a cluster's configuration.
 extension ClusterAccess {
-    /// The cluster that the worker's surroundings name: the one that it runs in, else the kubeconfig's current context.
+    /// The cluster that the worker's environment specifies: the one that the worker runs in, else that of the
+    /// kubeconfig's current context.
     static func surroundings(
         environment: [String: String], serviceAccount: String = inClusterFolder
     ) throws(ClusterConfigurationError) -> ClusterAccess {
@@ -12,10 +13,10 @@ extension ClusterAccess {
         return try kubeconfig(environment: environment).access()
     }
 
-    /// Where a pod finds its service account.
+    /// The directory in which a pod finds its service account.
     static let inClusterFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
 
-    /// The cluster that the worker's own pod runs in; `nil` outside of one.
+    /// The cluster that the worker's own pod runs in; `nil` outside of a cluster.
     static func inCluster(
         environment: [String: String], folder: String
     ) throws(ClusterConfigurationError) -> ClusterAccess? {
@@ -39,14 +40,14 @@ extension ClusterAccess {
             origin: "cluster that the worker runs in")
     }
 
-    /// The files of `KUBECONFIG`, separated by colons, or `~/.kube/config`.
+    /// The kubeconfig from the files of `KUBECONFIG`, separated by colons, or from `~/.kube/config`.
     static func kubeconfig(environment: [String: String]) throws(ClusterConfigurationError) -> Kubeconfig {
         let listed = environment["KUBECONFIG"] ?? ""
         let home = environment["HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? "/root"
         let paths = listed.isEmpty ? ["\(home)/.kube/config"] : listed.split(separator: ":").map(String.init)
         var merged: Kubeconfig?
         for path in paths {
-            // As kubectl has it: a file of the list may be missing.
+            // As in kubectl, a file of the list may be missing.
             guard FileManager.default.fileExists(atPath: path) else { continue }
             let next = try read(path)
             if merged == nil { merged = next } else { merged?.merge(next) }
@@ -77,11 +78,12 @@ extension ClusterAccess {
         }
     }
 
-    /// The cluster of a `KubernetesClusterConfig` block: the content of a kubeconfig, as an object or as text, and the name
-    /// of a context in it. Relative paths in it start from the worker's folder.
+    /// The cluster of a `KubernetesClusterConfig` block. The block holds the content of a kubeconfig, as an object or
+    /// as text, and the name of a context in it. Relative paths in the content start from the worker's directory.
     ///
-    /// - Parameter allowsHostCredentials: Whether it may name programs and files of the worker's host. It comes from the API,
-    ///   so that an author of blocks or job variables could run programs and have files sent to a server.
+    /// - Parameter allowsHostCredentials: Whether the block may name programs and files of the worker's host. The
+    ///   block comes from the API. So an author of blocks or job variables could run programs, and have files sent to
+    ///   a server.
     static func block(
         _ block: JSONValue, allowsHostCredentials: Bool
     ) throws(ClusterConfigurationError) -> ClusterAccess {

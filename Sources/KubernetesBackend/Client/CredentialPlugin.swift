@@ -6,36 +6,37 @@ internal import PrefectAPI
 internal import Subprocess
 internal import SystemPackage
 
-/// A program that hands out credentials, as kubeconfigs name them in `exec`: `client.authentication.k8s.io`.
+/// A program that issues credentials, as kubeconfigs name it in `exec`: `client.authentication.k8s.io`.
 struct CredentialPlugin: Sendable, Hashable {
-    /// The program: a path or a name on the PATH.
+    /// The program: a path, or a name on the PATH.
     let command: String
     let arguments: [String]
-    /// Variables besides the worker's own.
+    /// The environment variables besides the worker's own.
     let variables: [String: String]
-    /// The version of the exchange, `client.authentication.k8s.io/v1` or `…/v1beta1`.
+    /// The version of the protocol, `client.authentication.k8s.io/v1` or `…/v1beta1`.
     let apiVersion: String
-    /// What the program is told: `KUBERNETES_EXEC_INFO`.
+    /// The input of the program: the value of `KUBERNETES_EXEC_INFO`.
     let information: String
-    /// What a person can do when the program is missing.
+    /// Advice for people when the program is missing.
     let installHint: String?
 
-    /// What the program has handed out.
+    /// A credential that the program issued.
     struct Credential: Sendable, Hashable {
         var token: String?
         var certificate: TLSConfiguration.ClientCertificate?
-        /// Until when it may be used; `nil` until it is refused.
+        /// The time until which the credential may be used; with `nil` it is used until it is refused.
         var expiry: Timestamp?
     }
 
-    /// Reads `exec` of a user.
+    /// Reads the `exec` section of a user.
     init(
         _ json: JSONValue, cluster: OrderedDictionary<String, JSONValue>, folder: String, origin: String
     ) throws(ClusterConfigurationError) {
         guard let name = json["command"]?.stringValue, !name.isEmpty else {
             throw ClusterConfigurationError("'exec' of the \(origin) has no 'command'; name the program")
         }
-        // As kubectl has it: a path with a slash in it is relative to the kubeconfig, a mere name is looked for.
+        // As in kubectl, a relative path with a slash starts from the kubeconfig's directory, and a bare name is
+        // searched for.
         command = name.hasPrefix("/") || !name.contains("/") ? name : "\(folder)/\(name)"
         arguments = json["args"]?.arrayValue?.compactMap(\.stringValue) ?? []
         variables = Dictionary(
@@ -59,10 +60,10 @@ struct CredentialPlugin: Sendable, Hashable {
             ]).serialized()
     }
 
-    /// How long the program may take.
+    /// The time limit for the program.
     static let timeLimit = Duration.seconds(60)
 
-    /// Runs the program and reads what it hands out.
+    /// Runs the program and reads the credential that it issues.
     func run(environment: [String: String]) async throws -> Credential {
         var merged = environment.merging(variables) { $1 }
         merged["KUBERNETES_EXEC_INFO"] = information
@@ -72,7 +73,8 @@ struct CredentialPlugin: Sendable, Hashable {
         let result: (status: TerminationStatus, output: String?, errors: String?)
         do {
             result = try await withDeadline(Self.timeLimit, for: command) {
-                // Its own process group, which ends as a whole when nobody waits for the credential any more.
+                // The program has a process group of its own, so that the whole group ends when the wait for the
+                // credential ends.
                 var platform = PlatformOptions()
                 platform.processGroupID = 0
                 platform.teardownSequence = [

@@ -3,14 +3,14 @@ internal import HTTPTransport
 internal import JSON
 internal import PrefectAPI
 
-/// Hands out the worker's credentials for a cluster: reads renewed token files again, runs plug-ins when what they gave is
-/// about to expire, and both when the cluster refuses what it was shown.
+/// Provides the worker's credentials for a cluster. It reads renewed token files again, and runs plug-ins when their
+/// credentials are about to expire. It does both when the cluster refuses the current credentials.
 actor CredentialSource {
-    /// What a request is authenticated with.
+    /// The credentials of a request.
     struct Current: Sendable, Hashable {
         /// The value of `Authorization`.
         var authorization: String?
-        /// A client certificate that takes the place of the configuration's.
+        /// A client certificate that replaces the configuration's.
         var certificate: TLSConfiguration.ClientCertificate?
     }
 
@@ -25,12 +25,12 @@ actor CredentialSource {
         self.environment = environment
     }
 
-    /// Token files are read again after this time, as Kubernetes' own clients do it.
+    /// Seconds after which token files are read again, as in Kubernetes' own clients.
     private static let fileLifetime = 60.0
-    /// So long before its end, what a plug-in gave is not used any more.
+    /// Seconds before its expiry at which a plug-in's credential is no longer used.
     private static let margin = 10.0
 
-    /// What to show now; `refused` is what the cluster has just refused.
+    /// The credentials to use now; `refused` are those that the cluster has just refused.
     func current(insteadOf refused: Current? = nil) async throws -> Current {
         switch credentials {
         case .none: return Current()

@@ -1,7 +1,7 @@
-/// Takes a list of Kubernetes objects apart as it arrives: each element of `items` comes out by itself, so that no more
-/// than one of them is in memory, however long the list is. A value without I/O.
+/// Splits a list of Kubernetes objects as it arrives, and passes on each element of `items` by itself. So memory holds
+/// at most one element, however long the list is. A value without I/O.
 struct ItemScanner: Sendable {
-    /// What is wrong with the text.
+    /// A problem with the text of the list.
     struct Problem: Error, Hashable, CustomStringConvertible {
         let description: String
     }
@@ -16,15 +16,15 @@ struct ItemScanner: Sendable {
     /// The text that was read last at the top level: the key, when a value begins.
     private var lastText: [UInt8] = []
 
-    /// No item may be larger: etcd takes 1.5 MiB.
+    /// The largest item, in bytes; etcd accepts 1.5 MiB.
     static let largestItem = 8 << 20
-    /// Nor the rest of the list.
+    /// The largest size of the rest of the list, in bytes.
     static let largestEnvelope = 1 << 20
 
     /// Whether the list is complete.
     var isComplete: Bool { depth == 0 && !envelope.isEmpty }
 
-    /// Takes what has arrived and hands out the items that are complete by now.
+    /// Takes the bytes that have arrived, and passes on the items that are now complete.
     mutating func scan(_ bytes: some Sequence<UInt8>, item hand: ([UInt8]) throws -> Void) throws {
         for byte in bytes {
             let isItem = isInItems && depth > 2
@@ -73,7 +73,7 @@ struct ItemScanner: Sendable {
         if inItem {
             item.append(byte)
         } else if !isInItems || depth == 1 || byte == UInt8(ascii: "[") && depth == 2 {
-            // What stands between the items is left out.
+            // The bytes between the items are omitted.
             envelope.append(byte)
         }
     }

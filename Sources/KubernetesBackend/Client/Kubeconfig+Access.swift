@@ -3,11 +3,11 @@ internal import HTTPTransport
 internal import JSON
 internal import OrderedCollections
 
-// From a context to what is needed to reach its cluster.
+// Resolving a context into the access to its cluster.
 extension Kubeconfig {
-    /// What a context comes to; the current one, unless one is named.
+    /// The access that the named context defines, or else the current context.
     ///
-    /// - Parameter allowsHostCredentials: Whether programs and files of the worker's host are taken.
+    /// - Parameter allowsHostCredentials: Whether programs and files of the worker's host are accepted.
     func access(
         context wanted: String? = nil, allowsHostCredentials: Bool = true
     ) throws(ClusterConfigurationError) -> ClusterAccess {
@@ -80,17 +80,17 @@ extension Kubeconfig.Entry {
         }
     }
 
-    /// A text that is there and not empty.
+    /// The text of a member; `nil` if the text is missing or empty.
     fileprivate func text(_ key: String) -> String? {
         fields[key]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// A path, relative ones from the file's folder.
+    /// The path in a member; a relative path starts from the directory of the file.
     fileprivate func path(_ key: String) -> String? {
         text(key).map { $0.hasPrefix("/") ? $0 : "\(folder)/\($0)" }
     }
 
-    /// What is written in base64.
+    /// The bytes that a member encodes in base64.
     fileprivate func inline(_ key: String, of origin: String) throws(ClusterConfigurationError) -> [UInt8]? {
         guard let text = text(key) else { return nil }
         guard let data = Data(base64Encoded: String(text.filter { !$0.isWhitespace })) else {
@@ -114,7 +114,7 @@ extension Kubeconfig.Entry {
     fileprivate func clientCertificate(
         of origin: String
     ) throws(ClusterConfigurationError) -> TLSConfiguration.ClientCertificate? {
-        // Files are left to be read for each connection, so that renewed ones are used.
+        // The files are read for each connection, so that renewed ones are used.
         if text("client-certificate-data") == nil, text("client-key-data") == nil,
             let certificate = path("client-certificate"), let key = path("client-key")
         {
@@ -130,14 +130,14 @@ extension Kubeconfig.Entry {
     fileprivate func credentials(
         of origin: String, cluster: Kubeconfig.Entry
     ) throws(ClusterConfigurationError) -> ClusterAccess.Credentials {
-        // As kubectl has it: a file outranks the token beside it.
+        // As in kubectl, a token file takes precedence over a token.
         if let file = path("tokenFile") { return .tokenFile(file) }
         if let token = text("token") { return .token(token) }
         if let user = text("username") { return .basic(user: user, password: text("password") ?? "") }
         if let exec = fields["exec"], !exec.isNull {
             return .plugin(try CredentialPlugin(exec, cluster: cluster.fields, folder: folder, origin: origin))
         }
-        // What is left of the providers that once were built into kubectl.
+        // Some kubeconfigs still hold a token of a provider that was once built into kubectl.
         if let token = fields["auth-provider"]?["config"]?["id-token"]?.stringValue { return .token(token) }
         return .none
     }

@@ -1,22 +1,23 @@
 internal import JSON
 internal import OrderedCollections
 
-/// One or several kubeconfig files put together, as `kubectl` does it: of what several files say, the first one counts.
+/// One or several kubeconfig files, merged as in `kubectl`: if several files define the same entry, the first one
+/// applies.
 struct Kubeconfig: Sendable, Hashable {
-    /// A cluster, a user or a context as it is written, with the folder that its relative paths start from.
+    /// A cluster, a user or a context as written, with the directory from which its relative paths start.
     struct Entry: Sendable, Hashable {
         let fields: OrderedDictionary<String, JSONValue>
         let folder: String
     }
 
-    /// What the configuration is called in messages: the files' paths.
+    /// The name of the configuration in messages: the paths of its files.
     private(set) var name: String
     private(set) var clusters: [String: Entry] = [:]
     private(set) var users: [String: Entry] = [:]
     private(set) var contexts: [String: Entry] = [:]
     private(set) var currentContext: String?
 
-    /// Reads one file's content; `folder` is where its relative paths start from.
+    /// Reads one file's content. Relative paths in it start from `folder`.
     init(_ json: JSONValue, name: String, folder: String) throws(ClusterConfigurationError) {
         self.name = name
         guard case .object(let members) = json else {
@@ -51,7 +52,7 @@ struct Kubeconfig: Sendable, Hashable {
         }
     }
 
-    /// Adds what another file says besides.
+    /// Adds the entries of another file that are not defined yet.
     mutating func merge(_ other: Kubeconfig) {
         name += ", \(other.name)"
         clusters.merge(other.clusters) { own, _ in own }

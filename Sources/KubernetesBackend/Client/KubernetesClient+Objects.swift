@@ -1,9 +1,9 @@
 internal import HTTPTransport
 internal import JSON
 
-// What is done with the objects of a cluster.
+// Operations on the objects of a cluster.
 extension KubernetesClient {
-    /// An object; `nil` when it does not exist.
+    /// Reads an object; the result is `nil` when the object does not exist.
     func read(_ resource: Resource, namespace: String, name: String) async throws -> JSONValue? {
         do {
             return try await call(.get, resource.path(namespace: namespace, name: name))
@@ -12,7 +12,7 @@ extension KubernetesClient {
         }
     }
 
-    /// Creates an object and returns it as the cluster has it.
+    /// Creates an object and returns it as the cluster stores it.
     func create(_ resource: Resource, namespace: String, _ object: JSONValue) async throws -> JSONValue {
         try await call(.post, resource.path(namespace: namespace), body: object)
     }
@@ -22,15 +22,16 @@ extension KubernetesClient {
         try await call(.put, resource.path(namespace: namespace, name: name), body: object)
     }
 
-    /// How the objects that belong to a deleted one go.
+    /// The order in which the objects that belong to a deleted object are deleted.
     enum Propagation: String, Sendable {
-        /// Before it.
+        /// They are deleted before it.
         case foreground = "Foreground"
-        /// After it.
+        /// They are deleted after it.
         case background = "Background"
     }
 
-    /// Deletes an object, if it still is the one of `uid`, and of `version` if that is given. Returns whether it was there.
+    /// Deletes an object, if it still has `uid`, and `version` where that is given. Returns whether such an object
+    /// existed.
     @discardableResult
     func delete(
         _ resource: Resource, namespace: String, name: String, uid: String? = nil, version: String? = nil,
@@ -52,7 +53,7 @@ extension KubernetesClient {
             if let version { preconditions["resourceVersion"] = .string(version) }
             options["preconditions"] = preconditions
         }
-        // Where there is a body, the API server reads nothing else.
+        // If a request has a body, the API server ignores the query.
         let body = uid == nil ? nil : options
         do {
             try await call(.delete, resource.path(namespace: namespace, name: name), query: query, body: body)
@@ -62,10 +63,10 @@ extension KubernetesClient {
         }
     }
 
-    /// Hands out all objects of a selection, one after the other, and returns the version of the list.
+    /// Passes on all objects of a selection, one after the other, and returns the version of the list.
     ///
-    /// It is read in pages. When the API server forgets a list in its middle, it is begun again, and `each` gets objects
-    /// again; the last attempt asks for the whole in one piece, which cannot be forgotten.
+    /// The list is read in pages. If the API server forgets a list before its end, the list is read again, and `each`
+    /// gets objects again. The last attempt requests the whole list in one piece, which the API server cannot forget.
     func list(
         _ resource: Resource, _ selection: Selection, pageSize: Int = 500, each: (JSONValue) throws -> Void
     ) async throws -> String {
@@ -95,7 +96,7 @@ extension KubernetesClient {
         }
     }
 
-    /// Hands out the objects of a page and returns the list's metadata.
+    /// Passes on the objects of a page and returns the list's metadata.
     private func readPage(
         _ resource: Resource, _ namespace: String, _ query: [(String, String)], each: (JSONValue) throws -> Void
     ) async throws -> JSONValue {
@@ -120,10 +121,10 @@ extension KubernetesClient {
         }
     }
 
-    /// Hands out what happens to the objects of a selection from a version on, until the API server ends the watch.
+    /// Passes on the events of a selection's objects from a version on, until the API server ends the watch.
     ///
-    /// Throws when the watch cannot be begun or breaks off. One over which nothing came for so long that it must be dead is
-    /// over as well.
+    /// Throws when the watch cannot begin or breaks off. A watch that is silent for so long that it must be dead ends
+    /// without an error.
     func watch(
         _ resource: Resource, _ selection: Selection, from version: String, each: (WatchEvent) -> Void
     ) async throws {
@@ -148,7 +149,7 @@ extension KubernetesClient {
         }
     }
 
-    /// Whether the worker may do something, as the API server says; `nil` when it does not say.
+    /// Whether the worker may do something, according to the API server; `nil` when the API server gives no answer.
     func mayDo(_ verb: String, _ resource: Resource, subresource: String? = nil, namespace: String) async -> Bool? {
         var attributes: JSONValue = [
             "namespace": .string(namespace), "verb": .string(verb), "group": .string(resource.group),

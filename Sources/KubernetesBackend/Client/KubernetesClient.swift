@@ -3,10 +3,11 @@ internal import JSON
 internal import PrefectAPI
 internal import Synchronization
 
-/// Speaks to the API server of one cluster. Small: jobs, pods and their logs, events, secrets, and what one may do.
+/// Communicates with the API server of one cluster. The client supports only jobs, pods and their logs, events,
+/// secrets, and permissions.
 ///
-/// Every call has a deadline and is made once, but for credentials that were renewed; what is to be repeated, the caller
-/// knows. Everything throws ``KubernetesError``, or `CancellationError` when the task is cancelled.
+/// Each call has a deadline. It is made once, and once more if the credentials were renewed; other retries are up to
+/// the caller. Every method throws ``KubernetesError``, or `CancellationError` when the task is cancelled.
 final class KubernetesClient: Sendable {
     let access: ClusterAccess
     private let configuration: TransportConfiguration
@@ -14,19 +15,20 @@ final class KubernetesClient: Sendable {
     private let credentials: CredentialSource
     let timing: Timing
 
-    /// How long things may take.
+    /// The time limits of a client.
     struct Timing: Sendable, Hashable {
-        /// Until a connection is there.
+        /// The time until a connection is established.
         var connect = Duration.seconds(10)
-        /// Until an answer begins, and between two portions of it.
+        /// The time until an answer begins, and between two portions of the answer.
         var answer = Duration.seconds(30)
-        /// How long a watch is asked to last.
+        /// The duration that is requested for a watch.
         var watch = Duration.seconds(290)
-        /// A watch over which nothing came for so long is dead, whatever the connection says: bookmarks come every minute.
+        /// A watch that is silent for this time is dead, even if its connection seems open: bookmarks arrive every
+        /// minute.
         var silence = Duration.seconds(150)
     }
 
-    /// A client of a cluster. Throws ``ClusterConfigurationError``.
+    /// Creates a client of a cluster. Throws ``ClusterConfigurationError``.
     init(
         _ access: ClusterAccess, environment: [String: String], timing: Timing = Timing()
     ) throws(ClusterConfigurationError) {
@@ -69,10 +71,10 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    /// So much of an answer that is one object is taken: the API server's own limit is far lower.
+    /// The largest answer for one object, in bytes. The API server's own limit is far lower.
     private static let largestAnswer = 12 << 20
 
-    /// Sends a request and returns its answer, the body still to be read, if it is a success.
+    /// Sends a request, and returns its answer if the answer is a success. The body is not read yet.
     func open(
         _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], body: JSONValue? = nil,
         contentType: String = "application/json", deadlines: Deadlines
@@ -94,7 +96,7 @@ final class KubernetesClient: Sendable {
                 let text = try await response.body.beginning(upTo: 1 << 16)
                 let error = KubernetesError(
                     status: response.status, headers: response.headers, body: text, operation: operation)
-                // Other credentials may be there by now: a token that was rotated, a plug-in that hands out new ones.
+                // Other credentials may exist by now: a token that was rotated, or new ones from a plug-in.
                 guard error.kind == .unauthorized, refused == nil else { throw error }
                 refused = shown
                 guard try await hasOther(than: shown) else { throw error }
@@ -105,11 +107,11 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    /// Nothing came back over a connection: it may be dead without knowing it, so that nothing new is sent over it. What is
-    /// still under way on others goes on.
+    /// Replaces the connections after one of them was silent. A silent connection may be dead without notice, so no
+    /// new request uses it. Requests that are under way on other connections continue.
     func noteSilence() {
         guard let fresh = try? HTTPTransport(configuration) else { return }
-        // Whoever lets go of the old one may have to wait for it: not with the lock.
+        // Releasing the old transport may take time, so this happens without the lock.
         let old = transport.withLock { transport in
             defer { transport = fresh }
             return transport
@@ -142,7 +144,7 @@ final class KubernetesClient: Sendable {
             deadlines: deadlines, followRedirects: false, tls: tls)
     }
 
-    /// The transport's error as the cluster's, or as a cancellation.
+    /// The cluster's error for an error of the transport. Throws `CancellationError` for a cancellation.
     static func converted(_ error: TransportError, _ operation: String) throws -> KubernetesError {
         if error.kind == .cancelled { throw CancellationError() }
         return KubernetesError(error, operation: operation)

@@ -1,29 +1,29 @@
 internal import HTTPTransport
 internal import JSON
 
-/// Why the cluster did not do what it was asked: a `Status` of the API server, or the way to it.
+/// The reason why a request to the cluster failed: a `Status` of the API server, or a failure on the way to it.
 struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// What can be made of it.
+    /// The kinds of failures.
     enum Kind: Sendable, Hashable {
-        /// 401: the credentials are not (or no longer) known.
+        /// 401: the credentials are unknown or no longer valid.
         case unauthorized
-        /// 403: they do not allow this.
+        /// 403: the credentials do not permit the request.
         case forbidden
         /// 404: the object, or its namespace, does not exist.
         case notFound
         /// 409 `AlreadyExists`.
         case alreadyExists
-        /// 409 otherwise: something else has changed it.
+        /// 409 for another reason: something else has changed the object.
         case conflict
-        /// 410: what a list or a watch was to go on from has been forgotten.
+        /// 410: the version from which a list or a watch was to continue has been forgotten.
         case expired
-        /// 400, 413, 415, 422 and their like: the request is refused as it is.
+        /// 400, 413, 415, 422 and similar: the request itself is refused.
         case refused
-        /// 429, 5xx: not now.
+        /// 429, 5xx: the request cannot be served at the moment.
         case overloaded
         /// The API server cannot be reached, or its answer broke off.
         case unreachable
-        /// What it answers cannot be understood.
+        /// The answer cannot be understood.
         case unreadable
         /// The configuration or the credentials cannot be used.
         case configuration
@@ -36,22 +36,22 @@ struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     let kind: Kind
-    /// The HTTP status, when there was an answer.
+    /// The HTTP status, if there was an answer.
     var status: Int?
-    /// The API server's own word for it, like `AlreadyExists`.
+    /// The API server's own name for the reason, like `AlreadyExists`.
     var reason = ""
-    /// What the API server or the transport says.
+    /// The message of the API server or the transport.
     var message: String
     /// The fields that were refused, when the API server names them.
     var causes: [Cause] = []
-    /// How long the API server asks to wait.
+    /// The time to wait that the API server requests.
     var retryAfter: Duration?
-    /// What was asked: the method and the path.
+    /// The request: its method and its path.
     var operation: String
-    /// False when it is certain that the request has not reached the API server.
+    /// Whether the API server may have applied the request; `false` when it certainly has not.
     var mayHaveBeenApplied = false
 
-    /// Whether the same may succeed later.
+    /// Whether the same request may succeed later.
     var isTransient: Bool {
         switch kind {
         case .overloaded, .unreachable, .unreadable: true
@@ -59,7 +59,7 @@ struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// What the API server said, with the fields that it refused, in one line.
+    /// The API server's message, with the fields that it refused, in one line.
     var detail: String {
         let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
         return line.isEmpty ? reason : String(line.prefix(600))
@@ -72,7 +72,7 @@ struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension KubernetesError {
-    /// What a failed answer says.
+    /// Reads the error from an unsuccessful answer.
     init(status: Int, headers: HTTPHeaders, body: [UInt8], operation: String) {
         let json = (try? JSONValue(parsing: body)) ?? .null
         let answer = json["kind"] == "Status" ? json : [:]
@@ -85,7 +85,7 @@ extension KubernetesError {
             ?? answer["details"]?["retryAfterSeconds"]?.doubleValue).map { .pause(seconds: $0, in: 0...3600) }
     }
 
-    /// What a `Status` says, also one that came in a watch.
+    /// Reads the error from a `Status`, including one that arrived in a watch.
     init(_ answer: JSONValue, status: Int, operation: String, otherwise: String = "") {
         reason = answer["reason"]?.stringValue ?? ""
         message = answer["message"]?.stringValue ?? otherwise

@@ -1,17 +1,17 @@
 internal import JSON
 internal import PrefectAPI
 
-/// A kind of object that the worker deals with, and where the API server has it.
+/// A kind of object that the worker uses, and its path at the API server.
 enum Resource: String, Sendable, Hashable {
     case jobs
     case pods
     case events
     case secrets
 
-    /// The API group; empty for the core.
+    /// The API group; empty for the core group.
     var group: String { self == .jobs ? "batch" : "" }
 
-    /// Instead of a namespace: all of them.
+    /// The value that represents all namespaces.
     static let allNamespaces = ""
 
     /// The path of the objects of a namespace, or of one of them.
@@ -23,7 +23,7 @@ enum Resource: String, Sendable, Hashable {
     }
 }
 
-/// Which objects are meant.
+/// The objects that a list or a watch selects.
 struct Selection: Sendable, Hashable {
     var namespace: String
     /// Kubernetes' label selector; empty for all.

@@ -1,16 +1,16 @@
 internal import JSON
 
-/// What a watch tells.
+/// An event of a watch.
 enum WatchEvent: Sendable, Hashable {
     case added(JSONValue)
     case modified(JSONValue)
     case deleted(JSONValue)
     /// Nothing has happened up to this version.
     case bookmark(version: String)
-    /// The watch is over.
+    /// The watch has ended with an error.
     case failed(KubernetesError)
 
-    /// The version of the object, from which a watch can go on.
+    /// The version of the object, from which a watch can continue.
     var version: String? {
         switch self {
         case .added(let object), .modified(let object), .deleted(let object):
@@ -21,18 +21,18 @@ enum WatchEvent: Sendable, Hashable {
     }
 }
 
-/// Makes events of the bytes of a watch: one JSON object a line. A value without I/O.
+/// Decodes the events in the bytes of a watch: one JSON object per line. A value without I/O.
 struct WatchDecoder: Sendable {
     private var line: [UInt8] = []
     private let operation: String
 
-    /// No event may be larger.
+    /// The largest event, in bytes.
     static let largestEvent = 16 << 20
 
     init(operation: String) { self.operation = operation }
 
-    /// Takes what has arrived and hands out the events that are complete by now. Kinds of events that are not known are
-    /// passed over; what is no event ends the watch.
+    /// Takes the bytes that have arrived, and passes on the events that are now complete. Unknown kinds of events are
+    /// skipped. A line that is not an event ends the watch with an error.
     mutating func decode(_ bytes: [UInt8], event hand: (WatchEvent) -> Void) throws(KubernetesError) {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {

@@ -2,14 +2,15 @@ internal import CYAML
 internal import JSON
 internal import OrderedCollections
 
-/// Reads YAML, of which JSON is a part, as the JSON that it stands for.
+/// Reads YAML, which includes JSON, as the JSON value that it represents.
 enum YAMLDocument {
-    /// What is wrong with a text that should be YAML, in one line and without the text itself.
+    /// A problem with a text that should be YAML, in one line that does not contain the text itself.
     struct Problem: Error, Hashable, CustomStringConvertible {
         let description: String
     }
 
-    /// So many values are taken, those that aliases repeat included: a few lines of aliases could stand for billions.
+    /// The largest number of values, including those that aliases repeat. A few lines of aliases could stand for
+    /// billions.
     static let maximumValues = 100_000
 
     /// Parses the first document of a text; an empty text is `null`.
@@ -24,7 +25,7 @@ enum YAMLDocument {
         }
     }
 
-    /// The part of libyaml's events that matters.
+    /// The events of libyaml that the reader needs.
     private enum Event {
         case streamBegin, streamEnd, documentBegin, documentEnd
         case scalar(JSONValue, anchor: String?)
@@ -34,7 +35,7 @@ enum YAMLDocument {
         case alias(String)
     }
 
-    /// A value, with how many values it is made of and how deep they are nested.
+    /// A value, with its number of values and the depth of their nesting.
     private struct Measured {
         var json: JSONValue
         var count = 1
@@ -156,7 +157,7 @@ enum YAMLDocument {
             return try value(event, depth: depth + 1)
         }
 
-        /// Counts values that reach down to a depth.
+        /// Counts values, and checks their number and their depth.
         private func take(_ values: Int, _ depth: Int) throws(Problem) {
             count += values
             guard count <= maximumValues, depth < JSONValue.maximumDepth else {
@@ -165,11 +166,11 @@ enum YAMLDocument {
         }
     }
 
-    /// A scalar of YAML 1.1 as kubeconfigs have them.
+    /// A scalar of YAML 1.1, as in kubeconfigs.
     private enum Scalar {
         private static let prefix = "tag:yaml.org,2002:"
 
-        /// The value of a plain scalar, by its form. Times stay text.
+        /// The value of a plain scalar, according to its form. Times stay text.
         static func json(_ text: String) -> JSONValue {
             switch text {
             case "", "~", "null", "Null", "NULL": return .null
@@ -179,7 +180,7 @@ enum YAMLDocument {
             }
         }
 
-        /// The value of a scalar that is quoted, or that says what it is.
+        /// The value of a scalar that is quoted or has an explicit tag.
         static func json(_ text: String, tag: String?) -> JSONValue {
             guard let tag, tag.hasPrefix(prefix), tag != prefix + "str" else { return .string(text) }
             return json(text)

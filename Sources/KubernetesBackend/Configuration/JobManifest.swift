@@ -3,7 +3,7 @@ internal import JobTemplates
 internal import OrderedCollections
 internal import Worker
 
-/// A job manifest that has been checked, while it is completed for one flow run.
+/// A checked job manifest that is being completed for one flow run.
 struct JobManifest: Sendable, Hashable {
     private(set) var json: JSONValue
 
@@ -11,7 +11,7 @@ struct JobManifest: Sendable, Hashable {
 
     private typealias Members = OrderedDictionary<String, JSONValue>
 
-    /// Whether Kubernetes gives up on the job as soon as its pod fails.
+    /// Whether Kubernetes lets the job fail as soon as its pod fails.
     var isNeverRetried: Bool {
         switch json["spec"]?["backoffLimit"] {
         case .int(0)?, .double(0)?, .bool(false)?: true
@@ -31,7 +31,7 @@ struct JobManifest: Sendable, Hashable {
         }
     }
 
-    /// Changes the object at a path; one that is not there is made.
+    /// Changes the object at a path; a missing object is created.
     private mutating func change(_ path: [String], _ body: (inout JSONValue) -> Void) {
         Self.change(&json, path[...], body)
     }
@@ -47,7 +47,7 @@ struct JobManifest: Sendable, Hashable {
 
     // MARK: The steps
 
-    /// The variables, and after them those that the manifest has itself under other names.
+    /// Sets the variables, and after them those of the manifest that have other names.
     mutating func setEnvironment(_ variables: [JSONValue]) {
         let names = Set(variables.compactMap { $0["name"]?.stringValue })
         let own = (container["env"]?.arrayValue ?? []).filter { entry in
@@ -56,7 +56,7 @@ struct JobManifest: Sendable, Hashable {
         container["env"] = .array(variables + own)
     }
 
-    /// The job's labels and annotations: the manifest's own, and over them those of the configuration.
+    /// Sets the job's labels and annotations. The configuration's entries override the manifest's own.
     mutating func setLabels(
         labels: OrderedDictionary<String, String>, annotations: OrderedDictionary<String, String>
     ) {
@@ -83,7 +83,7 @@ struct JobManifest: Sendable, Hashable {
         if container["image"] == nil { container["image"] = .string(image) }
     }
 
-    /// The command as arguments of the image's entrypoint. Returns whether it is the flow engine.
+    /// Sets the command as arguments of the image's entrypoint. Returns whether the command is the flow engine.
     mutating func setArguments(default command: String) throws(InfrastructureError) -> Bool {
         let line: String
         switch container["args"] {
@@ -102,7 +102,7 @@ struct JobManifest: Sendable, Hashable {
         return line == command
     }
 
-    /// What the job's name begins with: as the manifest has it, or made of the run's name.
+    /// Sets the beginning of the job's name: the manifest's own, or one made of the run's name.
     mutating func setNamePrefix(after name: String) throws(InfrastructureError) {
         let own = json["metadata"]?["generateName"] ?? ""
         guard let text = own.stringValue else {
@@ -113,7 +113,7 @@ struct JobManifest: Sendable, Hashable {
         change(["metadata"]) { $0["generateName"] = .string("\(prefix ?? "prefect-job")-") }
     }
 
-    /// The pods' labels and annotations: the template's own, and over them those of the job.
+    /// Sets the pods' labels and annotations. The job's entries override the template's own.
     mutating func labelPods(labels: OrderedDictionary<String, String>) {
         let annotations = json["metadata"]?["annotations"]?.objectValue ?? [:]
         change(["spec", "template", "metadata"]) { metadata in

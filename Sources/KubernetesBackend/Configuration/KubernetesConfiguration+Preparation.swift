@@ -3,9 +3,9 @@ internal import JobTemplates
 internal import OrderedCollections
 internal import Worker
 
-// From the rendered configuration to the job of one flow run. Each step sees what the ones before it have made.
+// Turning the rendered configuration into the job of one flow run. Each step sees the results of the steps before it.
 extension KubernetesConfiguration {
-    /// The configuration for one flow run.
+    /// Completes the configuration for one flow run.
     func prepared(for context: PreparationContext) throws(InfrastructureError) -> Self {
         var context = context
         context.backendLabels = Self.labels(for: context)
@@ -44,8 +44,9 @@ extension KubernetesConfiguration {
 
     private static func list(in env: JSONValue) -> [JSONValue] { env.arrayValue ?? list(of: env) }
 
-    /// What a flow does with its run when its pod is told to end: where Kubernetes tries a failed job again it leaves the
-    /// run to that, otherwise it gives the run back, unless the user has decided.
+    /// Sets how a flow treats its run when its pod is asked to end. Where Kubernetes retries a failed job, the flow
+    /// relinquishes the run to the retry. Otherwise it gives the run back, unless the user has configured something
+    /// else.
     private static func withTerminationBehavior(_ env: JSONValue, givesRunBack: Bool) -> JSONValue {
         let variable = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
         var env = env

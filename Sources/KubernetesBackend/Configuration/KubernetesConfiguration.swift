@@ -3,33 +3,33 @@ internal import JobTemplates
 public import OrderedCollections
 public import Worker
 
-/// The job configuration of a flow run that is run as a Kubernetes job.
+/// The job configuration of a flow run that runs as a Kubernetes job.
 public struct KubernetesConfiguration: JobConfiguration, Sendable {
-    /// The command as it is configured, or the flow engine's.
+    /// The command as configured, or the flow engine's.
     public internal(set) var command: String?
-    /// The environment: names and values, or, where some take their values from elsewhere in the cluster, the list that
-    /// Kubernetes has for it.
+    /// The environment: names and values. Where some variables take their values from elsewhere in the cluster, this
+    /// is the list in Kubernetes' own form.
     public internal(set) var env: JSONValue
-    /// Labels as they are configured; the manifest has them in the form that Kubernetes takes.
+    /// The labels as configured. The manifest has them in the form that Kubernetes accepts.
     public internal(set) var labels: OrderedDictionary<String, String>
-    /// What the job is named after.
+    /// The name from which the job's name is made.
     public internal(set) var name: String?
-    /// Annotations as they are configured.
+    /// The annotations as configured.
     public let annotations: OrderedDictionary<String, String>
-    /// The namespace that the job is created in.
+    /// The namespace in which the job is created.
     public let namespace: String
-    /// The job as the API server gets it, but for its name and its secrets.
+    /// The job as the API server gets it, except for its name and its secrets.
     public internal(set) var manifest: JSONValue
     /// The block with the cluster's kubeconfig; `null` for the worker's own cluster.
     public let clusterConfiguration: JSONValue
-    /// After how many seconds without news of the job the worker looks for itself.
+    /// Seconds without an event of the job after which the worker reads the job itself.
     public let jobWatchTimeout: Int?
-    /// After how many seconds a pod that has not begun is worth a warning.
+    /// Seconds after which a pod that has not begun causes a warning.
     public let podWatchTimeout: Int
-    /// Whether what the pod prints is copied to the worker's own output.
+    /// Whether the pod's output is copied to the worker's own output.
     public let streamsOutput: Bool
 
-    /// Whether the command is the flow engine and not one that the job brings.
+    /// Whether the command is the flow engine, rather than one from the job.
     public internal(set) var runsFlowEngine = true
 
     let base: BaseJobConfiguration
@@ -58,11 +58,11 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
         jobWatchTimeout = try fields.seconds("job_watch_timeout_seconds", in: rendered)
         podWatchTimeout = try fields.seconds("pod_watch_timeout_seconds", in: rendered) ?? 60
         streamsOutput = try fields.boolean("stream_output", default: true)
-        // What stands for a configuration that cannot be made any more has no manifest: it is never started.
+        // A substitute for a configuration that cannot be rendered any more has no manifest. Its job is never started.
         manifest = try Self.manifest(rendered["job_manifest"] ?? Self.emptyManifest, namespace: namespace)
     }
 
-    /// A rendered configuration with the fields that all backends have, its environment in the form that it came in.
+    /// A rendered configuration with the fields that all backends have. The environment keeps its form.
     public static func common(_ rendered: JSONValue) throws -> JSONValue {
         guard case .array(let list)? = rendered["env"] else { return try BaseJobConfiguration(rendered: rendered).json }
         var converted = rendered
@@ -114,7 +114,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
 // MARK: - Environments in both forms
 
 extension KubernetesConfiguration {
-    /// The variables of a list that have a value of their own.
+    /// The variables of a list that have a literal value.
     static func variables(of list: [JSONValue]) -> JSONValue {
         var variables: OrderedDictionary<String, JSONValue> = [:]
         for entry in list {
@@ -124,7 +124,7 @@ extension KubernetesConfiguration {
         return .object(variables)
     }
 
-    /// The list that Kubernetes has for variables.
+    /// The variables as a list in Kubernetes' form.
     static func list(of variables: JSONValue) -> [JSONValue] {
         (variables.objectValue ?? [:]).map { ["name": .string($0.key), "value": $0.value] }
     }

@@ -1,5 +1,5 @@
-/// The settings of Prefect's Kubernetes integration that this worker reads, by the names that its Python worker gives them,
-/// without their prefix.
+/// The settings of Prefect's Kubernetes integration that this worker reads. Their names are those of its Python
+/// worker, without the prefix.
 public enum KubernetesSetting: String, CaseIterable, Sendable {
     case apiKeySecretName = "WORKER_API_KEY_SECRET_NAME"
     case apiKeySecretKey = "WORKER_API_KEY_SECRET_KEY"
@@ -18,14 +18,14 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
     case forwardsCrashedLogs = "OBSERVER_FORWARD_CRASHED_RUN_LOGS"
     case crashedLogLines = "OBSERVER_FORWARD_CRASHED_RUN_LOGS_TAIL_LINES"
 
-    /// The variables that set it, the first before the others.
+    /// The variables that define the setting; the first takes precedence over the others.
     public var variables: [String] {
         let own = "PREFECT_INTEGRATIONS_KUBERNETES_\(rawValue)"
         guard self == .createSecretForAPIKey else { return [own] }
         return [own, "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET"]
     }
 
-    /// What holds while nothing sets it; `nil` where that is nothing.
+    /// The value that applies while no variable sets it; `nil` if there is none.
     public var defaultText: String? {
         switch self {
         case .apiKeySecretName, .authStringSecretName, .observes, .observedNamespaces, .observedLabels: nil
@@ -39,7 +39,7 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
         }
     }
 
-    /// What a value must look like.
+    /// The expected form of a value.
     public var expectation: String {
         switch self {
         case .apiKeySecretName, .apiKeySecretKey, .authStringSecretName, .authStringSecretKey: "a text"
@@ -52,7 +52,7 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
         }
     }
 
-    /// What it does.
+    /// The effect of the setting.
     public var meaning: String {
         switch self {
         case .apiKeySecretName: "The secret, in the namespace of the jobs, that holds the API key."

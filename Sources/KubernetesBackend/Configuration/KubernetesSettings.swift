@@ -1,9 +1,9 @@
 internal import JSON
 internal import PrefectAPI
 
-/// The settings of Prefect's Kubernetes integration, by the names that its Python worker gives them.
+/// The settings of Prefect's Kubernetes integration, read under the names that its Python worker uses.
 struct KubernetesSettings: Sendable, Hashable {
-    /// A secret that exists, by its name and key.
+    /// An existing secret, by its name and key.
     struct SecretKey: Sendable, Hashable {
         let name: String
         let key: String
@@ -17,26 +17,26 @@ struct KubernetesSettings: Sendable, Hashable {
     var createsSecretForAPIKey = false
     /// Whether each job gets a secret of its own for its whole environment.
     var storesEnvironmentAsSecret = false
-    /// How often a job's creation is tried.
+    /// The number of attempts to create a job.
     var creationAttempts = 3
-    /// How long to wait before it is tried again.
+    /// The pause before the next attempt.
     var creationDelay = Duration.seconds(1)
-    /// How much longer, at random.
+    /// The random addition to that pause, in seconds.
     var creationJitter = 0.0...3.0
-    /// The pods whose phases are reported as events, also those of this worker's own runs; `nil` for none.
+    /// The pods whose phases are reported as events, including those of this worker's own runs; `nil` for none.
     var replicated: ObservationScope?
     /// Whether the last lines of a pod that crashed go into the run's log.
     var forwardsCrashedLogs = true
-    /// How many lines.
+    /// The number of these lines.
     var crashedLogLines = 500
 
-    /// Which runs of other workers are observed as well; `nil` for none.
+    /// The runs of other workers that are observed as well; `nil` for none.
     var observed: ObservationScope?
 
-    /// What was wrong with a setting, and what holds instead; a line each.
+    /// One line for each invalid setting, with its problem and the value that applies instead.
     private(set) var warnings: [String] = []
 
-    /// Reads what is set for the integration.
+    /// Reads the settings of the integration.
     init(_ settings: IntegrationSettings) {
         var reader = KubernetesSettingsReader(settings: settings)
         let apiKey = reader.text(.apiKeySecretName)
@@ -58,8 +58,8 @@ struct KubernetesSettings: Sendable, Hashable {
         let scope = ObservationScope(
             namespaces: reader.names(.observedNamespaces) ?? [],
             labels: reader.pairs(.observedLabels) ?? [:])
-        // Prefect's own default is to observe everything that the worker may see. Here that has to be asked for.
-        // What is misspelt must not make that more than was meant.
+        // By default, Prefect observes everything that the worker may see. Here this needs an explicit setting. A
+        // mistake in a setting must not extend the scope.
         let isClear = reader.warnings.count == mistakes
         if isClear, observes ?? (scope != ObservationScope()) { observed = scope }
         if replicates { replicated = isClear ? scope : ObservationScope() }

@@ -2,8 +2,8 @@ internal import JSON
 internal import OrderedCollections
 internal import PrefectAPI
 
-/// Reads settings of Prefect's Kubernetes integration, each in the forms that Prefect takes, and notes what is wrong with
-/// one.
+/// Reads settings of Prefect's Kubernetes integration, in the forms that Prefect accepts, and records the problem of
+/// each invalid one.
 struct KubernetesSettingsReader {
     let settings: IntegrationSettings
     private(set) var warnings: [String] = []
@@ -45,7 +45,7 @@ struct KubernetesSettingsReader {
         return number
     }
 
-    /// Names: a list, also written as JSON, or a text with commas between them.
+    /// Reads names: a list, a list written as JSON, or a text with commas between the names.
     mutating func names(_ setting: KubernetesSetting) -> Set<String>? {
         guard let found = found(setting) else { return nil }
         let value = Self.decoded(found.value, "[")
@@ -54,7 +54,7 @@ struct KubernetesSettingsReader {
         return Set(names)
     }
 
-    /// Names and their values: a table, also written as JSON, or a text like `a=1,b=2`.
+    /// Reads names and their values: a table, a table written as JSON, or a text like `a=1,b=2`.
     mutating func pairs(_ setting: KubernetesSetting) -> [String: String]? {
         guard let found = found(setting) else { return nil }
         let value = Self.decoded(found.value, "{")
@@ -81,7 +81,7 @@ struct KubernetesSettingsReader {
         String(text.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
     }
 
-    /// JSON that was written into a text, when it begins like it.
+    /// The JSON value in a text that begins like JSON; otherwise the given value.
     private static func decoded(_ value: JSONValue, _ beginning: String) -> JSONValue {
         guard let text = value.stringValue, text.hasPrefix(beginning) else { return value }
         return (try? JSONValue(parsing: Array(text.utf8))) ?? value

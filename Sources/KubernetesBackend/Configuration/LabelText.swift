@@ -1,17 +1,18 @@
 internal import JobTemplates
 
-/// Keys and values of labels and annotations as the cluster takes them, where the Python worker's slug would be refused.
+/// Keys and values of labels and annotations, in the form that the cluster accepts. The cluster would refuse some
+/// slugs of the Python worker.
 enum LabelText {
-    /// A label's value; empty when nothing of it can be in one.
+    /// A label's value; empty when it would contain no letter or digit.
     static func value(_ text: String) -> String {
         let slug = Slug.kubernetesLabelValue(text)
         return slug.contains(where: isLetterOrDigit) ? slug : ""
     }
 
-    /// A label's key, whose prefix is a domain in lower case; `nil` when nothing of its name can be in one.
+    /// A label's key, whose prefix is a domain in lower case; `nil` when its name would contain no letter or digit.
     static func labelKey(_ text: String) -> String? { key(text) { $0.lowercased() } }
 
-    /// An annotation's key, whose prefix may have capitals.
+    /// An annotation's key, whose prefix may contain capitals.
     static func annotationKey(_ text: String) -> String? { key(text) { $0 } }
 
     private static func key(_ text: String, prefix change: (String) -> String) -> String? {

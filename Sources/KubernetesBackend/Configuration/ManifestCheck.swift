@@ -2,9 +2,10 @@ internal import JSON
 internal import OrderedCollections
 internal import Worker
 
-/// Whether a manifest is one of a job that can run a flow: it must have what the base manifest has, and may have more.
+/// Checks whether a manifest describes a job that can run a flow. It must have everything that the base manifest has,
+/// and may have more.
 enum ManifestCheck {
-    /// What every job manifest must have; a value of a mapping or of a list stands for itself alone.
+    /// The values that every job manifest must have. Each value of a mapping or of a list is required by itself.
     private static let base: JSONValue = [
         "apiVersion": "batch/v1", "kind": "Job", "metadata": ["annotations": [:], "labels": [:]],
         "spec": [
@@ -17,7 +18,7 @@ enum ManifestCheck {
         ],
     ]
 
-    /// Throws ``InfrastructureError`` of the kind `refused`, which names all paths in trouble.
+    /// Throws ``InfrastructureError`` of the kind `refused`, which names all invalid paths.
     static func validate(_ manifest: JSONValue) throws(InfrastructureError) {
         var missing: [String] = []
         var wrong: [String] = []

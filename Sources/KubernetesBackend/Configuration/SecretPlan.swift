@@ -1,14 +1,14 @@
 internal import JSON
 internal import OrderedCollections
 
-/// What of a job's environment is kept out of its manifest, as the settings ask for it.
+/// The parts of a job's environment that are kept out of its manifest, as the settings require.
 struct SecretPlan: Sendable, Hashable {
-    /// The name of the secret that the job gets for itself.
+    /// The name of the secret that is created for the job.
     let name: String
     private let values: OrderedDictionary<String, JSONValue>
 
-    /// Takes what is secret out of the manifest's environment. Values that existing secrets hold become references to these;
-    /// `nil` when no secret has to be made.
+    /// Moves the secret values out of the manifest's environment. Values that existing secrets hold become references
+    /// to these secrets. The result is `nil` when no secret has to be created.
     init?(_ manifest: inout JSONValue, settings: KubernetesSettings, jobName: String) {
         guard case .array(var containers)? = manifest["spec"]?["template"]?["spec"]?["containers"],
             var container = containers.first
@@ -53,12 +53,12 @@ struct SecretPlan: Sendable, Hashable {
         return names
     }
 
-    /// A variable that lets whoever has it use the API.
+    /// A variable that gives its holder access to the API.
     enum Credential: String, Sendable, CaseIterable {
         case key = "PREFECT_API_KEY"
         case authString = "PREFECT_API_AUTH_STRING"
 
-        /// The warning about a manifest that has it in clear, and the remedy.
+        /// The warning about a manifest that contains the variable in clear text, and the remedy.
         var warning: String {
             let setting: KubernetesSetting = self == .key ? .apiKeySecretName : .authStringSecretName
             return
@@ -68,7 +68,7 @@ struct SecretPlan: Sendable, Hashable {
         }
     }
 
-    /// The credentials that a manifest has in clear.
+    /// The credentials that a manifest contains in clear text.
     static func credentials(inClearIn manifest: JSONValue) -> [Credential] {
         let spec = manifest["spec"]?["template"]?["spec"]
         let containers = (spec?["containers"]?.arrayValue ?? []) + (spec?["initContainers"]?.arrayValue ?? [])
@@ -99,7 +99,7 @@ struct SecretPlan: Sendable, Hashable {
         value[key] = member
     }
 
-    /// The secret as the API server takes it.
+    /// The secret in the form that the API server accepts.
     func object(namespace: String, flowRunID: String, owner: JobSnapshot? = nil) -> JSONValue {
         var metadata: JSONValue = [
             "name": .string(name), "namespace": .string(namespace),

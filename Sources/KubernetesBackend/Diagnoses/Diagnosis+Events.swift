@@ -1,12 +1,12 @@
 internal import JSON
 internal import Worker
 
-/// What Kubernetes noted about an object: the fields of an event that say something to people.
+/// An event of Kubernetes about an object, reduced to the fields that people can use.
 struct EventFact: Sendable, Hashable {
     let reason: String
     let message: String
     let isWarning: Bool
-    /// When it was noted last, as text that sorts by time.
+    /// The time of the latest record, as text that sorts by time.
     let time: String
 
     init?(_ json: JSONValue) {
@@ -21,7 +21,8 @@ struct EventFact: Sendable, Hashable {
 }
 
 extension Diagnosis {
-    /// What the events of a job or of its pod say about why nothing begins; the newest that says something counts.
+    /// Finds in the events of a job or of its pod the reason why nothing begins. The newest event that explains it
+    /// counts.
     init?(events: [EventFact]) {
         for event in events.sorted(by: { $0.time > $1.time }) where event.isWarning {
             let text = event.message.lowercased()

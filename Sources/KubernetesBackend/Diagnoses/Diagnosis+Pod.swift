@@ -1,10 +1,10 @@
 internal import Worker
 
 extension Diagnosis {
-    /// What is wrong with a pod; `nil` when nothing is, as far as can be seen.
+    /// The problem of a pod; `nil` when no problem is visible.
     ///
-    /// What the Python observer looks for comes first and in its order, since its events name what it finds: waiting and
-    /// ended containers, the scheduler, the node.
+    /// The problems that the Python observer looks for come first and in its order, since its events name them. These
+    /// are waiting and ended containers, the scheduler, the node.
     init?(_ pod: PodSnapshot) {
         if let found = pod.containers.lazy.compactMap(Self.known(waiting:)).first
             ?? pod.containers.lazy.compactMap(Self.init(ended:)).first ?? Self.unschedulable(pod) ?? Self.evicted(pod)
@@ -36,7 +36,7 @@ extension Diagnosis {
         }
     }
 
-    /// What the Python observer does not look for.
+    /// The problems of waiting containers that the Python observer does not look for.
     private static func other(waiting container: PodSnapshot.Container) -> Diagnosis? {
         guard case .waiting(let reason, let message) = container.state else { return nil }
         func diagnosis(_ summary: String, _ remedy: String) -> Diagnosis {
@@ -78,7 +78,7 @@ extension Diagnosis {
         }
     }
 
-    /// A failed container about which the runtime, or its own program, has written a message.
+    /// The problem of a failed container for which the runtime, or its own program, has written a message.
     private static func other(ended container: PodSnapshot.Container) -> Diagnosis? {
         guard case .terminated(let termination) = container.state, termination.exitCode != 0,
             termination.message.contains(where: { !$0.isWhitespace })

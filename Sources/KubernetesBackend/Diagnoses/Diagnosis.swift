@@ -1,15 +1,15 @@
 internal import Worker
 
-/// What is wrong with the infrastructure of a flow run, so that a person can do something about it.
+/// A problem with the infrastructure of a flow run, described so that a person can act on it.
 struct Diagnosis: Sendable, Hashable {
-    /// What it is about, as the Python observer calls it in its events; `nil` for what that does not know.
+    /// The category that the Python observer names in its events; `nil` for a problem that it does not know.
     let category: Category?
     let level: RunLogLevel
-    /// What is wrong, in a few words.
+    /// The problem, in a few words.
     let summary: String
-    /// What Kubernetes says.
+    /// The message from Kubernetes.
     let detail: String
-    /// What can be done.
+    /// The actions that may solve the problem.
     let remedy: String
 
     /// The categories of the Python observer, which are part of its events and of their ids.
@@ -24,14 +24,14 @@ struct Diagnosis: Sendable, Hashable {
         case taint = "Unschedulable.Taint"
     }
 
-    /// The whole on one line.
+    /// The whole diagnosis on one line.
     var line: String {
         let said = detail.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(500)
         return "\(summary)\(said.isEmpty ? "" : ": \(said)"). \(remedy)."
     }
 
-    /// What makes it another one: how many nodes are in question and in what order Kubernetes counts its reasons changes
-    /// all the time, and says nothing new.
+    /// The key that distinguishes diagnoses. The number of nodes in question and the order of Kubernetes' reasons
+    /// change all the time, and make no difference.
     var key: String {
         switch category {
         case .unschedulable, .insufficientResources, .nodeAffinity, .taint:

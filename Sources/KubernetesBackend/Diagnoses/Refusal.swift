@@ -1,8 +1,8 @@
 internal import Worker
 
-/// What a cluster's refusal means for a flow run, and what can be done about it.
+/// The meaning of a cluster's refusal for a flow run, and the remedy.
 enum Refusal {
-    /// The error for something that was to be done in a namespace, like `create jobs`.
+    /// The error for a failed operation in a namespace, like `create jobs`.
     static func error(
         _ error: KubernetesError, doing what: String, verb: String, namespace: String, access: ClusterAccess
     ) -> InfrastructureError {
@@ -11,7 +11,7 @@ enum Refusal {
             kind, "\(what): \(explanation(error, verb: verb, namespace: namespace, access: access))")
     }
 
-    /// What happened and what can be done, in one line.
+    /// The cause and the remedy, in one line.
     static func explanation(
         _ error: KubernetesError, verb: String, namespace: String, access: ClusterAccess
     ) -> String {

@@ -1,14 +1,14 @@
 /// The last lines of the pods of a job that has failed.
 ///
-/// The flow's container of each pod counts, or, where it printed nothing, the other containers. A container
-/// that was begun again explains the crash by what it printed the time before.
+/// The lines come from the flow's container of each pod, or, where it printed nothing, from the other containers. For
+/// a restarted container, the output before the restart explains the crash.
 struct CrashedOutput: Sendable {
     let client: KubernetesClient
     let namespace: String
-    /// How many lines of each container.
+    /// The number of lines from each container.
     let lines: Int
 
-    /// How much is kept in all.
+    /// The largest size of all lines together, in bytes.
     private static let most = 64 << 10
 
     private struct Entry {
@@ -18,7 +18,7 @@ struct CrashedOutput: Sendable {
         let text: String
     }
 
-    /// The last lines of the pods, the newest pod at the end; `nil` where there are none.
+    /// The last lines of the pods, with the newest pod at the end; `nil` if there are none.
     func text(of pods: [PodSnapshot]) async throws -> String? {
         var entries: [Entry] = []
         var room = Self.most

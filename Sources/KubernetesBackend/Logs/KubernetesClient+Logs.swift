@@ -3,10 +3,12 @@ internal import JSON
 internal import Worker
 
 extension KubernetesClient {
-    /// Copies what a container has printed and goes on printing, as far as `lines` have not come yet. Returns whether it has
-    /// ended and all is copied: a log over which nothing came for long may be dead, or of a quiet flow, and is to be read on.
+    /// Copies a container's output as the container prints it, except the lines that `lines` has received before.
+    /// Returns whether the container has ended and all of its output is copied. A log that is silent for long may be
+    /// dead, or belong to a quiet flow. Then the result is `false`, and the caller has to read on.
     ///
-    /// Calls `reached` with how far that is whenever some have come. Throws when it cannot be read, or breaks off.
+    /// Calls `reached` with the new position whenever lines have arrived. Throws when the log cannot be read or breaks
+    /// off.
     func followLog(
         namespace: String, pod: String, container: String, from lines: inout LogLines,
         line hand: ([UInt8]) async -> Void, reached: (OutputPosition) -> Void
@@ -38,7 +40,7 @@ extension KubernetesClient {
         return true
     }
 
-    /// The last lines that a container has printed, or, where it was begun again, those that it printed the time before.
+    /// The last lines that a container has printed, or those that it printed before its last restart.
     func lastLines(
         _ count: Int, namespace: String, pod: String, container: String, previous: Bool = false, atMost bytes: Int
     ) async throws -> String {

@@ -1,31 +1,31 @@
 internal import JSON
 internal import Worker
 
-/// Takes a pod's log apart into lines, each with the time that Kubernetes puts before it, and leaves out those that were
-/// seen before, so that a log that broke off can be read on. A value without I/O.
+/// Splits a pod's log into lines, each with the time that Kubernetes puts before it. Lines that were seen before are
+/// omitted, so that the reading of a log can continue after a break. A value without I/O.
 struct LogLines: Sendable, Hashable {
     private var line: [UInt8] = []
-    /// How far the log has been read.
+    /// The position up to which the log has been read.
     private(set) var position: OutputPosition
 
-    /// So much of a line is kept together; a longer one comes in parts.
+    /// The longest line that stays in one piece, in bytes. A longer line comes in parts.
     static let longestLine = 256 << 10
 
-    /// The lines of a log, all of them or those that follow a position.
+    /// The lines of a log: all of them, or those that follow a position.
     init(from position: OutputPosition = OutputPosition()) { self.position = position }
 
-    /// From when on the log is to be read; `nil` for the beginning.
+    /// The time from which the log is to be read; `nil` for the beginning.
     var since: Timestamp? {
         position.time.map { Timestamp(microseconds: $0.seconds * 1_000_000 + $0.nanoseconds / 1000) }
     }
 
-    /// Begins another reading. The line that broke off comes again in it.
+    /// Begins another reading, which contains the interrupted line again.
     mutating func resume() {
         line = []
         position.resume()
     }
 
-    /// Takes what has arrived and hands out the lines that are complete, with their line ends.
+    /// Takes the bytes that have arrived, and passes on the complete lines with their line ends.
     mutating func take(_ bytes: [UInt8], line hand: ([UInt8]) -> Void) {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
@@ -37,7 +37,7 @@ struct LogLines: Sendable, Hashable {
         if line.count > Self.longestLine { deliver(hand) }
     }
 
-    /// Hands out what is left, which has no line end.
+    /// Passes on the last line, which has no line end.
     mutating func finish(line hand: ([UInt8]) -> Void) {
         if !line.isEmpty { deliver(hand) }
     }
@@ -47,7 +47,7 @@ struct LogLines: Sendable, Hashable {
         guard let space = line.prefix(41).firstIndex(of: UInt8(ascii: " ")),
             let time = OutputTime(String(decoding: line[..<space], as: UTF8.self))
         else {
-            // Without a time: what follows in a line that was too long.
+            // Bytes without a time continue a line that was too long.
             if position.admits(nil) { hand(line) }
             return
         }

@@ -1,23 +1,24 @@
 internal import JSON
 
-/// What the worker needs of a Kubernetes job at one moment; everything else of the object is let go as it is read.
+/// The parts of a Kubernetes job that the worker needs, at one moment. The rest of the object is discarded as it is
+/// read.
 struct JobSnapshot: Sendable, Hashable {
     let namespace: String
     let name: String
     let uid: String
-    /// The flow run that it is labelled with.
+    /// The flow run that the job's label names.
     let flowRunID: String?
-    /// How it ended, when it has.
+    /// How the job ended, once it has ended.
     let ending: Ending?
-    /// When it failed, when it has.
+    /// When the job failed, if it has failed.
     let failed: Timestamp?
-    /// Whether somebody has asked for its deletion.
+    /// Whether the deletion of the job has been requested.
     let isDeleting: Bool
-    /// Whether it is suspended, by its owner or a queueing controller.
+    /// Whether the job is suspended, by its owner or a queueing controller.
     let isSuspended: Bool
     let created: Timestamp?
 
-    /// Where it is.
+    /// The location of the job.
     var place: JobPlace { JobPlace(namespace: namespace, name: name, uid: uid, server: nil) }
 
     /// How a job ended.
@@ -26,7 +27,7 @@ struct JobSnapshot: Sendable, Hashable {
         case failed(reason: String, message: String)
     }
 
-    /// Reads a job of the API; `nil` for what is none.
+    /// Reads a job of the API; the result is `nil` for an object that is not a job.
     init?(_ json: JSONValue) {
         let metadata = json["metadata"]
         guard let name = metadata?["name"]?.stringValue, let namespace = metadata?["namespace"]?.stringValue,
@@ -59,7 +60,7 @@ struct JobSnapshot: Sendable, Hashable {
     }
 }
 
-/// The labels by which objects are known to be Prefect's.
+/// The labels that identify objects as Prefect's.
 enum Labels {
     static let flowRunID = "prefect.io/flow-run-id"
     static let managedBy = "app.kubernetes.io/managed-by"

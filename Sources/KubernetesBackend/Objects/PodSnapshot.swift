@@ -1,38 +1,38 @@
 internal import JSON
 internal import OrderedCollections
 
-/// What the worker needs of a pod at one moment; everything else of the object is let go as it is read.
+/// The parts of a pod that the worker needs, at one moment. The rest of the object is discarded as it is read.
 struct PodSnapshot: Sendable, Hashable {
     let namespace: String
     let name: String
     let uid: String
-    /// The job that it belongs to.
+    /// The job that the pod belongs to.
     let jobName: String
     let jobUID: String
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     let phase: String
-    /// Why it is as it is, when Kubernetes says so: `Evicted`, ….
+    /// The reason for the pod's state, if Kubernetes gives one: `Evicted`, ….
     let reason: String
     let message: String
     let created: Timestamp?
     let started: Timestamp?
     let isDeleting: Bool
-    /// The node that it was assigned to.
+    /// The node to which the pod was assigned.
     let node: String?
     let labels: [String: String]
-    /// What the scheduler says of a pod that it finds no node for.
+    /// The scheduler's message for a pod that fits no node.
     let unschedulable: String?
-    /// Init containers first.
+    /// The containers, with the init containers first.
     let containers: [Container]
 
-    /// One of its containers.
+    /// One of the pod's containers.
     struct Container: Sendable, Hashable {
         let name: String
         let isInit: Bool
         let restarts: Int
         let state: State
 
-        /// Whether it has begun, and may have written something.
+        /// Whether the container has begun, and may have written something.
         var hasBegun: Bool {
             switch state {
             case .running, .terminated: true
@@ -41,7 +41,7 @@ struct PodSnapshot: Sendable, Hashable {
         }
     }
 
-    /// What a container does.
+    /// The state of a container.
     enum State: Sendable, Hashable {
         case unknown
         case waiting(reason: String, message: String)
@@ -57,7 +57,7 @@ struct PodSnapshot: Sendable, Hashable {
         let finished: Timestamp?
     }
 
-    /// Reads a pod of the API; `nil` for what is none, or belongs to no job.
+    /// Reads a pod of the API; the result is `nil` for an object that is not a pod or belongs to no job.
     init?(_ json: JSONValue) {
         let metadata = json["metadata"]
         let owner = metadata?["ownerReferences"]?.arrayValue?.first { $0["kind"] == "Job" }
@@ -114,22 +114,22 @@ struct PodSnapshot: Sendable, Hashable {
 }
 
 extension PodSnapshot {
-    /// The container that runs the flow: the one that the manifest must have, else the first.
+    /// The container that runs the flow: the one whose name the manifest must use, or else the first.
     var flowContainer: Container? {
         let own = containers.filter { !$0.isInit }
         return own.first { $0.name == Self.flowContainerName } ?? own.first
     }
 
-    /// The same, where it is sure to be that: the one of that name, or the only one.
+    /// The container that certainly runs the flow: the one of that name, or the only one.
     var knownFlowContainer: Container? {
         let own = containers.filter { !$0.isInit }
         return own.count == 1 ? own.first : own.first { $0.name == Self.flowContainerName }
     }
 
-    /// How the manifest calls the container that runs the flow.
+    /// The name of the container that runs the flow, as the manifest must use it.
     static let flowContainerName = "prefect-job"
 
-    /// How the flow's container ended, when it has.
+    /// How the flow's container ended, once it has ended.
     var termination: Termination? {
         if case .terminated(let termination)? = flowContainer?.state { termination } else { nil }
     }
@@ -137,9 +137,9 @@ extension PodSnapshot {
     /// Whether the flow's container has begun, and may have written something.
     var hasBegun: Bool { flowContainer?.hasBegun == true }
 
-    /// Whether none of its containers has begun yet, so that nothing of it runs.
+    /// Whether none of the pod's containers has begun yet, so that nothing in the pod runs.
     var isUnbegun: Bool { phase == "Pending" && !containers.contains(where: \.hasBegun) }
 
-    /// Whether nothing of it runs any more.
+    /// Whether nothing in the pod runs any more.
     var hasEnded: Bool { phase == "Succeeded" || phase == "Failed" }
 }

@@ -3,17 +3,18 @@ internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
-/// Watches the jobs of all runs in a cluster and their pods: one list and watch a namespace and kind, or one a kind for the
-/// whole cluster, whose news go to the feeds of those who follow a job. What nobody follows is let go as it is read.
+/// Watches the jobs of all runs in a cluster and their pods. Each kind has one list and watch per namespace, or one
+/// for the whole cluster. Notifications go to the feeds of the followed jobs. Objects that are not followed are
+/// discarded as they are read.
 final class ClusterWatch: Sendable {
     private let client: KubernetesClient
     private let availability: Availability
     private let logger: Logger
-    /// The jobs that are followed.
+    /// The feeds of the followed jobs.
     let feeds: JobFeeds
-    /// What may not be listed in the whole cluster, so that it is watched by namespaces.
+    /// The kinds that may not be listed in the whole cluster, so that they are watched by namespace.
     private let refused = Mutex<Set<Resource>>([])
-    /// The watches that are lost, by what they watch, and since when.
+    /// The lost watches, by kind and namespace, each with the time of its loss.
     private let lost = Mutex<[String: ContinuousClock.Instant]>([:])
 
     init(
@@ -26,18 +27,18 @@ final class ClusterWatch: Sendable {
         feeds = JobFeeds(scope: scope)
     }
 
-    /// The feed of a job, whether or not the job exists yet. Returns whether it is new: then what happened before is not in
-    /// it.
+    /// The feed of a job, whether or not the job exists yet. Returns whether the feed is new. A new feed contains no
+    /// earlier events.
     func follow(namespace: String, name: String, isToBeCreated: Bool = false) -> (feed: JobFeed, isNew: Bool) {
         feeds.follow(JobFeeds.Key(namespace: namespace, name: name), isToBeCreated: isToBeCreated)
     }
 
-    /// Nobody follows the job any more.
+    /// Stops following the job.
     func forget(namespace: String, name: String) {
         feeds.forget(JobFeeds.Key(namespace: namespace, name: name))
     }
 
-    /// For how long the watch has been lost that was lost first; zero while none is.
+    /// How long the watch that was lost first has been lost; zero while no watch is lost.
     var lag: Duration { lost.withLock { $0.values.min().map { .now - $0 } ?? .zero } }
 
     private func noteWatch(of resource: Resource, in namespace: String, isLost: Bool) {
@@ -45,7 +46,7 @@ final class ClusterWatch: Sendable {
         lost.withLock { $0[key] = isLost ? $0[key] ?? .now : nil }
     }
 
-    /// Watches wherever something is followed or observed, until the task is cancelled.
+    /// Watches every place where jobs are followed or observed, until the task is cancelled.
     func run() async {
         let changed = feeds.listener()
         await withDiscardingTaskGroup { group in
@@ -60,7 +61,7 @@ final class ClusterWatch: Sendable {
         }
     }
 
-    /// Whether a kind is to be watched in a namespace: where the whole cluster is watched, that is enough.
+    /// Whether a kind needs a watch of its own in a namespace. A watch of the whole cluster covers every namespace.
     private func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
         guard feeds.isNeeded(resource, in: namespace) else { return false }
         let isCovered =
@@ -69,7 +70,7 @@ final class ClusterWatch: Sendable {
         return !isCovered
     }
 
-    /// Notes whether a kind may be listed in the whole cluster.
+    /// Records whether a kind may be listed in the whole cluster.
     private func note(_ resource: Resource, in namespace: String, isRefused: Bool) {
         guard namespace == Resource.allNamespaces else { return }
         let hasChanged = refused.withLock { refused in
@@ -85,7 +86,7 @@ final class ClusterWatch: Sendable {
         while !Task.isCancelled {
             if !isNeeded(resource, in: namespace) {
                 noteWatch(of: resource, in: namespace, isLost: false)
-                // Whoever comes next is told everything by a new list.
+                // The next follower gets the whole state from a new list.
                 progress = WatchProgress()
                 await changed.wait()
                 continue
@@ -100,7 +101,7 @@ final class ClusterWatch: Sendable {
                     let began = ContinuousClock.now
                     let last = try await watch(resource, in: namespace, from: version) { progress.handle($0) }
                     if let error = last { throw error }
-                    // What ends at once would be begun again without a pause.
+                    // A watch that ends at once would be restarted without a pause.
                     if began.duration(to: .now) < .milliseconds(100) { try await Task.sleep(for: .seconds(1)) }
                     progress.handle(.ended)
                 case .pause(let duration):
@@ -111,7 +112,7 @@ final class ClusterWatch: Sendable {
                         for feed in feeds.feeds(in: namespace).values { feed.add(.unwatched) }
                     }
                     note(resource, in: namespace, isRefused: true)
-                    // What may not be watched is not missed.
+                    // A watch that is not permitted does not count as lost.
                     noteWatch(of: resource, in: namespace, isLost: false)
                     progress.leftToFollowers()
                 }
@@ -156,8 +157,8 @@ final class ClusterWatch: Sendable {
         namespace == Resource.allNamespaces ? "the cluster" : "the namespace '\(namespace)'"
     }
 
-    /// Which objects are listed: those of Prefect's runs that are worth looking at. Of those that have ended well nothing
-    /// is to be said any more; who waits for one of them asks for it.
+    /// The objects to list: those of Prefect's runs that have not ended well. An object that has ended well needs no
+    /// further report, and a follower that waits for it reads it directly.
     private func selection(_ resource: Resource, in namespace: String) -> Selection {
         Selection(
             namespace: namespace, labels: Labels.flowRunID,
@@ -186,7 +187,8 @@ final class ClusterWatch: Sendable {
         return version
     }
 
-    /// Passes on what a watch tells, until it ends. Returns the error that it ended with, if it was one of its own.
+    /// Passes on the events of a watch until the watch ends. Returns the error that the watch itself reported at its
+    /// end, if there was one.
     private func watch(
         _ resource: Resource, in namespace: String, from version: String, progress: (WatchProgress.Event) -> Void
     ) async throws -> KubernetesError? {

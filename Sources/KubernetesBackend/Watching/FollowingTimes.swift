@@ -1,4 +1,4 @@
-/// When the follower of a job looks for itself, because nothing was told for so long.
+/// The times at which the follower of a job reads the job itself, because no notification arrived in time.
 struct FollowingTimes: Sendable {
     private let jobWatch: Duration?
     private let podDeadline: ContinuousClock.Instant?
@@ -13,7 +13,7 @@ struct FollowingTimes: Sendable {
 
     mutating func newsCame() { lastNews = .now }
 
-    /// How long to wait for news at most.
+    /// The longest time to wait for a notification; `nil` for no limit.
     mutating func limit(_ progress: JobProgress) -> Duration? {
         if progress.end == .gone, goneSince == nil { goneSince = .now }
         var limits: [Duration] = []
@@ -25,7 +25,7 @@ struct FollowingTimes: Sendable {
         return limits.min()
     }
 
-    /// What to ask for when nothing came.
+    /// The requests to make when no notification arrived.
     mutating func elapsed(_ progress: JobProgress) -> [JobProgress.Action] {
         if progress.end != nil { return [.readPods] }
         if progress.isUnwatched { return [.readJob, .readPods] }
@@ -36,7 +36,7 @@ struct FollowingTimes: Sendable {
         return []
     }
 
-    /// Whether the pod has not begun in time; said once.
+    /// Whether the pod has not begun in time. The result is `true` only once.
     mutating func isPodLate(_ progress: JobProgress) -> Bool {
         guard let podDeadline, !hasSaidLate, !progress.hasBegun, progress.end == nil, podDeadline <= .now else {
             return false
@@ -45,7 +45,7 @@ struct FollowingTimes: Sendable {
         return true
     }
 
-    /// Whether the pods of a deleted job have been waited for long enough.
+    /// Whether the wait for the pods of a deleted job has been long enough.
     func hasDrained() -> Bool {
         goneSince.map { $0 + JobFollower.drainLimit <= .now } ?? false
     }

@@ -1,49 +1,50 @@
 internal import PrefectAPI
 internal import Synchronization
 
-/// What is told of one job and its pods.
+/// A notification of one job and its pods.
 enum JobNews: Sendable, Hashable {
     case job(JobSnapshot)
-    /// The watch says that the job was deleted.
+    /// The watch reported that the job was deleted.
     case jobDeleted(uid: String)
-    /// A list of all jobs that have not succeeded does not hold it.
+    /// A list of all jobs that have not succeeded does not contain the job.
     case jobUnlisted
     case pod(PodSnapshot)
-    /// The watch says that the pod was deleted; how it was last.
+    /// The watch reported that the pod was deleted; this is its last state.
     case podDeleted(PodSnapshot)
-    /// The jobs of the namespace can be neither listed nor watched: whoever wants to know has to ask.
+    /// The jobs of the namespace can be neither listed nor watched, so the follower has to read the job.
     case unwatched
 }
 
-/// The news of one job, kept until its follower takes them.
+/// The notifications of one job, kept until its follower takes them.
 final class JobFeed: Sendable {
     private let news = Mutex<[JobNews]>([])
     private let hasNews = Wakeup()
     private let isOver = Mutex(false)
-    /// Whether nothing of the job's output was printed before: this process has created the job.
+    /// Whether none of the job's output was printed before, because this process has created the job.
     let hasAllOutput: Bool
 
     init(hasAllOutput: Bool = false) { self.hasAllOutput = hasAllOutput }
 
-    /// Nobody is to follow the job by this feed any more: who does is made to leave.
+    /// Closes the feed. Its follower has to stop, and no other follower may use this feed.
     func close() {
         isOver.withLock { $0 = true }
         hasNews.signal()
     }
 
-    /// Whether it was closed.
+    /// Whether the feed was closed.
     var isClosed: Bool { isOver.withLock { $0 } }
 
     func add(_ item: JobNews) {
         news.withLock { news in
-            // A job that is told again before anybody has looked is only told once, as it is now.
+            // Consecutive states of a job are merged: the follower gets only the latest one.
             if case .job = item, case .job? = news.last { news.removeLast() }
             news.append(item)
         }
         hasNews.signal()
     }
 
-    /// The news since the last call; empty when there are none for so long, the feed was closed, or the task is cancelled.
+    /// The notifications since the last call. The result is empty when none arrives within the limit, the feed was
+    /// closed, or the task is cancelled.
     func next(atMost limit: Duration?) async -> [JobNews] {
         while !Task.isCancelled {
             let taken = news.withLock { news in

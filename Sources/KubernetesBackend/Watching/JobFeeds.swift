@@ -3,24 +3,24 @@ internal import OrderedCollections
 internal import PrefectAPI
 internal import Synchronization
 
-/// A job of another worker that was met, and the feed of its news.
+/// A job of another worker that was found, and the feed of its notifications.
 struct FoundJob: Sendable {
     let place: JobPlace
     let labels: [String: String]
     let feed: JobFeed
-    /// The job as it was met; `nil` when one of its pods was met before it.
+    /// The job as it was found; `nil` when one of its pods was found before it.
     let job: JobSnapshot?
-    /// Whether the settings ask for its observation; else it is met because nobody may look after its run.
+    /// Whether the settings require its observation. Otherwise it was found because its run may be orphaned.
     let isObserved: Bool
-    /// Whether it had ended, or was deleted, when it was met.
+    /// Whether the job had ended, or was deleted, when it was found.
     let hasEnded: Bool
 
-    /// The flow run that it is labelled with.
+    /// The flow run that the job's label names.
     var flowRunID: String { labels[Labels.flowRunID] ?? "" }
 }
 
-/// The feeds of the jobs of a cluster: one for each that this worker follows, and one for each job of another worker that is
-/// met where the runs of others are observed.
+/// The feeds of the jobs of a cluster. Each job that this worker follows has one. Each job of another worker that is
+/// found where such runs are observed has one, too.
 final class JobFeeds: Sendable {
     struct Key: Sendable, Hashable {
         let namespace: String
@@ -34,19 +34,20 @@ final class JobFeeds: Sendable {
 
     private struct State {
         var entries: [Key: Entry] = [:]
-        /// How many of this worker's own jobs are in a namespace.
+        /// The number of this worker's own jobs in each namespace.
         var own: [String: Int] = [:]
-        /// The jobs that exist, were met, and of which nothing more is to be told.
+        /// The existing jobs that were found and need no further report.
         var settled: Set<Key> = []
-        /// The pools whose runs must not be orphaned, by their ids, and the namespaces where their jobs are.
+        /// The ids of the pools whose runs must not be orphaned.
         var pools: Set<String> = []
+        /// The namespaces of the jobs of these pools.
         var poolNamespaces: Set<String> = []
         var listeners: [Wakeup] = []
     }
 
-    /// Which runs of others are observed; `nil` for none.
+    /// The runs of other workers that are observed; `nil` for none.
     let scope: ObservationScope?
-    /// The jobs of others as they are met; for one reader.
+    /// The jobs of other workers as they are found; for one reader.
     let found: AsyncStream<FoundJob>
     private let find: AsyncStream<FoundJob>.Continuation
     private let state = Mutex(State())
@@ -56,7 +57,7 @@ final class JobFeeds: Sendable {
         (found, find) = AsyncStream.makeStream(of: FoundJob.self)
     }
 
-    /// Something that is signalled when another namespace is of interest; for one waiter.
+    /// A listener that is signalled when another namespace is to be watched; for one waiter.
     func listener() -> Wakeup {
         let listener = Wakeup()
         state.withLock { $0.listeners.append(listener) }
@@ -67,10 +68,11 @@ final class JobFeeds: Sendable {
 
     // MARK: Own jobs
 
-    /// The feed of a job of this worker's, whether or not the job exists yet. Returns whether it is new: then what happened
-    /// before is not in it.
+    /// The feed of a job of this worker, whether or not the job exists yet. Returns whether the feed is new. A new
+    /// feed contains no earlier events.
     ///
-    /// - Parameter isToBeCreated: Whether this worker creates the job after this, so that all of its output is new.
+    /// - Parameter isToBeCreated: Whether this worker creates the job after this call, so that all of its output is
+    ///   new.
     func follow(_ key: Key, isToBeCreated: Bool = false) -> (feed: JobFeed, isNew: Bool) {
         let (feed, observed, isNew) = state.withLock { state -> (JobFeed, JobFeed?, Bool) in
             let entry = state.entries[key]
@@ -80,13 +82,13 @@ final class JobFeeds: Sendable {
             state.own[key.namespace, default: 0] += 1
             return (feed, entry?.feed, true)
         }
-        // Whoever observed it so far leaves it to its worker.
+        // An observer of the job stops, since the job's own worker follows it now.
         observed?.close()
         if isNew { notify() }
         return (feed, isNew)
     }
 
-    /// This worker does not follow the job any more.
+    /// Stops following a job of this worker.
     func forget(_ key: Key) {
         state.withLock { state in
             guard state.entries[key]?.isOwn == true else { return }
@@ -96,15 +98,15 @@ final class JobFeeds: Sendable {
         }
     }
 
-    /// How many jobs of this worker's are followed.
+    /// The number of this worker's jobs that are followed.
     var ownCount: Int { state.withLock { $0.own.values.reduce(0, +) } }
 
     // MARK: Jobs of others
 
-    /// Whether jobs of others are met at all.
+    /// Whether the feeds look for jobs of other workers at all.
     var meetsOthers: Bool { scope != nil || state.withLock { !$0.pools.isEmpty } }
 
-    /// Meets the jobs of these pools, in these namespaces and wherever else is watched, that end badly or are deleted.
+    /// Finds the jobs of these pools that fail or are deleted, in these namespaces and wherever else jobs are watched.
     func meetEnded(ofPools pools: Set<String>, in namespaces: Set<String>) {
         state.withLock { state in
             state.pools.formUnion(pools)
@@ -113,7 +115,7 @@ final class JobFeeds: Sendable {
         notify()
     }
 
-    /// Nothing more is to be told of a job of another worker.
+    /// Records that a job of another worker needs no further report.
     func settle(_ found: FoundJob) {
         let key = Key(namespace: found.place.namespace, name: found.place.name)
         state.withLock { state in
@@ -123,14 +125,15 @@ final class JobFeeds: Sendable {
         }
     }
 
-    /// A job is there: passes it on, and begins to observe it if that is asked for and it has not ended well.
+    /// Passes on a job that exists. Begins to observe the job if that is required and the job has not ended well.
     func pass(_ job: JobSnapshot, of object: JSONValue) {
         let key = Key(namespace: job.namespace, name: job.name)
         feed(key, beginsIf: job.ending != .complete, object, job.place, job, hasEnded: job.ending != nil)?
             .add(.job(job))
     }
 
-    /// A job was deleted: passes that on, and meets it if its run may need that. Another of its name would be another.
+    /// Passes on the deletion of a job, and finds the job if its run may need that. Another job of its name would be a
+    /// different job.
     func passDeleted(_ job: JobSnapshot, of object: JSONValue) {
         let key = Key(namespace: job.namespace, name: job.name)
         feed(key, beginsIf: job.ending != .complete, object, job.place, job, hasEnded: true)?
@@ -138,7 +141,7 @@ final class JobFeeds: Sendable {
         state.withLock { _ = $0.settled.remove(key) }
     }
 
-    /// A pod is there: passes it on to its job, and begins to observe that if the pod is met first.
+    /// Passes on a pod to the feed of its job. Begins to observe the job if the pod is found first.
     func pass(_ pod: PodSnapshot, of object: JSONValue) {
         let key = Key(namespace: pod.namespace, name: pod.jobName)
         let place = JobPlace(namespace: pod.namespace, name: pod.jobName, uid: pod.jobUID, server: nil)
@@ -176,10 +179,10 @@ final class JobFeeds: Sendable {
 
     // MARK: All jobs
 
-    /// The feed of a job, if somebody wants to know of it.
+    /// The feed of a job; `nil` if the job is neither followed nor observed.
     func feed(_ key: Key) -> JobFeed? { state.withLock { $0.entries[key]?.feed } }
 
-    /// The feeds of a namespace, or of all.
+    /// The feeds of a namespace, or of all namespaces.
     func feeds(in namespace: String) -> [Key: JobFeed] {
         state.withLock { state in
             state.entries.filter { namespace == Resource.allNamespaces || $0.key.namespace == namespace }
@@ -187,7 +190,7 @@ final class JobFeeds: Sendable {
         }
     }
 
-    /// All jobs of a namespace that have not ended well are these.
+    /// Forgets the settled jobs that are not in a list of all jobs of a namespace that have not ended well.
     func prune(in namespace: String, listed: Set<Key>) {
         state.withLock { state in
             state.settled = state.settled.filter {
@@ -198,14 +201,15 @@ final class JobFeeds: Sendable {
 
     // MARK: Namespaces
 
-    /// The namespaces where something is to be watched; ``Resource/allNamespaces`` for the whole cluster.
+    /// The namespaces in which something is to be watched; ``Resource/allNamespaces`` for the whole cluster.
     var namespaces: Set<String> {
         var namespaces = state.withLock { $0.poolNamespaces.union($0.own.keys) }
         if let scope { namespaces.formUnion(scope.namespaces.isEmpty ? [Resource.allNamespaces] : scope.namespaces) }
         return namespaces
     }
 
-    /// Whether a kind is to be watched in a namespace by itself. Jobs that are met only when they have ended need no watch of pods.
+    /// Whether a kind is to be watched in a namespace by itself. Jobs that are found only after their end need no
+    /// watch of pods.
     func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
         if let scope,
             scope.namespaces.isEmpty ? namespace == Resource.allNamespaces : scope.namespaces.contains(namespace)

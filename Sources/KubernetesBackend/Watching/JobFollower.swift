@@ -3,24 +3,24 @@ internal import PrefectAPI
 internal import Synchronization
 internal import Worker
 
-/// What a follower cares for besides the end of its job.
+/// The tasks of a follower besides waiting for the end of its job.
 struct FollowerAttention: Sendable, Hashable {
-    /// Whose output the pods' is that is copied into the worker's own; `nil` where it is not.
+    /// The source of the pods' output that is copied into the worker's own output; `nil` where no output is copied.
     var output: OutputSource?
-    /// After how long without news the job is asked for.
+    /// The time without a notification after which the job is read.
     var jobWatch: Duration?
-    /// After how long it is explained why a pod has not begun.
+    /// The time after which the worker explains why a pod has not begun.
     var podWatch: Duration?
-    /// Whether the job may have been told of by others before: then what is old is not told again.
+    /// Whether others may have reported on the job before. Then old events are not reported again.
     var isLate = false
-    /// Whether what happens to pods is reported.
+    /// Whether the events of pods are reported.
     var reportsPods = true
 
-    /// What a job asks for.
+    /// The tasks that a job requires.
     init(_ job: Job<KubernetesConfiguration>) {
         let configuration = job.configuration
         if configuration.streamsOutput {
-            // The log of a container does not tell its two streams apart.
+            // The log of a container does not distinguish its two streams.
             output = OutputSource(flowRunID: job.flowRunID, flowRunName: job.flowRunName, stream: .output)
         }
         jobWatch = configuration.jobWatchTimeout.map { .seconds($0) }
@@ -29,10 +29,10 @@ struct FollowerAttention: Sendable, Hashable {
 
     private init() { isLate = true }
 
-    /// Nothing besides, for the job of another worker.
+    /// No output and no time limits, for the job of another worker.
     static let observing = FollowerAttention()
 
-    /// How the job of another worker ended, and nothing of what happens to its pods.
+    /// Only the end of another worker's job, without the events of its pods.
     static let endAlone = {
         var attention = FollowerAttention()
         attention.reportsPods = false
@@ -40,7 +40,7 @@ struct FollowerAttention: Sendable, Hashable {
     }()
 }
 
-/// Follows the job of one run to its end, and tells on the way what happens to its pods.
+/// Follows the job of one run to its end, and reports the events of its pods on the way.
 struct JobFollower: Sendable {
     let place: JobPlace
     let reporter: any JobReporter
@@ -57,16 +57,16 @@ struct JobFollower: Sendable {
     private var client: KubernetesClient { cluster.client }
     private var namespace: String { place.namespace }
 
-    /// How often is asked where nobody watches, and while the pods of a deleted job go.
+    /// The interval of requests where no watch works, and while the pods of a deleted job end.
     static let askInterval = Duration.seconds(5)
-    /// For how long the pods of a deleted job are waited for.
+    /// The longest wait for the pods of a deleted job.
     static let drainLimit = Duration.seconds(60)
-    /// For how long the rest of a pod's output is waited for, once the pod has ended.
+    /// The longest wait for the rest of a pod's output, once the pod has ended.
     static let outputLimit = Duration.seconds(10)
-    /// How often it is noted how far output has been copied.
+    /// The minimum time between two records of the copied position.
     static let markInterval = Duration.seconds(1)
 
-    /// Follows the job by its feed, which is new if nothing of the past is in it.
+    /// Follows the job by its feed. A new feed contains no earlier events.
     func run(_ followed: (feed: JobFeed, isNew: Bool)) async throws -> End {
         let (feed, isNew) = followed
         let waiting = PendingReport()
@@ -99,12 +99,12 @@ struct JobFollower: Sendable {
         }
     }
 
-    /// Takes in what is told until the end is known.
+    /// Handles notifications until the end is known.
     private func follow(
         _ feed: JobFeed, isNew: Bool, _ progress: inout JobProgress, _ teller: inout PodTeller
     ) async throws {
         var times = FollowingTimes(jobWatch: attention.jobWatch, podWatch: attention.podWatch)
-        // What happened before anybody watched is asked for.
+        // A new feed contains no earlier events, so the current state is read first.
         if isNew { try await perform([.readJob, .readPods], &progress, &teller) }
         while !progress.isOver {
             let news = await feed.next(atMost: times.limit(progress))
@@ -136,14 +136,14 @@ struct JobFollower: Sendable {
         }
     }
 
-    /// The job as the cluster has it, asked for until it answers: only its own word is evidence.
+    /// The job as the cluster has it, requested until the cluster answers: only its own answer is evidence.
     private func readJob() async throws -> JobSnapshot? {
         try await persistently("get jobs") {
             try await client.read(.jobs, namespace: namespace, name: place.name).flatMap { JobSnapshot($0) }
         }
     }
 
-    /// The job's pods; `nil` when they may not be read.
+    /// The job's pods; `nil` when the worker may not read them.
     private func readPods() async throws -> [PodSnapshot]? {
         do {
             return try await persistently("list pods", givesUpWhenForbidden: true) {
@@ -182,7 +182,7 @@ struct JobFollower: Sendable {
         }
     }
 
-    /// Says why a pod has not begun for so long, and goes on waiting: that it takes long is no evidence of anything.
+    /// Reports why a pod has not begun for so long, and keeps waiting: a delay alone is no evidence of a failure.
     private func explainDelay(_ progress: JobProgress) async {
         let pod = progress.latestPod
         var diagnosis = pod.flatMap { Diagnosis($0) }
@@ -233,8 +233,8 @@ struct JobFollower: Sendable {
                 + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
     }
 
-    /// Copies the output of the pods, one after the other as they begin: from where an earlier process noted that it was, else
-    /// from `start`.
+    /// Copies the output of the pods, one after the other as they begin. Copying starts at the position that an
+    /// earlier process recorded, else at `start`.
     private func copyOutput(
         of pods: AsyncStream<PodSnapshot>, as source: OutputSource, from start: OutputPosition
     ) async {
@@ -260,7 +260,7 @@ struct JobFollower: Sendable {
                     if isComplete { break }
                 } catch let error as KubernetesError {
                     sayUnreadable(error)
-                    // A pod that is gone, or may not be read, has nothing more to say.
+                    // A pod that is gone, or that the worker may not read, yields no more output.
                     guard error.isTransient, failures < 60 else { break }
                     failures += 1
                     try? await Task.sleep(for: .seconds(1))
@@ -271,14 +271,14 @@ struct JobFollower: Sendable {
         }
     }
 
-    /// Waits until what the pods have printed is copied, for so long at most.
+    /// Waits until the pods' output is copied, within the time limit.
     private func awaitOutput(_ group: inout ThrowingTaskGroup<ExitStatus?, any Error>) async {
         let limit = Self.outputLimit
         group.addTask {
             try? await Task.sleep(for: limit)
             return ExitStatus(code: nil)
         }
-        // Both the output and the report of waiting end by themselves; the time limit returns something.
+        // The output and the pending report end by themselves, without a result. Only the time limit returns one.
         var left = attention.output == nil ? 1 : 2
         while left > 0, let result = try? await group.next() {
             if result != nil { return }
@@ -287,7 +287,7 @@ struct JobFollower: Sendable {
     }
 }
 
-/// Tells the API, as often as it takes, that a run's pod waits.
+/// Reports to the API that a run's pod is pending, and repeats the report until it is settled.
 final class PendingReport: Sendable {
     private struct State {
         var isDue = false
@@ -297,13 +297,13 @@ final class PendingReport: Sendable {
     private let state = Mutex(State())
     private let changed = Wakeup()
 
-    /// A pod waits.
+    /// Requests a report, because a pod is pending.
     func request() {
         state.withLock { $0.isDue = true }
         changed.signal()
     }
 
-    /// Nothing more is to be told.
+    /// Ends the reports.
     func end() {
         state.withLock { $0.isOver = true }
         changed.signal()

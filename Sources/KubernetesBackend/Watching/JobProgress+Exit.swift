@@ -1,14 +1,14 @@
 internal import Worker
 
 extension JobProgress {
-    /// How the run's infrastructure ended, as far as the job and its pods tell.
+    /// How the run's infrastructure ended, as far as the job and its pods show.
     func exit(jobName: String, lastOutput: String?) -> ExitStatus {
         let pod = latestPod
         let code = pod?.termination?.exitCode
         switch end {
         case .complete?: return ExitStatus(code: 0)
         case .failed(let reason, let message)?:
-            // A pod can fail although its flow has ended well, like one that is evicted in that moment.
+            // A pod can fail although its flow has ended well, for example when it is evicted at that moment.
             return ExitStatus(
                 code: code == 0 ? nil : code, lastOutput: lastOutput,
                 reason: pod.flatMap { Diagnosis($0) }?.line

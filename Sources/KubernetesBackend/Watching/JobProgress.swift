@@ -1,17 +1,18 @@
 internal import JSON
 
-/// How a run's job stands, from what is told of it. A value without I/O.
+/// The state of a run's job, according to the notifications. A value without I/O.
 ///
-/// It ends by positive evidence alone: the job says that it has ended, or the API server itself says that it does not
-/// exist, or that it is being deleted and none of its pods is left. What a watch or a list says to that effect makes it ask.
+/// The job ends by positive evidence alone: its own status, or the API server's answer that the job does not exist. A
+/// job that is being deleted and has no live pod any more has ended as well. A watch or a list that indicates one of
+/// these only causes a request.
 struct JobProgress: Sendable {
-    /// What is to be done.
+    /// An action that the follower has to carry out.
     enum Action: Sendable, Hashable {
-        /// Ask for the job, and hand in the answer with ``handle(read:)``.
+        /// Request the job, and pass the answer to ``handle(read:)``.
         case readJob
-        /// Ask for the job's pods, and hand in the answer with ``handle(pods:)``.
+        /// Request the job's pods, and pass the answer to ``handle(pods:)``.
         case readPods
-        /// A pod is as it has not been told yet.
+        /// Report a pod whose state has not been reported yet.
         case tell(PodSnapshot)
     }
 
@@ -19,43 +20,43 @@ struct JobProgress: Sendable {
     enum End: Sendable, Hashable {
         case complete
         case failed(reason: String, message: String)
-        /// It was deleted; whether it had ended well before is not known.
+        /// The job was deleted; whether it had ended well before is not known.
         case gone
     }
 
     /// The job's uid, once it is known.
     private(set) var uid: String?
-    /// How it ended, once that is known for sure.
+    /// How the job ended, once that is certain.
     private(set) var end: End?
-    /// When it failed, as the job says.
+    /// When the job failed, according to its status.
     private(set) var failed: Timestamp?
-    /// Its pods as they were last, also those that are gone.
+    /// The last known states of its pods, including pods that are gone.
     private(set) var pods: [String: PodSnapshot] = [:]
     /// The pods that do not exist any more.
     private var gonePods: Set<String> = []
-    /// Whether nobody watches and it has to be asked for.
+    /// Whether no watch works, so that the job has to be requested.
     private(set) var isUnwatched = false
     private var hasReadPods = false
     private(set) var isSuspended = false
-    /// Whether somebody has asked for the job's deletion.
+    /// Whether the deletion of the job has been requested.
     private(set) var isDeleting = false
 
     init(uid: String?) { self.uid = uid }
 
-    /// Whether all is known that is to be known of the end: how the pods ended belongs to it.
+    /// Whether everything is known of the end, which includes how the pods ended.
     var isOver: Bool { end != nil && hasReadPods && (end != .gone || livePods.isEmpty) }
 
     /// The pods that exist and have not ended.
     var livePods: [PodSnapshot] { pods.values.filter { !gonePods.contains($0.uid) && !$0.hasEnded } }
 
-    /// Whether nothing will come of it any more, as far as is known: a job that somebody deletes makes no more pods, however
-    /// long the cluster takes to remove it.
+    /// Whether nothing more will come of the job, as far as is known: it is being deleted, and none of its pods is
+    /// live. A job that is being deleted makes no more pods, however long the cluster takes to remove it.
     private var seemsDrained: Bool { isDeleting && end == nil && !pods.isEmpty && livePods.isEmpty }
 
     /// Whether a pod's flow has begun.
     var hasBegun: Bool { pods.values.contains { $0.hasBegun || $0.hasEnded } }
 
-    /// The pod that was made last.
+    /// The pod that was created last.
     var latestPod: PodSnapshot? { newestPods.first }
 
     private var newestPods: [PodSnapshot] {
@@ -65,7 +66,7 @@ struct JobProgress: Sendable {
     /// The pods that have not ended well, the newest first.
     var failedPods: [PodSnapshot] { newestPods.filter { $0.phase != "Succeeded" && $0.termination?.exitCode != 0 } }
 
-    /// Takes in news.
+    /// Handles a notification. Returns the resulting actions.
     mutating func handle(_ news: JobNews) -> [Action] {
         switch news {
         case .job(let job): return handle(job)
@@ -84,13 +85,13 @@ struct JobProgress: Sendable {
         }
     }
 
-    /// Takes in the API server's answer about the job; `nil` says that there is none.
+    /// Handles the API server's answer to a request for the job; `nil` means that the job does not exist.
     mutating func handle(read job: JobSnapshot?) -> [Action] {
         guard let job, uid == nil || job.uid == uid else { return finish(.gone) }
         return handle(job)
     }
 
-    /// Takes in the API server's answer about the pods.
+    /// Handles the API server's answer to a request for the pods.
     mutating func handle(pods found: [PodSnapshot]) -> [Action] {
         let actions = found.flatMap { note($0) }.filter { $0 != .readPods }
         gonePods.formUnion(Set(pods.keys).subtracting(found.map(\.uid)))
@@ -100,7 +101,7 @@ struct JobProgress: Sendable {
         return actions
     }
 
-    /// The pods cannot be asked for: what is known of them has to do.
+    /// Handles pods that cannot be read: their last known states have to suffice.
     mutating func handlePodsUnreadable() {
         hasReadPods = true
         gonePods = Set(pods.keys)
@@ -108,7 +109,7 @@ struct JobProgress: Sendable {
 
     private mutating func handle(_ job: JobSnapshot) -> [Action] {
         guard end == nil else { return [] }
-        // Another job of the same name: this one is not there any more.
+        // Another job has the name now, so this job does not exist any more.
         if let uid, job.uid != uid { return finish(.gone) }
         uid = job.uid
         isSuspended = job.isSuspended

@@ -1,18 +1,18 @@
 internal import HTTPTransport
 internal import JSON
 
-/// What is told of a pod in one of its phases, with the id that every observer gives it.
+/// The events for one phase of a pod, with the id that every observer gives them.
 struct PodEvent: Sendable, Hashable {
-    /// The names of the phase's events, each with its id: the one of the Python observer, whose id that is, and one
-    /// that is more exact, where the two differ.
+    /// The names of the phase's events, each with its id. The first is the Python observer's, with that observer's id.
+    /// A second, more exact one follows where the two differ.
     let names: [Name]
-    /// The id of the first of them.
+    /// The id of the first of these names.
     let id: String
     let resource: JSONValue
-    /// When the pod came into the phase, as far as it says so.
+    /// When the pod entered the phase, as far as the pod states it.
     let occurred: Timestamp?
 
-    /// A name of an event, and the id under which the API keeps it.
+    /// A name of an event, and the id under which the API stores it.
     struct Name: Sendable, Hashable {
         let name: String
         let id: String
@@ -21,7 +21,7 @@ struct PodEvent: Sendable, Hashable {
     init(_ pod: PodSnapshot, diagnosis: Diagnosis?) {
         let category = diagnosis?.category?.rawValue
         let restarts = pod.containers.filter { !$0.isInit }.reduce(0) { $0 &+ $1.restarts }
-        // The keys in order and Python's spacing: the id is made of this text.
+        // The id is made of this text, so the keys are in order and the spacing is Python's.
         let identity: JSONValue = [
             "diagnosis": JSONValue(category), "phase": .string(pod.phase), "restart_count": .int(restarts),
             "uid": .string(pod.uid),
@@ -30,13 +30,13 @@ struct PodEvent: Sendable, Hashable {
             if !container.isInit, case .terminated(let termination) = container.state { termination } else { nil }
         }.first { !$0.reason.isEmpty }
         let isEvicted = pod.phase == "Failed" && (pod.reason == "Evicted" || ending?.reason == "Evicted")
-        // The Python observer calls each failed pod evicted whose container ended for a reason, like `Error`.
+        // The Python observer reports each failed pod as evicted whose container ended for a reason, like `Error`.
         let usual = pod.phase == "Failed" && ending != nil ? "evicted" : pod.phase.lowercased()
         let actual = isEvicted ? "evicted" : pod.phase.lowercased()
         id = Self.uuid(of: identity.serialized(.python))
         var names = [Name(name: "prefect.kubernetes.pod.\(usual)", id: id)]
         if actual != usual {
-            // Its own id: the API keeps one event of an id.
+            // This event needs an id of its own, because the API keeps one event per id.
             var other = identity
             other["event"] = .string(actual)
             names.append(Name(name: "prefect.kubernetes.pod.\(actual)", id: Self.uuid(of: other.serialized(.python))))

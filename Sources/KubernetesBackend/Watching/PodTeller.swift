@@ -1,7 +1,7 @@
 internal import JSON
 internal import Worker
 
-/// Tells what happens to a run's pods: as events, as diagnoses in the run's log, and that the run waits.
+/// Reports changes of a run's pods: as events, as diagnoses in the run's log, and as the pending state of the run.
 struct PodTeller: Sendable {
     private let reporter: any JobReporter
     private let waiting: PendingReport
@@ -16,7 +16,8 @@ struct PodTeller: Sendable {
         var hasBegun = false
     }
 
-    /// An event that others have told is not told again when it is older: by then the API takes a second one for news.
+    /// Seconds after which an event that others may have reported is not reported again. By then the API takes a
+    /// second one as a new event.
     static let memory = 1800.0
 
     init(
@@ -48,7 +49,7 @@ struct PodTeller: Sendable {
                 }
             }
         }
-        // One that has passed is worth a line again when it comes back.
+        // A diagnosis that disappeared is logged again when it returns.
         if told.diagnosis != diagnosis?.key {
             told.diagnosis = diagnosis?.key
             if let diagnosis { reporter.log(diagnosis.level, diagnosis.line) }

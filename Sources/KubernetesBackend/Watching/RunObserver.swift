@@ -5,19 +5,21 @@ internal import PrefectAPI
 internal import Synchronization
 internal import Worker
 
-/// Observes the jobs of other workers' runs: reports what happens to their pods, and that a run has crashed where the cluster
-/// says so and no other worker has. For runs that may only be orphaned it reports the crash alone.
+/// Observes the jobs of other workers' runs and reports the events of their pods. It also reports that a run has
+/// crashed, where the cluster shows that and no other worker has reported it. For runs that may only be orphaned, it
+/// reports the crash alone.
 struct RunObserver: Sendable {
     let cluster: Cluster
     let backend: KubernetesBackend
     let runs: any OtherRuns
 
-    /// For how long jobs that had ended before they were met are gathered, so that one request reads many of their runs.
+    /// The time for gathering jobs that had ended before they were found, so that one request reads many of their
+    /// runs.
     static let gatheringTime = Duration.milliseconds(200)
-    /// How often a run that has crashed is looked at, while its own worker may yet say so.
+    /// The interval between two checks of a crashed run, while its own worker may still report the crash.
     static let interval = Duration.seconds(5)
 
-    /// Observes what is found, until the task is cancelled.
+    /// Observes the jobs that are found, until the task is cancelled.
     func run() async {
         let (due, hand) = AsyncStream.makeStream(of: FoundJob.self)
         await withDiscardingTaskGroup { group in
@@ -31,7 +33,7 @@ struct RunObserver: Sendable {
         }
     }
 
-    /// Passes on the jobs that are worth following. Those that had ended before mostly are of runs that have ended too.
+    /// Passes on the jobs that are worth following. The runs of jobs that had ended before have mostly ended too.
     private func sort(into hand: AsyncStream<FoundJob>.Continuation) async {
         let ended = EndedJobs()
         await withTaskGroup(of: Void.self) { group in
@@ -59,7 +61,7 @@ struct RunObserver: Sendable {
             place: found.place, reporter: reporter, cluster: cluster, backend: backend,
             attention: found.isObserved ? .observing : .endAlone)
         do {
-            // Nothing is done about a run of which its own worker may yet report the end.
+            // The run's own worker may still report its end, so the observer waits first.
             if !found.isObserved {
                 guard try await isLeftAlone(found, since: found.job?.failed ?? .now, for: backend.courtesy) else {
                     return
@@ -70,7 +72,7 @@ struct RunObserver: Sendable {
             guard end.status.code != 0, try await isLeftAlone(found, since: end.time, for: patience) else { return }
             try await report(end, of: found, reporter)
         } catch is CancellationError {
-            // The worker leaves, or has taken the run itself.
+            // The worker shuts down, or follows the job itself now.
         } catch {
             backend.logger.warning(
                 "Flow run '\(found.flowRunID)' of another worker could not be reported as crashed: \(error)",
@@ -78,7 +80,8 @@ struct RunObserver: Sendable {
         }
     }
 
-    /// Reports a crash. The worker whose mark is first does; another does if that one has not after a while.
+    /// Reports a crash. The worker that sets its mark first reports it. Another worker reports it if that has not
+    /// happened after a while.
     private func report(_ end: JobFollower.End, of found: FoundJob, _ reporter: any JobReporter) async throws {
         let mark = found.place.uid
         if let mark, try await !runs.leaveMark(mark, onFlowRun: found.flowRunID) {
@@ -87,7 +90,8 @@ struct RunObserver: Sendable {
         try await runs.reportCrash(ofFlowRun: found.flowRunID, end.status, reporter: reporter)
     }
 
-    /// Whether the run still is as its job has left it after its own worker has had the time to say so, and has no other job.
+    /// Whether the run has no other job and is unchanged since its job ended. Its own worker gets some time,
+    /// `patience`, to report the end.
     private func isLeftAlone(
         _ found: FoundJob, since ended: Timestamp, for patience: Duration
     ) async throws -> Bool {
@@ -103,7 +107,8 @@ struct RunObserver: Sendable {
         }
     }
 
-    /// Whether another job of the run goes on, or has ended well. Where that cannot be known, one does.
+    /// Whether another job of the run is active, or has ended well. If that cannot be determined, the result is
+    /// `true`.
     private func hasOtherJob(_ found: FoundJob) async throws -> Bool {
         let selection = Selection(
             namespace: found.place.namespace, labels: "\(Labels.flowRunID)=\(found.flowRunID)")
@@ -124,7 +129,7 @@ struct RunObserver: Sendable {
     }
 }
 
-/// Jobs that had ended before they were met, until their runs are looked at.
+/// Jobs that had ended before they were found, until their runs are looked at.
 private final class EndedJobs: Sendable {
     private let jobs = Mutex<[FoundJob]>([])
     private let changed = Wakeup()
@@ -153,7 +158,7 @@ extension Labels {
     static let workPoolID = "prefect.io/work-pool-id"
     static let flowRunName = "prefect.io/flow-run-name"
 
-    /// What the events of an object are related to, as its labels tell it.
+    /// The related resources of an object's events, according to its labels.
     static func relatedResources(_ labels: [String: String]) -> [JSONValue] {
         var related: [JSONValue] = []
         for kind in ["flow-run", "deployment", "flow", "work-pool"] {

@@ -1,42 +1,42 @@
-/// What comes next in watching one kind of object in one namespace: a list to begin with, then watches from where the last
-/// one was, and a list again when that is forgotten. A value without I/O.
+/// The next step in watching one kind of object in one namespace. A list comes first, then watches from the last
+/// version, and another list when that version is forgotten. A value without I/O.
 struct WatchProgress: Sendable, Hashable {
-    /// What is to be done.
+    /// A step to carry out.
     enum Step: Sendable, Hashable {
         case list
         case watch(from: String)
         case pause(Duration)
-        /// Nothing can be listed: those who follow something have to ask for it.
+        /// Nothing can be listed, so the followers have to read their jobs themselves.
         case leaveToFollowers
     }
 
-    /// What happened.
+    /// An event in the course of watching.
     enum Event: Sendable, Hashable {
         case listed(version: String)
-        /// Something came over the watch.
+        /// An event arrived over the watch.
         case progressed(version: String)
-        /// The watch ended as it was to.
+        /// The watch ended as expected.
         case ended
         case failed(KubernetesError)
         /// A pause is over.
         case rested
     }
 
-    /// What comes next.
+    /// The next step.
     private(set) var step = Step.list
-    /// How often something failed since it last went well.
+    /// The number of failures since the last success.
     private(set) var failures = 0
-    /// Whether watches are refused, so that lists have to do.
+    /// Whether watches are refused, so that lists have to suffice.
     private(set) var isPolling = false
     private var version: String?
     private var afterPause = Step.list
 
-    /// How long to wait between two lists where watches are refused.
+    /// The pause between two lists where watches are refused.
     static let pollInterval = Duration.seconds(10)
-    /// How long to wait before a refused list is tried again: somebody may have been given a role.
+    /// The pause before a refused list is retried; the worker may have been given a role by then.
     static let refusalInterval = Duration.seconds(60)
 
-    /// Takes in what happened; `jitter` is drawn from 0..<1.
+    /// Handles an event; `jitter` is drawn from 0..<1.
     mutating func handle(_ event: Event, jitter: Double = .random(in: 0..<1)) {
         switch event {
         case .listed(let version):
@@ -58,7 +58,8 @@ struct WatchProgress: Sendable, Hashable {
     private mutating func fail(_ error: KubernetesError, jitter: Double) {
         let wasListing = step == .list
         failures += 1
-        // A version that is forgotten is no trouble; one that leads nowhere again and again may be one of another life.
+        // An expired version is normal. A version that fails repeatedly may come from an earlier instance of the
+        // cluster.
         if error.kind == .expired || !wasListing && failures > 3 { version = nil }
         if error.kind == .expired, failures == 1 { return step = .list }
         if error.kind == .forbidden {
@@ -74,7 +75,7 @@ struct WatchProgress: Sendable, Hashable {
         rest(max(.seconds(seconds), asked), then: version.map { .watch(from: $0) } ?? .list)
     }
 
-    /// Notes that the followers know that they are on their own.
+    /// Records that the followers have been notified to read their jobs themselves.
     mutating func leftToFollowers() { rest(Self.refusalInterval, then: .list) }
 
     private mutating func rest(_ duration: Duration, then next: Step) {
