@@ -32,7 +32,7 @@ CURLcode ccurl_easy_set_blob(CURL *easy, CURLoption option, const void *bytes, s
 }
 
 CURLcode ccurl_easy_set_body(CURL *easy, const void *bytes, size_t length) {
-    // The size goes first: it tells libcurl how much to copy.
+    // The size must be set first, because it determines how much libcurl copies.
     CURLcode code = curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
     if (code != CURLE_OK) {
         return code;

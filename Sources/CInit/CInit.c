@@ -14,8 +14,8 @@ static int adopts_orphans(void) {
     return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper) == 0 && is_subreaper);
 }
 
-// The first process needs nothing of the program but the function below, so that it gives all other memory back. From then on
-// there is no libc: it makes its system calls itself.
+// The first process needs only the function below, so it gives back all other memory of the program. From then on there
+// is no libc, and it makes its system calls itself.
 #if defined(__x86_64__)
 #define GIVES_MEMORY_BACK 1
 static inline __attribute__((always_inline)) long kernel(long number, long a, long b, long c, long d) {
@@ -49,15 +49,16 @@ static inline __attribute__((always_inline)) long kernel(long number, long a, lo
 #endif
 
 #if GIVES_MEMORY_BACK
-// Unmaps what this function does not run on: its code, the stack, and what the kernel writes to for each thread. Without /proc
-// everything stays.
+// Unmaps all memory that this function does not run on. It keeps its code, the stack, and the memory that the kernel
+// writes to for each thread. Without /proc everything stays mapped.
 static inline __attribute__((always_inline)) void give_memory_back(void *code) {
     const uintptr_t kept[] = {(uintptr_t)code, (uintptr_t)__builtin_frame_address(0), (uintptr_t)__builtin_thread_pointer()};
     long maps = kernel(SYS_openat, AT_FDCWD, (long)"/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
     if (maps < 0) return;
     char text[512];
     long count;
-    // A line begins with "start-end ", in hexadecimal; a name in brackets is the kernel's, but for the heap's.
+    // A line begins with "start-end " in hexadecimal. A name in brackets that begins with v or u is memory of the
+    // kernel.
     uintptr_t range[2] = {0, 0};
     int field = 0, bracket = 0;
     uintptr_t own[2] = {0, 0};
@@ -82,13 +83,13 @@ static inline __attribute__((always_inline)) void give_memory_back(void *code) {
         }
     }
     kernel(SYS_close, maps, 0, 0, 0);
-    // The pages of the code are dropped as well: the few that are needed are read again.
+    // The pages of the code are dropped as well. The few that are needed are read again.
     if (own[1] > own[0]) kernel(SYS_madvise, (long)own[0], (long)(own[1] - own[0]), MADV_DONTNEED, 0);
 }
 #endif
 
-// Waits for the program and for every process whose parent has ended.
-// Nothing may be added to it that needs more than its own stack.
+// Waits for the program and for every process whose parent has ended. Code that needs more than its own stack must not
+// be added here.
 static void __attribute__((noreturn, noinline, no_stack_protector, disable_sanitizer_instrumentation)) serve(pid_t program) {
     prctl(PR_SET_NAME, "worker-init");
 #if GIVES_MEMORY_BACK
@@ -108,7 +109,7 @@ static void __attribute__((noreturn, noinline, no_stack_protector, disable_sanit
     }
 }
 
-// Before main, while there is one thread: a process with more cannot go on after a fork.
+// This runs before main, while there is one thread. A process with more threads cannot continue after a fork.
 __attribute__((constructor)) static void split(void) {
     if (!adopts_orphans()) return;
     sigset_t all, before;
@@ -118,10 +119,10 @@ __attribute__((constructor)) static void split(void) {
     pid_t program = fork();
     if (program > 0) serve(program);
     if (program == 0) {
-        // A terminal tells the program of Ctrl-C, and nobody twice.
+        // The program gets its own foreground group. So a terminal sends it Ctrl-C directly, and only once.
         setpgid(0, 0);
         if (isatty(STDIN_FILENO)) tcsetpgrp(STDIN_FILENO, getpid());
-        // The program does not go on where nobody would tell how it ends.
+        // Without the first process, nothing would report how the program ends. So the program ends with it.
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != first) _exit(1);
     }

@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Numbers that older headers lack; they are the same on every architecture that has these calls.
+// Older headers lack these numbers. They are the same on every architecture that has these calls.
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
@@ -50,7 +50,7 @@ struct clinux_pidfd_info {
 #define CLINUX_PIDFD_GET_INFO _IOWR(0xFF, 11, struct clinux_pidfd_info)
 #define CLINUX_PIDFD_INFO_EXIT (1ull << 3)
 
-// The limit that this process was started with, and hands on.
+// The limit that this process was started with, and that it passes on.
 static struct rlimit inherited_open_files;
 static int open_files_were_raised;
 
@@ -80,7 +80,7 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
-    // The descriptors are moved out of the way first, so that none of them is overwritten before it has been used.
+    // The descriptors are moved out of the way first, so that none of them is overwritten before it is used.
     int moved[3] = {-1, -1, -1};
     for (int i = 0; i < 3 && !error; i++) {
         moved[i] = fcntl(request->descriptors[i], F_DUPFD_CLOEXEC, 3);
@@ -88,7 +88,7 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
         else error = posix_spawn_file_actions_adddup2(&actions, moved[i], i);
     }
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-    // Written by the child itself, so that it is there if and only if the child came so far.
+    // The child itself creates the mark, so the mark exists if and only if the child came this far.
     if (!error && request->mark)
         error = posix_spawn_file_actions_addopen(
             &actions, 3, request->mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -98,8 +98,8 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
     if (!error)
         error = posix_spawnattr_setflags(
             &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    // A program that was written a moment ago is busy for as long as another child, between its fork and its exec, still
-    // has the descriptor that it was written with.
+    // A program that was written a moment ago can be busy. The cause is another child between its fork and its exec,
+    // which still has the descriptor that the program was written with.
     const struct timespec moment = {0, 5000000};
     for (int attempt = 0; !error && attempt < 40; attempt++) {
         error = posix_spawn(pid, request->executable, &actions, &attributes, request->arguments, request->environment);
@@ -169,7 +169,7 @@ int clinux_eventfd(int nonblocking) { return eventfd(0, EFD_CLOEXEC | (nonblocki
 int clinux_inotify_create(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
 
 int clinux_inotify_watch(int inotify, int directory) {
-    // By its descriptor, so that nobody can put another directory in its place.
+    // The path uses the descriptor, so that nobody can put another directory in its place.
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", directory);
     return inotify_add_watch(inotify, path, IN_MODIFY | IN_ONLYDIR);
@@ -178,7 +178,7 @@ int clinux_inotify_watch(int inotify, int directory) {
 int clinux_inotify_unwatch(int inotify, int watch) { return inotify_rm_watch(inotify, watch); }
 
 int clinux_inotify_read(int inotify, int *watches, int capacity) {
-    // An event of a watched directory carries a name: at least 32 bytes each, so this buffer bounds their number.
+    // An event of a watched directory carries a name and takes at least 32 bytes, so this buffer bounds their number.
     char buffer[4096] __attribute__((aligned(8)));
     ssize_t size = read(inotify, buffer, sizeof buffer);
     if (size <= 0) return (int)size;
@@ -217,7 +217,7 @@ ssize_t clinux_send(int descriptor, const void *bytes, size_t count) {
     return send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-// The kernel's struct open_how and its flags: no mount is crossed, no link followed, and the directory not left.
+// The kernel's struct open_how and its flags. They forbid crossing a mount, following a link and leaving the directory.
 struct clinux_open_how {
     uint64_t flags;
     uint64_t mode;
@@ -225,8 +225,8 @@ struct clinux_open_how {
 };
 #define CLINUX_RESOLVE_STRICTLY (0x01u | 0x02u | 0x04u | 0x08u)
 
-// Opens a path below a directory. Kernels before 5.6 and some sandboxes do not have the one call for this: there each part of
-// the path is opened in turn, which does not notice mounts.
+// Opens a path below a directory. Kernels before 5.6 and some sandboxes lack the single call for this. There, each part
+// of the path is opened in turn, which does not detect mounts.
 static int open_below(int directory, const char *path, int flags, mode_t mode) {
     flags |= O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     struct clinux_open_how how = {
@@ -261,7 +261,7 @@ int clinux_open_regular(int directory, const char *path, int flags, mode_t mode)
     if (opened < 0) return -1;
     struct stat status;
     if (fstat(opened, &status) == 0 && S_ISREG(status.st_mode)) {
-        // Only the opening could have blocked.
+        // O_NONBLOCK is removed, because only the opening could have blocked.
         int current = fcntl(opened, F_GETFL);
         if (current >= 0) fcntl(opened, F_SETFL, current & ~O_NONBLOCK);
         return opened;
@@ -301,12 +301,12 @@ void clinux_name_thread(const char *name) {
     pthread_setname_np(pthread_self(), name);
 }
 
-// glibc otherwise makes an arena for each thread up to eight a core, which a daemon of months would pay for. Done before
-// there is a thread that could have one already.
+// By default, glibc creates an arena for each thread, up to eight per core, which costs a daemon memory for months. The
+// limit is set before any thread can have one.
 __attribute__((constructor)) static void limit_malloc_arenas(void) { mallopt(M_ARENA_MAX, 2); }
 
-// Code is mapped from its file and never changed, so that dropping it loses nothing. Read-only data is left alone: some
-// of it was written once, by the dynamic linker.
+// Code is mapped from its file and never changed, so dropping it loses nothing. Read-only data is kept, because the
+// dynamic linker wrote some of it once.
 static int release_code(struct dl_phdr_info *object, size_t size, void *data) {
     (void)size, (void)data;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

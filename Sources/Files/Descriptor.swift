@@ -1,11 +1,11 @@
 internal import CLinux
 package import Glibc
 
-/// A file descriptor that is closed when nobody holds it any more.
+/// A file descriptor that is closed when its last reference is released.
 package final class Descriptor: Sendable {
     package let raw: Int32
 
-    /// Takes over an open descriptor; `nil` for -1, with `errno` left as it is.
+    /// Takes ownership of an open descriptor. Returns `nil` for -1, and `errno` stays unchanged.
     package init?(owning raw: Int32) {
         guard raw >= 0 else { return nil }
         self.raw = raw
@@ -14,7 +14,7 @@ package final class Descriptor: Sendable {
     deinit { close(raw) }
 }
 
-/// The text of an `errno`.
+/// The system's message for an `errno` value.
 package func systemMessage(_ error: Int32) -> String {
     var buffer = [CChar](repeating: 0, count: 256)
     guard strerror_r(error, &buffer, buffer.count) == 0 else { return "error \(error)" }
@@ -22,7 +22,7 @@ package func systemMessage(_ error: Int32) -> String {
     return String(decoding: buffer[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// Random bytes as lower-case hexadecimal digits, two a byte; `nil` when the kernel has none to give.
+/// Random bytes as lower-case hexadecimal digits, two per byte; `nil` when the kernel cannot provide them.
 package func randomHexadecimal(bytes count: Int) -> String? {
     var bytes = [UInt8](repeating: 0, count: count)
     guard clinux_random(&bytes, count) == 0 else { return nil }
@@ -32,7 +32,7 @@ package func randomHexadecimal(bytes count: Int) -> String? {
     }.joined()
 }
 
-/// What the system knows about a file, links followed; `nil` with `errno` set when it cannot be reached.
+/// The status of a file, links followed; `nil` with `errno` set when the file cannot be reached.
 package func fileStatus(_ path: String) -> stat? {
     var status = stat()
     return stat(path, &status) == 0 ? status : nil

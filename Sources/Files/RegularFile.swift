@@ -1,22 +1,23 @@
 internal import CLinux
 internal import Glibc
 
-/// Files in places that other programs can write to, such as the directory of a flow run: whatever has been put in their
-/// place, opening them neither blocks nor follows a link, and nothing but a regular file is opened.
+/// Files in places that other programs can write to, such as the directory of a flow run. Another program may replace
+/// such a file. Even then, opening it neither blocks nor follows a link, and only a regular file is opened.
 package enum RegularFile {
-    /// Opens a file below a directory whose own path may have links; `nil` with `errno` set when there is none.
-    /// - Parameter path: A relative path, none of whose parts may be a link. Only its owner may use a file that is made.
+    /// Opens a file below a directory; `nil` with `errno` set when there is none. The directory's own path may contain
+    /// links. Only its owner may use a file that is created.
+    /// - Parameter path: A relative path. No part of it may be a link.
     package static func open(_ path: String, below directory: String, _ flags: Int32) -> Descriptor? {
         guard let parent = Directory.open(directory) else { return nil }
         return Descriptor(owning: clinux_open_regular(parent.raw, path, flags, 0o600))
     }
 
-    /// The first bytes of a file below a directory, `limit` at most; `nil` when it cannot be read.
+    /// The first bytes of a file below a directory, at most `limit`; `nil` when it cannot be read.
     package static func read(_ path: String, below directory: String, limit: Int) -> [UInt8]? {
         open(path, below: directory, O_RDONLY).flatMap { readBytes($0, limit: limit) }
     }
 
-    /// Puts a file of these bytes in the place of an earlier one, at once; `false` when it could not be written.
+    /// Replaces an earlier file atomically by one with these bytes; `false` when it could not be written.
     @discardableResult
     package static func replace(_ name: String, below directory: String, with bytes: [UInt8]) -> Bool {
         guard let parent = Directory.open(directory) else { return false }
@@ -39,14 +40,14 @@ package enum Directory {
         Descriptor(owning: Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
     }
 
-    /// Opens a directory below another one, by a path that has no links and does not lead into another mount.
+    /// Opens a directory below another one. The path must not contain links or lead into another mount.
     package static func open(_ path: String, below directory: String) -> Descriptor? {
         guard let parent = open(directory) else { return nil }
         return Descriptor(owning: clinux_open_directory(parent.raw, path))
     }
 }
 
-/// The first bytes of an open file, `limit` at most; `nil` when it cannot be read.
+/// The first bytes of an open file, at most `limit`; `nil` when it cannot be read.
 package func readBytes(_ descriptor: Descriptor, limit: Int) -> [UInt8]? {
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: max(1, min(limit, 4096)))
@@ -60,7 +61,7 @@ package func readBytes(_ descriptor: Descriptor, limit: Int) -> [UInt8]? {
     return bytes
 }
 
-/// Writes all bytes to an open file; `false` with `errno` set when that is not possible.
+/// Writes all bytes to an open file; `false` with `errno` set when it fails.
 package func writeBytes(_ bytes: [UInt8], to descriptor: Descriptor) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {

@@ -1,19 +1,19 @@
 internal import CLinux
 internal import Glibc
 
-/// Removes directories with everything in them, whatever a hostile program has made there: any depth, any name, directories
-/// that their owner may not read. No link is followed and no other mount entered.
+/// Removes directories with everything in them. It handles any depth, any name, and directories that their owner may
+/// not read, since a hostile program may have created them. It follows no link and enters no other mount.
 ///
-/// The entries of a subdirectory are moved up, beside it, before the subdirectory is removed. So the work needs two open
-/// directories and no recursion, however deep the tree is, and no path becomes longer than a name.
+/// The entries of a subdirectory are moved up, beside it, before the subdirectory is removed. So the work needs two
+/// open directories and no recursion, however deep the tree is. No path becomes longer than a name.
 package struct TreeRemoval: ~Copyable {
     private let top: OpaquePointer
     private let deadline: ContinuousClock.Instant
     private let prefix: String
     private var moves = 0
 
-    /// Removes what is at a path; what cannot be removed stays.
-    /// - Parameter limit: When to give up, where somebody makes files as fast as they are removed.
+    /// Removes the file or directory at a path. Entries that cannot be removed stay.
+    /// - Parameter limit: The time after which to give up, in case a program creates files as fast as they are removed.
     package static func remove(_ path: String, within limit: Duration = .seconds(600)) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
@@ -40,13 +40,13 @@ package struct TreeRemoval: ~Copyable {
         self.prefix = prefix
     }
 
-    /// Empties the top directory, which what is moved up is added to meanwhile.
+    /// Empties the top directory, to which entries from subdirectories are added meanwhile.
     private mutating func empty() {
         while pass(through: top, { $0.removeOrFlatten($1) }) {}
     }
 
-    /// Does something with every entry of a directory; whether anything came of it. An entry that is made or moved
-    /// meanwhile may be left out, so that one pass is not enough.
+    /// Applies an action to every entry of a directory. Returns whether any entry changed before the deadline. An entry
+    /// that is created or moved meanwhile may be missed, so one pass is not enough.
     private mutating func pass(
         through directory: OpaquePointer, _ act: (inout TreeRemoval, UnsafePointer<CChar>) -> Bool
     ) -> Bool {
@@ -63,7 +63,7 @@ package struct TreeRemoval: ~Copyable {
         return hasProgressed && .now < deadline
     }
 
-    /// Removes an entry that is no directory, or an empty one.
+    /// Removes an entry that is not a directory, or an empty directory.
     private func remove(_ name: UnsafePointer<CChar>, in directory: OpaquePointer) -> Bool {
         unlinkat(dirfd(directory), name, 0) == 0 || unlinkat(dirfd(directory), name, AT_REMOVEDIR) == 0
     }
@@ -85,9 +85,9 @@ package struct TreeRemoval: ~Copyable {
 
     private mutating func removeOrMove(_ name: UnsafePointer<CChar>, from directory: OpaquePointer) -> Bool {
         if remove(name, in: directory) { return true }
-        // A directory changes its parent only where its owner may write to it.
+        // A directory can be moved to another parent only if its owner may write to it.
         _ = clinux_allow_owner(dirfd(directory), name)
-        // A name that is taken already is the hostile program's doing.
+        // A hostile program may have taken the name already, so more names are tried.
         for _ in 0..<100 {
             moves += 1
             if renameat(dirfd(directory), name, dirfd(top), "\(prefix)\(moves)") == 0 { return true }

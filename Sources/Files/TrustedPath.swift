@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// Whether a place is safe from the other users of the host.
+/// Checks whether a path is safe from the other users of the host.
 package enum TrustedPath {
-    /// Why others than root and this process's user can change what is at a path, or put something else there; `nil` when
-    /// nobody can. Every part of the path counts, and so does every link on the way.
+    /// The reason why users other than root and this process's user can change or replace the entry at a path; `nil`
+    /// when nobody else can. Every part of the path counts, and so does every link on the way.
     /// - Parameter path: An absolute path to a directory.
     package static func problem(of path: String) -> String? {
         var rest = path.split(separator: "/").map(String.init)
@@ -43,7 +43,7 @@ package enum TrustedPath {
         if status.st_mode & S_IFMT == S_IFLNK { return nil }
         guard status.st_mode & S_IFMT == S_IFDIR else { return "'\(part)' is not a directory" }
         let isShared = status.st_mode & 0o022 != 0
-        // In a sticky directory nobody replaces what is another user's, but everybody makes what is not there.
+        // In a sticky directory, nobody can replace another user's entry, but everybody can create a missing one.
         guard isShared, isLast || status.st_mode & mode_t(S_ISVTX) == 0 else { return nil }
         return "'\(part)' may be written to by \(status.st_mode & 0o002 != 0 ? "every user" : "its group")"
     }

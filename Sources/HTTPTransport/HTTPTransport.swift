@@ -1,24 +1,24 @@
 import Synchronization
 
-/// Sends HTTP requests over libcurl, on one thread of its own, with connections kept for the next request.
+/// Sends HTTP requests with libcurl on one dedicated thread. Connections are kept open for later requests.
 ///
-/// Everything throws `TransportError`; a cancelled task gets one of kind `cancelled`. Nothing is retried but what
-/// libcurl repeats by itself: a request whose kept connection turned out to be closed before a byte came back.
+/// Every failure is a `TransportError`; a cancelled task gets one of kind `cancelled`. The transport retries nothing
+/// itself. Only libcurl repeats a request, when a reused connection was closed before any byte of the response arrived.
 public final class HTTPTransport: Sendable {
     let configuration: TransportConfiguration
     let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)
 
-    /// Starts the thread. Throws when the system has none left.
+    /// Starts the thread. Throws when libcurl cannot be set up, or when the system cannot create a thread.
     public init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
         self.configuration = configuration
         loop = try EventLoop(configuration)
     }
 
-    /// Sends a request and returns as soon as the head of its answer is there, whatever the status. 1xx answers and,
-    /// where they are followed, redirects are passed over.
+    /// Sends a request and returns as soon as the response head has arrived, whatever the status. Responses with status
+    /// 1xx are skipped, and so are redirects if the request follows them.
     ///
-    /// The answer's body must be read or let go: until then it holds a connection.
+    /// The caller must read the body or release it. Until then, the response holds a connection.
     public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
         guard let url = ParsedURL(request.url) else {
             throw TransportError(
@@ -43,7 +43,8 @@ public final class HTTPTransport: Sendable {
                 throw handle.end(.protocolViolation, cause)
             case .follow(let next, let nextTarget):
                 if head.headers["Content-Length"] == "0" {
-                    // Nothing more will come, and a transfer that ended by itself leaves its connection usable.
+                    // The body is empty. A transfer that ends by itself, unlike a cancelled one, leaves its connection
+                    // reusable.
                     _ = try await handle.nextPortion()
                 }
                 request = next
@@ -53,12 +54,12 @@ public final class HTTPTransport: Sendable {
         }
     }
 
-    /// What the loop knows a transfer or a WebSocket by.
+    /// Returns a new identifier for a transfer or a WebSocket in the loop.
     func newID() -> UInt64 {
         lastID.add(1, ordering: .relaxed).newValue
     }
 
-    /// Sends a request and reads the whole body, which fails with `tooLarge` beyond `maxBodyBytes`.
+    /// Sends a request and reads the whole body. Throws `tooLarge` when the body exceeds `maxBodyBytes`.
     public func fetch(
         _ request: HTTPRequest, maxBodyBytes: Int
     ) async throws(TransportError) -> (head: HTTPResponse.Head, body: [UInt8]) {
@@ -66,9 +67,10 @@ public final class HTTPTransport: Sendable {
         return (response.head, try await response.body.collect(upTo: maxBodyBytes))
     }
 
-    /// Fails what is in flight with an error of kind `shutDown`, closes every connection and ends the thread; returns
-    /// when that is done. Later requests fail in the same way. May be called more than once. A transport that is let
-    /// go without it does the same by itself, once the last of its answers is let go too.
+    /// Fails everything in flight with an error of kind `shutDown`, closes every connection and ends the thread.
+    /// Returns when the thread has ended; later requests fail with the same kind. May be called more than once.
+    ///
+    /// A transport that is released without this call shuts down by itself, after its last response is released too.
     public func shutdown() async {
         await loop.stop()
     }

@@ -1,40 +1,40 @@
 import CCurl
 
-/// A URL as libcurl reads it, so that what is decided here (proxy, origin, what an error shows) and what libcurl
-/// connects to can never differ.
+/// A URL as libcurl parses it. So the proxy, the origin and the text shown in errors can never differ from the address
+/// that libcurl connects to.
 struct ParsedURL: Sendable, Equatable {
     let scheme: String
-    /// Lower case, without the brackets of an IPv6 address.
+    /// The host in lower case, without the brackets of an IPv6 address.
     let host: String
-    /// The one given, or the scheme's own.
+    /// The explicit port, or the default port of the scheme.
     let port: Int
     let hasExplicitPort: Bool
-    /// Decoded.
+    /// The user, percent-decoded like the password.
     private(set) var user: String?
     private(set) var password: String?
-    /// The whole URL but for user, password and fragment.
+    /// The whole URL without user, password and fragment.
     let text: String
-    /// Scheme, host, port and path: what errors show.
+    /// Scheme, host, port and path, as shown in errors.
     let redacted: String
 
-    /// Nil unless the text is an absolute `http` or `https` URL.
+    /// Returns nil unless the text is an absolute `http` or `https` URL.
     init?(_ text: String) {
         self.init(text, relativeTo: nil, schemes: ["http", "https"])
     }
 
-    /// A proxy as the environment names it: the scheme may be missing, and SOCKS schemes are allowed.
+    /// Parses a proxy address from the environment. The scheme may be missing, and SOCKS schemes are allowed.
     init?(proxy: String) {
         self.init(
             proxy.contains("://") ? proxy : "http://" + proxy, relativeTo: nil,
             schemes: ["http", "https", "socks4", "socks4a", "socks5", "socks5h"])
     }
 
-    /// Where a `Location` header leads from here.
+    /// Resolves a `Location` header against this URL.
     func resolving(_ location: String) -> ParsedURL? {
         ParsedURL(location, relativeTo: text, schemes: ["http", "https"])
     }
 
-    /// The same URL with the user and password of another one, unless it has its own.
+    /// The same URL with the user and password of another one, unless this URL has its own.
     func withCredentials(of other: ParsedURL) -> ParsedURL {
         guard user == nil, password == nil else { return self }
         var copy = self
@@ -43,7 +43,7 @@ struct ParsedURL: Sendable, Equatable {
         return copy
     }
 
-    /// The same URL with another host name, which is how a TLS server name is overridden.
+    /// The same URL with another host name, used to override the TLS server name.
     func replacingHost(_ host: String) -> ParsedURL? {
         let authority = hasExplicitPort ? "\(host):\(port)" : host
         guard let start = text.firstRange(of: "://")?.upperBound else { return nil }
@@ -51,7 +51,7 @@ struct ParsedURL: Sendable, Equatable {
         return ParsedURL(text[..<start] + authority + text[end...])
     }
 
-    /// Scheme, host and port agree.
+    /// Whether scheme, host and port are equal.
     func hasSameOrigin(as other: ParsedURL) -> Bool {
         scheme == other.scheme && host == other.host && port == other.port
     }
@@ -59,7 +59,7 @@ struct ParsedURL: Sendable, Equatable {
     /// Scheme, host and port, for messages.
     var origin: String { "\(scheme)://\(authority)" }
 
-    /// Host and port as a `Host` header has them.
+    /// Host and port in the form of a `Host` header.
     var authority: String {
         hasExplicitPort ? "\(bracketedHost):\(port)" : bracketedHost
     }
@@ -72,7 +72,7 @@ struct ParsedURL: Sendable, Equatable {
         let text = String(text)
         guard !text.utf8.contains(0), let handle = curl_url() else { return nil }
         defer { curl_url_cleanup(handle) }
-        // A URL is sent as it was given; only a relative one has its dots resolved.
+        // An absolute URL is sent as it was given. Only a relative one has its dot segments resolved.
         let flags = UInt32(CURLU_NON_SUPPORT_SCHEME | (base == nil ? CURLU_PATH_AS_IS : 0))
         if let base {
             guard curl_url_set(handle, CURLUPART_URL, base, flags) == CURLUE_OK else { return nil }

@@ -1,8 +1,8 @@
-/// What follows from a redirecting answer.
+/// The action that follows from a response with a redirect status.
 ///
-/// Redirects are followed here and not by libcurl, so that each hop gets the proxy its own host asks for. Nothing of a
-/// request goes to another origin than the one it was meant for: no header that a user or the worker has set, and no
-/// body; a request that could have one is not redirected there at all.
+/// Redirects are followed here and not by libcurl, so that each hop uses the proxy configured for its own host. A
+/// request to another origin carries no body and only neutral headers, none about a user or the worker. A request whose
+/// method may have a body is not redirected to another origin at all.
 enum Redirect {
     case none
     case follow(HTTPRequest, ParsedURL)
@@ -10,12 +10,12 @@ enum Redirect {
 
     static let limit = 20
 
-    /// The headers that contain nothing about a user.
+    /// The headers that contain no information about a user.
     private static let neutral = ["Accept", "Accept-Encoding", "User-Agent"]
 
     /// - Parameters:
-    ///   - request: what was sent to `url` and answered by `head`.
-    ///   - hops: how many redirects were followed before.
+    ///   - request: The request that was sent to `url` and answered with `head`.
+    ///   - hops: The number of redirects followed before.
     static func next(after head: HTTPResponse.Head, to request: HTTPRequest, at url: ParsedURL, hops: Int) -> Redirect {
         guard request.followRedirects, [301, 302, 303, 307, 308].contains(head.status),
             let location = head.headers["Location"], !location.isEmpty
@@ -55,7 +55,7 @@ enum Redirect {
             next.body = .none
             next.tls = nil
         }
-        // User and password in the first URL belong to its origin, like the header made from them.
+        // User and password in the first URL are for its origin only, like the header made from them.
         let url = sameOrigin ? target.withCredentials(of: url) : target
         return .follow(next, url)
     }

@@ -1,4 +1,4 @@
-/// Why a request, or the reading of its answer, ended without success. An HTTP status is never an error here.
+/// The reason why a request, or the reading of its response, failed. An HTTP status is never an error here.
 public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         /// The host name has no address.
@@ -7,9 +7,9 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
         case couldNotConnect
         /// The connection was not ready within `Deadlines.connect`.
         case connectTimeout
-        /// No byte of the answer came within `Deadlines.firstByte`.
+        /// No byte of the response arrived within `Deadlines.firstByte`.
         case firstByteTimeout
-        /// The answer stopped for longer than `Deadlines.idle`.
+        /// The response stopped for longer than `Deadlines.idle`.
         case idleTimeout
         /// `Deadlines.whole` passed.
         case wholeTimeout
@@ -17,29 +17,29 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
         case tls
         /// The connection broke while the request was being sent.
         case sendFailed
-        /// The connection broke before the answer was complete.
+        /// The connection broke before the response was complete.
         case receiveFailed
-        /// What came back is not an HTTP answer, or breaks its rules.
+        /// The server did not send an HTTP response, or the response violates the protocol.
         case protocolViolation
         /// The body is larger than the caller allows.
         case tooLarge
-        /// The proxy cannot be used, or refused.
+        /// The proxy cannot be used, or it refused the request.
         case proxy
-        /// The request cannot be sent as it is; nothing was.
+        /// The request cannot be sent as it is. No part of it was sent.
         case invalidRequest
         /// The transport was shut down.
         case shutDown
-        /// The calling task was cancelled, or the body.
+        /// The calling task or the body was cancelled.
         case cancelled
     }
 
     public let kind: Kind
     /// The method and the URL, without user, password and query.
     public let operation: String
-    /// What went wrong, in one line.
+    /// The cause of the failure, in one line.
     public let cause: String
-    /// False when it is certain that no part of the request reached the server, so that even a request with
-    /// effects may be sent again.
+    /// False when it is certain that no part of the request reached the server. Then even a request with side effects
+    /// may be sent again.
     public let requestMayHaveBeenSent: Bool
 
     public init(kind: Kind, operation: String, cause: String, requestMayHaveBeenSent: Bool) {
@@ -49,7 +49,7 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
         self.requestMayHaveBeenSent = requestMayHaveBeenSent
     }
 
-    /// What the user can do about it, where there is something.
+    /// The action that can help the user, if there is one.
     public var remedy: String? {
         switch kind {
         case .couldNotResolve: "check the host name and this machine's DNS"

@@ -1,10 +1,11 @@
 internal import NIOCore
 internal import NIOHTTPTypes
 
-/// Bounds what one client can hold: a request that is not sent, answered and taken within its time ends its connection,
-/// and bodies, which no route reads, are thrown away here, the long ones with the connection.
+/// Limits the resources that one client can hold. A request that is not sent, answered and received within its time
+/// limit ends its connection. No route reads bodies, so this handler discards them; a long body ends its connection.
 ///
-/// It stands between the HTTP codec and the server; the server's own idle time-out covers what comes before a request.
+/// The handler is placed between the HTTP codec and the server. The server's own idle timeout covers the time before a
+/// request.
 final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPRequestPart
     typealias InboundOut = HTTPRequestPart

@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// The time of the `Date` header.
+/// Formats the time of the `Date` header.
 enum HTTPDate {
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
 
-    /// The time in the one form that RFC 9110 lets servers send, for example `Sun, 06 Nov 1994 08:49:37 GMT`.
+    /// The time in the only form that RFC 9110 lets servers send, for example `Sun, 06 Nov 1994 08:49:37 GMT`.
     static func text(secondsSince1970: Int) -> String {
         var seconds = time_t(secondsSince1970)
         var parts = tm()

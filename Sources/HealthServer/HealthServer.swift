@@ -6,13 +6,12 @@ internal import NIOHTTPTypes
 internal import NIOPosix
 internal import Synchronization
 
-/// The HTTP server for probes: `/health` (liveness), `/ready` (readiness) and the routes it is given.
+/// The HTTP server for probes: `/health` (liveness), `/ready` (readiness) and further routes.
 ///
-/// `GET /health` answers as the Python worker's does, so that probes need no change: 200 `{"message":"OK"}`, or 503
-/// `{"message":"Worker may be unresponsive at this time"}`. `GET /ready` answers 200 `{"message":"OK"}`, or 503 with
-/// the reason as the message. HEAD answers the same without the body, everything else is 404. A transfer coding other
-/// than `chunked` is 501.
-/// A slow, silent or greedy client costs at most its own connection.
+/// `GET /health` responds like the Python worker, so that probes need no change. It returns 200 `{"message":"OK"}`, or
+/// 503 `{"message":"Worker may be unresponsive at this time"}`. `GET /ready` returns 200 `{"message":"OK"}`, or 503
+/// with the reason as the message. HEAD returns the same without the body; every other request returns 404. A transfer
+/// coding other than `chunked` returns 501. A slow, silent or excessive client loses at most its own connection.
 public struct HealthServer: Sendable {
     private let host: String
     private let port: Int
@@ -20,23 +19,23 @@ public struct HealthServer: Sendable {
     private let logger: Logger
     private let limits: Limits
 
-    /// What one client, and all of them, may hold.
+    /// The limits for one client and for all clients together.
     struct Limits: Sendable {
-        /// How long a connection may be silent, before its first request and between two.
+        /// The longest silence of a connection, before its first request and between two requests.
         var idleTime: Duration = .seconds(30)
-        /// How long a request may take, from its first line to the last byte of the answer.
+        /// The longest duration of a request, from its first line to the last byte of the response.
         var requestTime: Duration = .seconds(10)
-        /// How many connections may be open.
+        /// The largest number of open connections.
         var connections = 128
     }
 
     /// - Parameters:
-    ///   - host: Where to listen, a name or an address: `PREFECT_WORKER_WEBSERVER_HOST`. `::` listens for IPv4, too.
+    ///   - host: The name or address to listen on: `PREFECT_WORKER_WEBSERVER_HOST`. `::` listens on IPv4, too.
     ///   - port: The port: `PREFECT_WORKER_WEBSERVER_PORT`; 0 lets the system choose.
-    ///   - liveness: Whether the worker's loops are alive. Like every route's answer it should come within a second.
+    ///   - liveness: Whether the worker's loops are alive. Like every route, it should respond within a second.
     ///   - readiness: Whether the worker can take flow runs, and why not.
-    ///   - routes: Further paths. One of the same path as an earlier one, or as a probe, takes its place.
-    ///   - logger: For the server's rare troubles.
+    ///   - routes: Further paths. A route replaces an earlier route, or a probe, with the same path.
+    ///   - logger: The logger for the server's rare failures.
     public init(
         host: String, port: Int,
         liveness: @escaping @Sendable () async -> ProbeAnswer, readiness: @escaping @Sendable () async -> ProbeAnswer,
@@ -47,13 +46,13 @@ public struct HealthServer: Sendable {
             limits: Limits())
     }
 
-    /// A server that has these routes alone, and no probes.
+    /// A server with these routes only, without probes.
     public init(host: String, port: Int, routes: [StatusRoute], logger: Logger) {
         self.init(host: host, port: port, routes: routes, logger: logger, limits: Limits())
     }
 
     init(host: String, port: Int, routes: [StatusRoute], logger: Logger, limits: Limits) {
-        // Brackets belong to URLs, yet people write them in settings.
+        // Brackets belong in URLs, but people write them in settings.
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]") && host.utf8.count > 2
         self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
         self.port = port
@@ -62,9 +61,9 @@ public struct HealthServer: Sendable {
         self.limits = limits
     }
 
-    /// Listens and answers until the calling task is cancelled, then closes every connection and returns.
+    /// Listens and responds until the calling task is cancelled, then closes every connection and returns.
     ///
-    /// - Parameter onListening: Called once, as soon as clients can connect; what must not start without the port
+    /// - Parameter onListening: Called once, as soon as clients can connect. Work that must not start without the port
     ///   starts after it.
     /// - Throws: ``HealthServerError`` when the server cannot listen, before `onListening`; nothing afterwards.
     public func run(
@@ -74,8 +73,8 @@ public struct HealthServer: Sendable {
             throw HealthServerError(host: host, port: port, cause: .invalidPort)
         }
         let connections = OpenConnections(limit: limits.connections)
-        // Detached, for a graceful shutdown of a service group around us would end Hummingbird's server, but probes go
-        // on while the worker drains. Cancellation is passed on by hand.
+        // The task is detached, because a graceful shutdown of a surrounding service group would end Hummingbird's
+        // server. Probes must continue while the worker drains. Cancellation is passed on explicitly.
         let serving = Task.detached { try await serve(connections, onListening: onListening) }
         try await withTaskCancellationHandler {
             try await serving.value
@@ -88,7 +87,7 @@ public struct HealthServer: Sendable {
     private func serve(
         _ connections: OpenConnections, onListening: @escaping @Sendable (ListeningAddress) async -> Void
     ) async throws {
-        // One thread is plenty for probes; the shared group would start one for each core.
+        // One thread is enough for probes; the shared group would start one for each core.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var failure: (any Error)?
         do {
@@ -140,7 +139,7 @@ public struct HealthServer: Sendable {
                 idleTimeout: TimeAmount(limits.idleTime),
                 httpDecoderConfiguration: .init(
                     maxHeaderFieldSize: 8 * 1024, maxHeaderListSize: 16 * 1024, maxHeaderFieldCount: 64)))
-        // Hummingbird announces its address as news and its end as an error; both are ours to tell.
+        // Hummingbird logs its address as information and its end as an error. The worker reports both itself.
         var quiet = logger
         quiet.logLevel = .critical
         return Server(
@@ -171,7 +170,7 @@ public struct HealthServer: Sendable {
     }
 }
 
-/// The port in use: the configured one, until the first bind has settled it.
+/// The port in use. It is the configured port until the first bind determines it.
 private final class Bound: Sendable {
     private let state: Mutex<(port: Int, isSettled: Bool)>
 
@@ -181,7 +180,7 @@ private final class Bound: Sendable {
 
     var isSettled: Bool { state.withLock { $0.isSettled } }
 
-    /// Takes the port of a bind; `true` the first time.
+    /// Stores the port of a bind; returns `true` the first time.
     func settle(port: Int?) -> Bool {
         state.withLock { state in
             defer { state.isSettled = true }

@@ -1,21 +1,21 @@
 internal import Glibc
 internal import NIOCore
 
-/// The health server cannot listen where it was told to.
+/// The error when the health server cannot listen on the configured address.
 public struct HealthServerError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// Why not.
+    /// The reason why it cannot listen.
     public enum Cause: Sendable, Hashable {
         /// The port is not a number from 0 to 65535.
         case invalidPort
-        /// Something else listens there.
+        /// The port is already in use.
         case portInUse
-        /// Ports below 1024 are the superuser's.
+        /// The user may not use the port. Ports below 1024 are reserved for the superuser.
         case permissionDenied
         /// The host is not one of this machine's addresses.
         case foreignAddress
         /// The host's name has no address.
         case unknownHost
-        /// What the system said.
+        /// Another failure, with the system's error message.
         case other(String)
     }
 
@@ -47,7 +47,7 @@ public struct HealthServerError: Error, Sendable, Hashable, CustomStringConverti
         }
     }
 
-    /// What a failed bind meant.
+    /// Translates the error of a failed bind.
     init(host: String, port: Int, bindError error: any Error) {
         self.host = host
         self.port = port
@@ -67,7 +67,7 @@ public struct HealthServerError: Error, Sendable, Hashable, CustomStringConverti
     }
 }
 
-/// Where the health server listens.
+/// The address that the health server listens on.
 public struct ListeningAddress: Sendable, Hashable, CustomStringConvertible {
     /// The host as configured, without brackets.
     public let host: String

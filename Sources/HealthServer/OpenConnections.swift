@@ -1,10 +1,10 @@
 internal import NIOCore
 internal import Synchronization
 
-/// All that is open on the health server: its listening socket and its connections.
+/// All open sockets of the health server: its listening socket and its connections.
 ///
-/// A new connection over the limit closes the oldest one, so that clients which only hold connections can never lock
-/// out a probe. Shutting down closes everything at once and whatever arrives later on arrival.
+/// A new connection over the limit closes the oldest one. So clients that only hold connections can never lock out a
+/// probe. Shutting down closes everything at once, and each later connection on arrival.
 final class OpenConnections: Sendable {
     private struct State {
         var listener: (any Channel)?
@@ -23,7 +23,7 @@ final class OpenConnections: Sendable {
     /// Whether ``shutDown()`` was called.
     var isShutDown: Bool { state.withLock { $0.isShutDown } }
 
-    /// Takes the listening socket.
+    /// Registers the listening socket.
     func listen(on channel: any Channel) {
         let isTooLate = state.withLock { state in
             state.listener = channel
@@ -32,7 +32,7 @@ final class OpenConnections: Sendable {
         if isTooLate { channel.close(promise: nil) }
     }
 
-    /// Takes a connection.
+    /// Registers a connection.
     func add(_ channel: any Channel) {
         let superfluous: (any Channel)? = state.withLock { state in
             if state.isShutDown { return channel }
@@ -46,7 +46,7 @@ final class OpenConnections: Sendable {
         superfluous?.close(promise: nil)
     }
 
-    /// Forgets a connection that is closed.
+    /// Removes a connection that is closed.
     func remove(_ channel: any Channel) {
         state.withLock { $0.connections[ObjectIdentifier(channel)] = nil }
     }

@@ -1,10 +1,10 @@
 internal import JSON
 
-/// What a probe found.
+/// The result of a probe.
 public struct ProbeAnswer: Sendable, Hashable {
-    /// Whether all is well.
+    /// Whether the probe succeeded.
     public var isGood: Bool
-    /// What is wrong, or what is going on, for people: one short sentence without secrets.
+    /// The problem or the current state for human readers: one short sentence without secrets.
     public var detail: String?
 
     public init(isGood: Bool, detail: String? = nil) {
@@ -12,10 +12,10 @@ public struct ProbeAnswer: Sendable, Hashable {
         self.detail = detail
     }
 
-    /// All is well.
+    /// A successful probe.
     public static let good = ProbeAnswer(isGood: true)
 
-    /// Something is wrong, and what.
+    /// A failed probe with its reason.
     public static func bad(_ detail: String) -> ProbeAnswer { ProbeAnswer(isGood: false, detail: detail) }
 }
 
@@ -25,7 +25,6 @@ public struct RouteAnswer: Sendable, Hashable {
     public var status: Int
     /// The media type of `body`.
     public var contentType: String
-    /// The text.
     public var body: String
 
     public init(status: Int, contentType: String, body: String) {
@@ -45,7 +44,7 @@ public struct RouteAnswer: Sendable, Hashable {
 public struct StatusRoute: Sendable {
     /// The path, with its leading slash and without a query.
     public let path: String
-    /// The answer now. It should come within a second; a client waits ten at most.
+    /// Produces the current answer. It should arrive within a second; a client waits ten seconds at most.
     public let answer: @Sendable () async -> RouteAnswer
 
     public init(path: String, answer: @escaping @Sendable () async -> RouteAnswer) {
@@ -53,7 +52,8 @@ public struct StatusRoute: Sendable {
         self.answer = answer
     }
 
-    /// `/health`, with the bodies and codes of the Python worker's health server, as long as nothing else is to be said.
+    /// `/health`, with the bodies and codes of the Python worker's health server. A detail of a good answer replaces
+    /// `OK`.
     static func health(_ probe: @escaping @Sendable () async -> ProbeAnswer) -> StatusRoute {
         StatusRoute(path: "/health") {
             let answer = await probe()
@@ -63,7 +63,7 @@ public struct StatusRoute: Sendable {
         }
     }
 
-    /// `/ready`, whose refusal says why.
+    /// `/ready`, with the reason as the message of a refusal.
     static func ready(_ probe: @escaping @Sendable () async -> ProbeAnswer) -> StatusRoute {
         StatusRoute(path: "/ready") {
             let answer = await probe()

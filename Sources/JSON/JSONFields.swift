@@ -1,13 +1,12 @@
 public import OrderedCollections
 
-/// Why a JSON value could not be read as what it should be: the path to the member, and what is wrong with it.
+/// The reason why a JSON value could not be read as the expected type, with the path to the member.
 public struct JSONDecodingError: Error, Hashable, CustomStringConvertible {
     /// The path from the root, like `flow_run.state.type`.
     public let path: String
-    /// What was expected and what was found, without the value itself.
+    /// A description of the expected and the actual type, without the value itself.
     public let problem: String
 
-    /// An error at a path.
     public init(path: String, problem: String) {
         self.path = path
         self.problem = problem
@@ -18,18 +17,17 @@ public struct JSONDecodingError: Error, Hashable, CustomStringConvertible {
 
 /// A type that is read from JSON as the API sends it: unknown members are ignored.
 public protocol JSONDecodable {
-    /// Reads the value; throws when a member that must be there is absent or of another type.
+    /// Reads the value; throws when a required member is absent or of another type.
     init(json fields: JSONFields) throws(JSONDecodingError)
 }
 
 /// The members of a JSON object, read by name, with errors that give the path.
 public struct JSONFields: Sendable {
-    /// The object's members.
     public let members: OrderedDictionary<String, JSONValue>
     /// The path from the root to this object.
     public let path: String
 
-    /// Takes the members of an object; anything else is refused.
+    /// Takes the members of an object; throws for any other value.
     public init(_ value: JSONValue, path: String = "") throws(JSONDecodingError) {
         guard let members = value.objectValue else {
             throw JSONDecodingError(path: path, problem: "should be an object but is \(value.typeName)")
@@ -58,7 +56,7 @@ public struct JSONFields: Sendable {
         JSONDecodingError(path: path(of: key), problem: "should be \(type) but is \(value.typeName)")
     }
 
-    /// A string that must be there.
+    /// A required string; throws when it is absent, `null` or not a string.
     public func string(_ key: String) throws(JSONDecodingError) -> String {
         let value = try required(key, "a string")
         guard let string = value.stringValue else { throw mismatch(key, "a string", value) }
@@ -74,7 +72,7 @@ public struct JSONFields: Sendable {
     /// A boolean, or `nil` when it is absent, `null` or not a boolean.
     public func optionalBool(_ key: String) -> Bool? { value(key)?.boolValue }
 
-    /// The strings of an array; empty when it is absent, elements that are not strings left out.
+    /// The strings of an array; empty when it is absent. Elements that are not strings are omitted.
     public func strings(_ key: String) -> [String] {
         value(key)?.arrayValue?.compactMap(\.stringValue) ?? []
     }
@@ -82,7 +80,7 @@ public struct JSONFields: Sendable {
     /// The members of an object; empty when it is absent or not an object.
     public func object(_ key: String) -> OrderedDictionary<String, JSONValue> { value(key)?.objectValue ?? [:] }
 
-    /// A nested value that must be there.
+    /// A required nested value; throws when it is absent, `null` or not valid.
     public func decode<Value: JSONDecodable>(_ key: String, as type: Value.Type = Value.self)
         throws(JSONDecodingError) -> Value
     {

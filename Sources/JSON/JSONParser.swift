@@ -1,14 +1,14 @@
 internal import OrderedCollections
 
-/// What is wrong with a text that should be JSON, and where.
+/// The reason why a text could not be parsed as JSON, and the position of the error.
 public struct JSONError: Error, Hashable, CustomStringConvertible {
-    /// What was expected or found, without any of the text itself.
+    /// A description of the error, without any of the text itself.
     public let reason: String
     /// The line, counted from 1.
     public let line: Int
     /// The column in bytes, counted from 1.
     public let column: Int
-    /// Whether it holds more or deeper values than are taken, and may be JSON for all that.
+    /// Whether the text has more or deeper values than the limits allow. It may still be valid JSON.
     public let isTooLarge: Bool
 
     public var description: String {
@@ -17,19 +17,20 @@ public struct JSONError: Error, Hashable, CustomStringConvertible {
 }
 
 extension JSONValue {
-    /// How deep arrays and objects may be nested: deeper input is refused instead of exhausting the stack. Prefect's
-    /// server writes answers with up to 254 levels.
+    /// The deepest allowed nesting of arrays and objects. Deeper input is refused, so that it cannot exhaust the stack.
+    /// Prefect's server sends responses with up to 254 levels.
     public static let maximumDepth = 256
 
-    /// How much memory the values of a text may take, in units of about 40 bytes. A value takes up to fifty times the
-    /// memory of its text, so the size of the text alone bounds little. Parameters of 512 KiB, the most that Prefect's
-    /// server takes for a run, never need more.
+    /// The most memory that the values of a text may take, in units of about 40 bytes. A value takes up to fifty times
+    /// the memory of its text, so a limit on the text alone is not enough. Run parameters of 512 KiB, the most that
+    /// Prefect's server accepts, never need more.
     public static let maximumCost = 524_000
 
     /// Parses UTF-8 bytes.
     ///
-    /// Every number is finite: `NaN` and `Infinity`, which JSON does not have, and numbers beyond all doubles are
-    /// refused. Of repeated keys the last one counts; invalid UTF-8 and lone surrogates become U+FFFD.
+    /// Every number is finite. `NaN` and `Infinity`, which JSON does not have, are refused, and so are floating-point
+    /// numbers too large for a double. For repeated keys, the last one counts. Invalid UTF-8 and lone surrogates become
+    /// U+FFFD.
     public init(parsing bytes: [UInt8], maximumCost: Int = maximumCost) throws(JSONError) {
         var parser = JSONParser(bytes: bytes, maximumCost: maximumCost)
         self = try parser.parseDocument()
@@ -78,7 +79,7 @@ struct JSONParser {
         }
     }
 
-    /// Counts memory that is about to be taken.
+    /// Counts memory before it is allocated.
     private mutating func spend(_ units: Int) throws(JSONError) {
         cost += units
         if cost > maximumCost { throw failure("its values take too much memory", isTooLarge: true) }
@@ -213,7 +214,7 @@ struct JSONParser {
     private mutating func parseString() throws(JSONError) -> String {
         position += 1
         let start = position
-        // Most strings have no escapes: find the end first and decode them in one go.
+        // Most strings have no escapes, so the end is found first and all bytes are decoded at once.
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):

@@ -1,19 +1,19 @@
 internal import OrderedCollections
 
-/// How JSON is written.
+/// The format in which JSON is written.
 public struct JSONStyle: Sendable, Hashable {
-    /// Spaces a level; `nil` writes everything on one line.
+    /// The number of spaces per level; `nil` writes everything on one line.
     public var indent: Int?
-    /// What stands between elements on one line.
+    /// The text between elements on one line.
     public var itemSeparator: String
-    /// What stands between a key and its value.
+    /// The text between a key and its value.
     public var keySeparator: String
     /// Whether characters outside ASCII are written as `\u` escapes.
     public var asciiOnly: Bool
 
     /// The shortest form, for requests.
     public static let compact = JSONStyle(indent: nil, itemSeparator: ",", keySeparator: ":", asciiOnly: false)
-    /// Two spaces a level, for people.
+    /// Two spaces per level, for human readers.
     public static let pretty = JSONStyle(indent: 2, itemSeparator: ",", keySeparator: ": ", asciiOnly: false)
     /// The form of Python's `json.dumps` without options.
     public static let python = JSONStyle(indent: nil, itemSeparator: ", ", keySeparator: ": ", asciiOnly: true)
@@ -95,7 +95,7 @@ extension JSONValue {
                 output.append(UInt8(ascii: "\""))
                 return
             }
-            // Where it is shown it steers no terminal.
+            // Characters that could control a terminal are escaped, so that the text is safe to show.
             for scalar in text.unicodeScalars {
                 if scalar.value >= 0x7F, scalar.steersTerminal {
                     writeEscape(scalar.value, to: &output)
@@ -151,7 +151,7 @@ extension Double {
         return "\(sign)\(digits.prefix(exponent + 1)).\(digits.dropFirst(exponent + 1))"
     }
 
-    /// The shortest significant digits and the decimal exponent of the first one, read out of Swift's own description.
+    /// The shortest significant digits and the decimal exponent of the first one, taken from Swift's own description.
     private var shortestDigits: (digits: String, exponent: Int) {
         let text = magnitude.description
         let parts = text.split(separator: "e", maxSplits: 1)

@@ -1,9 +1,9 @@
 public import OrderedCollections
 
-/// A JSON value that keeps what JSON keeps: the order of an object's keys, and the difference between `1` and `1.0`.
+/// A JSON value that preserves the order of an object's keys, and the difference between `1` and `1.0`.
 ///
-/// Job templates are rendered into text, manifests and environment lists whose order and number forms users see,
-/// which is why neither Foundation's decoders nor dictionaries are used here.
+/// Job templates are rendered into text, manifests and environment lists whose order and number forms users see. So
+/// this type uses neither Foundation's decoders nor dictionaries.
 public enum JSONValue: Sendable, Hashable {
     case null
     case bool(Bool)
@@ -27,7 +27,7 @@ extension JSONValue {
         if case .bool(let value) = self { value } else { nil }
     }
 
-    /// The integer, when this is one, or a double without a fraction that fits.
+    /// The integer, when this is one, or a double without a fraction that fits into `Int`.
     public var intValue: Int? {
         switch self {
         case .int(let value): value
@@ -56,7 +56,6 @@ extension JSONValue {
         if case .object(let value) = self { value } else { nil }
     }
 
-    /// Whether this is `null`.
     public var isNull: Bool { self == .null }
 
     /// The member of an object; `nil` for an absent key and for anything that is not an object.
@@ -118,7 +117,7 @@ extension JSONValue {
 }
 
 extension JSONValue {
-    /// Whether two values are the same for JSON, where the order of an object's keys does not count (`==` counts it).
+    /// Whether two values are equal as JSON, regardless of the order of an object's keys, which `==` compares too.
     public func isEquivalent(to other: JSONValue) -> Bool {
         switch (self, other) {
         case (.array(let left), .array(let right)):

@@ -1,8 +1,9 @@
 extension String {
-    /// The text with every character escaped that could steer a terminal or change how a line reads: the C0 and C1
-    /// controls (C1 holds a one-character form of "escape ["), and the marks that reverse the direction of writing.
+    /// The text with every character escaped that could control a terminal or change how a line reads. These are the C0
+    /// and C1 controls, and the marks that reverse the direction of writing. C1 holds a one-character form of "escape
+    /// [".
     ///
-    /// - Parameter keepingLines: Whether newline and tab stay as they are; else they are escaped, too.
+    /// - Parameter keepingLines: Whether newline and tab stay unescaped.
     public func escapedForTerminal(keepingLines: Bool = false) -> String {
         guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         var text = ""
@@ -17,7 +18,7 @@ extension String {
         return text
     }
 
-    /// The text on one line, with a space in the place of what ``escapedForTerminal(keepingLines:)`` escapes.
+    /// The text on one line. Each character that ``escapedForTerminal(keepingLines:)`` escapes is replaced by a space.
     public var onOneLine: String {
         guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         return String(String.UnicodeScalarView(unicodeScalars.map { $0.steersTerminal ? " " : $0 }))
@@ -25,7 +26,7 @@ extension String {
 }
 
 extension Unicode.Scalar {
-    /// Whether a terminal may take it for more than a character to show.
+    /// Whether a terminal may interpret the character instead of showing it.
     var steersTerminal: Bool {
         switch value {
         case 0x00...0x1F, 0x7F...0x9F, 0x061C, 0x200E, 0x200F, 0x2028...0x202E, 0x2066...0x2069: true

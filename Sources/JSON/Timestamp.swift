@@ -1,7 +1,7 @@
 public import FoundationEssentials
 
-/// A moment as Prefect's API and Python write it, to the microsecond, from the year 1 to the year 9999: every value has
-/// a text, and every text of a value reads back as it.
+/// A moment as Prefect's API and Python write it, to the microsecond, from the year 1 to the year 9999. Every value has
+/// a text, and that text reads back as the same value.
 public struct Timestamp: Sendable, Hashable, Comparable {
     /// Microseconds since 1970-01-01 in UTC.
     public let microseconds: Int
@@ -14,12 +14,12 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     /// The current time.
     public static var now: Timestamp { Timestamp(Date()) }
 
-    /// A moment from microseconds since 1970; one that is out of range becomes ``earliest`` or ``latest``.
+    /// A moment from microseconds since 1970. A value out of range becomes ``earliest`` or ``latest``.
     public init(microseconds: Int) {
         self.microseconds = min(max(microseconds, -62_135_596_800_000_000), 253_402_300_799_999_999)
     }
 
-    /// A moment from a date; one that is out of range becomes ``earliest`` or ``latest``.
+    /// A moment from a date. A date out of range becomes ``earliest`` or ``latest``.
     public init(_ date: Date) {
         let value = (date.timeIntervalSince1970 * 1_000_000).rounded()
         self.init(microseconds: Int(exactly: value) ?? (value > 0 ? Int.max : Int.min))
@@ -35,33 +35,33 @@ public struct Timestamp: Sendable, Hashable, Comparable {
         self.init(microseconds: (days * 86_400 + hour * 3600 + minute * 60 + second) * 1_000_000 + microsecond)
     }
 
-    /// Reads a moment; `nil` when the text is none.
+    /// Reads a moment from a text; `nil` when the text is not valid.
     ///
-    /// Taken are `2026-02-03T04:05:06`, with a space, `t` or `_` between, without seconds or with a fraction (of which
-    /// microseconds are kept), and with `Z`, an offset like `+02:00`, `+0200` or `+02`, or none, which is UTC; and
-    /// `2026-02-03` alone, which is its first moment in UTC.
+    /// The form is `2026-02-03T04:05:06`, with `T`, a space, `t` or `_` in between. Seconds may be missing or have a
+    /// fraction, of which microseconds are kept. `Z` or an offset like `+02:00`, `+0200` or `+02` may follow; without
+    /// one, the time is in UTC. A date alone, such as `2026-02-03`, is its first moment in UTC.
     public init?(_ text: String) {
         guard let (local, offset) = Self.read(text) else { return nil }
         let moment = local.microseconds - offset * 1_000_000
-        // An offset can lead out of the years that there are.
+        // The offset can lead outside the years 1 to 9999.
         guard (Self.earliest.microseconds...Self.latest.microseconds).contains(moment) else { return nil }
         self.init(microseconds: moment)
     }
 
-    /// Reads a moment as ``init(_:)-(String)`` does, but only one that is written in UTC.
+    /// Reads a moment like ``init(_:)-(String)``, but only from a text in UTC.
     public init?(utc text: String) {
         guard let (local, offset) = Self.read(text), offset == 0 else { return nil }
         self = local
     }
 
-    /// The time as a date.
+    /// The moment as a date.
     public var date: Date { Date(timeIntervalSince1970: Double(microseconds) / 1_000_000) }
 
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
-    /// The moment so many seconds later, at most ``latest``; with a negative number, at least ``earliest``.
+    /// The moment this many seconds later, at most ``latest``; with a negative number, at least ``earliest``.
     public func adding(seconds: Double) -> Timestamp {
-        // Longer than all years together, and short enough for the sum.
+        // The bound is longer than the whole range of years, and small enough for the sum.
         let bounded = seconds.isNaN ? 0 : max(-1e12, min(1e12, seconds))
         return Timestamp(microseconds: microseconds + Int((bounded * 1_000_000).rounded()))
     }
@@ -97,7 +97,7 @@ extension Timestamp {
         return date + separator + clock + (fraction == 0 ? "" : ".\(padded(fraction, 6))")
     }
 
-    /// The moment that a text would be in UTC, and the seconds east of UTC that it gives.
+    /// The moment as if the text were in UTC, and the offset of the text in seconds east of UTC.
     private static func read(_ text: String) -> (local: Timestamp, offset: Int)? {
         var reader = Reader(bytes: Array(text.utf8))
         guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
@@ -143,7 +143,7 @@ extension Timestamp {
         }
     }
 
-    // Years are counted from March, so that a leap day is a year's last, in eras of 400 years.
+    // Years begin in March here, so that a leap day is the last day of its year. An era has 400 years.
 
     private static func daysSinceEpoch(year: Int, month: Int, day: Int) -> Int {
         let (era, yearOfEra) = floorDivide(month <= 2 ? year - 1 : year, 400)
@@ -175,7 +175,7 @@ extension Timestamp {
             return Int(bytes[position] - UInt8(ascii: "0"))
         }
 
-        /// Exactly so many digits.
+        /// Reads exactly this many digits.
         mutating func number(_ width: Int) -> Int? {
             var value = 0
             for _ in 0..<width {
@@ -186,14 +186,14 @@ extension Timestamp {
             return value
         }
 
-        /// One of the characters.
+        /// Skips one byte if it is one of these characters.
         mutating func skip(_ characters: String) -> Bool {
             guard position < bytes.count, characters.utf8.contains(bytes[position]) else { return false }
             position += 1
             return true
         }
 
-        /// The digits of a fraction, as microseconds.
+        /// Reads the digits of a fraction, as microseconds.
         mutating func fraction() -> Int? {
             var value = 0
             var count = 0
@@ -207,7 +207,7 @@ extension Timestamp {
             return value
         }
 
-        /// Seconds east of UTC; zero when there is no offset.
+        /// Reads an offset in seconds east of UTC; zero when there is no offset.
         mutating func offset() -> Int? {
             if isAtEnd || skip("Zz") { return 0 }
             let isWest = position < bytes.count && bytes[position] == UInt8(ascii: "-")

@@ -2,8 +2,8 @@ internal import JSON
 internal import OrderedCollections
 
 extension DefaultTemplates {
-    /// The template of `docker` pools: the common variables, the image and where it comes from, and what containers may
-    /// use.
+    /// The template of `docker` pools: the common variables, the image and its source, and the resources that
+    /// containers may use.
     public static func docker() -> BaseJobTemplate {
         let template = template(
             fields: [.command, .env, .labels, .name],

@@ -11,7 +11,7 @@ extension DefaultTemplates {
         var configuration: OrderedDictionary<String, JSONValue> = [:]
         for (key, value) in template.jobConfiguration {
             configuration[key] = value
-            // The manifest stands after the namespace.
+            // The manifest follows the namespace.
             if key == "namespace" { configuration["job_manifest"] = KubernetesVariables.manifest }
         }
         var properties = template.variables["properties"]?.objectValue ?? [:]
@@ -27,7 +27,7 @@ extension DefaultTemplates {
     }
 }
 
-/// What can be set for the jobs of a `kubernetes` pool.
+/// The variables for the jobs of a `kubernetes` pool.
 private enum KubernetesVariables {
     /// The variables that are fields of the job configuration as well.
     static let fields = [

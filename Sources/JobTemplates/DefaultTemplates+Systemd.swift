@@ -2,7 +2,7 @@ internal import JSON
 internal import OrderedCollections
 
 extension DefaultTemplates {
-    /// The template of `systemd` pools: the variables of process pools, and what the units of runs may use.
+    /// The template of `systemd` pools: the variables of process pools, and the settings for the units of runs.
     public static func systemd() -> BaseJobTemplate {
         template(
             fields: [.command, .env, .labels, .name],

@@ -68,8 +68,8 @@ public enum DefaultTemplates {
         }
     }
 
-    /// A template whose configuration takes each field from the variable of its name: first the common ones, then a
-    /// type's own.
+    /// A template whose configuration takes each field from the variable of the same name. The common fields come
+    /// first, then the type's own.
     static func template(
         fields: [CommonVariable], variables: [CommonVariable], own: OrderedDictionary<String, JSONValue>
     ) -> BaseJobTemplate {
@@ -83,7 +83,7 @@ public enum DefaultTemplates {
             variables: ["properties": .object(properties), "type": "object"])
     }
 
-    /// A variable that may be null, which it is by default.
+    /// A variable that may be null and is null by default.
     static func optional(_ schema: JSONValue, title: String, _ description: String) -> JSONValue {
         [
             "anyOf": [schema, ["type": "null"]], "default": nil, "description": .string(description),

@@ -3,7 +3,7 @@ internal import Glibc
 public import Worker
 
 extension ProcessBackend {
-    /// Looks whether runs can have directories, and whether the interpreter finds Prefect.
+    /// Checks whether runs can have directories, and whether the interpreter finds Prefect.
     public func check() async -> BackendReport {
         var findings: [BackendReport.Finding] = []
         let directory: RunDirectory
@@ -30,7 +30,7 @@ extension ProcessBackend {
         return BackendReport(findings: findings)
     }
 
-    /// Asks the interpreter whether it finds Prefect, without loading it, which takes seconds.
+    /// Checks whether the interpreter finds Prefect. Prefect is not imported, because that takes seconds.
     private func checkInterpreter(_ path: String, in directory: RunDirectory) async -> BackendReport.Finding {
         func finding(_ detail: String, isGood: Bool) -> BackendReport.Finding {
             BackendReport.Finding(subject: "Python", detail: detail, isGood: isGood)
@@ -55,7 +55,7 @@ extension ProcessBackend {
             do {
                 status = try await supervisor.waitForEnd(key, until: .now + options.checkTimeLimit)
             } catch {
-                // The worker shuts down: what it asked must not outlive it.
+                // The worker shuts down, and the interpreter must not outlive it.
                 kill(-child.pid, SIGKILL)
                 throw error
             }

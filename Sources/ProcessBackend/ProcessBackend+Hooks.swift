@@ -4,9 +4,9 @@ internal import OrderedCollections
 public import Worker
 
 extension ProcessBackend {
-    /// Runs the flow's hooks in a Python of its own, once for each hook: in the workspace that the run had, or, for a run
-    /// that was never started, in a new directory. A failure is written to the run's log and does not keep the other
-    /// hooks from running. A flow without such hooks is skipped without a message.
+    /// Runs each of the flow's hooks once, in a separate Python process. They run in the workspace of the run, or in a
+    /// new directory for a run that was never started. A failure is written to the run's log and does not keep the
+    /// other hooks from running. A flow without such hooks is skipped without a message.
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<ProcessConfiguration>
     ) async {
@@ -87,7 +87,7 @@ extension ProcessBackend {
             await endHelper(key)
             return status ?? ExitStatus(code: nil)
         } catch {
-            // In a cancelled task this sends SIGTERM and returns.
+            // In a cancelled task, this call sends SIGTERM and returns.
             try? await supervisor.stop(key, grace: .zero, reason: .shutdown)
             await endHelper(key)
             throw error

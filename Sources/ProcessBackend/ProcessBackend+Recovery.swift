@@ -2,18 +2,18 @@ internal import Glibc
 internal import JSON
 public import Worker
 
-// What earlier processes of the worker have left.
+// Infrastructure that earlier processes of the worker created.
 extension ProcessBackend {
-    /// Watches a process that an earlier worker has started, and goes on copying what it prints.
+    /// Watches a process that an earlier worker started, and continues to copy its output.
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
         guard let handle = try? ProcessHandle(identifier), let origin = handle.origin else { return }
-        // One that is not there any more is found to be so when its run is looked at.
+        // An error is ignored: the recovery of the run finds out later that the process no longer exists.
         _ = try? await supervisor.find(
             handle, flowRunID: flowRunID, streamsOutput: origin.streamsOutput, name: flowRunName)
     }
 
-    /// Finds the process by its identifier, or else by the run's private directory: the process makes a mark in it before
-    /// its program is loaded, and carries its path in its environment.
+    /// Finds the process by its identifier, or else by the run's private directory. The process creates a mark in that
+    /// directory before it loads its program, and its environment contains the directory's path.
     public func remains(
         of job: Job<ProcessConfiguration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains {
@@ -48,8 +48,8 @@ extension ProcessBackend {
         }
     }
 
-    /// Removes the directories of runs that are over and that no process uses any more, where no other worker could have
-    /// made them.
+    /// Removes the directories of finished runs that no process uses any more. Does nothing if another worker could
+    /// have made directories in the same place.
     public func discardRemains(except flowRunIDs: Set<String>) async {
         guard options.ownsRunDirectories else { return }
         let left = RunDirectory.all(under: runDirectories).filter { directory in
@@ -63,13 +63,14 @@ extension ProcessBackend {
         }
     }
 
-    /// The variable that tells a run's process where its private directory is, and us whose a process is.
+    /// The environment variable with the path of the run's private directory. It also identifies the processes of a
+    /// run.
     static var directoryVariable: String { "PREFECT__WORKER_RUN_DIRECTORY" }
 
-    /// Removes the run's private directory, never a `working_dir`. Does nothing while the process runs. What a run that
-    /// nobody watched has left in its session is ended.
+    /// Removes the run's private directory, but never a `working_dir`. Does nothing while the process runs. For a run
+    /// that is not watched, the remaining processes of its session are killed.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>) async {
-        // The path comes from a ledger: only what this backend makes is ever removed.
+        // The path comes from a ledger, so only directories that this backend makes are ever removed.
         guard let path = identifier.handle["directory"]?.stringValue else { return }
         let directory = RunDirectory(existing: path)
         if let handle = try? ProcessHandle(identifier), let origin = handle.origin {

@@ -8,36 +8,37 @@ public import Worker
 
 /// Runs flow runs as processes on the worker's own host, for work pools of the type `process`.
 ///
-/// A run's process leads a session of its own, inherits nothing but its environment, and writes into files of its
-/// private directory, so that it goes on when the worker ends and is found again by the next one. One thread watches
-/// all runs.
+/// A run's process leads its own session and inherits only its environment. It writes its output into files of its
+/// private directory. So it continues to run when the worker ends, and the next worker finds it again. One thread
+/// watches all runs.
 ///
-/// The identifier is the pid; its handle also says when and where the process started, so that a number that was given
-/// out again is never taken for the run.
+/// The identifier is the pid. Its handle also states when and where the process started, so that a reused pid is never
+/// taken for the run.
 public final class ProcessBackend: InfrastructureBackend {
-    /// What a process backend is made of.
+    /// The options of a process backend.
     public struct Options: Sendable {
-        /// The Python interpreter for jobs without a command: a path or a name on the worker's PATH; `none` for none;
-        /// `nil` for the first of `python` and `python3` on the PATH.
+        /// The Python interpreter for jobs without a command: a path, or a name on the worker's PATH. `none` stands for
+        /// no interpreter, `nil` for the first of `python` and `python3` on the PATH.
         public var interpreter: String?
         /// The worker's own environment.
         public var environment: [String: String]
-        /// Where the private directories of runs are made; `nil` for `$TMPDIR`, or else `/tmp`.
+        /// The parent of the private directories of runs; `nil` for `$TMPDIR`, or else `/tmp`.
         public var runDirectories: String?
-        /// Whether nobody else makes directories there, so that those of runs that are over can be removed.
+        /// Whether only this worker makes directories there, so that it can remove those of finished runs.
         public var ownsRunDirectories: Bool
-        /// Where the standard output of runs goes.
+        /// The destination of the standard output of runs.
         public var standardOutput: any OutputSink
-        /// Where the standard error of runs goes.
+        /// The destination of the standard error of runs.
         public var standardError: any OutputSink
-        /// How long a flow's hooks may take in all.
+        /// The time limit for all hooks of a flow together.
         public var hookTimeLimit: Duration
-        /// How long the interpreter may take to say whether it has Prefect.
+        /// The time limit for the check whether the interpreter has Prefect.
         public var checkTimeLimit: Duration
-        /// How long a run's process may take to answer a request to cancel, before it gets SIGTERM all the same.
+        /// The time limit for the answer of a run's process to a request to cancel. The process gets SIGTERM even
+        /// without an answer.
         var cancelPatience = Duration.seconds(1)
 
-        /// Options with the worker's own output as sinks.
+        /// Makes options with the worker's own output as sinks.
         public init(
             interpreter: String? = nil, environment: [String: String], runDirectories: String? = nil,
             ownsRunDirectories: Bool = false,
@@ -66,13 +67,14 @@ public final class ProcessBackend: InfrastructureBackend {
     let interpreter: Interpreter
     let runDirectories: String
     let supervisor: ProcessSupervisor
-    /// What the names of the directories have that this backend makes; those without it are an earlier worker's.
+    /// The tag in the names of the directories that this backend makes. Directories without it belong to an earlier
+    /// worker.
     let tag: String
     private let loop: EventLoop
     private let pumps: [OutputPump]
 
     /// Makes a backend and starts its threads. Throws `InfrastructureError` of the kind `unavailable` when the system
-    /// has no descriptor or thread left.
+    /// provides no descriptor or thread.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options
         tag = randomHexadecimal(bytes: 4) ?? "\(getpid())x"
@@ -123,8 +125,8 @@ public final class ProcessBackend: InfrastructureBackend {
         )
     }
 
-    /// Starts the run's process. A job that cannot be run as it is configured is refused with one line that names what
-    /// is wrong; a command that is not found has the exit code 127, one that cannot be executed 126.
+    /// Starts the run's process. A job that cannot run as configured is refused with one line that names the problem.
+    /// The exit code is 127 for a command that is not found, and 126 for a command that cannot be executed.
     public func start(_ job: Job<ProcessConfiguration>) async throws -> InfrastructureIdentifier {
         var words = try commandWords(of: job)
         var environment = Dictionary(job.configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
@@ -141,9 +143,9 @@ public final class ProcessBackend: InfrastructureBackend {
                 words = [words[0], program] + EngineScript.arguments
             }
             environment[Self.directoryVariable] = directory.path
-            // The worker sets Cancelled and runs these hooks, also when the process cannot.
+            // The worker sets Cancelled and runs these hooks, even when the process cannot.
             environment["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "false"
-            // A worker that was started by a flow has these for its own parent.
+            // If a flow started the worker, these variables refer to the worker's own parent.
             environment["PREFECT__CONTROL_PORT"] = nil
             environment["PREFECT__CONTROL_TOKEN"] = nil
             control = await supervisor.makeControlToken()
@@ -172,10 +174,10 @@ public final class ProcessBackend: InfrastructureBackend {
         }
     }
 
-    /// Waits until the process has ended and nothing of its process group is left: what a run leaves in its group gets
-    /// SIGTERM, and half a second later SIGKILL. What has made itself a daemon, with a session of its own, goes on.
+    /// Waits until the process has ended and its process group is empty. Remaining processes of the group get SIGTERM,
+    /// and half a second later SIGKILL. A daemon with its own session continues to run.
     ///
-    /// For a process that an earlier worker has started, the exit code is known from Linux 6.15 on.
+    /// For a process that an earlier worker started, the exit code is known from Linux 6.15 on.
     public func wait(for identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>) async throws
         -> ExitStatus
     {
@@ -186,11 +188,17 @@ public final class ProcessBackend: InfrastructureBackend {
         return status
     }
 
-    /// Ends the run's process: one that is being cancelled is told so first, then its group gets SIGTERM, and when
-    /// `grace` has passed since then, or its leader has ended, everything that belongs to the run is ended, by force in
-    /// the end. That is the process group, the session, who descended from the leader when the stop began, and whoever
-    /// still carries the run's environment. Only what left all of these, an orphan with an environment of its own, cannot
-    /// be found.
+    /// Ends the run's process and everything that belongs to the run.
+    ///
+    /// A run that is cancelled first gets a request to cancel. Then the process group gets SIGTERM. Once `grace` has
+    /// passed since then, or the leader has ended, the remaining processes are ended, and finally killed.
+    ///
+    /// These processes belong to the run:
+    /// - the process group and the session
+    /// - the descendants that the leader had when the stop began
+    /// - all processes with the run's environment
+    ///
+    /// An orphan that is in none of these sets, because it has an environment of its own, cannot be found.
     public func stop(
         _ identifier: InfrastructureIdentifier, job: Job<ProcessConfiguration>, grace: Duration, reason: StopReason
     ) async throws {
@@ -244,7 +252,7 @@ public final class ProcessBackend: InfrastructureBackend {
 
     private func configuredWorkingDirectory(of job: Job<ProcessConfiguration>) throws(InfrastructureError) -> String? {
         guard var configured = job.configuration.workingDirectory else { return nil }
-        // As with the Python worker: the empty path is the worker's own working directory.
+        // As in the Python worker, the empty path stands for the worker's own working directory.
         if configured.isEmpty { configured = "." }
         guard !configured.utf8.contains(0) else {
             throw InfrastructureError(.refused, "The job's working_dir is not a path; correct it or leave it out")
@@ -268,7 +276,7 @@ public final class ProcessBackend: InfrastructureBackend {
         return path
     }
 
-    /// Does something slow on a thread of its own.
+    /// Runs slow work on a thread of its own.
     func offThread(_ work: @escaping @Sendable () -> Void) async {
         if await onThread("clean-up", work) == nil { work() }
     }

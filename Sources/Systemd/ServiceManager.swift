@@ -2,13 +2,14 @@ internal import CLinux
 internal import CSystemd
 internal import Glibc
 
-/// The service manager that started this process, when one did and wants to be told how it goes (`NOTIFY_SOCKET`).
-/// Mirrors `sd_notify(3)` and `sd_watchdog_enabled(3)`.
+/// The service manager that started this process, if it did so and wants notifications (`NOTIFY_SOCKET`). Mirrors
+/// `sd_notify(3)` and `sd_watchdog_enabled(3)`.
 public enum ServiceManager {
-    /// Whether anybody is to be told.
+    /// Whether a service manager wants notifications.
     public static var isListening: Bool { getenv("NOTIFY_SOCKET") != nil }
 
-    /// Within which time the manager wants to hear again and again that all is well; `nil` when it does not.
+    /// The interval of the manager's watchdog: a notification must arrive within each interval. `nil` when the manager
+    /// has no watchdog for this process.
     public static var watchdogInterval: Duration? {
         var microseconds: UInt64 = 0
         guard sd_watchdog_enabled(0, &microseconds) > 0 else { return nil }
@@ -17,7 +18,8 @@ public enum ServiceManager {
 
     private static let longestCredential = 64 << 10
 
-    /// A secret that the manager has handed over to this service (`LoadCredential=`), without line breaks at its end.
+    /// Returns a secret that the manager has passed to this service (`LoadCredential=`), without line breaks at its
+    /// end. Returns `nil` when the manager has passed no such secret.
     public static func credential(_ name: String) -> String? {
         guard let folder = getenv("CREDENTIALS_DIRECTORY"), !name.contains("/"),
             let file = fopen(String(cString: folder) + "/" + name, "re")
@@ -30,8 +32,8 @@ public enum ServiceManager {
         return text.isEmpty ? nil : text
     }
 
-    /// Whether the manager is about to start this service again and lets its other processes live meanwhile
-    /// (`KillMode=process`). Where that is not known within `limit`, it is not so.
+    /// Whether the manager is restarting this service without ending its other processes (`KillMode=process`). Returns
+    /// `false` when the answer is not known within `limit`.
     public static func isRestartingThisProcessAlone(within limit: Duration) async -> Bool {
         guard let socket = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }),
             let bus = Bus(socket.hasPrefix("/run/user/") ? .user : .system, matches: [])
@@ -48,49 +50,50 @@ public enum ServiceManager {
                 return false
             }
             let isRestarting = await group.next() ?? false
-            // Ends the call that may still be under way.
+            // This ends the call that may still be pending.
             bus.close()
             group.cancelAll()
             return isRestarting
         }
     }
 
-    /// Tells the manager several things at once.
+    /// Sends several notifications to the manager at once.
     public static func tell(_ notices: [ServiceNotice]) {
         guard !notices.isEmpty else { return }
         sd_notify(0, notices.map(\.assignment).joined(separator: "\n"))
     }
 
-    /// Variables that a service manager gives to this process alone: who inherited them would speak in its name.
+    /// Environment variables that a service manager gives to this process alone. A process that inherited them could
+    /// send notifications in its name.
     public static let ownVariables: Set<String> = [
         "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
         "LISTEN_PIDFDID",
     ]
 }
 
-/// Something that a service tells its manager.
+/// A notification from a service to its manager.
 public enum ServiceNotice: Sendable, Hashable {
-    /// What the service does at the moment, in one line; `systemctl status` shows it.
+    /// The current activity of the service, in one line; `systemctl status` shows it.
     case status(String)
-    /// The service has started, or has read its configuration again.
+    /// The service has started, or has reloaded its configuration.
     case ready
-    /// The service reads its configuration again, from this moment on, in microseconds of the monotonic clock.
+    /// The service reloads its configuration from this moment on, in microseconds of the monotonic clock.
     case reloading(since: UInt64)
-    /// The service is on its way out.
+    /// The service is shutting down.
     case stopping
-    /// All is well.
+    /// The service works normally.
     case watchdog
-    /// Starting or stopping goes on, and will for at least so long.
+    /// The start or the stop of the service continues for at least this time.
     case extendTimeout(Duration)
 
-    /// That the configuration is read again, from now on.
+    /// The notification that the service reloads its configuration from now on.
     public static var reloading: ServiceNotice {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return .reloading(since: UInt64(now.tv_sec) * 1_000_000 + UInt64(now.tv_nsec) / 1000)
     }
 
-    /// The notice as `sd_notify(3)` takes it.
+    /// The notification in the format of `sd_notify(3)`.
     var assignment: String {
         switch self {
         case .status(let text): "STATUS=" + text.split(whereSeparator: \.isNewline).joined(separator: " ")
@@ -103,20 +106,19 @@ public enum ServiceNotice: Sendable, Hashable {
     }
 }
 
-/// What a service tells its manager as time goes by.
+/// Decides which notifications a service sends to its manager, and when.
 public struct ServiceNotices: Sendable {
-    /// How a service stands.
+    /// The state of a service.
     public struct Standing: Sendable, Hashable {
-        /// What it does, in a few words.
+        /// The current activity of the service, in a few words.
         public var status: String
-        /// Whether it has begun to do what it is there for.
+        /// Whether the service has begun its work.
         public var hasStarted: Bool
-        /// Whether it is on its way out.
+        /// Whether the service is shutting down.
         public var isStopping: Bool
         /// Whether its loops make progress.
         public var isAlive: Bool
 
-        /// A standing.
         public init(status: String, hasStarted: Bool, isStopping: Bool, isAlive: Bool) {
             self.status = status
             self.hasStarted = hasStarted
@@ -125,7 +127,8 @@ public struct ServiceNotices: Sendable {
         }
     }
 
-    /// How often it is said that starting or stopping goes on, and for how long that counts.
+    /// The interval of the notifications that the start or the stop continues, and the time for which each of them
+    /// counts.
     static let prolongation = (every: Duration.seconds(5), by: Duration.seconds(30))
 
     private let watchdogInterval: Duration?
@@ -135,10 +138,10 @@ public struct ServiceNotices: Sendable {
     private var lastProlongation: ContinuousClock.Instant?
     private var lastWatchdog: ContinuousClock.Instant?
 
-    /// Notices for a manager that wants to hear within `watchdog`, if at all, that all is well.
+    /// Makes notices for a manager whose watchdog has the given interval; `nil` stands for no watchdog.
     public init(watchdog: Duration?) { watchdogInterval = watchdog }
 
-    /// What is to be told now; asked once a second or more often.
+    /// Returns the notifications that are due. It must be called once a second or more often.
     public mutating func next(_ standing: Standing, now: ContinuousClock.Instant) -> [ServiceNotice] {
         var notices: [ServiceNotice] = []
         if standing.isStopping, !saysStopping {
@@ -152,7 +155,7 @@ public struct ServiceNotices: Sendable {
             told = standing.status
             notices.append(.status(standing.status))
         }
-        // A service whose loops stand still gets no more time, and nobody says for it that all is well.
+        // A service whose loops make no progress gets no more time, and sends no watchdog notification.
         guard standing.isAlive else { return notices }
         if standing.isStopping || !isReady, Self.isDue(lastProlongation, every: Self.prolongation.every, now) {
             lastProlongation = now

@@ -3,9 +3,9 @@ internal import Synchronization
 public import Worker
 
 extension SystemdBackend {
-    /// Runs the flow's hooks in a unit of their own with the user, the sandbox, the limits and the workspace of the run, once
-    /// for each hook. A failure is written to the run's log and does not keep the other hooks from running. A flow without
-    /// such hooks is skipped without a message.
+    /// Runs each of the flow's hooks once, in a separate unit. The unit has the user, the sandbox, the limits and the
+    /// workspace of the run. A failure is written to the run's log and does not keep the other hooks from running. A
+    /// flow without such hooks is skipped without a message.
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<SystemdConfiguration>
     ) async {
@@ -18,7 +18,8 @@ extension SystemdBackend {
         let unit = (run ?? UnitName(flowRunID: job.flowRunID, claimID: job.claimID)).hooks(kind)
         let folder = UnitFolder(of: unit, in: root)
         inHand.withLock { _ = $0.units.insert(unit) }
-        // The folder of a run's hooks goes with the run's, so that a worker that comes later does not run them again.
+        // The directory of a run's hooks is removed with the run's, so that a later worker does not run the hooks
+        // again.
         defer {
             if run == nil { folder.remove() }
             inHand.withLock { _ = $0.units.remove(unit) }

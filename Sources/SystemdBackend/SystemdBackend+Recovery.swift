@@ -3,10 +3,11 @@ internal import Synchronization
 internal import Systemd
 public import Worker
 
-// What earlier processes of the worker have left.
+// Infrastructure that earlier processes of the worker created.
 extension SystemdBackend {
-    /// Finds the unit by its identifier, or else by the job's claim. One that has ended is there, with how it ended, until its
-    /// folder is removed; one that was not started cannot be any more.
+    /// Finds the unit by its identifier, or else by the job's claim. A unit that has ended counts as existing until its
+    /// directory, which records how it ended, is removed. If the unit was not started, it can no longer start after
+    /// this call.
     public func remains(
         of job: Job<SystemdConfiguration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains {
@@ -36,10 +37,10 @@ extension SystemdBackend {
         return folder.hasEnd
     }
 
-    /// Removes the folders of units that are over. This is also how it is found out, before anything is taken, whether there is
-    /// a manager.
+    /// Removes the directories of units that have ended. This also finds out, before the first claim, whether a manager
+    /// is available.
     public func discardRemains(except flowRunIDs: Set<String>) async {
-        // What becomes of these is found out by and by, however long that takes.
+        // The recovery of these runs decides about them later, however long that takes.
         inHand.withLock { $0.flowRunIDs = flowRunIDs }
         for _ in 0..<Self.firstAttempts {
             if await sweep() { return }
@@ -47,7 +48,8 @@ extension SystemdBackend {
         }
     }
 
-    /// Removes the folders of units that are over and that nobody has in hand; `false` when the manager does not say which are.
+    /// Removes the directories of units that have ended and are not in use. Returns `false` when the manager does not
+    /// list the units.
     @discardableResult
     func sweep() async -> Bool {
         do {
@@ -67,18 +69,19 @@ extension SystemdBackend {
         }
     }
 
-    /// How often the manager is asked before the worker begins without its answer.
+    /// The number of requests to the manager before the worker begins without its answer.
     private static var firstAttempts: Int { 4 }
 
-    /// Removes the unit's workspace and folder, and the folders of its hooks.
+    /// Removes the unit's workspace and directory, and the directories of its hooks.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>) async {
         guard let unit = try? UnitHandle(identifier).unit else { return }
         for unit in [unit, unit.hooks(.cancellation), unit.hooks(.crashed)] { await removeTraces(of: unit) }
         inHand.withLock { _ = $0.units.remove(unit) }
     }
 
-    /// Removes the unit's folder, and its private directory where the unit did not remove that. The directory may be
-    /// another user's, so that a unit removes it; where that cannot be started, the folder stays for the next sweep.
+    /// Removes the unit's directory, and its private directory if the unit did not remove that. The private directory
+    /// may belong to another user, so another unit removes it. If that unit cannot be started, the unit's directory
+    /// stays for the next sweep.
     func removeTraces(of unit: UnitName) async {
         let folder = UnitFolder(of: unit, in: root)
         if folder.keepsWorkspace {
@@ -90,7 +93,7 @@ extension SystemdBackend {
             }
         }
         folder.remove()
-        // Where the unit's sandbox has the directory mounted, the unit itself leaves an empty one.
+        // A unit whose sandbox has the directory mounted cannot remove the empty directory itself, so the worker does.
         if kind == .system { rmdir("/var/cache/\(TransientUnit.identifier)/\(unit.stem)") }
     }
 }

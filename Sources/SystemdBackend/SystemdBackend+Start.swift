@@ -5,9 +5,9 @@ internal import Synchronization
 internal import Systemd
 public import Worker
 
-// From a job to a unit that runs.
+// Creation and start of a run's unit.
 extension SystemdBackend {
-    /// Makes the run's unit, once, whatever becomes of the manager's answers.
+    /// Creates the run's unit exactly once, even if answers of the manager are lost.
     public func start(_ job: Job<SystemdConfiguration>) async throws -> InfrastructureIdentifier {
         let configuration = job.configuration
         guard !root.isEmpty else {
@@ -23,7 +23,7 @@ extension SystemdBackend {
                 )
             }
         }
-        // A unit of a user that does not exist could not even say so.
+        // A unit with an unknown user could not even report that error.
         for (field, name, exists) in [
             ("user", configuration.resources.user, Self.userExists),
             ("group", configuration.resources.group, Self.groupExists),
@@ -44,7 +44,7 @@ extension SystemdBackend {
             try await launch(transient)
         } catch {
             inHand.withLock { _ = $0.units.remove(unit) }
-            // What may have been started is found again by its claim.
+            // A unit that may have been started is found again by its claim.
             if (error as? InfrastructureError)?.kind == .refused { folder.remove() }
             throw error
         }
@@ -65,24 +65,24 @@ extension SystemdBackend {
         return getgrnam_r(name, &entry, &buffer, buffer.count, &found) == 0 && found != nil
     }
 
-    /// Has the manager make the unit, unless it has done so before.
+    /// Requests that the manager creates the unit, unless it has already done so.
     func launch(_ transient: TransientUnit) async throws {
         var failures = 0
         while true {
-            // Each call has its own open file, read from its beginning.
+            // Each call has its own open file, which is read from its beginning.
             guard let script = transient.folder.openStart() else {
                 throw InfrastructureError(
                     .unavailable,
                     "The script of the run's unit cannot be read: \(String(cString: strerror(errno)))")
             }
-            // The unit is given the number of the open file alone.
+            // The unit gets only the number of the open file.
             defer { withExtendedLifetime(script) {} }
             do {
                 try await manager.startTransientUnit(
                     transient.unit.name, properties: transient.properties(script: script.raw))
                 return
             } catch {
-                // An earlier call that was not answered has been carried out; so has one whose unit has ended since.
+                // An earlier call without an answer was carried out: its unit exists, or has ended since.
                 if error.name == UnitManager.unitExists || transient.folder.hasEnd { return }
                 guard error.isTransient else {
                     throw InfrastructureError(

@@ -5,11 +5,11 @@ public import Worker
 
 // Watching a unit to its end.
 extension SystemdBackend {
-    /// How many of a run's lines explain a crash, and about how many bytes.
+    /// The number of a run's last lines that explain a crash, and their approximate size in bytes.
     private static let lastWords = (lines: 20, bytes: 8 << 10)
 
-    /// Waits until nothing of the unit is left. How it ended is what the unit wrote itself; one that could not, since the host was
-    /// switched off or had no room, has ended as nobody knows.
+    /// Waits until the unit has ended. The unit itself records how it ended. If it could not, because the host was
+    /// switched off or had no room, the status is unknown.
     public func wait(
         for identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>
     ) async throws -> ExitStatus {
@@ -25,26 +25,28 @@ extension SystemdBackend {
         return end.status(limits, lastOutput: await lastOutput(of: unit))
     }
 
-    /// Waits until nothing of a unit is left and what it has printed is copied; `nil` when it did not say how it ended.
+    /// Waits until a unit has ended and its output has been copied; returns `nil` when the unit did not record how it
+    /// ended.
     func end(of unit: UnitName) async throws(CancellationError) -> UnitEnd? {
         guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
         let folder = UnitFolder(of: unit, in: root)
         if folder.streams {
-            // The journal may still be writing the last of it.
+            // The journal may still be writing the last lines.
             try? await Task.sleep(for: .milliseconds(100))
             await copier?.catchUp(within: .seconds(10))
         }
         return folder.readEnd()
     }
 
-    /// The last lines of a unit, or else what the manager said of it last, from the journal as far as this user may read it.
+    /// Returns the last lines of a unit, or else the manager's last messages about it. They come from the journal, as
+    /// far as this user may read it.
     func lastOutput(of unit: UnitName) async -> String? {
         let (unitField, objectField) = kind == .system ? ("_SYSTEMD_UNIT", "UNIT") : ("_SYSTEMD_USER_UNIT", "USER_UNIT")
         let searches = [
             ["\(unitField)=\(unit.name)", "SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"],
             ["\(objectField)=\(unit.name)"],
         ]
-        // The journal may still be writing the last of it.
+        // The journal may still be writing the last lines.
         try? await Task.sleep(for: .milliseconds(200))
         let lines = await onThread("journal") { () -> [String]? in
             searches.lazy.compactMap {

@@ -8,30 +8,33 @@ internal import Synchronization
 internal import Systemd
 public import Worker
 
-/// Runs flow runs as transient units of systemd's, for work pools of the type `systemd`.
+/// Runs flow runs as transient units of systemd, for work pools of the type `systemd`.
 ///
-/// Units outlive the worker. One connection to the manager brings word of all of them; how each ended it writes into its folder
-/// in the worker's state directory, where also a worker finds it that was not there at the end. A manager that goes away is
-/// waited for. The identifier is the host's name, a colon, the unit's name; that is made of the run's id and the worker's
-/// claim, so that a unit whose making was never answered is found again and not made a second time.
+/// Units outlive the worker. One connection to the manager reports the changes of all units. Each unit records how it
+/// ended in its directory below the worker's state directory. So a worker that did not run at that time finds the
+/// record later. When the manager is unavailable, the backend waits for it.
+///
+/// The identifier is the host's name, a colon, and the unit's name. The unit's name consists of the run's id and the
+/// worker's claim. So a unit whose creation was never confirmed is found again and not created twice.
 public final class SystemdBackend: InfrastructureBackend {
-    /// What a systemd backend is made of.
+    /// The options of a systemd backend.
     public struct Options: Sendable {
-        /// The Python interpreter for jobs without a command: a path, or a name on the PATH of the runs; `none` for none; `nil`
-        /// for the first of `python` and `python3` on the worker's PATH.
+        /// The Python interpreter for jobs without a command: a path, or a name on the PATH of the runs. `none` stands
+        /// for no interpreter, `nil` for the first of `python` and `python3` on the worker's PATH.
         public var interpreter: String?
-        /// The worker's own environment. `PREFECT_WORKER_SYSTEMD_MANAGER` is `system` or `user`; without it root uses the
-        /// system's manager, everybody else their own.
+        /// The worker's own environment. `PREFECT_WORKER_SYSTEMD_MANAGER` is `system` or `user`. Without it, root uses
+        /// the system's manager, and other users use their own.
         public var environment: [String: String]
-        /// The worker's state directory, where units have scripts that the manager runs: nobody but root and the worker's
-        /// user may be able to change any part of its path. Without one the backend starts nothing.
+        /// The worker's state directory. It contains scripts of units, which the manager runs. So only root and the
+        /// worker's user may be able to change any part of its path. Without a state directory, the backend starts
+        /// nothing.
         public var stateDirectory: String?
-        /// Where the output of runs goes, besides the journal. Where that is the journal itself, it is not copied.
+        /// The destination of the output of runs, besides the journal. If the destination is the journal itself, the
+        /// output is not copied.
         public var standardOutput: any OutputSink
-        /// The log that the worker's operator reads.
+        /// The log for the worker's operator.
         public var logger: Logger
 
-        /// Options.
         public init(
             interpreter: String? = nil, environment: [String: String], stateDirectory: String? = nil,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
@@ -59,24 +62,26 @@ public final class SystemdBackend: InfrastructureBackend {
     let kind: Bus.Kind
     let manager: UnitManager
     let watcher: UnitWatcher
-    /// Where the folders of units are; empty where there is no place for them, and so no unit is started.
+    /// The parent of the directories of units. It is empty without a state directory, and then no unit is started.
     let root: String
-    /// Copies the output of runs; `nil` where it is in the journal with the worker's own.
+    /// Copies the output of runs; `nil` if the worker's own output also goes to the journal.
     let copier: OutputCopier?
-    /// What is in hand, whose folders no clean-up may touch.
+    /// The units and runs in use, whose directories must not be removed by a sweep.
     let inHand = Mutex(InHand())
 
-    /// Units from their beginning until their run has been dealt with, and the runs that an earlier process has left.
+    /// Units from their creation until their run is complete, and runs of an earlier process of the worker.
     struct InHand: Sendable {
         var units: Set<UnitName> = []
         var flowRunIDs: Set<String> = []
     }
 
-    /// How often what was left is looked for.
+    /// The interval at which remaining directories are removed.
     private static let sweepInterval = Duration.seconds(600)
 
-    /// Makes a backend and starts its thread. Throws `InfrastructureError` of the kind `refused` when the environment names no
-    /// manager that there is or others can change the state directory, `unavailable` when the system has no descriptor or thread left.
+    /// Makes a backend and starts its thread.
+    ///
+    /// Throws `InfrastructureError`. Its kind is `refused` when the environment names an unknown manager, or when other
+    /// users can change the state directory. It is `unavailable` when the system provides no descriptor or thread.
     public init(options: Options) throws(InfrastructureError) {
         self.options = options
         kind = try Self.manager(in: options.environment, isRoot: geteuid() == 0)
@@ -100,7 +105,7 @@ public final class SystemdBackend: InfrastructureBackend {
             ? nil : OutputCopier(root: root, kind: kind, sink: options.standardOutput)
     }
 
-    /// The place of the folders of units in a state directory, which is made where it is missing.
+    /// Returns the parent of the directories of units below a state directory, and creates it if it is missing.
     static func root(in stateDirectory: String) throws(InfrastructureError) -> String {
         let directory =
             stateDirectory.hasPrefix("/")
@@ -116,7 +121,7 @@ public final class SystemdBackend: InfrastructureBackend {
         return root
     }
 
-    /// Which manager makes the units.
+    /// Returns which manager runs the units.
     static func manager(in environment: [String: String], isRoot: Bool) throws(InfrastructureError) -> Bus.Kind {
         guard let choice = environment["PREFECT_WORKER_SYSTEMD_MANAGER"], !choice.isEmpty else {
             return isRoot ? .system : .user
@@ -130,7 +135,7 @@ public final class SystemdBackend: InfrastructureBackend {
 
     public var trouble: String? { watcher.trouble.reason }
 
-    /// Watches the units, copies what they print, and removes from time to time what was left.
+    /// Watches the units, copies their output, and removes remaining directories at intervals.
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watcher.run() }
@@ -169,7 +174,7 @@ public final class SystemdBackend: InfrastructureBackend {
             for: context, defaultCommand: interpreter.map(processEngineCommand(interpreter:)))
     }
 
-    /// The Python for jobs without a command.
+    /// The Python interpreter for jobs without a command.
     var interpreter: String? {
         switch options.interpreter {
         case "none"?: return nil
@@ -187,7 +192,7 @@ public final class SystemdBackend: InfrastructureBackend {
     ) async throws {
         let unit = try UnitHandle(identifier).unit
         let grace = job.configuration.resources.stopTime ?? grace
-        // Not by stopping the unit, which has a time of its own for that.
+        // SIGTERM is sent directly, because a stop of the unit applies a time limit of its own.
         guard try await kill(unit, SIGTERM) else { return }
         if try await hasEnded(unit, within: grace) { return }
         guard try await ask(unit, { () async throws(BusError) in try await manager.stop(unit.name) }),
@@ -215,7 +220,7 @@ public final class SystemdBackend: InfrastructureBackend {
         return hasEnded
     }
 
-    /// Asks for something that ends a unit; `false` when there is none.
+    /// Sends a request that ends a unit; returns `false` when the unit does not exist.
     private func ask(
         _ unit: UnitName, _ body: () async throws(BusError) -> Void
     ) async throws -> Bool {
@@ -228,7 +233,7 @@ public final class SystemdBackend: InfrastructureBackend {
         }
     }
 
-    /// Says whether the manager answers, and whether it makes units for this worker, by making one.
+    /// Reports whether the manager answers, and whether it creates units for this worker, by creating one.
     public func check() async -> BackendReport {
         let subject = "systemd"
         let place = kind == .system ? "the system's manager" : "the user's manager"
@@ -254,7 +259,7 @@ public final class SystemdBackend: InfrastructureBackend {
         }
     }
 
-    /// What can be done about a refusal of the manager's.
+    /// The remedy for an error of the manager, for messages.
     static func remedy(_ error: BusError) -> String {
         switch error.name {
         case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",

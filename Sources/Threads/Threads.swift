@@ -1,14 +1,14 @@
 internal import CLinux
 internal import Glibc
 
-/// Starts a detached thread for work that blocks, with all signals blocked: they are for other threads, and the SIGPIPE that a
-/// write to a closed pipe raises for the writing thread stays without effect.
+/// Starts a detached thread for work that blocks, with all signals blocked, since other threads handle them. So the
+/// SIGPIPE that a write to a closed pipe raises in the writing thread has no effect.
 ///
 /// - Parameters:
-///   - name: What the system calls it; of more than 15 bytes it takes none.
-///   - stackSize: The bytes of its stack; without it as many as the system gives.
-///   - body: What it does; it ends with that.
-/// - Returns: 0, or the number of the error when the system has no thread left.
+///   - name: The thread's name in the system. A name of more than 15 bytes is not set.
+///   - stackSize: The size of the thread's stack in bytes; by default the system's own.
+///   - body: The work of the thread, which ends when the work returns.
+/// - Returns: 0, or the error number when the system cannot create a thread.
 package func startThread(
     _ name: String, stackSize: Int? = nil, _ body: @escaping @Sendable () -> Void
 ) -> Int32 {
@@ -26,7 +26,7 @@ package func startThread(
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     if let stackSize { pthread_attr_setstacksize(&attributes, stackSize) }
-    // Blocked here already, because a new thread starts with its creator's mask.
+    // The signals are blocked before the start, because a new thread inherits its creator's mask.
     var all = sigset_t()
     var before = sigset_t()
     sigfillset(&all)
@@ -47,7 +47,7 @@ package func startThread(
     return error
 }
 
-/// Does something that may block on a thread of its own; `nil` when the system has no thread left.
+/// Runs work that may block on a separate thread; `nil` when the system cannot create one.
 package func onThread<Result: Sendable>(
     _ name: String, _ work: @escaping @Sendable () -> Result
 ) async -> Result? {

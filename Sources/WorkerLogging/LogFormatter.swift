@@ -3,28 +3,30 @@ internal import Logging
 internal import OrderedCollections
 public import Systemd
 
-/// The form of the log.
+/// The format of the log.
 public enum LogFormat: Sendable, Hashable {
-    /// `HH:MM:SS.mmm | LEVEL   | logger - message`, in local time; the level is coloured when `colors` is set. A record is
-    /// one line: line breaks in a message, which may quote outside text, are escaped.
+    /// `HH:MM:SS.mmm | LEVEL   | logger - message`, in local time. The level is coloured when `colors` is set. A record
+    /// is one line: line breaks in a message are escaped, because the message may quote outside text.
     case human(colors: Bool)
-    /// One JSON object a line: `timestamp` (RFC 3339, UTC), `level`, `logger`, `message` and the metadata's members.
+    /// One JSON object per line: `timestamp` (RFC 3339, UTC), `level`, `logger`, `message` and the members of the
+    /// metadata.
     case json
-    /// An entry of systemd's journal, with `PRIORITY`, `LOGGER` and a field for each member of the metadata, which all
-    /// have capitals there: `FLOW_RUN_ID`. It goes to the socket instead of the descriptor.
+    /// An entry of systemd's journal, with `PRIORITY`, `LOGGER` and a field for each member of the metadata. The field
+    /// names are in capitals, like `FLOW_RUN_ID`. The entry goes to the socket instead of the descriptor.
     case journal(JournalSocket)
 }
 
-/// Renders records as lines or entries. The redaction is applied to each text before anything is escaped or cut, because a secret
-/// with a quote or a newline in it would no longer be recognised afterwards.
+/// Renders records as lines or entries. Each text is redacted before it is escaped or truncated. Otherwise, a secret
+/// with a quote or a newline would no longer be recognised.
 struct LogFormatter: Sendable {
-    /// Longer messages are cut, so that one line can never fill the queue.
+    /// The maximum number of bytes of a message. Longer messages are truncated, so that one line can never fill the
+    /// queue.
     static let longestMessage = 256 * 1024
 
     let format: LogFormat
     let redact: @Sendable (String) -> String
 
-    /// The record as the bytes of a line, its newline included, or of an entry.
+    /// Returns the record as the bytes of a line with its newline, or of an entry.
     func line(_ record: LogRecord) -> [UInt8] {
         let text: String
         switch format {
@@ -39,7 +41,7 @@ struct LogFormatter: Sendable {
 
     private func humanLine(_ record: LogRecord, colors: Bool) -> String {
         let name = record.level.prefectName
-        // Seven columns, the length of WARNING.
+        // The level has seven columns, the length of WARNING.
         let padding = String(repeating: " ", count: max(0, 7 - name.utf8.count))
         let level = colors ? "\u{1B}[\(record.level.terminalStyle)m\(name)\u{1B}[0m" : name
         let source: String
@@ -58,7 +60,8 @@ struct LogFormatter: Sendable {
         return line + " [" + list.joined(separator: ", ") + "]"
     }
 
-    /// A text as it is, and anything else as JSON, whose leaves are redacted before they are escaped.
+    /// Returns a text without quotes, and any other value as JSON. The texts in it are redacted before they are
+    /// escaped.
     private func text(_ value: Logger.MetadataValue) -> String {
         let value = json(value)
         return value.stringValue ?? value.serialized(.compact)
@@ -77,7 +80,7 @@ struct LogFormatter: Sendable {
             if let value = record.metadata[key] { members[key] = json(value) }
         }
         for (key, value) in record.metadata.sorted(by: { $0.key < $1.key }) where !LogContextKey.all.contains(key) {
-            // The four members above are promised to be the line's own.
+            // The four members above are reserved for the line itself.
             members[members[key] == nil ? key : "metadata.\(key)"] = json(value)
         }
         return JSONValue.object(members).serialized(.compact)

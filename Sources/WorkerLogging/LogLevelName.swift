@@ -2,8 +2,8 @@ public import Logging
 internal import Systemd
 
 extension Logger.Level {
-    /// The level that a name of the setting `PREFECT_LOGGING_LEVEL` stands for: DEBUG, INFO, WARNING, ERROR or CRITICAL,
-    /// in any case; `nil` for every other name.
+    /// The level for a name of the setting `PREFECT_LOGGING_LEVEL`: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any
+    /// case. The result is `nil` for every other name.
     public init?(prefectName name: String) {
         switch name.uppercased() {
         case "DEBUG": self = .debug
@@ -15,7 +15,8 @@ extension Logger.Level {
         }
     }
 
-    /// The name that Prefect gives this level; `trace` and `notice`, which it does not know, take their neighbour's.
+    /// The name that Prefect gives this level. Prefect does not know `trace` and `notice`, so they have the name of a
+    /// neighbouring level.
     public var prefectName: String {
         switch self {
         case .trace, .debug: "DEBUG"
@@ -26,7 +27,7 @@ extension Logger.Level {
         }
     }
 
-    /// How grave the journal takes it to be.
+    /// The severity of this level in the journal.
     var journalPriority: JournalEntry.Priority {
         switch self {
         case .trace, .debug: .debug

@@ -2,22 +2,23 @@ internal import Glibc
 internal import Logging
 internal import Threads
 
-/// The one way to standard error: it renders, redacts, queues and writes log lines.
+/// The only path to standard error. It renders, redacts, queues and writes log lines.
 ///
-/// Logging never waits for whoever reads the log. Lines go into a queue of bounded size, which a thread of its own empties;
-/// lines for which there is no room are counted, and the count is logged when there is room again. A reader that went
-/// away (`EPIPE`), a full disk or a descriptor in non-blocking mode cost lines at most, never the process.
+/// Logging never waits for the reader of the log. Lines go into a queue of limited size, which a separate thread
+/// empties. Lines that do not fit are counted, and the count is logged once the queue has room again. A reader that has
+/// gone (`EPIPE`), a full disk or a descriptor in non-blocking mode can cost lines, but never the process.
+///
 /// The thread ends when the output is released.
 public final class LogOutput: Sendable {
     private let formatter: LogFormatter
     private let queue: LogQueue
 
     /// - Parameters:
-    ///   - descriptor: Where lines go: standard error unless a test says otherwise. It stays the caller's.
-    ///   - format: The form of the lines.
-    ///   - capacity: How many bytes may wait to be written: 4 MiB.
-    ///   - redact: Takes the secrets out of a text. It is applied to each message, logger name and metadata text before
-    ///     these are escaped, on the thread that logs, and must not log itself.
+    ///   - descriptor: The destination of the lines, which is standard error except in tests. The caller still owns it.
+    ///   - format: The format of the lines.
+    ///   - capacity: The number of bytes that may wait to be written: 4 MiB.
+    ///   - redact: Removes the secrets from a text. It is applied to each message, logger name and metadata text before
+    ///     these are escaped, on the thread that logs. It must not log itself.
     /// - Throws: ``LogOutputError`` when the thread cannot be started.
     public init(
         descriptor: Int32 = 2, format: LogFormat, capacity: Int = 4 << 20,
@@ -39,7 +40,7 @@ public final class LogOutput: Sendable {
                     level: .warning, logger: "prefect.logging",
                     message: "\(lines) lost because \(reader) did not take them in time."))
         }
-        // The thread holds the queue, not the output, whose end is the thread's.
+        // The thread holds only the queue, because the release of the output ends the thread.
         let status = startThread("log") { queue.drain() }
         guard status == 0 else { throw LogOutputError(cause: String(cString: strerror(status))) }
         self.formatter = formatter
@@ -48,26 +49,26 @@ public final class LogOutput: Sendable {
 
     deinit { queue.close() }
 
-    /// Logs a record, whatever its level.
+    /// Logs a record of any level.
     public func write(_ record: LogRecord) {
         queue.add(formatter.line(record))
     }
 
-    /// Waits until everything logged so far is written, for the end of the process; it blocks the calling thread.
+    /// Waits until everything logged so far is written, for the end of the process. Blocks the calling thread.
     ///
-    /// - Returns: Whether it was written (or refused by the descriptor) within `limit`.
+    /// - Returns: Whether it was written, or refused by the descriptor, within `limit`.
     @discardableResult
     public func flush(within limit: Duration) -> Bool {
         queue.flush(within: limit)
     }
 
-    /// How many lines were lost since the start, for want of room or because the descriptor refused them.
+    /// The number of lines lost since the start, because the queue was full or the descriptor refused them.
     public var lostLines: Int { queue.lostLines }
 }
 
 /// Logging could not be started.
 public struct LogOutputError: Error, CustomStringConvertible {
-    /// What the system said.
+    /// The cause that the system reported.
     public let cause: String
 
     /// One line for the user.

@@ -1,9 +1,9 @@
-/// Lines on their way to a reader that may be slow, stuck or gone. Adding a line never waits for the
-/// reader: one thread of its own does that. What does not fit is counted, and the count is written in its place.
+/// Lines on their way to a reader that may be slow, blocked or gone. Adding a line never waits for the reader, because
+/// a separate thread writes the lines. Lines that do not fit are counted, and the count is written in their place.
 final class LogQueue: Sendable {
     private struct Entry {
         var bytes: [UInt8]
-        /// How many lines were lost just before this one.
+        /// The number of lines that were lost just before this one.
         var lostBefore = 0
     }
 
@@ -13,13 +13,14 @@ final class LogQueue: Sendable {
         var bytes = 0
         var added = 0
         var handled = 0
-        /// Lost and not yet reported.
+        /// The number of lost lines that have not been reported yet.
         var lost = 0
         var lostInTotal = 0
-        /// Set while there is no room. Lines are taken again when half of the queue is free, so that a reader who is a
-        /// little too slow gets stretches of the log instead of a line and a loss in turn.
+        /// Set while the queue is full. The queue takes lines again when half of it is free. So a reader that is
+        /// slightly too slow gets stretches of the log, instead of lines and losses in turn.
         var isFull = false
-        /// Set when lines were lost for want of room, until the next line or the end of the queue tells of it.
+        /// Set when lines were lost because the queue was full. Cleared when the next line is added, or when the queue
+        /// is empty and the loss is reported.
         var owesReport = false
         var isClosed = false
     }
@@ -30,9 +31,10 @@ final class LogQueue: Sendable {
     private let state = Monitor(State())
 
     /// - Parameters:
-    ///   - take: Hands on a line, however long it takes; `false` when nobody takes it. Called by the thread.
-    ///   - capacity: How many bytes may wait.
-    ///   - lossReport: The line that says how many lines were lost.
+    ///   - take: Passes on a line, however long that takes; returns `false` when the reader refuses it. The thread
+    ///     calls it.
+    ///   - capacity: The number of bytes that may wait.
+    ///   - lossReport: Makes the line that reports how many lines were lost.
     init(
         capacity: Int, take: @escaping @Sendable ([UInt8]) -> Bool, lossReport: @escaping @Sendable (Int) -> [UInt8]
     ) {
@@ -41,15 +43,15 @@ final class LogQueue: Sendable {
         self.lossReport = lossReport
     }
 
-    /// How many lines were lost since the start.
+    /// The number of lines lost since the start.
     var lostLines: Int { state.withLock { $0.lostInTotal } }
 
-    /// Adds a line, or counts it as lost when there is no room.
+    /// Adds a line, or counts it as lost when the queue is full.
     func add(_ line: [UInt8]) {
         state.withLock { state in
             guard !state.isClosed else { return }
             guard !state.isFull, state.bytes + line.count <= capacity else {
-                // A line that would not fit even into an empty queue does not make it a full one.
+                // A line that exceeds even an empty queue does not make the queue full.
                 if line.count <= capacity { state.isFull = true }
                 state.lost += 1
                 state.lostInTotal += 1
@@ -64,19 +66,19 @@ final class LogQueue: Sendable {
         }
     }
 
-    /// Waits until all that was added before has been written or given up; `false` when `limit` passes first.
+    /// Waits until all lines added before have been written or given up. Returns `false` when `limit` passes first.
     func flush(within limit: Duration) -> Bool {
-        // A report that is still owed comes as one more entry.
+        // A loss report that is still due is one more entry.
         let target = state.withLock { $0.added + ($0.owesReport ? 1 : 0) }
         return state.wait(atMost: limit) { $0.handled >= target ? true : nil } ?? false
     }
 
-    /// No more lines are taken; the thread writes what is queued and ends.
+    /// Closes the queue for further lines. The thread writes the queued lines and ends.
     func close() {
         state.withLock { $0.isClosed = true }
     }
 
-    /// What the thread does until the queue is closed and empty.
+    /// Writes lines until the queue is closed and empty. The thread runs it.
     func drain() {
         while let entries = nextEntries() {
             for entry in entries { write(entry) }
@@ -90,7 +92,7 @@ final class LogQueue: Sendable {
                 return state.entries
             }
             if state.owesReport {
-                // Everything is out, so the loss is told without waiting for the next line.
+                // All lines are written, so the loss is reported without waiting for the next line.
                 defer {
                     state.owesReport = false
                     state.lost = 0

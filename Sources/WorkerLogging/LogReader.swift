@@ -1,10 +1,10 @@
 internal import Glibc
 internal import Systemd
 
-/// Whoever reads the log: it is handed one line at a time, by one thread, and may take as long as it likes.
+/// The reader of the log. One thread passes it one line at a time, however long that takes.
 enum LogReader {
-    /// Writes all bytes to a descriptor, which is neither closed nor changed; `false` when it refuses them (no reader, no
-    /// space).
+    /// Writes all bytes to a descriptor, which is neither closed nor changed. Returns `false` when the descriptor
+    /// refuses them (no reader, no space).
     static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var written = 0
         while written < bytes.count {
@@ -21,7 +21,7 @@ enum LogReader {
         return true
     }
 
-    /// Sends an entry to the journal; `false` when it does not take it.
+    /// Sends an entry to the journal; returns `false` when the journal does not take it.
     static func send(_ entry: [UInt8], to journal: JournalSocket) -> Bool {
         while true {
             switch journal.send(entry, waitingUpTo: 1000) {

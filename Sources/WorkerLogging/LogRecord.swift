@@ -1,16 +1,16 @@
 public import Logging
 
-/// One thing to log: what a `Logger` call says, with its time.
+/// One record of the log: the content of a `Logger` call, with its time.
 public struct LogRecord: Sendable {
-    /// When it was said.
+    /// The time of the call.
     public var time: LogTime
-    /// How grave it is.
+    /// The severity.
     public var level: Logger.Level
     /// The name of the logger, for example `prefect.workers.process.etl`.
     public var logger: String
-    /// What is said.
+    /// The text.
     public var message: String
-    /// The context; see ``LogContextKey`` for the members that both forms know.
+    /// The context; see ``LogContextKey`` for the members that the formats treat specially.
     public var metadata: Logger.Metadata
 
     public init(
@@ -24,10 +24,10 @@ public struct LogRecord: Sendable {
     }
 }
 
-/// The metadata keys that say which run, pool and worker a line is about.
+/// The metadata keys that identify the run, the pool and the worker of a line.
 ///
-/// The JSON form has them as members, first after the message. The human form shows only the flow run's name, in
-/// place of the logger's, and leaves the others out, which would only repeat themselves on each line.
+/// The JSON format has them as members, first after the message. The human format shows only the name of the flow run,
+/// in place of the logger's name. It omits the others, because they would repeat on each line.
 public enum LogContextKey {
     /// The id of the flow run.
     public static let flowRunID = "flow_run_id"

@@ -15,7 +15,7 @@ public struct LogTime: Sendable, Hashable {
         self.milliseconds = milliseconds
     }
 
-    /// The present.
+    /// The current time.
     public static func now() -> LogTime {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -26,7 +26,7 @@ public struct LogTime: Sendable, Hashable {
     var localTimeOfDay: String {
         var seconds = time_t(self.seconds)
         var parts = tm()
-        // localtime_r knows the zone files; Foundation's calendars would bring ICU into the binary.
+        // The C function reads the zone files. Foundation's calendars would add ICU to the binary.
         localtime_r(&seconds, &parts)
         return timeOfDay(parts)
     }

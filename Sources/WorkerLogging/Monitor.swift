@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// A value behind a lock, and threads that wait for it to change: the two things that `Mutex` does not have together.
+/// A value behind a lock, and threads that wait for its changes. `Mutex` does not offer both together.
 ///
-/// For threads only: waiting inside a task would hold a thread of the cooperative pool.
+/// It is for threads only: waiting inside a task would hold a thread of the cooperative pool.
 // @unchecked: `state` is touched only while `mutex` is held, and the two pointers never change.
 final class Monitor<State: Sendable>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
@@ -27,7 +27,7 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    /// Changes or reads the value, and wakes those who wait.
+    /// Changes or reads the value, and wakes the waiting threads.
     func withLock<Result>(_ body: (inout State) -> Result) -> Result {
         pthread_mutex_lock(mutex)
         defer {
@@ -37,7 +37,7 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
         return body(&state)
     }
 
-    /// Waits until `take` finds what it looks for; `nil` once `limit`, if there is one, has passed.
+    /// Waits until `take` returns a result. Returns `nil` once `limit`, if given, has passed.
     func wait<Result>(atMost limit: Duration? = nil, _ take: (inout State) -> Result?) -> Result? {
         let deadline = limit.map(Self.deadline(after:))
         pthread_mutex_lock(mutex)
@@ -57,7 +57,7 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
         clock_gettime(CLOCK_MONOTONIC, &time)
         let (seconds, attoseconds) = limit.components
         let nanoseconds = time.tv_nsec + Int(max(attoseconds, 0) / 1_000_000_000)
-        // A century is long enough, and cannot overflow.
+        // A limit of a century is long enough, and cannot overflow.
         time.tv_sec += Int(min(max(seconds, 0), 3_200_000_000)) + nanoseconds / 1_000_000_000
         time.tv_nsec = nanoseconds % 1_000_000_000
         return time

@@ -3,10 +3,10 @@ public import Systemd
 extension JournalEntry.Priority {
     /// The priority of a line that a flow run has printed.
     ///
-    /// Lines in Prefect's format, like `12:34:56.789 | WARNING | Flow run 'owl' - text`, have that of their level; all
-    /// others are `info`.
+    /// A line in Prefect's format, like `12:34:56.789 | WARNING | Flow run 'owl' - text`, has the priority of its
+    /// level. All other lines are `info`.
     ///
-    /// - Parameter line: The line without its end.
+    /// - Parameter line: The line without its line break.
     public init(ofPrinted line: some Sequence<UInt8>) {
         let fields = line.prefix(64).split(separator: UInt8(ascii: "|"), maxSplits: 2, omittingEmptySubsequences: false)
         guard fields.count == 3, Self.isTime(fields[0]) else {

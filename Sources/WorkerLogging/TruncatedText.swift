@@ -1,5 +1,6 @@
 extension String {
-    /// The first `limit` UTF-8 bytes, cut between two characters, and a note of how much is missing.
+    /// Returns the first `limit` UTF-8 bytes, cut between two characters, and a note that states how many bytes are
+    /// missing.
     func truncated(toBytes limit: Int) -> String {
         let size = utf8.count
         guard size > limit else { return self }

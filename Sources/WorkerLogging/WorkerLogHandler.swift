@@ -18,9 +18,9 @@ public struct WorkerLogHandler: LogHandler {
     public var metadataProvider: Logger.MetadataProvider?
 
     /// - Parameters:
-    ///   - logger: The name that the lines carry.
-    ///   - output: Where they go.
-    ///   - level: What is less grave than this is not logged; asked for each line, since it may change.
+    ///   - logger: The logger's name in the lines.
+    ///   - output: The destination of the lines.
+    ///   - level: The lowest level that is logged. It is evaluated for each line, because it may change.
     public init(logger: String, output: LogOutput, level: @autoclosure @escaping @Sendable () -> Logger.Level) {
         self.logger = logger
         self.output = output

@@ -1,26 +1,25 @@
-/// What a metric means, for those who read it: `MetricsFactory` is told names only.
+/// The description of a metric for its readers. `MetricsFactory` itself receives only names.
 public struct MetricDescription: Sendable, Hashable {
-    /// The metric's name, as Prometheus has names: with its base unit, and `_total` for what only grows.
+    /// The metric's name in Prometheus style: with its base unit, and with `_total` for a counter.
     public let name: String
-    /// What it says, in one sentence.
+    /// The meaning of the metric, in one sentence.
     public let help: String
-    /// The upper bounds of a histogram's buckets in ascending order, in the metric's unit; `nil` means those for the time
-    /// that requests take.
+    /// The upper bounds of a histogram's buckets in ascending order, in the metric's unit. `nil` selects the buckets
+    /// for request durations.
     public let buckets: [Double]?
 
-    /// A description.
     public init(_ name: String, _ help: String, buckets: [Double]? = nil) {
         self.name = name
         self.help = help
         self.buckets = buckets
     }
 
-    /// The buckets for the time that a request takes, in seconds.
+    /// The buckets for request durations, in seconds.
     static let requestBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 }
 
 extension MetricDescription {
-    /// Everything that the worker measures.
+    /// All metrics of the worker.
     public static let worker = [
         // The program.
         MetricDescription("prefect_worker_build_info", "Always 1; the labels say which program this is."),

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// What Prometheus's own client libraries tell about every process, by the same names.
+/// The process metrics of Prometheus's own client libraries, under the same names.
 enum ProcessFigures {
-    /// All of it in the text format.
+    /// All process metrics in the text format.
     static func text() -> String {
         var text = ""
         func add(_ name: String, _ kind: TextFormat.Kind, _ help: String, _ value: Double?) {
@@ -34,7 +34,7 @@ enum ProcessFigures {
         defer { closedir(folder) }
         var count = 0
         while readdir(folder) != nil { count += 1 }
-        // Not the folder's own two entries, and not the file that reads it.
+        // The directory's own two entries and the descriptor that reads it do not count.
         return Double(count - 3)
     }
 
@@ -45,7 +45,8 @@ enum ProcessFigures {
     }
 
     private static let startTime: Double? = {
-        // The program's name stands in parentheses and may hold anything; the time is the 20th field after it.
+        // The program's name is in parentheses and may contain any character. The start time is the 20th field after
+        // it.
         guard let stat = contents("/proc/self/stat"), let name = stat.lastIndex(of: ")"),
             let boot = contents("/proc/stat")?.split(separator: "\n").first(where: { $0.hasPrefix("btime ") }),
             let bootTime = boot.split(separator: " ").last.flatMap({ Double($0) })

@@ -1,33 +1,35 @@
 public import CoreMetrics
 internal import Synchronization
 
-/// Keeps what swift-metrics' counters, meters, recorders and timers are told, and renders it in Prometheus's text format.
+/// Stores the values of swift-metrics' counters, meters, recorders and timers, and renders them in Prometheus's text
+/// format.
 ///
-/// Timers, and recorders that aggregate, become histograms with fixed buckets, times in seconds; meters, and recorders
-/// that do not aggregate, become gauges. The same name and labels are always the same series, whoever asks for it.
+/// Timers and aggregating recorders become histograms with fixed buckets, with times in seconds. Meters and other
+/// recorders become gauges. The same name and labels always give the same series, for every caller.
 public final class PrometheusRegistry: MetricsFactory {
     /// The media type of ``render()``.
     public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
-    /// How many series a metric may have. Labels are chosen so that there are few; a mistake in that, or an API that
-    /// answers with all numbers that there are, must not fill the memory. What comes after that is not counted.
+    /// The largest number of series that a metric may have. Labels are chosen so that there are few. A mistake in that,
+    /// or an API that returns every possible status code, must not fill the memory. Further series are not counted.
     static let seriesLimit = 500
 
     private struct Family {
         let kind: TextFormat.Kind
-        /// By what stands between the braces.
+        /// The series by the text between the braces.
         var series: [String: any Series] = [:]
     }
 
     private let descriptions: [String: MetricDescription]
     private let families = Mutex<[String: Family]>([:])
 
-    /// A registry of metrics with these descriptions; others have their name for a help text, and the usual buckets.
+    /// A registry of metrics with these descriptions. Other metrics get their name as the help text, and the default
+    /// buckets.
     public init(_ descriptions: [MetricDescription] = MetricDescription.worker) {
         self.descriptions = Dictionary(descriptions.map { ($0.name, $0) }) { $1 }
     }
 
-    /// All metrics and those of the process, as Prometheus reads them.
+    /// All metrics and those of the process, in Prometheus's text format.
     public func render() -> String {
         let families = families.withLock { $0 }
         let own = families.filter { !$0.value.series.isEmpty }.sorted { $0.key < $1.key }.map { name, family in
@@ -71,7 +73,7 @@ public final class PrometheusRegistry: MetricsFactory {
         }
     }
 
-    /// The series of a name and labels; `nil` where the name is that of another kind of metric, or has too many series.
+    /// The series of a name and labels; `nil` when the name belongs to another kind of metric, or has too many series.
     private func series<Result: Series>(
         _ kind: TextFormat.Kind, _ label: String, _ dimensions: [(String, String)], make: (String) -> Result
     ) -> Result? {

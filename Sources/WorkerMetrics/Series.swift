@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// The values of one metric with one set of labels.
 protocol Series: AnyObject, Sendable {
-    /// Its lines in the text format; `labels` is what stands between the braces.
+    /// The lines of the series in the text format; `labels` is the text between the braces.
     func lines(name: String, labels: String) -> String
 }
 
@@ -20,7 +20,7 @@ final class CounterSeries: Series, CounterHandler {
     }
 }
 
-/// A number that goes up and down; the last one counts.
+/// A number that goes up and down; the last value counts.
 final class GaugeSeries: Series, MeterHandler, RecorderHandler {
     private let value = Mutex(0.0)
 
@@ -41,10 +41,10 @@ final class GaugeSeries: Series, MeterHandler, RecorderHandler {
     }
 }
 
-/// How values are spread over buckets; times are in seconds.
+/// The distribution of values over buckets; times are in seconds.
 final class HistogramSeries: Series, TimerHandler, RecorderHandler {
     private struct State {
-        /// How many values are in each bucket and in no other; the last one has no upper bound.
+        /// The number of values in each bucket alone. The last bucket has no upper bound.
         var counts: [UInt64]
         var sum = 0.0
     }
@@ -62,7 +62,7 @@ final class HistogramSeries: Series, TimerHandler, RecorderHandler {
     func record(_ value: Int64) { record(Double(value)) }
 
     func record(_ value: Double) {
-        // One value that is no number would spoil the sum for ever.
+        // One value that is not finite would make the sum useless permanently.
         guard value.isFinite else { return }
         let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
         state.withLock { state in

@@ -1,6 +1,6 @@
 /// The pieces of Prometheus's text format, version 0.0.4.
 enum TextFormat {
-    /// What a metric is, as its `TYPE` line says.
+    /// The type of a metric, as in its `TYPE` line.
     enum Kind: String, Sendable {
         case counter
         case gauge
@@ -12,19 +12,19 @@ enum TextFormat {
         return "# HELP \(name) \(help)\n# TYPE \(name) \(kind.rawValue)\n"
     }
 
-    /// A line with a value; `labels` is what stands between the braces.
+    /// A line with a value; `labels` is the text between the braces.
     static func line(_ name: String, _ labels: String, _ value: String) -> String {
         labels.isEmpty ? "\(name) \(value)\n" : "\(name){\(labels)} \(value)\n"
     }
 
-    /// What stands between the braces, in an order that does not depend on who has named the labels.
+    /// The text between the braces, in an order that does not depend on the caller.
     static func labels(_ labels: [(String, String)]) -> String {
         labels.map { (self.name($0.0, allowsColon: false), value($0.1)) }
             .sorted { $0.0 < $1.0 }
             .map { "\($0)=\"\($1)\"" }.joined(separator: ",")
     }
 
-    /// A name as the format allows it: whatever is no letter, digit or underscore becomes an underscore.
+    /// A name in the allowed form: every character except letters, digits and underscores becomes an underscore.
     static func name(_ text: String, allowsColon: Bool = true) -> String {
         var name = ""
         for scalar in text.unicodeScalars {

@@ -10,55 +10,55 @@ import Systemd
 import SystemdBackend
 import Worker
 
-/// A kind of backend that this program is built with, by the type of the pools that it serves.
+/// A kind of backend that this program contains, with the type of the pools that it serves.
 struct BackendKind: Sendable {
     /// The type of the pools.
     let type: String
-    /// What a worker without a name is called, before its unique part.
+    /// The default name of a worker, before its unique part.
     let workerName: String
-    /// The template that a pool without one of its own is given.
+    /// The template for a pool that has no template of its own.
     let defaultTemplate: @Sendable () -> BaseJobTemplate
-    /// How many runs there can be at a time with so many open files.
+    /// The maximum number of concurrent runs for a limit of open files.
     let mostRuns: @Sendable (_ openFiles: Int) -> Int
-    /// The part of a rendered configuration that is shown without preparation.
+    /// Returns the part of a rendered configuration that is shown without preparation.
     var common: @Sendable (JSONValue) throws -> JSONValue = { try BaseJobConfiguration(rendered: $0).json }
     /// Makes a backend.
     let make: @Sendable (Request) throws -> any InfrastructureBackend
 
-    /// What a backend may be told when it is made.
+    /// The values that a backend may need when it is made.
     struct Request: Sendable {
-        /// The Python that was asked for.
+        /// The Python interpreter that the user chose.
         var python: String?
         /// Whether job variables may name programs and files of the worker's host to authenticate with a cluster.
         var allowsHostCredentials = false
-        /// What is set for integrations.
+        /// The settings of integrations.
         var settings: IntegrationSettings
-        /// The worker's state directory, where it has one.
+        /// The worker's state directory, if it has one.
         var stateDirectory: String?
-        /// Why a worker that serves pools has no state directory.
+        /// The reason why a worker that serves pools has no state directory.
         var lacksStateDirectory: String?
-        /// Where what runs print goes; to our own standard output and standard error where there is no other place.
+        /// The destination of the output of runs; `nil` for this process's standard output and standard error.
         var sink: (any OutputSink)?
-        /// The log that the worker's operator reads.
+        /// The log for the worker's operator.
         var logger = Logger(label: "prefect.workers", factory: { _ in SwiftLogNoOpLogHandler() })
     }
 }
 
-/// The template of a pool, the pool's type, and the jobs that the pool may get, if they are known.
+/// The type of a pool, its template, and the jobs that the pool may get, if they are known.
 typealias BackendTemplate = (type: String, template: JSONValue, jobs: PoolJobs?)
 
-/// The backends that this program is built with.
+/// The backends that this program contains.
 enum Backends {
     private static let all = [process, docker, kubernetes, systemd]
 
     /// The types of pools that can be served.
     static let types = all.map(\.type)
 
-    /// The kind of backend that serves a type of pool.
+    /// Returns the kind of backend that serves a type of pool.
     static func kind(ofType type: String) -> BackendKind? { all.first { $0.type == type } }
 
-    /// The process backend; the private directories of runs are in the worker's state directory, where it has one. Each run
-    /// takes its pidfd, its two output files and its control session, and a few more files while it is started.
+    /// The process backend. The private directories of runs are in the worker's state directory, if it has one. Each
+    /// run uses its pidfd, its two output files and its control session, and a few more files during its start.
     static let process = BackendKind(
         type: ProcessBackend.workerType, workerName: "ProcessWorker",
         defaultTemplate: { ProcessBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 6) },
@@ -72,7 +72,8 @@ enum Backends {
                     standardError: request.sink ?? DescriptorSink.standardError, checkTimeLimit: .seconds(60)))
         })
 
-    /// The Docker backend. Each run takes the connection of its log, and those of its requests while it is started.
+    /// The Docker backend. Each run uses the connection of its log, and the connections of its requests during its
+    /// start.
     static let docker = BackendKind(
         type: DockerBackend.workerType, workerName: "DockerWorker",
         defaultTemplate: { DockerBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 4) },
@@ -84,7 +85,7 @@ enum Backends {
                     standardError: request.sink ?? DescriptorSink.standardError, logger: request.logger))
         })
 
-    /// The Kubernetes backend. Each run may take a connection for its output, where the cluster does not share them.
+    /// The Kubernetes backend. Each run may use a connection for its output, if the cluster does not share connections.
     static let kubernetes = BackendKind(
         type: KubernetesBackend.workerType, workerName: "KubernetesWorker",
         defaultTemplate: { KubernetesBackend.defaultBaseJobTemplate }, mostRuns: { max(1, ($0 - 128) / 2) },
@@ -97,7 +98,7 @@ enum Backends {
                     allowsHostCredentials: request.allowsHostCredentials, logger: request.logger))
         })
 
-    /// The systemd backend. Its runs take no open files but for a moment while they are started and when they have ended.
+    /// The systemd backend. Its runs use open files only for a moment, during their start and after their end.
     static let systemd = BackendKind(
         type: SystemdBackend.workerType, workerName: "SystemdWorker",
         defaultTemplate: { SystemdBackend.defaultBaseJobTemplate }, mostRuns: { max(1, $0 - 128) },
@@ -112,18 +113,20 @@ enum Backends {
                     standardOutput: request.sink ?? DescriptorSink.standardOutput, logger: request.logger))
         })
 
-    /// The worker's environment as far as others may have it.
+    /// The worker's environment without the variables that no other process may have.
     static var environment: [String: String] {
         ProcessInfo.processInfo.environment.filter { !ServiceManager.ownVariables.contains($0.key) }
     }
 
-    /// A problem of the worker's own infrastructure, for pools whose jobs bring some.
+    /// Returns the message for a problem of the worker's own infrastructure, for pools whose jobs name other
+    /// infrastructure.
     static func withoutOwn(_ problem: BackendReport.Finding) -> String {
         "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do."
     }
 
-    /// Says, while the worker is already at work, what is wrong with its infrastructure; a worker that could run
-    /// nothing leaves, unless that may pass by itself, or jobs made from the pool's template bring what is missing.
+    /// Checks the infrastructure while the worker is already at work, and logs problems. A worker that cannot run
+    /// anything ends, unless the problem may pass by itself, or jobs from the pool's template name the missing
+    /// infrastructure.
     static func check(
         _ backends: [any InfrastructureBackend], templates: [BackendTemplate], logger: Logger, shutdown: ShutdownSignal
     ) async {
@@ -138,8 +141,9 @@ enum Backends {
         if let problem = problem ?? nil { shutdown.refuse(problem.detail) }
     }
 
-    /// Why nothing can be run with a backend until somebody changes something; `nil` where that may pass by itself, or where
-    /// jobs made from a pool's template bring what is missing, which is logged.
+    /// Returns why nothing can run with a backend until the operator changes something. Returns `nil` when the problem
+    /// may pass by itself. Also returns `nil`, and logs the problem, when jobs from a pool's template name the missing
+    /// infrastructure.
     static func permanentProblem(
         of backend: any InfrastructureBackend, templates: [BackendTemplate], _ logger: Logger
     ) async -> BackendReport.Finding? {
@@ -156,6 +160,6 @@ enum Backends {
 }
 
 extension String {
-    /// The text as a sentence begins.
+    /// The text with its first letter in upper case.
     fileprivate var beginningInUpperCase: String { "\(prefix(1).uppercased())\(dropFirst())" }
 }

@@ -4,7 +4,7 @@ import JSON
 import PrefectAPI
 import Worker
 
-/// `prefect-worker check`: looks at everything that a worker needs and says what is wrong.
+/// `prefect-worker check`: checks everything that a worker needs and reports problems.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
@@ -71,7 +71,8 @@ struct CheckCommand: AsyncParsableCommand {
         if findings.contains(where: { !$0.isGood }) { throw ExitCode.failure }
     }
 
-    /// The kind of backend to look at; `nil` when the pool is of a type that there is none for, which is a finding already.
+    /// Returns the kind of backend to check. Returns `nil` when no backend serves the type of the pool, which is
+    /// already a finding.
     private func kind(of pool: WorkPool?) -> BackendKind? {
         if let type { return Backends.kind(ofType: type) }
         return pool.map { Backends.kind(ofType: $0.type) } ?? Backends.process

@@ -6,7 +6,7 @@ import PrefectAPI
 import Systemd
 import WorkerLogging
 
-/// How log lines look.
+/// The format of log lines.
 enum LogFormatOption: String, ExpressibleByArgument, CaseIterable {
     case human
     case json
@@ -26,7 +26,8 @@ struct CommonOptions: ParsableArguments {
             valueName: "format"))
     var logFormat: LogFormatOption?
 
-    /// Prefect's settings, with everything they come from. `rootProfile` was given before the command's name.
+    /// Loads Prefect's settings from all of their sources. `rootProfile` is the profile that was given before the
+    /// command's name.
     func loadSettings(rootProfile: String?) throws -> PrefectSettings {
         var environment = ProcessInfo.processInfo.environment
         for name in ["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"] where environment[name] == nil {
@@ -37,7 +38,7 @@ struct CommonOptions: ParsableArguments {
             environment: environment, workingDirectory: directory, profile: profile ?? rootProfile)
     }
 
-    /// The journal, where the log goes there.
+    /// Returns the journal if the log goes there.
     func journal() throws -> JournalSocket? {
         guard logFormat == .journal || logFormat == nil && JournalSocket.receives(2) else { return nil }
         guard let journal = JournalSocket() else {
@@ -46,7 +47,7 @@ struct CommonOptions: ParsableArguments {
         return journal
     }
 
-    /// The worker's own log, in the journal or on standard error.
+    /// Makes the output of the worker's own log, to the journal or to standard error.
     func makeLogOutput(
         _ settings: PrefectSettings, journal: JournalSocket?, redact: @escaping @Sendable (String) -> String
     ) throws -> LogOutput {
@@ -64,7 +65,7 @@ struct CommonOptions: ParsableArguments {
     }
 }
 
-/// The job variables that the operator leaves to deployments and flow runs.
+/// The job variables that the operator allows deployments and flow runs to set.
 struct JobVariableOptions: ParsableArguments {
     @Option(
         name: .customLong("allow-job-variable"), parsing: .singleValue,
@@ -74,7 +75,7 @@ struct JobVariableOptions: ParsableArguments {
             valueName: "variable"))
     var allowJobVariable: [String] = []
 
-    /// The variables that the flags name, or else the environment.
+    /// Returns the variables that the flags name, or else those of the environment.
     func allowed(in environment: [String: String]) -> [String] {
         if !allowJobVariable.isEmpty { return allowJobVariable }
         let text = environment["PREFECT_WORKER_ALLOWED_JOB_VARIABLES"] ?? ""
@@ -88,7 +89,7 @@ extension PrefectSettings {
         worker.debugMode || debugMode ? .debug : Logger.Level(prefectName: loggingLevel.name) ?? .info
     }
 
-    /// A client of the API that the settings name.
+    /// Makes a client of the API that the settings name.
     func makeClient(
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) throws -> APIClient {

@@ -4,7 +4,7 @@ import HTTPTransport
 import JSON
 import PrefectAPI
 
-/// `prefect-worker healthcheck`: what a container's `HEALTHCHECK` runs, where no other HTTP client is.
+/// `prefect-worker healthcheck`: the command of a container's `HEALTHCHECK`, if the container has no other HTTP client.
 struct HealthcheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "healthcheck",
@@ -23,9 +23,10 @@ struct HealthcheckCommand: AsyncParsableCommand {
             throw Refusal("PREFECT_WORKER_WEBSERVER_PORT is 0, which is any free port: set the worker's to a fixed one")
         }
         let url = Self.url(host: worker.webserverHost, port: worker.webserverPort)
-        // Below the time that Docker gives a check in our Dockerfile; it says more than Docker would.
+        // The limit is below the timeout of the check in the Dockerfile, because this error explains more than
+        // Docker's.
         let request = HTTPRequest(url: url, deadlines: Deadlines(whole: .seconds(4)))
-        // A proxy would ask its own host.
+        // A proxy would send the request to its own host.
         let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
         let (status, body) = try await answer(to: request, over: transport)
         let message = (try? JSONValue(parsing: body))?["message"]?.stringValue ?? ""
@@ -46,7 +47,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
         }
     }
 
-    /// Where a server that listens on `host` is asked from its own host.
+    /// Returns the URL for requests from the same host to a server that listens on `host`.
     static func url(host: String, port: Int) -> String {
         switch host {
         case "", "0.0.0.0": "http://127.0.0.1:\(port)/health"

@@ -3,7 +3,7 @@ import JSON
 
 /// JSON from files that a user names.
 enum JSONFile {
-    /// Reads a file; `what` is what it should be, in a message.
+    /// Reads a file; `what` describes the file in messages.
     static func read(_ path: String, what: String) throws -> JSONValue {
         let data: Data
         do {

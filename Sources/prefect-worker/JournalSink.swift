@@ -2,14 +2,14 @@ import Systemd
 import Worker
 import WorkerLogging
 
-/// Puts what runs print into the journal: an entry for each line, under an identifier of its own and with the run's id, so
-/// that `journalctl FLOW_RUN_ID=…` shows it whichever process of the worker has passed it on.
+/// Writes the output of runs into the journal, with one entry for each line. The entries have their own identifier and
+/// the run's id. So `journalctl FLOW_RUN_ID=…` shows them, regardless of which process of the worker wrote them.
 struct JournalSink: OutputSink {
     let journal: JournalSocket
-    /// The pool that a run is of.
+    /// Returns the pool of a run.
     let pool: @Sendable (_ flowRunID: String) -> ServedPool?
 
-    /// What the lines are said by.
+    /// The identifier of the entries.
     static let identifier = "prefect-run"
 
     func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {

@@ -2,7 +2,7 @@ import Logging
 import PrefectAPI
 import Worker
 
-/// Prefect's settings while they may be read again, with the secrets of all that were ever in force.
+/// Prefect's settings, which can be reloaded, with the secrets of all settings that were ever in force.
 final class LiveSettings: Sendable {
     private let settings: Live<PrefectSettings>
     private let redactors: Live<[SecretRedactor]>
@@ -24,7 +24,7 @@ final class LiveSettings: Sendable {
         return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted()
     }
 
-    /// Takes all secrets out of a text, those of earlier settings too.
+    /// Removes all secrets from a text, including those of earlier settings.
     func redact(_ text: String) -> String { redactors.value.reduce(text) { $1.redact($0) } }
 
     /// The level of the worker's own log.

@@ -3,16 +3,16 @@ import Glibc
 import Synchronization
 import Worker
 
-/// What the operator says with signals: SIGTERM and SIGINT bring the shutdown forward step by step, and end the process on
-/// the spot when there is no step left. Signals within a second count as one. SIGHUP reads the settings again.
+/// The signals of the operator. SIGTERM and SIGINT advance the shutdown by one step each, and end the process at once
+/// after the last step. Signals within a second count as one. SIGHUP reloads the settings.
 final class OperatorSignals {
-    /// SIGTERM and SIGINT by their names, in the order in which they came.
+    /// The names of the received SIGTERM and SIGINT signals, in their order.
     let requests: AsyncStream<String>
     private var sources: [any DispatchSourceSignal] = []
 
     /// - Parameters:
-    ///   - shutdown: How far the worker is on its way out.
-    ///   - reload: What SIGHUP does.
+    ///   - shutdown: The progress of the worker's shutdown.
+    ///   - reload: The action for SIGHUP.
     init(shutdown: ShutdownSignal, reload: @escaping @Sendable () -> Void) {
         // A broken pipe is an error of the write that meets it, not the end of the worker.
         signal(SIGPIPE, SIG_IGN)
@@ -22,7 +22,7 @@ final class OperatorSignals {
         for (number, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
             watch(number) {
                 guard counted.counts() else { return }
-                // Whatever is stuck: this one leaves.
+                // The process ends even if a part of it is blocked.
                 if shutdown.phase == .stopping { _exit(128 + number) }
                 request.yield(name)
             }
@@ -38,7 +38,8 @@ final class OperatorSignals {
     }
 
     private func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) {
-        // Also undoes an ignored SIGINT, as a shell leaves it for background commands.
+        // The default action must not end the process before the source handles the signal. The source also works if
+        // SIGINT was ignored before, as a shell does for background commands.
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number)
         source.setEventHandler(handler: handler)

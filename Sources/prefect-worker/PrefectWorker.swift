@@ -3,7 +3,7 @@ import Glibc
 import JSON
 import PrefectAPI
 
-/// The command line: it reads flags, wires the parts together and says what went wrong.
+/// The command line. It reads flags, connects the parts of the program and reports errors.
 @main
 struct PrefectWorker: AsyncParsableCommand {
     static let version = "0.1.0"
@@ -25,8 +25,8 @@ struct PrefectWorker: AsyncParsableCommand {
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))
     var profile: String?
 
-    /// The arguments without the word `worker` of `prefect worker start`, so that a command line of Prefect's can be taken as
-    /// it is.
+    /// Returns the arguments without the word `worker` of `prefect worker start`, so that a command line of Prefect
+    /// works unchanged.
     static func withoutGroup(_ arguments: [String]) -> [String] {
         var rest = arguments
         var index = 0
@@ -35,8 +35,8 @@ struct PrefectWorker: AsyncParsableCommand {
         return rest
     }
 
-    /// Runs the command that the arguments name. An error is shown without terminal control sequences, for
-    /// files, variables and the API may have put it there.
+    /// Runs the command that the arguments name. An error is shown without terminal control sequences, because files,
+    /// variables and the API may have put them there.
     static func main() async {
         do {
             var command = try parseAsRoot(withoutGroup(Array(CommandLine.arguments.dropFirst())))
@@ -55,7 +55,7 @@ struct PrefectWorker: AsyncParsableCommand {
     }
 }
 
-/// Something that the user has to put right; shown as one line, exit status 1.
+/// An error that the user has to correct. It is shown as one line, with exit status 1.
 struct Refusal: Error, CustomStringConvertible {
     let description: String
 

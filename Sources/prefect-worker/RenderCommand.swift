@@ -5,7 +5,7 @@ import JobTemplates
 import PrefectAPI
 import Worker
 
-/// `prefect-worker render`: shows what a flow run would be launched with.
+/// `prefect-worker render`: shows the job configuration that a flow run would start with.
 struct RenderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render", abstract: "Show the job configuration that a flow run would be launched with.",

@@ -4,7 +4,7 @@ import JSON
 import PrefectAPI
 import Worker
 
-/// `prefect-worker runs`: what the ledgers on this host say is in flight.
+/// `prefect-worker runs`: shows the flow runs in flight, from the ledgers on this host.
 struct RunsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "runs", abstract: "Show the flow runs in flight, as the workers of this host have noted them.")
@@ -42,7 +42,7 @@ struct RunsCommand: AsyncParsableCommand {
         for entry in entries { show(entry) }
     }
 
-    /// Two lines, of which the first fits a terminal of 80 columns, and the second does with names of usual length.
+    /// Prints two lines. The first fits a terminal of 80 columns, and so does the second with names of usual length.
     private func show(_ entry: LedgerEntry) {
         let since = entry.written.apiFormat.prefix(19).replacing("T", with: " ")
         print("\(entry.flowRunID)  \(entry.stage.rawValue) since \(since) UTC".escapedForTerminal())

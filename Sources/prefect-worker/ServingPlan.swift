@@ -3,42 +3,43 @@ import JSON
 import OrderedCollections
 import PrefectAPI
 
-/// What the operator wants to be served: which work pools, and how many flow runs at a time.
+/// The operator's plan: the work pools to serve, and the number of concurrent flow runs.
 struct ServingPlan: Sendable, Hashable {
-    /// A pool, and how it is served.
+    /// A pool and its options.
     struct Pool: Sendable, Hashable {
         let name: String
-        /// The type of worker; the pool's own if not given.
+        /// The type of worker; `nil` for the pool's own type.
         var type: String?
-        /// The queues that are polled; all if none is named.
+        /// The queues to poll; empty for all queues.
         var queues: [String] = []
-        /// How many runs of this pool are in flight at most.
+        /// The maximum number of runs of this pool in flight.
         var limit: Int?
-        /// The worker's name in this pool; the plan's if not given.
+        /// The worker's name in this pool; `nil` for the plan's name.
         var workerName: String?
-        /// The job variables that deployments and flow runs may set although they say what a run may do on this host.
+        /// The job variables that deployments and flow runs may set although they control what a run may do on this
+        /// host.
         var allowedJobVariables: [String] = []
     }
 
     /// The pools, each once.
     var pools: [Pool]
-    /// How many runs are in flight at most, of all pools together.
+    /// The maximum number of runs in flight, of all pools together.
     var limit: Int?
-    /// The worker's name in every pool that gives it no other; a unique one if not given.
+    /// The worker's name in every pool that sets no other name; `nil` for a unique name.
     var workerName: String?
-    /// What the daemon's own folder is named after: it must stay the same while pools are added and taken away.
+    /// The source of the name of the daemon's own directory. It must stay the same while pools are added and removed.
     var title: String
 
-    /// The pools' names.
+    /// The names of the pools.
     var names: [String] { pools.map(\.name) }
 
-    /// Refuses the name of a worker that the API does not take; `place` is the flag or the key that gave it.
+    /// Refuses a worker's name that the API does not accept. `place` is the flag or the key that contains it.
     static func checkWorkerName(_ name: String?, of place: String) throws {
         guard let name, name.contains("/") || name.contains("%") else { return }
         throw Refusal("\(place): the worker's name '\(name)' cannot contain '/' or '%'; choose another one")
     }
 
-    /// Refuses the name of a work pool that the API does not take; `place` is the flag or the key that gave it.
+    /// Refuses a work pool's name that the API does not accept. `place` is the flag or the key that contains it.
     static func checkPoolName(_ name: String, of place: String) throws {
         guard name.contains(where: { "/%&<>".contains($0) }) else { return }
         throw Refusal(
@@ -62,7 +63,7 @@ extension ServingPlan {
     ///     name = "another-worker"
     ///     allowed_job_variables = ["user"]
     ///
-    /// Everything but the pools' names may be left out. Anything else is refused by name.
+    /// Everything except the pools' names is optional. Any other key is refused by name.
     init(reading path: String) throws {
         guard let document = try TOMLDocument(reading: path) else {
             throw Refusal("The configuration '\(path)' does not exist; name a TOML file with a table [pools.NAME]")
@@ -77,7 +78,7 @@ extension ServingPlan {
         }
         try top.expectNothingElse(known: "limit, name and pools")
         pools = []
-        // The parser forgets the order of keys.
+        // The parser does not preserve the order of keys.
         for (pool, value) in tables.sorted(by: { $0.key < $1.key }) {
             guard case .object(let members) = value, !pool.isEmpty else {
                 throw Refusal("'pools.\(pool)' in '\(path)' must be a table: [pools.NAME]")
@@ -95,7 +96,7 @@ extension ServingPlan {
         }
     }
 
-    /// A table whose members are taken out one by one.
+    /// A table whose members are removed as they are read.
     private struct Table {
         let path: String
         let prefix: String

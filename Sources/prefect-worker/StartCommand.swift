@@ -218,7 +218,8 @@ struct StartCommand: AsyncParsableCommand {
         return timeout
     }
 
-    /// The pools to serve, from the flags or from the file that they or the environment name, and how to read that again.
+    /// Returns the pools to serve, and a function that reads them again. They come from the flags, or from the file
+    /// that the flags or the environment name. The function exists only for a file.
     private func plan(
         _ environment: [String: String]
     ) throws -> (ServingPlan, again: (@Sendable () throws -> ServingPlan)?) {
@@ -258,7 +259,7 @@ struct StartCommand: AsyncParsableCommand {
         return (plan, again)
     }
 
-    /// The flags that go before the file, for all pools.
+    /// The flags that take precedence over the file, for all pools.
     private struct Overlay: Sendable {
         let limit: Int?
         let name: String?
@@ -303,7 +304,7 @@ struct StartCommand: AsyncParsableCommand {
     }
 }
 
-/// The policies that `prefect worker start` has for installing missing packages.
+/// The policies of `prefect worker start` for the installation of missing packages.
 enum InstallPolicy: String, CaseIterable, Sendable {
     case always
     case ifNotPresent = "if-not-present"

@@ -5,7 +5,7 @@ import Worker
 import WorkerMetrics
 
 extension PrometheusRegistry {
-    /// The registry that everything counts into from now on. Whatever measures must be made after that.
+    /// Installs the registry that records all metrics from now on. Meters must be made after that.
     static func installed() -> PrometheusRegistry {
         let registry = PrometheusRegistry()
         MetricsSystem.bootstrap(registry)

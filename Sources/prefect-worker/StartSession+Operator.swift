@@ -8,8 +8,8 @@ import Worker
 import WorkerLogging
 
 extension StartSession {
-    /// Goes one step further on the way out with each request. The first lets the worker drain, or leave where its runs are
-    /// to go on without it: because the operator wants that, or because the service manager is restarting the worker.
+    /// Advances the shutdown by one step with each request. With the first request, the worker drains. Instead, it ends
+    /// without waiting for its runs if the operator wants that, or if the service manager is restarting it.
     func shutDown(
         on requests: AsyncStream<String>, _ request: Request, _ logger: Logger
     ) async {
@@ -36,12 +36,12 @@ extension StartSession {
 
     private var hasNoRunsInFlight: Bool { (probes.daemon?.runsInFlight ?? 0) == 0 }
 
-    /// How long a service manager is waited for when no run depends on its answer.
+    /// The time limit for the service manager's answer if no run depends on it.
     private static var idleAnswerLimit: Duration { .milliseconds(150) }
-    /// How long after a signal a worker without runs in flight ends, whatever still keeps it.
+    /// The time limit for the end of a worker without runs in flight, counted from the signal.
     private static var idleExitLimit: Duration { .milliseconds(850) }
 
-    /// Ends the process when something does not let a worker go that has no runs in flight. Nothing is lost by that: the
+    /// Ends the process when a worker without runs in flight does not end by itself. This loses nothing, because the
     /// ledger is written before each step of a run.
     func endIfHeld(_ logger: Logger) async {
         await endsIdle.wait { $0 }
@@ -51,7 +51,7 @@ extension StartSession {
         _exit(0)
     }
 
-    /// Keeps the service manager informed, where there is one.
+    /// Reports the state of the worker to the service manager, if one exists.
     func tellServiceManager() async {
         guard ServiceManager.isListening else { return }
         let watchdog = ServiceManager.watchdogInterval
@@ -67,7 +67,7 @@ extension StartSession {
 }
 
 extension WorkerProbes {
-    /// Whether the worker's loops make progress, and that it drains, if it does.
+    /// Whether the worker's loops make progress. The answer also states whether the worker drains.
     var liveness: ProbeAnswer {
         guard isAlive else { return .bad("Worker may be unresponsive at this time") }
         return ProbeAnswer(isGood: true, detail: isServing ? nil : status)

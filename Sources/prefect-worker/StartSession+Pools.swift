@@ -4,31 +4,31 @@ import PrefectAPI
 import Worker
 import WorkerLogging
 
-/// The pools of a session, and all that it needs to serve others as well.
+/// The pools of a session, and everything that it needs to serve further pools.
 struct Serving: Sendable {
     let daemon: WorkerDaemon
     let services: WorkerServices
     /// The slots that all pools share.
     let slots: SlotLimiter
-    /// The pools in the operator's words, as they are served at the moment.
+    /// The operator's plan that is currently in force.
     let plan: Live<ServingPlan>
     /// The kinds of the pools, by their names.
     let kinds = Live<[String: BackendKind]>([:])
     /// The backends, by the type of the pools that they serve.
     let backends: Live<[String: any InfrastructureBackend]>
     let backendRequest: BackendKind.Request
-    /// The name of a worker that was given none.
+    /// Returns the name of a worker without a name in the plan.
     let defaultName: @Sendable (BackendKind) -> String
 }
 
-/// A pool of the plan, as it was found.
+/// A pool of the plan, with the results of its discovery.
 struct FoundPool: Sendable {
     let plan: ServingPlan.Pool
     let kind: BackendKind
-    /// The pool as the API described it; `nil` where it does not exist yet or the API has not said.
+    /// The pool as the API described it; `nil` if it does not exist yet or the API has not answered.
     let pool: WorkPool?
 
-    /// The pool's template, where the API has described the pool.
+    /// Returns the pool's template, if the API has described the pool.
     func template(api: APIClient) -> BackendTemplate? {
         pool.map { pool in
             let jobs = PoolJobs(
@@ -39,7 +39,7 @@ struct FoundPool: Sendable {
 }
 
 extension StartSession {
-    /// Finds out what the pools are, and serves them.
+    /// Discovers the pools and serves them.
     func serve(_ request: Request, _ logger: Logger) async throws {
         let environment = ProcessInfo.processInfo.environment
         let state = try StateDirectories.take(
@@ -66,7 +66,7 @@ extension StartSession {
             Array(backends.values), templates: found.compactMap { $0.template(api: client) }, logger: logger,
             shutdown: shutdown)
         await daemon.run()
-        // The last that runs have printed is still on its way to our own output.
+        // The last output of runs may not have reached this process's own output yet.
         await withDiscardingTaskGroup { group in
             for backend in serving.backends.value.values {
                 group.addTask { await backend.flushOutput(within: flushLimit) }
@@ -75,7 +75,7 @@ extension StartSession {
         withExtendedLifetime(state) {}
         await checked
         if let refusal = shutdown.refusal { throw Refusal(refusal) }
-        // A pool that does not exist has nothing to run, which a warning has said already.
+        // A pool that does not exist has nothing to run, and a warning has already reported that.
         if request.runsOnce,
             let trouble = daemon.pools.lazy.filter({ !$0.state.isMissing }).compactMap(\.state.trouble).first
         {
@@ -83,16 +83,16 @@ extension StartSession {
         }
     }
 
-    /// The destination of the output of runs, unless it is copied unchanged: the journal, JSON beside a log of that form,
-    /// or a terminal that it must not steer.
+    /// The destination of the output of runs; `nil` to copy it unchanged. The destination is the journal, JSON if the
+    /// log is JSON, or a terminal that the output must not control.
     private var runOutput: (any OutputSink)? {
         if let journal { return JournalSink(journal: journal, pool: { [probes] in probes.daemon?.pool(ofRun: $0) }) }
         if logsAsJSON { return RunOutputSink(form: .json) }
         return Terminal.isOutput ? RunOutputSink(form: .terminal) : nil
     }
 
-    /// A pool and its type, requested until the API answers, or for a while where there is one poll only; `nil` when the
-    /// worker is asked to stop before that, or the pool is not wanted any more.
+    /// Requests a pool and its type until the API answers, or only for a while if the worker polls once. Returns `nil`
+    /// if the worker is asked to stop before that, or if the pool is not wanted any more.
     func discover(
         _ plan: ServingPlan.Pool, _ request: Request, _ logger: Logger,
         while isWanted: @Sendable () -> Bool = { true }
@@ -128,10 +128,11 @@ extension StartSession {
         return nil
     }
 
-    /// The pause between attempts after which a worker that polls once gives up: some seven seconds in all.
+    /// The pause between attempts after which a worker that polls once gives up. All pauses together take about seven
+    /// seconds.
     private static var patienceOfOnePoll: Duration { .seconds(4) }
 
-    /// A backend of each kind, by its type.
+    /// Makes a backend of each kind, by its type.
     private func makeBackends(
         _ kinds: [BackendKind], _ request: BackendKind.Request
     ) throws -> [String: any InfrastructureBackend] {
@@ -180,8 +181,8 @@ extension StartSession {
         "prefect.workers.\(kind.type).\(name.lowercased())"
     }
 
-    /// The worker of a pool. `onRefusal` is called when the API refuses for good what the worker needs of a pool that it does
-    /// not know yet; if none is given, the whole worker ends then.
+    /// Makes the worker of a pool. `onRefusal` is called when the API permanently refuses a request that the worker
+    /// needs for a pool that is not known yet. Without `onRefusal`, such a refusal ends the whole worker.
     func makeWorker(
         _ request: Request, _ found: FoundPool, in serving: Serving, onRefusal: (@Sendable (String) -> Void)? = nil
     ) -> (any PoolService)? {
@@ -228,13 +229,13 @@ extension StartSession {
         return worker
     }
 
-    /// How many runs of a pool are in flight at most: as many as the plan says, and there are open files for.
+    /// Returns the maximum number of runs of a pool in flight. The plan and the number of open files limit it.
     func limit(of pool: ServingPlan.Pool, _ kind: BackendKind?, in plan: ServingPlan, _ request: Request) -> Int? {
         let most = kind?.mostRuns(request.openFiles / max(1, plan.pools.count))
         return [pool.limit, plan.limit, most].compactMap(\.self).min()
     }
 
-    /// Says that runs wait for a worker of a pool that is not served.
+    /// Logs a warning if the ledger has runs of a pool that is not served.
     private func warnOfOthers(in ledger: RunLedger, _ plan: ServingPlan, _ logger: Logger) {
         let others = Dictionary(grouping: ledger.entries, by: \.pool).filter { !plan.names.contains($0.key) }
         for (pool, entries) in others.sorted(by: { $0.key < $1.key }) {

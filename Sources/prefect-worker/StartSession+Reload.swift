@@ -5,12 +5,12 @@ import Systemd
 import Worker
 
 extension StartSession {
-    /// Reads settings, credentials, the profile and the file of the pools again as often as it is asked for, and puts them
-    /// in force for all that begins after that; runs in flight are not touched. Sources that cannot be read change nothing.
+    /// Reloads settings, credentials, the profile and the file of the pools with each request. They apply to everything
+    /// that begins after that, and runs in flight are not affected. Sources that cannot be read change nothing.
     func followReloads(on requests: AsyncStream<Void>, _ request: Request, _ logger: Logger) async {
         await withDiscardingTaskGroup { additions in
             for await _ in requests {
-                // Only who has said that it is ready can say that it reads its settings again.
+                // A service may report that it reloads its settings only after it has reported that it is ready.
                 let tells = probes.daemon?.isSynchronized == true && shutdown.isServing
                 if tells { ServiceManager.tell([.reloading]) }
                 await reloadSettings(request, logger)
@@ -61,7 +61,7 @@ extension StartSession {
         }
     }
 
-    /// Serves the pools in the way of another plan, as far as they are served already. Returns those that are new.
+    /// Applies another plan to the pools that are already served. Returns the new pools.
     private func change(
         _ serving: Serving, to fresh: ServingPlan, _ request: Request, _ logger: Logger
     ) -> [ServingPlan.Pool] {
@@ -92,10 +92,10 @@ extension StartSession {
         return added
     }
 
-    /// Serves another pool as soon as the API describes it. One that cannot be served is an error in the log, and tried again
-    /// with the next reload.
+    /// Serves another pool as soon as the API describes it. If the pool cannot be served, the error is logged, and the
+    /// next reload tries again.
     private func add(_ pool: ServingPlan.Pool, to serving: Serving, _ request: Request, _ logger: Logger) async {
-        // Runs of an earlier time that the pool was served are watched to their end first.
+        // If the pool was served earlier, its runs from that time are watched to their end first.
         await serving.daemon.waitUntilGone(pool: pool.name)
         do {
             let isWanted: @Sendable () -> Bool = { serving.plan.value.names.contains(pool.name) }
@@ -133,7 +133,8 @@ extension StartSession {
 }
 
 extension ServingPlan {
-    /// The plan with the types and names that another one has for the same pools: those change with a restart only.
+    /// Returns the plan with the types and names that another plan has for the same pools. Those change only with a
+    /// restart.
     fileprivate func keepingIdentities(of before: ServingPlan, _ warn: (String) -> Void) -> ServingPlan {
         var plan = self
         func keep(_ old: String?, in new: inout String?, _ what: String) {
@@ -152,7 +153,7 @@ extension ServingPlan {
 }
 
 extension ServedPool {
-    /// Takes over what settings say about how a pool is served.
+    /// Applies the settings that control how a pool is served.
     mutating func take(_ settings: PrefectSettings, prefetchSeconds: Int?) {
         pollInterval = .pause(seconds: settings.worker.querySeconds)
         prefetch = .pause(seconds: prefetchSeconds.map(Double.init) ?? settings.worker.prefetchSeconds.rounded(.down))
@@ -161,7 +162,7 @@ extension ServedPool {
     }
 }
 
-/// The settings that are put in force at the start alone.
+/// The settings that are applied only at the start.
 private struct TransportSettings: Equatable {
     let usesHTTP2: Bool
     let certificates: String?

@@ -10,39 +10,39 @@ import Worker
 import WorkerLogging
 import WorkerMetrics
 
-/// One life of `prefect-worker start`: everything that it wires together.
+/// One execution of `prefect-worker start`, with the parts that it connects.
 struct StartSession: Sendable {
     let settings: PrefectSettings
     let live: LiveSettings
     let loadSettings: @Sendable () throws -> PrefectSettings
     let client: APIClient
     let output: LogOutput
-    /// The journal, where the log and what runs print go there.
+    /// The journal, if the log and the output of runs go there.
     let journal: JournalSocket?
-    /// Whether the log is a JSON object a line, and what runs print with it.
+    /// Whether the log and the output of runs consist of one JSON object per line.
     let logsAsJSON: Bool
     let probes: WorkerProbes
-    /// What is measured, where anybody can ask for it.
+    /// The metrics, if an endpoint serves them.
     let metrics: PrometheusRegistry?
     let shutdown: ShutdownSignal
-    /// Whether a signal has asked the worker to end while no run was in flight.
+    /// Whether a signal has requested the end of the worker while no run was in flight.
     let endsIdle = Live(false)
-    /// Prefect's settings as they are handed on to jobs.
+    /// Prefect's settings as they are passed on to jobs.
     let settingsEnvironment: Live<[(name: String, value: String)]>
     /// The pools that are served, once they are known.
     let serving = Live<Serving?>(nil)
 
-    /// What the command line asks for.
+    /// The options of the command line.
     struct Request: Sendable {
         let plan: ServingPlan
-        /// Reads the plan again, where it comes from a file.
+        /// Reads the plan again, if it comes from a file.
         let readPlan: (@Sendable () throws -> ServingPlan)?
         let createsPool: Bool
         let template: JSONValue?
         let prefetchSeconds: Int?
         let runsOnce: Bool
         let answersProbes: Bool
-        /// Where metrics and status are answered, unless it is beside the probes.
+        /// The address that answers requests for metrics and status, unless the address of the probes does.
         let metricsAddress: (host: String, port: Int)?
         let python: String?
         let allowsHostCredentials: Bool
@@ -53,7 +53,7 @@ struct StartSession: Sendable {
         let openFiles: Int
     }
 
-    /// How long the last output may take that is still to be written.
+    /// The time limit for writing the last output.
     var flushLimit: Duration { endsIdle.value ? .milliseconds(100) : .seconds(2) }
 
     func logger(_ label: String) -> Logger {
@@ -77,7 +77,7 @@ struct StartSession: Sendable {
             group.addTask { await endIfHeld(logger) }
             group.addTask { await tellServiceManager() }
             group.addTask {
-                // Most of the code that a start needs is not needed again.
+                // Most of the code that the start needs is not needed again.
                 try? await Task.sleep(for: .seconds(3))
                 clinux_release_code()
             }
@@ -100,7 +100,8 @@ struct StartSession: Sendable {
             probes, { "Answering probes at http://\($0)/health and /ready" }, logger, measured ?? serving)
     }
 
-    /// The routes beyond the probes. Secrets are masked: anybody who reaches the port may read the answers.
+    /// The routes in addition to the probes. Secrets are masked, because every client that reaches the port may read
+    /// the answers.
     private var statusRoutes: [StatusRoute] {
         [
             StatusRoute(path: "/status") { [probes, live] in
@@ -119,7 +120,7 @@ struct StartSession: Sendable {
             routes: routes, logger: logger)
     }
 
-    /// Runs a body while a server answers; nothing starts before its port is ours.
+    /// Runs a body while a server answers. The body starts only after the server has its port.
     private func listening(
         _ server: HealthServer, _ announcement: @escaping @Sendable (ListeningAddress) -> String, _ logger: Logger,
         _ body: @escaping @Sendable () async throws -> Void
@@ -138,7 +139,7 @@ struct StartSession: Sendable {
                 guard await started.next() != nil else { return }
                 try await body()
             }
-            // The first to end is the body, or a server that cannot listen.
+            // The first task that ends is the body, or a server that cannot listen.
             do {
                 try await group.next()
             } catch {
@@ -151,8 +152,9 @@ struct StartSession: Sendable {
 }
 
 extension PrefectSettings {
-    /// How often runs in flight are looked up for a cancellation: as set, else every five seconds. Prefect's own
-    /// default of two minutes is for something else: its worker hears of cancellations of running flows on a socket.
+    /// The interval at which runs in flight are checked for a cancellation: the configured one, or else five seconds.
+    /// Prefect's own default of two minutes has another purpose, because its worker gets cancellations of running flows
+    /// over a socket.
     var cancellationPollInterval: Duration {
         source(of: "PREFECT_WORKER_CANCELLATION_POLL_SECONDS") == .default
             ? .seconds(5) : .pause(seconds: worker.cancellationPollSeconds)

@@ -4,9 +4,9 @@ import JobTemplates
 import PrefectAPI
 import Worker
 
-/// Where workers keep what they must find again.
+/// The directories for the data that workers must find again.
 enum StateDirectories {
-    /// The place that the user, or systemd for the unit, has named.
+    /// The directory that the user, or systemd for the unit, has named.
     static func named(_ argument: String?, environment: [String: String]) -> String? {
         let name = argument ?? environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
         guard let name, !name.isEmpty else { return nil }
@@ -14,21 +14,21 @@ enum StateDirectories {
         return name.hasPrefix("/") ? name : FileManager.default.currentDirectoryPath + "/" + name
     }
 
-    /// The place for workers that were told no other.
+    /// The directory for workers without a named directory.
     static func standard(_ plan: ServingPlan, settings: PrefectSettings) -> String {
         "\(root(settings))/\(Slug.make(plan.title))"
     }
 
     private static func root(_ settings: PrefectSettings) -> String { "\(settings.home)/prefect-worker" }
 
-    /// The worker's own directory, or else why it has none, in one line.
+    /// The worker's own directory, or else the reason why it has no directory, in one line.
     struct Taken {
         var directory: StateDirectory?
         var problem: String?
     }
 
-    /// Takes the worker's own directory. One that the user has named and another worker has is refused; with any other problem
-    /// the worker has none.
+    /// Takes the worker's own directory. A directory that another worker holds is refused if the user has named it.
+    /// With any other problem, the worker has no directory.
     static func take(
         _ argument: String?, plan: ServingPlan, settings: PrefectSettings, environment: [String: String]
     ) throws -> Taken {
@@ -47,7 +47,7 @@ enum StateDirectories {
         }
     }
 
-    /// All directories of this user's workers that exist; the named one alone, if one is named.
+    /// Returns all existing directories of this user's workers, or only the named directory.
     static func existing(
         _ argument: String?, settings: PrefectSettings, environment: [String: String]
     ) -> [String] {

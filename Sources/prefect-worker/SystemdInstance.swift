@@ -1,7 +1,8 @@
 /// The instance of a systemd unit, `NAME` in `prefect-worker@NAME.service`, as the specifier `%i` gives it.
 enum SystemdInstance {
-    /// The name that an instance stands for. systemd reads a hyphen as a slash; here it is a hyphen, for that is how people
-    /// write names. `\xHH` is a byte, as `systemd-escape` writes those that the name of a unit cannot have.
+    /// Returns the name that an instance stands for. systemd reads a hyphen as a slash. Here, it stays a hyphen,
+    /// because people write names with hyphens. `\xHH` is a byte, as `systemd-escape` writes the characters that a
+    /// unit's name cannot contain.
     static func name(of instance: String) -> String {
         let bytes = Array(instance.utf8)
         var name: [UInt8] = []

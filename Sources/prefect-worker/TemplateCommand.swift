@@ -3,7 +3,7 @@ import JSON
 import JobTemplates
 import Worker
 
-/// `prefect-worker template`: the template that a new pool is given.
+/// `prefect-worker template`: prints the template for a new pool.
 struct TemplateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "template", abstract: "Print the default base job template of a type of work pool as JSON.")

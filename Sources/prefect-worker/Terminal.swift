@@ -1,11 +1,11 @@
 import Glibc
 
-/// The terminal, where there is one.
+/// The terminal of the process, if it has one.
 enum Terminal {
-    /// Whether somebody can be asked.
+    /// Whether the program can ask the user.
     static var isInteractive: Bool { isatty(0) == 1 && isatty(2) == 1 }
 
-    /// Whether what runs print is shown on a terminal.
+    /// Whether the output of runs is shown on a terminal.
     static var isOutput: Bool { isatty(1) == 1 || isatty(2) == 1 }
 
     /// Asks for a line.

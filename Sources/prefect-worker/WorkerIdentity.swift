@@ -1,7 +1,7 @@
 import Synchronization
 import Worker
 
-/// The worker's id at the API, which is known only after a while.
+/// The worker's id in the API, which is not known from the beginning.
 final class WorkerIdentity: Sendable {
     private let state = Mutex<PoolState?>(nil)
 

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Worker
 
-/// The name of a worker that was given none. It stays the same while the worker comes back, so that the API shows one worker
+/// The name of a worker without a configured name. It stays the same across restarts, so that the API shows one worker
 /// and not one for each start.
 struct WorkerName: Sendable {
     /// The name of the pod, in a cluster.
@@ -10,7 +10,7 @@ struct WorkerName: Sendable {
 
     /// - Parameters:
     ///   - environment: The environment of the worker's process.
-    ///   - directory: Where a name that is made up is kept; without one each start makes up another.
+    ///   - directory: The directory that stores a generated name. Without it, each start generates another name.
     init(environment: [String: String], directory: StateDirectory?) {
         let isInCluster = environment["KUBERNETES_SERVICE_HOST"]?.isEmpty == false
         let host = environment["HOSTNAME"] ?? ""
@@ -19,6 +19,6 @@ struct WorkerName: Sendable {
         unique = pod == nil ? directory?.workerName(orElse: makeUp) ?? makeUp() : ""
     }
 
-    /// The name in a pool of this kind.
+    /// Returns the name in a pool of this kind.
     func of(_ kind: BackendKind) -> String { pod ?? "\(kind.workerName) \(unique)" }
 }

@@ -1,8 +1,8 @@
 #ifndef CCURL_H
 #define CCURL_H
 
-// libcurl's option calls are variadic, which Swift cannot call, and its type
-// checking macros would only get in the way of the plain functions below.
+// libcurl's option calls are variadic, and Swift cannot call them. Its type checking macros would interfere with the
+// plain functions below.
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
@@ -26,7 +26,7 @@ CURLcode ccurl_easy_set_request_callback(CURL *easy, curl_prereq_callback callba
 // curl_easy_getinfo; zero when the value is not known.
 long ccurl_easy_get_long(CURL *easy, CURLINFO info);
 
-// The socket of a handle that did no more than connect; CURL_SOCKET_BAD when its connection is gone.
+// The socket of a handle that only connected; CURL_SOCKET_BAD when its connection is gone.
 curl_socket_t ccurl_easy_active_socket(CURL *easy);
 
 // curl_multi_setopt.
@@ -35,13 +35,13 @@ CURLMcode ccurl_multi_set_long(CURLM *multi, CURLMoption option, long value);
 // curl_global_init with all of the parts this program uses.
 CURLcode ccurl_global_init(void);
 
-// The file of authorities this libcurl was built to use, or NULL.
+// The file of certificate authorities that this libcurl was built to use, or NULL.
 const char *ccurl_default_ca_file(void);
 
-// Makes libcurl's sockets such that programs started later do not inherit them.
+// Makes libcurl create its sockets close-on-exec, so that programs started later do not inherit them.
 CURLcode ccurl_easy_set_close_on_exec(CURL *easy);
 
-// Names the calling thread, in at most 15 characters; a GNU extension that Swift's Glibc does not show.
+// Names the calling thread, in at most 15 characters. The call is a GNU extension that Swift's Glibc does not export.
 void ccurl_name_thread(const char *name);
 
 // Macros with casts or expressions that Swift does not import.

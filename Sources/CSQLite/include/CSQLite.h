@@ -3,7 +3,7 @@
 
 #include <sqlite3.h>
 
-// sqlite3_bind_text with a copy of the text: the macro that asks for it is a cast, which Swift does not import.
+// sqlite3_bind_text with a copy of the text. The macro that requests the copy is a cast, which Swift does not import.
 int csqlite_bind_text(sqlite3_stmt *statement, int index, const char *text, int length);
 
 #endif

@@ -1,6 +1,6 @@
 import Glibc
 
-/// An IPv4 or IPv6 address in network order; an IPv4 address mapped into IPv6 is the IPv4 address.
+/// An IPv4 or IPv6 address in network byte order. An IPv4-mapped IPv6 address becomes the IPv4 address.
 struct IPAddress: Sendable, Equatable {
     let bytes: [UInt8]
 

@@ -10,14 +10,14 @@ struct ProxyExemption: Sendable, Equatable {
     private var scheme: String?
     private var port: Int?
 
-    /// Nil for an entry without meaning, such as an empty one.
+    /// Returns nil for a meaningless entry, such as an empty one.
     init?(_ entry: String) {
         var rest = entry.lowercased()[...]
         if let separator = rest.firstRange(of: "://") {
             scheme = String(rest[..<separator.lowerBound])
             rest = rest[separator.upperBound...]
         }
-        // An address may have colons of its own, so it is tried before a port is looked for.
+        // An address may contain colons, so it is tried before a port.
         if let network = IPNetwork(String(rest)) {
             target = .network(network)
             return

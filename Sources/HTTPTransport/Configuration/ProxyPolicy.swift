@@ -1,13 +1,13 @@
 import FoundationEssentials
 
-/// Decides which proxy a request goes through, from the usual environment variables.
+/// Selects the proxy for a request from the usual environment variables.
 ///
-/// `http_proxy` and `https_proxy` serve their scheme, `all_proxy` the one that has none; the upper-case names are read
-/// too, and a lower-case name wins, even when it is empty. `no_proxy` lists what is reached directly, separated by
-/// commas or spaces:
+/// `http_proxy` and `https_proxy` apply to their scheme, `all_proxy` to a scheme without its own. The upper-case names
+/// are read too; a lower-case name wins, even when it is empty. `no_proxy` lists the targets that are reached directly,
+/// separated by commas or spaces:
 ///
 /// - `*`: everything
-/// - `example.com`: the name and everything below it; `.example.com` and `*.example.com`: only what is below it
+/// - `example.com`: the name and everything below it; `.example.com` and `*.example.com`: only the names below it
 /// - an IP address, or a network such as `10.0.0.0/8` or `fd00::/8`, compared with hosts that are addresses
 /// - any of these with a port, `host:8080` or `[::1]:8080`, or for one scheme, `https://host`
 public struct ProxyPolicy: Sendable, Equatable {
@@ -31,10 +31,10 @@ public struct ProxyPolicy: Sendable, Equatable {
             .compactMap { ProxyExemption(String($0)) }
     }
 
-    /// No proxy for anything.
+    /// A policy without any proxy.
     public static let direct = ProxyPolicy(environment: [:])
 
-    /// What this process's environment says now.
+    /// The policy from this process's current environment.
     public static var fromEnvironment: ProxyPolicy {
         ProxyPolicy(environment: ProcessInfo.processInfo.environment)
     }

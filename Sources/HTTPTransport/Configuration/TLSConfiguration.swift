@@ -1,6 +1,6 @@
-/// How a server is authenticated, and how this side authenticates itself.
+/// How a server is authenticated, and how this client authenticates itself.
 public struct TLSConfiguration: Sendable, Hashable {
-    /// Where the trusted authorities come from. Anything but `system` replaces the system's authorities.
+    /// The source of the trusted certificate authorities. Any value except `system` replaces the system's authorities.
     public enum Authorities: Sendable, Hashable {
         case system
         /// A file of PEM certificates.
@@ -18,7 +18,7 @@ public struct TLSConfiguration: Sendable, Hashable {
     }
 
     public var authorities: Authorities
-    /// False checks neither the certificate nor its host name.
+    /// Whether to check the server's certificate and its host name.
     public var verifyPeer: Bool
     public var clientCertificate: ClientCertificate?
     /// The name sent as SNI and expected in the certificate, instead of the URL's host.

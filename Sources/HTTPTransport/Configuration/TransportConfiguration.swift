@@ -1,18 +1,18 @@
-/// What holds for every request of a transport.
+/// The settings for all requests of a transport.
 public struct TransportConfiguration: Sendable {
-    /// Offers HTTP/2 on TLS connections; without it everything is HTTP/1.1.
+    /// Whether to offer HTTP/2 on TLS connections. Otherwise all requests use HTTP/1.1.
     public var http2: Bool
-    /// The default for requests that bring none of their own, and what an `https` proxy is checked with.
+    /// The default for requests without their own TLS settings. An `https` proxy is checked with it too.
     public var tls: TLSConfiguration
-    /// Which proxy a URL goes through.
+    /// The policy that selects the proxy for a URL.
     public var proxies: ProxyPolicy
-    /// So many requests to one host (or Unix socket) use the network at once, each over a connection of its own unless
-    /// HTTP/2 lets them share; more wait, within their connect deadline. A stream counts for as long as it lasts, so a
-    /// transport for many streams wants nil: without limit.
+    /// The number of requests to one host (or Unix socket) that may use the network at once; nil means no limit. Each
+    /// has its own connection, unless HTTP/2 lets them share one. Further requests wait, within their connect deadline.
+    /// A stream counts for as long as it lasts, so a transport for many streams should use nil.
     public var maxConnectionsPerHost: Int?
-    /// The same over all hosts.
+    /// The same limit for all hosts together.
     public var maxConnections: Int?
-    /// A connection that has been idle for longer is not used again.
+    /// The idle time after which a connection is not used again.
     public var idleExpiry: Duration
 
     public init(

@@ -1,7 +1,8 @@
-/// Who may use the network now, and who waits for a place: first come, first served among those whose origin has room.
+/// Decides which transfers may use the network and which must wait. Waiting transfers are admitted in order of arrival,
+/// among those whose origin has room.
 ///
-/// libcurl has limits of its own, but a transfer that waits in its queue is now and then not woken when a place becomes
-/// free, and would stand there until its deadline.
+/// libcurl has its own limits. But it sometimes does not wake a queued transfer when a connection becomes free, so that
+/// the transfer waits until its deadline.
 struct Admission: Sendable {
     private struct Applicant {
         var id: UInt64
@@ -14,13 +15,13 @@ struct Admission: Sendable {
     private var countsByOrigin: [String: Int] = [:]
     private var waiting: [Applicant] = []
 
-    /// Nil is without limit; a limit below one is one, since nothing would ever be sent.
+    /// Nil means no limit. A limit below one counts as one, because otherwise nothing would ever be sent.
     init(limitPerOrigin: Int?, limit: Int?) {
         self.limitPerOrigin = max(1, limitPerOrigin ?? .max)
         self.limit = max(1, limit ?? .max)
     }
 
-    /// True when the transfer may start; otherwise it waits until `leave` names it.
+    /// Returns true when the transfer may start. Otherwise it waits until `leave` returns its identifier.
     mutating func enter(_ id: UInt64, origin: String) -> Bool {
         guard hasRoom(for: origin) else {
             waiting.append(Applicant(id: id, origin: origin))
@@ -30,7 +31,7 @@ struct Admission: Sendable {
         return true
     }
 
-    /// The transfer has ended, or waits no longer. Returns the one that may start in its place.
+    /// Removes a transfer that has ended or no longer waits. Returns the transfer that may start in its place.
     mutating func leave(_ id: UInt64) -> UInt64? {
         guard let origin = originsByID.removeValue(forKey: id) else {
             waiting.removeAll { $0.id == id }

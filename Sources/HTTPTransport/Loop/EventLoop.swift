@@ -2,10 +2,10 @@ import CCurl
 import Glibc
 import Synchronization
 
-/// The thread that owns libcurl's multi handle, seen from everywhere else.
+/// The thread that owns libcurl's multi handle, as seen by other threads.
 ///
-/// All of libcurl happens on that one thread; others hand it work with `execute`. It ends after `stop`, or when the
-/// last reference to this object goes.
+/// All work of libcurl happens on that thread. Other threads hand work to it with `execute`. The thread ends after
+/// `stop`, or when the last reference to this object is released.
 final class EventLoop: Sendable {
     private enum ThreadState {
         case running(pthread_t)
@@ -15,7 +15,7 @@ final class EventLoop: Sendable {
     private let mailbox: Mailbox
     private let thread: Mutex<ThreadState>
 
-    /// libcurl wants this once per process, before anything else.
+    /// libcurl requires this call once per process, before any other.
     private static let globalInitialisation = ccurl_global_init()
 
     init(_ configuration: TransportConfiguration) throws(TransportError) {
@@ -49,25 +49,25 @@ final class EventLoop: Sendable {
 
     deinit {
         mailbox.requestStop()
-        // This may be the loop's own thread, or a task's; neither may wait for it here.
+        // This may run on the loop's own thread or in a task. Neither may wait for the thread here.
         if case .running(let thread) = releaseThread() {
             pthread_detach(thread)
         }
     }
 
-    /// Runs a closure on the loop's thread, outside of libcurl's calls. False when the loop has stopped: the closure
-    /// will not run then.
+    /// Runs a closure on the loop's thread, outside of libcurl's calls. Returns false when the loop has stopped; then
+    /// the closure will not run.
     @discardableResult
     func execute(_ work: @escaping Mailbox.Work) -> Bool {
         mailbox.post(work)
     }
 
-    /// Fails what is in flight and returns when the thread is gone.
+    /// Fails everything in flight and returns when the thread has ended.
     func stop() async {
         mailbox.requestStop()
         await withCheckedContinuation { mailbox.notifyOfEnd($0) }
         if case .running(let thread) = releaseThread() {
-            // Its last statement has run: this waits for no more than the return from it.
+            // The thread has executed its last statement, so the join waits only for its return.
             pthread_join(thread, nil)
         }
     }
@@ -80,14 +80,14 @@ final class EventLoop: Sendable {
     }
 }
 
-/// A multi handle as other threads may have it.
+/// The multi handle in a form that other threads may hold.
 struct MultiHandle: @unchecked Sendable {
-    // Sound because `curl_multi_wakeup` is the only call made through it off the loop's thread, which libcurl
-    // documents as safe from any thread, and the mailbox makes none after the handle is freed.
+    // This is sound because other threads call only `curl_multi_wakeup` with it. libcurl documents that call as safe
+    // from any thread. The mailbox makes no call after the handle is freed.
     let pointer: UnsafeMutableRawPointer
 }
 
-/// What other threads leave for the loop's.
+/// Work from other threads for the loop's thread.
 final class Mailbox: Sendable {
     typealias Work = @Sendable (EventLoopCore) -> Void
 
@@ -109,7 +109,7 @@ final class Mailbox: Sendable {
         state.withLock { state in
             guard !state.isStopping else { return false }
             state.work.append(work)
-            // One wake-up is enough until the loop has looked.
+            // One wake-up is enough until the loop has collected the work.
             if state.work.count == 1 { curl_multi_wakeup(multi.pointer) }
             return true
         }
@@ -140,12 +140,12 @@ final class Mailbox: Sendable {
         }
     }
 
-    /// From here on the multi handle is not touched, so it may be freed.
+    /// The mailbox does not use the multi handle after this call, so the handle may be freed.
     func closeForGood() {
         state.withLock { $0.hasEnded = true }
     }
 
-    /// The very last act of the loop's thread.
+    /// Resumes the tasks that wait for the end. It is the last step of the loop's thread.
     func announceEnd() {
         let waiters = state.withLock { state in
             defer { state.endWaiters = [] }

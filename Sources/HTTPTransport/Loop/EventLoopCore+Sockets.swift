@@ -1,9 +1,9 @@
 import CCurl
 
-/// WebSockets in the loop. They take no place of those that `Admission` gives: each lasts for long, and there are few.
+/// WebSockets in the loop. `Admission` does not count them, because they are few and each lasts for a long time.
 extension EventLoopCore {
     func open(_ plan: SocketPlan, id: UInt64, ticket: UInt64, channel: SocketChannel) {
-        // The caller may have gone while this was in the mailbox.
+        // The caller may have stopped waiting while this work was in the mailbox.
         guard channel.isAwaited(ticket) else { return }
         func fail(_ kind: TransportError.Kind, _ cause: String) {
             let error = TransportError(
@@ -25,14 +25,14 @@ extension EventLoopCore {
         removeSocket(id)
     }
 
-    /// Lets something happen to a WebSocket, unless it is gone, and lets it go if that was its end.
+    /// Runs a closure with a WebSocket, if it still exists, and removes the WebSocket if that ended it.
     func withSocket(_ id: UInt64, _ body: (SocketConnection) -> Void) {
         guard let socket = sockets[id] else { return }
         body(socket)
         if socket.isOver { removeSocket(id) }
     }
 
-    /// The handle stays in libcurl's multi handle for as long as the connection: taking it out closes that.
+    /// Removes a WebSocket. Its handle stays in the multi handle until then, because removing it closes the connection.
     private func removeSocket(_ id: UInt64) {
         guard let socket = sockets.removeValue(forKey: id) else { return }
         socket.unwatch()
@@ -53,7 +53,8 @@ extension EventLoopCore {
         }
     }
 
-    /// For a moment after it is made, a WebSocket's connection is one that libcurl may close to make room for others.
+    /// Raises libcurl's connection limit by the number of WebSockets. For a moment after a WebSocket's connection is
+    /// made, libcurl may close it to make room for others.
     private func keepRoomForSockets() {
         ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, mostConnections + sockets.count)
     }

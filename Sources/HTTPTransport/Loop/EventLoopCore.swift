@@ -1,12 +1,12 @@
 import CCurl
 import Glibc
 
-/// What lives on the loop's thread: the multi handle, the transfers and the watched descriptors.
+/// The objects that live on the loop's thread: the multi handle, the transfers and the watched descriptors.
 ///
-/// Not `Sendable`: it is made before the thread starts, handed over, and from then on reached only by work that runs
-/// there.
+/// It is not `Sendable`. It is created before the thread starts and handed over to it. From then on, only work on that
+/// thread reaches it.
 final class EventLoopCore {
-    /// What a watched descriptor is ready for.
+    /// The kinds of readiness of a watched descriptor.
     struct Readiness: OptionSet, Sendable {
         let rawValue: Int16
         static let reading = Readiness(rawValue: Int16(CURL_WAIT_POLLIN))
@@ -25,12 +25,12 @@ final class EventLoopCore {
     var idsByHandle: [UnsafeMutableRawPointer: UInt64] = [:]
     private var admission: Admission
     private var watches: [Int32: Watch] = [:]
-    /// Handles of transfers that ended well, which know the TLS sessions of the servers they spoke to.
+    /// Handles of successful transfers, kept because they hold the TLS sessions of their servers.
     private var spares: [EasyHandle] = []
 
-    /// How many connections are kept, counting those in use.
+    /// The number of connections to keep, including those in use.
     let mostConnections: Int
-    /// Where WebSockets read to before their bytes are looked at.
+    /// The buffer that WebSockets read into.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
     private static let mostSpares = 16
@@ -48,7 +48,7 @@ final class EventLoopCore {
         buffer.deallocate()
     }
 
-    /// The thread's whole life.
+    /// Runs the loop until the mailbox requests a stop, then tears it down.
     func run() {
         prepareThread()
         while true {
@@ -67,14 +67,14 @@ final class EventLoopCore {
     // MARK: Work for this thread
 
     func start(_ plan: TransferPlan, id: UInt64, channel: ResponseChannel) {
-        // The caller may have gone while this was in the mailbox.
+        // The caller may have stopped waiting while this work was in the mailbox.
         if channel.hasEnded { return }
         guard let easy = spares.popLast() ?? EasyHandle() else {
             channel.fail(.sendFailed, "out of memory")
             return
         }
         do throws(EasyHandle.Refusal) {
-            // A transfer that has to wait is there already: its deadlines run.
+            // A transfer that must wait for admission is registered too, so that its deadlines apply.
             transfers[id] = try Transfer(plan, easy: easy, channel: channel)
             idsByHandle[easy.pointer] = id
             if admission.enter(id, origin: plan.origin) { begin(id) }
@@ -91,7 +91,7 @@ final class EventLoopCore {
         remove(id)
     }
 
-    /// Takes a transfer out; its channel has been told why.
+    /// Removes a transfer whose channel has already ended.
     func abort(_ id: UInt64) {
         remove(id)
     }
@@ -100,13 +100,13 @@ final class EventLoopCore {
         transfers[id]?.resume()
     }
 
-    /// Calls the handler on this thread whenever the descriptor is ready, until `unwatch`. One watch a descriptor. A
-    /// hang-up shows as `reading` on a socket; on a pipe libcurl does not report it.
+    /// Calls the handler on this thread whenever the descriptor is ready, until `unwatch`. A descriptor can have one
+    /// watch. A hang-up is reported as `reading` on a socket; on a pipe libcurl does not report it.
     func watch(_ descriptor: Int32, for interest: Readiness, handler: @escaping (Readiness) -> Void) {
         watches[descriptor] = Watch(interest: interest, handler: handler)
     }
 
-    /// To be called before the descriptor is closed.
+    /// Must be called before the descriptor is closed.
     func unwatch(_ descriptor: Int32) {
         watches[descriptor] = nil
     }
@@ -159,11 +159,12 @@ final class EventLoopCore {
         }
     }
 
-    /// Out of libcurl first: that closes the connection of what is not finished, and no callback comes after it.
+    /// Removes a transfer, from libcurl first. This closes the connection of an unfinished transfer, and no callback
+    /// follows.
     private func remove(_ id: UInt64, isReusable: Bool = false) {
         guard let transfer = transfers.removeValue(forKey: id) else { return }
         idsByHandle[transfer.easy.pointer] = nil
-        // Of one that was still waiting libcurl knows nothing, and says so without harm.
+        // libcurl does not know a transfer that was still waiting, and returns an error without harm.
         curl_multi_remove_handle(multi, transfer.easy.pointer)
         if isReusable, spares.count < Self.mostSpares {
             transfer.easy.reset()
@@ -176,8 +177,8 @@ final class EventLoopCore {
 
     private func prepareThread() {
         ccurl_name_thread("http-transport")
-        // Signals are for the program's other threads. A write to a closed TLS connection raises SIGPIPE in the
-        // writing thread, which would end the process; the threads libcurl makes for names inherit the mask.
+        // Signals are for the program's other threads. A write to a closed TLS connection raises SIGPIPE in the writing
+        // thread, which would end the process. The threads that libcurl creates for name resolution inherit the mask.
         var all = sigset_t()
         sigfillset(&all)
         pthread_sigmask(SIG_SETMASK, &all, nil)
@@ -185,7 +186,7 @@ final class EventLoopCore {
 
     private func tearDown() {
         for transfer in transfers.values { transfer.fail(.shutDown, TransferHandle.shutDownCause) }
-        // No place is to be given to those that wait.
+        // Waiting transfers must not be admitted now.
         admission = Admission(limitPerOrigin: nil, limit: nil)
         for id in Array(transfers.keys) { remove(id) }
         tearDownSockets()

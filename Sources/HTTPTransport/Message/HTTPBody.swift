@@ -1,8 +1,9 @@
-/// The body of an answer, in portions as they arrive.
+/// The body of a response, in portions as they arrive.
 ///
-/// It is read once. At most about 256 KiB wait in memory: beyond that the transfer pauses until they are read.
-/// When the body and its iterators are let go before the end, the transfer is cancelled and its connection closed;
-/// the same happens when the reading task is cancelled, which ends in an error of kind `cancelled`.
+/// The body can be read once. At most about 256 KiB wait in memory; beyond that, the transfer pauses until the reader
+/// has taken them. When the body and its iterators are released before the end, the transfer is cancelled and its
+/// connection closed. The same happens when the reading task is cancelled; the reader then gets an error of kind
+/// `cancelled`.
 public struct HTTPBody: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
     public typealias Failure = TransportError
@@ -16,8 +17,8 @@ public struct HTTPBody: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let source: TransferHandle
 
-        /// The bytes that have arrived since the last call, never empty; nil at the end. What arrived before a
-        /// failure is handed out before the error.
+        /// Returns the bytes that have arrived since the last call, never empty; nil at the end. Bytes that arrived
+        /// before a failure are returned before the error.
         public mutating func next() async throws(TransportError) -> [UInt8]? {
             try await source.nextPortion()
         }
@@ -33,9 +34,8 @@ public struct HTTPBody: AsyncSequence, Sendable {
         AsyncIterator(source: source)
     }
 
-    /// All that is left of the body. Ends the transfer with an error of kind `tooLarge`, and closes its connection, as
-    /// soon as there are more than `maxBytes` of it once decompressed; without waiting for a byte when the head
-    /// announces more.
+    /// Returns the rest of the body. As soon as the decompressed bytes exceed `maxBytes`, it ends the transfer with
+    /// `tooLarge` and closes its connection. It does so without waiting for a byte when the head announces more.
     public func collect(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
         if let announced = source.announcedBytes, announced > maxBytes {
             throw source.end(
@@ -58,8 +58,8 @@ public struct HTTPBody: AsyncSequence, Sendable {
         return collected
     }
 
-    /// What the rest of the body begins with: at most `maxBytes` of it. When there is more, the transfer is ended and
-    /// its connection closed.
+    /// Returns the first bytes of the remaining body, at most `maxBytes`. When `maxBytes` have arrived, it ends the
+    /// transfer and closes its connection.
     public func beginning(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
         var collected: [UInt8] = []
         while let portion = try await source.nextPortion() {
@@ -72,7 +72,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
         return collected
     }
 
-    /// Ends the transfer now; a reader that waits gets an error of kind `cancelled`.
+    /// Ends the transfer now. A waiting reader gets an error of kind `cancelled`.
     public func cancel() {
         source.cancel()
     }

@@ -1,7 +1,7 @@
-/// Header fields in the order they were added. A name may occur more than once; names are compared without
-/// regard to ASCII case, values are kept as they are.
+/// Header fields in the order they were added. A name may occur more than once. Names are compared without regard to
+/// ASCII case; values are kept unchanged.
 public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
-    /// One line of a head.
+    /// One line of a request or response head.
     public struct Field: Sendable, Hashable {
         public var name: String
         public var value: String
@@ -26,7 +26,8 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         fields = elements.map { Field(name: $0.0, value: $0.1) }
     }
 
-    /// The first value of a name. Setting replaces every field of that name by one, or removes them all for nil.
+    /// The first value of a name. Setting a value replaces every field of that name by one; setting nil removes them
+    /// all.
     public subscript(name: String) -> String? {
         get { fields.first { $0.name.equalsIgnoringCase(name) }?.value }
         set {
@@ -59,7 +60,7 @@ public struct HTTPHeaders: Sendable, Hashable, ExpressibleByDictionaryLiteral {
         fields.removeAll { $0.name.equalsIgnoringCase(name) }
     }
 
-    /// Continues the value of the last field, as a folded line of an old server does.
+    /// Appends text to the value of the last field, for a folded header line of an old server.
     mutating func extendLastValue(_ text: String) {
         guard let last = fields.indices.last else { return }
         fields[last].value += fields[last].value.isEmpty ? text : " " + text

@@ -20,7 +20,7 @@ public struct HTTPMethod: RawRepresentable, Hashable, Sendable, ExpressibleByStr
     public static let delete = HTTPMethod(rawValue: "DELETE")
     public static let options = HTTPMethod(rawValue: "OPTIONS")
 
-    /// Whether a request without a body says so with `Content-Length: 0`.
+    /// Whether a request without a body is sent with `Content-Length: 0`.
     var announcesEmptyBody: Bool {
         self == .post || self == .put || self == .patch
     }

@@ -1,6 +1,6 @@
 /// One HTTP request, as a value.
 public struct HTTPRequest: Sendable {
-    /// What is sent after the head.
+    /// The data sent after the request head.
     public enum Body: Sendable, Equatable {
         case none
         case bytes([UInt8])
@@ -14,19 +14,21 @@ public struct HTTPRequest: Sendable {
     }
 
     public var method: HTTPMethod
-    /// An absolute `http` or `https` URL. User and password in it become basic authentication, and show in no error.
+    /// An absolute `http` or `https` URL. A user and password in it become basic authentication and appear in no error.
     public var url: String
-    /// Sent in this order; a field overrides the one the transport would write (`Accept`, `Host`, …). The framing
-    /// fields `Content-Length` and `Transfer-Encoding` are always the transport's own. CR, LF and NUL are refused.
+    /// Header fields, sent in this order. A field overrides the one that the transport would write (`Accept`, `Host`,
+    /// …). The transport always writes the framing fields `Content-Length` and `Transfer-Encoding` itself. A field that
+    /// contains CR, LF or NUL is refused.
     public var headers: HTTPHeaders
     public var body: Body
-    /// Connects to this socket instead of the URL's host; no proxy is used then.
+    /// A Unix socket to connect to instead of the URL's host. No proxy is used then.
     public var unixSocketPath: String?
     public var deadlines: Deadlines
-    /// Follows up to 20 redirects. 307 and 308 repeat the method and body, 303 (and 301, 302 after a POST) go on
-    /// with GET. `Authorization`, `Cookie` and `Host` stay behind when the origin changes.
+    /// Whether to follow redirects, at most 20. Statuses 307 and 308 repeat the method and body. Status 303, and 301 or
+    /// 302 after a POST, continue with GET. Another origin gets only `Accept`, `Accept-Encoding` and `User-Agent` of the
+    /// headers, so neither `Authorization` nor `Cookie` nor `Host`.
     public var followRedirects: Bool
-    /// Offers gzip and deflate, and hands the body out decompressed.
+    /// Whether to accept gzip and deflate, and to return the body decompressed.
     public var decompress: Bool
     /// Overrides the transport's TLS configuration for this request.
     public var tls: TLSConfiguration?
@@ -54,20 +56,20 @@ public struct HTTPRequest: Sendable {
     }
 }
 
-/// How long the stages of a request may take; nil is without limit. Each ends in an error kind of its own.
+/// Time limits for the stages of a request; nil means no limit. Each limit has its own error kind.
 public struct Deadlines: Sendable, Hashable {
-    /// Until the connection is ready for the request: waiting for a free connection, name resolution, TCP, the
-    /// proxy's tunnel and TLS.
+    /// The time until the connection is ready for the request. It includes waiting for a free connection, name
+    /// resolution, TCP, the proxy's tunnel and TLS.
     public var connect: Duration?
-    /// From the request being handed to the connection until the first byte of the answer. A large body that is
-    /// still on its way out does not count.
+    /// The time from handing the request to the connection until the first byte of the response. Time in which a large
+    /// body is still being sent does not count.
     public var firstByte: Duration?
-    /// Between two portions of the answer. Time in which the reader holds the transfer back does not count.
+    /// The time between two portions of the response. Time in which the reader holds the transfer back does not count.
     public var idle: Duration?
-    /// From the call to the last byte, redirects included.
+    /// The time from the call to the last byte, redirects included.
     public var whole: Duration?
 
-    /// Sixty seconds for each stage and no limit for the whole, as Prefect's own client has it.
+    /// Sixty seconds for each stage and no limit for the whole, like Prefect's own client.
     public init(
         connect: Duration? = .seconds(60),
         firstByte: Duration? = .seconds(60),
@@ -80,7 +82,7 @@ public struct Deadlines: Sendable, Hashable {
         self.whole = whole
     }
 
-    /// For a stream that may be silent for days: only the connection has a limit.
+    /// Deadlines for a stream that may be silent for days. By default, only the connection has a limit.
     public static func stream(connect: Duration? = .seconds(60), firstByte: Duration? = nil) -> Deadlines {
         Deadlines(connect: connect, firstByte: firstByte, idle: nil, whole: nil)
     }

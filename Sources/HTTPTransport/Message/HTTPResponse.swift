@@ -1,14 +1,14 @@
-/// An answer whose head has arrived and whose body may still be on its way.
+/// A response whose head has arrived and whose body may still be arriving.
 public struct HTTPResponse: Sendable {
     /// The status line and the header fields.
     public struct Head: Sendable, Equatable {
         public var status: Int
         public var version: HTTPVersion
-        /// As received. A value that is not UTF-8 has its broken bytes replaced by U+FFFD.
+        /// The header fields as received. Bytes of a value that are not UTF-8 are replaced by U+FFFD.
         public var headers: HTTPHeaders
-        /// Where the answer came from after redirects, without user, password and fragment.
+        /// The URL that the response came from after redirects, without user, password and fragment.
         public var url: String
-        /// Whether the request went out more than once: the connection that it had been sent on was dead. The first may
+        /// Whether the request was sent more than once, because its first connection was dead. The first request may
         /// have reached the server all the same.
         public var requestWasRepeated: Bool
 
@@ -35,8 +35,8 @@ public struct HTTPResponse: Sendable {
 }
 
 extension HTTPResponse.Head {
-    /// How many bytes of body `Content-Length` announces, the most of several; nil without one, and where an answer has
-    /// no body whatever it says. A number beyond all reckoning is `Int.max`.
+    /// The number of body bytes that `Content-Length` announces, the largest of several. Nil without such a header, and
+    /// for a response that never has a body. A number too large for `Int` becomes `Int.max`.
     func announcedBytes(for method: HTTPMethod) -> Int? {
         guard method != .head, status != 204, status != 304 else { return nil }
         return headers.values(for: "Content-Length").compactMap { value in
@@ -47,7 +47,7 @@ extension HTTPResponse.Head {
     }
 }
 
-/// The protocol version an answer came in.
+/// The protocol version of a response.
 public enum HTTPVersion: String, Sendable, Hashable {
     case http10 = "HTTP/1.0"
     case http11 = "HTTP/1.1"

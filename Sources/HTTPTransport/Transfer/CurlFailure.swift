@@ -1,14 +1,14 @@
 import CCurl
 import Glibc
 
-/// What a failure of libcurl means to the caller.
+/// A failure of libcurl, and its meaning for the caller.
 struct CurlFailure {
     let code: CURLcode
-    /// libcurl's own words.
+    /// libcurl's own error message.
     let cause: String
     /// The error of the last failed connection attempt, 0 if none.
     let systemError: Int32
-    /// The proxy's answer to CONNECT, 0 if none.
+    /// The status of the proxy's response to CONNECT, 0 if none.
     let tunnelStatus: Int
     let isThroughProxy: Bool
     let requestMayHaveBeenSent: Bool
@@ -18,7 +18,7 @@ struct CurlFailure {
         case CURLE_URL_MALFORMAT, CURLE_NOT_BUILT_IN, CURLE_UNKNOWN_OPTION, CURLE_BAD_FUNCTION_ARGUMENT:
             .invalidRequest
         case CURLE_UNSUPPORTED_PROTOCOL:
-            // After the connection it is an answer without a status line.
+            // After the connection is ready, this code means a response without a status line.
             requestMayHaveBeenSent ? .protocolViolation : .invalidRequest
         case CURLE_COULDNT_RESOLVE_PROXY, CURLE_PROXY:
             .proxy
@@ -29,7 +29,7 @@ struct CurlFailure {
         case CURLE_OPERATION_TIMEDOUT:
             .connectTimeout
         case CURLE_SSL_CONNECT_ERROR:
-            // A server that is going away looks like a failed handshake; no certificate is to blame for that.
+            // A server that shuts down can look like a failed handshake. No certificate is the cause then.
             isBrokenHandshake ? .couldNotConnect : .tls
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER, CURLE_SSL_CACERT_BADFILE,
             CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_SSL_CLIENTCERT, CURLE_SSL_CRL_BADFILE,

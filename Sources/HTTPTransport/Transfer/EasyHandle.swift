@@ -1,8 +1,8 @@
 import CCurl
 
-/// One libcurl easy handle with what must live as long as its settings. Used on the loop's thread only.
+/// One libcurl easy handle, with the memory that must live as long as its settings. Only the loop's thread uses it.
 final class EasyHandle {
-    /// libcurl did not take a setting.
+    /// The error when libcurl rejects a setting.
     struct Refusal: Error {
         let code: CURLcode
         let option: CURLoption
@@ -27,7 +27,7 @@ final class EasyHandle {
         freeLists()
     }
 
-    /// Back to libcurl's defaults. TLS sessions stay, so that a later connection is made faster.
+    /// Restores libcurl's defaults. TLS sessions are kept, so that a later connection is made faster.
     func reset() {
         curl_easy_reset(pointer)
         freeLists()
@@ -44,12 +44,12 @@ final class EasyHandle {
         try check(ccurl_easy_set_long(pointer, option, value), option)
     }
 
-    /// For settings that an older or differently built libcurl may not know, and that it can do without.
+    /// Applies an optional setting, which an older or differently built libcurl may not know.
     func setIfKnown(_ option: CURLoption, _ value: Int) {
         _ = ccurl_easy_set_long(pointer, option, value)
     }
 
-    /// libcurl copies the text. Nil is its default, or none.
+    /// Applies a text, which libcurl copies. Nil selects libcurl's default, or no value.
     func set(_ option: CURLoption, _ value: String?) throws(Refusal) {
         try check(ccurl_easy_set_string(pointer, option, value), option)
     }
@@ -79,7 +79,7 @@ final class EasyHandle {
         try check(ccurl_easy_set_close_on_exec(pointer), CURLOPT_OPENSOCKETFUNCTION)
     }
 
-    /// Sends what libcurl reports to a transfer, which must outlive the handle's stay in the loop.
+    /// Directs libcurl's callbacks to a transfer. The transfer must live for as long as the handle is in the loop.
     func setCallbacks(for transfer: Transfer, watchUpload: Bool) throws(Refusal) {
         let context = Unmanaged.passUnretained(transfer).toOpaque()
         try check(ccurl_easy_set_write_callback(pointer, receiveBody), CURLOPT_WRITEFUNCTION)
@@ -96,7 +96,7 @@ final class EasyHandle {
         try setErrorText()
     }
 
-    /// Keeps libcurl's particular words for `cause`.
+    /// Makes libcurl write its detailed error messages to the buffer that `cause` reads.
     func setErrorText() throws(Refusal) {
         clearErrorText()
         try check(ccurl_easy_set_pointer(pointer, CURLOPT_ERRORBUFFER, errorText), CURLOPT_ERRORBUFFER)
@@ -106,9 +106,9 @@ final class EasyHandle {
         errorText[0] = 0
     }
 
-    // MARK: What a finished transfer leaves
+    // MARK: Results of a finished transfer
 
-    /// libcurl's words for a failure: the particular ones where it has some.
+    /// libcurl's message for a failure: the detailed one if there is one.
     func cause(of code: CURLcode) -> String {
         let particular = String(cString: errorText)
         return particular.isEmpty ? String(cString: curl_easy_strerror(code)) : particular
@@ -117,7 +117,7 @@ final class EasyHandle {
     /// The system's error of the last failed connection attempt; 0 if there was none.
     var systemError: Int32 { Int32(truncatingIfNeeded: ccurl_easy_get_long(pointer, CURLINFO_OS_ERRNO)) }
 
-    /// The proxy's answer to CONNECT; 0 if there was none.
+    /// The status of the proxy's response to CONNECT; 0 if there was none.
     var tunnelStatus: Int { ccurl_easy_get_long(pointer, CURLINFO_HTTP_CONNECTCODE) }
 
     private func check(_ code: CURLcode, _ option: CURLoption) throws(Refusal) {
@@ -125,8 +125,8 @@ final class EasyHandle {
     }
 }
 
-// The callbacks run on the loop's thread, within a call into libcurl that the loop made. The loop holds each transfer
-// until its handle is out of the multi handle, so the context is always alive.
+// The callbacks run on the loop's thread, within a call into libcurl. The loop keeps each transfer until its handle is
+// out of the multi handle, so the context is always alive.
 
 private func transfer(_ context: UnsafeMutableRawPointer?) -> Transfer? {
     context.map { Unmanaged<Transfer>.fromOpaque($0).takeUnretainedValue() }

@@ -1,11 +1,11 @@
 import CCurl
 
 extension EasyHandle {
-    /// Turns a plan into libcurl's settings. The handle is fresh or reset.
+    /// Applies a plan as libcurl settings. The handle must be new or reset.
     func configure(_ plan: TransferPlan) throws(Refusal) {
-        // Signals belong to the program; libcurl's own use of SIGALRM is not safe with threads.
+        // Signals are for the program. libcurl's own use of SIGALRM is not safe with threads.
         try set(CURLOPT_NOSIGNAL, 1)
-        // A resolver thread that hangs is left to end by itself, instead of stopping the loop until it does.
+        // A resolver thread that hangs may end later by itself. Otherwise libcurl would block the loop until it ends.
         setIfKnown(CURLOPT_QUICK_EXIT, 1)
         try set(CURLOPT_PROTOCOLS_STR, "http,https")
         try set(CURLOPT_URL, plan.target.text)
@@ -36,7 +36,7 @@ extension EasyHandle {
         }
         try set(CURLOPT_CUSTOMREQUEST, plan.method.rawValue)
         try set(CURLOPT_HTTPHEADER, list: plan.headerLines)
-        // What is meant for the server is not shown to the proxy that tunnels to it.
+        // Headers for the server must not be sent to the proxy that tunnels to it.
         try set(CURLOPT_HEADEROPT, Int(CURLHEADER_SEPARATE))
         if plan.decompress {
             try set(CURLOPT_ACCEPT_ENCODING, "gzip, deflate")
@@ -45,9 +45,9 @@ extension EasyHandle {
 
     private func configureConnection(_ plan: TransferPlan) throws(Refusal) {
         try set(CURLOPT_HTTP_VERSION, plan.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
-        // The loop's clock decides; libcurl only has to give up on one address in time for the next.
+        // The loop enforces the deadline. libcurl needs the limit only to give up on one address in time for the next.
         try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, (plan.deadlines.connect ?? .seconds(2_000_000)).inMilliseconds))
-        // libcurl counts whole seconds.
+        // libcurl takes whole seconds.
         try set(CURLOPT_MAXAGE_CONN, max(1, plan.idleExpiry.inMilliseconds / 1000))
         try setCloseOnExec()
         try set(CURLOPT_TCP_KEEPALIVE, 1)
@@ -62,7 +62,7 @@ extension EasyHandle {
     }
 
     private func configureProxy(_ plan: TransferPlan) throws(Refusal) {
-        // Empty texts keep libcurl from reading the environment: the decision has been made.
+        // Empty strings keep libcurl from reading the environment, because the plan already selects the proxy.
         try set(CURLOPT_NOPROXY, "")
         guard let proxy = plan.proxy else { return try set(CURLOPT_PROXY, "") }
         try set(CURLOPT_PROXY, proxy.address)
@@ -92,11 +92,12 @@ extension EasyHandle {
         try set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
         try set(CURLOPT_SSL_VERIFYPEER, tls.verifyPeer ? 1 : 0)
         try set(CURLOPT_SSL_VERIFYHOST, tls.verifyPeer ? 2 : 0)
-        // The parsed authorities are shared by later connections, but a renewed file is seen within minutes.
+        // Later connections share the parsed authorities, but a renewed file takes effect within minutes.
         setIfKnown(CURLOPT_CA_CACHE_TIMEOUT, 300)
         switch tls.authorities {
         case .system:
-            // A directory besides the bundle says the same again and keeps libcurl from sharing what it parsed.
+            // A directory in addition to the bundle repeats the same authorities, and keeps libcurl from sharing the
+            // parsed ones.
             if Self.hasSystemBundle { try set(CURLOPT_CAPATH, nil) }
         case .file(let path):
             try set(CURLOPT_CAINFO, path)
@@ -117,6 +118,6 @@ extension EasyHandle {
         }
     }
 
-    /// Whether this libcurl was built with a file of authorities.
+    /// Whether this libcurl was built with a file of certificate authorities.
     private static let hasSystemBundle = ccurl_default_ca_file() != nil
 }

@@ -1,16 +1,16 @@
-/// Puts the head of an answer together from the lines libcurl hands over one by one, passing over 1xx heads before
-/// the real one and trailers after the body.
+/// Assembles the head of a response from single lines. It skips 1xx heads before the final head and trailers after the
+/// body.
 struct HeadParser: Sendable {
     enum Outcome: Equatable {
         case incomplete
         case interim
         case head(HTTPResponse.Head)
-        /// Not part of a head: a trailer field after the body.
+        /// The line is not part of a head but a trailer field after the body.
         case trailer
         case malformed(String)
     }
 
-    /// More than this over all lines, those of interim heads and trailers included, is not a head but an attack or a
+    /// The most bytes of all lines together, including interim heads and trailers. A larger head is an attack or a
     /// mistake.
     static let limit = 256 * 1024
 
@@ -20,13 +20,13 @@ struct HeadParser: Sendable {
     private var isComplete = false
     private var size = 0
 
-    /// With `awaitsSwitch` a 101 is the answer itself, and not one of those before it.
+    /// With `awaitsSwitch`, a response with status 101 is the final response and not an interim one.
     init(url: String, awaitsSwitch: Bool = false) {
         self.url = url
         self.awaitsSwitch = awaitsSwitch
     }
 
-    /// Takes one line with its line end.
+    /// Processes one line, including its line end.
     mutating func consume(_ line: some Collection<UInt8>) -> Outcome {
         size += line.count
         guard size <= Self.limit else {
@@ -42,7 +42,7 @@ struct HeadParser: Sendable {
         }
         if content.isEmpty {
             current = nil
-            // A switch of protocols that was not asked for is interim like the others.
+            // A switch of protocols that was not requested is interim, like the other 1xx responses.
             let isSwitch = awaitsSwitch && head.status == 101
             if (100..<200).contains(head.status), !isSwitch { return .interim }
             isComplete = true

@@ -1,20 +1,20 @@
 import Synchronization
 
-/// Carries one answer from the loop's thread to the task that reads it.
+/// Carries one response from the loop's thread to the task that reads it.
 ///
-/// The loop puts in a head, portions and an end; the reader takes them out, or waits. Whatever is buffered beyond
-/// the limit holds the transfer back. The first end wins: a cancelled or failed channel takes nothing more.
+/// The loop puts in a head, portions and an end. The reader takes them out, or waits. When the buffer reaches its
+/// limit, the transfer is held back. The first end wins: a cancelled or failed channel takes nothing more.
 final class ResponseChannel: Sendable {
-    /// What became of a portion.
+    /// The result of offering a portion.
     enum Offer {
         case accepted
-        /// Not taken: the transfer must pause and bring it again once it is resumed.
+        /// The portion was not taken. The transfer must pause, and offer it again once it is resumed.
         case full
-        /// Nobody wants it any more.
+        /// The reader no longer wants the response.
         case gone
     }
 
-    /// What a reader finds.
+    /// The result of taking a portion from the channel.
     enum Taken {
         case portion([UInt8], transferWaits: Bool)
         case end(Result<[UInt8]?, TransportError>)
@@ -48,7 +48,7 @@ final class ResponseChannel: Sendable {
         state.withLock { $0.ending != nil }
     }
 
-    /// How many bytes of body the head announces, as they are transferred; nil without a word of it.
+    /// The number of body bytes that the head announces, before decompression; nil when it announces none.
     var announcedBytes: Int? {
         state.withLock { $0.announcedBytes }
     }
@@ -89,7 +89,7 @@ final class ResponseChannel: Sendable {
         end(.success(nil))
     }
 
-    /// Ends the channel unless it has ended, and returns the error.
+    /// Ends the channel with an error, unless it has already ended, and returns the error.
     @discardableResult
     func fail(_ kind: TransportError.Kind, _ cause: String) -> TransportError {
         let sent = state.withLock { $0.requestMayHaveBeenSent }
@@ -102,7 +102,7 @@ final class ResponseChannel: Sendable {
     private func end(_ ending: Result<[UInt8]?, TransportError>) {
         let (headWaiter, portionWaiters) = state.withLock { state -> (HeadWaiter?, [PortionWaiter]) in
             if case .failure(let error) = ending, error.kind == .cancelled || error.kind == .tooLarge {
-                // The reader gave up, also on what is buffered.
+                // The reader gave up, so the buffered bytes are dropped too.
                 state.buffer = []
                 if case .success = state.ending { state.ending = ending }
             }
@@ -121,7 +121,7 @@ final class ResponseChannel: Sendable {
 
     // MARK: The reader's side
 
-    /// Resumes the continuation with the head, or with the failure that came instead.
+    /// Resumes the continuation with the head, or with the failure that occurred instead.
     func awaitHead(_ waiter: HeadWaiter) {
         let result = state.withLock { state -> Result<HTTPResponse.Head, TransportError>? in
             if case .failure(let error) = state.ending { return .failure(error) }
@@ -132,12 +132,12 @@ final class ResponseChannel: Sendable {
         if let result { waiter.resume(returning: result) }
     }
 
-    /// What is there without waiting.
+    /// Takes the buffered bytes or the end, without waiting.
     func take() -> Taken {
         state.withLock { $0.take() }
     }
 
-    /// Resumes the continuation with the next portion or the end; true when the transfer is to be resumed.
+    /// Resumes the continuation with the next portion or the end. Returns true when the transfer must be resumed.
     func awaitPortion(_ waiter: PortionWaiter) -> Bool {
         let taken = state.withLock { state in
             let taken = state.take()
@@ -163,7 +163,7 @@ final class ResponseChannel: Sendable {
         case .failure(let error):
             .failure(error)
         case .success:
-            // The transfer's state lets nothing succeed without a head; this keeps the waiter from hanging.
+            // The transfer's state never succeeds without a head. This case only keeps the waiter from hanging.
             .failure(
                 TransportError(
                     kind: .protocolViolation, operation: "answer", cause: "the answer has no head",

@@ -1,14 +1,14 @@
 import CCurl
 import Glibc
 
-/// One request on the loop's thread: takes what libcurl reports through the state and the parser to the channel.
+/// One request on the loop's thread. It passes libcurl's reports through the state and the parser to the channel.
 final class Transfer {
     let easy: EasyHandle
     private let plan: TransferPlan
     private let channel: ResponseChannel
     private var state: TransferState
     private var parser: HeadParser
-    /// Why a callback told libcurl to stop; it reports no more than that a callback did.
+    /// The reason why a callback stopped the transfer. libcurl itself reports only that a callback did.
     private var refusal: (kind: TransportError.Kind, cause: String)?
 
     private static let largeBody = 64 * 1024
@@ -37,7 +37,7 @@ final class Transfer {
         handle(.uploaded(bytes))
     }
 
-    /// False stops the transfer.
+    /// Returns false to stop the transfer.
     func receiveHeadLine(_ line: UnsafeRawBufferPointer) -> Bool {
         handle(.received)
         switch parser.consume(line) {
@@ -70,7 +70,7 @@ final class Transfer {
 
     // MARK: From the loop
 
-    /// The reader has room again. libcurl may call back from within.
+    /// Called when the reader has room again. libcurl may run callbacks during this call.
     func resume() {
         handle(.released)
         curl_easy_pause(easy.pointer, CURLPAUSE_CONT)
@@ -85,7 +85,7 @@ final class Transfer {
         handle(.failed(kind, cause))
     }
 
-    /// libcurl is done with it.
+    /// Called when libcurl has finished the transfer, with success or not.
     func finish(_ code: CURLcode) {
         if code == CURLE_OK { return handle(.succeeded) }
         if let refusal { return fail(refusal.kind, refusal.cause) }

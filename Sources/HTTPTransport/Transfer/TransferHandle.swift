@@ -1,6 +1,6 @@
-/// The reader's end of a transfer. Letting go of it cancels what is not finished.
+/// The reader's end of a transfer. Releasing it cancels an unfinished transfer.
 ///
-/// It keeps the transport alive: an answer outlives the last other reference to the transport it came from.
+/// It keeps the transport alive, so a response outlives the last other reference to its transport.
 final class TransferHandle: Sendable {
     private let id: UInt64
     private let channel: ResponseChannel
@@ -32,7 +32,7 @@ final class TransferHandle: Sendable {
         return try result.get()
     }
 
-    /// How many bytes of body the head announces, as they are transferred; nil without a word of it.
+    /// The number of body bytes that the head announces, before decompression; nil when it announces none.
     var announcedBytes: Int? { channel.announcedBytes }
 
     func nextPortion(
@@ -62,12 +62,12 @@ final class TransferHandle: Sendable {
         end(.cancelled, "cancelled")
     }
 
-    /// Fails the reader and takes the transfer out of the loop.
+    /// Fails the reader and removes the transfer from the loop.
     @discardableResult
     func end(_ kind: TransportError.Kind, _ cause: String) -> TransportError {
         let wasRunning = !channel.hasEnded
         let error = channel.fail(kind, cause)
-        // Nothing is left in the loop of a transfer that ended, so its thread is not woken for it.
+        // The loop holds nothing of a transfer that has ended, so its thread is not woken.
         if wasRunning {
             loop.execute { [id] core in core.abort(id) }
         }

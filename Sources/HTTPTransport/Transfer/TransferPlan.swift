@@ -1,4 +1,4 @@
-/// Everything the loop needs to know to carry out one request, checked and decided beforehand.
+/// The validated parameters that the loop needs to carry out one request.
 struct TransferPlan: Sendable {
     struct Proxy: Sendable {
         var address: String
@@ -9,7 +9,7 @@ struct TransferPlan: Sendable {
 
     let method: HTTPMethod
     let url: ParsedURL
-    /// What libcurl is told: the URL with the host a TLS server name asks for.
+    /// The URL that libcurl gets: with the TLS server name as its host, if one is set.
     let target: ParsedURL
     let headerLines: [String]
     let body: HTTPRequest.Body
@@ -22,10 +22,10 @@ struct TransferPlan: Sendable {
     let deadlines: Deadlines
     let wholeDeadline: ContinuousClock.Instant?
 
-    /// What errors call this request.
+    /// The name of this request in errors.
     var operation: String { "\(method) \(url.redacted)" }
 
-    /// What the limit of connections per host counts by.
+    /// The key for the limit of connections per host.
     var origin: String { unixSocketPath ?? "\(url.scheme)://\(url.bracketedHost):\(url.port)" }
 
     init(
@@ -38,7 +38,7 @@ struct TransferPlan: Sendable {
                 requestMayHaveBeenSent: false)
         }
         guard Self.isToken(request.method.rawValue) else {
-            // The method itself would break the line of the message.
+            // The invalid method could break the line of the message, so it is omitted.
             throw TransportError(
                 kind: .invalidRequest, operation: url.redacted, cause: "the method is not an HTTP method",
                 requestMayHaveBeenSent: false)
@@ -88,7 +88,7 @@ struct TransferPlan: Sendable {
         var cause: String
     }
 
-    /// `sun_path` has 108 bytes, the last of which is NUL.
+    /// The longest path of a Unix socket: `sun_path` has 108 bytes, the last of which is NUL.
     private static let longestSocketPath = 107
 
     private static func headerLines(
@@ -104,21 +104,21 @@ struct TransferPlan: Sendable {
             }
             let isFraming = ["Content-Length", "Transfer-Encoding"].contains { $0.equalsIgnoringCase(field.name) }
             if isFraming { continue }
-            // libcurl takes "Name:" as a request to leave its own field out, and "Name;" as one without a value.
+            // For libcurl, "Name:" suppresses its own field, and "Name;" sends a field without a value.
             let isEmpty = field.value.utf8.allSatisfy { $0 == 0x20 || $0 == 0x09 }
             lines.append(isEmpty ? "\(field.name);" : "\(field.name): \(field.value)")
         }
         if isRenamed, !request.headers.contains("Host") {
             lines.append("Host: \(url.authority)")
         }
-        // libcurl would call any body a form, and wait a second for a "100 Continue" before a large one.
+        // By default, libcurl labels any body as a form, and waits a second for a "100 Continue" before a large one.
         for name in ["Content-Type", "Expect"] where !request.headers.contains(name) {
             lines.append("\(name):")
         }
         return .success(lines)
     }
 
-    /// The characters of RFC 9110's `token`.
+    /// Whether a text is a `token` of RFC 9110.
     static func isToken(_ text: String) -> Bool {
         !text.isEmpty
             && text.utf8.allSatisfy { byte in
@@ -135,7 +135,8 @@ struct TransferPlan: Sendable {
 
 extension TransferPlan.Proxy {
     init(_ url: ParsedURL, tls: TLSConfiguration) {
-        // libcurl takes 1080 for every scheme; an HTTP proxy without a port is expected at the scheme's own.
+        // libcurl uses port 1080 for every scheme. An HTTP proxy without a port is expected at the scheme's default
+        // port.
         address = "\(url.scheme)://\(url.bracketedHost):\(url.port)"
         user = url.user
         password = url.password

@@ -1,20 +1,20 @@
-/// Where one transfer stands, and when it is out of time. A value without I/O: what happens goes in as events, what
-/// is to be done comes out as actions.
+/// The state machine of one transfer, including its deadlines. It is a value without I/O: it takes events and returns
+/// actions.
 struct TransferState: Sendable {
     typealias Instant = ContinuousClock.Instant
 
     enum Event {
-        /// The connection is ready and the request goes out. Comes again when libcurl repeats a request whose
+        /// The connection is ready and the request is sent. The event repeats when libcurl repeats a request whose
         /// reused connection turned out to be dead.
         case connectionReady
-        /// This many bytes of the request's body have gone out so far.
+        /// The total number of bytes of the request's body that have been sent.
         case uploaded(Int64)
         /// A line or a portion arrived.
         case received
-        /// A 1xx head is complete; the real one is still to come.
+        /// A 1xx head is complete. The final head is still to come.
         case interimHead
         case head(HTTPResponse.Head)
-        /// The reader has enough for now.
+        /// The reader's buffer is full.
         case heldBack
         case released
         /// Time passed.
@@ -42,7 +42,7 @@ struct TransferState: Sendable {
     private let wholeDeadline: Instant?
     private var hasHead = false
     private var uploadedBytes: Int64 = 0
-    /// Sticky: once a connection was ready, part of the request may be at the server.
+    /// Stays true once a connection was ready, because part of the request may have reached the server.
     private(set) var requestMayHaveBeenSent = false
     private var requestWasRepeated = false
 
@@ -56,7 +56,7 @@ struct TransferState: Sendable {
         if case .ended = phase { true } else { false }
     }
 
-    /// When `clock` should come at the latest.
+    /// The latest time at which the `clock` event is due.
     var nextDeadline: Instant? {
         if hasEnded { return nil }
         guard let stage = stageDeadline else { return wholeDeadline }
@@ -113,7 +113,7 @@ struct TransferState: Sendable {
         return []
     }
 
-    /// When the stage is over at the latest. Looked at in each turn of the loop for each transfer there is.
+    /// The deadline of the current stage. The loop reads it for every transfer in every turn.
     private var stageDeadline: Instant? {
         switch phase {
         case .connecting(let since): deadlines.connect.map { since.advanced(by: $0) }
@@ -123,7 +123,7 @@ struct TransferState: Sendable {
         }
     }
 
-    /// What it means when it takes longer.
+    /// The failure when the current stage exceeds its deadline.
     private var stageFailure: (TransportError.Kind, String)? {
         switch phase {
         case .connecting:
@@ -139,7 +139,7 @@ struct TransferState: Sendable {
 }
 
 extension Duration {
-    /// "60 s", "0.25 s".
+    /// The duration as text, such as "60 s" or "0.25 s".
     var inSeconds: String {
         let (seconds, attoseconds) = components
         let milliseconds = attoseconds / 1_000_000_000_000_000
@@ -149,7 +149,8 @@ extension Duration {
         return "\(seconds).\(fraction) s"
     }
 
-    /// Rounded up, within what libcurl's `long` milliseconds and `poll` can hold; never negative.
+    /// The duration rounded up, never negative. It fits into libcurl's `long` milliseconds and into the argument of
+    /// `poll`.
     var inMilliseconds: Int {
         let (seconds, attoseconds) = components
         if seconds < 0 || attoseconds < 0 { return 0 }

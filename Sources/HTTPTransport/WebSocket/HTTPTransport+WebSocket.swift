@@ -1,7 +1,7 @@
 extension HTTPTransport {
-    /// Opens a WebSocket: over the same proxies, authorities and client certificate as a request to the same host
-    /// (`ws` counts as `http`, `wss` as `https`), but through the proxy's tunnel in either case, and outside of the
-    /// limits of connections. Redirects are refusals.
+    /// Opens a WebSocket. It uses the same proxies, certificate authorities and client certificate as a request to the
+    /// same host; `ws` counts as `http`, `wss` as `https`. With either scheme it goes through the proxy's tunnel. It
+    /// does not count towards the connection limits. A redirect counts as a refusal.
     public func webSocket(_ request: WebSocketRequest) async throws(WebSocketError) -> WebSocket {
         let plan = try SocketPlan(request, configuration: configuration)
         let socket = WebSocket(id: newID(), url: plan.url, loop: loop)

@@ -1,8 +1,8 @@
 /// An open WebSocket (RFC 6455), made by `HTTPTransport.webSocket` or `HTTPTransport.withWebSocket`.
 ///
-/// Everything throws `WebSocketError`. It may be used by several tasks at once; messages of one task go out in its
-/// order. Pings of the server are answered by itself. When it is let go it is closed with code 1001 without waiting for
-/// the server; it keeps its transport alive until then.
+/// Every failure is a `WebSocketError`. Several tasks may use it at once; messages of one task are sent in its order.
+/// Pings of the server are answered automatically. A WebSocket that is released closes with code 1001, without waiting
+/// for the server. It keeps its transport alive until then.
 public final class WebSocket: Sendable {
     /// The URL without user, password and query.
     public let url: String
@@ -21,10 +21,10 @@ public final class WebSocket: Sendable {
         loop.execute { [id] core in core.withSocket(id) { $0.abandon() } }
     }
 
-    /// The one that the server chose; nil when none was offered.
+    /// The subprotocol that the server chose; nil when none was offered.
     public var subprotocol: String? { channel.opening.subprotocol }
 
-    /// The head of the server's answer to the handshake.
+    /// The header fields of the server's handshake response.
     public var headers: HTTPHeaders { channel.opening.headers }
 
     func open(_ plan: SocketPlan) async throws(WebSocketError) {
@@ -39,8 +39,8 @@ public final class WebSocket: Sendable {
         }
     }
 
-    /// Returns when the connection has taken the whole message, which waits while the server does not read. What is
-    /// cancelled before is not sent, but for a message that has begun: its rest follows.
+    /// Sends a message and returns when the connection has taken all of it. It waits while the server does not read. A
+    /// message that is cancelled before that is not sent, unless it has begun; then its rest follows.
     public func send(_ message: Message) async throws(WebSocketError) {
         try await wait { [id] ticket in
             { core in core.withSocket(id) { $0.send(message, ticket: ticket) } }
@@ -49,11 +49,11 @@ public final class WebSocket: Sendable {
         }
     }
 
-    /// The next message. Waits for it; at the end it throws, after all messages that came before: `closed`,
+    /// Waits for the next message and returns it. At the end, after all earlier messages, it throws `closed`,
     /// `violation` or `lost`.
     ///
-    /// When more than 256 KiB or 128 messages wait here, nothing is read from the server until they are received;
-    /// meanwhile its pings get no answer.
+    /// When 256 KiB or 128 messages wait here, nothing is read from the server until they are received. Meanwhile its
+    /// pings are not answered.
     public func receive() async throws(WebSocketError) -> Message {
         if Task.isCancelled { throw WebSocketError(kind: .cancelled, url: url) }
         switch channel.take() {
@@ -69,7 +69,7 @@ public final class WebSocket: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { receiver in
                 if channel.awaitMessage(ticket, receiver) { release() }
-                // The handler may have run when there was nothing to wake.
+                // The cancellation handler may have run before the receiver was registered.
                 if Task.isCancelled { channel.cancel(ticket) }
             }
         } onCancel: {
@@ -78,25 +78,25 @@ public final class WebSocket: Sendable {
         return try result.get()
     }
 
-    /// Sends a ping and returns when it is answered: then the server has received every message whose `send` had
-    /// returned. Without an answer the WebSocket is lost after `pongTimeout`.
+    /// Sends a ping and returns when the server has answered it. By then the server has received every message whose
+    /// `send` had returned. Without an answer, the WebSocket is lost after `pongTimeout`.
     public func ping() async throws(WebSocketError) {
         try await wait { [id] ticket in
             { core in core.withSocket(id) { $0.ping(ticket: ticket) } }
         }
     }
 
-    /// Closes, and returns when the server has answered that, or after `closeTimeout`. Messages that come meanwhile
-    /// are dropped, and who waits to send fails. Does nothing when it is over. A cancelled task does not wait for the
-    /// answer.
+    /// Closes the WebSocket and returns when the server has answered, or after `closeTimeout`. Messages that arrive
+    /// meanwhile are dropped, and tasks that wait to send fail. Does nothing when the WebSocket has already ended. A
+    /// cancelled task does not wait for the answer.
     ///
-    /// A code that must not be sent (RFC 6455, 7.4) is replaced by 1000; a reason is cut after 123 bytes of UTF-8.
+    /// A code that must not be sent (RFC 6455, 7.4) is replaced by 1000. A reason is cut after 123 bytes of UTF-8.
     public func close(code: CloseCode = .normal, reason: String = "") async {
         let code = code.isAllowedOnTheWire ? code : .normal
         let begin: Mailbox.Work = { [id] core in core.withSocket(id) { $0.close(code, reason: reason) } }
-        // A cancelled task's handler would come before it.
+        // In a cancelled task, the cancellation handler would run before the close.
         if Task.isCancelled { loop.execute(begin) }
-        // It ends with what the end is; that is for who receives.
+        // The wait throws the WebSocket's end as an error, which only a receiver needs.
         try? await wait { _ in
             begin
         } onCancel: { [id] _ in
@@ -108,7 +108,7 @@ public final class WebSocket: Sendable {
         loop.execute { [id] core in core.withSocket(id) { $0.release() } }
     }
 
-    /// Gives the loop some work, and waits until it resolves the ticket or the WebSocket ends.
+    /// Hands work to the loop, and waits until the work resolves the ticket or the WebSocket ends.
     private func wait(
         for work: (_ ticket: UInt64) -> Mailbox.Work,
         onCancel withdrawal: @escaping @Sendable (_ ticket: UInt64) -> Mailbox.Work = { _ in { _ in } }
@@ -117,7 +117,7 @@ public final class WebSocket: Sendable {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { waiter in
                 channel.wait(ticket, waiter)
-                // The handler may have run when there was nothing to wake.
+                // The cancellation handler may have run before the waiter was registered.
                 if Task.isCancelled { return cancel(ticket, withdrawal) }
                 if !loop.execute(work(ticket)) { channel.end(.shutDown) }
             }

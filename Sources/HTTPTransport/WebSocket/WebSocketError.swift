@@ -1,28 +1,29 @@
-/// Why a WebSocket could not be opened, or why it is over.
+/// The reason why a WebSocket could not be opened, or why it ended.
 public struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Kind: Sendable, Hashable {
-        /// No connection came about: name, TCP, TLS, proxy, deadline, or what came back is not HTTP.
+        /// No connection was made because of the name, TCP, TLS, the proxy or a deadline, or because the response is
+        /// not HTTP.
         case notConnected(TransportError)
-        /// The server answered the handshake with something else than a WebSocket.
+        /// The server answered the handshake with something other than a WebSocket.
         case refused(WebSocketRefusal)
-        /// The server agreed, but not to what was asked: its handshake is wrong, or it takes none of the subprotocols.
+        /// The server agreed, but not to the request: its handshake is wrong, or it accepts none of the subprotocols.
         case handshake(String)
-        /// Orderly, by the server or in answer to `close`. The code is `noStatus` when the server gave none.
+        /// An orderly close by the server, or in answer to `close`. The code is `noStatus` when the server gave none.
         case closed(code: WebSocket.CloseCode, reason: String)
-        /// Closed from here, with this code, because the server broke the protocol or a limit.
+        /// This side closed with this code, because the server violated the protocol or a limit.
         case violation(code: WebSocket.CloseCode, cause: String)
-        /// The connection broke, or the server is silent.
+        /// The connection broke, or the server does not respond.
         case lost(String)
-        /// What was to be sent cannot be; the WebSocket stays as it is.
+        /// The message cannot be sent. The WebSocket stays unchanged.
         case invalidMessage(String)
-        /// The calling task was cancelled, or the WebSocket let go.
+        /// The calling task was cancelled, or the WebSocket was released.
         case cancelled
         /// The transport was shut down.
         case shutDown
     }
 
     public let kind: Kind
-    /// The URL without user, password and query; empty when it is not a WebSocket's URL.
+    /// The URL without user, password and query; empty when the given URL is not a WebSocket URL.
     public let url: String
 
     public init(kind: Kind, url: String) {
@@ -30,7 +31,7 @@ public struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible
         self.url = url
     }
 
-    /// What errors call a WebSocket; one without a URL that can be read has no name.
+    /// The name of a WebSocket in errors; only "WebSocket" when its URL cannot be parsed.
     static func subject(_ url: String) -> String {
         url.isEmpty ? "WebSocket" : "WebSocket \(url)"
     }
@@ -55,7 +56,7 @@ public struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible
     }
 }
 
-/// An answer to the handshake that is not 101.
+/// A response to the handshake with a status other than 101.
 public struct WebSocketRefusal: Sendable, Hashable {
     public let status: Int
     public let headers: HTTPHeaders

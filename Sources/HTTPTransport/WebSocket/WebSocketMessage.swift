@@ -1,11 +1,11 @@
 extension WebSocket {
-    /// One message, whole: how it was cut into frames on its way does not show.
+    /// One complete message. Its division into frames is not visible.
     public enum Message: Sendable, Hashable {
         case text(String)
         case binary([UInt8])
     }
 
-    /// Why a WebSocket is closed, as a number of RFC 6455, section 7.4.
+    /// The reason for closing a WebSocket, as a number of RFC 6455, section 7.4.
     public struct CloseCode: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
         public let rawValue: UInt16
 
@@ -15,11 +15,11 @@ extension WebSocket {
 
         /// The purpose is fulfilled.
         public static let normal = CloseCode(rawValue: 1000)
-        /// The server shuts down, or the client leaves.
+        /// The server shuts down, or the client disconnects.
         public static let goingAway = CloseCode(rawValue: 1001)
         public static let protocolError = CloseCode(rawValue: 1002)
         public static let unsupportedData = CloseCode(rawValue: 1003)
-        /// The peer closed without giving a code. Never sent.
+        /// The peer closed without giving a code. This code is never sent.
         public static let noStatus = CloseCode(rawValue: 1005)
         /// Text that is not UTF-8.
         public static let invalidData = CloseCode(rawValue: 1007)
@@ -31,8 +31,8 @@ extension WebSocket {
 
         public var description: String { String(rawValue) }
 
-        /// Whether it may stand in a close frame: what the RFC and its registry define for that, and the ranges of
-        /// libraries (3000) and applications (4000).
+        /// Whether the code may appear in a close frame. The RFC and its registry define some codes for that. The
+        /// ranges of libraries (3000) and applications (4000) are allowed too.
         var isAllowedOnTheWire: Bool {
             switch rawValue {
             case 1000...1003, 1007...1014, 3000...4999: true

@@ -1,22 +1,24 @@
-/// What to open, and how it is watched over.
+/// The WebSocket to open, and the limits that apply to it.
 public struct WebSocketRequest: Sendable {
-    /// An absolute `ws` or `wss` URL. User and password in it become basic authentication, and show in no error.
+    /// An absolute `ws` or `wss` URL. A user and password in it become basic authentication and appear in no error.
     public var url: String
-    /// Sent with the handshake. Its own fields (`Connection`, `Upgrade`, `Sec-WebSocket-…` and what frames a body)
-    /// are left out. CR, LF and NUL are refused.
+    /// Header fields sent with the handshake. The handshake's own fields (`Connection`, `Upgrade`, `Sec-WebSocket-…`
+    /// and body framing) are omitted. A field that contains CR, LF or NUL is refused.
     public var headers: HTTPHeaders
-    /// Offered in this order. When some are, the server must choose one.
+    /// The subprotocols to offer, in this order. When there are any, the server must choose one.
     public var subprotocols: [String]
-    /// From the call until the WebSocket is open: name resolution, TCP, the proxy's tunnel, TLS and the handshake.
+    /// The time from the call until the WebSocket is open. It includes name resolution, TCP, the proxy's tunnel, TLS
+    /// and the handshake.
     public var connectTimeout: Duration?
-    /// After so long without a ping one is sent; nil sends none but those of `WebSocket.ping`.
+    /// The time without a ping after which one is sent. With nil, only `WebSocket.ping` sends pings.
     public var pingInterval: Duration?
-    /// When nothing, neither the pong nor any other byte, comes or goes for so long after a ping, the connection is
-    /// lost. Time in which messages wait to be received does not count, since nothing is read then.
+    /// The connection is lost when no byte, of a pong or other data, is sent or received for this long after a ping.
+    /// Time in which messages wait to be received does not count, since nothing is read then.
     public var pongTimeout: Duration
     /// How long `WebSocket.close` waits for the server's answer.
     public var closeTimeout: Duration
-    /// A larger message closes the WebSocket with code 1009 before it is in memory.
+    /// The size limit of a received message. A larger message closes the WebSocket with code 1009 before it is in
+    /// memory.
     public var maximumMessageBytes: Int
     /// Overrides the transport's TLS configuration.
     public var tls: TLSConfiguration?

@@ -1,24 +1,24 @@
 public import JSON
 public import OrderedCollections
 
-/// The fields that the job configurations of all backends have, checked and brought to their types.
+/// The fields that the job configurations of all backends have, checked and converted to their types.
 public struct BaseJobConfiguration: Sendable, Hashable {
-    /// The command that starts the flow run; `nil` when the backend is to choose it.
+    /// The command that starts the flow run; `nil` when the backend must choose it.
     public var command: String?
-    /// Environment variables; `nil` takes a variable out of the job's environment.
+    /// Environment variables; `nil` removes a variable from the job's environment.
     public var env: OrderedDictionary<String, String?>
     /// Labels for the infrastructure.
     public var labels: OrderedDictionary<String, String>
     /// The name for the infrastructure, with placeholders like `{{ ctx.flow_run.name }}`; `nil` for the run's name.
     public var name: String?
-    /// The whole rendered configuration, with the fields of the backend as they are.
+    /// The whole rendered configuration. The fields of the backend are unchanged.
     public var rendered: JSONValue
 
     /// Takes the fields out of a rendered configuration; absent ones are empty.
     ///
-    /// Values of `env` become text as Python's `str` has it (`True`, `1.0`, `[1]`). An empty command is none. Throws
-    /// when `command` or `name` is not a string, `env` not an object (a backend that takes other forms converts them
-    /// first) or a label not a string. Other fields are left to the backend.
+    /// Values of `env` become text as in Python's `str` (`True`, `1.0`, `[1]`). An empty command becomes `nil`. Throws
+    /// when `command` or `name` is not a string, `env` is not an object, or a label is not a string. A backend that
+    /// accepts other forms of `env` converts them first. Other fields are not checked here but by the backend.
     public init(rendered: JSONValue) throws(TemplateError) {
         guard case .object(let members) = rendered else {
             throw Self.mismatch("job_configuration", "an object", rendered, remedy: "correct the base job template")

@@ -1,7 +1,7 @@
 public import JSON
 public import OrderedCollections
 
-/// A job configuration that is ready to be launched: for one flow run.
+/// A job configuration that is ready to be launched for one flow run.
 public struct PreparedJobConfiguration: Sendable, Hashable {
     /// The command that starts the flow run.
     public var command: String
@@ -9,13 +9,13 @@ public struct PreparedJobConfiguration: Sendable, Hashable {
     public var commandIsConfigured: Bool
     /// The job's environment variables.
     public var env: OrderedDictionary<String, String>
-    /// The names that the configuration sets to null: they are not in `env`, and are not to be inherited either.
+    /// The names that the configuration sets to null. They are not in `env`, and the job must not inherit them.
     public var unsetEnv: [String]
     /// Labels for the infrastructure.
     public var labels: OrderedDictionary<String, String>
     /// The name for the infrastructure.
     public var name: String
-    /// The rendered configuration, with the fields of the backend as they are.
+    /// The rendered configuration. The fields of the backend are unchanged.
     public var rendered: JSONValue
 
     public init(
@@ -44,15 +44,16 @@ extension PreparedJobConfiguration {
 }
 
 extension BaseJobConfiguration {
-    /// The command of a flow run wherever nothing else is configured.
+    /// The command of a flow run when no other command is configured.
     public static let defaultCommand = "prefect flow-run execute"
 
-    /// Makes the configuration that of one flow run.
+    /// Prepares the configuration for one flow run.
     ///
-    /// - The environment is the worker's settings, the ids of the run and of what it belongs to, and over them the
-    ///   configuration's own variables; null ones vanish.
-    /// - The labels say what the job belongs to; the configuration's own win.
-    /// - Placeholders in the name are filled in from `ctx.flow` and `ctx.flow_run`; without a name it is the run's.
+    /// - The environment holds the worker's settings and the ids of the run and its related objects. The
+    ///   configuration's own variables override them; null ones are removed.
+    /// - The labels identify the objects that the job belongs to; the configuration's own labels win.
+    /// - Placeholders in the name are filled in from `ctx.flow` and `ctx.flow_run`. Without a name, the run's name is
+    ///   used.
     ///
     /// Throws when the flow run has no id or name.
     public func prepare(

@@ -1,13 +1,11 @@
 public import JSON
 public import OrderedCollections
 
-/// What is known about a flow run when its job configuration is prepared.
+/// The data about a flow run from which its job configuration is prepared.
 public struct PreparationContext: Sendable {
     /// The work pool that the run was taken from.
     public struct WorkPool: Sendable, Hashable {
-        /// The pool's id.
         public var id: String
-        /// The pool's name.
         public var name: String
 
         public init(id: String, name: String) {
@@ -16,13 +14,13 @@ public struct PreparationContext: Sendable {
         }
     }
 
-    /// Labels that a backend adds to the common ones; each group stands right after the common labels of its kind.
+    /// Labels that a backend adds to the common ones. Each group follows the common labels of its kind directly.
     public struct BackendLabels: Sendable, Hashable {
-        /// After the labels of the flow run.
+        /// The labels after those of the flow run.
         public var flowRun: OrderedDictionary<String, String>
-        /// After the labels of the flow.
+        /// The labels after those of the flow.
         public var flow: OrderedDictionary<String, String>
-        /// After the labels of the deployment.
+        /// The labels after those of the deployment.
         public var deployment: OrderedDictionary<String, String>
 
         public init(
@@ -35,19 +33,17 @@ public struct PreparationContext: Sendable {
         }
     }
 
-    /// The flow run as the API has it.
+    /// The flow run as returned by the API.
     public var flowRun: JSONValue
-    /// The flow as the API has it.
+    /// The flow as returned by the API.
     public var flow: JSONValue?
-    /// The deployment as the API has it; `nil` for a run without one.
+    /// The deployment as returned by the API; `nil` for a run without one.
     public var deployment: JSONValue?
-    /// The work pool.
     public var workPool: WorkPool?
-    /// The worker's name.
     public var workerName: String?
-    /// The worker's id, when the API has given it one.
+    /// The worker's id, when the API has assigned one.
     public var workerID: String?
-    /// The Prefect settings that are set, by their environment names, in the order in which jobs get them.
+    /// The configured Prefect settings, by their environment names, in the order in which jobs get them.
     public var settingsEnvironment: [(name: String, value: String)]
     /// The worker's own environment, for placeholders like `{{ $HOST }}` in the job's name.
     public var environment: [String: String]
@@ -55,7 +51,7 @@ public struct PreparationContext: Sendable {
     public var prefectVersion: String
     /// Labels that the backend adds.
     public var backendLabels: BackendLabels
-    /// The trace that the job goes on with; that of the flow run by default.
+    /// The trace that the job continues; by default the trace of the flow run.
     public var traceContext: TraceContext?
 
     public init(
@@ -80,7 +76,7 @@ public struct PreparationContext: Sendable {
 }
 
 extension PreparationContext {
-    /// The labels of the run and of what it belongs to, later ones over earlier ones, the backend's among them.
+    /// The labels of the run and of its related objects, including the backend's. Later labels override earlier ones.
     var labels: OrderedDictionary<String, String> {
         var labels: OrderedDictionary<String, String> = [:]
         func add(_ key: String, _ value: String?) {
@@ -106,8 +102,8 @@ extension PreparationContext {
         return labels
     }
 
-    /// The environment that every job gets: the settings, then the run and what its API requests are attributed to, and
-    /// the trace that it is part of, where OpenTelemetry looks for it.
+    /// The environment of every job: the settings, then the run and the objects that its API requests are attributed
+    /// to. The trace that the run is part of is added in the variable that OpenTelemetry reads.
     var baseEnvironment: OrderedDictionary<String, String?> {
         var environment: OrderedDictionary<String, String?> = [:]
         for (name, value) in settingsEnvironment { environment[name] = .some(value) }
@@ -135,7 +131,7 @@ extension PreparationContext {
     }
 }
 
-/// The API's objects as templates see them: with every field, and times in one form.
+/// Converts the API's objects for templates: every field is present, and times have one form.
 private enum APIObject {
     static func flow(_ flow: JSONValue) -> JSONValue {
         guard flow.objectValue?.isEmpty == false else { return flow }

@@ -2,19 +2,19 @@ public import OrderedCollections
 
 /// The environment of a flow run's process on the worker's own host.
 public struct ProcessEnvironment: Sendable, Hashable {
-    /// The worker's environment with the job's over it: what the Python worker would start the process with, and what
-    /// the configuration shows.
+    /// The worker's environment with the job's variables over it. The Python worker would start the process with it,
+    /// and the configuration shows it.
     public var configured: OrderedDictionary<String, String>
-    /// What the process is started with: the same without the variables that the configuration sets to null.
+    /// The environment that the process is started with. It lacks the variables that the configuration sets to null.
     public var launched: OrderedDictionary<String, String>
 }
 
 /// Merges the environment of a job over the worker's own, for a process that inherits it.
 ///
 /// - Parameters:
-///   - inherited: the worker's environment, in its order.
-///   - prepared: the job, whose variables win. The ones that it sets to null are inherited in
-///     ``ProcessEnvironment/configured``, as the Python worker has it, but not in ``ProcessEnvironment/launched``.
+///   - inherited: The worker's environment, in its order.
+///   - prepared: The job, whose variables win. Its null variables are inherited in ``ProcessEnvironment/configured``,
+///     as in the Python worker, but not in ``ProcessEnvironment/launched``.
 public func mergeProcessEnvironment(
     inherited: some Sequence<(key: String, value: String)>, prepared: PreparedJobConfiguration
 ) -> ProcessEnvironment {
@@ -26,12 +26,12 @@ public func mergeProcessEnvironment(
 
 /// The command that runs a flow in a process on the worker's own host when none is configured.
 ///
-/// - Parameter interpreter: the path of the Python interpreter, quoted where a shell would need it.
+/// - Parameter interpreter: The path of the Python interpreter, quoted where a shell would need it.
 public func processEngineCommand(interpreter: String) -> String {
     "\(shellQuoted(interpreter)) -m prefect.engine"
 }
 
-/// The word as a POSIX shell reads it back.
+/// The word in a form that a POSIX shell reads back unchanged.
 func shellQuoted(_ word: String) -> String {
     let isPlain = word.utf8.allSatisfy { byte in
         switch byte {

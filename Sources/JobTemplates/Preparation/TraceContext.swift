@@ -2,16 +2,16 @@ public import JSON
 
 /// The trace that a flow run is part of, in the form of W3C Trace Context.
 ///
-/// Prefect keeps it in a label of the run: a flow that starts a deployment's run writes it there, and the run's engine takes
-/// it from there. The worker's part is to hand it on in the environment, where OpenTelemetry's own carriers look for it.
+/// Prefect keeps the trace in a label of the run. A flow that starts a deployment's run writes the label, and the run's
+/// engine reads it. The worker passes the trace on in the environment, where OpenTelemetry's own carriers look for it.
 public struct TraceContext: Sendable, Hashable {
-    /// The label of flow runs.
+    /// The label of flow runs that holds the trace.
     static let label = "__OTEL_TRACEPARENT"
 
     /// `traceparent`: version, trace, parent span and flags.
     public let traceparent: String
 
-    /// A context; `nil` for what is none, as the specification has it.
+    /// Returns `nil` when the text is not valid by the specification.
     public init?(traceparent: String) {
         let parts = traceparent.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count >= 4, parts.prefix(4).map(\.utf8.count) == [2, 32, 16, 2], traceparent.utf8.count <= 512,
@@ -22,7 +22,7 @@ public struct TraceContext: Sendable, Hashable {
         self.traceparent = traceparent
     }
 
-    /// The context that a flow run has been given.
+    /// The context in the label of a flow run; `nil` when there is no valid one.
     public init?(ofFlowRun flowRun: JSONValue) {
         guard let text = flowRun["labels"]?[Self.label]?.stringValue else { return nil }
         self.init(traceparent: text)

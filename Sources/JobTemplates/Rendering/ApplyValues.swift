@@ -1,19 +1,20 @@
 public import JSON
 internal import OrderedCollections
 
-/// Replaces the placeholders in a template by values, in every string of its objects and arrays; keys are left alone.
+/// Replaces the placeholders in a template by values, in every string of its objects and arrays. Keys are not changed.
 ///
-/// - A string that is nothing but one placeholder becomes the value, whatever its type. Without a value it is *not
-///   set*: the key or the element that holds it vanishes.
-/// - In any other string each placeholder is replaced by the value as Python's `str` writes it, or by nothing.
-///   Replacing goes from left to right and once: what was put in is not searched again.
-/// - `{{ $NAME }}` is a variable of `environment`, always text, empty when there is none.
-/// - Placeholders of blocks and variables are left for ``JobRenderer``.
+/// - A string that is nothing but one placeholder becomes the value, of any type. Without a value it is *not set*: its
+///   key or array element is removed.
+/// - In any other string, each placeholder is replaced by the value as Python's `str` writes it, or by nothing.
+///   Replacing goes once from left to right; inserted text is not searched again.
+/// - `{{ $NAME }}` is a variable of `environment`. It is always text, and empty when there is none.
+/// - Placeholders of blocks and variables are kept for ``JobRenderer``.
 ///
 /// - Parameters:
-///   - values: an object; placeholders name paths into it, like `env.FOO` or `volumes[0]`.
-///   - removeNotSet: false leaves what has no value as it stands (array elements vanish all the same).
-///   - skippedPrefixes: placeholders whose names start so are left alone.
+///   - values: An object. Placeholders name paths into it, like `env.FOO` or `volumes[0]`.
+///   - removeNotSet: False keeps members and placeholders without a value unchanged. Array elements are removed all the
+///     same.
+///   - skippedPrefixes: Placeholders whose names start with one of these stay unchanged.
 /// - Returns: `nil` when the template itself is a placeholder without a value.
 public func applyValues(
     template: JSONValue, values: JSONValue, environment: [String: String], removeNotSet: Bool = true,
@@ -84,7 +85,7 @@ struct ValueApplication {
 }
 
 extension String {
-    /// The text with each placeholder replaced; `nil` leaves one as it stands.
+    /// The text with each placeholder replaced; `nil` keeps a placeholder unchanged.
     func replacing<Failure: Error>(
         _ placeholders: [Placeholder], by replacement: (Placeholder) throws(Failure) -> String?
     ) throws(Failure) -> String {

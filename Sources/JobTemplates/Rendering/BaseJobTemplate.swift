@@ -3,18 +3,17 @@ public import OrderedCollections
 
 /// The base job template of a work pool: the job configuration with placeholders, and the variables that fill them.
 public struct BaseJobTemplate: Sendable, Hashable {
-    /// The configuration of a job, with placeholders for what deployments and runs may set.
+    /// The configuration of a job, with placeholders for the parts that deployments and runs may set.
     public let jobConfiguration: OrderedDictionary<String, JSONValue>
     /// A JSON schema whose `properties` are the job variables with their defaults.
     public let variables: JSONValue
 
-    /// A template from its parts.
     public init(jobConfiguration: OrderedDictionary<String, JSONValue>, variables: JSONValue) {
         self.jobConfiguration = jobConfiguration
         self.variables = variables
     }
 
-    /// Reads a work pool's `base_job_template`; throws when it is not an object with the two objects
+    /// Reads a work pool's `base_job_template`. Throws when it is not an object with the two objects
     /// `job_configuration` and `variables`.
     public init(json: JSONValue) throws(TemplateError) {
         jobConfiguration = try Self.part("job_configuration", of: json)
@@ -42,13 +41,13 @@ public struct BaseJobTemplate: Sendable, Hashable {
         return part
     }
 
-    /// The template as the API has it.
+    /// The template in the form of the API.
     public var json: JSONValue {
         ["job_configuration": .object(jobConfiguration), "variables": variables]
     }
 
-    /// Whether the template itself says what a field of the job configuration is: by a value or a block, or by the default
-    /// of the variable that fills it.
+    /// Whether the template itself sets a field of the job configuration. A value, a block, or the default of the
+    /// variable that fills the field can set it.
     public func presets(_ field: String) -> Bool {
         guard let value = jobConfiguration[field], !value.isNull else { return false }
         guard let text = value.stringValue else { return true }
@@ -60,7 +59,7 @@ public struct BaseJobTemplate: Sendable, Hashable {
         }
     }
 
-    /// The names of the job variables that a field of the job configuration is made of.
+    /// The names of the job variables that a field of the job configuration uses.
     public func variables(in field: String) -> Set<String> {
         var names: Set<String> = []
         var pending = [jobConfiguration[field] ?? .null]

@@ -8,12 +8,12 @@ public struct JobRenderer: Sendable {
     private let references: any TemplateReferences
     private let budget: Int
 
-    /// A renderer.
+    /// Creates a renderer.
     ///
     /// - Parameters:
-    ///   - environment: the worker's own environment, for placeholders like `{{ $HOME }}`.
-    ///   - references: where block documents and variables are read from.
-    ///   - budget: how many bytes the placeholders of a configuration may become in all.
+    ///   - environment: The worker's own environment, for placeholders like `{{ $HOME }}`.
+    ///   - references: The source of block documents and variables.
+    ///   - budget: The most bytes that the placeholders of a configuration may expand to in all.
     public init(
         template: BaseJobTemplate, environment: [String: String], references: any TemplateReferences,
         budget: Int = 32 << 20
@@ -24,11 +24,12 @@ public struct JobRenderer: Sendable {
         self.references = references
     }
 
-    /// The job configuration for a run: an object with the template's keys in their order, less those without a value.
+    /// The job configuration for a run: an object with the template's keys in their order, without those that have no
+    /// value.
     ///
-    /// The variables' defaults are overridden by `jobVariables` (an object; see ``JobVariables``), `env` entry by
-    /// entry. Block documents and variables are read as far as the outcome needs them, each once.
-    /// Throws a ``TemplateError`` that names the key, or `CancellationError`.
+    /// `jobVariables` (an object; see ``JobVariables``) overrides the variables' defaults, and `env` entry by entry.
+    /// Block documents and variables are read only if the result needs them, each once. Throws a ``TemplateError`` that
+    /// names the key, or `CancellationError`.
     public func render(jobVariables: JSONValue) async throws -> JSONValue {
         var budget = RenderBudget(limit: budget)
         let filled = try fill(try JobVariables(jobVariables), within: &budget)
@@ -43,7 +44,7 @@ public struct JobRenderer: Sendable {
     ) throws(TemplateError) -> JSONValue {
         var configuration = template.jobConfiguration
         let defaults = template.variableDefaults
-        // A template's fixed `env` keeps its entries under the defaults; a placeholder is replaced by them.
+        // A template's fixed `env` keeps its entries under the defaults. A placeholder is replaced by the defaults.
         if let environment = defaults["env"], environment.isPythonTrue {
             if case .object(let fixed)? = configuration["env"] {
                 configuration["env"] = .object(try Self.merge(environment, over: fixed))
@@ -74,7 +75,7 @@ public struct JobRenderer: Sendable {
 }
 
 extension JSONValue {
-    /// Whether Python takes the value for true: not null, false, zero or empty.
+    /// Whether Python treats the value as true: not null, false, zero or empty.
     var isPythonTrue: Bool {
         switch self {
         case .null: false

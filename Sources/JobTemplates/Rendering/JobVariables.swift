@@ -6,7 +6,7 @@ public struct JobVariables: Sendable, Hashable {
     /// The variables by name; a name may be a dotted path like `env.FOO`.
     public let values: OrderedDictionary<String, JSONValue>
 
-    /// Variables as given; `null` counts as none. Throws when they are not an object.
+    /// Reads variables as given; `null` counts as none. Throws when they are not an object.
     public init(_ json: JSONValue?) throws(TemplateError) {
         switch json {
         case nil, .null?: values = [:]
@@ -19,10 +19,10 @@ public struct JobVariables: Sendable, Hashable {
         }
     }
 
-    /// The variables of a deployment with those of a run over them.
+    /// The variables of a deployment, overridden by those of a run.
     ///
-    /// A run's variable takes the place of the deployment's, except that the entries of two `env` objects are merged,
-    /// where the run's win.
+    /// A run's variable replaces the deployment's. But the entries of two `env` objects are merged, and the run's
+    /// entries win.
     public init(deployment: JSONValue?, flowRun: JSONValue?) throws(TemplateError) {
         let base = try JobVariables(deployment).values
         var merged = base.merging(try JobVariables(flowRun).values) { $1 }
@@ -41,10 +41,10 @@ public struct JobVariables: Sendable, Hashable {
     /// The variables as JSON.
     public var json: JSONValue { .object(values) }
 
-    /// The variables with dotted names like `env.FOO` made into objects.
+    /// The variables with dotted names like `env.FOO` expanded into objects.
     ///
-    /// Dotted names come first; a plain name is merged over what they made where both are objects, and replaces it
-    /// otherwise. Throws when a dotted name leads through something that is not an object.
+    /// Dotted names are expanded first. A plain name is merged over the result where both are objects, and replaces it
+    /// otherwise. Throws when a dotted name leads through a value that is not an object.
     public func expanded() throws(TemplateError) -> OrderedDictionary<String, JSONValue> {
         var expanded: OrderedDictionary<String, JSONValue> = [:]
         for (name, value) in values where name.utf8.contains(UInt8(ascii: ".")) {

@@ -3,7 +3,8 @@ internal import OrderedCollections
 
 /// A path like `volumes[0].name` into a JSON value, with the rules of Prefect's placeholders.
 enum KeyPath {
-    /// The parts of a path: brackets count as dots, so `a[0].b`, `a.0.b` and `a.[0]b` are not all different.
+    /// The parts of a path. Brackets count as dots, so `a[0].b` and `a.0.b` have the same parts, but `a.[0]b` has
+    /// others.
     static func parts(of path: some StringProtocol) -> [String] {
         var parts: [String] = []
         var part = String.UnicodeScalarView()
@@ -22,8 +23,8 @@ enum KeyPath {
 
     /// The value at a path; `nil` when there is none.
     ///
-    /// A part that reads as an integer is an index, also a negative one counted from the end, into an array or the
-    /// characters of a string, and never a key of an object.
+    /// A part that reads as an integer is an index into an array or the characters of a string, never a key of an
+    /// object. A negative index counts from the end.
     static func value(at path: some StringProtocol, in root: JSONValue) -> JSONValue? {
         var value = root
         for part in parts(of: path) {
@@ -51,7 +52,8 @@ enum KeyPath {
 }
 
 extension OrderedDictionary<String, JSONValue> {
-    /// Sets the value at a path, making the objects on the way; false when something on the way is not an object.
+    /// Sets the value at a path and creates missing objects along it. Returns false when an existing part is not an
+    /// object.
     mutating func set(_ value: JSONValue, at parts: ArraySlice<String>) -> Bool {
         guard let key = parts.first else { return false }
         let rest = parts.dropFirst()
@@ -60,13 +62,13 @@ extension OrderedDictionary<String, JSONValue> {
             return true
         }
         guard case .object(var inner) = self[key] ?? .object([:]) else { return false }
-        // Emptied first, so that the members are not copied while they are changed.
+        // The member is emptied first, so that the members are not copied while they are changed.
         self[key] = .null
         defer { self[key] = .object(inner) }
         return inner.set(value, at: rest)
     }
 
-    /// These members with the other's over them; where both are objects, member by member.
+    /// These members overridden by the other's. Where both members are objects, they are merged member by member.
     func deepMerging(_ other: OrderedDictionary<String, JSONValue>) -> OrderedDictionary<String, JSONValue> {
         merging(other) { mine, theirs in
             guard case .object(let inner) = mine, case .object(let outer) = theirs else { return theirs }
@@ -77,10 +79,11 @@ extension OrderedDictionary<String, JSONValue> {
 
 /// An integer as Python's `int()` reads it from text.
 struct PythonInteger {
-    /// The integer; `nil` when it is beyond any index.
+    /// The integer; `nil` when it is too large for an index.
     private let value: Int?
 
-    /// `nil` when the text is not an integer: digits of any script, single underscores between them, a sign before.
+    /// Returns `nil` unless the text is an integer: digits of any script, single underscores between them, an optional
+    /// sign.
     init?(_ text: String) {
         var scalars = text.unicodeScalars[...]
         let negative = scalars.first == "-"
@@ -105,12 +108,12 @@ struct PythonInteger {
                 return overflow || carry ? nil : sum
             }
         }
-        // Python reads no more digits than that.
+        // Python reads at most this many digits.
         guard afterDigit, digits <= 4300 else { return nil }
         value = magnitude.map { negative ? -$0 : $0 }
     }
 
-    /// The offset that the index stands for, negative ones counted from the end; `nil` when it is outside.
+    /// The offset of the index, counted from the end if negative; `nil` when it is out of range.
     func offset(count: Int) -> Int? {
         guard let value else { return nil }
         let offset = value < 0 ? count + value : value

@@ -1,6 +1,6 @@
 /// A placeholder `{{ name }}` in a text.
 struct Placeholder {
-    /// Where its value comes from, told by the start of its name.
+    /// The source of the value, determined by the start of the name.
     enum Kind {
         /// A job variable, or a part of one: `{{ image }}`, `{{ env.FOO }}`, `{{ volumes[0] }}`.
         case standard
@@ -17,13 +17,13 @@ struct Placeholder {
 
     let name: String
     let kind: Kind
-    /// Where it stands, braces included.
+    /// The range of the placeholder in the text, braces included.
     let range: Range<String.Index>
 
     init(name: String, range: Range<String.Index>) {
         self.name = name
         self.range = range
-        // Bytes are compared, because a character may reach over the prefix's end.
+        // Bytes are compared, because a character may extend past the end of the prefix.
         if name.utf8.starts(with: Self.blockPrefix.utf8) {
             kind = .block
         } else if name.utf8.starts(with: Self.variablePrefix.utf8) {
@@ -45,10 +45,10 @@ struct Placeholder {
 extension Placeholder {
     /// The placeholders of a text, from left to right.
     ///
-    /// Between the braces stands white space, including line breaks, around a name of letters, digits and `_.-[]$`:
-    /// anything else, such as a filter, is not a placeholder but text.
+    /// A name of letters, digits and `_.-[]$` is between the braces, with optional white space, including line breaks,
+    /// around it. Anything else, such as a filter, is text and not a placeholder.
     static func all(in text: String) -> [Placeholder] {
-        // Most texts have none.
+        // Most texts contain no placeholder.
         guard text.utf8.contains(UInt8(ascii: "{")) else { return [] }
         let scalars = text.unicodeScalars
         var found: [Placeholder] = []
@@ -98,7 +98,7 @@ extension Placeholder {
         }
     }
 
-    /// White space as Python's `\s` has it.
+    /// White space as in Python's `\s`.
     private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0x09...0x0D, 0x1C...0x20, 0x85, 0xA0, 0x1680, 0x2000...0x200A, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000: true

@@ -1,8 +1,8 @@
 internal import JSON
 internal import OrderedCollections
 
-/// How much text the placeholders of one configuration may still become: a few lines of a template could stand for
-/// gigabytes.
+/// The amount of text that the placeholders of one configuration may still expand to. Without a limit, a few lines of a
+/// template could expand to gigabytes.
 struct RenderBudget {
     let limit: Int
     private var left: Int
@@ -12,7 +12,7 @@ struct RenderBudget {
         left = limit
     }
 
-    /// Counts a text that is put in the place of a placeholder.
+    /// Counts a text that replaces a placeholder.
     mutating func spend(_ bytes: Int, at path: TemplatePath) throws(TemplateError) {
         left -= min(bytes, left + 1)
         guard left < 0 else { return }
@@ -23,7 +23,7 @@ struct RenderBudget {
             remedy: "refer to long values less often, or let the flow read them itself")
     }
 
-    /// Counts a value that is put in the place of a placeholder: everything in it will be written out.
+    /// Counts a value that replaces a placeholder. All of its content counts, since all of it will be written.
     mutating func spend(_ value: JSONValue, at path: TemplatePath) throws(TemplateError) {
         switch value {
         case .null, .bool, .int, .double: try spend(4, at: path)

@@ -1,13 +1,13 @@
 internal import JSON
 
-/// Why a job template could not be turned into a job configuration.
+/// The reason why a job template could not be turned into a job configuration.
 ///
-/// The message is one line and names keys, placeholders and documents only: no value of a template, a job variable, a
-/// block or a variable is part of it, since any of them may be a secret.
+/// The message is one line and names only keys, placeholders and documents. It contains no value of a template, a job
+/// variable, a block or a variable, since any of them may be a secret.
 public struct TemplateError: Error, Sendable, CustomStringConvertible {
-    /// What kind of trouble it is, for callers that act on it.
+    /// The kind of an error, for callers that act on it.
     public enum Kind: Sendable, Hashable {
-        /// The base job template has not the shape of one.
+        /// The base job template does not have the required structure.
         case malformedTemplate
         /// The job variables contradict each other or are not an object.
         case malformedJobVariables
@@ -19,32 +19,32 @@ public struct TemplateError: Error, Sendable, CustomStringConvertible {
         case blockNotFound
         /// A block document has nothing at the placeholder's path.
         case unresolvedPath
-        /// An object or an array was to be written into the middle of a text.
+        /// An object or an array would have to be written into the middle of a text.
         case compositeInText
-        /// A block document or a variable could not be read: `cause` says why, and a later try may succeed.
+        /// A block document or a variable could not be read. `cause` is the reason, and a later attempt may succeed.
         case lookupFailed
         /// A field of the rendered configuration has a value of the wrong type.
         case invalidField
         /// The value is nested too deep.
         case tooDeep
-        /// The placeholders become more text than a configuration may have.
+        /// The placeholders expand to more text than a configuration may have.
         case tooLarge
     }
 
-    /// What kind of trouble it is.
+    /// The kind of the error.
     public let kind: Kind
-    /// The path of the key in trouble, like `job_configuration.env.FOO`.
+    /// The path of the key that caused the error, like `job_configuration.env.FOO`.
     public let path: String
-    /// The placeholder, like `{{ prefect.blocks.secret.token }}`, when one is to blame.
+    /// The placeholder that caused the error, like `{{ prefect.blocks.secret.token }}`, if one did.
     public let placeholder: String?
-    /// What is wrong.
+    /// A description of the problem.
     public let problem: String
-    /// What the user can do about it.
+    /// The action that can help the user.
     public let remedy: String
     /// The error of the API, when a lookup failed.
     public let cause: (any Error)?
 
-    /// An error; line breaks and control characters are taken out of every part, and long parts are shortened.
+    /// Creates an error. Line breaks and control characters become spaces in every part, and long parts are shortened.
     public init(
         _ kind: Kind, path: String, placeholder: String? = nil, problem: String, remedy: String,
         cause: (any Error)? = nil
@@ -65,7 +65,7 @@ public struct TemplateError: Error, Sendable, CustomStringConvertible {
 
     private static let longestPart = 300
 
-    /// The text on one line: what would break or disturb the line becomes a space.
+    /// The text on one line. Characters that would break or disturb the line become spaces.
     private static func singleLine(_ text: String) -> String {
         var line = String.UnicodeScalarView()
         for (count, scalar) in text.unicodeScalars.enumerated() {
@@ -82,7 +82,7 @@ public struct TemplateError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Where in a document a value stands; written out only when an error needs it.
+/// The position of a value in a document. Its text is built only when an error needs it.
 struct TemplatePath {
     private enum Step {
         case key(String)
@@ -110,8 +110,8 @@ struct TemplatePath {
 
     var depth: Int { steps.count }
 
-    /// How deep any value may be nested. Parsed JSON is shallower; this keeps what is put together here from
-    /// exhausting the stack.
+    /// The deepest allowed nesting of any value. Parsed JSON is shallower. The limit keeps values that are composed
+    /// here from exhausting the stack.
     static let maximumDepth = 4 * JSONValue.maximumDepth
 
     func checkDepth() throws(TemplateError) {

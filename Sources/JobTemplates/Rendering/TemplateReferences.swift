@@ -1,10 +1,10 @@
 public import JSON
 internal import OrderedCollections
 
-/// Where the block documents and variables that a template names are read from.
+/// The source of the block documents and variables that a template names.
 ///
-/// An implementation throws ``ReferenceNotFound`` for a block document that does not exist; any other error means that
-/// it could not be read now.
+/// An implementation throws ``ReferenceNotFound`` for a block document that does not exist. Any other error means that
+/// the document or variable could not be read now.
 public protocol TemplateReferences: Sendable {
     /// The `data` of a block document (`GET /block_documents/{id}`, secrets included).
     func blockDocument(id: String) async throws -> JSONValue
@@ -15,18 +15,18 @@ public protocol TemplateReferences: Sendable {
     func variable(named name: String) async throws -> JSONValue?
 }
 
-/// Says that a block document does not exist.
+/// The error for a block document that does not exist.
 public struct ReferenceNotFound: Error, Hashable, CustomStringConvertible {
     public init() {}
     public var description: String { "not found" }
 }
 
-/// Resolves the references in a rendered configuration: first all blocks, then all variables. What is read is kept, so
-/// each document and variable is asked for once.
+/// Resolves the references in a rendered configuration: first all blocks, then all variables. Results are kept, so each
+/// document and variable is read once.
 ///
-/// The data of a block is put in as it is: references to blocks inside it are not followed, so that a secret is never
-/// taken for a template and data that refer to themselves end where they began. Variables in it are filled in, by the
-/// later pass, as in anything else.
+/// The data of a block is inserted unchanged. References to blocks inside it are not followed. So a secret is never
+/// treated as a template, and data that refers to itself causes no loop. The later pass fills in variables in the data,
+/// as in any other value.
 struct ReferenceResolver {
     private let references: any TemplateReferences
     private var documentsByID: [String: JSONValue] = [:]
@@ -140,7 +140,7 @@ struct ReferenceResolver {
         }
         let document = try await document(typeSlug: parts[0], name: parts[1], placeholder: placeholder, at: path)
         guard parts.count == 3 else { return Self.unwrapped(document) }
-        // A document that is only a value stands for that value, unless the path says "value" itself.
+        // A document with nothing but a value represents that value, unless the path itself begins with "value".
         let valuePath = parts[2]
         let isExplicit = valuePath == "value" || valuePath.hasPrefix("value.") || valuePath.hasPrefix("value[")
         guard let value = KeyPath.value(at: valuePath, in: isExplicit ? document : Self.unwrapped(document)) else {
@@ -177,7 +177,7 @@ struct ReferenceResolver {
         let key = DocumentName(typeSlug: typeSlug, name: name)
         if let known = documentsByName[key] { return known }
         do {
-            // No document has such a name, and it would not make a path of the API.
+            // No document has such a name, and the API would have no valid path for it.
             if typeSlug.isEmpty || name.isEmpty { throw ReferenceNotFound() }
             let document = try await references.blockDocument(typeSlug: typeSlug, name: name)
             documentsByName[key] = document
@@ -238,7 +238,7 @@ struct ReferenceResolver {
     private mutating func variable(of placeholder: Placeholder, at path: TemplatePath) async throws -> JSONValue? {
         let name = placeholder.name.removingAll(Placeholder.variablePrefix)
         if let known = variables[name] { return known }
-        // No variable has such a name, and it would not make a path of the API.
+        // No variable has such a name, and the API would have no valid path for it.
         guard !name.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) else { return nil }
         do {
             let value = try await references.variable(named: name)
@@ -273,7 +273,7 @@ struct ReferenceResolver {
 }
 
 extension String {
-    /// The text with the placeholders replaced one by one; `nil` leaves one as it stands.
+    /// The text with the placeholders replaced one by one; `nil` keeps a placeholder unchanged.
     fileprivate func replacing(_ placeholders: [Placeholder], with replacements: [String?]) -> String {
         var remaining = replacements[...]
         return replacing(placeholders) { (_) -> String? in remaining.popFirst() ?? nil }

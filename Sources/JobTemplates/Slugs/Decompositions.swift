@@ -1,6 +1,6 @@
 extension Transliteration {
-    /// What characters are made of, by Unicode's compatibility decomposition: `ÀÁÂ:A◌` says that each of the three is
-    /// an A and a mark. A mark is written `◌`, whichever it is; a space within is written `-`.
+    /// The parts of characters by Unicode's compatibility decomposition. `ÀÁÂ:A◌` means that each of the three is an A
+    /// and a mark. Every mark is written `◌`; a space within is written `-`.
     static let decompositions = #"""
         ªᵃₐⓐａ𝐚𝑎𝒂𝒶𝓪𝔞𝕒𝖆𝖺𝗮𝘢𝙖𝚊:a ²₂②２𝟐𝟚𝟤𝟮𝟸🯲:2 ³₃③３𝟑𝟛𝟥𝟯𝟹🯳:3 µ𝛍𝜇𝝁𝝻𝞵:μ ¹₁①１𝟏𝟙𝟣𝟭𝟷🯱:1 ºᵒₒℴⓞｏ𝐨𝑜𝒐𝓸𝔬𝕠𝖔𝗈𝗼𝘰𝙤𝚘:o ¼:1⁄4 ½:1⁄2 ¾:3⁄4
         ÀÁÂÃÄÅĀĂĄǍǞǠǺȀȂȦḀẠẢẤẦẨẪẬẮẰẲẴẶÅ:A◌ ÇĆĈĊČḈ:C◌ ÈÉÊËĒĔĖĘĚȄȆȨḔḖḘḚḜẸẺẼẾỀỂỄỆ:E◌ ÌÍÎÏĨĪĬĮİǏȈȊḬḮỈỊ:I◌ ÑŃŅŇǸṄṆṈṊ:N◌

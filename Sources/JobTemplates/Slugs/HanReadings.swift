@@ -1,8 +1,9 @@
 extension Transliteration {
-    /// How Chinese characters are read in Mandarin, without tones: each syllable before the characters that have it.
+    /// The Mandarin readings of Chinese characters, without tones. Each syllable precedes the characters that have it.
     ///
-    /// The characters of GB 2312, Big5 and JIS X 0208, with the readings of the Unicode Common Locale Data
-    /// Repository (Han-Latin), © Unicode, Inc., used under the Unicode License v3 (https://www.unicode.org/license.txt).
+    /// The table holds the characters of GB 2312, Big5 and JIS X 0208. The readings are from the Unicode Common Locale
+    /// Data Repository (Han-Latin), © Unicode, Inc., used under the Unicode License v3
+    /// (https://www.unicode.org/license.txt).
     static let hanReadings = #"""
         a啊嗄锕阿ai僾哀哎唉啀嗌嗳噯埃壒娭娾嫒嬡愛挨捱敳昹暧曖欸毐溰溾濭爱瑷璦癌皑皚瞹矮砹碍礙艾蔼薆藹譪譺鑀锿閡隘霭靄靉餲騃鴱an侒俺儑唵啽垵埯婩媕安岸峖庵按揞晻暗案桉氨洝犴玵痷盦胺腤荌菴萻諳谙豻銨錌铵闇雸
         鞍韽馣鮟鵪鹌黯ang卬昂盎肮醠骯ao傲凹嗷坳墺奡奥奧媪媼岙岰嶴廒懊扷拗摮擙敖柪滶澳熬爊獒璈磝翱聱芺蔜螯袄襖謷遨鏊鏖镺隞隩驁骜鰲鳌鼇ba仈八叭吧坝壩岜峇巴弝扒把抜拔捌朳柭灞爸犮疤癹矲笆粑罢罷耙胈芭茇菝蚆

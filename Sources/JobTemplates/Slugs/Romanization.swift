@@ -1,6 +1,6 @@
 extension Transliteration {
-    /// How letters and signs that are made of nothing else are written in ASCII: `αа:a`. A hyphen stands for a
-    /// sign that separates; nothing after the colon drops the character.
+    /// The ASCII form of letters and signs without a decomposition, as in `αа:a`. A hyphen represents a sign that
+    /// separates words. An empty text after the colon drops the character.
     static let romanization = #"""
         IƖƗΙІИԻꞮ:I ¢:C- £:PS ¥:Y- §:SS ©:-c- ®:-r- °:deg ¶ƤΠПҦՊⱣꝐꝒꝔ:P Æ:AE ÐĐƉƊƋΔДԴض₫:D ×ξხ:x ØƆƟΟΩОѠѪѺѼӨՈՕ◯ꝊꝌ:O ÞΘ:Th
         ßषষષଷஷషಷഷᄊᆻ:ss æӕแᅢ:ae ðđƌȡɖɗδдդדدदদਦદଦదದദฎดდᄃᆮẟ:d øɔɵοωоѡѫѻѽөոօֳֹऒओॊोওਓੋઓોଓஒஓఒఓొోಒಓഒഓโოᅩⱺぉおォオꝋꝍ:o

@@ -1,24 +1,25 @@
-/// Names made safe for where they are used, the same ones that the Python worker makes.
+/// Names that are safe for their place of use, the same ones that the Python worker produces.
 ///
-/// A slug is the text in ASCII (see the scripts covered under transliteration), in which everything that the place does
-/// not take is a hyphen, without hyphens in a row, at the start or at the end. HTML entities are decoded.
+/// A slug is the text in ASCII; see `Transliteration` for the scripts. Every character that the place does not accept
+/// becomes a hyphen. A slug has no hyphens in a row, at the start or at the end. HTML entities are decoded.
 public enum Slug {
-    /// How much of a text is read where a slug has a longest length: later characters could not be seen in it.
+    /// The number of bytes that are read of a text whose slug has a length limit. Later characters could not appear in
+    /// it.
     private static let longestText = 16_384
 
-    /// The general slug, in lower case: for a worker's resource id in events.
+    /// The general slug, in lower case, for a worker's resource id in events.
     public static func make(_ text: String) -> String {
         slug(text, lowercased: true, allowing: "")
     }
 
-    /// A container's name for Docker; `nil` when nothing is left of it and the engine is to choose one.
+    /// A container's name for Docker; `nil` when the slug is empty, so that the engine must choose a name.
     public static func dockerContainerName(_ name: String) -> String? {
         let slug = slug(name, lowercased: false, allowing: "_.", maximumLength: 250)
         let trimmed = slug.drop { "_-.".contains($0) }
         return trimmed.isEmpty ? nil : String(trimmed)
     }
 
-    /// A container label's key for Docker: the domain before the slash is reversed, `prefect.io/version` becomes
+    /// A container label's key for Docker. The domain before the slash is reversed: `prefect.io/version` becomes
     /// `io.prefect.version`.
     public static func dockerLabelKey(_ key: String) -> String {
         guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else { return key }
@@ -27,19 +28,19 @@ public enum Slug {
         return "\(domain).\(String(decoding: key.utf8[slash...].dropFirst(), as: UTF8.self))"
     }
 
-    /// The start of a generated object name for Kubernetes; `nil` when nothing is left of it.
+    /// The start of a generated object name for Kubernetes; `nil` when the slug is empty.
     public static func kubernetesName(_ name: String, maximumLength: Int = 45) -> String? {
         let slug = slug(name, lowercased: true, allowing: "", maximumLength: maximumLength)
         return slug.isEmpty ? nil : slug
     }
 
-    /// A label's value for Kubernetes; the text itself when nothing would be left of it.
+    /// A label's value for Kubernetes; the text itself when the slug is empty.
     public static func kubernetesLabelValue(_ value: String) -> String {
         trimmedLabel(value, allowing: "_.", maximumLength: 63)
     }
 
-    /// A label's or an annotation's key for Kubernetes, with its prefix before the first slash; a part stays as it is
-    /// when nothing would be left of it.
+    /// A label's or an annotation's key for Kubernetes, with its prefix before the first slash. A part whose slug is
+    /// empty stays unchanged.
     public static func kubernetesLabelKey(_ key: String) -> String {
         guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else {
             return trimmedLabel(key, allowing: "_.", maximumLength: 63)
@@ -85,7 +86,7 @@ public enum Slug {
 
     /// The text in ASCII with its entities decoded, without apostrophes and without commas between digits.
     private static func cleaned(_ text: String) -> [UInt8] {
-        // An apostrophe in the text separates; one that comes from elsewhere (’ or an entity) is dropped.
+        // An apostrophe in the text separates words. One that comes from another character (’) or an entity is dropped.
         let quoted = String(String.UnicodeScalarView(text.unicodeScalars.map { $0 == "'" ? "-" : $0 }))
         var scalars = Array(Transliteration.ascii(quoted).unicodeScalars)
         if scalars.contains("&") {
@@ -106,13 +107,13 @@ public enum Slug {
 }
 
 extension String {
-    /// The longest beginning of the text that has at most so many bytes.
+    /// The longest prefix of the text that has at most this many bytes.
     fileprivate func prefix(bytes: Int) -> String {
         utf8.count > bytes ? String(decoding: utf8.prefix(bytes), as: UTF8.self) : self
     }
 }
 
-/// Decodes HTML's character references: first names, then decimal, then hexadecimal ones.
+/// Decodes HTML character references: first names, then decimal numbers, then hexadecimal ones.
 enum EntityDecoder {
     static func decode(_ text: [Unicode.Scalar]) -> [Unicode.Scalar] {
         let named = replace(in: text) { name in
@@ -124,7 +125,7 @@ enum EntityDecoder {
         return replaceNumbers(in: decimal, prefix: ["#", "x"], radix: 16)
     }
 
-    /// One number that is no character leaves all of its kind as they are.
+    /// Replaces the numbers of one kind. If one of them is not a character, all of that kind stay unchanged.
     private static func replaceNumbers(
         in text: [Unicode.Scalar], prefix: [Unicode.Scalar], radix: UInt32
     ) -> [Unicode.Scalar] {
@@ -143,7 +144,8 @@ enum EntityDecoder {
         return replaced ?? text
     }
 
-    /// Replaces each `&name;` by what `lookup` says: a character, `.some(nil)` to leave it, `nil` to give up.
+    /// Replaces each `&name;` with the result of `lookup`: a character, `.some(nil)` to keep the reference, `nil` to
+    /// give up.
     private static func replace(
         in text: [Unicode.Scalar], lookup: (ArraySlice<Unicode.Scalar>) -> Unicode.Scalar??
     ) -> [Unicode.Scalar]? {

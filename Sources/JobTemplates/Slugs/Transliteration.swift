@@ -1,28 +1,28 @@
 /// Writes text of any script in ASCII, character by character.
 ///
-/// Latin with all its marks, Greek, Cyrillic, Armenian, Georgian, Hebrew, Arabic, the scripts of India, Thai, Hangul, kana and
-/// Chinese characters are romanised, digits and styled letters of all kinds become plain ones. A letter of another
-/// script is written as `u` and its code point, so that names in it stay different and never become empty. Marks and
-/// pictures vanish, other signs separate.
+/// Latin with all its marks, Greek, Cyrillic, Armenian, Georgian, Hebrew, Arabic, the scripts of India, Thai, Hangul,
+/// kana and Chinese characters are romanised. Digits and styled letters of all kinds become plain ones. A letter of
+/// another script becomes `u` and its code point, so that names in it stay different and never become empty. Marks and
+/// pictures are dropped; other signs separate words.
 enum Transliteration {
-    /// Stands for a mark in ``decompositions``.
+    /// The placeholder for a mark in ``decompositions``.
     private static let mark: Unicode.Scalar = "◌"
 
-    /// The text in ASCII; a space or a hyphen where a sign separates.
+    /// The text in ASCII, with a space or a hyphen for each sign that separates words.
     static func ascii(_ text: String) -> String {
         var output = ""
         for scalar in text.unicodeScalars { append(scalar, to: &output) }
         return output
     }
 
-    /// The character without what is not ASCII in its decomposition, which is replaced by a space.
+    /// The decomposition of a character, in which a space replaces every part that is not ASCII.
     static func asciiSkeleton(of scalar: Unicode.Scalar) -> String {
         if scalar.isASCII { return String(Character(scalar)) }
         guard let parts = decomposition[scalar] else { return " " }
         return String(String.UnicodeScalarView(parts.unicodeScalars.map { $0.isASCII ? $0 : " " }))
     }
 
-    /// The character that an entity of HTML 4 like `eacute` stands for.
+    /// The character that an HTML 4 entity such as `eacute` represents.
     static func entity(named name: String) -> Unicode.Scalar? { entityScalars[name] }
 
     private static func append(_ scalar: Unicode.Scalar, to output: inout String) {
@@ -39,7 +39,7 @@ enum Transliteration {
         }
     }
 
-    /// A Hangul syllable is made of two or three letters by arithmetic.
+    /// Appends the two or three letters of a Hangul syllable, which its code point gives by arithmetic.
     private static func appendHangul(_ offset: UInt32, to output: inout String) {
         let (initial, rest) = offset.quotientAndRemainder(dividingBy: 21 * 28)
         let (vowel, final) = rest.quotientAndRemainder(dividingBy: 28)
@@ -58,16 +58,16 @@ enum Transliteration {
         }
     }
 
-    /// A Chinese character is a word of its own.
+    /// The reading of a Chinese character, as a separate word.
     private static func reading(of scalar: Unicode.Scalar) -> String? {
         guard (0x4E00...0x9FFF).contains(scalar.value), let syllable = han[scalar] else { return nil }
         return "\(syllable.prefix(1).uppercased())\(syllable.dropFirst()) "
     }
 
     private static func appendUnlisted(_ scalar: Unicode.Scalar, to output: inout String) {
-        // Beyond the basic plane are pictures and scripts of the past.
+        // Above the basic plane there are only pictures and historic scripts.
         guard scalar.value < 0x10000 else { return }
-        // The selectors after pictures, and spaces and joiners without width.
+        // These are the selectors after pictures, and spaces and joiners without width.
         if (0xFE00...0xFE0F).contains(scalar.value) || [0x200B, 0x2060].contains(scalar.value) {
             output += "-"
             return
@@ -84,7 +84,7 @@ enum Transliteration {
         }
     }
 
-    /// The pictures that separate words: those that came to Unicode after its version 3.
+    /// The pictures that separate words: those that were added to Unicode after its version 3.
     private static func isSeparatingPicture(_ value: UInt32) -> Bool {
         switch value {
         case 0x2614...0x2618, 0x2672...0x2700, 0x275F...0x2760, 0x27B0, 0x27BF: true
@@ -97,7 +97,7 @@ enum Transliteration {
     private static let decomposition = parse(decompositions)
     private static let roman = parse(romanization)
 
-    /// Reads `characters:text` after `characters:text`.
+    /// Reads a table of `characters:text` entries, separated by spaces or line breaks.
     private static func parse(_ table: String) -> [Unicode.Scalar: String] {
         var entries: [Unicode.Scalar: String] = [:]
         for line in table.utf8.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: " ") }) {

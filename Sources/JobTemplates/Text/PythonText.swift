@@ -43,7 +43,7 @@ extension JSONValue {
 
     private static func writePython(_ text: String, to output: inout String) {
         let scalars = text.unicodeScalars
-        // Double quotes only where they save escapes.
+        // Double quotes are used only where they save escapes.
         let quote: Unicode.Scalar = scalars.contains("'") && !scalars.contains("\"") ? "\"" : "'"
         output.unicodeScalars.append(quote)
         for scalar in scalars {
@@ -73,7 +73,7 @@ extension JSONValue {
 }
 
 extension Unicode.Scalar {
-    /// Whether Python's `repr` writes the character as it is.
+    /// Whether Python's `repr` writes the character without an escape.
     fileprivate var isPythonPrintable: Bool {
         if value < 0x7F { return value >= 0x20 }
         switch properties.generalCategory {

@@ -1,7 +1,7 @@
-/// A command line split into words as a POSIX shell does it, without expanding anything: what Python's `shlex.split`
-/// returns.
+/// Splits a command line into words like a POSIX shell, without expanding anything. The result equals that of Python's
+/// `shlex.split`.
 public enum ShellWords {
-    /// Why a command line cannot be split.
+    /// The reason why a command line cannot be split.
     public enum Failure: Error, Hashable {
         case noClosingQuotation
         case noEscapedCharacter

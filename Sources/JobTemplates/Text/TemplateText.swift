@@ -1,5 +1,5 @@
-/// What a text looks like to the template engine.
+/// Inspects text by the rules of the template engine.
 public enum TemplateText {
-    /// Whether there are placeholders in a text, of any kind.
+    /// Whether a text contains placeholders of any kind.
     public static func hasPlaceholders(_ text: String) -> Bool { !Placeholder.all(in: text).isEmpty }
 }

@@ -1,13 +1,14 @@
 internal import Glibc
 internal import Worker
 
-/// The Python that runs flows when a job brings no command of its own.
+/// The Python interpreter that runs the flows of jobs without a command of their own.
 enum Interpreter: Hashable, Sendable {
-    /// An absolute path. Links are not followed: a virtual environment is known by the link's own place.
+    /// The absolute path of the interpreter. Links stay unresolved, because the path of the link identifies a virtual
+    /// environment.
     case python(String)
-    /// None, on purpose: all jobs bring their command.
+    /// No interpreter, by choice of the user: every job has a command of its own.
     case none
-    /// None, and why.
+    /// No interpreter, with the reason.
     case missing(String)
 
     static let remedy = "install Prefect there, name the right interpreter with --python, or give every job a command"
@@ -38,14 +39,14 @@ enum Interpreter: Hashable, Sendable {
     }
 }
 
-/// The directory that relative paths start from.
+/// The directory from which relative paths start.
 func currentDirectory() -> String {
     guard let path = getcwd(nil, 0) else { return "/" }
     defer { free(path) }
     return String(cString: path)
 }
 
-/// A path made absolute, with a leading `~` for the home directory.
+/// Makes a path absolute. A leading `~` stands for the home directory.
 func absolutePath(_ path: String, home: String?) -> String {
     if path == "~" || path.hasPrefix("~/"), let home { return home + path.dropFirst() }
     if path.utf8.first == UInt8(ascii: "/") { return path }

@@ -3,25 +3,25 @@ internal import JobTemplates
 public import OrderedCollections
 public import Worker
 
-/// The job configuration of a flow run that is run as a process on the worker's host.
+/// The job configuration of a flow run that runs as a process on the worker's host.
 public struct ProcessConfiguration: JobConfiguration, Sendable {
-    /// The command line, split into words as a shell does it; `nil` for the backend's own.
+    /// The command line, which is split into words as a shell does it; `nil` for the backend's own command.
     public var command: String?
-    /// The environment as the configuration shows it.
+    /// The environment that the configuration shows.
     public var env: OrderedDictionary<String, String>
-    /// Labels. They are shown and not used, since a process has none.
+    /// Labels. The configuration shows them, and a process has no use for them.
     public var labels: OrderedDictionary<String, String>
-    /// A name, shown and not used, like the labels.
+    /// A name, which is only shown, like the labels.
     public var name: String?
-    /// Whether what the process prints is copied to the worker's own output.
+    /// Whether the output of the process is copied to the worker's own output.
     public var streamsOutput: Bool
-    /// Where the process is started; `nil` for a private directory that is removed afterwards.
+    /// The directory in which the process starts; `nil` for a private directory that is removed afterwards.
     public var workingDirectory: String?
 
-    /// Whether the command is the backend's own, which is the flow engine, and not one that the job brings.
+    /// Whether the command is the backend's own, which is the flow engine, and not a command of the job.
     public private(set) var runsFlowEngine: Bool
 
-    /// The environment that the process is given: ``env`` without what the configuration sets to null.
+    /// The environment of the process: ``env`` without the variables that the configuration sets to null.
     var launchEnvironment: OrderedDictionary<String, String>
     let base: BaseJobConfiguration
 
@@ -39,7 +39,7 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
         workingDirectory = try fields.text("working_dir", expected: "a path")
     }
 
-    /// The configuration for one flow run.
+    /// Returns the configuration for one flow run.
     func prepared(for context: PreparationContext, defaultCommand: String) throws(InfrastructureError) -> Self {
         let prepared = try InfrastructureError.refusing {
             try base.prepare(for: context, defaultCommand: defaultCommand)

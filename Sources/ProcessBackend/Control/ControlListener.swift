@@ -2,11 +2,11 @@ internal import CLinux
 internal import Files
 internal import Glibc
 
-/// The loopback listener on which the flow processes of all runs report; confined to the supervisor that owns it.
+/// The loopback listener to which the flow processes of all runs report. Only the supervisor that owns it uses it.
 ///
-/// A token admits one connection. Anything else that connects is dropped after five seconds at the latest.
+/// A token admits one connection. Any other connection is closed after five seconds at the latest.
 final class ControlListener {
-    /// What a run's process does.
+    /// An event on the connection of a run's process.
     enum Event {
         case concluded(ControlSession.Conclusion)
         case cancelUnanswered
@@ -25,7 +25,7 @@ final class ControlListener {
     }
 
     static let patience = Duration.seconds(5)
-    /// Connections that have not shown a token; more are not taken.
+    /// The maximum number of connections that have not sent a valid token. Further connections are closed at once.
     private static let maximumStrangers = 64
 
     let port: UInt16
@@ -37,17 +37,17 @@ final class ControlListener {
     private var connections: [EventLoop.Token: Connection] = [:]
     private var expected: Set<String> = []
     private var admitted: [String: Connection] = [:]
-    /// Told of each run's events, by its token.
+    /// Receives the events of each run, with the token of the run.
     private let report: (String, Event) -> Void
-    /// Calls back on the loop, into this object's owner.
+    /// These closures run on the loop and call the owner of this object.
     private let ready: @Sendable (EventLoop.Token) -> Void
     private let expired: @Sendable (EventLoop.Token) -> Void
 
-    /// Opens the listener; `nil` when the host has no loopback port to give.
+    /// Opens the listener. Returns `nil` when the host provides no loopback port.
     /// - Parameters:
-    ///   - onAccept: Called on the loop when somebody connects; calls ``accept()``.
-    ///   - onReady: Called on the loop when a connection has bytes; calls ``receive(_:)``.
-    ///   - onExpiry: Called on the loop when a connection was silent too long; calls ``expire(_:)``.
+    ///   - onAccept: Called on the loop when a peer connects; it must call ``accept()``.
+    ///   - onReady: Called on the loop when a connection has bytes; it must call ``receive(_:)``.
+    ///   - onExpiry: Called on the loop when a connection was silent for too long; it must call ``expire(_:)``.
     init?(
         loop: EventLoop, patience: Duration = ControlListener.patience, onAccept: @escaping @Sendable () -> Void,
         onReady: @escaping @Sendable (EventLoop.Token) -> Void, onExpiry: @escaping @Sendable (EventLoop.Token) -> Void,
@@ -68,34 +68,34 @@ final class ControlListener {
         self.report = report
     }
 
-    /// A new token, which admits one connection; `nil` when there is no randomness to be had.
+    /// Makes a token, which admits one connection. Returns `nil` when the system provides no random bytes.
     func makeToken() -> String? {
         guard let token = randomHexadecimal(bytes: 16) else { return nil }
         expected.insert(token)
         return token
     }
 
-    /// Forgets a run: its token admits nobody any more, and its connection is read a last time and closed.
+    /// Removes a run. Its connection is read a last time and closed, and its token admits no further connection.
     func forget(_ token: String) {
         drain(token)
         expected.remove(token)
         if let connection = admitted.removeValue(forKey: token) { close(connection) }
     }
 
-    /// Takes in what a run's process has sent so far.
+    /// Reads and handles the bytes that a run's process has sent so far.
     func drain(_ token: String) {
         if let connection = admitted[token], let watch = connection.watch { receive(watch) }
     }
 
-    /// Asks a run's process to cancel it; `false` when it cannot be asked.
+    /// Requests that a run's process cancels the run. Returns `false` when the process cannot take the request.
     func requestCancel(_ token: String) -> Bool {
         guard let connection = admitted[token], connection.session.canCancel else { return false }
         perform(connection.session.handle(.cancelRequested), connection)
         return true
     }
 
-    /// Gives up waiting for the answer to a request to cancel, and on the connection, whose next byte could not be told
-    /// from that answer.
+    /// Stops waiting for the answer to a request to cancel, and closes the connection. Otherwise, a later byte could be
+    /// mistaken for that answer.
     func abandonCancel(_ token: String) {
         guard let connection = admitted[token] else { return }
         perform(connection.session.handle(.timedOut), connection)
@@ -108,7 +108,7 @@ final class ControlListener {
             guard let accepted = Descriptor(owning: clinux_accept(descriptor.raw)) else {
                 if errno == EINTR || errno == ECONNABORTED { continue }
                 if errno == EAGAIN { return }
-                // No descriptor is left: asking again at once would only keep the thread busy.
+                // No descriptor is available. An immediate retry would only keep the thread busy.
                 if let watch = acceptWatch { loop.unwatch(descriptor, watch) }
                 acceptWatch = nil
                 loop.schedule(at: .now + .milliseconds(100), onAccept)
@@ -128,7 +128,7 @@ final class ControlListener {
     func receive(_ watch: EventLoop.Token) {
         guard let connection = connections[watch] else { return }
         var chunk = [UInt8](repeating: 0, count: 1024)
-        // Bounded, so that one connection cannot keep the thread.
+        // The loop is bounded, so that one connection cannot occupy the thread.
         for _ in 0..<8 {
             let count = read(connection.descriptor.raw, &chunk, chunk.count)
             if count > 0 {
@@ -164,7 +164,7 @@ final class ControlListener {
                 connection.deadline = nil
                 perform(connection.session.handle(.admitted), connection)
             case .send(let bytes):
-                // A few bytes into an empty buffer: what does not fit is a peer that does not read.
+                // The few bytes fit into an empty buffer. If they do not fit, the peer does not read.
                 if clinux_send(connection.descriptor.raw, bytes, bytes.count) != bytes.count {
                     perform(connection.session.handle(.closed), connection)
                     close(connection)

@@ -1,38 +1,41 @@
 internal import JSON
 internal import OrderedCollections
 
-/// The worker's side of the connection over which a flow's process says how its run ended and is told to cancel it.
+/// The worker's side of the connection to the process of a flow. The process reports how its run ended, and the worker
+/// can request that it cancels the run.
 ///
-/// The process connects to a loopback port and sends `<token>\n`. From then on: it may negotiate (`00 'P' 'F' version
-/// capabilities`, answered alike); the worker may send one intent byte, which the process acknowledges with `a` once its
-/// handling of SIGTERM is armed; the process may send one receipt of the outcome, acknowledged with `02`. What comes
-/// first, an acknowledged intent or a receipt, stays the attempt's only conclusion.
+/// The process connects to a loopback port and sends `<token>\n`. After that:
+/// - The process may negotiate (`00 'P' 'F' version capabilities`); the worker answers in the same format.
+/// - The worker may send one intent byte. The process acknowledges it with `a` once its handling of SIGTERM is armed.
+/// - The process may send one receipt of the outcome, which the worker acknowledges with `02`.
+///
+/// The first acknowledged intent or receipt is the only conclusion of the attempt.
 struct ControlSession {
-    /// What happens to the connection.
+    /// An event of the connection.
     enum Event: Hashable {
         case received([UInt8])
-        /// Whose token it was is known: the connection belongs to a run.
+        /// The token is valid: the connection belongs to a run.
         case admitted
         case closed
-        /// The worker wants the run cancelled.
+        /// The worker requests that the run is cancelled.
         case cancelRequested
         /// The process did not authenticate, or did not acknowledge, in time.
         case timedOut
     }
 
-    /// What the connection's owner does about it.
+    /// An action that the owner of the connection takes.
     enum Action: Hashable {
-        /// Finds out whose token this is and tells so with ``Event/admitted``, or closes.
+        /// Looks up the token. The owner then reports ``Event/admitted``, or closes the connection.
         case authenticate(String)
         case send([UInt8])
         case close
         /// The first conclusion of the attempt.
         case conclude(Conclusion)
-        /// The request to cancel will not be acknowledged any more.
+        /// The process will not acknowledge the request to cancel.
         case cancelUnanswered
     }
 
-    /// How an attempt was concluded.
+    /// The conclusion of an attempt.
     enum Conclusion: Hashable, Sendable {
         case stateReported(type: String, name: String)
         case abortedByAPI
@@ -58,12 +61,12 @@ struct ControlSession {
     private var isCancelPending = false
     private(set) var conclusion: Conclusion?
 
-    /// Whether an intent can still be sent.
+    /// Whether the worker can still send an intent.
     var canCancel: Bool {
         if case .open = phase { conclusion == nil } else { false }
     }
 
-    /// Whether the process has shown its token.
+    /// Whether the process has sent a valid token.
     var isAdmitted: Bool {
         if case .open = phase { true } else { false }
     }
@@ -113,7 +116,7 @@ struct ControlSession {
                 phase = .authenticating
                 return actions + [.authenticate(token)]
             case .authenticating:
-                // A bound on what a stranger can make us keep.
+                // The limit bounds the memory that an unauthenticated peer can occupy.
                 return buffer.count > Self.maximumReceipt + 16 ? actions + close() : actions
             case .open:
                 guard let frame = nextFrame() else { return actions }
@@ -124,7 +127,7 @@ struct ControlSession {
         }
     }
 
-    /// Takes one frame off the buffer; `nil` while it is not whole.
+    /// Removes one frame from the buffer. Returns `nil` while the frame is incomplete.
     private mutating func nextFrame() -> [Action]? {
         switch buffer.first {
         case nil:
@@ -154,7 +157,7 @@ struct ControlSession {
             guard let receipt = Self.receipt(payload) else { return close() }
             guard conclusion == nil else { return [] }
             conclusion = receipt
-            // An intent on its way is not acknowledged by a process that has sent its receipt.
+            // A process that has sent its receipt does not acknowledge an intent that is on its way.
             let unanswered: [Action] = isCancelPending ? [.cancelUnanswered] : []
             return [.conclude(receipt), .send([0x02])] + unanswered
         default:

@@ -4,10 +4,10 @@ internal import Glibc
 internal import Synchronization
 internal import Threads
 
-/// One thread that waits for descriptors and deadlines, and on which an actor runs: what it tells the actor needs no
-/// lock and no hop.
+/// One thread that waits for descriptors and deadlines. An actor runs on the same thread, so that events reach it
+/// without a lock or a change of threads.
 final class EventLoop: SerialExecutor {
-    /// Something that is watched or timed.
+    /// Identifies a watch or a timer.
     typealias Token = UInt64
 
     private struct Timer {
@@ -31,7 +31,7 @@ final class EventLoop: SerialExecutor {
     private let wakeUp: Descriptor
     private let state = Mutex(State())
 
-    /// Starts the thread; `nil` when the system gives no descriptor or thread, with `errno` set.
+    /// Starts the thread. Returns `nil`, with `errno` set, when the system provides no descriptor or thread.
     static func started(name: String) -> EventLoop? {
         guard let epoll = Descriptor(owning: clinux_epoll_create()),
             let wakeUp = Descriptor(owning: clinux_eventfd(1)), clinux_epoll_add(epoll.raw, wakeUp.raw, 0) == 0
@@ -46,7 +46,7 @@ final class EventLoop: SerialExecutor {
         self.wakeUp = wakeUp
     }
 
-    /// Ends the thread after what it has been given so far.
+    /// Ends the thread once it has run all jobs and actions that it has received so far.
     func stop() {
         state.withLock { $0.isStopped = true }
         wake()
@@ -84,7 +84,8 @@ final class EventLoop: SerialExecutor {
         if mustWake { wake() }
     }
 
-    /// Calls an action on the thread whenever a descriptor can be read or is hung up; `nil` when it cannot be watched.
+    /// Calls an action on the thread whenever a descriptor is readable or hung up. Returns `nil` when the descriptor
+    /// cannot be watched.
     func watch(_ descriptor: Descriptor, _ action: @escaping @Sendable (Token) -> Void) -> Token? {
         let token = state.withLock { state in
             let token = state.nextToken
@@ -99,7 +100,7 @@ final class EventLoop: SerialExecutor {
         return token
     }
 
-    /// Ends a watch; nothing is called for it any more.
+    /// Ends a watch. Its action is not called again.
     func unwatch(_ descriptor: Descriptor, _ token: Token) {
         _ = clinux_epoll_remove(epoll.raw, descriptor.raw)
         _ = state.withLock { $0.handlers.removeValue(forKey: token) }
@@ -118,7 +119,7 @@ final class EventLoop: SerialExecutor {
         return token
     }
 
-    /// Forgets a timer.
+    /// Removes a timer.
     func cancel(_ token: Token) {
         state.withLock { state in
             if let index = state.timers.firstIndex(where: { $0.token == token }) { state.timers.remove(at: index) }
@@ -148,7 +149,7 @@ final class EventLoop: SerialExecutor {
                     return -1
                 }
                 let left = (next - .now).components
-                // Rounded up, so that it does not spin through the last millisecond.
+                // The time is rounded up, so that the thread does not spin through the last millisecond.
                 let milliseconds = left.seconds * 1000 + left.attoseconds / 1_000_000_000_000_000 + 1
                 state.isAwake = milliseconds <= 0
                 return Int32(clamping: max(0, milliseconds))
@@ -167,7 +168,7 @@ final class EventLoop: SerialExecutor {
         }
     }
 
-    /// Runs what has been handed in and what is due.
+    /// Runs the actions and jobs that have been received, and the timers that are due.
     private func runPending() {
         let (jobs, actions, due) = state.withLock { state in
             let now = ContinuousClock.now

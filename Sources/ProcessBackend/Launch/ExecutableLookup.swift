@@ -1,10 +1,10 @@
 internal import Glibc
 internal import Worker
 
-/// Finds the file that a command's first word names, so that what is wrong with it is known before anything starts.
+/// Finds the file that a command's first word names, so that a problem with it is known before a process starts.
 enum ExecutableLookup {
-    /// The absolute path of an executable. A name without a slash is looked up on `path`, one with a slash is taken
-    /// relative to `directory`.
+    /// Returns the absolute path of an executable. A name without a slash is looked up on `path`. A name with a slash
+    /// is relative to `directory`.
     static func resolve(_ command: String, path: String?, directory: String) throws(InfrastructureError) -> String {
         if command.utf8.contains(UInt8(ascii: "/")) {
             let file = absolute(command, in: directory)
@@ -16,7 +16,7 @@ enum ExecutableLookup {
             case .unusable(let why): throw notExecutable(command, why)
             }
         }
-        // Without a PATH the C library's own default counts, as for a shell.
+        // Without a PATH, the default of the C library applies, as in a shell.
         let folders = (path ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false)
         var unusable: (String, String)?
         for folder in folders {

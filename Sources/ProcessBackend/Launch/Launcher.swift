@@ -3,16 +3,17 @@ internal import Files
 internal import Glibc
 internal import Worker
 
-/// A process that has just been started and is a child of this one.
+/// A child of this process that has just been started.
 struct LaunchedChild: Sendable {
     let pid: pid_t
     let startTime: UInt64
     let descriptor: Descriptor
 }
 
-/// Starts processes: no shell, a session of its own, no signal blocked, nothing inherited but what is named.
+/// Starts processes without a shell. Each process leads its own session, blocks no signal, and inherits only the values
+/// that the request names.
 enum Launcher {
-    /// What to start.
+    /// The description of a process to start.
     struct Request {
         var executable: String
         var arguments: [String]
@@ -21,11 +22,11 @@ enum Launcher {
         /// `nil` stands for `/dev/null`.
         var output: Descriptor?
         var errors: Descriptor?
-        /// A file that the process makes just before its program is loaded.
+        /// The path of a file that the process creates just before it loads its program.
         var mark: String?
     }
 
-    /// Starts a process and returns once its program has been loaded.
+    /// Starts a process and returns once it has loaded its program.
     static func spawn(_ request: Request) throws(InfrastructureError) -> LaunchedChild {
         guard let null = Descriptor(owning: open("/dev/null", O_RDWR | O_CLOEXEC)) else {
             throw InfrastructureError(.unavailable, "/dev/null cannot be opened: \(systemMessage(errno))")
@@ -52,7 +53,7 @@ enum Launcher {
             }
         }
         guard error == 0 else { throw failure(request, error) }
-        // The child has not been waited for, so its number still means it.
+        // The child has not been reaped, so its pid still identifies it.
         guard let descriptor = Descriptor(owning: clinux_pidfd_open(pid)), let facts = ProcessFacts(pid: pid) else {
             let error = errno
             kill(-pid, SIGKILL)
@@ -64,7 +65,7 @@ enum Launcher {
         return LaunchedChild(pid: pid, startTime: facts.startTime, descriptor: descriptor)
     }
 
-    /// Refuses an environment that cannot be handed over, by the name of the variable.
+    /// Refuses an environment that cannot be passed to a process. The error names the variable.
     static func validate(_ environment: [String: String]) throws(InfrastructureError) {
         for (name, value) in environment {
             if name.isEmpty || name.utf8.contains(UInt8(ascii: "=")) || name.utf8.contains(0) {
@@ -107,7 +108,7 @@ enum Launcher {
     private static func withCStrings<Result>(
         _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> Result
     ) -> Result {
-        // One block for all of them, since there may be hundreds.
+        // All strings share one block, because there may be hundreds of them.
         var bytes: [CChar] = []
         var offsets: [Int] = []
         for string in strings {
@@ -122,7 +123,7 @@ enum Launcher {
 }
 
 extension String {
-    /// The string without NUL characters, for messages.
+    /// The string without a byte such as NUL, for messages.
     fileprivate func replacing(_ byte: UInt8) -> String {
         String(decoding: utf8.filter { $0 != byte }, as: UTF8.self)
     }

@@ -1,21 +1,21 @@
 internal import Files
 internal import Glibc
 
-/// What `/proc` says about a process.
+/// The facts that `/proc` reports about a process.
 struct ProcessFacts: Hashable {
     let pid: pid_t
-    /// `R`, `S`, `Z`, …
+    /// The state: `R`, `S`, `Z`, …
     let state: UInt8
     let parent: pid_t
     let group: pid_t
     let session: pid_t
-    /// When it started, in clock ticks since the host did: with the pid it names one process.
+    /// The start time, in clock ticks since the host booted. Together with the pid, it identifies one process.
     let startTime: UInt64
 
-    /// Whether it has ended and only waits for its parent to notice.
+    /// Whether the process has ended and only waits until its parent reaps it.
     var isZombie: Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
 
-    /// The process of a number; `nil` when there is none.
+    /// Reads the facts of the process with a pid; `nil` when no such process exists.
     init?(pid: pid_t) {
         guard let bytes = readSystemFile("/proc/\(pid)/stat", limit: 4096) else { return nil }
         self.init(stat: bytes)
@@ -23,7 +23,7 @@ struct ProcessFacts: Hashable {
 
     /// Reads the content of `/proc/<pid>/stat`.
     init?(stat bytes: [UInt8]) {
-        // The name stands in parentheses and may hold spaces and parentheses itself: what counts is the last one.
+        // The name is in parentheses and may itself contain spaces and parentheses, so the last parenthesis counts.
         guard let nameEnd = bytes.lastIndex(of: UInt8(ascii: ")")),
             let nameStart = bytes.firstIndex(of: UInt8(ascii: "(")), nameStart < nameEnd,
             let pid = pid_t(String(decoding: bytes[..<nameStart], as: UTF8.self).filter { $0 != " " })
@@ -44,7 +44,7 @@ struct ProcessFacts: Hashable {
         self.startTime = startTime
     }
 
-    /// All processes that can be seen.
+    /// All processes that are visible to this process.
     static func all() -> [ProcessFacts] {
         guard let directory = opendir("/proc") else { return [] }
         defer { closedir(directory) }
@@ -58,7 +58,8 @@ struct ProcessFacts: Hashable {
         return found
     }
 
-    /// A variable of the environment with which a process was started; `nil` when it has none or may not be read.
+    /// Returns a variable of the environment with which a process was started. Returns `nil` when the process does not
+    /// have it, or when this process may not read it.
     static func environmentValue(of pid: pid_t, _ name: String) -> String? {
         guard let bytes = readSystemFile("/proc/\(pid)/environ") else { return nil }
         let prefix = Array((name + "=").utf8)
@@ -69,13 +70,13 @@ struct ProcessFacts: Hashable {
     }
 }
 
-/// Where processes are: the host, its current boot, and the namespace that gives pids their meaning.
+/// The location of processes: the host, its current boot, and the namespace of their pids.
 struct ProcessPlace: Hashable, Sendable {
     let host: String
     let bootID: String
     let pidNamespace: String
 
-    /// Where this process is.
+    /// The location of this process.
     static let current: ProcessPlace = {
         var name = [CChar](repeating: 0, count: 256)
         let hasName = gethostname(&name, name.count - 1) == 0
@@ -93,7 +94,7 @@ struct ProcessPlace: Hashable, Sendable {
     }
 }
 
-/// The bytes of a file that the kernel makes, up to a limit; `nil` when it cannot be read.
+/// Returns the bytes of a file that the kernel provides, at most `limit`. Returns `nil` when the file cannot be read.
 private func readSystemFile(_ path: String, limit: Int = 1 << 20) -> [UInt8]? {
     Descriptor(owning: open(path, O_RDONLY | O_CLOEXEC)).flatMap { readBytes($0, limit: limit) }
 }

@@ -3,21 +3,21 @@ internal import JSON
 internal import OrderedCollections
 internal import Worker
 
-/// What an identifier holds: a pid, and all that is needed to be sure that it still is the same process.
+/// The content of an identifier: a pid, and the facts that prove that the pid still identifies the same process.
 struct ProcessHandle: Hashable, Sendable {
     let pid: pid_t
-    /// When and where it started; `nil` for a bare pid, as another worker program leaves it.
+    /// When and where the process started; `nil` for a bare pid, as another worker program stores it.
     let origin: Origin?
 
     struct Origin: Hashable, Sendable {
-        /// Clock ticks since the host's start.
+        /// The start time, in clock ticks since the host booted.
         let startTime: UInt64
         let place: ProcessPlace
         /// The run's private directory.
         let directory: String
-        /// Where the process was started, when that is not in the run's directory.
+        /// The directory in which the process started, if it is outside the run's directory.
         let workingDirectory: String?
-        /// Whether what it prints is copied to the worker's own output.
+        /// Whether the output of the process is copied to the worker's own output.
         let streamsOutput: Bool
     }
 
@@ -44,7 +44,7 @@ struct ProcessHandle: Hashable, Sendable {
         }
     }
 
-    /// A handle for a process of this host.
+    /// Makes the handle of a process on this host.
     init(pid: pid_t, startTime: UInt64, directory: String, workingDirectory: String?, streamsOutput: Bool) {
         self.pid = pid
         origin = Origin(
@@ -52,7 +52,7 @@ struct ProcessHandle: Hashable, Sendable {
             streamsOutput: streamsOutput)
     }
 
-    /// The identifier that says the same.
+    /// The identifier with the same content.
     var identifier: InfrastructureIdentifier {
         guard let origin else { return InfrastructureIdentifier(rawValue: String(pid)) }
         var handle: OrderedDictionary<String, JSONValue> = [
@@ -68,11 +68,12 @@ struct ProcessHandle: Hashable, Sendable {
         return InfrastructureIdentifier(rawValue: String(pid), handle: .object(handle))
     }
 
-    /// Whether the process could be seen from here at all, and if so, its facts when it is still there.
+    /// Returns the facts of the process. Throws `notReachable` when this host cannot see the process, and `notFound`
+    /// when the process no longer exists.
     func locate(flowRunID: String) throws(InfrastructureError) -> ProcessFacts {
         guard let origin else { return try locateBarePID(flowRunID: flowRunID) }
         let here = ProcessPlace.current
-        // The namespace's number is only meaningful within one boot of one host.
+        // The number of a namespace has a meaning only within one boot of one host.
         guard origin.place.bootID == here.bootID, origin.place.pidNamespace == here.pidNamespace else {
             if origin.place.host != here.host {
                 throw InfrastructureError(

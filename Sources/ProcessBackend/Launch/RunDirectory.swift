@@ -3,14 +3,14 @@ internal import Files
 internal import Glibc
 internal import Worker
 
-/// The private directory of one run: where it works unless it is told where, and what it prints.
+/// The private directory of one run. It contains the default working directory of the run, and the output of the run.
 ///
-/// The run can write to all of it, so that nothing in it is opened but by way of `RegularFile` and `Directory`.
+/// The run can write to every part of it, so its content is opened only through `RegularFile` and `Directory`.
 ///
 ///     work/                    the working directory
-///     output/stdout, stderr    what the process printed, until it has been copied
-///     progress                 how far that has been copied
-///     started                  made by the run's process itself, just before its program is loaded
+///     output/stdout, stderr    the output of the process, until it has been copied
+///     progress                 how far the output has been copied
+///     started                  a file that the run's process creates just before it loads its program
 struct RunDirectory: Hashable, Sendable {
     let path: String
 
@@ -18,12 +18,13 @@ struct RunDirectory: Hashable, Sendable {
     var output: String { path + "/" + Self.outputName }
     var started: String { path + "/started" }
 
-    /// A directory that exists already.
+    /// Refers to a directory that already exists.
     init(existing path: String) {
         self.path = path
     }
 
-    /// Makes a fresh one under a root, which is made as well when it is missing. Its name tells its maker, too.
+    /// Creates a new directory below a root, and the root if it is missing. The name of the directory contains the
+    /// maker.
     static func created(
         under root: String, flowRunID: String, maker: String
     ) throws(InfrastructureError) -> RunDirectory {
@@ -31,7 +32,7 @@ struct RunDirectory: Hashable, Sendable {
         let directory = RunDirectory(existing: "\(root)/\(name(ofRun: flowRunID))\(maker)\(unique)")
         makeRoot(root)
         for path in [directory.path, directory.work, directory.output] {
-            // A name that exists is never taken over: somebody else may own it.
+            // An existing directory is never used, because another user may own it.
             if mkdir(path, 0o700) != 0 {
                 let error = errno
                 directory.remove()
@@ -41,13 +42,13 @@ struct RunDirectory: Hashable, Sendable {
         return directory
     }
 
-    /// What the names of a run's directories begin with.
+    /// The prefix of the names of a run's directories.
     private static func name(ofRun flowRunID: String) -> String {
         let readable = flowRunID.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }.prefix(64)
         return "\(namePrefix)\(readable)-"
     }
 
-    /// All directories under a root that workers of this user have made; for one run, or for all.
+    /// Returns the directories below a root that workers of this user have made, for one run or for all runs.
     static func all(under root: String, ofRun flowRunID: String? = nil) -> [RunDirectory] {
         let prefix = flowRunID.map(name(ofRun:)) ?? namePrefix
         guard let listing = opendir(root) else { return [] }
@@ -63,7 +64,7 @@ struct RunDirectory: Hashable, Sendable {
         return found
     }
 
-    /// The id of the flow run that it was made for, as far as the name tells.
+    /// The id of the directory's flow run, as far as the name contains it.
     var flowRunID: String? {
         guard let name = path.split(separator: "/").last?.dropFirst(Self.namePrefix.count),
             let end = name.lastIndex(of: "-")
@@ -71,10 +72,10 @@ struct RunDirectory: Hashable, Sendable {
         return String(name[..<end])
     }
 
-    /// Whether the run's process was ever started. When it was not, it cannot be any more after this.
+    /// Returns whether the run's process was ever started. After the answer `false`, the process can no longer start.
     ///
-    /// The process makes its mark by the directory's name, so it is either made before the directory loses that name, or
-    /// not at all.
+    /// The process creates its mark by the name of the directory. So it creates the mark before the directory loses
+    /// that name, or not at all.
     func settleWhetherStarted() -> Bool {
         if isMarked { return true }
         let gone = RunDirectory(existing: path + ".gone")
@@ -106,13 +107,13 @@ struct RunDirectory: Hashable, Sendable {
     /// Opens a new file for output that other processes append to.
     func createOutput(_ name: String) throws(InfrastructureError) -> Descriptor {
         let file = Self.outputName + "/" + name
-        // Never one that is there already: the run may have made it.
+        // An existing file is never used, because the run may have created it.
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_EXCL
         guard let descriptor = RegularFile.open(file, below: path, flags) else { throw Self.failure(path, errno) }
         return descriptor
     }
 
-    /// The first bytes of an output file; `nil` when there is none.
+    /// Returns the first bytes of an output file; `nil` when the file does not exist.
     func readOutput(_ name: String, limit: Int) -> [UInt8]? {
         RegularFile.read(Self.outputName + "/" + name, below: path, limit: limit)
     }
@@ -125,16 +126,16 @@ struct RunDirectory: Hashable, Sendable {
         return path + "/" + name
     }
 
-    /// Whether it is there.
+    /// Whether the directory exists.
     var exists: Bool {
         var status = stat()
         return lstat(work, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Whether it was made by this maker.
+    /// Whether the given maker made the directory.
     func isMade(by maker: String) -> Bool { path.split(separator: "-").last?.hasPrefix(maker) == true }
 
-    /// Whether it is one that a worker of this user has made.
+    /// Whether a worker of this user made the directory.
     var isOurs: Bool {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == geteuid() else {
@@ -145,10 +146,10 @@ struct RunDirectory: Hashable, Sendable {
 
     /// The name of the directory of output files.
     static let outputName = "output"
-    /// The name of the file that says how far they have been copied.
+    /// The name of the file that records how far the output has been copied.
     static let progressName = "progress"
     private static let namePrefix = "prefect-run-"
 
-    /// Removes the directory with everything in it; what cannot be removed stays.
+    /// Removes the directory with its content. Entries that cannot be removed stay.
     func remove() { TreeRemoval.remove(path) }
 }

@@ -4,32 +4,32 @@ internal import Glibc
 internal import Synchronization
 internal import Worker
 
-/// A file that a run writes its output to, while it is copied to a sink.
+/// Copies a file with the output of a run to a sink, while the run writes the file.
 ///
-/// The file outlives the worker: a run whose worker has died goes on printing, and the next worker goes on copying where
-/// the last one stopped. What has been copied is given back to the file system, except for the end, which explains a
-/// crash.
+/// The file outlives the worker. A run whose worker has died continues to print, and the next worker continues to copy
+/// where the last one stopped. The space of copied output is returned to the file system, except for the end of the
+/// file, which explains a crash.
 final class OutputFollower: Sendable {
-    /// What ``copySome(to:)`` left.
+    /// The result of ``copySome(to:)``.
     enum Progress {
         case idle
         case more
         case ended
     }
 
-    /// How much of a file's end is kept.
+    /// The number of bytes at the end of a file that are kept.
     static let tailSize: Int64 = 8 << 10
-    /// How much of one file is copied at a time, and the longest line that is kept whole.
+    /// The maximum number of bytes of one file that are copied at a time, and of a line that is kept whole.
     static let chunkSize = 64 << 10
 
     struct Limits {
-        /// How much copied output may take up space before it is given back.
+        /// The number of copied bytes that may occupy space before the space is freed.
         var copied: Int64 = 1 << 20
-        /// How much copied output may take up space where the file system cannot take back a part of a file.
+        /// The same limit where the file system cannot free a part of a file.
         var copiedWithoutHoles: Int64 = 64 << 20
-        /// How much output may wait for a sink that takes none.
+        /// The number of bytes that may wait for a sink that takes none.
         var backlog: Int64 = 256 << 20
-        /// How much output is copied after the end of the run, whose descendants may still write.
+        /// The number of bytes that are copied after the end of the run, whose descendants may still write.
         var afterEnd: Int64 = 256 << 20
     }
 
@@ -38,15 +38,16 @@ final class OutputFollower: Sendable {
         var punched: Int64 = 0
         var canPunch = true
         var isFinished = false
-        /// How much may still be copied once the run has ended.
+        /// The number of bytes that may still be copied once the run has ended.
         var allowance: Int64
-        /// Where the copying ends, once that is settled.
+        /// The position at which the copying ends, once it is known.
         var end: Int64?
         var isQueued = false
-        /// What stood at the file's end when it had to be emptied.
+        /// The end of the file at the time when the file had to be emptied.
         var savedTail: [UInt8] = []
 
-        /// Settles that nothing but the last chunk of a file of this size is copied yet; how much is left out by that.
+        /// Skips all but the last chunk of a file of this size, and ends the copying there. Returns the number of
+        /// skipped bytes.
         mutating func cutOff(at size: Int64) -> Int64 {
             end = size
             let start = max(position, size - Int64(OutputFollower.chunkSize))
@@ -56,21 +57,20 @@ final class OutputFollower: Sendable {
     }
 
     private let descriptor: Descriptor
-    /// The directory that the notes of the progress are in, and the name of their file there.
+    /// The directory and the name of the file that records the progress.
     private let progress: (directory: String, name: String)?
     private let slot: Int
     let source: OutputSource
     private let limits: Limits
     private let state: Mutex<State>
 
-    /// Follows a file from where an earlier follower stopped.
+    /// Follows a file from the position where an earlier follower stopped.
     /// - Parameters:
-    ///   - file: The file's path below the folder. The run may have put anything in its place: only a regular file is
-    ///     followed.
+    ///   - file: The path of the file below `folder`. The run may have replaced it, so only a regular file is followed.
     ///   - folder: A directory of the run.
-    ///   - progressName: The file in the folder that notes how far the file has been copied, if that matters.
-    ///   - slot: Which of the notes in that file is this one's.
-    ///   - source: Whose the file is.
+    ///   - progressName: The file in `folder` that records how far the file has been copied; `nil` to record nothing.
+    ///   - slot: The index of this follower's position in that file.
+    ///   - source: The run and the stream of the file.
     init?(
         _ file: String, below folder: String, progressName: String?, slot: Int, source: OutputSource,
         limits: Limits = Limits()
@@ -99,7 +99,7 @@ final class OutputFollower: Sendable {
             source: source)
     }
 
-    /// Marks the follower as waiting for its turn; `false` when it already does.
+    /// Marks the follower as queued; returns `false` when it already is.
     func markQueued() -> Bool {
         state.withLock { state in
             defer { state.isQueued = true }
@@ -107,12 +107,12 @@ final class OutputFollower: Sendable {
         }
     }
 
-    /// Says that nothing worth waiting for will be written any more.
+    /// Records that no further output is expected.
     func finish() {
         state.withLock { $0.isFinished = true }
     }
 
-    /// The last lines of the file: at most 20, and 8 KiB.
+    /// Returns the last lines of the file: at most 20 lines and 8 KiB.
     func tail() -> String? {
         let saved = state.withLock { $0.savedTail }
         var bytes = saved + read(from: max(0, size() - Self.tailSize), count: Int(Self.tailSize))
@@ -123,10 +123,10 @@ final class OutputFollower: Sendable {
     }
 
     static func lastLines(of bytes: [UInt8], isCut: Bool, count: Int = 20) -> String? {
-        // Space given back reads as zeros.
+        // Freed space reads as zeros.
         var rest = bytes.drop(while: { $0 == 0 })
         let wasCut = isCut || rest.startIndex > 0
-        // Half a character, or half a line when there are whole ones, is not worth showing.
+        // A partial character is not shown, and neither is a partial line when whole lines exist.
         if wasCut, let end = rest.firstIndex(of: UInt8(ascii: "\n")), end + 1 < rest.endIndex {
             rest = rest[(end + 1)...]
         } else if wasCut {
@@ -144,9 +144,9 @@ final class OutputFollower: Sendable {
 
     // MARK: - Copying, by one thread
 
-    /// Copies at most one chunk, in whole lines where there are any; `nil` for a sink means that nobody wants it.
+    /// Copies at most one chunk, in whole lines if possible. A sink of `nil` means that the output has no reader.
     func copySome(to write: ((ArraySlice<UInt8>) -> Void)?) -> Progress {
-        // Cleared before the file is looked at: what is written from here on queues the follower again.
+        // The flag is cleared before the file is read, so that a later write queues the follower again.
         state.withLock { $0.isQueued = false }
         let size = size()
         let (start, isFinished, dropped, end) = state.withLock { state in
@@ -180,17 +180,17 @@ final class OutputFollower: Sendable {
                 write(bytes)
                 if isFinished { state.withLock { $0.allowance -= Int64(bytes.count) } }
             }
-            // Where nothing but zeros is left before a hole, they are passed over.
+            // If only zeros remain before a hole, they are skipped.
             position = bytes.count == data.bytes.count && data.isBeforeHole ? data.end : position + Int64(bytes.count)
             if !bytes.isEmpty || position > data.start {
-                // The next run's line begins a line.
+                // The first line of the next run must begin on a new line.
                 if isFinished, position >= size, bytes.last != UInt8(ascii: "\n") { write([UInt8(ascii: "\n")]) }
                 progress = .more
             }
         }
         if progress == .idle, isFinished { progress = .ended }
         var state = self.state.withLock { state in
-            // Part of the backlog may have been dropped meanwhile.
+            // A part of the backlog may have been dropped meanwhile.
             state.position = max(state.position, position)
             return state
         }
@@ -205,7 +205,8 @@ final class OutputFollower: Sendable {
         return progress
     }
 
-    /// Drops what waits longer than there is space for, while the sink takes nothing. A notice for the sink, if any.
+    /// Drops the oldest output when more than the allowed backlog waits for a blocked sink. Returns a notice for the
+    /// sink, if output was dropped.
     func dropBacklog() -> String? {
         let size = size()
         let dropped: Int64 = state.withLock { state in
@@ -232,7 +233,7 @@ final class OutputFollower: Sendable {
             }
         }
         if !state.canPunch, state.position == size, size >= limits.copiedWithoutHoles {
-            // A line that arrives between the last look and this call is lost: said in the output, since it may matter.
+            // A line that is written between the last read and this call is lost, so the output contains a notice.
             state.savedTail = read(from: size - Self.tailSize, count: Int(Self.tailSize))
             if ftruncate(descriptor.raw, 0) == 0 {
                 state.position = 0
@@ -245,26 +246,28 @@ final class OutputFollower: Sendable {
 
     private func note(_ position: Int64) {
         guard let progress,
-            // Made by init alone: made here, it could stand up in a directory that is just being removed.
+            // Only `init` creates the file. If this function created it, it could appear in a directory that is being
+            // removed.
             let file = RegularFile.open(progress.name, below: progress.directory, O_WRONLY)
         else { return }
         var value = position.littleEndian
         _ = pwrite(file.raw, &value, 8, off_t(slot * 8))
     }
 
-    /// Bytes of the file that are to be copied next.
+    /// The bytes of the file that are copied next.
     private struct Data {
-        /// Where they are, and where the next search begins: behind them, or behind the zeros that follow them.
+        /// The position of the bytes, and the position where the next search begins. The search begins after the bytes,
+        /// or after the zeros that follow them.
         var start: Int64
         var end: Int64
         var bytes: ArraySlice<UInt8>
         var isBeforeHole = false
     }
 
-    /// The next bytes to be copied, one chunk at most. Holes are passed over, however large the run has made them.
+    /// Returns the next bytes to copy, at most one chunk. Holes of any size are skipped.
     private func nextData(from offset: Int64, size: Int64) -> Data {
         let found = clinux_seek_data(descriptor.raw, offset)
-        // Nothing follows, or this file system knows no holes.
+        // ENXIO means that no data follows. With any other error, the file system does not support holes.
         if found < 0, errno == ENXIO { return Data(start: max(offset, size), end: max(offset, size), bytes: []) }
         let start = max(found, offset)
         let hole = found < 0 ? -1 : clinux_seek_hole(descriptor.raw, start)
@@ -272,7 +275,7 @@ final class OutputFollower: Sendable {
         let bytes = read(from: start, count: Int(length))
         var data = Data(start: start, end: start + Int64(bytes.count), bytes: bytes[...])
         data.isBeforeHole = hole > start && hole < size && data.end == hole
-        // Holes begin and end with blocks: what the run has not written of these is zeros.
+        // Holes begin and end at blocks, so the unwritten parts of those blocks are zeros.
         if data.isBeforeHole { data.bytes = data.bytes.dropLast(data.bytes.reversed().prefix { $0 == 0 }.count) }
         if start > offset {
             let zeros = data.bytes.prefix { $0 == 0 }.count

@@ -5,7 +5,7 @@ internal import Synchronization
 internal import Threads
 internal import Worker
 
-/// Copies the output of all runs to one sink, on a thread of its own: a sink that blocks holds up nothing else.
+/// Copies the output of all runs to one sink on a thread of its own, so that a blocked sink delays nothing else.
 final class OutputPump: Sendable {
     private struct State {
         var queue: [OutputFollower] = []
@@ -18,7 +18,7 @@ final class OutputPump: Sendable {
     private let wakeUp: Descriptor
     private let state = Mutex(State())
 
-    /// Starts the thread; `nil` when the system gives no descriptor or thread.
+    /// Starts the thread; returns `nil` when the system provides no descriptor or thread.
     static func started(name: String, sink: any OutputSink) -> OutputPump? {
         guard let wakeUp = Descriptor(owning: clinux_eventfd(0)) else { return nil }
         let pump = OutputPump(sink: sink, wakeUp: wakeUp)
@@ -31,17 +31,17 @@ final class OutputPump: Sendable {
         self.wakeUp = wakeUp
     }
 
-    /// Has a follower copied, now that there may be something new.
+    /// Queues a follower whose file may have new output.
     func wake(_ follower: OutputFollower) {
         guard follower.markQueued() else { return }
         state.withLock { $0.queue.append(follower) }
         signal()
     }
 
-    /// Whether everything that it was woken for has been copied.
+    /// Whether the output of all queued followers has been copied.
     var isIdle: Bool { state.withLock { $0.queue.isEmpty && !$0.isCopying } }
 
-    /// Ends the thread after what waits has been copied, unless the sink takes nothing.
+    /// Ends the thread after it has copied the waiting output, unless the sink is blocked.
     func stop() {
         state.withLock { $0.isStopped = true }
         signal()
@@ -65,7 +65,7 @@ final class OutputPump: Sendable {
                 _ = read(wakeUp.raw, &counter, 8)
                 continue
             }
-            // One chunk each, in turn, so that a flood of one run does not hide the others.
+            // Each follower copies one chunk in turn, so that a flood of output from one run does not hide the others.
             for (index, follower) in batch.enumerated() {
                 let progress = follower.copySome { bytes in
                     self.write(bytes, of: follower.source, waiting: batch[index...])

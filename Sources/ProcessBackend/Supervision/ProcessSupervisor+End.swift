@@ -4,9 +4,9 @@ internal import Glibc
 internal import Worker
 
 extension ProcessSupervisor {
-    /// How long what is left of an ended run's group may take to react to SIGTERM.
+    /// How long the remaining processes of an ended run's group may take to react to SIGTERM.
     static let leftoverGrace = Duration.milliseconds(500)
-    /// How long something that was killed may take to vanish.
+    /// How long a killed process may take to disappear.
     static let killPatience = Duration.seconds(10)
 
     // MARK: - The end of the leader
@@ -15,14 +15,15 @@ extension ProcessSupervisor {
         guard let process = process(key), !process.exited.isOpen else { return }
         var code: Int32 = 0
         if process.isChild {
-            // Its number stays taken until everything that is found by it has been dealt with.
+            // The child is not reaped yet. Its pid stays reserved until all processes that are found by it have been
+            // handled.
             let answer = clinux_pidfd_wait(process.descriptor.raw, 0, &code)
             if answer == 0 { return }
-            // Somebody else in this process may have waited for it: then nobody can know how it ended.
+            // Other code in this process may have reaped the child. Then its exit code is unknown.
             process.exitCode = answer == 1 ? Int(code) : nil
         } else {
-            // The kernel tells once the new parent has taken notice: at once where that is an init, later with some
-            // stand-ins for one. Who stops the process does not wait for it.
+            // The kernel reports the code once the new parent has reaped the process. An init does so at once, some
+            // substitutes for it do so later. A stop does not wait for the code.
             let answer = clinux_pidfd_exit_code(process.descriptor.raw, &code)
             if answer == 0, attempt < 100, process.stoppers == 0 {
                 unwatch(process)
@@ -44,7 +45,7 @@ extension ProcessSupervisor {
         process.watch = nil
     }
 
-    /// Ends what the leader left in its process group, then settles the status.
+    /// Ends the remaining processes of the leader's process group, then settles the status.
     private func sweep(_ key: SupervisedProcess.Key) {
         guard let process = process(key), process.stoppers == 0, !process.ended.isOpen else { return }
         let left = process.leadsGroup ? groupMembers(process, ProcessFacts.all()) : []
@@ -62,7 +63,7 @@ extension ProcessSupervisor {
         loop.schedule(at: .now + .milliseconds(20)) { [weak self] in self?.assumeIsolated { $0.sweep(key) } }
     }
 
-    /// The status is final: lets the child go and tells who waits.
+    /// Makes the status final, reaps the child, and resumes the waiting tasks.
     private func settle(_ process: SupervisedProcess) {
         guard !process.ended.isOpen else { return }
         var code: Int32 = 0
@@ -79,14 +80,14 @@ extension ProcessSupervisor {
         switch conclusion {
         case .stateReported(let type, let name): .stateReported(type: type, name: name)
         case .abortedByAPI: .abortedByAPI
-        // Such an engine leaves the final state and the hooks to the worker.
+        // After such a conclusion, the worker sets the final state and runs the hooks.
         case .cancelAcknowledged, nil: nil
         }
     }
 
     // MARK: - Stopping
 
-    /// Ends a process with all that belongs to it. Returns when nothing is left.
+    /// Ends a process and everything that belongs to it. Returns when all of these have ended.
     func stop(_ key: SupervisedProcess.Key, grace: Duration, reason: StopReason) async throws {
         guard let process = process(key) else { return }
         process.stoppers += 1
@@ -97,18 +98,18 @@ extension ProcessSupervisor {
         if reason == .cancelled, !process.exited.isOpen, process.terminatedAt == nil {
             try await requestCancel(process, within: cancelPatience)
         }
-        // Who left the session can still be found by its parents now, not when these are gone.
+        // Processes outside the session are found by their parents, which works only while these parents exist.
         let family = process.exited.isOpen ? [] : descendants(of: key.pid, ProcessFacts.all())
         let terminatedAt = process.terminatedAt ?? .now
         if process.terminatedAt == nil {
             process.terminatedAt = terminatedAt
-            // An engine that has reported its run's end is about to exit: SIGTERM would only interrupt that.
+            // An engine that has reported the end of its run is about to exit. SIGTERM would only interrupt that.
             let isOver = reason == .cancelled && process.hasReportedEnd
             if !process.exited.isOpen, !isOver { signalGroup(process, SIGTERM) }
         }
         try await pause(on: process.exited, until: terminatedAt + grace)
 
-        // What is left after the leader's own orderly end is asked first, too.
+        // After an orderly end of the leader, the remaining processes also get SIGTERM first.
         let killAt = process.exited.isOpen ? min(terminatedAt + grace, .now + .seconds(2)) : .now
         var asked: Set<ProcessFacts.ID> = []
         var interval = Duration.milliseconds(5)
@@ -133,23 +134,24 @@ extension ProcessSupervisor {
         }
     }
 
-    // MARK: - Who belongs to a run
+    // MARK: - Processes of a run
 
-    /// Sends a signal to a process group while its leader keeps the number taken, or to the leader alone when it shares
-    /// its group with others.
+    /// Sends a signal to a process group while the pid of its leader is reserved. A leader that shares its group with
+    /// others gets the signal alone.
     private func signalGroup(_ process: SupervisedProcess, _ number: Int32) {
         guard process.leadsGroup else {
             _ = clinux_pidfd_signal(process.descriptor.raw, number, 0)
             return
         }
         if clinux_pidfd_signal(process.descriptor.raw, number, 1) == 0 || errno == ESRCH { return }
-        // An older kernel: the leader is a child of ours not yet waited for, or is verified to be there.
+        // An older kernel cannot signal a group through a pidfd. The pid is safe to use: the leader is an unreaped
+        // child, or verifiably exists.
         if process.isChild && !process.ended.isOpen || clinux_pidfd_signal(process.descriptor.raw, 0, 0) == 0 {
             kill(-process.key.pid, number)
         }
     }
 
-    /// Sends a signal to exactly this process, whoever has its number now.
+    /// Sends a signal to exactly this process, and not to a later process with the same pid.
     private func signal(_ facts: ProcessFacts, _ number: Int32) {
         guard let descriptor = Descriptor(owning: clinux_pidfd_open(facts.pid)),
             ProcessFacts(pid: facts.pid)?.startTime == facts.startTime
@@ -157,11 +159,11 @@ extension ProcessSupervisor {
         _ = clinux_pidfd_signal(descriptor.raw, number, 0)
     }
 
-    /// Whether the leader's number still stands for it, its group and its session.
+    /// Whether the leader's pid still identifies the leader, its group and its session.
     private func keepsNumber(_ process: SupervisedProcess, _ all: [ProcessFacts]) -> Bool {
         if process.isChild, !process.ended.isOpen { return true }
-        // A number is not given out again while a group or session of that number has members; a process of that number
-        // that started later therefore proves that there are none.
+        // The kernel does not reuse a pid while a group or session with that number has members. So a later process
+        // with the pid proves that both are empty.
         guard let holder = all.first(where: { $0.pid == process.key.pid }) else { return true }
         return holder.startTime == process.key.startTime
     }
@@ -174,7 +176,8 @@ extension ProcessSupervisor {
         }
     }
 
-    /// Everything of a run but its leader: its group, its session, who descends from it, and who carries its marks.
+    /// Returns all processes of a run except its leader: its group, its session, its descendants, and processes with
+    /// its marks.
     private func remains(of process: SupervisedProcess, family: Set<ProcessFacts.ID>) -> [ProcessFacts] {
         let all = ProcessFacts.all()
         let keepsNumber = keepsNumber(process, all)
@@ -190,7 +193,7 @@ extension ProcessSupervisor {
         }
     }
 
-    /// Ends what a run whose leader ended unwatched has left in its session.
+    /// Kills the remaining processes in the session of a run whose leader ended while it was not watched.
     func endLeftovers(session: pid_t, of directory: String) {
         for facts in ProcessFacts.all() where facts.session == session && !facts.isZombie {
             guard ProcessFacts.environmentValue(of: facts.pid, ProcessBackend.directoryVariable) == directory else {
@@ -212,6 +215,6 @@ extension ProcessSupervisor {
 }
 
 extension ProcessFacts: Identifiable {
-    /// A process, however often its number was used.
+    /// Identifies a process even when its pid is reused.
     var id: SupervisedProcess.Key { SupervisedProcess.Key(pid: pid, startTime: startTime) }
 }

@@ -8,12 +8,12 @@ struct OutputNames: Sendable {
     let output: String
     let errors: String
 
-    /// The flow run's own process.
+    /// The files of the flow run's own process.
     static let flow = OutputNames(output: "stdout", errors: "stderr")
 }
 
 extension ProcessSupervisor {
-    /// Copies what a process writes into its files.
+    /// Starts to copy the output that a process writes into its files.
     func follow(_ process: SupervisedProcess, in directory: RunDirectory, streams: OutputNames, name: String) {
         let source = { OutputSource(flowRunID: directory.flowRunID ?? "", flowRunName: name, stream: $0) }
         let notes = process.streamsOutput && streams.output == OutputNames.flow.output ? RunDirectory.progressName : nil
@@ -40,7 +40,7 @@ extension ProcessSupervisor {
         copyOutput(process)
     }
 
-    /// Copies what a process left behind that nobody watches any more.
+    /// Copies the remaining output of a process that is no longer watched.
     func copyRest(in directory: RunDirectory, streamsOutput: Bool, name: String) {
         guard streamsOutput, directory.exists, finishedDirectories.insert(directory).inserted else { return }
         for (slot, stream, pump) in [(0, OutputSource.Stream.output, outputPump), (1, .errors, errorPump)] {
@@ -54,7 +54,7 @@ extension ProcessSupervisor {
         }
     }
 
-    /// Says that a process writes no more, and copies the rest.
+    /// Records that a process writes no more, and copies the rest.
     func finishOutput(_ process: SupervisedProcess) {
         process.output?.finish()
         process.errors?.finish()
@@ -63,7 +63,7 @@ extension ProcessSupervisor {
         process.errors = nil
         guard let watch = process.outputWatch else { return }
         process.outputWatch = nil
-        // Another process of the same run may watch the same directory by the same number.
+        // Another process of the same run may watch the same directory, with the same number.
         if watchedOutput[watch] == process.key {
             watchedOutput[watch] = nil
             if let inotify { _ = clinux_inotify_unwatch(inotify.raw, watch) }
@@ -75,7 +75,7 @@ extension ProcessSupervisor {
             if let output = process.output { outputPump?.wake(output) }
             if let errors = process.errors { errorPump?.wake(errors) }
         } else {
-            // Nobody reads it: only its space is given back.
+            // The output has no reader, so only its space is freed.
             _ = process.errors?.copySome(to: nil)
         }
     }
@@ -105,7 +105,7 @@ extension ProcessSupervisor {
         }
     }
 
-    /// Looks from time to time, where the system watches no more files for us.
+    /// Copies output at intervals, because the system provides no further file watch.
     private func startPolling() {
         guard !isPolling else { return }
         isPolling = true

@@ -3,14 +3,15 @@ internal import Files
 internal import Glibc
 internal import Worker
 
-/// Watches all processes of the backend on one thread: the actor runs on the loop that waits for their ends, their
+/// Watches all processes of the backend on one thread. The actor runs on the loop that waits for their ends, their
 /// output and their control connections.
 actor ProcessSupervisor {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private var processes: [SupervisedProcess.Key: SupervisedProcess] = [:]
-    /// Sessions of the helpers that run a flow's hooks: they carry the run's marks, but are not the run.
+    /// The sessions of the processes that run a flow's hooks. They carry the run's marks, but they are not part of the
+    /// run.
     var helperSessions: Set<pid_t> = []
 
     let outputPump: OutputPump?
@@ -18,16 +19,17 @@ actor ProcessSupervisor {
     var inotify: Descriptor?
     var watchedOutput: [Int32: SupervisedProcess.Key] = [:]
     var isPolling = false
-    /// Directories of vanished runs whose output has been copied to its end.
+    /// The directories of runs whose process no longer exists and whose remaining output is being copied or has been
+    /// copied.
     var finishedDirectories: Set<RunDirectory> = []
 
     private var listener: ControlListener?
     private var hasTriedToListen = false
     private let controlPatience: Duration
-    /// How long a process may take to answer a request to cancel.
+    /// The time limit for the answer of a process to a request to cancel.
     let cancelPatience: Duration
     private var controlled: [String: SupervisedProcess.Key] = [:]
-    /// What processes have reported that were quicker than the one who started them.
+    /// The conclusions of processes that reported before the supervisor watched them, by token.
     private var earlyConclusions: [String: ControlSession.Conclusion] = [:]
 
     private var nextWaiter: UInt64 = 0
@@ -46,7 +48,7 @@ actor ProcessSupervisor {
 
     // MARK: - Processes
 
-    /// Takes over a child that has just been started.
+    /// Starts to watch a child that has just been started.
     func supervise(
         _ child: LaunchedChild, marks: SupervisedProcess.Marks, directory: RunDirectory, streams: OutputNames?,
         streamsOutput: Bool, name: String, controlToken: String?
@@ -71,7 +73,7 @@ actor ProcessSupervisor {
         if let streams { follow(process, in: directory, streams: streams, name: name) }
     }
 
-    /// The process of an identifier, found again when an earlier worker has started it.
+    /// Returns the key of the process of an identifier. Starts to watch the process if an earlier worker started it.
     func find(_ handle: ProcessHandle, flowRunID: String, streamsOutput: Bool, name: String)
         throws(InfrastructureError) -> SupervisedProcess.Key
     {
@@ -95,7 +97,7 @@ actor ProcessSupervisor {
             throw InfrastructureError(
                 .unavailable, "Process \(facts.pid) could not be watched: \(systemMessage(errno))")
         }
-        // Only now can the number not pass to another process unnoticed.
+        // The pid may have been reused before the descriptor was opened, so the start time is compared again.
         guard ProcessFacts(pid: facts.pid)?.startTime == facts.startTime else {
             throw InfrastructureError(.notFound, "Process \(facts.pid) does not exist any more")
         }
@@ -113,13 +115,13 @@ actor ProcessSupervisor {
 
     func process(_ key: SupervisedProcess.Key) -> SupervisedProcess? { processes[key] }
 
-    /// Whether a process is watched, or was to its end and has not been forgotten.
+    /// Whether the supervisor watches a process, or has watched it to its end and has not forgotten it.
     func knows(_ key: SupervisedProcess.Key) -> Bool { processes[key] != nil }
 
     /// The processes that have not ended.
     var running: [SupervisedProcess] { processes.values.filter { !$0.ended.isOpen } }
 
-    /// Waits for a process to end, with what belongs to its group.
+    /// Waits until a process and its group have ended.
     func waitForEnd(_ key: SupervisedProcess.Key, until deadline: ContinuousClock.Instant? = nil) async throws
         -> ExitStatus?
     {
@@ -128,7 +130,7 @@ actor ProcessSupervisor {
         return process.status
     }
 
-    /// Forgets a process that has ended; `false` when it still runs.
+    /// Forgets a process that has ended; returns `false` when it still runs.
     func forget(_ key: SupervisedProcess.Key) -> Bool {
         guard let process = processes[key] else { return true }
         guard process.ended.isOpen else { return false }
@@ -167,7 +169,7 @@ actor ProcessSupervisor {
         await withTaskCancellationHandler {
             await withCheckedContinuation { waiters[waiter] = $0 }
         } onCancel: {
-            // Comes after the continuation has been stored, since this actor runs on the same thread.
+            // This runs after the continuation has been stored, because the actor runs on the same thread.
             loop.execute { self.assumeIsolated { $0.resume([waiter]) } }
         }
         if let timer { loop.cancel(timer) }
@@ -180,7 +182,7 @@ actor ProcessSupervisor {
 
     // MARK: - Control sessions
 
-    /// A port and a token for a process that is about to be started; `nil` when there is no listener to be had.
+    /// Returns a port and a token for a process that is about to be started; `nil` when no listener is available.
     func makeControlToken() -> (port: UInt16, token: String)? {
         if !hasTriedToListen {
             hasTriedToListen = true
@@ -203,7 +205,8 @@ actor ProcessSupervisor {
 
     func drainControl(_ token: String) { listener?.drain(token) }
 
-    /// Tells a process that it is being cancelled; whether it has taken the cancellation over, or ended its run itself.
+    /// Requests that a process cancels its run. Returns when the process has taken over the cancellation or ended its
+    /// run itself, or after `limit`.
     func requestCancel(_ process: SupervisedProcess, within limit: Duration) async throws {
         guard let token = process.controlToken, let listener, listener.requestCancel(token) else { return }
         try await pause(on: process.cancelAnswered, until: .now + limit)
@@ -222,7 +225,7 @@ actor ProcessSupervisor {
 }
 
 extension SupervisedProcess.Marks {
-    /// The marks of a run with a directory of its own, or else of whatever runs the flow run.
+    /// The marks of a run that has its own directory, or else of every process with the id of the flow run.
     init(directory: String?, flowRunID: String) {
         if let directory {
             self.init(variable: ProcessBackend.directoryVariable, value: directory)

@@ -2,14 +2,14 @@ internal import Files
 internal import Glibc
 internal import Worker
 
-/// Something that happens once and that tasks wait for; confined to the supervisor.
+/// An event that happens once and that tasks wait for. Only the supervisor uses it.
 final class Gate {
     private(set) var isOpen = false
     fileprivate(set) var waiters: [UInt64] = []
 
     func add(_ waiter: UInt64) { waiters.append(waiter) }
 
-    /// Opens it and returns who waited.
+    /// Opens the gate and returns its waiters.
     func open() -> [UInt64] {
         defer { waiters = [] }
         isOpen = true
@@ -17,33 +17,33 @@ final class Gate {
     }
 }
 
-/// A process that the supervisor watches, and what it knows about it; confined to the supervisor.
+/// A process that the supervisor watches, with its state. Only the supervisor uses it.
 final class SupervisedProcess {
-    /// A process, however often its number was used.
+    /// Identifies a process even when its pid is reused.
     struct Key: Hashable, Sendable {
         let pid: pid_t
         let startTime: UInt64
     }
 
-    /// How its descendants can be told from other processes.
+    /// Distinguishes the descendants of a process from other processes.
     struct Marks: Sendable {
-        /// The variable that its environment holds.
+        /// The environment variable that the descendants carry.
         let variable: String
         let value: String
     }
 
     let key: Key
     let descriptor: Descriptor
-    /// Whether it is a child of this process, so that its exit code will be known.
+    /// Whether the process is a child of this process, so that its exit code will be known.
     let isChild: Bool
-    /// Whether it leads a process group and a session of its own.
+    /// Whether the process leads its own process group and its own session.
     let leadsGroup: Bool
     let leadsSession: Bool
     let marks: Marks
 
     var output: OutputFollower?
     var errors: OutputFollower?
-    /// Whether anybody wants to see the output.
+    /// Whether the output is copied to the worker's own output.
     var streamsOutput = true
     var outputWatch: Int32?
 
@@ -51,7 +51,7 @@ final class SupervisedProcess {
     var controlToken: String?
     var conclusion: ControlSession.Conclusion?
     let cancelAnswered = Gate()
-    /// Whether the engine has reported how its run ended, before anybody asked it to cancel.
+    /// Whether the engine reported how its run ended, before it acknowledged a request to cancel.
     var hasReportedEnd: Bool {
         switch conclusion {
         case .stateReported?, .abortedByAPI?: true
@@ -59,16 +59,16 @@ final class SupervisedProcess {
         }
     }
 
-    /// The process has ended; its code, when it can be known.
+    /// Opens when the process has ended. Its exit code is set if it can be known.
     let exited = Gate()
     var exitCode: Int?
-    /// When SIGTERM was sent: once, since a second one would interrupt what the first one has set off.
+    /// The time of SIGTERM, which is sent only once. A second one would interrupt the reaction to the first.
     var terminatedAt: ContinuousClock.Instant?
-    /// The rest of its group is being ended.
+    /// The time at which the supervisor began to end the rest of the process group.
     var sweepStartedAt: ContinuousClock.Instant?
-    /// How many callers are stopping it: they take care of what is left.
+    /// The number of callers that are stopping the process. They also end its remaining processes.
     var stoppers = 0
-    /// Nothing of its group is left, and its status is final.
+    /// Opens when the process group is empty and the status is final.
     let ended = Gate()
     var status: ExitStatus?
 

@@ -3,14 +3,13 @@ internal import Glibc
 internal import Synchronization
 internal import Threads
 
-/// Why a call over the bus brought nothing.
+/// The error of a failed call over the bus.
 public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The error's name, like `org.freedesktop.systemd1.NoSuchUnit`; `nil` when there was no answer.
+    /// The error's name, like `org.freedesktop.systemd1.NoSuchUnit`; `nil` when no answer came.
     public let name: String?
-    /// What was said with it, in one line.
+    /// The message of the error, in one line.
     public let message: String
 
-    /// An error.
     public init(name: String? = nil, message: String) {
         self.name = name
         self.message = message
@@ -18,7 +17,7 @@ public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
 
     public var description: String { message }
 
-    /// Whether the same call may be answered later: the bus or whom it was for is away, or took too long.
+    /// Whether the same call may succeed later: the bus or the destination is unavailable, or took too long.
     public var isTransient: Bool {
         guard let name else { return true }
         return [
@@ -26,7 +25,7 @@ public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
             "org.freedesktop.DBus.Error.TimedOut", "org.freedesktop.DBus.Error.Disconnected",
             "org.freedesktop.DBus.Error.NameHasNoOwner", "org.freedesktop.DBus.Error.ServiceUnknown",
             "org.freedesktop.DBus.Error.LimitsExceeded", "org.freedesktop.DBus.Error.NoServer",
-            // The host goes down: what is asked of the manager after that is asked of the next one.
+            // The host shuts down, so the manager of the next boot handles later calls.
             "org.freedesktop.systemd1.ShuttingDown",
         ].contains(name) || name.hasPrefix("System.Error.ECONN") || name.hasPrefix("org.freedesktop.DBus.Error.Spawn")
     }
@@ -39,12 +38,11 @@ public struct BusCall: Sendable, Hashable {
     public var interface: String
     public var member: String
     public var arguments: [BusValue]
-    /// How long the answer may take.
+    /// The time limit for the answer.
     public var timeout: Duration
     /// Whether the call changes nothing, so that a cancelled task need not wait for its answer.
     public var isRead: Bool
 
-    /// A call.
     public init(
         destination: String, path: String, interface: String, member: String, arguments: [BusValue] = [],
         timeout: Duration = .seconds(25), isRead: Bool = false
@@ -59,22 +57,23 @@ public struct BusCall: Sendable, Hashable {
     }
 }
 
-/// What happens on a bus.
+/// An event on a bus.
 public enum BusEvent: Sendable, Hashable {
-    /// There is a connection; what was heard before it does not count any more.
+    /// The bus is connected. Information from before this event is outdated.
     case connected
-    /// There is none, and why. It is made again.
+    /// The bus is not connected, for the given reason. It connects again by itself.
     case disconnected(String)
     case signal(interface: String, member: String, arguments: [BusValue])
 }
 
-/// A connection to a D-Bus that is made again for as long as this object lives, on a thread of its own. Mirrors `sd-bus(3)`.
+/// A connection to a D-Bus, on a thread of its own. It is restored for as long as this object lives. Mirrors
+/// `sd-bus(3)`.
 public final class Bus: Sendable {
-    /// Which bus.
+    /// The bus to connect to.
     public enum Kind: String, Sendable, Hashable {
-        /// The system's: `DBUS_SYSTEM_BUS_ADDRESS`.
+        /// The system's bus: `DBUS_SYSTEM_BUS_ADDRESS`.
         case system
-        /// That of this process's user: `DBUS_SESSION_BUS_ADDRESS`, or else that in `XDG_RUNTIME_DIR`.
+        /// The bus of this process's user: `DBUS_SESSION_BUS_ADDRESS`, or else the one in `XDG_RUNTIME_DIR`.
         case user
     }
 
@@ -85,21 +84,21 @@ public final class Bus: Sendable {
         var isStopped = false
     }
 
-    /// Connections made and lost and the signals that were asked for, in order; for one reader.
+    /// New and lost connections and the requested signals, in order. The stream has one reader.
     public let events: AsyncStream<BusEvent>
     private let wakeUp: Int32
     private let inbox: Box
 
-    /// What the thread holds, too.
+    /// The state that the bus shares with its thread.
     final class Box: Sendable {
         let inbox = Mutex(Inbox())
     }
 
-    /// Starts the thread; `nil` when the system has no descriptor or thread left.
+    /// Starts the thread; returns `nil` when the system provides no descriptor or thread.
     ///
     /// - Parameters:
-    ///   - kind: Which bus.
-    ///   - matches: Rules for the signals that are wanted, like `type='signal',member='UnitRemoved'`.
+    ///   - kind: The bus to connect to.
+    ///   - matches: Rules for the requested signals, like `type='signal',member='UnitRemoved'`.
     public init?(_ kind: Kind, matches: [String]) {
         let descriptor = clinux_eventfd(1)
         guard descriptor >= 0 else { return nil }
@@ -120,14 +119,14 @@ public final class Bus: Sendable {
 
     deinit { close() }
 
-    /// Gives the connection up; calls under way fail, and so do later ones.
+    /// Closes the connection. Pending calls and later calls fail.
     public func close() {
         inbox.inbox.withLock { $0.isStopped = true }
         signal()
     }
 
-    /// Calls a method and returns what the answer holds. A call that was made is not taken back when the task is cancelled;
-    /// the answer to one that changes nothing is not waited for any more.
+    /// Calls a method and returns the values of the answer. When the task is cancelled, a call that was made is not
+    /// withdrawn. A cancelled task does not wait for the answer to a call that changes nothing.
     public func call(_ call: BusCall) async throws(BusError) -> [BusValue] {
         let answer = Answer()
         let result = await withTaskCancellationHandler {

@@ -3,9 +3,9 @@ internal import CSystemd
 internal import Glibc
 internal import Synchronization
 
-/// The thread of a ``Bus``: all that sd-bus is asked is asked here.
+/// The thread of a ``Bus``. All functions of sd-bus are called on it.
 final class BusThread {
-    /// A call whose answer is to come.
+    /// A call that waits for its answer.
     private final class Pending {
         let reply: Bus.Reply
         unowned let thread: BusThread
@@ -35,7 +35,7 @@ final class BusThread {
         self.events = events
     }
 
-    /// Keeps a connection until the bus is given up.
+    /// Maintains a connection until the bus is closed.
     func run() {
         var pause = 100
         while true {
@@ -51,7 +51,7 @@ final class BusThread {
 
     // MARK: The connection
 
-    /// Begins to connect. Returns why it cannot, in one line.
+    /// Begins to connect. Returns the reason for a failure, in one line.
     private func connect() -> String? {
         let status = kind == .system ? sd_bus_open_system(&bus) : sd_bus_open_user(&bus)
         guard status >= 0, let bus else { return Self.text(of: status) }
@@ -64,7 +64,7 @@ final class BusThread {
         return nil
     }
 
-    /// Carries the traffic. Returns why it ended; `nil` when the bus was given up.
+    /// Processes the traffic of the connection. Returns the reason for its end; `nil` when the bus was closed.
     private func serve() -> String? {
         guard let bus else { return "there is no connection" }
         while true {
@@ -119,7 +119,7 @@ final class BusThread {
         if let problem { events.yield(.disconnected(problem)) }
     }
 
-    /// Lets time pass; whoever calls meanwhile is told that there is no connection. Returns whether to go on.
+    /// Waits before the next connection. Calls during that time fail. Returns `false` when the bus was closed.
     private func waitWithoutConnection(_ duration: Duration, _ problem: String?) -> Bool {
         let end = ContinuousClock.now + duration
         while true {

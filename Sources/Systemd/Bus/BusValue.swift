@@ -9,9 +9,9 @@ public indirect enum BusValue: Sendable, Hashable {
     case int32(Int32)
     case uint32(UInt32)
     case uint64(UInt64)
-    /// An open descriptor, of which the receiver gets its own.
+    /// An open descriptor. The receiver gets a descriptor of its own.
     case descriptor(Int32)
-    /// Elements of one type, whose signature has to be said since there may be none.
+    /// Elements of one type. The array may be empty, so the signature of the type is explicit.
     case array(of: String, [BusValue])
     case structure([BusValue])
     case variant(BusValue)
@@ -19,10 +19,10 @@ public indirect enum BusValue: Sendable, Hashable {
     /// A list of texts.
     public static func strings(_ texts: [String]) -> BusValue { .array(of: "s", texts.map(BusValue.string)) }
 
-    /// A text as bytes.
+    /// The bytes of a text.
     public static func bytes(_ text: String) -> BusValue { .array(of: "y", text.utf8.map(BusValue.byte)) }
 
-    /// The type as D-Bus writes it.
+    /// The type in the notation of D-Bus.
     public var signature: String {
         switch self {
         case .string: "s"
@@ -58,7 +58,7 @@ public indirect enum BusValue: Sendable, Hashable {
     }
 }
 
-/// The codes that sd-bus has for types.
+/// The type codes of sd-bus.
 private enum TypeCode {
     static func of(_ letter: Unicode.Scalar) -> CChar { CChar(truncatingIfNeeded: letter.value) }
     static let array = of("a")
@@ -66,9 +66,9 @@ private enum TypeCode {
     static let variant = of("v")
 }
 
-// Messages, on the thread of their bus.
+// Messages are used on the thread of their bus.
 extension BusValue {
-    /// Writes the value into a message. Returns a negative error number when it cannot be.
+    /// Writes the value into a message. Returns a negative error number on failure.
     func append(to message: OpaquePointer) -> Int32 {
         switch self {
         case .string(let text): return sd_bus_message_append_basic(message, TypeCode.of("s"), text)
@@ -97,7 +97,7 @@ extension BusValue {
         return status < 0 ? status : sd_bus_message_close_container(message)
     }
 
-    /// Reads all that is left of a message, or of the container of it that was entered; `nil` for types that are not read.
+    /// Reads all remaining values of a message, or of its current container. Returns `nil` for unsupported types.
     static func readAll(of message: OpaquePointer) -> [BusValue]? {
         var values: [BusValue] = []
         while true {

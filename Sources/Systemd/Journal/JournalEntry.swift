@@ -1,7 +1,7 @@
 /// One entry of the journal: fields with names and values, in the journal's native protocol
 /// (`systemd.journal-fields(7)`).
 public struct JournalEntry: Sendable, Hashable {
-    /// How grave an entry is, as `syslog(3)` numbers it.
+    /// The severity of an entry, with the numbers of `syslog(3)`.
     public enum Priority: Int, Sendable, Hashable {
         case critical = 2
         case error = 3
@@ -14,20 +14,20 @@ public struct JournalEntry: Sendable, Hashable {
     /// The entry as a datagram.
     public private(set) var encoded: [UInt8] = []
 
-    /// An entry with a text.
+    /// Makes an entry with a text.
     ///
     /// - Parameters:
     ///   - message: The text; it may have several lines.
-    ///   - priority: How grave it is.
-    ///   - identifier: The name of the program that says it (`SYSLOG_IDENTIFIER`).
+    ///   - priority: The severity of the entry.
+    ///   - identifier: The name of the program that writes the entry (`SYSLOG_IDENTIFIER`).
     public init(message: some Sequence<UInt8>, priority: Priority, identifier: String) {
         add("MESSAGE", message)
         add("PRIORITY", "\(priority.rawValue)".utf8)
         add("SYSLOG_IDENTIFIER", identifier.utf8)
     }
 
-    /// Adds a field. Letters of its name become capitals, other characters than letters, digits and `_` become `_`; what
-    /// would belong to the journal itself (a leading `_`) does not.
+    /// Adds a field. Letters of its name become capitals. Characters other than letters, digits and `_` become `_`. A
+    /// leading `_` is removed, because it marks fields of the journal itself.
     public mutating func add(_ name: String, _ value: some Sequence<UInt8>) {
         var field = name.uppercased().utf8.map { byte in
             switch byte {

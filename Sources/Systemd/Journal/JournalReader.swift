@@ -1,12 +1,13 @@
 internal import CSystemd
 internal import Glibc
 
-/// Reads entries of this host's journal, as far as this user may. Mirrors `sd-journal(3)`. For one thread, which it may block.
+/// Reads the entries of this host's journal that this user may read. Mirrors `sd-journal(3)`. Only one thread uses it,
+/// and it may block that thread.
 public final class JournalReader {
     private let journal: OpaquePointer
 
-    /// Opens the journal for the entries that have all these fields, like `_SYSTEMD_UNIT=x.service`; `nil` when it cannot be
-    /// opened.
+    /// Opens the journal for the entries that have all these fields, like `_SYSTEMD_UNIT=x.service`. Returns `nil` when
+    /// the journal cannot be opened.
     public init?(matches: [String]) {
         var opened: OpaquePointer?
         guard sd_journal_open(&opened, Int32(SD_JOURNAL_LOCAL_ONLY)) >= 0, let opened else { return nil }
@@ -20,13 +21,13 @@ public final class JournalReader {
 
     deinit { sd_journal_close(journal) }
 
-    /// Goes behind the last entry.
+    /// Moves behind the last entry.
     public func seekToEnd() { sd_journal_seek_tail(journal) }
 
-    /// Goes to the entry of a cursor, or next to where it was.
+    /// Moves to the entry of a cursor, or next to its former position.
     public func seek(to cursor: String) { sd_journal_seek_cursor(journal, cursor) }
 
-    /// The place of the current entry.
+    /// The position of the current entry.
     public var cursor: String? {
         var text: UnsafeMutablePointer<CChar>?
         guard sd_journal_get_cursor(journal, &text) >= 0, let text else { return nil }
@@ -34,7 +35,8 @@ public final class JournalReader {
         return String(cString: text)
     }
 
-    /// Waits until there may be new entries, or until another descriptor is readable. Returns whether that can be waited for.
+    /// Waits until the journal may have new entries, or until another descriptor is readable. Returns `false` when
+    /// waiting is not possible.
     public func wait(orFor descriptor: Int32) -> Bool {
         let own = sd_journal_get_fd(journal)
         let wanted = sd_journal_get_events(journal)
@@ -43,18 +45,18 @@ public final class JournalReader {
             pollfd(fd: own, events: Int16(truncatingIfNeeded: wanted), revents: 0),
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
         ]
-        // Some file systems tell nobody of changes.
+        // Some file systems do not report changes.
         _ = poll(&polled, 2, sd_journal_reliable_fd(journal) > 0 ? -1 : 1000)
         return sd_journal_process(journal) >= 0
     }
 
-    /// Goes to the entry before; whether there is one.
+    /// Moves to the previous entry; returns whether it exists.
     public func previous() -> Bool { sd_journal_previous(journal) > 0 }
 
-    /// Goes to the next entry; whether there is one.
+    /// Moves to the next entry; returns whether it exists.
     public func next() -> Bool { sd_journal_next(journal) > 0 }
 
-    /// A field of the current entry; what is no text is shown as well as it can be.
+    /// Returns a field of the current entry. Bytes that are not valid text are replaced.
     public func field(_ name: String) -> String? {
         var data: UnsafeRawPointer?
         var length = 0
@@ -65,7 +67,7 @@ public final class JournalReader {
         return String(decoding: bytes.dropFirst(name.utf8.count + 1), as: UTF8.self)
     }
 
-    /// The last messages, oldest first: at most `count` of them, and about `size` bytes.
+    /// Returns the last messages, oldest first: at most `count` of them, and about `size` bytes.
     public func lastMessages(_ count: Int, size: Int) -> [String] {
         var messages: [String] = []
         var total = 0

@@ -1,29 +1,30 @@
 internal import Glibc
 
-/// The socket by which the journal takes entries. Unlike `sd_journal_send(3)` it can be asked not to wait: a journal that
-/// stands still must not hold up the worker.
+/// The socket through which the journal takes entries. Unlike `sd_journal_send(3)`, it can send without waiting, so
+/// that a blocked journal does not block the worker.
 public struct JournalSocket: Sendable, Hashable {
-    /// What became of an entry.
+    /// The result of sending an entry.
     public enum Outcome: Sendable, Hashable {
         case sent
-        /// There was no room in time.
+        /// The socket had no room in time.
         case full
-        /// The journal does not take it: it is too large, or there is no journal at the moment.
+        /// The journal does not take the entry: the entry is too large, or the journal is not available at the moment.
         case refused
     }
 
     private let descriptor: Int32
     private let path: String
 
-    /// Where the journal listens.
+    /// The path of the journal's socket.
     public static let standardPath = "/run/systemd/journal/socket"
 
-    /// A socket for the journal at a path; `nil` where the system gives none. It stays open until the process ends.
+    /// Makes a socket for the journal at a path; returns `nil` when the system provides no socket. The socket stays
+    /// open until the process ends.
     public init?(path: String = standardPath) {
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         self.path = path
-        // An entry is one datagram; this is as much as is had without privileges.
+        // An entry is one datagram. The kernel reduces the size to what is allowed without privileges.
         var size: Int32 = 8 << 20
         setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -37,7 +38,7 @@ public struct JournalSocket: Sendable, Hashable {
         return text == "\(status.st_dev):\(status.st_ino)"
     }
 
-    /// Sends an entry, waiting at most so many milliseconds for room.
+    /// Sends an entry. Waits for room, at most for the given number of milliseconds.
     public func send(_ entry: [UInt8], waitingUpTo milliseconds: Int32) -> Outcome {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -49,7 +50,7 @@ public struct JournalSocket: Sendable, Hashable {
         guard fits else { return .refused }
         var waited: Int32 = 0
         while true {
-            // Not connected: the journal may be restarted, and is then another one.
+            // The socket is not connected, because a restarted journal has another socket.
             let count = withUnsafePointer(to: &address) { pointer in
                 pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
                     sendto(
@@ -62,7 +63,7 @@ public struct JournalSocket: Sendable, Hashable {
             case EINTR: continue
             case EAGAIN, ENOBUFS:
                 guard waited < milliseconds else { return .full }
-                // A socket that is not connected is always ready: there is nothing to poll for.
+                // An unconnected socket is always ready, so that polling it is of no use.
                 waited += 10
                 usleep(10_000)
             default: return .refused

@@ -1,39 +1,37 @@
-/// How a unit stands.
+/// The state of a unit.
 public struct UnitStanding: Sendable, Hashable {
     /// `active`, `activating`, `deactivating`, `inactive`, `failed`, …
     public let activeState: String
-    /// Whether something is about to be done with it.
+    /// Whether the manager has a pending job for the unit.
     public let hasJob: Bool
 
-    /// How a unit stands.
     public init(activeState: String, hasJob: Bool) {
         self.activeState = activeState
         self.hasJob = hasJob
     }
 
-    /// Whether nothing of it runs or is about to.
+    /// Whether nothing of the unit runs or is about to run.
     public var hasEnded: Bool { !hasJob && (activeState == "inactive" || activeState == "failed") }
 }
 
-/// A property of a unit that is made: its name, and the value in the type that the manager wants.
+/// A property of a new unit: its name, and its value in the type that the manager expects.
 public struct UnitProperty: Sendable, Hashable {
     public let name: String
     public let value: BusValue
 
-    /// A property.
     public init(_ name: String, _ value: BusValue) {
         self.name = name
         self.value = value
     }
 }
 
-/// The calls of a service manager that have to do with units. Mirrors `org.freedesktop.systemd1(5)`.
+/// The calls of a service manager that concern units. Mirrors `org.freedesktop.systemd1(5)`.
 public struct UnitManager: Sendable {
     private static let name = "org.freedesktop.systemd1"
     private static let path = "/org/freedesktop/systemd1"
     private static let interface = "org.freedesktop.systemd1.Manager"
 
-    /// The rules for the signals that say that units have changed or that another manager is there.
+    /// The rules for the signals that report changes of units or a new manager.
     public static let matches =
         ["UnitRemoved", "JobRemoved", "Reloading"].map {
             "type='signal',sender='\(name)',path='\(path)',interface='\(interface)',member='\($0)'"
@@ -41,14 +39,14 @@ public struct UnitManager: Sendable {
             "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='\(name)'"
         ]
 
-    /// The error of a unit that exists already.
+    /// The name of the error for a unit that already exists.
     public static let unitExists = "org.freedesktop.systemd1.UnitExists"
-    /// The error of a unit that does not.
+    /// The name of the error for a unit that does not exist.
     public static let noSuchUnit = "org.freedesktop.systemd1.NoSuchUnit"
 
     private let bus: Bus
 
-    /// The manager that is on a bus.
+    /// Makes calls to the manager on a bus.
     public init(bus: Bus) { self.bus = bus }
 
     private func call(
@@ -60,7 +58,7 @@ public struct UnitManager: Sendable {
                 arguments: arguments, isRead: isRead))
     }
 
-    /// Asks for signals.
+    /// Requests the signals of the manager.
     public func subscribe() async throws(BusError) {
         do {
             _ = try await call("Subscribe", isRead: true)
@@ -69,7 +67,7 @@ public struct UnitManager: Sendable {
         }
     }
 
-    /// The manager's version.
+    /// Returns the manager's version.
     public func version(within limit: Duration) async throws(BusError) -> String {
         let answer = try await bus.call(
             BusCall(
@@ -78,7 +76,7 @@ public struct UnitManager: Sendable {
         return answer.first?.text ?? "of an unknown version"
     }
 
-    /// Makes a transient unit and has it started; fails where there is one of that name.
+    /// Creates and starts a transient unit. Fails when a unit of that name exists.
     public func startTransientUnit(_ unit: String, properties: [UnitProperty]) async throws(BusError) {
         let pairs = properties.map { BusValue.structure([.string($0.name), .variant($0.value)]) }
         _ = try await call(
@@ -86,7 +84,7 @@ public struct UnitManager: Sendable {
             [.string(unit), .string("fail"), .array(of: "(sv)", pairs), .array(of: "(sa(sv))", [])])
     }
 
-    /// Has a unit stopped.
+    /// Requests that a unit is stopped.
     public func stop(_ unit: String) async throws(BusError) {
         _ = try await call("StopUnit", [.string(unit), .string("replace")])
     }
@@ -96,7 +94,8 @@ public struct UnitManager: Sendable {
         _ = try await call("KillUnit", [.string(unit), .string("all"), .int32(signal)])
     }
 
-    /// What is being done with this process's own unit, like `restart`; `nil` when nothing is, or the process is in none.
+    /// Returns the type of the current job of this process's own unit, like `restart`. Returns `nil` when the unit has
+    /// no job, or when the process belongs to no unit.
     public func ownJob() async throws(BusError) -> String? {
         guard let unit = try await call("GetUnitByPID", [.uint32(0)], isRead: true).first?.text else { return nil }
         let job = try await property("Job", of: unit, "org.freedesktop.systemd1.Unit").elements ?? []
@@ -104,7 +103,7 @@ public struct UnitManager: Sendable {
         return try await property("JobType", of: path, "org.freedesktop.systemd1.Job").text
     }
 
-    /// How the processes of this process's own service are ended, like `control-group`.
+    /// Returns how the processes of this process's own service are ended, like `control-group`.
     public func ownKillMode() async throws(BusError) -> String? {
         guard let unit = try await call("GetUnitByPID", [.uint32(0)], isRead: true).first?.text else { return nil }
         return try await property("KillMode", of: unit, "org.freedesktop.systemd1.Service").text
@@ -121,7 +120,7 @@ public struct UnitManager: Sendable {
         return value
     }
 
-    /// The units that are loaded, by a pattern of their names.
+    /// Returns the loaded units whose names match a pattern.
     public func units(named pattern: String) async throws(BusError) -> [String: UnitStanding] {
         let answer = try await call("ListUnitsByPatterns", [.strings([]), .strings([pattern])], isRead: true)
         var units: [String: UnitStanding] = [:]

@@ -3,32 +3,33 @@ internal import JobTemplates
 public import OrderedCollections
 public import Worker
 
-/// The job configuration of a flow run that is run as a transient unit of systemd's.
+/// The job configuration of a flow run that runs as a transient unit of systemd.
 ///
-/// Everything that can be is looked at when it is read, so that nothing is created for a job that could not run.
+/// As many values as possible are checked when they are read, so that nothing is created for a job that cannot run.
 public struct SystemdConfiguration: JobConfiguration, Sendable {
-    /// The command line, split into words as a shell does it; `nil` for the backend's own.
+    /// The command line, which is split into words as a shell does it; `nil` for the backend's own command.
     public private(set) var command: String?
-    /// The environment as the configuration shows it.
+    /// The environment that the configuration shows.
     public private(set) var env: OrderedDictionary<String, String>
-    /// Labels. They are shown; the journal's entries have what they say of the run, its pool and its worker.
+    /// Labels. The configuration shows them. The run, its pool and its worker are also fields of the journal's entries.
     public private(set) var labels: OrderedDictionary<String, String>
-    /// What the unit is described as.
+    /// The description of the unit.
     public private(set) var name: String?
-    /// Whether what the run prints is copied to the worker's own output.
+    /// Whether the output of the run is copied to the worker's own output.
     public let streamsOutput: Bool
-    /// Where the run starts; `nil` for a private directory that is removed afterwards.
+    /// The directory in which the run starts; `nil` for a private directory that is removed afterwards.
     public let workingDirectory: String?
-    /// Whether the command is the backend's own, which is the flow engine, and not one that the job brings.
+    /// Whether the command is the backend's own, which is the flow engine, and not a command of the job.
     public private(set) var runsFlowEngine: Bool
 
     let resources: UnitResources
     private(set) var words: [String] = []
-    /// The environment that the run is given, beside what the manager gives to every unit.
+    /// The environment of the run, besides the variables that the manager gives to every unit.
     private(set) var environment = UnitEnvironment()
     private let base: BaseJobConfiguration
 
-    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job variable.
+    /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job
+    /// variable.
     public init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
@@ -62,7 +63,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
         return words
     }
 
-    /// The configuration for one flow run.
+    /// Returns the configuration for one flow run.
     func prepared(for context: PreparationContext, defaultCommand: String?) throws(InfrastructureError) -> Self {
         var context = context
         context.settingsEnvironment.removeAll {

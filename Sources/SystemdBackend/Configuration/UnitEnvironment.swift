@@ -2,18 +2,19 @@ internal import JobTemplates
 internal import OrderedCollections
 internal import Worker
 
-/// The environment of a run, which a shell in the unit reads: units show theirs to every user of the host, so that this one is
-/// never a property of the unit.
+/// The environment of a run, which a shell in the unit reads. It is never a property of the unit, because every user of
+/// the host can read the properties of units.
 struct UnitEnvironment: Sendable {
     private var variables: [(name: String, value: String)] = []
     private var unset: [String] = []
 
     init() {}
 
-    /// The worker's own environment with the job's over it.
+    /// Merges the job's environment over the worker's own.
     ///
-    /// What the worker has of its own unit, what names its user where the run has another, and what no shell takes is not
-    /// inherited. A variable of the job's that no shell takes is refused by its name.
+    /// The run inherits neither variables of the worker's own unit nor variables that a shell cannot set. A run with
+    /// another user does not inherit variables of the worker's user. If a shell cannot set a variable of the job, the
+    /// job is refused with the variable's name.
     init(
         inherited: [String: String], prepared: PreparedJobConfiguration, hasUser: Bool
     ) throws(InfrastructureError) {
@@ -34,18 +35,19 @@ struct UnitEnvironment: Sendable {
         unset = prepared.unsetEnv
     }
 
-    /// Whether a variable sets what is the worker's own: how it works, and, where the run has another user, its directories.
+    /// Whether a variable is the worker's own: it controls how the worker works, or names a directory of the worker.
+    /// The directories count only if the run has another user.
     static func isWorkersOwn(_ name: String, hasUser: Bool) -> Bool {
         WorkerSettings.tune(name) || hasUser && WorkerSettings.namePlace(name)
     }
 
-    /// The text that a shell makes the environment of.
+    /// The shell script that sets the environment.
     var text: String {
         let assignments = variables.map { name, value in "export \(name)=\(Self.quoted(value))\n" }
         return unset.map { "unset \($0)\n" }.joined() + assignments.joined()
     }
 
-    /// A text as a word of a shell's.
+    /// Quotes a text as one word for a shell.
     static func quoted(_ text: String) -> String {
         "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
     }
@@ -64,16 +66,16 @@ struct UnitEnvironment: Sendable {
         }
     }
 
-    /// What some shell lets nobody set.
+    /// Variables that are read-only in some shell.
     private static let readOnly: Set<String> = ["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO"]
-    /// What a manager tells each unit of itself.
+    /// Variables with which a manager describes a unit to the unit itself.
     private static let ownVariables: Set<String> = [
         "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID", "MAINPID", "MANAGERPID", "MEMORY_PRESSURE_WATCH",
         "MEMORY_PRESSURE_WRITE", "CACHE_DIRECTORY", "STATE_DIRECTORY", "LOGS_DIRECTORY", "RUNTIME_DIRECTORY",
         "CONFIGURATION_DIRECTORY", "CREDENTIALS_DIRECTORY", "FDSTORE", "PIDFILE", "TRIGGER_UNIT", "TRIGGER_PATH",
         "PREFECT__CONTROL_PORT", "PREFECT__CONTROL_TOKEN",
     ]
-    /// What a manager tells a unit of its user.
+    /// Variables with which a manager describes the user of a unit.
     private static let userVariables: Set<String> = [
         "HOME", "USER", "LOGNAME", "SHELL", "MAIL", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME",
         "XDG_DATA_HOME", "XDG_STATE_HOME", "DBUS_SESSION_BUS_ADDRESS",

@@ -2,20 +2,21 @@ internal import JSON
 internal import Systemd
 internal import Worker
 
-/// What the unit of a run may use: the job variables that stand for properties of systemd's, read and checked.
+/// The resources and permissions of a run's unit. They come from job variables that stand for properties of systemd,
+/// read and checked.
 struct UnitResources: Sendable {
-    /// The properties, in the types that the manager wants.
+    /// The properties, in the types that the manager expects.
     private(set) var properties: [UnitProperty] = []
     /// The variables as `prefect-worker render` prints them.
     private(set) var json: [(key: String, value: JSONValue)] = []
-    /// What explains the end of a run.
+    /// The limits that explain the end of a run.
     private(set) var limits = UnitLimits()
-    /// Those that only the system's manager takes.
+    /// The job variables that only the system's manager accepts.
     private(set) var needsSystemManager: [String] = []
-    /// Who the run runs as, if that is said.
+    /// The user of the run, if the job names one.
     private(set) var user: String?
     private(set) var group: String?
-    /// How long the unit has to stop.
+    /// The time that the unit has to stop.
     private(set) var stopTime: Duration?
 
     init(rendered: JSONValue) throws(InfrastructureError) {
@@ -68,7 +69,7 @@ struct UnitResources: Sendable {
         }
     }
 
-    /// The job variables that say what a run may do on the worker's host.
+    /// The job variables that control what a run may do on the worker's host.
     static let privileges: Set<String> = Set(
         ["user", "group", "protect_system", "protect_home"] + switches.map(\.0) + pathLists.map(\.0))
 

@@ -1,12 +1,12 @@
 internal import JSON
 internal import Worker
 
-/// Reads the values of job variables in the spellings that `systemd.resource-control(5)` has; absent, null and empty ones are
-/// `nil`. What is none is refused by the variable's name.
+/// Reads the values of job variables in the notations of `systemd.resource-control(5)`. Absent, null and empty values
+/// are `nil`. An invalid value is refused with the variable's name.
 struct ValueReader: Sendable {
     let rendered: JSONValue
 
-    /// A number of bytes, perhaps with the unit K, M, G or T, to the base 1024.
+    /// Reads a number of bytes, with an optional unit K, M, G or T to the base 1024.
     func bytes(_ field: String) throws(InfrastructureError) -> UInt64? {
         let expected = "a number of bytes, perhaps with a unit, like 512M or 2G"
         guard let text = try text(field, expected) else { return nil }
@@ -21,7 +21,7 @@ struct ValueReader: Sendable {
         return bytes
     }
 
-    /// CPU time in microseconds a second, from a number of CPUs or a percentage of one.
+    /// Reads CPU time in microseconds per second, from a number of CPUs or a percentage of one CPU.
     func cpus(_ field: String) throws(InfrastructureError) -> UInt64? {
         let expected = "a number of CPUs like 1.5, or a percentage of one like 150%"
         guard let text = try text(field, expected) else { return nil }
@@ -32,7 +32,7 @@ struct ValueReader: Sendable {
         return UInt64(time)
     }
 
-    /// A whole number in a range.
+    /// Reads a whole number in a range.
     func whole(_ field: String, _ range: ClosedRange<Int>) throws(InfrastructureError) -> UInt64? {
         let expected = "a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard let text = try text(field, expected) else { return nil }
@@ -40,7 +40,7 @@ struct ValueReader: Sendable {
         return UInt64(value)
     }
 
-    /// Seconds as microseconds.
+    /// Reads seconds; returns microseconds.
     func microseconds(_ field: String) throws(InfrastructureError) -> UInt64? {
         let expected = "a number of seconds above 0"
         guard let text = try text(field, expected) else { return nil }
@@ -48,7 +48,7 @@ struct ValueReader: Sendable {
         return UInt64(max(1, value * 1_000_000))
     }
 
-    /// One of some words; true and false do for yes and no.
+    /// Reads one of some words. The values true and false stand for yes and no.
     func choice(_ field: String, _ words: [String]) throws(InfrastructureError) -> String? {
         let expected = "one of \(words.joined(separator: ", "))"
         if let isOn = rendered[field]?.boolValue { return isOn ? "yes" : "no" }
@@ -58,12 +58,12 @@ struct ValueReader: Sendable {
         return word
     }
 
-    /// Microseconds as seconds, for people.
+    /// The text of microseconds as seconds, for messages.
     static func seconds(_ microseconds: UInt64) -> String {
         microseconds % 1_000_000 == 0 ? "\(microseconds / 1_000_000)" : "\(Double(microseconds) / 1_000_000)"
     }
 
-    /// The error for a value that is none.
+    /// The error for an invalid value.
     static func bad(_ field: String, _ value: String, _ expected: String) -> InfrastructureError {
         InfrastructureError(
             .refused, "The job variable '\(field)' is '\(value.prefix(100))'; it should be \(expected)")

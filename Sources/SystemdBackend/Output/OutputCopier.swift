@@ -6,11 +6,12 @@ internal import Systemd
 internal import Threads
 internal import Worker
 
-/// Copies what runs print from the journal to the worker's own output, and goes on where an earlier process has stopped. Whose
-/// output is wanted the folders of units say. What is not taken waits in the journal.
+/// Copies the output of runs from the journal to the worker's own output, and continues where an earlier process
+/// stopped. The directories of units state whose output is copied. Output that the sink does not take waits in the
+/// journal.
 final class OutputCopier: Sendable {
     private struct State {
-        /// How often it was asked for all that there is, and how often that was done.
+        /// The number of the last request to copy all output, and the number of the last completed request.
         var asked = 0
         var done = 0
         var isStopped = false
@@ -23,9 +24,9 @@ final class OutputCopier: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - root: Where the folders of units are.
-    ///   - kind: Whose units they are.
-    ///   - sink: Where the output goes.
+    ///   - root: The parent of the directories of units.
+    ///   - kind: The manager that the units belong to.
+    ///   - sink: The destination of the output.
     init?(root: String, kind: Bus.Kind, sink: any OutputSink) {
         wakeUp = clinux_eventfd(1)
         guard wakeUp >= 0 else { return nil }
@@ -36,7 +37,7 @@ final class OutputCopier: Sendable {
 
     deinit { close(wakeUp) }
 
-    /// Copies until the task is cancelled. Returns `false` when there is no journal that this user may read.
+    /// Copies until the task is cancelled. Returns `false` when this user may not read a journal.
     func run() async -> Bool {
         await withTaskCancellationHandler {
             await onThread("journal-output") { self.copy() } ?? false
@@ -46,7 +47,7 @@ final class OutputCopier: Sendable {
         }
     }
 
-    /// Waits until what was printed so far has been copied; `false` when that takes longer.
+    /// Waits until the output so far has been copied; returns `false` when that takes longer than `limit`.
     @discardableResult
     func catchUp(within limit: Duration) async -> Bool {
         let number = state.withLock { state in
@@ -65,7 +66,7 @@ final class OutputCopier: Sendable {
 
     // MARK: On the thread
 
-    /// The file in the folder of units that says how far has been copied.
+    /// The file, beside the directories of units, that records how far the output has been copied.
     private static let mark = "printed"
 
     private func copy() -> Bool {
@@ -74,7 +75,7 @@ final class OutputCopier: Sendable {
         if let bytes = RegularFile.read(Self.mark, below: root, limit: 4096) {
             let cursor = String(decoding: bytes, as: UTF8.self)
             journal.seek(to: cursor)
-            // The entry itself has been copied; where it is gone, the one that is next has not.
+            // The entry of the cursor has been copied. If it no longer exists, the next entry has not been copied.
             if journal.next(), journal.cursor != cursor { _ = journal.previous() }
         } else {
             journal.seekToEnd()
@@ -111,11 +112,11 @@ final class OutputCopier: Sendable {
         if let last { RegularFile.replace(Self.mark, below: root, with: Array(last.utf8)) }
     }
 
-    /// Writes all of it; `false` when it was not taken before the copying was stopped.
+    /// Writes all bytes; returns `false` when the copying was stopped before the sink took them.
     private func write(_ bytes: [UInt8], of source: OutputSource) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
-            // A sink that is broken takes everything.
+            // A broken sink counts as a sink that takes everything.
             guard let count = sink.write(rest, of: source, waitingUpTo: .milliseconds(500)) else { return true }
             rest = rest.dropFirst(count)
             if count == 0, state.withLock({ $0.isStopped }) { return false }

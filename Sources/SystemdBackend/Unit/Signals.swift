@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The numbers of signals by their names, as `kill -l` has them.
+/// The numbers of signals by their names, as `kill -l` lists them.
 let signals: [String: Int32] = [
     "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ILL": SIGILL, "TRAP": SIGTRAP, "ABRT": SIGABRT, "BUS": SIGBUS,
     "FPE": SIGFPE, "KILL": SIGKILL, "USR1": SIGUSR1, "SEGV": SIGSEGV, "USR2": SIGUSR2, "PIPE": SIGPIPE,

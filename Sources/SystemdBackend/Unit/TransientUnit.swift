@@ -2,14 +2,16 @@ internal import OrderedCollections
 internal import Systemd
 internal import Worker
 
-/// The properties of the unit of a run, by the names that `org.freedesktop.systemd1(5)` has for them.
+/// The properties of the unit of a run, with the names of `org.freedesktop.systemd1(5)`.
 ///
-/// - A unit that has ended is forgotten by the manager, whatever became of it; how it ended it has written into its folder then.
-///   A unit that has done so, or whose script is not there any more, is never started.
-/// - What is run comes through standard input, as an open file with a script that sets the environment and becomes the command:
-///   no property shows it, no sandbox or other user keeps the run from it, and the manager expands nothing in it. Nor does it
-///   spoil it: what systemd 252 has of commands when it reads its configuration anew has a backslash before each `$` and `;`.
-/// - The private directory is the manager's making, so that it belongs to the run's user and is within its sandbox.
+/// - The manager forgets a unit that has ended, whatever its result. By then, the unit has recorded in its directory
+///   how it ended. A unit with such a record, or without its script, is never started.
+/// - The command comes through standard input, as an open file with a script. The script sets the environment and
+///   becomes the command. So no property shows the command, and no sandbox and no other user prevents the run from
+///   reading it. The manager expands nothing in the script.
+/// - The manager does not damage the script either. During a reload, systemd 252 puts a backslash before each `$` and
+///   `;` of the commands that it holds.
+/// - The manager creates the private directory, so that it belongs to the run's user and is within its sandbox.
 struct TransientUnit {
     let unit: UnitName
     let folder: UnitFolder
@@ -18,25 +20,27 @@ struct TransientUnit {
     let flowRunName: String
     var hooks: Hooks?
 
-    /// The flow's hooks for a state, which are run in the place of the job's command.
+    /// The flow's hooks for a state, which run instead of the job's command.
     struct Hooks: Sendable {
         let kind: FlowHook
         /// The state, as JSON.
         let state: String
         let interpreter: String
-        /// The run's own unit, whose private directory they use; `nil` when there never was one.
+        /// The run's own unit, whose private directory the hooks use; `nil` when the run never had a unit.
         let run: UnitName?
     }
 
-    /// Whether the unit's private directory is there when the unit is over: the flow's hooks may need the workspace in it.
+    /// Whether the unit's private directory still exists after the end of the unit. The flow's hooks may need the
+    /// workspace in it.
     var keepsDirectory: Bool { hooks.map { $0.run != nil } ?? configuration.runsFlowEngine }
-    /// Whether it is this unit's own that is kept.
+    /// Whether the private directory that is kept is this unit's own.
     var ownsKeptDirectory: Bool { hooks == nil && keepsDirectory }
 
     /// The name of the private directory, below the manager's directory for caches.
     private var directoryName: String { "\(Self.identifier)/\((hooks?.run ?? unit).stem)" }
 
-    /// What is run. The positional parameters are all that no variable of the job's can be in the way of.
+    /// The script that the unit runs. Its own values are positional parameters, because no variable of the job can
+    /// replace those.
     var script: String {
         let folder = configuration.workingDirectory.map(UnitEnvironment.quoted) ?? "\"$1/work\""
         return "set -- \"$CACHE_DIRECTORY\"\n" + configuration.environment.text
@@ -44,8 +48,8 @@ struct TransientUnit {
             + "\(files)exec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
     }
 
-    /// What the private directory has at the beginning: a state may be more than a process takes as an argument, and is shown
-    /// to nobody.
+    /// The commands that create the initial files of the private directory. The state is one of them, because it may be
+    /// too large for an argument and must stay private.
     private var files: String {
         let files =
             if let hooks {
@@ -71,12 +75,12 @@ struct TransientUnit {
             + manifest
     }
 
-    /// How long a unit has to stop, where the job does not say.
+    /// The time that a unit has to stop, unless the job sets one.
     static let stopTime = Duration.seconds(30)
-    /// Who writes the lines of runs in the journal.
+    /// The identifier of the lines of runs in the journal.
     static let identifier = "prefect-run"
 
-    /// All properties.
+    /// Returns all properties.
     /// - Parameter script: The open file with ``script``.
     func properties(script: Int32) -> [UnitProperty] {
         var properties = [
@@ -95,7 +99,7 @@ struct TransientUnit {
                     ])),
             UnitProperty("ExecStart", Self.command(["/bin/sh", "-s"])),
             UnitProperty("ExecStopPost", Self.command(["/bin/sh", folder.finish])),
-            // The last command is the worker's, not the run's: it has neither the run's user nor its sandbox.
+            // The last command belongs to the worker, so it has neither the run's user nor its sandbox.
             UnitProperty("PermissionsStartOnly", .boolean(true)),
             UnitProperty("StandardInputFileDescriptor", .descriptor(script)),
             UnitProperty("StandardOutput", .string("journal")),
@@ -114,7 +118,7 @@ struct TransientUnit {
         return properties + configuration.resources.properties.filter { $0.name != limit.name } + [limit]
     }
 
-    /// The properties of a unit that removes the private directory of `unit`, whoever owns what is in it.
+    /// Returns the properties of a unit that removes the private directory of `unit`, regardless of who owns its files.
     static func removal(of unit: UnitName) -> [UnitProperty] {
         [
             UnitProperty("Description", .string("Remove the workspace of a flow run")),
@@ -139,7 +143,7 @@ struct TransientUnit {
         .array(of: "(sasb)", [.structure([.string(words[0]), .strings(words), .boolean(false)])])
     }
 
-    /// A text without what ends a line.
+    /// Replaces control characters, such as line breaks, by spaces.
     private static func line(_ text: String) -> String {
         String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
     }

@@ -1,14 +1,15 @@
 internal import Worker
 
-/// How a unit ended, as systemd tells it to the last command of a unit: `SERVICE_RESULT`, `EXIT_CODE` and `EXIT_STATUS`.
+/// How a unit ended, as systemd reports it to the unit's last command: `SERVICE_RESULT`, `EXIT_CODE` and `EXIT_STATUS`.
 struct UnitEnd: Sendable, Hashable {
     /// `success`, `exit-code`, `signal`, `oom-kill`, `timeout`, …
     let result: String
-    /// The main process's exit code; a signal's number is negative; `nil` when there never was one.
+    /// The exit code of the main process, or the negative number of a signal; `nil` when the unit never had a main
+    /// process.
     let code: Int?
     let hasDumpedCore: Bool
 
-    /// Reads the three words, a line each.
+    /// Reads the three values, one per line.
     init?(text: String) {
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         guard lines.count >= 3, !lines[0].isEmpty else { return nil }
@@ -21,13 +22,14 @@ struct UnitEnd: Sendable, Hashable {
         }
     }
 
-    /// A signal's number by its name without `SIG`, which not all architectures number alike, or by the number itself.
+    /// Returns a signal's number from its name without `SIG`, or from the number itself. The numbers of some names
+    /// differ between architectures.
     private static func signal(_ name: String) -> Int? { Int(name) ?? signals[name].map(Int.init) }
 
-    /// What the run's owner is told, with the limits that the job had.
+    /// Returns the status that is reported for the run. The limits of the job explain some results.
     func status(_ limits: UnitLimits, lastOutput: String?) -> ExitStatus {
         var code = code
-        // A run that is told to end for its time and does so orderly has not completed.
+        // A run that ends in an orderly way because of its time limit has not completed.
         if result == "timeout", limits.runtime != nil, code == 0 { code = -15 }
         return ExitStatus(code: code, lastOutput: code == 0 ? nil : lastOutput, reason: reason(limits))
     }
@@ -51,7 +53,7 @@ struct UnitEnd: Sendable, Hashable {
         }
     }
 
-    /// What it means when systemd itself ends a process that has not become the program yet.
+    /// The meanings of the exit codes with which systemd itself ends a process before it becomes the program.
     private static let systemdCodes: [Int: String] = {
         let steps = [
             200: "enter the working directory", 201: "set the priority", 202: "close descriptors",
@@ -68,8 +70,8 @@ struct UnitEnd: Sendable, Hashable {
 
 /// The limits of a run that explain its end.
 struct UnitLimits: Sendable, Hashable {
-    /// The most memory, for people.
+    /// The memory limit, for messages.
     var memory: String?
-    /// The most seconds, for people.
+    /// The time limit in seconds, for messages.
     var runtime: String?
 }

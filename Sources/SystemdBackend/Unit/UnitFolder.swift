@@ -3,13 +3,13 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Worker
 
-/// What the worker keeps of a unit, readable by its own user alone.
+/// The files that the worker keeps for a unit. Only the worker's own user can read them.
 ///
-///     start          the script that the unit begins with, which has the run's environment
-///     finish         what the unit runs when nothing else of it is left, with none of the run's environment
-///     workspace      there is such a file when the unit's private directory outlives it, for the flow's hooks
-///     streams        there is such a file when what the run prints is copied to the worker's own output
-///     end            how the unit ended, which that has written
+///     start          the script that the unit begins with, which contains the run's environment
+///     finish         the command that the unit runs after everything else has ended, without the run's environment
+///     workspace      exists if the unit's private directory outlives the unit, for the flow's hooks
+///     streams        exists if the output of the run is copied to the worker's own output
+///     end            the record of how the unit ended, which the unit itself writes
 struct UnitFolder: Sendable, Hashable {
     let path: String
 
@@ -19,7 +19,7 @@ struct UnitFolder: Sendable, Hashable {
     private var streamsMark: String { path + "/streams" }
     var end: String { path + "/end" }
 
-    /// Notes how the unit ended.
+    /// Records how the unit ended.
     private static let finishing = #"""
         umask 077
         rm -rf -- "${0%/*}/end"
@@ -28,19 +28,20 @@ struct UnitFolder: Sendable, Hashable {
         """#
     /// Removes the unit's private directory.
     ///
-    /// Only root can do so where a run has made directories that their owner may not enter. Everybody else opens them first.
+    /// A run may have created directories that even their owner may not enter. Root can remove them. Any other user
+    /// changes their permissions first.
     static let removal =
         "rm -rf -- \"$CACHE_DIRECTORY\" || [ \"$(id -u)\" = 0 ] || "
         + "{ chmod -R u+rwx -- \"$CACHE_DIRECTORY\"; rm -rf -- \"$CACHE_DIRECTORY\"; }\n"
 
     init(of unit: UnitName, in root: String) { path = "\(root)/\(unit.stem)" }
 
-    /// The units that have one.
+    /// Returns the units that have a directory.
     static func all(in root: String) -> [UnitName] {
         ((try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []).compactMap { UnitName("\($0).service") }
     }
 
-    /// Makes the folder, and what is in it at the beginning.
+    /// Creates the directory with its initial files.
     func create(_ unit: TransientUnit, streams: Bool) throws(InfrastructureError) {
         do {
             try FileManager.default.createDirectory(
@@ -57,31 +58,31 @@ struct UnitFolder: Sendable, Hashable {
         }
     }
 
-    /// Writes a file that was never readable by others, not even for a moment.
+    /// Writes a file that other users can never read, not even for a moment.
     private func write(_ text: String, to name: String) throws {
         guard RegularFile.replace(name, below: path, with: Array(text.utf8)) else {
             throw CocoaError(.fileWriteUnknown)
         }
     }
 
-    /// How the unit ended, if it has said so.
+    /// How the unit ended; `nil` without a record.
     func readEnd() -> UnitEnd? {
         RegularFile.read("end", below: path, limit: 4096).flatMap { UnitEnd(text: String(decoding: $0, as: UTF8.self)) }
     }
 
-    /// Opens the script that the unit begins with; `nil` with `errno` set when that cannot be read.
+    /// Opens the script that the unit begins with. Returns `nil`, with `errno` set, when the script cannot be read.
     func openStart() -> Descriptor? { RegularFile.open("start", below: path, O_RDONLY) }
 
     /// Whether the worker has to remove the private directory of the unit after the run's end.
     var keepsWorkspace: Bool { access(workspaceMark, F_OK) == 0 }
 
-    /// Whether what the run prints is copied.
+    /// Whether the output of the run is copied.
     var streams: Bool { access(streamsMark, F_OK) == 0 }
 
-    /// Whether the unit has ended and said how.
+    /// Whether the unit has ended and recorded how.
     var hasEnd: Bool { access(end, F_OK) == 0 }
 
-    /// Keeps a unit from being started that has not been yet.
+    /// Prevents the start of a unit that has not been started yet.
     func forbidStart() { unlink(start) }
 
     func remove() { TreeRemoval.remove(path) }

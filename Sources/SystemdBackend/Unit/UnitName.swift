@@ -2,8 +2,8 @@ internal import Glibc
 internal import JSON
 internal import Worker
 
-/// The unit of a run: made of the run's id and of the worker's claim on it, so that each attempt at a run has a unit of its own,
-/// and two tries to create that are told apart by nobody.
+/// The name of the unit of a run. It consists of the run's id and the worker's claim on the run. So each attempt at a
+/// run has its own unit, and two requests to create that unit have the same name.
 struct UnitName: Sendable, Hashable {
     let name: String
 
@@ -16,22 +16,22 @@ struct UnitName: Sendable, Hashable {
         name = "\(Self.prefix)\(Self.plain(flowRunID))-\(claim)\(Self.suffix)"
     }
 
-    /// The unit of the flow's hooks, which run when this one is over.
+    /// The unit of the flow's hooks, which run after this unit has ended.
     func hooks(_ kind: FlowHook) -> UnitName { UnitName(verbatim: "\(stem).\(kind.rawValue)\(Self.suffix)") }
 
-    /// The unit that removes the workspace of this one.
+    /// The unit that removes the workspace of this unit.
     var removal: UnitName { UnitName(verbatim: "\(stem).removal\(Self.suffix)") }
 
     private init(verbatim name: String) { self.name = name }
 
-    /// A unit by its name; `nil` for what is none of a run's.
+    /// Reads the name of a unit; `nil` when it is not the unit of a run.
     init?(_ name: String) {
         guard name.hasPrefix(Self.prefix), name.hasSuffix(Self.suffix), name == Self.plain(name), name.count < 200
         else { return nil }
         self.name = name
     }
 
-    /// Only what needs no escape in the name of a unit.
+    /// Keeps only the characters that need no escape in the name of a unit.
     private static func plain(_ text: String) -> String {
         text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == ".") }
     }
@@ -46,7 +46,7 @@ struct UnitName: Sendable, Hashable {
     }
 }
 
-/// A unit by the identifier that the API has: the host's name, a colon, the unit's.
+/// A unit, from the identifier in the API: the host's name, a colon, and the unit's name.
 struct UnitHandle: Sendable {
     let unit: UnitName
 
@@ -55,7 +55,7 @@ struct UnitHandle: Sendable {
         InfrastructureIdentifier(rawValue: "\(host):\(unit.name)")
     }
 
-    /// Reads an identifier. Throws when it is not of a unit on this host.
+    /// Reads an identifier. Throws when it does not name a unit on this host.
     init(_ identifier: InfrastructureIdentifier, host: String = hostName()) throws(InfrastructureError) {
         let text = identifier.rawValue
         guard let colon = text.lastIndex(of: ":"), let unit = UnitName(String(text[text.index(after: colon)...])) else {

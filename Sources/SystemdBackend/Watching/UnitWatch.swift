@@ -1,43 +1,44 @@
 internal import Systemd
 
-/// What is known of the units that are watched: the whole of watching, as a value.
+/// The state of the watch of units, as a value.
 ///
-/// Signals are no proof of where a unit stands: they come for all units when the manager reads its configuration anew, and not
-/// while the bus is away. So a signal only makes the units be listed, all of them by one call. A unit has ended when a list
-/// that was asked for after it began to be watched does not have it, or has it as inactive or failed with nothing about to
-/// be done.
+/// Signals do not prove the state of a unit. The manager sends them for all units when it reloads its configuration,
+/// and sends none while the bus is unavailable. So a signal only causes a list of all units, by one call.
+///
+/// A unit has ended when a list that was requested after the watch began does not contain it. It has also ended when
+/// such a list shows it as inactive or failed without a pending job.
 struct UnitWatch: Sendable {
-    /// Something that becomes known.
+    /// An event that changes the state.
     enum Input: Sendable, Hashable {
-        /// Signals come from now on.
+        /// Signals arrive from now on.
         case connected
-        /// Signals do not come any more.
+        /// Signals no longer arrive.
         case disconnected
-        /// Somebody wants to know of a unit.
+        /// A task watches a unit.
         case watched(String)
-        /// Nobody does any more.
+        /// No task watches the unit any more.
         case forgotten(String)
-        /// Something happened to a unit; to any of them without a name.
+        /// A unit has changed. Without a name, any unit may have changed.
         case changed(String?)
         case listed([String: UnitStanding])
-        /// A list did not come.
+        /// A list was not received.
         case listingFailed
         /// Time has passed.
         case tick
     }
 
-    /// Something that is to be done.
+    /// An action that the owner must take.
     enum Action: Sendable, Hashable {
         case list
-        /// The same, after a moment.
+        /// The same as ``list``, after a moment.
         case listLater
-        /// Whoever watches the unit is told that it has ended.
+        /// The tasks that watch the unit resume, because it has ended.
         case end(String)
     }
 
     private enum Listing: Sendable {
         case none
-        /// The units that were watched when the list was asked for, and whether another one is wanted after it.
+        /// The units that were watched when the list was requested, and whether another list must follow.
         case underWay(Set<String>, again: Bool)
     }
 
@@ -71,7 +72,7 @@ struct UnitWatch: Sendable {
             return ended.sorted().map(Action.end) + (again ? list() : [])
         case .listingFailed:
             listing = .none
-            // Without a connection they are listed as soon as there is one.
+            // Without a connection, the units are listed as soon as the bus is connected again.
             return isConnected && !units.isEmpty ? [.listLater] : []
         }
     }

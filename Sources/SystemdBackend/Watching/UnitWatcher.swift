@@ -3,8 +3,8 @@ internal import Synchronization
 internal import Systemd
 internal import Worker
 
-/// Watches all units of runs through one connection, for as long as ``run()`` goes on; a bus or a manager that goes away is
-/// waited for.
+/// Watches all units of runs through one connection while ``run()`` runs. When the bus or the manager is unavailable,
+/// it waits for them.
 final class UnitWatcher: Sendable {
     private struct State {
         var watch = UnitWatch()
@@ -12,24 +12,24 @@ final class UnitWatcher: Sendable {
         var lastNumber = 0
     }
 
-    /// The names of all units of runs.
+    /// The pattern of the names of all units of runs.
     static let pattern = "\(UnitName.prefix)*.service"
-    /// How often units are listed although nothing was heard of them.
+    /// The interval at which units are listed even without a signal.
     private static let interval = Duration.seconds(30)
 
     private let bus: Bus
     private let manager: UnitManager
     private let place: String
     private let remedy: String
-    /// Why the manager cannot be used at the moment.
+    /// The reason why the manager is unavailable at the moment, if it is.
     let trouble: InfrastructureTrouble
     private let state = Mutex(State())
     private let actions: AsyncStream<UnitWatch.Action>
     private let act: AsyncStream<UnitWatch.Action>.Continuation
 
     /// - Parameters:
-    ///   - place: What messages call the manager.
-    ///   - remedy: What can be done when it does not answer.
+    ///   - place: The name of the manager in messages.
+    ///   - remedy: The remedy when the manager does not answer.
     init(
         bus: Bus, manager: UnitManager, place: String, remedy: String, logger: Logger
     ) {
@@ -41,7 +41,7 @@ final class UnitWatcher: Sendable {
         (actions, act) = AsyncStream.makeStream()
     }
 
-    /// Waits until a unit has ended; `false` when the task was cancelled before.
+    /// Waits until a unit has ended; returns `false` when the task was cancelled before that.
     func waitForEnd(of unit: String) async -> Bool {
         let number = state.withLock { state in
             state.lastNumber += 1
@@ -69,7 +69,7 @@ final class UnitWatcher: Sendable {
         }
     }
 
-    /// Notes whether the manager answers.
+    /// Records whether the manager answers; `nil` means that it does.
     func note(_ problem: String?) {
         let reason = problem.map { "\(place) does not answer: \($0); \(remedy)" }
         trouble.note(reason)
@@ -99,7 +99,7 @@ final class UnitWatcher: Sendable {
                     handle(.disconnected)
                     note(problem)
                 case .signal(_, "NameOwnerChanged", let arguments):
-                    // Another manager knows of no subscription; one that has gone ends nothing.
+                    // A new manager has no subscription yet. The disappearance of a manager does not end any unit.
                     if arguments.last?.text?.isEmpty == false {
                         group.addTask { await self.subscribe() }
                     } else {

@@ -1,13 +1,13 @@
 /// The Python program that prepares the workspace of a flow run and then becomes Prefect's flow engine.
 ///
 /// Prefect's own worker needs two interpreters for this: one resolves the workspace and replaces itself by the engine.
-/// This program does both in one interpreter, unless the pull steps changed what a new interpreter would see.
+/// This program does both in one interpreter, unless the pull steps changed the state that a new one would start with.
 package enum EngineScript {
     /// The name of the program's file, in a private directory of the run.
     package static let fileName = "engine.py"
-    /// The manifest of the workspace, which the program writes beside its own file: directory, entrypoint, environment.
+    /// The manifest of the workspace: directory, entrypoint, environment. The program writes it next to its own file.
     package static let manifestName = "workspace.json"
-    /// Arguments for the program. It reads none; they let operators find engines in a list of processes.
+    /// Arguments for the program, which ignores them. They let operators find engines in a list of processes.
     package static let arguments = ["-m", "prefect.engine"]
 
     /// The program's text. It runs in the directory that is the root of the workspace.

@@ -1,15 +1,16 @@
-/// The Python program that runs a flow's own hooks when the flow's process could not: it knows only what Prefect 3
-/// publishes, so that it works with every version that a flow may bring.
+/// The Python program that runs a flow's own hooks when the flow's process could not. It uses only the published
+/// interfaces of Prefect 3, so that it works with every version that a flow may use.
 package enum HookScript {
-    /// How long all hooks of a kind may take together.
+    /// The time limit for all hooks of a kind together.
     package static let timeLimit = Duration.seconds(60)
 
-    /// The Python for the hooks of a job: the one that its command begins with, since that is where the flow's packages
-    /// are, or else the backend's own. `nil`, which the run's log tells of, when its hooks cannot be run.
+    /// The Python interpreter for the hooks of a job. It is the one that the job's command begins with, where the
+    /// flow's packages are, or else the backend's own. `nil` when the hooks cannot be run; the run's log states the
+    /// reason.
     package static func interpreter<Configuration>(
         for kind: FlowHook, of job: Job<Configuration>, words: [String], otherwise own: String?
     ) -> String? {
-        // Without a deployment nobody knows where the flow's code is.
+        // Without a deployment, the location of the flow's code is unknown.
         guard job.deploymentID != nil else {
             job.reporter.log(.debug, "The flow run has no deployment, so its on_\(kind.rawValue) hooks cannot be run")
             return nil
@@ -33,14 +34,14 @@ package enum HookScript {
             "The flow run ended before its code was ready, so its on_\(kind.rawValue) hooks cannot be run")
     }
 
-    /// The exit status of the program where the run ended before its workspace was ready, so that no flow can be loaded.
+    /// The exit status of the program when it cannot load a flow because the run ended before its workspace was ready.
     package static let noWorkspace = 4
 
-    /// The program's text. Arguments: the kind of hook (`cancellation` or `crashed`), a file with the state as JSON and,
-    /// where the run resolved its own workspace, the manifest of that, see ``EngineScript``.
+    /// The program's text. Its arguments are the kind of hook (`cancellation` or `crashed`) and a file with the state
+    /// as JSON. Where the run resolved its own workspace, the manifest of that workspace follows, see ``EngineScript``.
     ///
-    /// With a manifest the flow is loaded from the workspace that the run had, in its environment; without one its code
-    /// is fetched for the hooks.
+    /// With a manifest, the program loads the flow from the workspace of the run, in its environment. Without one, it
+    /// fetches the code for the hooks.
     package static let source = #"""
         import asyncio
         import inspect

@@ -1,13 +1,13 @@
 public import JSON
 public import JobTemplates
 
-/// What a backend runs a flow run with: the rendered job configuration in the backend's own form.
+/// The rendered job configuration that a flow run starts with, in the backend's own form.
 public protocol JobConfiguration: Sendable {
     /// The configuration as `prefect-worker render` prints it, with every field present.
     var json: JSONValue { get }
 
-    /// Whether the job is Prefect's own flow engine, which sets a final state before it ends; `false` when the user
-    /// runs something else that may leave that to others.
+    /// Whether the job is Prefect's own flow engine, which sets a final state before it ends. `false` when the user
+    /// runs another program, which may set none.
     var runsFlowEngine: Bool { get }
 
     /// Whether the worker prints the run's output.
@@ -21,12 +21,12 @@ extension JobConfiguration {
 
 /// Infrastructure that flow runs are launched on: processes, containers, jobs.
 ///
-/// A backend keeps as little state as it can. What it must find again after a restart of the worker goes into the
-/// ``InfrastructureIdentifier`` that ``start(_:)`` returns, so that ``wait(for:job:)`` and ``stop(_:job:grace:reason:)``
-/// work for infrastructure that an earlier process of the worker has started.
+/// A backend keeps as little state as it can. The ``InfrastructureIdentifier`` that ``start(_:)`` returns contains the
+/// data that the backend needs after a restart of the worker. With it, ``wait(for:job:)`` and
+/// ``stop(_:job:grace:reason:)`` work for infrastructure that an earlier process of the worker has started.
 ///
-/// Every throwing method throws ``InfrastructureError``, or `CancellationError` when its task is cancelled; cancelling
-/// a task that waits for infrastructure leaves the infrastructure alone.
+/// Every throwing method throws ``InfrastructureError``, or `CancellationError` when its task is cancelled. Cancelling
+/// a task that waits for infrastructure does not affect the infrastructure.
 public protocol InfrastructureBackend: Sendable {
     /// The backend's form of a job configuration.
     associatedtype Configuration: JobConfiguration
@@ -34,23 +34,23 @@ public protocol InfrastructureBackend: Sendable {
     /// The type of the work pools served: `process`, `docker`, `kubernetes`, …
     static var workerType: String { get }
 
-    /// The template that a pool without one of its own is given.
+    /// The template for a pool without a template of its own.
     static var defaultBaseJobTemplate: BaseJobTemplate { get }
 
-    /// Whether infrastructure goes on when the worker is gone: then no shutdown of the worker ends it, and the next
-    /// worker finds it again. `false` by default.
+    /// Whether infrastructure continues after the worker has ended. If so, no shutdown of the worker ends it, and the
+    /// next worker finds it again. `false` by default.
     static var outlivesWorker: Bool { get }
 
-    /// Whether a worker that serves a pool once leaves its runs as soon as their infrastructure exists, since that needs no
-    /// worker to begin. `false` by default: then it waits for their ends.
+    /// Whether a worker that serves a pool once stops watching its runs as soon as their infrastructure exists. Such
+    /// infrastructure begins without a worker. `false` by default: the worker waits until the runs have ended.
     static var isDoneOnceStarted: Bool { get }
 
-    /// The fields of the job configuration that say what a run may do on the worker's host, such as its user: only the work
-    /// pool sets them, unless the worker's operator allows job variables that do. None by default.
+    /// The fields of the job configuration that set the permissions of a run on the worker's host, such as its user.
+    /// Only the work pool sets them, unless the worker's operator allows job variables that do. None by default.
     static var privilegedFields: Set<String> { get }
 
-    /// Whether runs inherit the environment of the worker's process, and with it the worker's own settings. `false` by default:
-    /// jobs are given none of these.
+    /// Whether runs inherit the environment of the worker's process, and with it the worker's own settings. `false` by
+    /// default: jobs receive none of these settings.
     static var inheritsEnvironment: Bool { get }
 
     /// Reads a rendered job configuration and validates it.
@@ -59,72 +59,76 @@ public protocol InfrastructureBackend: Sendable {
     /// Completes a configuration for one flow run: environment, labels, name, command.
     func prepare(_ configuration: Configuration, for context: PreparationContext) throws -> Configuration
 
-    /// Creates the infrastructure and returns as soon as it exists. Where its task is cancelled, because the run is not to
-    /// start any more or is to be left to a later process, it may stop half-way and throw `CancellationError`: what there is
-    /// then ``remains(of:identifier:)`` tells.
+    /// Creates the infrastructure and returns as soon as it exists. The worker cancels its task when the run must not
+    /// start any more or is to pass to a later process. The method may then stop half-way and throw
+    /// `CancellationError`; ``remains(of:identifier:)`` reports the infrastructure that exists.
     func start(_ job: Job<Configuration>) async throws -> InfrastructureIdentifier
 
-    /// Waits for infrastructure to end, whoever started it, and returns how it ended. May be called again.
+    /// Waits until infrastructure ends, also when another process started it, and returns its exit status. May be
+    /// called again.
     func wait(for identifier: InfrastructureIdentifier, job: Job<Configuration>) async throws -> ExitStatus
 
-    /// Asks infrastructure to end, and ends it by force after `grace`. Returns when nothing of it is left.
+    /// Requests that infrastructure end, and ends it by force after `grace`. Returns when none of it exists any more.
     func stop(
         _ identifier: InfrastructureIdentifier, job: Job<Configuration>, grace: Duration, reason: StopReason
     ) async throws
 
-    /// Begins to watch infrastructure that an earlier process of the worker has started, before anything else is known of
-    /// its run, so that no end of it goes unseen. Does nothing by default.
+    /// Begins to watch infrastructure that an earlier process of the worker has started, so that its end is not missed.
+    /// The worker calls this before it knows anything else about the run. Does nothing by default.
     func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async
 
-    /// What is left of the infrastructure of a run that an earlier process of the worker has left. Without an identifier
-    /// that process died while it created the infrastructure, or was made to stop creating it: then this finds out whether
-    /// it did, and sees to it that what is not there yet does not come any more.
+    /// The state of infrastructure that an earlier process of the worker may have created for a run. Without an
+    /// identifier, that process died or was stopped while it created the infrastructure. The method then finds out
+    /// whether the infrastructure exists, and prevents its later creation if it does not.
     func remains(
         of job: Job<Configuration>, identifier: InfrastructureIdentifier?
     ) async throws -> InfrastructureRemains
 
-    /// Removes what earlier processes of the worker left behind for runs that are not among `flowRunIDs`, and that nothing
-    /// uses any more. Does nothing by default.
+    /// Removes resources that earlier processes of the worker created for runs outside `flowRunIDs` and that are no
+    /// longer in use. Does nothing by default.
     func discardRemains(except flowRunIDs: Set<String>) async
 
-    /// Runs the flow's own hooks for a state that the worker has set on its behalf, when the flow's process did not
-    /// run them itself. Failures are reported to the job's reporter and not thrown.
+    /// Runs the flow's own hooks for a state that the worker has set on its behalf, when the flow's process did not run
+    /// them itself. The method reports failures to the job's reporter and does not throw them.
     func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<Configuration>
     ) async
 
-    /// Removes what the run leaves behind, after its end has been reported and its hooks have run.
+    /// Removes the run's resources, after its end has been reported and its hooks have run.
     func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<Configuration>) async
 
-    /// Whether the infrastructure can be used, for start-up and `prefect-worker check`.
+    /// Checks whether the infrastructure can be used, for start-up and `prefect-worker check`.
     func check() async -> BackendReport
 
-    /// The same, and whether the jobs of these pools can be run wherever they go. ``check()`` by default.
+    /// The same check, which also covers the infrastructure that the jobs of these pools name themselves. ``check()``
+    /// by default.
     func check(_ pools: [PoolJobs]) async -> BackendReport
 
-    /// Whether the jobs of a template say themselves which infrastructure they run on, so that they can although
-    /// ``check()`` finds none of the worker's own. `false` by default.
+    /// Whether the jobs of a template name the infrastructure that they run on. Such jobs can run although ``check()``
+    /// finds no infrastructure of the worker's own. `false` by default.
     static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool
 
-    /// Why nothing can be started at the moment, in one line, where that may pass by itself; `nil` when it can. Known
-    /// without asking: as long as there is a reason, runs that come are not claimed, and the worker is not ready. Always
-    /// `nil` by default.
+    /// Why nothing can be started at the moment, in one line, where the cause may pass by itself; `nil` when it can.
+    /// The value is known without a request. As long as there is a reason, the worker claims no runs and is not ready.
+    /// Always `nil` by default.
     var trouble: String? { get }
 
-    /// For how long something may have happened to infrastructure that a watch would have told of: zero while everything
-    /// is watched that there is to be watched. `nil` for a backend without a watch, as by default.
+    /// For how long the watch may have missed changes of infrastructure: zero while it covers all infrastructure. `nil`
+    /// for a backend without a watch, as by default.
     var watchLag: Duration? { get }
 
-    /// What the backend does besides, for all of its infrastructure, from before the first run of the pool until its task
-    /// is cancelled. Nothing by default.
+    /// Does the backend's other work for all of its infrastructure. It runs from before the first run of the pool until
+    /// its task is cancelled. Does nothing by default.
     func run() async
 
-    /// Observes the infrastructure of runs that other workers have started, where that is asked for, and reports the crashes that
-    /// these do not report any more, until its task is cancelled. Nothing by default.
+    /// Observes the infrastructure of runs that other workers have started, where the configuration requests that,
+    /// until its task is cancelled. Reports the crashes that those workers no longer report. Does nothing by default.
     func observe(_ runs: any OtherRuns) async
 
-    /// Waits until what runs have printed so far has been passed on, for the end of the worker. Nothing waits by default.
-    /// - Returns: Whether that was so within the time; whoever takes nothing is not waited for any longer.
+    /// Waits until the output that runs have printed so far has been passed on, for the end of the worker. Does not
+    /// wait by default.
+    /// - Returns: Whether the output was passed on within the time; the method waits no longer for a reader that reads
+    ///   nothing.
     @discardableResult
     func flushOutput(within limit: Duration) async -> Bool
 }
@@ -152,7 +156,7 @@ extension InfrastructureBackend {
 
     public static func bringsInfrastructure(_ template: BaseJobTemplate) -> Bool { false }
 
-    /// The same for a template that may not be one: then they do not.
+    /// The same for a value that may not be a template; `false` if it is none.
     public static func bringsInfrastructure(_ template: JSONValue) -> Bool {
         (try? BaseJobTemplate(json: template)).map { bringsInfrastructure($0) } == true
     }
@@ -169,15 +173,15 @@ extension InfrastructureBackend {
     public func flushOutput(within limit: Duration) async -> Bool { true }
 }
 
-/// What is left of the infrastructure of a run that an earlier process of the worker has left.
+/// The state of infrastructure that an earlier process of the worker may have created for a run.
 public enum InfrastructureRemains: Sendable, Hashable {
-    /// It was never created, and will not be.
+    /// It was never created and will not be.
     case neverStarted
-    /// It is there.
+    /// It exists and has not ended.
     case running(InfrastructureIdentifier)
     /// It existed and has ended.
     case ended(InfrastructureIdentifier)
-    /// It may be there, out of this worker's reach.
+    /// It may exist, out of this worker's reach.
     case outOfReach
 }
 
@@ -189,23 +193,23 @@ public enum StopReason: Sendable, Hashable {
     case shutdown
 }
 
-/// A kind of hook that a flow can declare and that must run although its process is gone.
+/// A kind of hook that a flow can declare and that must run although its process has ended.
 public enum FlowHook: String, Sendable, Hashable {
     case cancellation
     case crashed
 }
 
-/// What a backend found out about its infrastructure.
+/// A backend's report about its infrastructure.
 public struct BackendReport: Sendable, Hashable {
-    /// One thing that was looked at.
+    /// The result of one check.
     public struct Finding: Sendable, Hashable {
-        /// What was looked at, in two or three words.
+        /// The subject of the check, in two or three words.
         public let subject: String
-        /// What was found, in one line; for a failure with the remedy.
+        /// The result in one line; for a failure, with the remedy.
         public let detail: String
-        /// Whether it is as it must be.
+        /// Whether the subject is as it must be.
         public let isGood: Bool
-        /// Whether it concerns a part of the runs, so that a worker serves the others all the same.
+        /// Whether the finding concerns only some of the runs, so that a worker still serves the others.
         public let isPartial: Bool
 
         /// A finding.
@@ -217,7 +221,7 @@ public struct BackendReport: Sendable, Hashable {
         }
     }
 
-    /// All findings, in the order in which they were made.
+    /// All findings, in the order of the checks.
     public let findings: [Finding]
 
     /// A report of findings.
@@ -228,6 +232,6 @@ public struct BackendReport: Sendable, Hashable {
     /// The first reason why no run can be launched; `nil` when some can.
     public var problem: Finding? { findings.first { !$0.isGood && !$0.isPartial } }
 
-    /// Whether all is as it must be.
+    /// Whether all findings are good.
     public var isUsable: Bool { findings.allSatisfy(\.isGood) }
 }

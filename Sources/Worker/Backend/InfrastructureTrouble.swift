@@ -1,26 +1,27 @@
 package import Logging
 internal import PrefectAPI
 
-/// Why a backend's infrastructure cannot be used at the moment: noted by whoever finds out, told to the worker's operator when
-/// it begins and when it is over, and waited for by whoever needs the infrastructure.
+/// Why a backend's infrastructure is unavailable at the moment. Code that finds an outage records it here, and code
+/// that needs the infrastructure waits here for the end. The log reports the start and the end of an outage to the
+/// operator.
 package final class InfrastructureTrouble: Sendable {
     private let end: String
     private let logger: Logger
     private let current = Live<String?>(nil)
 
-    /// No trouble.
+    /// Creates the state of available infrastructure.
     /// - Parameters:
-    ///   - end: What the operator is told when trouble is over.
+    ///   - end: The message to the operator when an outage is over.
     ///   - logger: The log that the operator reads.
     package init(end: String, logger: Logger) {
         self.end = end
         self.logger = logger
     }
 
-    /// The reason, in one line; `nil` when there is no trouble.
+    /// The reason, in one line; `nil` while the infrastructure is available.
     package var reason: String? { current.value }
 
-    /// Notes how it stands now; `nil` is no trouble. Another reason for the same trouble is no news.
+    /// Records the current state; `nil` means available. A second reason during the same outage is not logged.
     package func note(_ reason: String?) {
         let was = current.update { current in
             defer { current = reason }
@@ -33,7 +34,7 @@ package final class InfrastructureTrouble: Sendable {
         if reason == nil, was != nil { logger.info("\(end)") }
     }
 
-    /// Waits until there is none, or for the task's cancellation.
+    /// Waits until the infrastructure is available, or until the task is cancelled.
     package func waitUntilOver() async {
         await current.wait { $0 == nil }
     }

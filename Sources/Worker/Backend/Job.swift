@@ -1,18 +1,19 @@
 public import JSON
 
-/// One flow run to be launched: who it is, what with, and where to report.
+/// One flow run to launch: its identity, its configuration and its reporter.
 public struct Job<Configuration: JobConfiguration>: Sendable {
     /// The flow run's id.
     public let flowRunID: String
     /// The flow run's name.
     public let flowRunName: String
-    /// The worker's claim on the flow run, which no other attempt at it has; the same after a restart of the worker.
+    /// The id of the worker's claim on the flow run, which no other attempt at the run has. It stays the same after a
+    /// restart of the worker.
     public let claimID: String
-    /// The deployment that the flow's code can be loaded from, when there is one.
+    /// The deployment that the flow's code can be loaded from, if there is one.
     public let deploymentID: String?
     /// The prepared configuration.
     public let configuration: Configuration
-    /// Where the backend writes what the run's owner should read.
+    /// The destination of messages for the run's owner.
     public let reporter: any JobReporter
 
     /// A job for a flow run.
@@ -39,24 +40,25 @@ public enum RunLogLevel: Int, Sendable, Hashable, Comparable {
     public static func < (left: RunLogLevel, right: RunLogLevel) -> Bool { left.rawValue < right.rawValue }
 }
 
-/// Where a backend reports what happens to one flow run: into the run's log, and as events.
+/// Reports the events of one flow run for a backend: in the run's log, and as events of the API.
 public protocol JobReporter: Sendable {
-    /// Writes a line into the flow run's log (and the worker's own).
+    /// Writes a line to the flow run's log and to the worker's own.
     func log(_ level: RunLogLevel, _ message: String)
 
-    /// Writes a line into the flow run's log at the API only, since the worker's own log has its text already.
+    /// Writes a line to the flow run's log at the API only, since the worker's own log already has its text.
     func logAtAPI(_ level: RunLogLevel, _ message: String)
 
-    /// Emits an event about a resource of the infrastructure; the run's related resources are added, and the event
-    /// follows the previous one of the same resource.
+    /// Emits an event about a resource of the infrastructure. The reporter adds the run's related resources, and the
+    /// event follows the previous one of the same resource.
     func emit(event: String, resource: JSONValue, payload: JSONValue)
 
-    /// The same for an event that others see too: its `id` is the one that they give it, so that the API takes it once,
-    /// and `occurred` is the time that the infrastructure gives; `nil` is now.
+    /// The same for an event that other observers report too. They all use the same `id`, so that the API accepts the
+    /// event once. `occurred` is the time that the infrastructure reports; `nil` is now.
     func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?)
 
-    /// Tells the API that the infrastructure exists and has yet to begin (`InfrastructurePending`), unless the run is
-    /// further or knows it. Returns whether that is settled; if not, it may be told again later.
+    /// Reports to the API that the infrastructure exists and has yet to begin (`InfrastructurePending`). A run that
+    /// already has this state, or a later one, keeps its state. Returns whether the report is complete; if not, it may
+    /// be repeated later.
     func reportPending(_ message: String) async -> Bool
 }
 
@@ -70,11 +72,12 @@ extension JobReporter {
     public func reportPending(_ message: String) async -> Bool { true }
 }
 
-/// Infrastructure that exists, by the name under which it can be found again.
+/// The name under which a later process finds existing infrastructure again.
 public struct InfrastructureIdentifier: Sendable, Hashable, CustomStringConvertible {
     /// The form that the API stores as `infrastructure_pid`, the same as the Python worker's.
     public let rawValue: String
-    /// What else the backend needs to find it again in a later process and to be sure that it is the same; an object.
+    /// Further data that the backend needs to find the infrastructure in a later process and to verify its identity; an
+    /// object.
     public let handle: JSONValue
 
     /// An identifier.
@@ -88,24 +91,24 @@ public struct InfrastructureIdentifier: Sendable, Hashable, CustomStringConverti
 
 /// How infrastructure ended.
 public struct ExitStatus: Sendable, Hashable {
-    /// The exit code; a signal's number is negative. `nil` when it ended and nobody saw how.
+    /// The exit code; a signal's number is negative. `nil` when it is unknown because the end was not observed.
     public let code: Int?
-    /// What the flow's process said about the run's outcome before it ended, when it could.
+    /// The report of the flow's process about the run's outcome, if it could report before it ended.
     public let conclusion: Conclusion?
-    /// The last lines that it wrote to standard error, for the explanation of a crash.
+    /// The last lines that the infrastructure wrote to standard error, for the explanation of a crash.
     public let lastOutput: String?
-    /// What the infrastructure itself gives as the reason, like a memory limit.
+    /// The reason that the infrastructure itself states, such as a memory limit.
     public let reason: String?
 
-    /// What a flow's process reported about its run.
+    /// A report of a flow's process about its run.
     public enum Conclusion: Sendable, Hashable {
-        /// It has set the run's state itself, to a state of this type.
+        /// The process has set the run's state itself, to a state of this type.
         case stateReported(type: String, name: String)
-        /// The API told it not to go on with the run.
+        /// The API instructed the process not to continue the run.
         case abortedByAPI
     }
 
-    /// How something ended.
+    /// An exit status.
     public init(code: Int?, conclusion: Conclusion? = nil, lastOutput: String? = nil, reason: String? = nil) {
         self.code = code
         self.conclusion = conclusion
@@ -113,20 +116,20 @@ public struct ExitStatus: Sendable, Hashable {
         self.reason = reason
     }
 
-    /// The same with its texts changed.
+    /// A copy with `change` applied to its texts.
     func mapTexts(_ change: (String) -> String) -> ExitStatus {
         ExitStatus(
             code: code, conclusion: conclusion, lastOutput: lastOutput.map(change), reason: reason.map(change))
     }
 }
 
-/// Why a backend could not do what it was asked.
+/// Why a backend operation failed.
 public struct InfrastructureError: Error, Hashable, CustomStringConvertible {
-    /// What the worker should make of it.
+    /// The kind of a failure, which decides the worker's reaction.
     public enum Kind: Sendable, Hashable {
-        /// The infrastructure does not exist (any more).
+        /// The infrastructure does not exist, or no longer exists.
         case notFound
-        /// It may exist, but not within reach of this worker: another host, another engine.
+        /// The infrastructure may exist, but out of reach of this worker: on another host or another engine.
         case notReachable
         /// The job cannot be run as it is configured.
         case refused
@@ -134,11 +137,11 @@ public struct InfrastructureError: Error, Hashable, CustomStringConvertible {
         case unavailable
     }
 
-    /// What the worker should make of it.
+    /// The kind of the failure, which decides the worker's reaction.
     public let kind: Kind
-    /// One line: the thing, the cause, the remedy.
+    /// One line with the object, the cause and the remedy.
     public let message: String
-    /// The exit code that says the same, where there is a customary one (126, 127).
+    /// The exit code with the same meaning, where there is a customary one (126, 127).
     public let exitCode: Int?
 
     /// An error.
@@ -150,7 +153,7 @@ public struct InfrastructureError: Error, Hashable, CustomStringConvertible {
 
     public var description: String { message }
 
-    /// Does something with a job configuration; what is wrong with that is a refusal of the job.
+    /// Runs `body` on a job configuration, and turns every error of it into a refusal of the job.
     public static func refusing<Result>(_ body: () throws -> Result) throws(InfrastructureError) -> Result {
         do {
             return try body()

@@ -1,23 +1,23 @@
 public import JSON
 internal import PrefectAPI
 
-/// The fields of a rendered job configuration that are a backend's own, in the types and spellings that Prefect takes.
+/// A backend's own fields of a rendered job configuration, in the types and spellings that Prefect accepts.
 ///
-/// Everything throws ``InfrastructureError`` of the kind `refused`, which names the field and never its value.
+/// Every method throws ``InfrastructureError`` of the kind `refused`, which names the field and never its value.
 public struct RenderedFields: Sendable {
     private let rendered: JSONValue
 
     /// The fields of a rendered job configuration.
     public init(_ rendered: JSONValue) { self.rendered = rendered }
 
-    /// A field that is true or false, in any of the spellings for that; the default where it is left out.
+    /// A field that is true or false, in any accepted spelling; the default when the field is absent.
     public func boolean(_ field: String, default fallback: Bool) throws(InfrastructureError) -> Bool {
         guard let value = rendered[field] else { return fallback }
         guard let boolean = value.spelledBoolean else { throw mismatch(field, "true or false", value) }
         return boolean
     }
 
-    /// A text; `nil` where it is left out or null. `expected` says in words what it should be.
+    /// A text; `nil` when the field is absent or null. `expected` describes the expected value in words.
     public func text(_ field: String, expected: String = "a text") throws(InfrastructureError) -> String? {
         switch rendered[field] {
         case nil, .null?: return nil
@@ -26,7 +26,7 @@ public struct RenderedFields: Sendable {
         }
     }
 
-    /// A list of texts; empty where it is left out.
+    /// A list of texts; empty when the field is absent.
     public func texts(_ field: String) throws(InfrastructureError) -> [String] {
         guard let value = rendered[field] else { return [] }
         guard let elements = value.arrayValue else { throw mismatch(field, "a list of texts", value) }
@@ -38,7 +38,7 @@ public struct RenderedFields: Sendable {
         return texts
     }
 
-    /// An object; `nil` where it is left out or null.
+    /// An object; `nil` when the field is absent or null.
     public func object(_ field: String) throws(InfrastructureError) -> JSONValue? {
         switch rendered[field] {
         case nil, .null?: return nil
@@ -57,7 +57,7 @@ public struct RenderedFields: Sendable {
 }
 
 extension JSONValue {
-    /// A boolean in the spellings that Prefect takes.
+    /// A boolean in the spellings that Prefect accepts.
     fileprivate var spelledBoolean: Bool? {
         switch self {
         case .bool(let value): return value

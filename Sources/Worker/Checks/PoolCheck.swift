@@ -1,6 +1,6 @@
 public import PrefectAPI
 
-/// Looks at the API and a pool the way a worker would use them, and changes nothing.
+/// Checks the API and a pool in the way a worker would use them, and changes nothing.
 public struct PoolCheck: Sendable {
     private let api: APIClient
     private let pool: String?
@@ -8,7 +8,8 @@ public struct PoolCheck: Sendable {
     private let queues: [String]
     private let supportedTypes: [String]
 
-    /// A check of an API and, when one is named, a pool with queues. `type` is the type of worker that is asked for, if one is.
+    /// A check of an API and, when one is named, of a pool with queues. `type` is the type of the requested worker, if
+    /// any.
     public init(api: APIClient, pool: String?, type: String? = nil, queues: [String], supportedTypes: [String]) {
         self.api = api
         self.pool = pool
@@ -17,9 +18,9 @@ public struct PoolCheck: Sendable {
         self.supportedTypes = supportedTypes
     }
 
-    /// The findings, and the pool that they are about.
+    /// The findings, and the pool that they concern.
     public struct Report: Sendable {
-        /// The findings, in the order in which it was looked at things.
+        /// The findings, in the order of the checks.
         public var findings: [BackendReport.Finding] = []
         /// The pool, if the API describes it.
         public var pool: WorkPool?
@@ -29,7 +30,7 @@ public struct PoolCheck: Sendable {
         }
     }
 
-    /// Looks at everything.
+    /// Performs all checks.
     public func run() async -> Report {
         var report = Report()
         do {

@@ -3,21 +3,21 @@ internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
-/// How one of the worker's WebSockets to the API is. None is needed: whatever goes over one goes by requests, more
-/// slowly, while it is not there.
+/// The state of one of the worker's WebSockets to the API. None is required: without one, requests do its work more
+/// slowly.
 public enum ConnectionState: Sendable, Hashable {
-    /// Nobody has asked for it yet.
+    /// The worker has not requested the connection yet.
     case idle
-    /// It is being opened.
+    /// The connection is being opened.
     case connecting
-    /// It is there.
+    /// The connection is open.
     case live
-    /// It was lost, or could not be had, and is tried again within seconds; `serverIsBusy` says that a server that is there
-    /// could not keep it.
+    /// The connection was lost or could not be opened, and the worker retries it within seconds. `serverIsBusy` states
+    /// that a reachable server could not keep the connection.
     case away(reason: String, serverIsBusy: Bool = false)
-    /// It is refused until somebody does something about it.
+    /// The API refuses the connection until an operator changes something.
     case refused(reason: String)
-    /// The API has none, or lets nobody reach it.
+    /// The API has no such socket, or the socket cannot be reached.
     case unavailable(reason: String)
 
     /// The state for `/status`.
@@ -37,12 +37,12 @@ public enum ConnectionState: Sendable, Hashable {
     }
 }
 
-/// One of the worker's WebSockets to the API, as others see it. What changes is said in the log, as far as it concerns
-/// anybody: an API without the socket is served by requests without a word.
+/// One of the worker's WebSockets to the API, as the rest of the worker uses it. The log reports the changes that
+/// matter to an operator. For an API without the socket, requests do the work, with log lines at the debug level only.
 public final class Connection: Sendable {
     private struct State {
         var current = ConnectionState.idle
-        /// The last state that was told of.
+        /// The last state that the log reported.
         var told = ConnectionState.idle
         var hasToldOfBusyServer = false
     }
@@ -59,20 +59,20 @@ public final class Connection: Sendable {
         self.redact = redact
     }
 
-    /// How it is.
+    /// The current state.
     public var current: ConnectionState { state.withLock { $0.current } }
 
-    /// Whether it is there.
+    /// Whether the connection is open.
     public var isLive: Bool { current == .live }
 
-    /// Notes how it is; `quietly` where somebody else says why.
+    /// Records a state. With `quietly`, another log line states the reason.
     func set(_ new: ConnectionState, quietly: Bool = false) {
         let new = new.mapReason(redact)
         let told = state.withLock { state -> ConnectionState? in
             state.current = new
             guard !quietly, new.isWorthTelling(after: state.told) else { return nil }
             if new.isOfBusyServer {
-                // A server may be busy all day. The worker's reaction is the same each time, so one line is enough.
+                // A server may be busy all day. The worker reacts in the same way each time, so one line is enough.
                 guard state.told == .live, !state.hasToldOfBusyServer else { return nil }
                 state.hasToldOfBusyServer = true
                 return state.told
@@ -87,7 +87,7 @@ public final class Connection: Sendable {
         case .away(let reason, serverIsBusy: true):
             logger.info("\(name) was closed, requests do its work until it is back: \(reason)")
         case .away(let reason, _), .unavailable(let reason):
-            // What was never there is not missed.
+            // A connection that was never open needs no line at the info level.
             let level: Logger.Level = told == .live ? .info : .debug
             logger.log(level: level, "\(name) is away, requests do its work: \(reason)")
         case .idle, .connecting: break
@@ -96,12 +96,12 @@ public final class Connection: Sendable {
 }
 
 extension ConnectionState {
-    /// Whether this state is news to whoever was told of another one.
+    /// Whether the log should report this state after the one that it last reported.
     fileprivate func isWorthTelling(after told: ConnectionState) -> Bool {
         switch (self, told) {
         case (.idle, _), (.connecting, _): false
         case (.live, .live), (.refused, .refused): false
-        // Why it is still away is not worth another line.
+        // A new reason for the same outage needs no further line.
         case (.away, let told), (.unavailable, let told): told == .live || told == .idle
         case (.live, _), (.refused, _): true
         }

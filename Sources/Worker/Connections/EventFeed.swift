@@ -2,17 +2,17 @@ internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
-/// Something that has happened to a flow run of a pool.
+/// A notification about a flow run of a pool.
 public enum RunNews: Sendable, Hashable {
-    /// It waits for its time, which may have come.
+    /// The run waits for its start time, which may have been reached.
     case scheduled(id: String, queue: String?)
-    /// It is to be cancelled.
+    /// The run is to be cancelled.
     case cancelling(id: String)
 
-    /// A flow run is to be started again, or late: it waits like one that is new.
+    /// A flow run that is to be started again or is late waits like a new one.
     private static let waiting = [EventSelection.scheduled, "prefect.flow-run.Late", "prefect.flow-run.Resuming"]
 
-    /// The names of the events that bring news.
+    /// The names of the events that cause notifications.
     static let eventNames = waiting + [EventSelection.cancelling]
 
     init?(_ event: ReceivedEvent) {
@@ -25,10 +25,10 @@ public enum RunNews: Sendable, Hashable {
     }
 }
 
-/// What happens to the flow runs of all pools, as it happens: one subscription to the API's events for the whole worker.
+/// The events of the flow runs of all pools, as they happen: one subscription to the API's events for the whole worker.
 ///
-/// News are hints. They end a wait before its time, and what is done then is what would have been done later; so nothing
-/// is lost when they do not come.
+/// Notifications are hints. They only end a wait early, and without them the worker does the same work later. So a
+/// missing notification loses nothing.
 public final class EventFeed: Sendable {
     /// The subscription's connection.
     public let connection: Connection
@@ -40,7 +40,7 @@ public final class EventFeed: Sendable {
         connection = Connection("The feed of new and cancelled flow runs", logger: logger, redact: redact)
     }
 
-    /// Hands each event to its pool, until the task is cancelled. A change of the pools needs another subscription.
+    /// Passes each event to its pool, until the task is cancelled. A change of the pools requires a new subscription.
     func run(for served: Live<[any PoolService]>) async {
         while !Task.isCancelled {
             let pools = served.value
@@ -65,6 +65,6 @@ public final class EventFeed: Sendable {
         }
     }
 
-    /// Tries again at once, when it waits: the credentials were changed, say.
+    /// Retries at once while the subscription waits, for example after a change of the credentials.
     func retryNow() { subscription.withLock { $0 }?.retryNow() }
 }

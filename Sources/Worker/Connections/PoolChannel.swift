@@ -4,12 +4,12 @@ internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
-/// A pool's worker channel: while it is there, heartbeats go over it and the pool's changes come over it.
+/// A pool's worker channel. While it is open, heartbeats go over it and the pool's changes arrive over it.
 final class PoolChannel: Sendable {
-    /// What is done with the pool as the channel tells it.
+    /// Handles the pool as the channel reports it.
     typealias Taker = @Sendable (WorkPool) -> Void
 
-    /// How it is.
+    /// The channel's connection.
     let connection: Connection
     private let live: Live<ServedPool>
     private let workerType: String
@@ -38,18 +38,19 @@ final class PoolChannel: Sendable {
             "The worker channel of work pool '\(live.value.name)'", logger: services.logger, redact: services.redact)
     }
 
-    /// Keeps the channel, until the task is cancelled.
+    /// Maintains the channel until the task is cancelled.
     func run(_ take: @escaping Taker) async {
         let served = live.value
         let identity = WorkerChannel.Identity(
             workerName: served.workerName, workerType: workerType,
             heartbeatIntervalSeconds: served.heartbeatSeconds, workQueueNames: served.queues,
-            // The API does not know whether runs could be started: the synchronizer alone creates pools.
+            // The API does not know whether runs could be started, so only the synchronizer creates pools.
             createsPool: false, defaultTemplate: defaultTemplate.json,
             handledCleanupKinds: cleanup.kinds, maxCleanupConcurrency: cleanup.kinds.isEmpty ? 0 : 1)
         let handlers = WorkerChannel.Handlers(
             onSnapshot: { pool, reason in
-                // What was deleted is not as it was any more: a request tells what there is now, and makes it anew.
+                // The report of a deleted pool is out of date. A request reads the current state, and creates the pool
+                // again.
                 if reason != .deleted { take(pool) }
                 if reason == .deleted || !pool.hasTemplate { self.raiseDoubt() }
             },
@@ -58,7 +59,7 @@ final class PoolChannel: Sendable {
             onState: { state in
                 let wasLive = self.connection.isLive
                 self.enter(state, wasLive: wasLive)
-                // The pool may be gone, which the server does not say in so many words.
+                // The pool may have been deleted, which the server does not state explicitly.
                 if wasLive, !self.connection.isLive { self.raiseDoubt() }
             })
         let channel = WorkerChannel(
@@ -67,15 +68,16 @@ final class PoolChannel: Sendable {
         await channel.run()
     }
 
-    /// The pool as requests beside the channel have found it.
+    /// The pool as requests outside the channel have found it.
     private struct Search {
-        /// The id of the pool that a request has found last.
+        /// The id of the pool that the last request found.
         var found: String?
-        /// The refusal may mean a missing pool; the next request shows whether it does.
+        /// The refusal that may mean a missing pool; the next request shows whether it does.
         var refusal: ConnectionState?
     }
 
-    /// Notes a state of the channel. A refusal for a missing pool is logged as the pool's absence alone.
+    /// Records a state of the channel. For a refusal because of a missing pool, the log only reports that the pool is
+    /// missing.
     private func enter(_ state: WorkerChannel.State, wasLive: Bool) {
         let new = ConnectionState(state)
         if let outage = state.outage { services.logger.debug("\(connection.name): \(outage)") }
@@ -90,7 +92,7 @@ final class PoolChannel: Sendable {
         connection.set(new, quietly: isForWantOfPool)
     }
 
-    /// Notes which pool a request has found, if any. Another one than before may have the channel.
+    /// Records which pool a request has found, if any. A different pool than before may accept the channel.
     func note(foundPool id: String?) {
         let (isOther, refusal) = search.withLock { search in
             defer {
@@ -103,10 +105,12 @@ final class PoolChannel: Sendable {
         if isOther { retryNow() } else if let refusal { connection.set(refusal) }
     }
 
-    /// Tries again at once, when it waits: the pool was made anew, or the credentials were changed, say.
+    /// Retries at once while the channel waits, for example after the pool was created again or the credentials
+    /// changed.
     func retryNow() { current.withLock { $0 }?.retryNow() }
 
-    /// Whether nothing has to be asked about the pool; whoever asks this asks the API, if not.
+    /// Whether the state of the pool is certain without a request. If not, the caller must send a request, because this
+    /// call resets the uncertainty.
     func vouchesForPool() -> Bool {
         let isInDoubt = isInDoubt.withLock { isInDoubt in
             defer { isInDoubt = false }
@@ -120,21 +124,21 @@ final class PoolChannel: Sendable {
         doubt.signal()
     }
 
-    /// Waits until the API has to be asked about the pool, for a time to be over, or for the task's cancellation; after a
-    /// failure also until the API is back.
+    /// Waits until the worker has to read the pool with a request, until a time is over, or until the task is
+    /// cancelled. After a failure, it also ends when the API is available again.
     func waitForDoubt(atMost duration: Duration, afterFailure: Bool = false) async {
         isPausing.withLock { $0 = afterFailure }
         await doubt.wait(atMost: duration)
         isPausing.withLock { $0 = false }
     }
 
-    /// Lets a question be asked at once that has failed: the API is back.
+    /// Ends the pause after a failed request, because the API is available again.
     func endPauseAfterFailure() {
         if isPausing.withLock({ $0 }) { doubt.signal() }
     }
 }
 
 extension ServedPool {
-    /// How often heartbeats are sent, as the API takes it.
+    /// The interval of the heartbeats in seconds, as the API requires it.
     var heartbeatSeconds: Int { max(1, Int(heartbeatInterval.inSeconds.rounded(.up))) }
 }

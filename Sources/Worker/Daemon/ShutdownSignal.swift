@@ -1,15 +1,15 @@
 internal import PrefectAPI
 
-/// How far the worker is on its way out; every part of it asks this one thing.
+/// The progress of the worker's shutdown. Every part of the worker refers to this one object.
 public final class ShutdownSignal: Sendable {
-    /// The way out, step by step; it is only ever gone forward.
+    /// The phases of a shutdown in their order; the phase never moves back.
     public enum Phase: Int, Sendable, Hashable, Comparable {
-        /// Runs are taken and watched.
+        /// The worker takes and watches runs.
         case serving
-        /// No run is taken any more; those in flight are watched to their end, or left to the next worker if they are to
-        /// outlive this one.
+        /// The worker takes no more runs. It watches the runs in flight until they end, or passes them to the next
+        /// worker if they are to outlive this one.
         case draining
-        /// Runs that would die with the worker are stopped with their grace.
+        /// The worker stops runs that would die with it, and respects their grace period.
         case stopping
 
         public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
@@ -20,7 +20,7 @@ public final class ShutdownSignal: Sendable {
 
     private let whole: ShutdownSignal?
 
-    /// A signal for a worker that serves, or for a part of it, which is never behind the whole.
+    /// A signal for a worker that serves or, with `whole`, for a part of it. A part is never behind the whole.
     public init(within whole: ShutdownSignal? = nil) { self.whole = whole }
 
     /// The current phase.
@@ -29,13 +29,13 @@ public final class ShutdownSignal: Sendable {
     /// Whether the worker still takes runs.
     public var isServing: Bool { phase == .serving }
 
-    /// Goes forward to a phase; going back has no effect.
+    /// Advances to a phase; an earlier phase has no effect.
     public func advance(to phase: Phase) {
         current.update { $0 = max($0, phase) }
     }
 
-    /// Ends the worker for something that the operator has to correct, in one line. It takes no more runs, and leaves those
-    /// in flight to the next start: they are none the worse for it. The first reason counts.
+    /// Shuts the worker down for a reason that the operator has to correct, in one line. The worker takes no more runs,
+    /// and passes those in flight unharmed to its next start. The first reason counts.
     public func refuse(_ reason: String) {
         firstRefusal.update { $0 = $0 ?? reason }
         advance(to: .draining)
@@ -44,12 +44,12 @@ public final class ShutdownSignal: Sendable {
     /// The reason that the operator has to correct, if the worker ends for one.
     public var refusal: String? { firstRefusal.value }
 
-    /// Goes one phase forward, as each signal of the operator does.
+    /// Advances by one phase, as each signal of the operator does.
     public func escalate() {
         advance(to: Phase(rawValue: phase.rawValue + 1) ?? .stopping)
     }
 
-    /// Waits until a phase is reached, or for the task's cancellation.
+    /// Waits until a phase is reached, or until the task is cancelled.
     public func wait(for phase: Phase) async {
         guard let whole else { return await current.wait { $0 >= phase } }
         await withTaskGroup(of: Void.self) { group in
@@ -60,8 +60,8 @@ public final class ShutdownSignal: Sendable {
         }
     }
 
-    /// Pauses between two attempts at the same thing: as long as is good for the API while the worker serves, and not
-    /// for long when it is on its way out, where every attempt may be the last.
+    /// Pauses between two attempts at the same operation. While the worker serves, the pause is as long as the API
+    /// needs. During a shutdown it is short, because every attempt may be the last.
     public func pause(_ duration: Duration) async throws {
         let short = Duration.seconds(2)
         switch phase {
@@ -74,7 +74,8 @@ public final class ShutdownSignal: Sendable {
         }
     }
 
-    /// Does something that nobody waits for once the worker shuts down: it is cancelled then, and `nil` is returned.
+    /// Performs an operation that a worker in shutdown does not need. A shutdown cancels it, and the method returns
+    /// `nil`.
     public func whileServing<Result: Sendable>(
         _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result? {

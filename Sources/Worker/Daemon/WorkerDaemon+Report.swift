@@ -2,7 +2,7 @@ public import JSON
 internal import PrefectAPI
 
 extension WorkerDaemon {
-    /// What the worker is doing, and over which connections, for `/status`: no run's id or name, and no secret.
+    /// The worker's activity and connections for `/status`, without the ids and names of runs and without secrets.
     public var report: JSONValue {
         [
             "state": .string("\(services.shutdown.phase)"),

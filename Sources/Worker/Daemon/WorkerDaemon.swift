@@ -3,43 +3,43 @@ public import PrefectAPI
 
 /// One of the pools that a daemon serves.
 public protocol PoolService: Sendable {
-    /// The pool and how it is served, as the settings say at the moment.
+    /// The pool with its current settings.
     var live: Live<ServedPool> { get }
-    /// What is known of the pool.
+    /// The worker's knowledge of the pool.
     var state: PoolState { get }
     /// The runs in flight.
     var registry: RunRegistry { get }
     /// The slots of the pool's limit.
     var slots: SlotLimiter { get }
-    /// What is measured of the pool.
+    /// The metrics of the pool.
     var metrics: PoolMetrics { get }
-    /// How the pool's worker channel is.
+    /// The connection of the pool's worker channel.
     var connection: Connection { get }
-    /// Acts on what has happened to a run, if it concerns this worker.
+    /// Acts on a notification about a run, if it concerns this worker.
     func take(_ news: RunNews)
-    /// Looks for what has happened while no news came.
+    /// Looks up the changes for which notifications may be missing.
     func catchUp()
     /// Opens connections at once that wait for their next attempt.
     func reconnect()
-    /// Serves the pool in another way from now on; runs in flight are not touched.
+    /// Changes how the pool is served from now on; runs in flight are not affected.
     func change(_ change: (inout ServedPool) -> Void)
-    /// Takes no more runs of the pool, and watches those in flight to their end.
+    /// Takes no more runs of the pool, and watches those in flight until they end.
     func retire()
-    /// Takes hold of the runs that an earlier process has left.
+    /// Takes over the orphaned runs of an earlier process.
     func takeUp() async -> LeftRuns
-    /// Serves the pool until the worker has shut down or there is nothing more to do.
+    /// Serves the pool until the worker has shut down or the pool needs no more work.
     func run(_ left: LeftRuns) async
 }
 
 extension PoolService {
-    /// The pool and how it is served.
+    /// The pool with its current settings.
     public var served: ServedPool { live.value }
 }
 
 extension PoolWorker: PoolService {}
 
-/// The daemon: any number of pools that share one connection to the API, one log, and one way out; and those of a type one
-/// backend.
+/// The daemon, with any number of pools. They share one connection to the API, one log and one shutdown; the pools of
+/// one type share a backend.
 public struct WorkerDaemon: Sendable {
     let services: WorkerServices
     private let served: Live<[any PoolService]>
@@ -52,8 +52,8 @@ public struct WorkerDaemon: Sendable {
     ///
     /// - Parameters:
     ///   - backends: The backends of the pools, each once.
-    ///   - drainTimeout: How long runs in flight are waited for before they are stopped; `nil` means for as long as they
-    ///     take.
+    ///   - drainTimeout: How long the daemon waits for runs in flight before it stops them; `nil` means without a
+    ///     limit.
     public init(
         pools: [any PoolService], backends: [any InfrastructureBackend], services: WorkerServices,
         drainTimeout: Duration? = nil
@@ -67,13 +67,13 @@ public struct WorkerDaemon: Sendable {
         for backend in backends { arrivals.backends.add(backend) }
     }
 
-    /// A pool that is added while others are served, and its backend, unless that is there.
+    /// A pool that is added while the daemon serves others, and its backend, unless the daemon already has it.
     private struct PoolArrival: Sendable {
         let pool: any PoolService
         let backend: (any InfrastructureBackend)?
     }
 
-    /// Additions to a daemon that runs, in their order.
+    /// Additions to a running daemon, in their order.
     private struct Arrivals<Element: Sendable>: Sendable {
         let stream: AsyncStream<Element>
         private let continuation: AsyncStream<Element>.Continuation
@@ -87,28 +87,28 @@ public struct WorkerDaemon: Sendable {
     /// The pools served.
     public var pools: [any PoolService] { served.value }
 
-    /// Adds a pool before the daemon runs; its backend is among those of the daemon.
+    /// Adds a pool before the daemon runs; the daemon already has its backend.
     public func begin(with pool: any PoolService) { served.update { $0.append(pool) } }
 
-    /// Changes the way in which a pool is served; runs in flight are not touched.
+    /// Changes how a pool is served; runs in flight are not affected.
     public func change(pool name: String, _ change: (inout ServedPool) -> Void) {
         for pool in pools where pool.served.name == name { pool.change(change) }
     }
 
-    /// Takes no more runs of a pool. It is served no more as soon as its runs in flight have ended.
+    /// Takes no more runs of a pool. The daemon stops serving the pool as soon as its runs in flight have ended.
     public func retire(pool name: String) {
         for pool in pools where pool.served.name == name { pool.retire() }
     }
 
-    /// Waits until a pool that was retired is served no more, or for the task's cancellation.
+    /// Waits until the daemon no longer serves a retired pool, or until the task is cancelled.
     public func waitUntilGone(pool name: String) async {
         await served.wait { pools in !pools.contains { $0.served.name == name } }
     }
 
-    /// Serves another pool from now on, the runs that an earlier process has left of it included. A pool of a name that is
-    /// served already is not added.
+    /// Serves another pool from now on, including the orphaned runs of an earlier process. A pool is not added when its
+    /// name is already served.
     ///
-    /// - Parameter backend: The backend of the pool, if none of the other pools has it.
+    /// - Parameter backend: The backend of the pool, if no other pool has it.
     public func add(_ pool: any PoolService, on backend: (any InfrastructureBackend)? = nil) {
         if let backend {
             backends.update { $0.append(backend) }
@@ -123,10 +123,11 @@ public struct WorkerDaemon: Sendable {
         arrivals.pools.add(PoolArrival(pool: pool, backend: backend))
     }
 
-    /// Serves all pools; returns when each has ended and what waited to be told to the API has been told, or when the
-    /// time for that is over. A worker without runs in flight ends within ``WorkerServices/idleExitLimit`` of a shutdown.
+    /// Serves all pools. Returns when each pool has ended and the API has received all waiting messages, or when the
+    /// time for that is over. A worker without runs in flight ends within ``WorkerServices/idleExitLimit`` of a
+    /// shutdown.
     public func run() async {
-        // What is no pool's own is the first one's.
+        // Requests that belong to no single pool carry the identity of the first pool's worker.
         let name = pools.first?.served.workerName
         let caller = APIClient.Caller { [state = pools.first?.state] in
             APIClient.Attribution(workerName: name, workerID: state?.workerID)
@@ -151,7 +152,7 @@ public struct WorkerDaemon: Sendable {
             await servePools()
             services.logs.close()
             services.events.close()
-            // An API that takes nothing any more must not keep a worker whose runs have ended.
+            // An API that accepts nothing must not keep a worker alive after its runs have ended.
             group.addTask {
                 try? await Task.sleep(for: services.farewell)
                 warnOfUntold()
@@ -161,9 +162,9 @@ public struct WorkerDaemon: Sendable {
         }
     }
 
-    /// Serves the pools, with what happens to their runs told to them meanwhile.
+    /// Serves the pools, and passes notifications about their runs to them meanwhile.
     private func servePools() async {
-        // Before a pool takes its first run: what is not among the runs left then is nobody's any more.
+        // This precedes the first run of a pool. At this time, infrastructure belongs to an orphaned run or to none.
         var left: [LeftRuns] = []
         let initial = pools
         for pool in initial { left.append(await pool.takeUp()) }
@@ -173,7 +174,7 @@ public struct WorkerDaemon: Sendable {
             group.addTask { await runBackends() }
             await withDiscardingTaskGroup { serving in
                 for (pool, left) in zip(initial, left) { serving.addTask { await serve(pool, left) } }
-                // With pools that are polled once, the work is that of these.
+                // When the initial pools are all polled once, the daemon only serves these.
                 guard !initial.allSatisfy(\.served.runsOnce) else { return }
                 serving.addTask {
                     await services.shutdown.wait(for: .draining)
@@ -195,7 +196,7 @@ public struct WorkerDaemon: Sendable {
 
     private func serve(_ pool: any PoolService, _ left: LeftRuns) async {
         await pool.run(left)
-        // A pool that ends while the others are served has been retired.
+        // A pool that ends while the daemon still serves has been retired.
         guard services.shutdown.isServing, !pool.served.runsOnce else { return }
         served.update { $0.removeAll { $0.state === pool.state } }
     }
@@ -213,18 +214,18 @@ public struct WorkerDaemon: Sendable {
         }
     }
 
-    /// Opens connections at once that wait for their next attempt: the settings were read again, say.
+    /// Opens connections at once that wait for their next attempt, for example after the settings were read again.
     public func reconnect() {
         services.feed.retryNow()
         for pool in pools { pool.reconnect() }
     }
 
-    /// Sees to it that the worker leaves when it was told to, whatever it is waiting for.
+    /// Makes sure that a shutdown ends the worker, regardless of any operation in progress.
     private func limitShutdown() async {
         await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
         if runsInFlight == 0 {
-            // Nobody depends on what is still to be done, so no API, socket or program is waited for.
+            // No run depends on the unfinished work, so the worker waits for no API, socket or program.
             try? await Task.sleep(for: services.idleExitLimit)
             return warnOfUntold()
         }
@@ -249,12 +250,12 @@ public struct WorkerDaemon: Sendable {
     /// How many flow runs are in flight, in all pools.
     public var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
 
-    /// The pool that a run in flight is of.
+    /// The pool that a run in flight belongs to.
     public func pool(ofRun id: String) -> ServedPool? { pools.first { $0.registry.contains(id) }?.served }
 
     private static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
 
-    /// What the worker does at the moment, in a few words, for a service manager and for people.
+    /// The worker's current activity in a few words, for a service manager and for people.
     public var status: String {
         switch services.shutdown.phase {
         case .serving:
@@ -269,7 +270,7 @@ public struct WorkerDaemon: Sendable {
         services.logger.warning("The worker leaves although not everything could be told to the API")
     }
 
-    /// Sets the meters of all that is a matter of how things stand: whoever shows or sends metrics calls this before.
+    /// Sets the meters that show the current state. Callers that display or send metrics call this first.
     public func updateMeters() {
         metrics.update(pools: pools, backends: backends.value, services)
         for pool in pools { pool.metrics.update(pool) }
@@ -277,11 +278,11 @@ public struct WorkerDaemon: Sendable {
 
     // MARK: Probes
 
-    /// How long a loop may go without progress before the worker counts as stuck: thirty polls, and never less than
-    /// the longest pause between attempts takes.
+    /// How long a loop may run without progress before the worker counts as stuck. It is the time of thirty polls, and
+    /// at least as long as the longest pause between attempts.
     private static func patience(_ pool: ServedPool) -> Duration { max(pool.pollInterval * 30, .seconds(180)) }
 
-    /// Whether the worker's own loops make progress; an API that is away does not make a worker sick.
+    /// Whether the worker's own loops make progress. An unavailable API does not make a worker unhealthy.
     public var isAlive: Bool { pools.allSatisfy { $0.state.timeSinceTick < Self.patience($0.served) } }
 
     /// Whether the API has described every pool once.

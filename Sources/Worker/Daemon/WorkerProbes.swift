@@ -2,7 +2,7 @@ public import CoreMetrics
 public import JSON
 internal import Synchronization
 
-/// What the probes of an orchestrator are told: before the daemon runs, while it runs, and while it leaves.
+/// The answers to an orchestrator's probes, before the daemon runs, while it runs, and during its shutdown.
 public final class WorkerProbes: Sendable {
     private struct State {
         var daemon: WorkerDaemon?
@@ -12,18 +12,18 @@ public final class WorkerProbes: Sendable {
     private let state = Mutex(State())
     private let isReady: Meter
 
-    /// Probes of a worker that is starting; `metrics` is where what is measured goes.
+    /// Probes of a worker that is starting; `metrics` creates the meters.
     public init(metrics: any MetricsFactory = MetricsSystem.factory) {
         isReady = Meter(label: "prefect_worker_ready", factory: metrics)
     }
 
-    /// Sets the meters of all that is a matter of how things stand: whoever shows or sends metrics calls this before.
+    /// Sets the meters that show the current state. Callers that display or send metrics call this first.
     public func updateMeters() {
         isReady.set(reasonNotReady == nil)
         daemon?.updateMeters()
     }
 
-    /// Says what the worker does before its daemon runs.
+    /// Sets the description of the worker's activity before its daemon runs.
     public func setBeginning(_ text: String) { state.withLock { $0.beginning = text } }
 
     /// The daemon, once it runs.
@@ -35,16 +35,16 @@ public final class WorkerProbes: Sendable {
     /// Whether the worker's loops make progress. A worker that is still starting is alive.
     public var isAlive: Bool { daemon?.isAlive ?? true }
 
-    /// Whether the worker takes runs, or is yet to.
+    /// Whether the worker takes runs, or has yet to begin.
     public var isServing: Bool { daemon?.isServing ?? true }
 
-    /// What the worker does at the moment, in a few words.
+    /// The worker's current activity in a few words.
     public var status: String {
         let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
         return daemon?.status ?? beginning
     }
 
-    /// What the worker is doing, and over which connections.
+    /// The worker's activity and its connections.
     public var report: JSONValue {
         let (daemon, beginning) = state.withLock { ($0.daemon, $0.beginning) }
         return daemon?.report ?? ["state": "starting", "ready": false, "reason": .string(beginning)]

@@ -3,42 +3,43 @@ public import Logging
 public import PrefectAPI
 public import Tracing
 
-/// What all parts of the daemon share: the API, the queues of what is to be told, the log, the way out.
+/// The objects that all parts of the daemon share, such as the API, the queues of messages to it, and the shutdown.
 public struct WorkerServices: Sendable {
-    /// The API that is served.
+    /// The API that the worker uses.
     public var api: APIClient
     /// Log lines for the API.
     public var logs: LogShipper
     /// Events for the API.
     public var events: EventShipper
-    /// News of flow runs.
+    /// Notifications about flow runs.
     public let feed: EventFeed
     /// The worker's own log.
     public var logger: Logger
-    /// Where what is measured goes.
+    /// The factory of the worker's meters.
     public var metrics: any MetricsFactory
-    /// Where the spans of what is done go.
+    /// The tracer of the worker's spans.
     public var tracer: any Tracer
-    /// The runs in flight, written down.
+    /// The ledger of the runs in flight.
     public var ledger: RunLedger
-    /// The way out.
+    /// The shutdown of the worker.
     public var shutdown: ShutdownSignal
-    /// How long the worker, on its way out, tries to say what is to be said, once nothing else is left to be done.
+    /// The time limit of the final flush, in which a worker that shuts down sends its last messages after all other
+    /// work.
     public var farewell: Duration
-    /// For how long a death of the process is blamed on the run that is being worked on.
+    /// For how long work on a run counts as the cause of a death of the process.
     public var workPatience: Duration
-    /// The turn of runs at which a process has died before.
+    /// Admits one run at a time, among the runs at which a process has died before.
     let suspects = SlotLimiter(limit: 1)
-    /// How long a worker takes at most to end after it was asked to, when no run is in flight.
+    /// The maximum time in which a worker without runs in flight ends after a shutdown request.
     public var idleExitLimit: Duration
     /// The environment of the worker's process.
     public var environment: [String: String]
-    /// Prefect's settings as they are handed on to jobs.
+    /// Prefect's settings in the form that jobs receive.
     public var settingsEnvironment: Live<[(name: String, value: String)]>
-    /// Takes the worker's own secrets out of a text.
+    /// Removes the worker's own secrets from a text.
     public var redact: @Sendable (String) -> String
 
-    /// The shared parts.
+    /// The shared objects.
     public init(
         api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
         metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
@@ -67,7 +68,7 @@ public struct WorkerServices: Sendable {
 }
 
 extension WorkerServices {
-    /// The same parts for one flow run: each line in the worker's log says which run it is about.
+    /// The same objects for one flow run: each line in the worker's log names the run.
     func forRun(_ id: String, named name: String) -> WorkerServices {
         var services = self
         services.logger[metadataKey: "flow_run_id"] = "\(id)"
@@ -75,8 +76,8 @@ extension WorkerServices {
         return services
     }
 
-    /// Does something that must be done, for as long as it takes. Only a worker on its way out gives up, after its
-    /// farewell, and leaves it to the next one: then a `CancellationError` is thrown.
+    /// Performs a necessary operation for as long as it takes. Only a worker that shuts down gives up, after the time
+    /// of its final flush. It then throws `CancellationError`, and the operation passes to the next worker.
     func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
         try await withThrowingTaskGroup(of: Result.self) { group in
             group.addTask { try await body() }

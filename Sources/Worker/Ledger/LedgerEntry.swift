@@ -2,42 +2,46 @@ public import JSON
 internal import OrderedCollections
 internal import PrefectAPI
 
-/// What the ledger holds of one flow run in flight: how far it is, and what a later process needs to go on with it.
+/// The ledger's record of one flow run in flight: its stage, and the data that a later process needs to resume it.
 ///
-/// Neither the job's configuration nor any secret is among it; these are read from the API again.
+/// An entry contains neither the job's configuration nor a secret; a later process reads these from the API again.
 public struct LedgerEntry: Sendable, Hashable {
     /// The flow run's id.
     public let flowRunID: String
     /// The flow run's name.
     public var flowRunName: String
-    /// The URL of the API that it came from, with its password masked, where only a run that is missing there is known to be deleted.
+    /// The URL of the API that the run came from, with its password masked. Only a run that is missing at this API is
+    /// known to be deleted.
     public var api: String
-    /// The work pool that it came from.
+    /// The work pool that the run came from.
     public var pool: String
     /// The type of the backend that runs it.
     public var workerType: String
-    /// How far the run is; written before the act that the stage announces.
+    /// The run's stage, written before the action that the stage announces.
     public var stage: RunStage
-    /// The transitions by which this worker brings the run forward, by which the API's states tell whose it is.
+    /// The transitions by which this worker advances the run. The API's states carry their ids, which identify the
+    /// worker that has the run.
     public var transitions: RunTransitions
-    /// When the run was due that this worker was about to claim; the claim's mark is named after it.
+    /// The due time of the run that this worker was about to claim. The name of the claim's mark contains it.
     public var due: Timestamp?
-    /// Whether the claim's mark is this worker's, where several workers had a claim accepted.
+    /// Whether the claim's mark belongs to this worker, where the API accepted the claims of several workers.
     public var isSettled: Bool
-    /// The run's infrastructure, once there is any.
+    /// The run's infrastructure, once it exists.
     public var identifier: InfrastructureIdentifier?
-    /// How the infrastructure ended, once it has.
+    /// The exit status of the infrastructure, once it has ended.
     public var exit: ExitStatus?
-    /// How often a process of the worker has died while it was at work on this run alone, the work under way included.
+    /// The number of times that a process of the worker died during work on this run alone. Work in progress counts as
+    /// one.
     public var deaths: Int
-    /// The work on this run alone that was begun last.
+    /// The work on this run alone that the worker began last.
     public var work: RunWork?
-    /// When a proposal was last made again that may have reached the API before, so that the API may carry it out late.
+    /// The time at which the worker last repeated a proposal that may have reached the API before. The API may carry
+    /// out such a proposal late.
     public var doubtfulAt: Timestamp?
-    /// When the entry was written last.
+    /// The time at which the entry was last written.
     public var written: Timestamp
 
-    /// Whether there is something to be done about the run itself.
+    /// Whether the run itself still needs work.
     var isInFlight: Bool { stage != .reported }
 
     /// How many deaths of the process end the attempts at a run.
@@ -70,7 +74,7 @@ public struct LedgerEntry: Sendable, Hashable {
     }
 }
 
-// MARK: - As it is stored
+// MARK: - Stored form
 
 extension LedgerEntry: JSONDecodable {
     public init(json fields: JSONFields) throws(JSONDecodingError) {
@@ -80,7 +84,7 @@ extension LedgerEntry: JSONDecodable {
         }
         self.init(
             flowRunID: try fields.string("flow_run_id"), flowRunName: try fields.string("flow_run_name"),
-            // An older worker wrote passwords down.
+            // An older version of the worker stored passwords.
             api: try fields.string("api").maskingURLPassword, pool: try fields.string("pool"),
             workerType: try fields.string("worker_type"), stage: stage,
             transitions: RunTransitions(
@@ -91,17 +95,17 @@ extension LedgerEntry: JSONDecodable {
                 InfrastructureIdentifier(rawValue: $0, handle: fields.value("handle") ?? [:])
             },
             exit: fields.value("exit").map(ExitStatus.init(ledger:)),
-            // An older worker counts none.
+            // An older version of the worker stores no count.
             deaths: min(max(0, fields.value("deaths")?.intValue ?? 0), Self.mostDeaths),
             work: fields.optionalString("work").flatMap(RunWork.init(rawValue:)),
             doubtfulAt: fields.optionalString("doubtful").flatMap { Timestamp($0) },
             written: fields.optionalString("written").flatMap { Timestamp($0) } ?? .now)
     }
 
-    /// The highest count of deaths: more make no difference.
+    /// The highest count of deaths; further deaths make no difference.
     static let mostDeaths = 100
 
-    /// The entry as it is stored.
+    /// The entry in its stored form.
     public var json: JSONValue {
         var members: OrderedDictionary<String, JSONValue> = [
             "flow_run_id": .string(flowRunID), "flow_run_name": .string(flowRunName), "api": .string(api),

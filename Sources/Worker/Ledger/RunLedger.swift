@@ -5,16 +5,16 @@ internal import JSON
 public import Logging
 internal import Synchronization
 
-/// The runs in flight, written down so that a later process finds them again: a SQLite file in the state directory with
-/// one row for each run.
+/// A record of the runs in flight, by which a later process finds them again. It is a SQLite file in the state
+/// directory with one row for each run.
 ///
-/// Nothing that happens to the file stops the worker. A file that cannot be written is told of once, and written anew
-/// from memory when it can be; one that is corrupt is moved aside, to `ledger.sqlite.corrupt-<seconds>`.
+/// No failure of the file stops the worker. The ledger logs one warning when the file cannot be written, and rewrites
+/// it from memory once that is possible. It moves a corrupt file aside, to `ledger.sqlite.corrupt-<seconds>`.
 public final class RunLedger: Sendable {
     private struct State {
         var rows: [String: LedgerEntry] = [:]
         var database: SQLiteConnection?
-        /// Whether the file is not what the rows are, after something could not be written.
+        /// Whether the file differs from the rows because a write has failed.
         var isBehind = false
         var trouble: String?
     }
@@ -23,14 +23,14 @@ public final class RunLedger: Sendable {
     private let path: String?
     private let logger: Logger
     private let state = Mutex(State())
-    /// Writes may take as long as the disk likes; no task's thread waits for them.
+    /// Writes run on this queue, because the disk may be slow and no task's thread must wait for it.
     private let queue = DispatchQueue(label: "ledger")
 
     /// The file's name in the state directory.
     static let fileName = "ledger.sqlite"
 
-    /// A ledger in a directory, with what an earlier process left in it; without a directory it is kept in memory alone.
-    /// `logger` receives one line when the file cannot be used, and one when it can be used again.
+    /// Opens the ledger in a directory, with the entries of an earlier process. Without a directory, the ledger exists
+    /// in memory only. `logger` receives one line when the file cannot be used, and one when it can be used again.
     public init(directory: String?, logger: Logger) {
         self.directory = directory
         path = directory.map { "\($0)/\(Self.fileName)" }
@@ -49,18 +49,19 @@ public final class RunLedger: Sendable {
     /// The runs in flight, oldest first.
     public var entries: [LedgerEntry] { rows.filter(\.isInFlight) }
 
-    /// The runs that have ended and that a proposal may still change, oldest first.
+    /// The runs that have ended and that a late proposal may still change, oldest first.
     var doubtful: [LedgerEntry] { rows.filter { !$0.isInFlight } }
 
     private var rows: [LedgerEntry] {
         state.withLock { $0.rows.values.sorted { ($0.written, $0.flowRunID) < ($1.written, $1.flowRunID) } }
     }
 
-    /// Whether it holds a run.
+    /// Whether the ledger holds a run.
     func contains(_ flowRunID: String) -> Bool { state.withLock { $0.rows[flowRunID] != nil } }
 
-    /// Writes entries, each in the place of an earlier one of the same run. Returns when they are written, or when they
-    /// cannot be: with `durably` they are on the disk then and outlast a loss of power, else the death of the worker.
+    /// Writes entries; each replaces an earlier entry of the same run. Returns when they are written or cannot be
+    /// written. With `durably`, the entries are on the disk then and survive a power failure. Otherwise they survive
+    /// the death of the worker.
     func record(_ entries: [LedgerEntry], durably: Bool = false) async {
         guard !entries.isEmpty else { return }
         await change(durably: durably) { rows in
@@ -70,7 +71,7 @@ public final class RunLedger: Sendable {
         }
     }
 
-    /// Removes a run that has been dealt with.
+    /// Removes a run that needs no more work.
     func remove(_ flowRunID: String) async {
         await change(durably: false) { rows in
             rows[flowRunID] = nil
@@ -79,7 +80,7 @@ public final class RunLedger: Sendable {
         }
     }
 
-    /// Removes a run that has been dealt with, unless it has been claimed anew since.
+    /// Removes a run that needs no more work, unless the worker has claimed it again since.
     func remove(_ flowRunID: String, of transitions: RunTransitions) async {
         await change(durably: false) { rows in
             if rows[flowRunID]?.transitions == transitions { rows[flowRunID] = nil }
@@ -89,8 +90,8 @@ public final class RunLedger: Sendable {
         }
     }
 
-    /// Reads the runs in flight from a ledger that another process may be writing, for those who want to look at it. Throws when
-    /// the file is no ledger or cannot be read; none are returned when there is no file.
+    /// Reads the runs in flight for inspection, from a ledger that another process may be writing. Throws when the file
+    /// is not a ledger or cannot be read; returns no runs when there is no file.
     public static func entries(inDirectory directory: String) throws -> [LedgerEntry] {
         let path = "\(directory)/\(fileName)"
         guard access(path, F_OK) == 0 else { return [] }
@@ -98,13 +99,13 @@ public final class RunLedger: Sendable {
         return try read(SQLiteConnection(path: path, isReadOnly: true)).entries.filter(\.isInFlight)
     }
 
-    // MARK: The file
+    // MARK: File
 
     private func change(
         durably: Bool, rows: @escaping @Sendable (inout [String: LedgerEntry]) -> Void,
         write: @escaping @Sendable (SQLiteConnection) throws -> Void
     ) async {
-        // Not cut off by a cancellation: what is left undone is written down by a worker that leaves, too.
+        // Cancellation does not interrupt a write: a worker that shuts down still records its unfinished work.
         await withCheckedContinuation { continuation in
             queue.async { [self] in
                 state.withLock { state in
@@ -114,7 +115,7 @@ public final class RunLedger: Sendable {
                         try apply(write, durably: durably, to: &state)
                     } catch {
                         handle(error, in: &state)
-                        // A fresh file takes all rows at once.
+                        // A fresh file receives all rows at once.
                         if state.database == nil { try? apply(write, durably: durably, to: &state) }
                     }
                 }
@@ -130,7 +131,7 @@ public final class RunLedger: Sendable {
         state.database = database
         let wasBehind = state.isBehind
         let rows = state.rows
-        // A commit waits for the disk only where a loss of power would lie about a run.
+        // A commit waits for the disk only where a power failure would make the ledger wrong about a run.
         try database.execute("PRAGMA synchronous = \(durably ? "FULL" : "NORMAL")")
         try database.transaction {
             if wasBehind {
@@ -147,7 +148,8 @@ public final class RunLedger: Sendable {
 
     private func open() throws -> SQLiteConnection {
         guard let path else { throw SQLiteConnection.Failure.noFile }
-        // The file is made by us, so that it is nobody else's to read; SQLite gives its companions the same rights.
+        // The ledger creates the file itself, so that no other user can read it. SQLite gives its companion files the
+        // same permissions.
         if Self.isForeign(path) { moveAside() }
         for companion in ["-wal", "-shm"] where Self.isForeign(path + companion) {
             TreeRemoval.remove(path + companion)
@@ -190,7 +192,7 @@ public final class RunLedger: Sendable {
             "INSERT OR REPLACE INTO run (id, entry) VALUES (?, ?)", entry.flowRunID, entry.json.serialized())
     }
 
-    /// Says what is wrong, once, and moves a corrupt file aside.
+    /// Logs a failure once, and moves a corrupt file aside.
     private func handle(_ error: any Error, in state: inout State) {
         state.isBehind = true
         if (error as? SQLiteConnection.Failure)?.isCorruption == true {
@@ -208,7 +210,7 @@ public final class RunLedger: Sendable {
             """)
     }
 
-    /// Whether something is there that is no regular file, on which SQLite could wait for ever.
+    /// Whether the path exists but is not a regular file. SQLite could wait forever on such a path.
     private static func isForeign(_ path: String) -> Bool {
         var status = stat()
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG

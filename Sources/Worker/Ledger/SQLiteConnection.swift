@@ -1,12 +1,12 @@
 internal import CSQLite
 
-/// A connection to a SQLite file, as far as the ledger needs one. For one thread at a time.
+/// A connection to a SQLite file, with the operations that the ledger needs. Only one thread at a time may use it.
 final class SQLiteConnection {
-    /// SQLite could not do something.
+    /// A failure of a SQLite operation.
     struct Failure: Error, CustomStringConvertible {
         /// SQLite's result code, without its extension.
         let code: Int32
-        /// SQLite's words for it.
+        /// SQLite's description of the failure.
         let description: String
 
         init(_ code: Int32, _ description: String? = nil) {
@@ -14,21 +14,21 @@ final class SQLiteConnection {
             self.description = description ?? String(cString: sqlite3_errstr(code))
         }
 
-        /// There is something that is no file of SQLite's.
+        /// The file is not a SQLite file.
         static let notALedger = Failure(SQLITE_NOTADB)
-        /// There is no file.
+        /// The file does not exist.
         static let noFile = Failure(SQLITE_CANTOPEN)
 
-        /// Whether the file is damaged, or no SQLite file at all.
+        /// Whether the file is damaged, or not a SQLite file at all.
         var isCorruption: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
     }
 
-    /// How long a statement waits for other processes, in milliseconds.
+    /// How long a statement waits for a lock of another process, in milliseconds.
     private static let patience: Int32 = 5000
 
     private let handle: OpaquePointer
 
-    /// Opens a file, and makes it unless it is only to be read.
+    /// Opens a file. Creates it when it does not exist, unless the connection is read-only.
     init(path: String, isReadOnly: Bool = false) throws(Failure) {
         var handle: OpaquePointer?
         let access = isReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
@@ -43,7 +43,7 @@ final class SQLiteConnection {
 
     deinit { sqlite3_close_v2(handle) }
 
-    /// Executes a statement with texts for its parameters. Returns the texts in the first column of its rows.
+    /// Executes a statement with text parameters. Returns the texts in the first column of its rows.
     @discardableResult
     func execute(_ sql: String, _ parameters: String...) throws(Failure) -> [String] {
         var statement: OpaquePointer?
@@ -63,7 +63,7 @@ final class SQLiteConnection {
         }
     }
 
-    /// Makes all changes of `body`, or none when it fails.
+    /// Applies all changes of `body`, or none when it throws.
     func transaction(_ body: () throws -> Void) throws {
         try execute("BEGIN IMMEDIATE")
         do {

@@ -2,19 +2,20 @@ internal import Files
 internal import Glibc
 internal import Synchronization
 
-/// The directory where one worker keeps what it must find again after a restart: the ledger and the runs' own folders.
+/// The directory where one worker stores the data that it needs after a restart: the ledger and its runs' directories.
 ///
-/// A lock on the file `lock` says whose it is; the system takes it away when that process ends, however it does.
+/// A lock on the file `lock` reserves the directory for one process. The system releases the lock when that process
+/// ends, in whichever way.
 public final class StateDirectory: Sendable {
-    /// Where it is, as an absolute path or relative to the working directory.
+    /// The path, absolute or relative to the working directory.
     public let path: String
     private let descriptor: Descriptor
 
-    /// Why a directory cannot be had.
+    /// Why the worker cannot use a directory.
     public enum Problem: Error, Hashable, CustomStringConvertible {
-        /// Another process has it.
+        /// Another process holds it.
         case held(path: String, by: String)
-        /// It cannot be made or written.
+        /// It cannot be created or written.
         case unusable(path: String, cause: String)
 
         public var description: String {
@@ -32,7 +33,8 @@ public final class StateDirectory: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Takes a directory, which is made when it is missing; `holder` is what others are told who want it, too.
+    /// Takes a directory, and creates it when it is missing. Other processes that request it report `holder` as its
+    /// owner.
     public static func take(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
         makeDirectory(path)
         guard let descriptor = RegularFile.open("lock", below: path, O_RDWR | O_CREAT) else {
@@ -45,13 +47,13 @@ public final class StateDirectory: Sendable {
         }
         let bytes = Array(holder.utf8)
         if ftruncate(descriptor.raw, 0) != 0 || pwrite(descriptor.raw, bytes, bytes.count, 0) != bytes.count {
-            // The lock is what counts; without room for a name, others are told less.
+            // The lock alone decides. Without space for the name, other processes report a less exact owner.
         }
         return StateDirectory(path: path, descriptor: descriptor)
     }
 
-    /// Takes the first directory that no other process has, of `path`, `path.2`, `path.3`, …: several workers of a host
-    /// may serve one pool, and each finds the directory of one that is gone.
+    /// Takes the first directory of `path`, `path.2`, `path.3`, … that no other process holds. Several workers of a
+    /// host may serve one pool, and each finds the directory of a worker that has ended.
     public static func takeFree(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
         for number in 1...1000 {
             do {
@@ -63,8 +65,8 @@ public final class StateDirectory: Sendable {
         throw .unusable(path: path, cause: "a thousand workers use it")
     }
 
-    /// The unique part of its worker's name: made up once, and kept in the directory, so that the API knows a worker again
-    /// that starts again.
+    /// The unique part of the worker's name. It is generated once and stored in the directory, so that the API
+    /// recognises a worker after a restart.
     public func workerName(orElse makeUp: () -> String) -> String {
         let kept = RegularFile.read("worker-name", below: path, limit: 200).map { String(decoding: $0, as: UTF8.self) }
         let isName: (Character) -> Bool = { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }

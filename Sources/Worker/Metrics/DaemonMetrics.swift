@@ -1,7 +1,7 @@
 internal import CoreMetrics
 internal import PrefectAPI
 
-/// What is measured of the daemon beside its pools.
+/// The metrics of the daemon that belong to no single pool.
 struct DaemonMetrics: Sendable {
     private let slotsUsed: Meter
     private let slotsLimit: Meter
@@ -24,7 +24,7 @@ struct DaemonMetrics: Sendable {
         logBacklog = meter("prefect_worker_backlog", [("kind", "log_lines")])
     }
 
-    /// Takes over how things stand.
+    /// Sets the meters to the current state.
     func update(pools: [any PoolService], backends: [any InfrastructureBackend], _ services: WorkerServices) {
         slotsUsed.set(pools.map(\.slots.used).reduce(0, +))
         slotsLimit.set(limit: pools.first?.slots.whole?.limit)

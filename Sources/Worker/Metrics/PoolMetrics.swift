@@ -2,7 +2,7 @@ internal import CoreMetrics
 internal import JSON
 internal import PrefectAPI
 
-/// What is measured of a pool. Every label is one of few: the pool, and words of the program.
+/// The metrics of a pool. Every label has few values: the pool, and fixed words of the program.
 public struct PoolMetrics: Sendable {
     private let isReady: Meter
     private let slotsUsed: Meter
@@ -39,21 +39,21 @@ public struct PoolMetrics: Sendable {
         Dictionary(uniqueKeysWithValues: Key.allCases.map { ($0, make($0)) })
     }
 
-    /// A poll was answered.
+    /// Records that a poll was answered.
     func polled(in duration: Duration) { pollDuration.record(duration) }
 
-    /// A poll has brought a run.
+    /// Records how late a poll returned a run.
     func pickedUp(dueAt due: Timestamp?) {
         if let due { lateness.record(max(.zero, .seconds(Timestamp.now.seconds(since: due)))) }
     }
 
-    /// The infrastructure of a run was started, so long after the poll.
+    /// Records the time from the poll until a run's infrastructure was started.
     func submitted(after duration: Duration) { submitDuration.record(duration) }
 
-    /// A run is let go.
+    /// Counts the outcome of a run when the worker releases the run.
     func ended(_ outcome: RunOutcome) { outcomes[outcome]?.increment() }
 
-    /// Takes over how things stand.
+    /// Sets the meters to the current state.
     func update(_ pool: any PoolService) {
         isReady.set(pool.state.trouble == nil)
         slotsUsed.set(pool.slots.used)
@@ -65,15 +65,15 @@ public struct PoolMetrics: Sendable {
 }
 
 extension Meter {
-    /// 1 for what is so, 0 for what is not.
+    /// Sets 1 for true, 0 for false.
     func set(_ isSo: Bool) { set(isSo ? 1 : 0) }
 
-    /// A limit; infinite where there is none.
+    /// Sets a limit; infinity when there is none.
     func set(limit: Int?) { set(limit.map(Double.init) ?? .infinity) }
 }
 
 extension Timer {
-    /// Records a time, which may be as long as a run from the beginning of all times is late.
+    /// Records a duration of any length: a run with a due time in the distant past is extremely late.
     func record(_ duration: Duration) {
         recordNanoseconds(Int64(exactly: (duration.inSeconds * 1e9).rounded()) ?? .max)
     }

@@ -1,12 +1,13 @@
 internal import Files
 internal import FoundationEssentials
 
-/// How far the output of infrastructure has been printed, kept in the worker's state directory, so that the next process
+/// Records in the worker's state directory how far the output of infrastructure has been printed. The next process
 /// continues from there.
 public struct OutputMarks: Sendable {
     private let folder: String?
 
-    /// The marks of a type of worker in a state directory; none are kept without one, or where it cannot be written.
+    /// The marks of a type of worker in a state directory. No marks are kept without a directory, or when it cannot be
+    /// written.
     public init(stateDirectory: String?, ofType workerType: String) {
         folder = stateDirectory.map { "\($0)/\(workerType)-output" }
         if let folder { try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
@@ -20,24 +21,24 @@ public struct OutputMarks: Sendable {
         return OutputPosition(text: String(decoding: bytes, as: UTF8.self))
     }
 
-    /// Notes how far it has been printed.
+    /// Records how far the output has been printed.
     public func set(_ position: OutputPosition, of name: String) {
         guard let folder, isFileName(name), let text = position.text else { return }
         RegularFile.replace(name, below: folder, with: Array(text.utf8))
     }
 
-    /// Forgets the output of this name.
+    /// Removes the record of this output.
     public func remove(_ name: String) {
         if let folder, isFileName(name) { TreeRemoval.remove("\(folder)/\(name)") }
     }
 
-    /// Whether a file can have this name, which may have come from anywhere.
+    /// Whether a file can have this name. The name may come from an untrusted source.
     private func isFileName(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count < 200
             && name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
     }
 
-    /// Forgets all output but that of these names.
+    /// Removes the records of all output except that of the kept names.
     public func removeAll(unless isKept: (String) -> Bool) {
         guard let folder else { return }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []

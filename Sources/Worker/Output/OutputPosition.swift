@@ -1,6 +1,6 @@
 internal import JSON
 
-/// When infrastructure has printed something, to the nanosecond.
+/// The time at which infrastructure printed something, to the nanosecond.
 public struct OutputTime: Sendable, Hashable, Comparable {
     /// Seconds since 1970.
     public let seconds: Int
@@ -20,7 +20,7 @@ public struct OutputTime: Sendable, Hashable, Comparable {
     /// This moment, to the second.
     public static var now: OutputTime { OutputTime(seconds: Timestamp.now.microseconds / 1_000_000, nanoseconds: 0) }
 
-    /// A time as RFC 3339 has it, with up to nine digits of fraction; `nil` for anything else.
+    /// A time in the form of RFC 3339, with up to nine digits of fraction; `nil` for any other text.
     public init?(_ text: String) {
         guard text.utf8.count <= 40, let moment = Timestamp(text) else { return nil }
         seconds = moment.microseconds.quotientAndRemainder(dividingBy: 1_000_000).quotient
@@ -37,22 +37,22 @@ public struct OutputTime: Sendable, Hashable, Comparable {
     }
 }
 
-/// How far a log has been read, so that a second reading goes on where the first was cut off. Several of its records may
-/// have the same time.
+/// How far a log has been read, so that a second reading continues where the first was interrupted. Several records of
+/// the log may have the same time.
 public struct OutputPosition: Sendable, Hashable {
     /// The time of the last record that was read.
     public private(set) var time: OutputTime?
     /// How many records of that time were read.
     private var count = 0
-    /// How many records of that time are still to be passed over.
+    /// How many records of that time the reading still has to skip.
     private var repeated = 0
-    /// Whether the last record was new: so is what continues it.
+    /// Whether the last record was new; a record that continues it is new as well.
     private var isNew = true
 
-    /// The position before everything, or before what is printed from a time on.
+    /// The position before all records, or before those that are printed from a time on.
     public init(since time: OutputTime? = nil) { self.time = time }
 
-    /// A position as ``text`` writes it.
+    /// A position in the form of ``text``; `nil` for any other text.
     public init?(text: String) {
         let parts = text.split(whereSeparator: \.isWhitespace).map { Int($0) }
         guard parts.count == 3, let seconds = parts[0], let nanoseconds = parts[1], let count = parts[2],
@@ -62,13 +62,14 @@ public struct OutputPosition: Sendable, Hashable {
         self.count = count
     }
 
-    /// The position in a form that can be kept; `nil` where nothing has been read.
+    /// The position in a form for storage; `nil` when nothing has been read.
     public var text: String? { time.map { "\($0.seconds) \($0.nanoseconds) \(count)" } }
 
-    /// Begins another reading, in which all records of the last time come again, and maybe earlier ones.
+    /// Begins another reading, which returns all records of the last time again, and maybe earlier ones.
     public mutating func resume() { repeated = count }
 
-    /// Notes a record of a time, and says whether it is new. One without a time continues the one before it.
+    /// Records that a record with a time was read, and returns whether it is new. A record without a time continues the
+    /// one before it.
     public mutating func admits(_ recordTime: OutputTime?) -> Bool {
         if let recordTime { isNew = isAfter(recordTime) }
         return isNew

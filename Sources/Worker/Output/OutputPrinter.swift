@@ -1,5 +1,5 @@
-/// Writes what runs print to a sink, one portion after the other, so that none is torn apart by another's. Whoever prints
-/// waits for a sink that takes nothing: what is not fetched stays where it is.
+/// Writes the output of runs to a sink, one portion after the other, so that no portion interrupts another. Callers
+/// wait while the sink accepts nothing; the output that they have not read stays at its source.
 public actor OutputPrinter {
     private let sink: any OutputSink
     private var isBusy = false
@@ -9,7 +9,7 @@ public actor OutputPrinter {
     /// A printer for a sink.
     public init(sink: any OutputSink) { self.sink = sink }
 
-    /// Writes all of it, unless the sink is broken or the task is cancelled.
+    /// Writes all bytes, unless the sink is broken or the task is cancelled.
     public func print(_ bytes: [UInt8], of source: OutputSource) async {
         if isBusy {
             await withCheckedContinuation { waiting.append($0) }
@@ -25,7 +25,7 @@ public actor OutputPrinter {
             rest = rest.dropFirst(count)
             if count == 0 { try? await Task.sleep(for: .milliseconds(20)) }
         }
-        // The next in the queue goes on in our place.
+        // The next caller in the queue continues.
         if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
     }
 }

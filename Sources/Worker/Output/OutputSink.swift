@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Who has printed something.
+/// The origin of printed output.
 public struct OutputSource: Sendable, Hashable {
-    /// The standard stream that it came by.
+    /// The standard stream of the output.
     public enum Stream: String, Sendable, Hashable {
         case output = "stdout"
         case errors = "stderr"
@@ -23,15 +23,16 @@ public struct OutputSource: Sendable, Hashable {
     }
 }
 
-/// Where the output of flow runs goes.
+/// The destination of the output of flow runs.
 public protocol OutputSink: Sendable {
-    /// Takes some of the bytes, waiting at most `limit` for room. They begin with a line, and end with one unless it is very
-    /// long or the last. Returns how many were taken, 0 when there was no room, `nil` when the sink is broken for good.
-    /// Called by one thread at a time.
+    /// Writes some of the bytes, and waits at most `limit` for room. The bytes begin with a line, and end with a
+    /// complete one unless that is very long or the last. Returns the number of bytes written, 0 without room, `nil`
+    /// when the sink is permanently broken. Only one thread at a time calls this method.
     func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int?
 }
 
-/// A sink that is an open descriptor of this process, like its standard output. The descriptor's modes are not changed.
+/// A sink for an open descriptor of this process, such as its standard output. It does not change the descriptor's
+/// modes.
 public struct DescriptorSink: OutputSink {
     private let descriptor: Int32
 
@@ -59,7 +60,7 @@ public struct DescriptorSink: OutputSink {
         switch errno {
         case EINTR: return 0
         case EAGAIN, ENOSPC, EDQUOT:
-            // It says that it is ready and is not: waiting for it would return at once.
+            // The descriptor reports that it is ready and is not, so that waiting for it would return at once.
             poll(nil, 0, Int32(clamping: min(milliseconds, 100)))
             return 0
         default: return nil

@@ -1,28 +1,28 @@
 internal import JSON
 internal import Synchronization
 
-/// Standard output and standard error as the place for what runs print, in another form than they print it.
+/// Standard output and standard error as the destination for the output of runs, in a different form.
 public final class RunOutputSink: OutputSink {
-    /// The form in which the output of runs is printed.
+    /// The form in which the worker prints the output of runs.
     public enum Form: Sendable, Hashable {
         /// A JSON object for each line, with the run's id: `timestamp`, `level`, `logger`, `message`, `flow_run_id`,
         /// `flow_run_name` and `stream`.
         case json
-        /// Lines as they are, but that nothing in them steers the terminal other than colours.
+        /// Unchanged lines, except that they control the terminal only by colours.
         case terminal
     }
 
-    /// A line that the descriptor has taken in part.
+    /// A line of which the descriptor has accepted a part.
     private struct Unfinished {
         let source: OutputSource
-        /// How many bytes the run has printed for it.
+        /// How many bytes of the run's output the line has.
         let count: Int
         var rest: ArraySlice<UInt8>
     }
 
     private struct State {
         var unfinished: Unfinished?
-        /// How many bytes of a source were written to their end by the call of another.
+        /// How many bytes of a source the call for another source has completed.
         var finished: [OutputSource: Int] = [:]
     }
 
@@ -32,7 +32,7 @@ public final class RunOutputSink: OutputSink {
     private let outputState = Mutex(State())
     private let errorState = Mutex(State())
 
-    /// A sink of a form, before the places where its bytes go.
+    /// A sink of a form, with the destinations of its bytes.
     public init(
         form: Form, output: any OutputSink = DescriptorSink.standardOutput,
         errors: any OutputSink = DescriptorSink.standardError
@@ -53,7 +53,7 @@ public final class RunOutputSink: OutputSink {
         _ bytes: ArraySlice<UInt8>, _ source: OutputSource, _ limit: Duration, to sink: any OutputSink,
         _ state: inout State
     ) -> Int? {
-        // A line that was begun is completed before another begins.
+        // A line that was begun is completed before another line begins.
         if var unfinished = state.unfinished {
             guard flush(&unfinished.rest, source, limit, to: sink) else { return nil }
             state.unfinished = unfinished.rest.isEmpty ? nil : unfinished
@@ -77,7 +77,7 @@ public final class RunOutputSink: OutputSink {
         return bytes.count - rest.count
     }
 
-    /// Writes as much as the descriptor takes; false when the sink is broken.
+    /// Writes as many bytes as the sink accepts; `false` when the sink is broken.
     private func flush(
         _ bytes: inout ArraySlice<UInt8>, _ source: OutputSource, _ limit: Duration, to sink: any OutputSink
     ) -> Bool {
@@ -108,9 +108,9 @@ public final class RunOutputSink: OutputSink {
     }
 }
 
-/// Output of programs as a terminal may have it.
+/// Makes the output of programs safe for a terminal.
 enum TerminalBytes {
-    /// The bytes with every control character written out but for ends of lines, tabs, backspaces and the sequences that
+    /// The bytes with every control character escaped, except ends of lines, tabs, backspaces and the sequences that
     /// colour text.
     static func harmless(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
         var output: [UInt8] = []
@@ -129,7 +129,7 @@ enum TerminalBytes {
             case 0x08, 0x09, 0x0A, 0x0D: output.append(byte)
             case 0x00..<0x20, 0x7F: output += escape(byte)
             case 0xC2 where position + 1 < bytes.endIndex && (0x80..<0xA0).contains(bytes[position + 1]):
-                // A control character of the second set, in UTF-8.
+                // A control character of the C1 set, in UTF-8.
                 output += escape(bytes[position + 1])
                 position += 1
             default: output.append(byte)
@@ -144,7 +144,7 @@ enum TerminalBytes {
         return Array("\\x\(digits.utf8.count == 1 ? "0" : "")\(digits)".utf8)
     }
 
-    /// Where a sequence that only sets colours and weights ends, if one begins here.
+    /// The end of a sequence that only sets colours and weights, if one begins here.
     private static func endOfColour(_ bytes: ArraySlice<UInt8>) -> Int? {
         let parameters = bytes.dropFirst(2)
         guard bytes.dropFirst().first == UInt8(ascii: "["),

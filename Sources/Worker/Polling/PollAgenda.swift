@@ -1,47 +1,48 @@
 internal import PrefectAPI
 internal import Synchronization
 
-/// What speaks for a poll before its ordinary time: runs that the API has announced, and those that are due later. A
-/// value without a clock: it is told the time.
+/// The reasons to poll before the ordinary time: runs that the API has announced, and runs that become due later. This
+/// type reads no clock; callers pass the time.
 ///
-/// Polls are work for the API. So what is announced within a moment is left to one poll, and polls that bring nothing
+/// Every poll costs the API work. So one poll serves all announcements of a short period, and polls that find no runs
 /// become rare.
 struct PollAgenda: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// The least time between two polls.
+    /// The shortest time between two polls.
     static let pause: Duration = .milliseconds(200)
-    /// So many polls in a row may bring nothing before they are held back.
+    /// The number of consecutive early polls that may find no run before the agenda delays early polls.
     static let fullCredit = 10
-    /// How long it takes until one more is allowed then.
+    /// The period after which the agenda allows one more early poll then.
     static let creditPeriod: Duration = .seconds(2)
-    /// How many runs are kept in mind; the ordinary polls find the others.
+    /// The maximum number of runs that the agenda stores; ordinary polls find the others.
     static let capacity = 1_000
 
     private var announced: Set<String> = []
     private var isAskedFor = false
-    /// When runs that are due later are to be polled for, the earliest first.
+    /// The times at which to poll for runs that become due later, the earliest first.
     private var moments: [Instant] = []
     private var lastPoll: Instant?
     private var credit = Self.fullCredit
     private var creditedAt: Instant?
     private var isEarly = false
 
-    /// A run may be due.
+    /// Records that a run may be due.
     mutating func announce(_ run: String) {
         if announced.count < Self.capacity { announced.insert(run) } else { isAskedFor = true }
     }
 
-    /// Runs may have been missed.
+    /// Records that the worker may have missed runs.
     mutating func ask() { isAskedFor = true }
 
-    /// Runs will be due at these moments.
+    /// Records the times at which to poll for runs that become due later.
     mutating func expect(at new: [Instant]) {
         moments = Array((moments + new).sorted().prefix(Self.capacity))
     }
 
-    /// When to poll, if there is a reason to poll before the ordinary time. While polls fail, what was announced waits;
-    /// only a reason to think that the API is back does not.
+    /// The time of the next poll, or `nil` without a reason to poll before the ordinary time. While polls fail,
+    /// announced runs wait. Only ``ask()`` does not wait then, because its caller expects the API to be available
+    /// again.
     func nextPoll(now: Instant, whileFailing isFailing: Bool = false) -> Instant? {
         var next: Instant
         if isAskedFor || (!isFailing && !announced.isEmpty) {
@@ -56,7 +57,7 @@ struct PollAgenda: Sendable {
         return next
     }
 
-    /// A poll begins; returns the runs that it may bring.
+    /// Records the start of a poll. Returns the announced runs, which the poll may return.
     mutating func beginPoll(now: Instant) -> Set<String> {
         renewCredit(now)
         isEarly = !announced.isEmpty || isAskedFor || moments.first.map { $0 <= now } ?? false
@@ -69,7 +70,7 @@ struct PollAgenda: Sendable {
         return announced
     }
 
-    /// A poll was answered, and runs of it were taken or not.
+    /// Records the answer to a poll. `bringingRuns` states whether the worker took runs from it.
     mutating func endPoll(bringingRuns: Bool, now: Instant) {
         if bringingRuns {
             credit = Self.fullCredit
@@ -87,7 +88,7 @@ struct PollAgenda: Sendable {
     }
 }
 
-/// A ``PollAgenda`` that some write to and the poll loop follows.
+/// A ``PollAgenda`` that other parts of the worker write to and the poll loop follows.
 final class PollHints: Sendable {
     private let agenda = Mutex(PollAgenda())
     private let changed = Wakeup()

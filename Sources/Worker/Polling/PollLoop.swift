@@ -3,7 +3,7 @@ internal import JSON
 internal import Logging
 internal import PrefectAPI
 
-/// Asks the API for runs that are due, as many as there are free slots, and hands each of them out once.
+/// Polls the API for due runs, at most as many as there are free slots, and passes each of them on once.
 struct PollLoop: Sendable {
     let live: Live<ServedPool>
     let services: WorkerServices
@@ -13,19 +13,19 @@ struct PollLoop: Sendable {
     let metrics: PoolMetrics
     let hints: PollHints
     let workerType: String
-    /// Whether runs of this pool are still taken.
+    /// States whether the worker still takes runs of this pool.
     let taking: ShutdownSignal
-    /// Takes a run on.
+    /// Receives each run that the loop takes.
     let hand: @Sendable (DueRun) -> Void
 
     private var served: ServedPool { live.value }
-    /// The time up to which runs are due.
+    /// The latest due time of the runs that a poll requests.
     private var horizon: Timestamp { .now.adding(seconds: served.prefetch.inSeconds) }
 
-    /// How many runs of an answer that cannot be read are named in the log; the others are counted.
+    /// The maximum number of unreadable runs in one answer that the log names; it only counts the others.
     private static let namedProblems = 10
 
-    /// Polls until the worker is on its way out.
+    /// Polls until the worker stops taking runs of the pool.
     func run() async {
         var pacer = PollPacer(interval: served.pollInterval)
         var size = PollSize()
@@ -49,12 +49,12 @@ struct PollLoop: Sendable {
         }
     }
 
-    /// What came of a poll.
+    /// The outcome of a poll.
     private enum Outcome {
-        /// The API named these runs, so many of which were taken; `mayHaveMore` says that it was asked for fewer runs than
-        /// there may be.
+        /// The API named `runs`, and the loop took `taken` of them. `mayHaveMore` states that more runs may be due than
+        /// the poll requested.
         case answered(runs: Set<String> = [], taken: Int = 0, mayHaveMore: Bool)
-        /// The API did not answer, or not well; `retryAfter` is what it asked for.
+        /// The API did not answer, or answered with an error. `retryAfter` is the pause that it requested.
         case failed(retryAfter: Duration?)
 
         var forPacer: PollPacer.Outcome {
@@ -68,13 +68,13 @@ struct PollLoop: Sendable {
             if case .failed = self { true } else { false }
         }
 
-        /// How long the API asked to be left alone.
+        /// The pause that the API requested; zero without a request.
         var askedPause: Duration {
             if case .failed(let retryAfter?) = self { retryAfter } else { .zero }
         }
     }
 
-    /// Sees to the runs that were announced before a poll and did not come with it: they may be due later.
+    /// Handles runs that were announced before a poll and that the poll did not return: they may be due later.
     private func follow(_ announced: Set<String>, _ outcome: Outcome) async {
         guard case .answered(let runs, let taken, _) = outcome else {
             return hints.update { agenda in for run in announced { agenda.announce(run) } }
@@ -97,7 +97,7 @@ struct PollLoop: Sendable {
         }
     }
 
-    /// Waits for the next poll; a loop that waits as it was told to makes progress.
+    /// Waits for the next poll. A wait of the planned length counts as progress of the loop.
     private func wait(_ pause: Duration, after outcome: Outcome) async {
         let start = ContinuousClock.now
         let (end, earliest) = (start + pause, start + min(outcome.askedPause, pause))
@@ -121,11 +121,11 @@ struct PollLoop: Sendable {
         }
     }
 
-    /// Polls one time.
+    /// Polls once.
     func once() async {
         defer { state.endPolling() }
         var size = PollSize()
-        // An answer that is too large has brought nothing, and the next poll asks for less.
+        // An answer that is too large yields no runs, and the next poll requests fewer.
         while case .answered(_, taken: 0, mayHaveMore: true) = await poll(&size) {}
     }
 
@@ -135,7 +135,7 @@ struct PollLoop: Sendable {
             group.addTask { await slots.waitForFreeSlot() }
             group.addTask { await taking.wait(for: .draining) }
             group.addTask {
-                // A worker whose slots are all taken makes progress by waiting.
+                // While all slots are taken, waiting counts as progress.
                 while !Task.isCancelled {
                     state.tick()
                     try? await Task.sleep(for: .seconds(5))
@@ -148,8 +148,8 @@ struct PollLoop: Sendable {
 
     private func poll(_ size: inout PollSize) async -> Outcome {
         guard state.isServable else {
-            // Without a pool there is nothing to poll, the synchroniser says when there is one; and a run that could not be
-            // started is better left to a worker that can.
+            // Without a pool there is nothing to poll; the synchroniser reports when a pool exists. A run that this
+            // worker cannot start should go to a worker that can.
             return .answered(mayHaveMore: false)
         }
         let wanted = size.wanted(free: slots.free, unclaimed: registry.unclaimedCount)
@@ -163,7 +163,7 @@ struct PollLoop: Sendable {
                         limit: wanted == PollSize.serverLimit ? nil : wanted)
                 }
             }
-            // A worker that shuts down takes no runs, whatever the API would still answer.
+            // A worker that shuts down takes no runs, even if the API would still return some.
             guard let due = answer else { return .answered(mayHaveMore: false) }
             metrics.polled(in: .now - start)
             tell(of: due.unreadable)
@@ -192,15 +192,15 @@ struct PollLoop: Sendable {
         }
     }
 
-    /// Takes the first run that is due although it is too large to be read, so that it hides no others. `nil` when the
-    /// API does not say which run that is.
+    /// Takes the first due run when it is too large to read, so that it does not hide the runs behind it. `nil` when
+    /// the API does not identify this run.
     private func takeUnreadable() async -> Outcome? {
         let found = try? await taking.whileServing { () -> FlowRun? in
             let id = try await services.api.firstScheduledFlowRunID(
                 inPool: served.name, queues: served.queues, scheduledBefore: horizon)
             guard let id else { return nil }
             do {
-                // The first may be another one by now.
+                // Another run may be the first by now.
                 return try await services.api.readFlowRun(id: id, effort: .once)
             } catch let error as APIError where error.isTooLarge {
                 return FlowRun(id: id, name: id, unreadable: error.description)
@@ -219,7 +219,8 @@ struct PollLoop: Sendable {
 
     private func failed(_ error: APIError) -> Outcome {
         if error.isNotFound {
-            // The pool or a queue is gone; the synchroniser finds out which and makes it anew where it may.
+            // The pool or a queue no longer exists. The synchroniser finds out which, and creates it again where it
+            // may.
             state.setLostQueues(true)
         }
         let trouble = "Work pool '\(served.name)' cannot be polled: \(error)"
@@ -238,18 +239,19 @@ struct PollLoop: Sendable {
         }
     }
 
-    /// Hands out the runs that are new, in the API's order, as far as there are slots and they were asked for.
+    /// Passes on the new runs in the API's order, at most `wanted` and at most one per free slot. Returns their number.
     private func take(_ runs: [FlowRun], atMost wanted: Int) async -> Int {
         var taken: [DueRun] = []
         for run in runs where !registry.contains(run.id) {
             guard taken.count < wanted, taking.isServing else { break }
             guard let slot = slots.take() else { break }
-            // A slot that is not needed is given back when it is let go.
+            // The `deinit` of a slot that is not needed releases it.
             guard let held = registry.register(run) else { continue }
             metrics.pickedUp(dueAt: held.due)
             taken.append(DueRun(held: held, flowRun: run, slot: slot))
         }
-        // A claim that nobody remembers would keep its run from everybody; so all are on the disk before the first.
+        // A claim without a ledger entry would block its run for every worker. So all entries are on the disk before
+        // the first claim.
         let (api, pool) = (services.api.configuration.shownURL, served.name)
         await services.ledger.record(
             taken.map { $0.held.entry(api: api, pool: pool, workerType: workerType) }, durably: true)

@@ -1,23 +1,23 @@
 internal import PrefectAPI
 
-/// Decides, after each poll, when the next one is due. A value without a clock: it is told what came of a poll.
+/// Decides after each poll when the next one is due. This type reads no clock; callers report the outcome of each poll.
 struct PollPacer: Sendable, Hashable {
     /// The ordinary time between polls.
     var interval: Duration
     /// The longest time between polls while the API does not answer.
     static let maximumBackoff: Duration = .seconds(60)
-    /// The shortest time between polls while more runs are waiting than were taken.
+    /// The shortest time between polls while more runs are waiting than the worker took.
     static let minimumPause: Duration = .milliseconds(500)
 
     private(set) var failures = 0
 
     init(interval: Duration) { self.interval = interval }
 
-    /// What came of a poll.
+    /// The outcome of a poll.
     enum Outcome: Sendable, Hashable {
-        /// The API answered; `mayHaveMore` says that it was asked for fewer runs than there may be.
+        /// The API answered. `mayHaveMore` states that more runs may be due than the poll requested.
         case answered(mayHaveMore: Bool)
-        /// The API did not answer, or not well; `retryAfter` is what it asked for.
+        /// The API did not answer, or answered with an error. `retryAfter` is the pause that it requested.
         case failed(retryAfter: Duration?)
     }
 
@@ -26,13 +26,13 @@ struct PollPacer: Sendable, Hashable {
         switch outcome {
         case .answered(let mayHaveMore):
             failures = 0
-            // On the average a little longer than the interval: no worker polls more often than it was told to.
+            // The average is slightly longer than the interval, so that no worker polls more often than configured.
             let pause = interval * (0.9 + 0.3 * random)
             return mayHaveMore ? min(pause, Self.minimumPause) : pause
         case .failed(let retryAfter):
             failures += 1
             let doubled = interval.inSeconds * Double(1 << min(failures - 1, 10))
-            // The first attempt after an outage comes soon, however long the ordinary interval is.
+            // The first attempt after an outage follows soon, even when the ordinary interval is long.
             let ceiling = max(min(Self.maximumBackoff.inSeconds, max(interval.inSeconds, 60)), 0)
             let backoff = Duration.seconds(
                 Jitter.clampedPoisson(mean: min(doubled, ceiling), factor: 0.3, random: random))

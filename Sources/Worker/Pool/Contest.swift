@@ -2,11 +2,11 @@ internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
-/// Whether other workers serve the same pool, so that a claim may be theirs as well.
+/// Whether other workers serve the same pool, so that the API may accept their claims too.
 ///
-/// A server on SQLite may accept the claims of two workers for one run when they come within the same moment. Workers
-/// that know of each other settle it by something that the API takes only once; one that is alone saves that request, and
-/// looks whether it is, once for all claims that are accepted at a time.
+/// A server on SQLite may accept the claims of two workers for one run when both arrive within the same moment. Workers
+/// that know of each other settle this with a record that the API accepts only once. A single worker saves that
+/// request. It checks whether it is alone, once for all claims that the API accepts at a time.
 final class Contest: Sendable {
     private struct State {
         var othersAreOnline = false
@@ -20,7 +20,7 @@ final class Contest: Sendable {
     private let logger: Logger
     private let looks = SharedLook()
 
-    /// How long a claim that went to another worker is taken for a sign that it is still there.
+    /// How long a claim that went to another worker counts as evidence that the other worker is still online.
     private static let memory: Duration = .seconds(600)
 
     init(pool: String, workerName: String, api: APIClient, logger: Logger) {
@@ -30,24 +30,25 @@ final class Contest: Sendable {
         self.logger = logger
     }
 
-    /// Whether claims are to be settled.
+    /// Whether the worker must settle its claims.
     var isOn: Bool {
         state.withLock { state in
             state.othersAreOnline || state.lostAt.map { ContinuousClock.now - $0 < Self.memory } ?? false
         }
     }
 
-    /// Notes that another worker had claimed a run that this one wanted.
+    /// Records that another worker had claimed a run that this one requested.
     func noteLostClaim() { state.withLock { $0.lostAt = .now } }
 
-    /// Whether a claim that has just been accepted is to be settled. Whoever could have claimed the same run has polled
-    /// before that, and sent a heartbeat before it polled: so it is enough to look who is there after the claim.
+    /// Whether the worker must settle a claim that the API has just accepted. A worker polls before it claims, and
+    /// sends a heartbeat before it polls. So a look at the online workers after the claim finds every worker that could
+    /// have claimed the same run.
     func mayConcernAcceptedClaim() async -> Bool {
         if isOn { return true }
         return await looks.run { await self.look() }
     }
 
-    /// Asks the API who else is there; whether somebody may be.
+    /// Asks the API for the other online workers. Returns whether there may be one.
     @discardableResult
     func look() async -> Bool {
         do {
@@ -55,7 +56,7 @@ final class Contest: Sendable {
             state.withLock { $0.othersAreOnline = !others.isEmpty }
             return !others.isEmpty
         } catch {
-            // Where workers cannot be read, others may be there.
+            // Without an answer, other workers may be online.
             logger.debug("The pool's other workers cannot be read: \(error)")
             return true
         }
@@ -63,7 +64,8 @@ final class Contest: Sendable {
 }
 
 extension Contest {
-    /// A request that a busy server refuses is repeated once: without its answer every claim costs requests to settle it.
+    /// Reads the other online workers. A request that a busy server refuses is repeated once, because without its
+    /// answer every claim costs requests to settle it.
     private func readOthers() async throws -> [String] {
         let online: [String]
         do {
@@ -76,7 +78,7 @@ extension Contest {
     }
 }
 
-/// Shares a look among all who ask before it begins: nobody is given what was seen before it asked.
+/// Shares one look among all callers that ask before it begins. No caller receives a result from before its call.
 private actor SharedLook {
     private enum Turn {
         case look
@@ -92,7 +94,7 @@ private actor SharedLook {
         isLooking = true
         let result = await look()
         for other in sharing { other.resume(returning: .seen(result)) }
-        // The first of those who came meanwhile looks for them.
+        // The first of the callers that arrived meanwhile performs the next look for all of them.
         let next = waiting.first
         sharing = Array(waiting.dropFirst())
         waiting = []

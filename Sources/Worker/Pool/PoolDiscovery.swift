@@ -1,29 +1,29 @@
 internal import HTTPTransport
 public import PrefectAPI
 
-/// Finds out, before anything is started, what kind of pool is to be served.
+/// Finds out the type of the pool to serve, before the worker starts anything.
 public struct PoolDiscovery: Sendable {
     private let api: APIClient
     private let supportedTypes: [String]
 
-    /// A discovery through an API, for the types of pools that this program has a backend for.
+    /// A discovery through an API, for the pool types that this program has a backend for.
     public init(api: APIClient, supportedTypes: [String]) {
         self.api = api
         self.supportedTypes = supportedTypes
     }
 
-    /// What was found.
+    /// The result of a discovery.
     public enum Finding: Sendable {
-        /// The pool can be served by a backend of this type; `pool` is `nil` when it is still to be created, `notice` is
-        /// something the user should know.
+        /// A backend of this type can serve the pool. `pool` is `nil` when the pool has yet to be created; `notice` is
+        /// a message for the user.
         case servable(type: String, pool: WorkPool?, notice: String?)
         /// The pool cannot be served, for a reason that does not pass by itself.
         case refused(reason: String)
-        /// The API does not say at the moment.
+        /// The API does not provide the answer at the moment.
         case unknown(APIError)
     }
 
-    /// Looks at a pool. `type` is what the user asked for, `nil` to take the pool's.
+    /// Finds a pool. `type` is the type that the user requested; `nil` uses the type of the pool.
     public func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
         if let type, !supportedTypes.contains(type) { return .refused(reason: unsupported(type, of: nil)) }
         let pool: WorkPool

@@ -1,6 +1,6 @@
 public import PrefectAPI
 
-/// What the worker knows of a pool at the moment, and how its loops are doing; read by probes, written by the loops.
+/// The worker's current knowledge of a pool, and the progress of its loops. The loops write it and probes read it.
 public final class PoolState: Sendable {
     private struct State {
         var pool: WorkPool?
@@ -19,7 +19,7 @@ public final class PoolState: Sendable {
     private let state = Live(State())
     private let infrastructureTrouble: @Sendable () -> String?
 
-    /// A pool of which nothing is known yet; `infrastructureTrouble` says why nothing can be started at the moment.
+    /// A pool of which nothing is known yet. `infrastructureTrouble` returns why nothing can be started at the moment.
     public init(infrastructureTrouble: @escaping @Sendable () -> String? = { nil }) {
         self.infrastructureTrouble = infrastructureTrouble
     }
@@ -27,7 +27,7 @@ public final class PoolState: Sendable {
     /// The pool as the API last described it.
     public var pool: WorkPool? { state.value.pool }
 
-    /// The worker's id, where the API has given one.
+    /// The worker's id, where the API has assigned one.
     public var workerID: String? { state.value.workerID }
 
     /// Why the pool cannot be served at the moment, in one line; `nil` when it can.
@@ -37,8 +37,8 @@ public final class PoolState: Sendable {
             ?? (state.pool == nil ? "the work pool has not been read yet" : infrastructureTrouble())
     }
 
-    /// How long ago the poll loop last made progress, an attempt that failed included; zero when it has ended, since
-    /// nothing more is expected of it.
+    /// The time since the poll loop last made progress, which includes a failed attempt. Zero when the loop has ended,
+    /// since no further progress is expected.
     public var timeSinceTick: Duration {
         let state = state.value
         return state.pollingHasEnded ? .zero : ContinuousClock.now - state.lastTick
@@ -54,10 +54,10 @@ public final class PoolState: Sendable {
 
     func endPolling() { state.update { $0.pollingHasEnded = true } }
 
-    /// Whether there is no such pool and the worker is not to create it, which is no fault of the worker's.
+    /// Whether the pool does not exist and the worker must not create it, which is not a fault of the worker.
     public var isMissing: Bool { state.value.isMissing }
 
-    /// Waits until the API has described the pool, or for the task's cancellation.
+    /// Waits until the API has described the pool, or until the task is cancelled.
     func waitUntilKnown() async { await state.wait { $0.pool != nil } }
 
     func setPool(_ pool: WorkPool?, trouble: String?, isMissing: Bool = false) {
@@ -68,7 +68,7 @@ public final class PoolState: Sendable {
         }
     }
 
-    /// Waits until the pool is known and runs of it can be started, or for the task's cancellation.
+    /// Waits until the pool is known and its runs can be started, or until the task is cancelled.
     func waitUntilServable() async {
         while !Task.isCancelled {
             await state.wait { $0.isServable }
@@ -87,13 +87,13 @@ public final class PoolState: Sendable {
     /// Whether the last poll failed.
     var hasPollTrouble: Bool { state.value.pollTrouble != nil }
 
-    /// Whether the pool is known, and one that this worker can serve.
+    /// Whether the pool is known and this worker can serve it.
     var hasServablePool: Bool { state.value.isServable }
 
-    /// Whether the pool may be polled, since what it returns could be started.
+    /// Whether the pool may be polled, because the worker could start the returned runs.
     var isServable: Bool { hasServablePool && infrastructureTrouble() == nil }
 
-    /// Whether a poll was told that the pool or one of its queues does not exist.
+    /// Whether a poll has found that the pool or one of its queues does not exist.
     var hasLostQueues: Bool { state.value.hasLostQueues }
 
     func setLostQueues(_ areLost: Bool) { state.update { $0.hasLostQueues = areLost } }

@@ -3,8 +3,8 @@ internal import JobTemplates
 internal import Logging
 internal import PrefectAPI
 
-/// Keeps what the worker knows of its pool up to date, makes what is missing, and sends heartbeats: over the worker
-/// channel while there is one, else by requests.
+/// Keeps the worker's knowledge of its pool up to date, creates missing objects, and sends heartbeats. It uses the
+/// worker channel while that is open, and requests otherwise.
 struct PoolSynchronizer: Sendable {
     let live: Live<ServedPool>
     let workerType: String
@@ -13,18 +13,18 @@ struct PoolSynchronizer: Sendable {
     let state: PoolState
     let contest: Contest
     let channel: PoolChannel
-    /// Is called when the pool can be served again, or hands out runs again.
+    /// Called when the pool can be served again, or is no longer paused.
     let onServable: @Sendable () -> Void
-    /// Is called with the reason when nothing but the operator can help a pool that is not known yet.
+    /// Called with the reason when only the operator can resolve the failure of a pool that is not known yet.
     let onRefusal: @Sendable (String) -> Void
-    /// Why runs of a pool with this template could not be started, in one line; `nil` when they could.
+    /// Returns why runs of a pool with this template could not be started, in one line; `nil` when they could.
     let reasonNotToCreate: @Sendable (JSONValue) async -> String?
 
     private var served: ServedPool { live.value }
     private var api: APIClient { services.api }
     private var logger: Logger { services.logger }
 
-    /// Synchronises until the worker has left; the heartbeats go on while it is leaving.
+    /// Synchronises until the worker has ended; the heartbeats continue during its shutdown.
     func run(afterFirst first: Bool) async {
         await withDiscardingTaskGroup { group in
             group.addTask { await channel.run(take) }
@@ -46,7 +46,7 @@ struct PoolSynchronizer: Sendable {
         }
     }
 
-    /// Reads the pool unless it has just been read, makes what is missing, and sends a heartbeat. Returns whether the
+    /// Reads the pool unless it has just been read, creates missing objects, and sends a heartbeat. Returns whether the
     /// pool can be served.
     func synchronize(justRead known: WorkPool? = nil) async -> Bool {
         let isFirst = state.pool == nil
@@ -56,7 +56,8 @@ struct PoolSynchronizer: Sendable {
             } else {
                 guard let pool = try await readPool(known) else { return false }
                 try await makeQueues(first: isFirst)
-                // Before anything is polled: whoever claims a run looks who is there that may have claimed it too.
+                // The heartbeat precedes the first poll. A worker that claims a run checks which online workers may
+                // have claimed it too.
                 try await sendHeartbeat()
                 adopt(pool)
                 channel.note(foundPool: pool.id)
@@ -69,7 +70,7 @@ struct PoolSynchronizer: Sendable {
         } catch let error as APIError {
             report(error, of: "Work pool '\(served.name)' cannot be read")
         } catch {
-            // Cancelled: the worker leaves.
+            // The task was cancelled: the worker shuts down.
         }
         return false
     }
@@ -82,22 +83,22 @@ struct PoolSynchronizer: Sendable {
     private func report(_ error: APIError, of failure: String) {
         let trouble = "\(failure): \(error)"
         if state.pool == nil, error.isPermanent {
-            // Nothing but the operator changes the answer.
+            // Only the operator can change the answer.
             onRefusal(trouble)
         } else if state.trouble != trouble {
-            // The same trouble is said once, and once more when it is over.
+            // The log reports a failure once, and its end once.
             logger.warning("\(trouble); the worker keeps trying")
         }
         state.setPool(nil, trouble: trouble)
     }
 
-    /// Says once why the pool is not served for now.
+    /// Logs once why the pool is not served for now.
     private func report(_ trouble: String, isMissing: Bool = false) {
         if state.trouble != trouble { logger.warning("\(trouble)") }
         state.setPool(nil, trouble: trouble, isMissing: isMissing)
     }
 
-    /// Goes by a pool as it is now.
+    /// Applies the current state of the pool.
     private func adopt(_ pool: WorkPool) {
         let wasIdle = !state.hasServablePool || state.pool?.isPaused == true
         announceChanges(from: state.pool, to: pool)
@@ -107,14 +108,14 @@ struct PoolSynchronizer: Sendable {
         if wasIdle, trouble == nil, !pool.isPaused { onServable() }
     }
 
-    /// Takes what the worker channel says of the pool. A pool without a template is given one by the next request.
+    /// Applies the pool as the worker channel reports it. A pool without a template receives one with the next request.
     private func take(_ pool: WorkPool) {
         var pool = pool
         if !pool.hasTemplate { pool.baseJobTemplate = defaultTemplate.json }
         adopt(pool)
     }
 
-    /// Why a pool of this kind cannot be served by a worker of this type, in one line; `nil` when it can.
+    /// Why a worker of this type cannot serve the pool, in one line; `nil` when it can.
     static func reasonNotToServe(_ pool: WorkPool, as workerType: String) -> String? {
         if pool.isPushPool || pool.isManagedPool {
             return "Work pool '\(pool.name)' has the type '\(pool.type)', whose runs Prefect Cloud "
@@ -159,9 +160,9 @@ struct PoolSynchronizer: Sendable {
         return pool
     }
 
-    /// Creates the pool, if its runs could be started; a pool that was deleted meanwhile gets the template that it had.
+    /// Creates the pool if its runs could be started. A pool that was deleted meanwhile receives its former template.
     private func createPool() async throws -> WorkPool? {
-        // A run that is polled before the new pool is known would be labelled with the old one's id.
+        // A run that is polled before the new pool is known would be labelled with the old pool's id.
         if state.pool != nil {
             state.setPool(nil, trouble: "Work pool '\(served.name)' does not exist and is being created again")
         }
@@ -176,7 +177,7 @@ struct PoolSynchronizer: Sendable {
             logger.info("Work pool '\(served.name)' created.")
             return pool
         } catch let error as APIError where error.status == 409 {
-            // Another worker was quicker.
+            // Another worker created it first.
             return try await api.readWorkPool(named: served.name)
         } catch let error as APIError {
             throw CreationError(cause: error)
@@ -213,7 +214,7 @@ struct PoolSynchronizer: Sendable {
                     _ = try await api.createWorkQueue(named: name, ofPool: served.name)
                     logger.info("Work queue '\(name)' of work pool '\(served.name)' created.")
                 } catch let error as APIError where error.status == 409 {
-                    // Another worker was quicker.
+                    // Another worker created it first.
                 }
             }
         }
@@ -221,7 +222,7 @@ struct PoolSynchronizer: Sendable {
         if paused.count == served.queues.count { tell(ofPausedQueues: paused) }
     }
 
-    /// Looks whether all queues of a pool are paused that is served whole. A start does not depend on it.
+    /// Checks whether all queues are paused, for a pool of which all queues are served. A start does not depend on it.
     private func lookForPausedQueues() async {
         do {
             let queues = try await api.readWorkQueues(ofPool: served.name, named: [], effort: .once)
@@ -238,7 +239,7 @@ struct PoolSynchronizer: Sendable {
 
     // MARK: Heartbeat
 
-    /// Throws when one without which the pool is not polled did not reach the API for a reason that may pass.
+    /// Sends a heartbeat. Throws when a temporary failure prevented it and the pool must not be polled without it.
     private func sendHeartbeat() async throws {
         var heartbeat = APIClient.Heartbeat(
             workerName: served.workerName,
@@ -252,7 +253,7 @@ struct PoolSynchronizer: Sendable {
                 _ = try await api.sendHeartbeat(heartbeat, toPool: served.name)
             }
         } catch let error as APIError where error.isTransient && state.pool == nil && !served.runsOnce {
-            // With --run-once there is one poll, whoever can see this worker.
+            // With --run-once there is one poll, even if other workers cannot see this one.
             throw error
         } catch {
             logger.debug("A heartbeat was not taken: \(error)")

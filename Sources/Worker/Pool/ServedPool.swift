@@ -1,6 +1,6 @@
 public import JSON
 
-/// A work pool as this daemon serves it: which, under what name, how many runs at a time.
+/// A work pool with the settings under which this daemon serves it.
 public struct ServedPool: Sendable, Hashable {
     /// The pool's name.
     public var name: String
@@ -8,27 +8,28 @@ public struct ServedPool: Sendable, Hashable {
     public var workerName: String
     /// The queues that are polled; empty means all.
     public var queues: [String]
-    /// How many runs are in flight at a time at most; `nil` means any number.
+    /// The maximum number of runs in flight at a time; `nil` means any number.
     public var limit: Int?
-    /// Whether a pool that does not exist is created.
+    /// Whether the worker creates a pool that does not exist.
     public var createsPool: Bool
-    /// The template for a pool that is created; `nil` means the backend's default.
+    /// The template for a pool that the worker creates; `nil` means the backend's default.
     public var baseJobTemplate: JSONValue?
     /// How often the pool is polled.
     public var pollInterval: Duration
-    /// How long before it is due a run is taken.
+    /// How long before its due time the worker takes a run.
     public var prefetch: Duration
     /// How often heartbeats are sent.
     public var heartbeatInterval: Duration
-    /// How often runs in flight are looked up for a cancellation.
+    /// How often the worker looks up whether runs in flight are being cancelled.
     public var cancellationPollInterval: Duration
     /// How long a run that is stopped may take to end by itself.
     public var stopGrace: Duration
-    /// The job variables that deployments and flow runs may set although they say what a run may do on the worker's host.
+    /// The job variables that deployments and flow runs may set although they set permissions of a run on the worker's
+    /// host.
     public var allowedJobVariables: Set<String>
-    /// Whether runs that could go on without the worker are left to the next one when it ends.
+    /// Whether runs that can continue without the worker survive its shutdown; the next worker adopts them.
     public var leavesRunsOnExit: Bool
-    /// Whether the pool is polled once and the worker ends with the runs that this brought.
+    /// Whether the worker polls the pool once, and ends after the runs that this poll returned.
     public var runsOnce: Bool
 
     /// A pool to be served.

@@ -1,31 +1,32 @@
 internal import PrefectAPI
 internal import Synchronization
 
-/// The slots of a limit, a pool's or the daemon's: a run holds one from the poll that brought it until everything about
-/// it is done. A pool's are within the daemon's: whoever takes one of them takes one of the daemon's too.
+/// The slots of a limit, either of a pool or of the daemon. A run holds a slot from the poll that returned it until all
+/// work on the run is complete. The slots of a pool are within those of the daemon: a run that holds one of the pool's
+/// also holds one of the daemon's.
 public final class SlotLimiter: Sendable {
     private struct State {
         var limit: Int?
         var used = 0
-        /// Who waits for slots of the parts of this limiter.
+        /// The parts of this limiter, which wait for its slots.
         var parts: [Wakeup] = []
     }
 
-    /// How many slots there are; `nil` means any number.
+    /// The number of slots; `nil` means any number.
     public var limit: Int? { state.withLock { $0.limit } }
-    /// The limiter that this one is a part of.
+    /// The limiter that contains this one.
     public let whole: SlotLimiter?
     private let state: Mutex<State>
     private let freed = Wakeup()
 
-    /// A limiter whose slots are all free, within those of `whole`, if there is a limit for several together.
+    /// A limiter with free slots only. With `whole`, they are within a limit that several limiters share.
     public init(limit: Int?, within whole: SlotLimiter? = nil) {
         state = Mutex(State(limit: limit))
         self.whole = whole
         whole?.state.withLock { $0.parts.append(freed) }
     }
 
-    /// Changes how many slots there are; those that are taken stay taken.
+    /// Changes the number of slots; taken slots stay taken.
     public func setLimit(_ limit: Int?) {
         let parts = state.withLock { state in
             state.limit = limit
@@ -34,16 +35,16 @@ public final class SlotLimiter: Sendable {
         for waiter in [freed] + parts { waiter.signal() }
     }
 
-    /// How many slots are taken.
+    /// The number of taken slots.
     public var used: Int { state.withLock { $0.used } }
 
-    /// How many slots are free; `nil` means any number.
+    /// The number of free slots; `nil` means any number.
     public var free: Int? { [limit.map { max(0, $0 - used) }, whole?.free].compactMap { $0 }.min() }
 
     /// Takes a slot; `nil` when none is free.
     public func take() -> Slot? { count() ? Slot(limiter: self) : nil }
 
-    /// Takes a slot for a run that goes on already, be the limit reached or not.
+    /// Takes a slot for a run that is already in progress, even when the limit is reached.
     func takeBeyondLimit() -> Slot {
         _ = count(beyondLimit: true)
         return Slot(limiter: self)
@@ -63,7 +64,7 @@ public final class SlotLimiter: Sendable {
         return true
     }
 
-    /// Waits until a slot may be free, or for the task's cancellation.
+    /// Waits until a slot may be free, or until the task is cancelled.
     public func waitForFreeSlot() async {
         while !Task.isCancelled, let free, free == 0 { await freed.wait() }
     }
@@ -78,7 +79,7 @@ public final class SlotLimiter: Sendable {
     }
 }
 
-/// A slot that is taken; given back once, at the latest when nobody holds it any more.
+/// A taken slot. It is released once, at the latest when no reference to it exists any more.
 public final class Slot: Sendable {
     private let limiter: SlotLimiter
     private let isHeld = Mutex(true)
@@ -87,7 +88,7 @@ public final class Slot: Sendable {
 
     deinit { release() }
 
-    /// Gives the slot back; later calls have no effect.
+    /// Releases the slot; later calls have no effect.
     public func release() {
         let wasHeld = isHeld.withLock { isHeld in
             defer { isHeld = false }

@@ -2,7 +2,7 @@ public import JSON
 public import JobTemplates
 public import PrefectAPI
 
-/// The objects that a job configuration is made from.
+/// The objects from which a job configuration is made.
 public struct JobSubject: Sendable {
     /// The work pool with its template.
     public var pool: WorkPool
@@ -14,9 +14,9 @@ public struct JobSubject: Sendable {
     public var flowRun: FlowRun
     /// The worker's name.
     public var workerName: String?
-    /// The worker's id, where the API has given one.
+    /// The worker's id, where the API has assigned one.
     public var workerID: String?
-    /// The trace that the job goes on with; `nil` means that of the run.
+    /// The trace that the job continues; `nil` means the trace of the run.
     public var traceContext: TraceContext?
 
     /// The objects.
@@ -34,7 +34,7 @@ public struct JobSubject: Sendable {
     }
 }
 
-/// Renders the template of a pool for one flow run: what deployments, runs, blocks and variables make of it.
+/// Renders the template of a pool for one flow run, with values from deployments, runs, blocks and variables.
 public struct JobRendering: Sendable {
     private let defaultTemplate: BaseJobTemplate
     private let environment: [String: String]
@@ -44,9 +44,9 @@ public struct JobRendering: Sendable {
     /// A rendering.
     ///
     /// - Parameters:
-    ///   - defaultTemplate: The template of a pool that has none.
+    ///   - defaultTemplate: The template for a pool that has none.
     ///   - environment: The environment of the worker's process.
-    ///   - references: Where blocks and variables are read from.
+    ///   - references: The source of blocks and variables.
     public init(
         defaultTemplate: BaseJobTemplate, environment: [String: String], references: any TemplateReferences
     ) {
@@ -65,7 +65,7 @@ public struct JobRendering: Sendable {
         self.references = references
     }
 
-    /// The job configuration as the template gives it, before it is prepared for the run.
+    /// The job configuration that the template yields, before it is prepared for the run.
     public func render(_ subject: JobSubject) async throws -> JSONValue {
         let template =
             subject.pool.hasTemplate ? try BaseJobTemplate(json: subject.pool.baseJobTemplate) : defaultTemplate
@@ -77,7 +77,7 @@ public struct JobRendering: Sendable {
     }
 }
 
-/// From the API's objects to the job configuration of one flow run, for running it and for showing it.
+/// Makes the job configuration of one flow run from the API's objects, to run it or to show it.
 public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
     private let backend: Backend
     private let environment: [String: String]
@@ -87,10 +87,10 @@ public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
     /// A preparation for a backend.
     ///
     /// - Parameters:
-    ///   - settingsEnvironment: Prefect's settings as they are handed on to jobs.
+    ///   - settingsEnvironment: Prefect's settings in the form that jobs receive.
     ///   - allowedJobVariables: The job variables that deployments and flow runs may set although they fill privileged
     ///     fields of the backend.
-    ///   - references: Where blocks and variables are read from.
+    ///   - references: The source of blocks and variables.
     public init(
         backend: Backend, environment: [String: String], settingsEnvironment: [(name: String, value: String)],
         allowedJobVariables: Set<String> = [], references: any TemplateReferences

@@ -2,15 +2,15 @@ internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
 
-/// Keeps deployments and flow runs from setting what their runs may do on the worker's host.
+/// Prevents deployments and flow runs from setting the permissions of their runs on the worker's host.
 struct JobPrivileges: Sendable {
-    /// The fields of the job configuration that are the work pool's to set.
+    /// The fields of the job configuration that only the work pool may set.
     let fields: Set<String>
-    /// The job variables that the worker's operator lets deployments and flow runs set all the same.
+    /// The job variables that deployments and flow runs may set nevertheless, because the worker's operator allows it.
     let allowed: Set<String>
 
-    /// Refuses job variables that such a field is made of or named after, unless their value is the template's default, or
-    /// they are allowed and the template has a placeholder for them.
+    /// Refuses job variables that fill such a field or have its name. A variable is accepted when its value is the
+    /// template's default, or when it is allowed and the template has a placeholder for it.
     func check(_ variables: JobVariables, _ template: BaseJobTemplate, pool: String) throws {
         guard !fields.isEmpty else { return }
         let filling = fields.reduce(into: Set<String>()) { $0.formUnion(template.variables(in: $1)) }

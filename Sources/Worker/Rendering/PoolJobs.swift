@@ -3,9 +3,9 @@ public import JobTemplates
 internal import OrderedCollections
 public import PrefectAPI
 
-/// The jobs of a pool as its template and its deployments describe them, before there is any run.
+/// The jobs of a pool as its template and its deployments describe them, before any run exists.
 public struct PoolJobs: Sendable {
-    /// Some fields of a job configuration, and who sets them.
+    /// Some fields of a job configuration, and the source of their values.
     public struct Part: Sendable, Hashable {
         /// The rendered fields.
         public let fields: JSONValue
@@ -15,7 +15,7 @@ public struct PoolJobs: Sendable {
 
     /// The pool's name.
     public let pool: String
-    /// The pool's id, where the API has given one.
+    /// The pool's id, where the API has assigned one.
     public let id: String?
     private let template: BaseJobTemplate
     private let environment: [String: String]
@@ -25,9 +25,9 @@ public struct PoolJobs: Sendable {
     /// The jobs of a pool.
     ///
     /// - Parameters:
-    ///   - template: The pool's template, or the one that it is going to get.
+    ///   - template: The pool's template, or the one that it will receive.
     ///   - environment: The environment of the worker's process.
-    ///   - references: Where blocks and variables are read from.
+    ///   - references: The source of blocks and variables.
     ///   - readDeployments: Reads the pool's deployments, where a backend needs them.
     public init(
         pool: String, id: String? = nil, template: BaseJobTemplate, environment: [String: String],
@@ -41,9 +41,9 @@ public struct PoolJobs: Sendable {
         self.readDeployments = readDeployments
     }
 
-    /// The jobs of a pool of the API's; `nil` for one whose template cannot be read.
+    /// The jobs of a pool at the API; `nil` when its template cannot be read.
     ///
-    /// - Parameter defaultTemplate: What a pool without a template is given, if that is known.
+    /// - Parameter defaultTemplate: The template for a pool without one, if that is known.
     public init?(
         of pool: WorkPool, defaultTemplate: BaseJobTemplate?, environment: [String: String], api: APIClient,
         effort: RetryPolicy.Effort = .standard
@@ -58,8 +58,9 @@ public struct PoolJobs: Sendable {
         ) { try await api.readDeployments(ofPool: pool.name, effort: effort) }
     }
 
-    /// The different values of some fields: of the template alone, and with the job variables of each deployment. A template or
-    /// a deployment that cannot be rendered is skipped; its runs say why they crash. Throws when the API cannot be read.
+    /// The distinct values of some fields: from the template alone, and with the job variables of each deployment. The
+    /// method skips a template or a deployment that cannot be rendered, because its runs report why they crash. Throws
+    /// when the API cannot be read.
     public func parts(_ fields: Set<String>) async throws -> [Part] {
         var found: OrderedDictionary<JSONValue, String> = [:]
         let renderer = JobRenderer(template: reduced(to: fields), environment: environment, references: references)
@@ -79,7 +80,7 @@ public struct PoolJobs: Sendable {
 
     private static func isEnvironment(_ variable: String) -> Bool { variable == "env" || variable.hasPrefix("env.") }
 
-    /// The template without anything else, so that no block is read that the fields do not need.
+    /// The template with only these fields, so that rendering reads no block that they do not need.
     private func reduced(to fields: Set<String>) -> BaseJobTemplate {
         var variables = template.variables
         let properties = (variables["properties"]?.objectValue ?? [:]).filter { !Self.isEnvironment($0.key) }

@@ -3,15 +3,15 @@ public import JobTemplates
 internal import OrderedCollections
 public import PrefectAPI
 
-/// Where `prefect-worker render` takes the objects from that a job configuration is made of.
+/// The source of the objects from which `prefect-worker render` makes a job configuration.
 public struct RenderSource: Sendable {
     /// The objects.
     public let subject: JobSubject
-    /// Where blocks and variables are read from.
+    /// The source of blocks and variables.
     public let references: any TemplateReferences
 
-    /// From one JSON document with the API's own objects: `work_pool`, `flow_run`, and where there are any
-    /// `deployment`, `flow`, `worker_name`, `worker_id`. There is no API to read blocks and variables from.
+    /// Reads the API's own objects from one JSON document: `work_pool` and `flow_run`, and optionally `deployment`,
+    /// `flow`, `worker_name`, `worker_id`. There is no API to read blocks and variables from.
     public init(offline input: JSONValue) throws {
         do {
             let fields = try JSONFields(input)
@@ -25,7 +25,8 @@ public struct RenderSource: Sendable {
         references = OfflineReferences()
     }
 
-    /// From the API: a pool with a deployment or a flow run of it. A deployment's next run is made up.
+    /// Reads the objects from the API: a pool with a deployment or a flow run of it. The next run of a deployment is an
+    /// example.
     public init(api: APIClient, pool: String?, deployment: String?, flowRun: String?) async throws {
         references = APITemplateReferences(api: api)
         let run: FlowRun?
@@ -56,7 +57,7 @@ public struct RenderSource: Sendable {
             flowRun: try run ?? Self.exampleRun(of: deployed, flow), workerName: nil, workerID: nil)
     }
 
-    /// A run as the API would create it, with a name and an id that show that there is none.
+    /// A run as the API would create it, with a name and an id that mark it as an example.
     private static func exampleRun(of deployment: Deployment?, _ flow: Flow) throws -> FlowRun {
         let json: JSONValue = [
             "id": "00000000-0000-0000-0000-000000000000", "name": "example-run", "flow_id": .string(flow.id),
@@ -67,12 +68,12 @@ public struct RenderSource: Sendable {
     }
 }
 
-/// Why there is nothing to render, in one line.
+/// Why rendering is not possible, in one line.
 public struct RenderSourceError: Error, Hashable, CustomStringConvertible {
     public let description: String
 }
 
-/// References where there is no API to look them up.
+/// References without an API to look them up.
 private struct OfflineReferences: TemplateReferences {
     private static let refusal = RenderSourceError(
         description: "blocks and variables cannot be looked up offline; render with --deployment or --flow-run instead")

@@ -4,9 +4,9 @@ internal import OrderedCollections
 public import PrefectAPI
 internal import Synchronization
 
-/// The secrets that came into a configuration while it was rendered, so that they can be masked where it is shown.
+/// The secrets that entered a configuration during its rendering, so that displays of the configuration can mask them.
 public final class RevealedSecrets: Sendable {
-    /// What stands in a secret's place.
+    /// The replacement for a secret.
     public static let mask = "********"
 
     private let values = Mutex<Set<String>>([])
@@ -23,17 +23,17 @@ public final class RevealedSecrets: Sendable {
         }
     }
 
-    /// A text without the secrets. Those that are very short stay: they would be found in everything.
+    /// A text without the secrets. Very short secrets stay, because they would match everywhere.
     func redacting(_ text: String) -> String {
         let known = values.withLock { $0 }
         return known.isEmpty ? text : SecretRedactor(secrets: Array(known)).redact(text)
     }
 
-    /// A value with its secrets masked: what blocks brought, what the settings hold, and the values of environment
-    /// variables whose names say that they are secret.
+    /// A value with its secrets masked: values from blocks, values from the settings, and values of environment
+    /// variables with names that indicate a secret.
     public func masking(_ value: JSONValue, _ redactor: SecretRedactor) -> JSONValue {
         let known = values.withLock { $0 }
-        // A short secret is masked only where it is the whole of a value: it would be found in everything.
+        // A short secret is masked only where it is a whole value, because it would match everywhere.
         let inText = SecretRedactor(secrets: Array(known))
         return Self.mapStrings(value, key: nil) { key, text in
             if known.contains(text) { return Self.mask }
@@ -61,7 +61,7 @@ public final class RevealedSecrets: Sendable {
         }
     }
 
-    /// Whether a name says that its value is a secret.
+    /// Whether a name indicates that its value is a secret.
     static func namesSecret(_ name: String) -> Bool {
         let words = name.uppercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber })
         let secretWords: Set<Substring> = [
@@ -73,12 +73,12 @@ public final class RevealedSecrets: Sendable {
     }
 }
 
-/// References that note what they hand out.
+/// References that record the values that they return.
 public struct RecordingReferences: TemplateReferences {
     private let base: any TemplateReferences
     private let secrets: RevealedSecrets
 
-    /// References that note what blocks they read; variables are no secrets.
+    /// References that record the blocks that they read; variables are not secrets.
     public init(_ base: any TemplateReferences, recording secrets: RevealedSecrets) {
         self.base = base
         self.secrets = secrets

@@ -1,15 +1,15 @@
-/// Prefect's settings that are the worker's own: where it keeps its files, and how it works. They hold for the worker's host
-/// and the worker's process, and for no job elsewhere.
+/// Prefect's settings for the worker itself: the places of its files, and its way of working. They apply to the
+/// worker's host and the worker's process, and to no job elsewhere.
 public enum WorkerSettings {
-    /// Whether a variable sets one of them.
+    /// Whether a variable sets one of these settings.
     public static func areSet(by variable: String) -> Bool {
         namePlace(variable) || tune(variable)
     }
 
-    /// Whether a variable names a place on the worker's host, which is the worker's user's.
+    /// Whether a variable names a place on the worker's host, which belongs to the worker's user.
     public static func namePlace(_ variable: String) -> Bool { places.contains(variable.uppercased()) }
 
-    /// Whether a variable says how the worker works: its intervals, its probes, its log.
+    /// Whether a variable controls the worker's way of working: its intervals, its probes, its log.
     public static func tune(_ variable: String) -> Bool { variable.uppercased().hasPrefix("PREFECT_WORKER_") }
 
     private static let places: Set<String> = ["PREFECT_HOME", "PREFECT_PROFILES_PATH"]

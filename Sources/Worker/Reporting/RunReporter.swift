@@ -3,7 +3,7 @@ internal import Logging
 internal import PrefectAPI
 internal import Synchronization
 
-/// Writes about one flow run: into its log at the API, into the worker's own log, and as events.
+/// Reports about one flow run: in its log at the API, in the worker's own log, and as events.
 final class RunReporter: JobReporter {
     private let flowRunID: String
     private let services: WorkerServices
@@ -11,7 +11,7 @@ final class RunReporter: JobReporter {
     private let workerID: String?
     private let state = Mutex(State())
 
-    /// The secrets that the run's blocks brought into its configuration.
+    /// The secrets that the run's blocks added to its configuration.
     let secrets = RevealedSecrets()
 
     private struct State {
@@ -29,10 +29,10 @@ final class RunReporter: JobReporter {
         logger = services.forRun(flowRun.id, named: flowRun.name).logger
     }
 
-    /// What events of the run's infrastructure are related to.
+    /// Sets the resources that are related to the events of the run's infrastructure.
     func setRelated(_ related: [JSONValue]) { state.withLock { $0.related = related } }
 
-    /// Takes the worker's secrets and those of the run's blocks out of a text.
+    /// Removes the worker's secrets and those of the run's blocks from a text.
     func redact(_ text: String) -> String { secrets.redacting(services.redact(text)) }
 
     func log(_ level: RunLogLevel, _ message: String) {
@@ -44,7 +44,7 @@ final class RunReporter: JobReporter {
     func logAtAPI(_ level: RunLogLevel, _ message: String) { add(level, redact(message)) }
 
     private func add(_ level: RunLogLevel, _ message: String) {
-        // The level of the worker's own log decides for the API's too, as it does for Prefect's loggers.
+        // The level of the worker's own log also applies to the API's log, as it does for Prefect's loggers.
         guard level.loggerLevel >= logger.logLevel else { return }
         services.logs.add(
             LogRecord(
@@ -75,7 +75,8 @@ final class RunReporter: JobReporter {
     func reportPending(_ message: String) async -> Bool {
         do {
             let run = try await services.api.readFlowRun(id: flowRunID, effort: .once)
-            // Only a run that waits for its infrastructure: one that has been planned anew must not be taken.
+            // The proposal is only for a run that waits for its infrastructure. It must not claim a run that was
+            // rescheduled.
             guard run.stateType == "PENDING", run.stateName != StateProposal.infrastructurePending else { return true }
             let proposal = StateProposal(
                 type: "PENDING", name: StateProposal.infrastructurePending, message: redact(message))

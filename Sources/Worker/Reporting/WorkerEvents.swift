@@ -18,7 +18,7 @@ struct WorkerEvents: Sendable {
         ]
     }
 
-    /// The worker as something involved in an event of its infrastructure.
+    /// The worker as a related resource in an event of its infrastructure.
     var relatedWorker: JSONValue {
         var related = resource
         related["prefect.resource.role"] = "worker"
@@ -36,18 +36,18 @@ struct WorkerEvents: Sendable {
         pool.map { [Self.related("work-pool", id: $0.id, name: $0.name)] } ?? []
     }
 
-    /// `prefect.worker.started`; returns the event for the one that follows it.
+    /// Emits `prefect.worker.started`. Returns the event for the one that follows it.
     func started(pool: WorkPool?) -> Event {
         emit(Event(name: "prefect.worker.started", resource: resource, related: related(pool: pool)))
     }
 
-    /// `prefect.worker.stopped`.
+    /// Emits `prefect.worker.stopped`.
     func stopped(pool: WorkPool?, after started: Event?) {
         _ = emit(
             Event(name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
     }
 
-    /// What a run's events are related to: deployment, flow, flow run, tags, work pool.
+    /// The related resources of a run's events: deployment, flow, flow run, tags, work pool.
     static func resources(of run: FlowRun, flow: Flow?, deployment: Deployment?, pool: WorkPool?) -> [JSONValue] {
         let tags = (flow?.tags ?? []) + (deployment?.tags ?? []) + run.tags
         var resources = resources(of: run, flow, deployment, tags: tags)
@@ -55,8 +55,8 @@ struct WorkerEvents: Sendable {
         return resources
     }
 
-    /// The resources related to the event of a cancellation. Prefect's runner knows neither the pool nor the flow's tags, and
-    /// names the flow of a deployment only.
+    /// The resources related to the event of a cancellation. Prefect's runner knows neither the pool nor the flow's
+    /// tags, and names the flow only for a run with a deployment.
     static func resourcesOfCancellation(of run: FlowRun, flow: Flow?, deployment: Deployment?) -> [JSONValue] {
         resources(
             of: run, deployment == nil ? nil : flow, deployment, tags: (deployment?.tags ?? []) + run.tags)
@@ -77,12 +77,12 @@ struct WorkerEvents: Sendable {
         return resources
     }
 
-    /// `prefect.worker.submitted-flow-run`.
+    /// Emits `prefect.worker.submitted-flow-run`.
     func submitted(related: [JSONValue]) -> Event {
         emit(Event(name: "prefect.worker.submitted-flow-run", resource: resource, related: related))
     }
 
-    /// `prefect.worker.executed-flow-run`, with the infrastructure and how it ended on the flow run's entry.
+    /// Emits `prefect.worker.executed-flow-run`. The flow run's entry contains the infrastructure and its status code.
     func executed(
         related: [JSONValue], identifier: InfrastructureIdentifier, statusCode: Int, after submitted: Event?
     ) {
@@ -98,8 +98,8 @@ struct WorkerEvents: Sendable {
                 name: "prefect.worker.executed-flow-run", resource: resource, related: extended, following: submitted))
     }
 
-    /// `prefect.runner.cancelled-flow-run`: the worker has brought a run to its end as cancelled. Its subject is the name
-    /// of Prefect's own runner, which automations look for.
+    /// Emits `prefect.runner.cancelled-flow-run`: the worker has ended a run as cancelled. The subject has the name of
+    /// Prefect's own runner, because automations search for that name.
     func cancelled(related: [JSONValue]) {
         let runner: JSONValue = [
             "prefect.resource.id": "prefect.runner.standalone", "prefect.resource.name": "standalone",

@@ -1,7 +1,7 @@
 public import Logging
 public import PrefectAPI
 
-/// Sends the worker's own log to the API as well, where the API keeps such logs: on Cloud, once the worker has an id.
+/// Sends the worker's own log to the API too, where the API keeps such logs: on Cloud, once the worker has an id.
 public struct WorkerLogForwarder: LogHandler {
     private let logger: String
     private let logs: LogShipper
@@ -10,7 +10,7 @@ public struct WorkerLogForwarder: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
 
-    /// A forwarder for a logger; `workerID` is asked for each line.
+    /// A forwarder for a logger, which calls `workerID` for each line.
     public init(logger: String, level: Logger.Level, logs: LogShipper, workerID: @escaping @Sendable () -> String?) {
         self.logger = logger
         self.logs = logs
@@ -24,7 +24,7 @@ public struct WorkerLogForwarder: LogHandler {
     }
 
     public func log(event: LogEvent) {
-        // A line about one flow run goes into that run's log.
+        // A line about one flow run belongs in the log of that run.
         guard metadata["flow_run_id"] == nil, let workerID = workerID() else { return }
         logs.add(
             LogRecord(

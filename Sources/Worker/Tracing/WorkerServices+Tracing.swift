@@ -2,16 +2,16 @@ internal import JobTemplates
 internal import PrefectAPI
 internal import Tracing
 
-// Spans of what the worker does. Without a tracer that was bootstrapped they cost next to nothing and tell nobody.
+// Spans of the worker's activity. Without a bootstrapped tracer they cost almost nothing and nothing receives them.
 extension WorkerServices {
-    /// Does a step in a span of its own, within that of what goes on.
+    /// Performs a step in a span of its own, within the current span.
     func span<Result: Sendable>(
         _ name: String, isolation: isolated (any Actor)? = #isolation, _ step: () async throws -> Result
     ) async rethrows -> Result {
         try await tracer.withSpan(name) { _ in try await step() }
     }
 
-    /// Does everything about a flow run in a span, within the trace that the run is part of.
+    /// Performs all work on a flow run in a span, within the trace that the run is part of.
     func span(
         ofRun flowRun: FlowRun, pool: String, isolation: isolated (any Actor)? = #isolation,
         _ steps: () async -> RunOutcome
@@ -29,7 +29,7 @@ extension WorkerServices {
         }
     }
 
-    /// The context of the span that goes on, for a process of a run to go on with; `nil` without a tracer that has one.
+    /// The context of the current span, which a process of a run continues; `nil` without a tracer that has one.
     var currentTrace: TraceContext? {
         var carrier: [String: String] = [:]
         tracer.inject(ServiceContext.current ?? .topLevel, into: &carrier, using: Carrier())
@@ -37,7 +37,7 @@ extension WorkerServices {
     }
 }
 
-/// Headers of a trace, as tracers read and write them.
+/// The headers of a trace, as tracers read and write them.
 private struct Carrier: Injector, Extractor {
     static let traceparent = "traceparent"
 

@@ -4,18 +4,18 @@ import JSON
 /// A command of this program and its flags, as the command line describes itself (`--experimental-dump-help`).
 struct CommandHelp {
     struct Argument {
-        /// How it is written: `-p, --pool <pool>`.
+        /// The notation of the argument: `-p, --pool <pool>`.
         let usage: String
         let meaning: String
     }
 
     let name: String
     let abstract: String
-    /// More about it; may be empty.
+    /// Further explanation; may be empty.
     let discussion: String
     let arguments: [Argument]
 
-    /// All commands, those that help apart.
+    /// Returns all commands except `help`.
     static func all() throws -> [CommandHelp] {
         let dump = try JSONValue(parsing: Array(PrefectWorker._dumpHelp().utf8))
         let commands = dump["command"]?["subcommands"]?.arrayValue ?? []
@@ -29,7 +29,7 @@ struct CommandHelp {
         arguments = (json["arguments"]?.arrayValue ?? []).compactMap(Argument.init)
             .filter { !$0.usage.contains("--help") && !$0.usage.contains("--version") }
             .reduce(into: []) { arguments, next in
-                // A flag and its opposite have one meaning between them.
+                // A flag and its inversion share one meaning.
                 if let last = arguments.last, next.usage == last.usage.replacing("--", with: "--no-") {
                     arguments[arguments.count - 1] = Argument(
                         usage: "\(last.usage), \(next.usage)", meaning: last.meaning)

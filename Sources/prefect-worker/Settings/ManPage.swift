@@ -91,7 +91,7 @@ struct ManPage {
         examples.map { ".PP\n\(roff($0))\n.PP\n.RS 4\n.EX\n\(roff($1))\n.EE\n.RE" }.joined(separator: "\n")
     }
 
-    /// Text without Markdown's quotation of code, that the typesetter takes as it is.
+    /// Returns text for the typesetter: without Markdown's quotation of code, and with escaped special characters.
     private static func roff(_ text: String) -> String {
         let plain = text.replacing("`", with: "").replacing("\\", with: "\\e").replacing("-", with: "\\-")
         return plain.hasPrefix(".") || plain.hasPrefix("'") ? "\\&\(plain)" : plain

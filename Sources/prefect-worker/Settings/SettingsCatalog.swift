@@ -2,25 +2,25 @@ import JSON
 import KubernetesBackend
 import PrefectAPI
 
-/// Something that can be set from outside, and what holds for it now.
+/// A setting from outside the program, and its current value.
 struct KnownSetting: Sendable {
-    /// The variables that set it, the first before the others.
+    /// The variables that set it; earlier ones take precedence.
     let variables: [String]
-    /// Where it stands in `prefect.toml`, if it can stand there.
+    /// Its key in `prefect.toml`, if it has one.
     var key: String?
-    /// What a value must look like.
+    /// The expected form of a value.
     let expectation: String
-    /// What holds while nothing sets it; `nil` where that is nothing, or where the meaning says it.
+    /// The default; `nil` if the setting has no default, or if its meaning states the default.
     var defaultText: String?
-    /// What it does.
+    /// The effect of the setting.
     let meaning: String
-    /// What holds now, as people may see it.
+    /// The current value, in a form that people may see.
     var value: String?
-    /// What has set it; `nil` where nothing has.
+    /// The source of the current value; `nil` if it has no source.
     var source: String?
 }
 
-/// All that the worker reads, in sections.
+/// All settings that the worker reads, in sections.
 struct SettingsCatalog: Sendable {
     struct Section: Sendable {
         let title: String
@@ -28,7 +28,7 @@ struct SettingsCatalog: Sendable {
     }
 
     let sections: [Section]
-    /// What is set besides: the worker does nothing with it but hand it on to jobs.
+    /// All other settings that have a source. The worker only passes them on to jobs.
     let handedOn: [KnownSetting]
 
     init(_ settings: PrefectSettings, environment: [String: String]) {
@@ -58,7 +58,7 @@ extension KnownSetting {
     init(_ definition: SettingDefinition, meaning: String, _ settings: PrefectSettings) {
         let source = settings.source(of: definition.name)
         let isSet = source != nil && source != .default
-        // Prefect's default is not the one that holds here, as the meaning says.
+        // The worker does not use Prefect's default for this setting, as the meaning states.
         let hasOwnDefault = definition.name == "PREFECT_WORKER_CANCELLATION_POLL_SECONDS"
         self.init(
             variables: definition.environmentNames, key: definition.path, expectation: definition.kind.expectation,
@@ -83,7 +83,7 @@ extension KnownSetting {
         self.init(
             variables: variable.names, expectation: variable.expectation, defaultText: variable.defaultText,
             meaning: variable.meaning,
-            // Masks the password of a URL.
+            // The description masks the password of a URL.
             value: name.flatMap { environment[$0] }.map { SettingValue.string($0).description } ?? variable.defaultText,
             source: name.map { SettingSource.environment(variable: $0).description })
     }

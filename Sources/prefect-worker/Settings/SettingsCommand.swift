@@ -3,7 +3,7 @@ import FoundationEssentials
 import JSON
 import PrefectAPI
 
-/// `prefect-worker settings`: what can be set, what is, and by what.
+/// `prefect-worker settings`: shows all settings with their values and sources.
 struct SettingsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "settings",
@@ -20,7 +20,7 @@ struct SettingsCommand: ParsableCommand {
 
     func run() throws {
         if markdown || man {
-            // Nothing of where it is printed.
+            // The page must not depend on the host that prints it.
             let catalog = SettingsCatalog(
                 try PrefectSettings.load(environment: ["HOME": "/"], workingDirectory: "/"), environment: [:])
             let commands = try CommandHelp.all()
@@ -54,7 +54,7 @@ struct SettingsCommand: ParsableCommand {
 
     private static let indent = "    "
 
-    /// A name and a value, on one line of a terminal where they fit.
+    /// Returns a name and a value, on one line if both fit a terminal of 80 columns.
     private static func line(_ name: String, _ value: String) -> String {
         let line = "\(name)\(String(repeating: " ", count: max(0, 44 - name.count)))  \(value)"
         return line.count <= 80 ? line : "\(name)\n\(indent)\(value)"

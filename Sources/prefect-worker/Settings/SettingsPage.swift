@@ -1,4 +1,4 @@
-/// The page of the documentation that has every flag and every setting.
+/// The documentation page with every flag and every setting.
 struct SettingsPage {
     let catalog: SettingsCatalog
     let commands: [CommandHelp]

@@ -1,6 +1,6 @@
-/// A variable of the environment that is none of Prefect's settings.
+/// An environment variable that is not one of Prefect's settings.
 struct WorkerVariable: Sendable {
-    /// Its names, the first before the others.
+    /// Its names; earlier ones take precedence.
     let names: [String]
     let expectation: String
     var defaultText: String?

@@ -1,8 +1,8 @@
 internal import Synchronization
 
-/// A clock that stands still until a test moves it.
+/// A clock that only a test moves.
 ///
-/// It begins at zero. Who sleeps on it is woken, in the order of their deadlines, when it is moved past them.
+/// It begins at zero. When it moves past the deadlines of sleepers, it wakes them in the order of these deadlines.
 ///
 ///     let clock = ManualClock()
 ///     async let done: Void = work(clock: clock)
@@ -50,7 +50,7 @@ public final class ManualClock: Clock {
 
     public var minimumResolution: Swift.Duration { .zero }
 
-    /// The deadlines of those who sleep, the next one first.
+    /// The deadlines of the sleepers, the next one first.
     public var sleepers: [Instant] { state.withLock { $0.sleepers.map(\.deadline) } }
 
     public func sleep(until deadline: Instant, tolerance: Swift.Duration? = nil) async throws {
@@ -81,17 +81,17 @@ public final class ManualClock: Clock {
             sleeper?.continuation.resume(throwing: CancellationError())
             changes.notify()
         }
-        // A cancellation that comes between the end of the sleep and here leaves its mark behind.
+        // A cancellation between the end of the sleep and this line may have added the number to the set.
         state.withLock { _ = $0.cancelled.remove(number) }
     }
 
-    /// Moves the clock and wakes those whose time has come.
+    /// Moves the clock and wakes the sleepers that are due.
     ///
-    /// Who sleeps again from within is not woken by the same call, however far it goes: move the clock once for each
-    /// sleep, with ``waitForSleepers(_:timeout:isolation:)`` in between.
+    /// A woken task that sleeps again is not woken by the same call, however far the clock moves. Move the clock once
+    /// for each sleep, with ``waitForSleepers(_:timeout:isolation:)`` in between.
     public func advance(by duration: Swift.Duration) { advance(to: now.advanced(by: duration)) }
 
-    /// Moves the clock to a moment, never backwards, and wakes those whose time has come.
+    /// Moves the clock to a moment, never backwards, and wakes the sleepers that are due.
     public func advance(to instant: Instant) {
         let due = state.withLock { state -> [Sleeper] in
             state.now = max(state.now, instant)
@@ -103,9 +103,9 @@ public final class ManualClock: Clock {
         changes.notify()
     }
 
-    /// Waits until somebody sleeps, and moves the clock just so far that the first one wakes.
+    /// Waits until there is a sleeper, and moves the clock just far enough to wake the first one.
     ///
-    /// - Returns: How far it was moved.
+    /// - Returns: The duration of the move.
     @discardableResult
     public func advanceToNextSleeper(
         timeout: Swift.Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation
@@ -117,7 +117,7 @@ public final class ManualClock: Clock {
         return before.duration(to: next)
     }
 
-    /// Waits, in real time, until at least so many sleep.
+    /// Waits, in real time, until there are at least `count` sleepers.
     ///
     /// - Throws: ``WaitTimeout``, or `CancellationError`.
     public func waitForSleepers(

@@ -3,10 +3,10 @@ internal import Glibc
 internal import NIOPosix
 internal import Synchronization
 
-/// A program that a test runs: its lines as they come, signals, and how it ended.
+/// A program that a test runs, with its output lines, signals, and exit status.
 ///
-/// It leads a process group of its own, so that its children can be ended with it, and begins with default signal
-/// handling and an empty signal mask, whatever the test process has.
+/// It leads its own process group, so that a test can end its children with it. It starts with default signal handling
+/// and an empty signal mask, regardless of the test process.
 public final class ChildProcess: Sendable {
     /// How a program ended.
     public enum ExitStatus: Sendable, Hashable, CustomStringConvertible {
@@ -23,7 +23,7 @@ public final class ChildProcess: Sendable {
         }
     }
 
-    /// The signals a test sends.
+    /// The signals that a test sends.
     public enum Signal: Sendable, Hashable {
         case terminate
         case interrupt
@@ -48,13 +48,13 @@ public final class ChildProcess: Sendable {
 
     /// A line of output.
     public struct Line: Sendable, Hashable, CustomStringConvertible {
-        /// Where it was written.
+        /// The stream of the line.
         public enum Source: Sendable, Hashable {
             case output
             case error
         }
 
-        /// Where it was written.
+        /// The stream of the line.
         public let source: Source
         /// The line without its end.
         public let text: String
@@ -83,16 +83,16 @@ public final class ChildProcess: Sendable {
     /// All lines so far, of both outputs, in the order in which they were read.
     public var lines: [Line] { state.withLock { $0.lines } }
 
-    /// What was written to standard output so far, by lines.
+    /// The lines of standard output so far.
     public var output: [String] { lines.filter { $0.source == .output }.map(\.text) }
 
-    /// What was written to standard error so far, by lines.
+    /// The lines of standard error so far.
     public var errors: [String] { lines.filter { $0.source == .error }.map(\.text) }
 
-    /// How it ended; `nil` while it runs.
+    /// How the program ended; `nil` while it runs.
     public var exitStatus: ExitStatus? { state.withLock { $0.status } }
 
-    /// Waits for a line, of either output, that contains a text; lines written before count too.
+    /// Waits for a line, of either output, that contains a text; earlier lines count too.
     @discardableResult
     public func waitForLine(
         containing part: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation
@@ -100,7 +100,7 @@ public final class ChildProcess: Sendable {
         try await waitForLine("a line with '\(part)'", timeout: timeout) { $0.text.contains(part) }
     }
 
-    /// Waits for a line that fits; lines written before count too.
+    /// Waits for a line that matches; earlier lines count too.
     ///
     /// - Throws: ``WaitTimeout`` with the last lines, also when the program ends without such a line.
     @discardableResult
@@ -117,7 +117,7 @@ public final class ChildProcess: Sendable {
         throw WaitTimeout(what: "\(command) writes \(what)", timeout: timeout, detail: summary)
     }
 
-    /// Waits until the program has ended and its output is read.
+    /// Waits until the program has ended and its output has been read.
     @discardableResult
     public func waitForExit(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation)
         async throws -> ExitStatus
@@ -129,18 +129,18 @@ public final class ChildProcess: Sendable {
         return found
     }
 
-    /// Sends a signal to the program alone; without effect once it has ended.
+    /// Sends a signal to the program alone; has no effect after the program has ended.
     public func send(_ signal: Signal) {
         state.withLock { state in
-            // Under the lock, so that the id is not one that was given to another process since.
+            // Under the lock, because the system may otherwise have assigned the id to another process.
             if state.status == nil { _ = Glibc.kill(processID, signal.number) }
         }
     }
 
-    /// Sends a signal to the program and all its children that are in its process group.
+    /// Sends a signal to the program and to all of its children in its process group.
     public func sendToGroup(_ signal: Signal) { _ = killpg(processID, signal.number) }
 
-    /// How things stand, with the last lines, for messages.
+    /// The current state, with the last lines, for messages.
     public var summary: String {
         let last = lines.suffix(15).map { "  \($0.text)" }.joined(separator: "\n")
         let status = exitStatus.map { "ended with \($0)" } ?? "runs"
@@ -148,16 +148,16 @@ public final class ChildProcess: Sendable {
     }
 }
 
-/// Runs a program while a test does things with it; what of its process group is left is killed afterwards.
+/// Runs a program during `body`, and kills all processes of its process group afterwards.
 ///
 /// - Parameters:
-///   - executable: The program's path, or a name that is looked for in `PATH`.
+///   - executable: The program's path, or a name to search for in `PATH`.
 ///   - arguments: The arguments, without the program's name.
-///   - environment: All of its environment; `nil` means the test's own.
-///   - extraEnvironment: Variables that are set besides, or not set when the value is `nil`.
-///   - workingDirectory: Where it runs; `nil` means where the test does. A program that cannot be started there ends with
-///     status 126 or 127 instead of an error.
-///   - body: What to do meanwhile.
+///   - environment: The whole environment; `nil` means the environment of the test.
+///   - extraEnvironment: Additional variables; a value of `nil` removes the variable.
+///   - workingDirectory: The working directory; `nil` means that of the test. A program that cannot be started there
+///     ends with status 126 or 127 instead of an error.
+///   - body: The test's part.
 public func withChildProcess<Result>(
     _ executable: String, _ arguments: [String] = [], environment: [String: String]? = nil,
     extraEnvironment: [String: String?] = [:], workingDirectory: String? = nil,
@@ -179,7 +179,7 @@ public func withChildProcess<Result>(
 extension ChildProcess {
     /// The program could not be started.
     public struct StartFailure: Error, CustomStringConvertible {
-        /// What should have been started.
+        /// The program that could not be started.
         public let command: String
         /// The system's error.
         public let code: Int32
@@ -187,7 +187,7 @@ extension ChildProcess {
         public var description: String { "\(command) cannot be started: \(String(cString: strerror(code)))" }
     }
 
-    /// Two threads: one waits for the end, one reads; both end when the process and the reading have been ended.
+    /// Two threads: one waits for the process and one reads its output. Both end when the process and the reading end.
     fileprivate struct Reading {
         let pool: NIOThreadPool
         let waiter: Task<Void, Never>
@@ -196,7 +196,7 @@ extension ChildProcess {
 
     private static let spawning = Mutex(())
 
-    /// `posix_spawn_file_actions_addclosefrom_np`, which the C library does not show to Swift either.
+    /// The function `posix_spawn_file_actions_addclosefrom_np`, which Swift cannot import from the C library either.
     private static let closeFrom = dlsym(nil, "posix_spawn_file_actions_addclosefrom_np").map {
         unsafeBitCast(
             $0, to: (@convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt).self)
@@ -215,7 +215,7 @@ extension ChildProcess {
         _ executable: String, _ arguments: [String], _ environment: [String: String], _ directory: String?
     ) throws -> (ChildProcess, Reading) {
         var command = [executable] + arguments
-        // posix_spawn cannot change the folder with what the C library shows to Swift.
+        // The part of `posix_spawn` that Swift can import from the C library cannot change the working directory.
         if let directory { command = ["/usr/bin/env", "-C", directory] + command }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -249,7 +249,8 @@ extension ChildProcess {
                 posix_spawn_file_actions_adddup2(&actions, pair[1], target)
                 ends.append(pair)
             }
-            // What tests have open is not theirs: a file that is open for writing could not be run, for as long as they live.
+            // The program must not inherit files of the tests: a file that it held open for writing could not be
+            // executed.
             _ = closeFrom?(&actions, 3)
             let code = withCStrings(command) { arguments in
                 withCStrings(environment.map { "\($0.key)=\($0.value)" }) { environment in
@@ -271,14 +272,14 @@ extension ChildProcess {
     private func watch(output: Int32, errors: Int32) -> Reading {
         let pool = NIOThreadPool(numberOfThreads: 2)
         pool.start()
-        // Both are awaited by `end`, which every path out of the scope takes.
+        // Every path out of the scope calls `end`, which awaits both tasks.
         let waiter = Task { _ = try? await pool.runIfActive { self.reap() } }
         let reader = Task { _ = try? await pool.runIfActive { self.read(output: output, errors: errors) } }
         return Reading(pool: pool, waiter: waiter, reader: reader)
     }
 
     private func reap() {
-        // Without reaping first, so that the id stays this process's until the end is noted under the lock.
+        // This wait does not reap the process, so that the id stays reserved until the lock protects the end.
         var info = siginfo_t()
         while waitid(P_PID, id_t(processID), &info, WEXITED | WNOWAIT) == -1, errno == EINTR {}
         state.withLock { state in
@@ -296,7 +297,7 @@ extension ChildProcess {
         while !open.isEmpty, !state.withLock({ $0.stopsReading }) {
             var polled = open.map { pollfd(fd: $0.0, events: Int16(POLLIN), revents: 0) }
             let ready = poll(&polled, nfds_t(polled.count), 50)
-            // A process that the ended one left behind may hold the pipe open.
+            // A process that the ended one has started may still hold the pipe open.
             quietRounds = ready == 0 && exitStatus != nil ? quietRounds + 1 : 0
             if quietRounds == 4 { noteEndOfOutput() }
             for index in polled.indices.reversed() where polled[index].revents != 0 {
@@ -333,14 +334,14 @@ extension ChildProcess {
     }
 }
 
-/// Calls something with C strings in an array that ends with null, as `execve` wants it.
+/// Calls `body` with C strings in an array that ends with null, as `execve` requires.
 private func withCStrings<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
     let copies = strings.map { strdup($0) } + [nil]
     defer { for copy in copies { free(copy) } }
     return copies.withUnsafeBufferPointer { buffer in
-        // An array with one element at least has a base address.
+        // An array with at least one element has a base address.
         buffer.baseAddress.map(body) ?? withUnsafePointer(to: nil, body)
     }
 }

@@ -2,16 +2,16 @@ internal import FoundationEssentials
 internal import Synchronization
 public import Testing
 
-/// A real counterpart that tests can be run against, when the environment names one.
+/// A real system for tests, available when the environment names one.
 public enum Engine: String, Sendable, CaseIterable {
     /// A Prefect server at `PREFECT_API_URL`.
     case prefectServer
     /// A Docker engine at `DOCKER_HOST`.
     case docker
-    /// A Kubernetes cluster that the file `KUBECONFIG` describes.
+    /// A Kubernetes cluster described by the file `KUBECONFIG`.
     case kubernetes
 
-    /// The variable that names it.
+    /// The variable that names the system.
     public var variable: String {
         switch self {
         case .prefectServer: "PREFECT_API_URL"
@@ -20,13 +20,13 @@ public enum Engine: String, Sendable, CaseIterable {
         }
     }
 
-    /// The variable's value, when it is set.
+    /// The variable's value, if it is set.
     public var address: String? {
         guard let value = ProcessInfo.processInfo.environment[variable], !value.isEmpty else { return nil }
         return value
     }
 
-    /// Why a test that needs it does not run.
+    /// Why a test that needs the system does not run.
     public var skipComment: Comment {
         switch self {
         case .prefectServer: "needs a Prefect server that answers at PREFECT_API_URL"
@@ -35,7 +35,7 @@ public enum Engine: String, Sendable, CaseIterable {
         }
     }
 
-    /// Whether it is there; asked once and remembered.
+    /// Whether the system is available. The first answer is stored.
     public var isAvailable: Bool {
         get async {
             if let known = Self.known.withLock({ $0[self] }) { return known }
@@ -69,7 +69,7 @@ public enum Engine: String, Sendable, CaseIterable {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless all these are there.
+    /// Skips the test, with a comment that states the reason, unless all these systems are available.
     public static func requires(_ engines: Engine...) -> Self {
         let comment = engines.map { "\($0.skipComment)" }.joined(separator: "; ")
         return .enabled(Comment(rawValue: comment)) {

@@ -2,16 +2,17 @@ internal import FoundationEssentials
 public import JSON
 internal import OrderedCollections
 
-/// A small client of a Prefect server for what tests set up and look at, which shares no code with the worker's own.
+/// A small client of a Prefect server, with which tests set up and inspect objects. It shares no code with the worker's
+/// own client.
 ///
-/// It rides through what a busy server does (503 while its database is locked, 429, broken connections) by asking again.
-/// It speaks to a ``FakePrefectAPI`` just as well.
+/// It repeats requests that a busy server fails: 503 while its database is locked, 429, broken connections. It also
+/// works with a ``FakePrefectAPI``.
 public struct PrefectServerClient: Sendable {
-    /// The server did not answer as it should have.
+    /// The server did not answer as expected.
     public struct Failure: Error, CustomStringConvertible {
-        /// The request, as `POST /flows/`.
+        /// The request, for example `POST /flows/`.
         public let request: String
-        /// What was wrong.
+        /// The failure.
         public let problem: String
 
         public var description: String { "\(request): \(problem)" }
@@ -19,7 +20,7 @@ public struct PrefectServerClient: Sendable {
 
     /// The API's URL.
     public let url: String
-    /// How long to go on asking a server that cannot answer now.
+    /// How long to repeat a request that the server cannot answer at the moment.
     public var patience: Duration
     /// How long to wait for one answer.
     public var timeout = Duration.seconds(60)
@@ -42,9 +43,10 @@ public struct PrefectServerClient: Sendable {
         return try PrefectServerClient(url: url)
     }
 
-    /// Sends a request and returns whatever the answer is; only a server that cannot answer now is asked again.
+    /// Sends a request and returns its answer, with any status. Only a request that the server cannot answer at the
+    /// moment is repeated.
     ///
-    /// A request whose connection breaks is sent again too, so a server may see it twice.
+    /// After a broken connection, the request is also repeated, so a server may receive it twice.
     ///
     /// - Parameters:
     ///   - method: The method.
@@ -76,8 +78,8 @@ public struct PrefectServerClient: Sendable {
         }
     }
 
-    /// Sends a request whose answer has to be a success, and returns its body. A deletion of something that is gone is one:
-    /// an attempt that had no answer may have done it.
+    /// Sends a request that must succeed, and returns the body of its answer. Deleting an object that no longer exists
+    /// counts as success, because an attempt without an answer may have deleted it.
     @discardableResult
     public func call(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
         let answer = try await send(method, path, body)
@@ -102,14 +104,14 @@ public struct PrefectServerClient: Sendable {
 }
 
 extension PrefectServerClient {
-    /// Creates a work pool, or finds the one of that name, and returns it.
+    /// Creates a work pool, or finds the existing one of that name, and returns it.
     @discardableResult
     public func createPool(name: String, type: String = "process", template: JSONValue? = nil) async throws -> JSONValue
     {
         var body: JSONValue = ["name": .string(name), "type": .string(type)]
         if let template { body["base_job_template"] = template }
         let answer = try await send("POST", "/work_pools/", body)
-        // An attempt that had no answer may have created it.
+        // An attempt without an answer may have created it.
         if answer.status == 409 { return try await pool(name) }
         return try success(answer, of: "POST /work_pools/")
     }
@@ -117,7 +119,7 @@ extension PrefectServerClient {
     /// Reads a work pool.
     public func pool(_ name: String) async throws -> JSONValue { try await call("GET", "/work_pools/\(name)") }
 
-    /// Deletes a work pool; one that is gone already is well.
+    /// Deletes a work pool; a pool that no longer exists is no error.
     public func deletePool(_ name: String) async throws { try await call("DELETE", "/work_pools/\(name)") }
 
     /// Creates a queue of a pool and returns it.
@@ -126,7 +128,7 @@ extension PrefectServerClient {
         try await call("POST", "/work_pools/\(pool)/queues", ["name": .string(name)])
     }
 
-    /// Creates a flow, or finds the one of that name, and returns its id.
+    /// Creates a flow, or finds the existing one of that name, and returns its id.
     public func createFlow(name: String) async throws -> String {
         try await id("POST", "/flows/", ["name": .string(name)])
     }
@@ -137,10 +139,10 @@ extension PrefectServerClient {
     ///   - name: The deployment's name.
     ///   - flow: The flow's id.
     ///   - pool: The pool's name.
-    ///   - entrypoint: Where the flow is, like `flow.py:main`.
-    ///   - path: The folder that the entrypoint is relative to.
+    ///   - entrypoint: The location of the flow, for example `flow.py:main`.
+    ///   - path: The directory that the entrypoint is relative to.
     ///   - jobVariables: The job variables.
-    ///   - others: Any other members of the request, which win.
+    ///   - others: Further members of the request, which take precedence.
     public func createDeployment(
         name: String, flow: String, pool: String?, entrypoint: String? = nil, path: String? = nil,
         jobVariables: JSONValue = [:], others: JSONValue = [:]
@@ -154,24 +156,24 @@ extension PrefectServerClient {
         return try await id("POST", "/deployments/", body)
     }
 
-    /// Deletes a deployment; one that is gone already is well.
+    /// Deletes a deployment; a deployment that no longer exists is no error.
     public func deleteDeployment(_ id: String) async throws { try await call("DELETE", "/deployments/\(id)") }
 
     /// Creates a scheduled run of a deployment and returns its id.
     ///
     /// - Parameters:
     ///   - deployment: The deployment's id.
-    ///   - delay: How long after now it is due.
+    ///   - delay: The time from now until the run is due.
     ///   - jobVariables: The run's own job variables.
     ///   - parameters: The run's parameters.
     ///   - name: The run's name.
-    ///   - labels: Labels besides those that every run has.
+    ///   - labels: Labels in addition to those of every run.
     public func createRun(
         deployment: String, after delay: Duration = .zero, jobVariables: JSONValue = [:], parameters: JSONValue = [:],
         name: String? = nil, labels: JSONValue = [:]
     ) async throws -> String {
         let due = WireTime(Date()).adding(seconds: delay / .seconds(1))
-        // The key is the same for each attempt, so that there is one run when an answer does not come in time.
+        // The key is the same for each attempt, so that only one run exists after an answer was late.
         var body: JSONValue = [
             "job_variables": jobVariables, "parameters": parameters, "labels": labels,
             "idempotency_key": .string(UUID().uuidString),
@@ -184,10 +186,10 @@ extension PrefectServerClient {
     /// Reads a run.
     public func flowRun(_ id: String) async throws -> JSONValue { try await call("GET", "/flow_runs/\(id)") }
 
-    /// Deletes a run; one that is gone already is well.
+    /// Deletes a run; a run that no longer exists is no error.
     public func deleteRun(_ id: String) async throws { try await call("DELETE", "/flow_runs/\(id)") }
 
-    /// The names of all states a run had, in order.
+    /// The names of all states of a run, in order.
     public func stateHistory(of run: String) async throws -> [String] {
         let states = try await call("GET", "/flow_run_states/?flow_run_id=\(run)").arrayValue ?? []
         let dated = states.map { ($0["timestamp"]?.stringValue ?? "", $0["name"]?.stringValue ?? "") }
@@ -203,7 +205,7 @@ extension PrefectServerClient {
         return try await call("POST", "/flow_runs/\(run)/set_state", ["state": state, "force": .bool(force)])
     }
 
-    /// Waits until a run is in one of some states, and returns it.
+    /// Waits until a run is in one of several states, and returns it.
     ///
     /// - Parameters:
     ///   - run: The run's id.
@@ -238,7 +240,7 @@ extension PrefectServerClient {
         return items.compactMap { $0["message"]?.stringValue }
     }
 
-    /// The newest events of some names, at most 50; those of one resource when its id is given.
+    /// The newest events with certain names, at most 50. With `resource`, only events of the resource with this id.
     public func events(named names: [String], resource: String? = nil) async throws -> [JSONValue] {
         let now = WireTime(Date())
         var filter: JSONValue = [

@@ -3,11 +3,11 @@ internal import NIOCore
 internal import OrderedCollections
 internal import Synchronization
 
-/// What becomes of a request.
+/// The reply to a request.
 enum FakeKubernetesReply: Sendable {
     case json(Int, JSONValue, retryAfter: Int? = nil)
     case text(String)
-    /// A watch, which begins with these events.
+    /// A watch that begins with these events.
     case watch(FakeKubernetesAPI.Watcher, [JSONValue])
 
     static func status(_ code: Int, _ reason: String, _ message: String, retryAfter: Int? = nil) -> Self {
@@ -21,7 +21,7 @@ enum FakeKubernetesReply: Sendable {
 }
 
 extension FakeKubernetesAPI {
-    /// Notes a request and says what goes wrong with it.
+    /// Records a request and returns its fault.
     func take(_ request: Request) -> Fault? {
         defer { changes.notify() }
         return state.withLock { state in
@@ -35,7 +35,7 @@ extension FakeKubernetesAPI {
         }
     }
 
-    /// Carries a request out.
+    /// Carries out a request and returns its reply.
     func answer(_ request: Request, channel: any Channel) -> FakeKubernetesReply {
         if let refusal = refusal(of: request) { return refusal }
         if request.path == "/version" { return .json(200, ["gitVersion": "v1.99.0"]) }
@@ -75,7 +75,7 @@ extension FakeKubernetesAPI {
 
     private struct Place {
         var resource = ""
-        /// Empty for all of them.
+        /// Empty for all namespaces.
         var namespace = ""
         var name: String?
         var subresource: String?

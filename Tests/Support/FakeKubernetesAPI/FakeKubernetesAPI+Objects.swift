@@ -3,7 +3,7 @@ internal import NIOCore
 internal import Synchronization
 
 extension FakeKubernetesAPI {
-    /// An object, when it is there.
+    /// An object; `nil` when it does not exist.
     public func object(_ resource: String, _ name: String, namespace: String = "default") -> JSONValue? {
         state.withLock { $0.objects[ObjectKey(resource: resource, namespace: namespace, name: name)] }
     }
@@ -13,7 +13,7 @@ extension FakeKubernetesAPI {
         state.withLock { $0.objects.keys.filter { $0.resource == resource }.map(\.name).sorted() }
     }
 
-    /// Creates an object, or changes the one that is there, and tells the watches.
+    /// Creates or changes an object, and notifies the watches.
     @discardableResult
     public func put(_ resource: String, _ object: JSONValue, namespace: String = "default") -> JSONValue {
         let (stored, happening) = state.withLock { state -> (JSONValue, Happening) in
@@ -34,7 +34,7 @@ extension FakeKubernetesAPI {
         return stored
     }
 
-    /// Removes an object and tells the watches.
+    /// Removes an object and notifies the watches.
     public func remove(_ resource: String, _ name: String, namespace: String = "default") {
         let key = ObjectKey(resource: resource, namespace: namespace, name: name)
         let happening = state.withLock { state -> Happening? in
@@ -44,7 +44,7 @@ extension FakeKubernetesAPI {
         if let happening { tell(happening) }
     }
 
-    /// Puts the conditions of a job as they are at its end.
+    /// Sets the conditions of a job as they are at its end.
     public func finishJob(_ name: String, _ condition: String, reason: String = "", namespace: String = "default") {
         guard var job = object("jobs", name, namespace: namespace) else { return }
         job["status"] = [
@@ -54,7 +54,7 @@ extension FakeKubernetesAPI {
         put("jobs", job, namespace: namespace)
     }
 
-    /// Puts a pod of a job.
+    /// Creates or changes a pod of a job.
     public func putPod(
         _ name: String, ofJob job: String, phase: String, state: JSONValue = [:], namespace: String = "default"
     ) {
@@ -105,7 +105,7 @@ extension FakeKubernetesAPI.Happening {
 }
 
 extension FakeKubernetesAPI.State {
-    /// Notes what happens to an object, with a version of its own.
+    /// Records a change of an object, with a new version.
     mutating func happen(
         _ type: String, _ key: FakeKubernetesAPI.ObjectKey, _ object: JSONValue
     ) -> FakeKubernetesAPI.Happening {
@@ -114,7 +114,7 @@ extension FakeKubernetesAPI.State {
         var metadata = object["metadata"] ?? [:]
         metadata["resourceVersion"] = .string(String(version))
         object["metadata"] = metadata
-        // A JSON value takes a bare nil for null.
+        // Assigning nil would store a JSON null.
         if type == "DELETED" { objects.removeValue(forKey: key) } else { objects[key] = object }
         let happening = FakeKubernetesAPI.Happening(version: version, type: type, key: key, object: object)
         history.append(happening)

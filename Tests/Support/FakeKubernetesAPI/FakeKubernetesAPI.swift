@@ -4,10 +4,11 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// A small Kubernetes API server on a real socket, in plain text: objects with versions, paged lists, watches with
-/// bookmarks, logs and access reviews, as far as a worker uses them, and everything that can go wrong with these.
+/// A small Kubernetes API server on a real socket, in plain text. It has objects with versions, paged lists, watches
+/// with bookmarks, logs and access reviews, as far as a worker uses them. It also causes the faults that can occur with
+/// these.
 public final class FakeKubernetesAPI: Sendable {
-    /// A request that was made.
+    /// A recorded request.
     public struct Request: Sendable, Hashable {
         public let method: String
         /// The path without the query.
@@ -17,34 +18,34 @@ public final class FakeKubernetesAPI: Sendable {
         public let body: JSONValue
     }
 
-    /// What happens to a request instead of its answer.
+    /// A fault: the treatment of a request instead of its answer.
     public enum Fault: Sendable, Hashable {
-        /// It is not carried out and gets this answer, as a `Status`.
+        /// The request is not carried out and receives this answer, as a `Status`.
         case answer(Int, reason: String = "", message: String = "", retryAfter: Int? = nil)
-        /// It is carried out, and the connection ends without an answer.
+        /// The request is carried out, and the connection ends without an answer.
         case loseAnswer
-        /// It is not carried out, and the connection ends.
+        /// The request is not carried out, and the connection ends.
         case drop
-        /// It is neither carried out nor answered.
+        /// The request is neither carried out nor answered.
         case ignore
-        /// The watch or the list ends after so many bytes.
+        /// The watch or the list ends after this number of bytes.
         case cut(afterBytes: Int)
     }
 
     struct State: Sendable {
         var objects: [ObjectKey: JSONValue] = [:]
-        /// What has happened, for watches that begin later.
+        /// The past changes of objects, for watches that begin later.
         var history: [Happening] = []
         var version = 1
-        /// Versions before this one are forgotten.
+        /// The oldest version that is still known.
         var oldest = 0
         var requests: [Request] = []
         var faults: [(pattern: RequestPattern, fault: Fault, left: Int?)] = []
         var watchers: [ObjectIdentifier: Watcher] = [:]
         var channels: [ObjectIdentifier: any Channel] = [:]
-        /// Texts of pods, by `namespace/pod`.
+        /// The log texts of pods, by `namespace/pod`.
         var logs: [String: String] = [:]
-        /// What nobody may do: `verb resource`, like `list pods` or `get pods/log`.
+        /// The actions that are forbidden to every user: `verb resource`, for example `list pods` or `get pods/log`.
         var forbidden: Set<String> = []
         var tokens: Set<String>?
         var areWatchesSilent = false
@@ -84,7 +85,7 @@ public final class FakeKubernetesAPI: Sendable {
     /// The server's address.
     public var url: String { "http://127.0.0.1:\(reservation.port)" }
 
-    /// A kubeconfig for it, as JSON, which is YAML too.
+    /// A kubeconfig for the server as JSON, which is also YAML.
     public func kubeconfig(token: String = "t0k3n") -> String {
         let config: JSONValue = [
             "current-context": "fake", "clusters": [["name": "fake", "cluster": ["server": .string(url)]]],
@@ -128,33 +129,33 @@ public final class FakeKubernetesAPI: Sendable {
     /// Listens again, at the same address.
     public func comeBack() async throws { try await listen() }
 
-    // MARK: What tests see and do
+    // MARK: Inspection and control by tests
 
     /// The requests so far.
     public var requests: [Request] { state.withLock { $0.requests } }
 
-    /// The requests of a method whose path ends as said, so far.
+    /// The requests so far with a method and an end of the path.
     public func requests(_ method: String, _ pathEnd: String) -> [Request] {
         requests.filter { $0.method == method && $0.path.hasSuffix(pathEnd) }
     }
 
-    /// Lets something go wrong with the next so many requests that fit, or with all of them.
+    /// Causes a fault for the next requests that match, `times` of them or all.
     public func fail(_ pattern: RequestPattern, _ fault: Fault, times: Int? = 1) {
         state.withLock { $0.faults.append((pattern, fault, times)) }
     }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     public func heal() { state.withLock { $0.faults = [] } }
 
-    /// Forbids something to everybody: `verb resource`, or `verb resource in the cluster` but not in a namespace. In answers to
-    /// access reviews also `verb resource in NAMESPACE`.
+    /// Forbids actions to every user: `verb resource`, or `verb resource in the cluster` but not in a namespace.
+    /// Answers to access reviews also use `verb resource in NAMESPACE`.
     public func forbid(_ actions: String...) { state.withLock { $0.forbidden.formUnion(actions) } }
 
-    /// Takes these tokens alone.
+    /// Accepts only these tokens.
     public func accept(tokens: Set<String>) { state.withLock { $0.tokens = tokens } }
 
-    /// What a pod has printed, or one of its containers, with the times that logs have; `previous` for what a container
-    /// printed before it was begun again.
+    /// Sets the log of a pod or of one of its containers, with the times that logs have. `previous` sets the log of a
+    /// container before its restart.
     public func setLog(
         _ text: String, namespace: String, pod: String, container: String? = nil, previous: Bool = false
     ) {
@@ -162,10 +163,10 @@ public final class FakeKubernetesAPI: Sendable {
         state.withLock { $0.logs[key.joined(separator: "/")] = text }
     }
 
-    /// Ends all watches as a server does after their time.
+    /// Ends all watches as a server does after their time limit.
     public func endWatches() { endWatches(sending: nil) }
 
-    /// Forgets everything that was, and says so to all watches.
+    /// Discards the past changes, and reports that to all watches.
     public func expire() {
         state.withLock { state in
             state.version += 1
@@ -178,13 +179,14 @@ public final class FakeKubernetesAPI: Sendable {
             ])
     }
 
-    /// Lets watches say nothing more, although they stay open; those that begin later are not concerned when it ends.
+    /// Stops or resumes the events of watches, which stay open. Open watches never receive the events of the silent
+    /// period; a watch that begins later does.
     public func silenceWatches(_ isSilent: Bool) { state.withLock { $0.areWatchesSilent = isSilent } }
 
-    /// How many watches are open.
+    /// The number of open watches.
     public var openWatches: Int { state.withLock { $0.watchers.count } }
 
-    /// Waits until something about the server holds.
+    /// Waits until a condition on the server holds.
     public func waitUntil(
         _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ condition: (FakeKubernetesAPI) -> Bool
@@ -205,7 +207,7 @@ public final class FakeKubernetesAPI: Sendable {
     }
 }
 
-/// Runs something with a server of its own, and stops that server afterwards.
+/// Runs `body` with its own server, and stops that server afterwards.
 public func withFakeKubernetesAPI<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (FakeKubernetesAPI) async throws -> Result
 ) async throws -> Result {

@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
 
-/// One connection to the fake: answers one request after the other, and carries at most one watch.
+/// One connection to the fake. It answers one request after the other, and carries at most one watch.
 final class FakeKubernetesConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart

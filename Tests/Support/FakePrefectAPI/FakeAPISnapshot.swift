@@ -1,15 +1,15 @@
 public import JSON
 internal import OrderedCollections
 
-/// What a ``FakePrefectAPI`` has seen and keeps, at one moment.
+/// The requests and the state of a ``FakePrefectAPI`` at one moment.
 public struct FakeAPISnapshot: Sendable {
     let world: World
     /// All requests, in the order of arrival.
     public let requests: [RecordedRequest]
 
-    /// The log items that were sent, in order.
+    /// The received log items, in order.
     public var logs: [JSONValue] { world.logs }
-    /// The events that were sent, in order.
+    /// The received events, in order.
     public var events: [JSONValue] { world.events }
     /// All runs, in the order of creation.
     public var runs: [FakeFlowRun] { Array(world.runs.values) }
@@ -32,7 +32,7 @@ public struct FakeAPISnapshot: Sendable {
         world.pools[pool].flatMap { world.queue(name, in: $0) }
     }
 
-    /// The messages of the logs that were sent for a run, in order.
+    /// The messages of the received logs of a run, in order.
     public func logMessages(of runID: String) -> [String] {
         logs.filter { $0["flow_run_id"]?.stringValue == runID }.compactMap { $0["message"]?.stringValue }
     }
@@ -43,7 +43,7 @@ public struct FakeAPISnapshot: Sendable {
         return requests.filter { pattern.matches(method: $0.method, path: $0.path) }
     }
 
-    /// A few lines that say how things stand, for the message of a test that waited in vain.
+    /// A few lines about the current state, for the message of a failed wait.
     public var summary: String {
         let last = requests.suffix(8).map { "\($0.line) \($0.status.map(String.init) ?? "unanswered")" }
         var states: OrderedDictionary<String, Int> = [:]

@@ -1,16 +1,16 @@
 internal import Synchronization
 
-/// A script that was given to a ``FakePrefectAPI``.
+/// A script of a ``FakePrefectAPI``.
 public struct FaultScript: Sendable {
     let api: FakePrefectAPI
     let number: Int
 
-    /// How many requests it was used for.
+    /// The number of requests that the script was used for.
     public var uses: Int {
         api.core.withLock { core in core.scripts.first { $0.number == number }?.uses ?? 0 }
     }
 
-    /// Ends it: the requests get their true answers again.
+    /// Ends the script: the requests receive their true answers again.
     public func end() {
         api.change { core in
             guard let index = core.scripts.firstIndex(where: { $0.number == number }) else { return }
@@ -20,15 +20,15 @@ public struct FaultScript: Sendable {
 }
 
 extension FakePrefectAPI {
-    /// Lets something go wrong with the requests that match.
+    /// Causes a fault for the requests that match.
     ///
-    /// Of several scripts that match, the first one given that is not used up counts.
+    /// When several scripts match, the earliest one that is not used up applies.
     ///
     /// - Parameters:
-    ///   - method: The method; `nil` means every one.
+    ///   - method: The method; `nil` matches every method.
     ///   - path: The path below the base without the query, with `*` for any text.
-    ///   - times: For how many requests; `nil` means until it is ended.
-    ///   - answer: What goes wrong.
+    ///   - times: The number of requests; `nil` means until the script is ended.
+    ///   - answer: The fault.
     @discardableResult
     public func script(method: String? = nil, path: String = "*", times: Int? = nil, answer: Fault) -> FaultScript {
         let number = change { core in
@@ -45,14 +45,14 @@ extension FakePrefectAPI {
         change { core in core.scripts.removeAll() }
     }
 
-    /// Is asked about every request before the scripts are; `nil` leaves the request to them.
+    /// Sets a hook that decides about every request before the scripts do. When it returns `nil`, the scripts decide.
     ///
-    /// It is called on the server's own thread, which it must not block. It may use the server.
+    /// The server calls the hook on its own thread, which the hook must not block. The hook may use the server.
     public func onRequest(_ hook: (@Sendable (RecordedRequest) -> Fault?)?) {
         change { core in core.hook = hook }
     }
 
-    /// Decides what happens to a request.
+    /// Decides which fault a request receives.
     func fault(for request: RecordedRequest) -> Fault {
         if let hook = core.withLock({ $0.hook }), let fault = hook(request) { return fault }
         return core.withLock { core in

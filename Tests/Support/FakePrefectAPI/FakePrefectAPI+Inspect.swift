@@ -3,7 +3,7 @@ internal import OrderedCollections
 internal import Synchronization
 
 extension FakePrefectAPI {
-    /// What the server has seen and keeps, now.
+    /// The requests and the state of the server now.
     public var snapshot: FakeAPISnapshot {
         core.withLock { FakeAPISnapshot(world: $0.world, requests: $0.requests) }
     }
@@ -16,18 +16,18 @@ extension FakePrefectAPI {
         snapshot.requests(method, path)
     }
 
-    /// Forgets the requests so far, for tests that measure from some moment on.
+    /// Discards the requests so far, for tests that measure from a certain moment on.
     public func forgetRequests() {
         change { $0.requests.removeAll() }
     }
 
-    /// The log items that were sent, in order.
+    /// The received log items, in order.
     public var logs: [JSONValue] { core.withLock { $0.world.logs } }
 
-    /// The events that were sent, in order.
+    /// The received events, in order.
     public var events: [JSONValue] { core.withLock { $0.world.events } }
 
-    /// A run as `GET /flow_runs/{id}` answers it; `null` when there is none.
+    /// A run in the form of the answer to `GET /flow_runs/{id}`; `null` when there is none.
     public func flowRun(_ id: String) -> JSONValue {
         let text = core.withLock { core in core.world.runs[id].map { core.world.json(of: $0) } }
         return text.flatMap { try? JSONValue(parsing: $0) } ?? .null
@@ -39,16 +39,16 @@ extension FakePrefectAPI {
     /// A work pool; `nil` when there is none with the name.
     public func pool(_ name: String) -> FakeWorkPool? { core.withLock { $0.world.pools[name] } }
 
-    /// The names of all states a run had, in order; empty for a run that is not known.
+    /// The names of all states of a run, in order; empty for an unknown run.
     public func stateHistory(of id: String) -> [String] { run(id)?.stateNames ?? [] }
 
-    /// Waits until a condition holds; it is asked again after every request and every change.
+    /// Waits until a condition holds. The condition is checked again after every request and every change.
     ///
     /// - Parameters:
-    ///   - what: What should happen, for the message.
+    ///   - what: The expected event, for the message.
     ///   - timeout: How long to wait.
-    ///   - condition: The question, about how things stand then.
-    /// - Throws: ``WaitTimeout`` with a summary, or what the condition throws, or `CancellationError`.
+    ///   - condition: The condition on the current state.
+    /// - Throws: ``WaitTimeout`` with a summary, or the error of the condition, or `CancellationError`.
     public func waitUntil(
         _ what: String = "the condition holds", timeout: Duration = .seconds(30),
         isolation: isolated (any Actor)? = #isolation, _ condition: (FakeAPISnapshot) throws -> Bool
@@ -56,13 +56,13 @@ extension FakePrefectAPI {
         try await wait(for: what, timeout: timeout) { try condition($0) ? () : nil }
     }
 
-    /// Waits until there is something to find, and returns it.
+    /// Waits until `find` returns a value, and returns it.
     ///
     /// - Parameters:
-    ///   - what: What should be found, for the message.
+    ///   - what: The expected value, for the message.
     ///   - timeout: How long to wait.
-    ///   - find: Finds it in how things stand then; `nil` goes on waiting.
-    /// - Throws: ``WaitTimeout`` with a summary, or what the closure throws, or `CancellationError`.
+    ///   - find: Finds the value in the current state; `nil` continues the wait.
+    /// - Throws: ``WaitTimeout`` with a summary, or the error of the closure, or `CancellationError`.
     @discardableResult
     public func wait<Found>(
         for what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
@@ -71,7 +71,7 @@ extension FakePrefectAPI {
         let found = try await changes.wait(timeout: timeout) { () -> Found? in
             let now = snapshot
             if let found = try find(now) { return found }
-            // Each look at a large state costs its next change a copy.
+            // Each look at a large state makes its next change copy the state.
             if now.requests.count > 5000 { try await Task.sleep(for: .milliseconds(5)) }
             return nil
         }

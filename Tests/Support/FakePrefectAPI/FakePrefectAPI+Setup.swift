@@ -3,12 +3,12 @@ public import JSON
 internal import OrderedCollections
 
 extension FakePrefectAPI {
-    /// Changes how the server behaves, from the next request on.
+    /// Changes the server's behaviour, from the next request on.
     public func configure(_ body: (inout FakeAPIConfiguration) -> Void) {
         change { body(&$0.world.configuration) }
     }
 
-    /// Creates a work pool with its queue `default`; an existing one of that name is replaced.
+    /// Creates a work pool with its queue `default`, and replaces an existing pool of that name.
     @discardableResult
     public func addPool(
         name: String, type: String = "process", template: JSONValue = FakePrefectAPI.processTemplate,
@@ -36,7 +36,7 @@ extension FakePrefectAPI {
         ],
     ]
 
-    /// Creates a queue in a pool; the priority is the next free one when none is given.
+    /// Creates a queue in a pool. Without a priority, it receives the next free one.
     @discardableResult
     public func addQueue(name: String, pool: FakeWorkPool, priority: Int? = nil, concurrencyLimit: Int? = nil)
         -> FakeWorkQueue
@@ -49,7 +49,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Pauses a pool, or lets it go on.
+    /// Pauses or resumes a pool.
     public func setPaused(_ isPaused: Bool, pool name: String) {
         change { $0.world.pools[name]?.isPaused = isPaused }
     }
@@ -59,13 +59,13 @@ extension FakePrefectAPI {
         change { _ = $0.world.removePool(named: name) }
     }
 
-    /// Creates a flow, or returns the one of that name.
+    /// Creates a flow, or returns the existing one of that name.
     @discardableResult
     public func addFlow(name: String, tags: [String] = []) -> FakeFlow {
         change { $0.world.createFlow(named: name, tags: tags) }
     }
 
-    /// Creates a deployment, and its flow and queue where they are missing.
+    /// Creates a deployment, and creates its flow and queue where they are missing.
     ///
     /// - Parameters:
     ///   - name: The deployment's name.
@@ -75,9 +75,9 @@ extension FakePrefectAPI {
     ///   - jobVariables: Its job variables.
     ///   - parameters: Its parameters.
     ///   - tags: Its tags.
-    ///   - entrypoint: Where the flow is.
-    ///   - concurrencyLimit: How many of its runs may be pending or running.
-    ///   - collisionStrategy: What happens to a run beyond that limit.
+    ///   - entrypoint: The location of the flow.
+    ///   - concurrencyLimit: The number of its runs that may be pending or running.
+    ///   - collisionStrategy: The treatment of a run beyond that limit.
     @discardableResult
     public func addDeployment(
         name: String, flow: FakeFlow? = nil, pool: FakeWorkPool? = nil, queue: String = "default",
@@ -101,12 +101,12 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Deletes a deployment as the server does: with its scheduled runs, while the others stay.
+    /// Deletes a deployment as the server does: with its scheduled runs, but without the others.
     public func removeDeployment(_ deployment: FakeDeployment) {
         change { _ = $0.world.removeDeployment(deployment.id) }
     }
 
-    /// Deletes a deployment and leaves its scheduled runs, as when it goes between a poll and the run's submission.
+    /// Deletes a deployment and keeps its scheduled runs, as after a deletion between a poll and the run's submission.
     public func removeDeploymentAlone(_ deployment: FakeDeployment) {
         change { $0.world.deployments[deployment.id] = nil }
     }
@@ -114,13 +114,13 @@ extension FakePrefectAPI {
     /// Schedules a run and returns its id.
     ///
     /// - Parameters:
-    ///   - deployment: What to run.
-    ///   - time: When it is due; the server's now when it is not given.
+    ///   - deployment: The deployment to run.
+    ///   - time: The due time; by default the server's current time.
     ///   - jobVariables: The run's own job variables.
     ///   - parameters: The run's own parameters.
     ///   - name: The run's name.
-    ///   - labels: Labels besides those that every run has.
-    ///   - tags: Tags besides the deployment's.
+    ///   - labels: Labels in addition to those of every run.
+    ///   - tags: Tags in addition to those of the deployment.
     @discardableResult
     public func scheduleRun(
         deployment: FakeDeployment, at time: Date? = nil, jobVariables: JSONValue = [:], parameters: JSONValue = [:],
@@ -160,7 +160,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Puts a run into a state, as its own process or a user would; the rules are not asked unless it is wanted.
+    /// Sets a run's state, as its own process or a user would. Without `force`, all rules of the server apply.
     ///
     /// - Returns: Whether the state was accepted.
     @discardableResult
@@ -184,7 +184,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Creates a variable, or gives it another value.
+    /// Creates a variable, or changes its value.
     public func addVariable(name: String, value: JSONValue) {
         change { core in
             core.world.variables[name] = FakeVariable(
@@ -192,7 +192,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Makes every CSRF token that was given out invalid.
+    /// Makes all issued CSRF tokens invalid.
     public func revokeCSRFTokens() {
         change { $0.world.tokens.removeAll() }
     }

@@ -3,10 +3,10 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// A Prefect server for tests: on a real socket, with a small real state, the server's rules, and faults on demand.
+/// A Prefect server for tests, on a real socket, with a small real state, the server's rules, and faults on request.
 ///
 /// It speaks HTTP/1.1 on a loopback port of the system's choice. Requests change its state as they would change the
-/// server's; what a test sets up or asks goes around the socket. All members can be used from anywhere.
+/// server's. The setup and the checks of a test bypass the socket. All members can be used from any thread.
 ///
 ///     try await withFakePrefectAPI { api in
 ///         let pool = api.addPool(name: "p", type: "process")
@@ -20,7 +20,7 @@ public final class FakePrefectAPI: Sendable {
     private let listener = Mutex<(any Channel)?>(nil)
     private let reservation: PortReservation
 
-    /// Where the API is, as `PREFECT_API_URL` would say it.
+    /// The URL of the API, as a value for `PREFECT_API_URL`.
     public let url: String
 
     private init(core: Core, listener: any Channel, reservation: PortReservation) {
@@ -44,12 +44,12 @@ public final class FakePrefectAPI: Sendable {
         return api
     }
 
-    /// Ends all connections, hanging ones too.
+    /// Ends all connections, including those without an answer.
     public func stop() async {
         await goOffline()
     }
 
-    /// Refuses connections and resets the existing ones, as a server that went away; state and scripts are kept.
+    /// Refuses connections and resets the existing ones, like a server that has ended. Keeps the state and the scripts.
     public func goOffline() async {
         let listener = listener.withLock { listener in
             defer { listener = nil }
@@ -66,7 +66,7 @@ public final class FakePrefectAPI: Sendable {
         }
     }
 
-    /// Takes connections again, on the port as before.
+    /// Accepts connections again, on the same port.
     public func comeBack() async throws {
         let holder = Holder()
         holder.api.withLock { $0 = self }
@@ -74,13 +74,13 @@ public final class FakePrefectAPI: Sendable {
         listener.withLock { $0 = channel }
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     public var openConnections: Int { core.withLock { $0.connections.count } }
 
-    /// How many connections there were.
+    /// The number of all connections so far.
     public var connectionCount: Int { core.withLock { $0.connectionCount } }
 
-    // The server needs its port before it exists, and the listener its server.
+    // The server needs its port before it exists, and the listener needs the server.
     private final class Holder: Sendable {
         let api = Mutex<FakePrefectAPI?>(nil)
     }
@@ -103,7 +103,7 @@ public final class FakePrefectAPI: Sendable {
     }
 }
 
-/// Runs something with a server of its own, and stops that server afterwards.
+/// Runs `body` with its own server, and stops that server afterwards.
 public func withFakePrefectAPI<Result>(
     configuration: FakeAPIConfiguration = FakeAPIConfiguration(), isolation: isolated (any Actor)? = #isolation,
     _ body: (FakePrefectAPI) async throws -> Result
@@ -120,7 +120,7 @@ public func withFakePrefectAPI<Result>(
 }
 
 extension FakePrefectAPI {
-    /// Everything that changes: what the server knows, and what the test knows about it.
+    /// Everything that changes: the server's state, and the test's records and settings.
     struct Core: Sendable {
         var world = World()
         var requests: [RecordedRequest] = []
@@ -142,7 +142,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// One rule of what goes wrong.
+    /// One rule for a fault.
     struct Script: Sendable {
         let number: Int
         let pattern: RequestPattern
@@ -151,7 +151,7 @@ extension FakePrefectAPI {
         var uses = 0
     }
 
-    /// Changes the state, and wakes those who wait for a change.
+    /// Changes the state, and wakes the tasks that wait for a change.
     func change<Result: Sendable>(_ body: (inout Core) -> Result) -> Result {
         let result = core.withLock { body(&$0) }
         changes.notify()

@@ -1,11 +1,11 @@
 public import FoundationEssentials
 public import JSON
 
-/// A request as it came in.
+/// A request as received.
 public struct RecordedRequest: Sendable {
     /// Its number, counted from 0 in the order of arrival.
     public let number: Int
-    /// The number of its connection, counted from 0: equal numbers mean that a connection was used again.
+    /// The number of its connection, counted from 0. Requests with equal numbers used the same connection.
     public let connection: Int
     /// The method.
     public let method: String
@@ -19,11 +19,11 @@ public struct RecordedRequest: Sendable {
     public let rawBody: [UInt8]
     /// The body; `null` when there is none or it is not JSON.
     public let body: JSONValue
-    /// When its last byte arrived.
+    /// The time at which its last byte arrived.
     public let time: Date
     /// Whether the fake has a route for it.
     public internal(set) var isKnown = false
-    /// The status it was answered with; `nil` while there is no answer, or when it was given no proper one.
+    /// The status of its answer; `nil` while there is no answer, or when the answer was not proper HTTP.
     public internal(set) var status: Int?
 
     /// A header's value; the name's case does not matter.
@@ -31,6 +31,6 @@ public struct RecordedRequest: Sendable {
         headers.first { $0.name.lowercased() == name.lowercased() }?.value
     }
 
-    /// The method and the path, as `POST /logs/`.
+    /// The method and the path, for example `POST /logs/`.
     public var line: String { "\(method) \(path)" }
 }

@@ -4,26 +4,26 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// Stands between a client and a real server and lets things go wrong on the way.
+/// A proxy between a client and a real server that causes faults.
 ///
-/// It forwards bytes unchanged, so that any server and any client can be used through it; requests are only looked at,
-/// and only where they are HTTP/1 in plain text.
+/// It forwards bytes unchanged, so that it works with any server and any client. It recognises requests only where they
+/// are HTTP/1 in plain text.
 public final class FaultProxy: Sendable {
-    /// What the proxy does with all connections; can be changed at any time.
+    /// How the proxy treats all connections; can be changed at any time.
     public enum Mode: Sendable, Hashable {
         /// Forwards.
         case pass
-        /// Forwards everything later, in each direction.
+        /// Forwards everything after a delay, in each direction.
         case latency(Duration)
-        /// Refuses new connections; existing ones go on.
+        /// Refuses new connections; existing ones continue.
         case refuse
-        /// Takes bytes, and connections, and forwards nothing: a half-open connection.
+        /// Accepts connections and bytes, and forwards nothing: a half-open connection.
         case blackHole(Direction)
-        /// Ends the connection after so many bytes of an answer.
+        /// Ends the connection after this number of bytes of an answer.
         case cutAnswers(afterBytes: Int)
     }
 
-    /// Which bytes are meant.
+    /// The direction of bytes.
     public enum Direction: Sendable, Hashable {
         /// From the client to the server.
         case requests
@@ -33,21 +33,22 @@ public final class FaultProxy: Sendable {
         case both
     }
 
-    /// What happens to a single request.
+    /// A fault for a single request.
     public enum Interception: Sendable {
-        /// It reaches the server and its answer is lost: the connection ends instead.
+        /// The request reaches the server and its answer is lost: the connection ends instead.
         case loseAnswer
-        /// It does not reach the server and gets this answer; the connection goes on.
+        /// The request does not reach the server and receives this answer; the connection continues.
         case answer(Int, headers: [(name: String, value: String)] = [], body: JSONValue? = nil)
-        /// It does not reach the server and the connection is reset.
+        /// The request does not reach the server and the connection is reset.
         case reset
-        /// It reaches the server later.
+        /// The request reaches the server after a delay.
         case delay(Duration)
-        /// It, and all that its connection carries after it, reaches the server of another port on this machine.
+        /// The request reaches the server at another port of this machine, and so does all later data of its
+        /// connection.
         case divert(toPort: Int)
     }
 
-    /// A request that came through.
+    /// A request that reached the proxy.
     public struct Request: Sendable, Hashable, CustomStringConvertible {
         /// The method.
         public let method: String
@@ -55,7 +56,7 @@ public final class FaultProxy: Sendable {
         public let path: String
         /// The number of its connection, counted from 0.
         public let connection: Int
-        /// When its headers were complete.
+        /// The time at which its headers were complete.
         public let time: Date
 
         public var description: String { "\(method) \(path)" }
@@ -68,12 +69,12 @@ public final class FaultProxy: Sendable {
         var chance: Chance?
     }
 
-    /// A part of all requests, chosen at random but always the same for the same seed.
+    /// A random part of all requests, which is always the same for the same seed.
     public struct Chance: Sendable {
         private let count: Int
         private var random: FuzzRandom
 
-        /// One request in so many.
+        /// One request in `count`.
         public static func oneIn(_ count: Int, seed: UInt64) -> Chance {
             Chance(count: count, random: FuzzRandom(seed: seed))
         }
@@ -101,14 +102,14 @@ public final class FaultProxy: Sendable {
         reservation = try PortReservation()
     }
 
-    /// Starts a proxy, on a free local port, to the server of a URL like `http://127.0.0.1:4200/api`.
+    /// Starts a proxy on a free local port for the server of a URL such as `http://127.0.0.1:4200/api`.
     public static func start(to url: String) async throws -> FaultProxy {
         let proxy = try FaultProxy(target: HTTPTarget(url))
         try await proxy.listen()
         return proxy
     }
 
-    /// Starts a proxy, on a free local port, to a server.
+    /// Starts a proxy on a free local port for a server.
     public static func start(host: String, port: Int) async throws -> FaultProxy {
         try await start(to: "http://\(host):\(port)")
     }
@@ -116,16 +117,16 @@ public final class FaultProxy: Sendable {
     /// The proxy's port.
     public var port: Int { reservation.port }
 
-    /// The URL the server's is replaced with: the proxy's host and port, the server's path.
+    /// The URL to use instead of the server's: the proxy's host and port, and the server's path.
     public var url: String { "http://127.0.0.1:\(port)\(target.path)" }
 
-    /// Ends all connections and takes no more.
+    /// Ends all connections and accepts no new ones.
     public func stop() async {
         await closeListener()
         await resetConnections()
     }
 
-    /// Changes what happens to all connections.
+    /// Changes how the proxy treats all connections.
     public func setMode(_ mode: Mode) async throws {
         state.withLock { $0.mode = mode }
         if mode == .refuse {
@@ -135,7 +136,7 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Resets all connections there are.
+    /// Resets all open connections.
     public func resetConnections() async {
         for channel in state.withLock({ Array($0.connections.values) }) {
             try? await channel.eventLoop.submit { channel.reset() }.get()
@@ -143,14 +144,14 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Lets something happen to the requests that match; of several rules the first that is not used up counts.
+    /// Applies a fault to the requests that match. When several rules match, the first one that is not used up applies.
     ///
     /// - Parameters:
-    ///   - method: The method; `nil` means every one.
+    ///   - method: The method; `nil` matches every method.
     ///   - path: The whole path without the query, with `*` for any text.
-    ///   - times: For how many requests; `nil` means for all.
-    ///   - chance: To which of the requests that match it happens; `nil` means to each.
-    ///   - interception: What happens.
+    ///   - times: The number of requests; `nil` means all.
+    ///   - chance: The part of the matching requests that receives the fault; `nil` means all of them.
+    ///   - interception: The fault.
     public func intercept(
         method: String? = nil, path: String = "*", times: Int? = nil, chance: Chance? = nil,
         _ interception: Interception
@@ -161,21 +162,21 @@ public final class FaultProxy: Sendable {
         state.withLock { $0.rules.append(rule) }
     }
 
-    /// Lets all requests through again.
+    /// Forwards all requests again.
     public func endInterceptions() {
         state.withLock { $0.rules.removeAll() }
     }
 
-    /// How many connections clients made.
+    /// The number of connections that clients have made.
     public var connectionCount: Int { state.withLock { $0.connectionCount } }
 
-    /// How many connections of clients are open.
+    /// The number of open client connections.
     public var openConnections: Int { state.withLock { $0.connections.count } }
 
-    /// How many bytes vanished in black holes.
+    /// The number of bytes that the mode `blackHole` has discarded.
     public var swallowedBytes: Int { state.withLock { $0.swallowedBytes } }
 
-    /// All requests, the intercepted ones too, in the order of their coming.
+    /// All requests, including the intercepted ones, in the order of arrival.
     public var requests: [Request] { state.withLock { $0.requests } }
 
     /// The requests that match; the path is compared without the query.
@@ -184,12 +185,13 @@ public final class FaultProxy: Sendable {
         return requests.filter { pattern.matches(method: $0.method, path: $0.path.withoutQuery) }
     }
 
-    /// Forgets the requests so far, for tests that measure from some moment on.
+    /// Discards the requests so far, for tests that measure from a certain moment on.
     public func forgetRequests() {
         state.withLock { $0.requests.removeAll() }
     }
 
-    /// Waits until a condition holds; it is asked again after every request and every change of a connection.
+    /// Waits until a condition holds. The condition is checked again after every request and every change of a
+    /// connection.
     public func waitUntil(
         _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ condition: (FaultProxy) throws -> Bool
@@ -202,7 +204,7 @@ public final class FaultProxy: Sendable {
         }
     }
 
-    /// Notes a request and decides what happens to it.
+    /// Records a request and decides which fault it receives.
     func decide(_ method: String, _ path: String, connection: Int) -> Interception? {
         defer { changes.notify() }
         return state.withLock { state in
@@ -244,7 +246,7 @@ public final class FaultProxy: Sendable {
     }
 }
 
-/// Runs something with a proxy to the server of a URL, and stops that proxy afterwards.
+/// Runs `body` with a proxy to the server of a URL, and stops that proxy afterwards.
 public func withFaultProxy<Result>(
     to url: String, isolation: isolated (any Actor)? = #isolation, _ body: (FaultProxy) async throws -> Result
 ) async throws -> Result {

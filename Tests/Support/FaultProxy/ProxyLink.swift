@@ -4,24 +4,24 @@ internal import NIOHTTP1
 internal import NIOPosix
 internal import Synchronization
 
-/// One client's connection through the proxy, and the connection to the server that belongs to it.
+/// One client's connection through the proxy, together with its connection to the server.
 ///
-/// Both channels run on the client's event loop, which alone touches this object.
+/// Both channels run on the client's event loop, and only this loop uses the object.
 final class ProxyLink {
     private let proxy: FaultProxy
     private let client: any Channel
     private let loop: any EventLoop
     private var server: (any Channel)?
     private var number = 0
-    /// Where the connection to the server goes, once there is something to be sent.
+    /// The destination of the connection to the server, which is opened when there are bytes to send.
     private var target: (host: String, port: Int)
     private var splitter = RequestSplitter()
-    /// Connecting to the server, with what has to be sent then.
+    /// The bytes to send as soon as the connection to the server is open; `nil` when no connection is being opened.
     private var backlog: [[UInt8]]?
     private var lastDue: [FaultProxy.Direction: NIODeadline] = [:]
     private var unsent: [FaultProxy.Direction: Int] = [:]
 
-    /// What happens to the rest of the request that is coming in.
+    /// The treatment of the rest of the request that is arriving.
     private enum Request {
         case forward(delay: Duration)
         case answer([UInt8])
@@ -43,7 +43,7 @@ final class ProxyLink {
         mode == .blackHole(.both) || mode == .blackHole(direction)
     }
 
-    /// Takes bytes away, in a black hole.
+    /// Discards bytes in the mode `blackHole`. Returns whether it did.
     private func swallow(_ bytes: [UInt8], _ direction: FaultProxy.Direction) -> Bool {
         guard swallows(direction) else { return false }
         proxy.state.withLock { $0.swallowedBytes += bytes.count }
@@ -161,7 +161,7 @@ final class ProxyLink {
 
     fileprivate func serverClosed(byError: Bool) {
         server = nil
-        // A network that swallows bytes swallows the end of a connection too.
+        // A network that discards bytes also discards the end of a connection.
         if swallows(.answers) { return }
         if byError { return client.reset() }
         guard let due = lastDue[.answers], unsent[.answers, default: 0] > 0 else {
@@ -172,7 +172,7 @@ final class ProxyLink {
 
     // MARK: Sending
 
-    /// Sends bytes now or later, never before others that were to be sent earlier.
+    /// Sends bytes now or later, and never before bytes that were due earlier.
     private func send(_ bytes: [UInt8], to channel: any Channel, _ direction: FaultProxy.Direction, delay: Duration) {
         var delay = delay
         if case .latency(let latency) = mode { delay += latency }

@@ -1,12 +1,12 @@
-/// Finds the requests in what a client sends, without changing a byte of it.
+/// Finds the requests in the bytes that a client sends, without changing a byte.
 ///
-/// What is not HTTP/1 (TLS, HTTP/2, what follows an upgrade) comes out as it went in.
+/// Bytes that are not HTTP/1 (TLS, HTTP/2, the data after an upgrade) pass through unchanged.
 struct RequestSplitter {
-    /// A part of what the client sent.
+    /// A part of the bytes that the client sent.
     enum Piece: Equatable {
         /// A request's line and headers.
         case head(method: String, path: String, [UInt8])
-        /// Some of its body, in the form it was sent.
+        /// A part of its body, in the form in which it was sent.
         case body([UInt8])
         /// The end of the request.
         case end
@@ -26,7 +26,7 @@ struct RequestSplitter {
     private var state = State.head
     private var buffer: [UInt8] = []
 
-    /// Takes bytes and gives back what they complete.
+    /// Accepts bytes and returns the pieces that they complete.
     mutating func take(_ bytes: [UInt8]) -> [Piece] {
         buffer += bytes
         var pieces: [Piece] = []

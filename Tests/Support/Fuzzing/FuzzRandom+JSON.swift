@@ -2,14 +2,14 @@ public import JSON
 internal import OrderedCollections
 
 extension FuzzRandom {
-    /// Numbers that end a program that converts them without a look.
+    /// Numbers that crash a program which converts them without a check.
     private static let numbers: [JSONValue] = [
         .int(.max), .int(.min), .int(-1), .int(0), .double(1e300), .double(-1e300), .double(1e19), .double(-0.0),
         .double(0.1), .double(9.3e18), .bigInteger("99999999999999999999"), .double(.leastNonzeroMagnitude),
     ]
 
-    /// The text of an answer like this one, in which a few values are something else: a number of any size or none, a
-    /// value of another kind, or nothing.
+    /// The text of an answer like this one with a few changed values. A changed value is a number of any size, an
+    /// invalid number, a value of another kind, or absent.
     public mutating func spoiled(_ answer: JSONValue) -> String {
         let mark = "\u{1}"
         var text = spoiling(answer, mark).serialized()
@@ -33,7 +33,7 @@ extension FuzzRandom {
         }
     }
 
-    /// A value of any kind; `depth` says how deep it stands already.
+    /// A value of any kind; `depth` is the number of values that enclose it.
     public mutating func json(_ depth: Int = 0) -> JSONValue {
         switch below(depth > 5 ? 7 : 10) {
         case 0: return .null

@@ -16,13 +16,13 @@ public struct FuzzRandom: RandomNumberGenerator, Sendable {
     /// A number from zero up to, but not including, a bound.
     public mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<max(1, bound), using: &self) }
 
-    /// True once in so many times.
+    /// Returns `true` once in `count` times on average.
     public mutating func oneIn(_ count: Int) -> Bool { below(count) == 0 }
 
-    /// One of several.
+    /// A random element.
     public mutating func pick<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 
-    /// So many of several pieces, one after the other.
+    /// A sequence of at most `count` random pieces.
     public mutating func text(of pieces: [String], upTo count: Int) -> String {
         (0..<below(count + 1)).map { _ in pick(pieces) }.joined()
     }
@@ -32,7 +32,7 @@ public struct FuzzRandom: RandomNumberGenerator, Sendable {
         (0..<below(count + 1)).map { _ in UInt8(truncatingIfNeeded: next()) }
     }
 
-    /// The bytes with a few of them changed, taken out, doubled or cut off.
+    /// The bytes with a few of them changed, removed, repeated or cut off.
     public mutating func damaged(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         for _ in 0...below(3) where !bytes.isEmpty {
@@ -49,12 +49,12 @@ public struct FuzzRandom: RandomNumberGenerator, Sendable {
         return bytes
     }
 
-    /// The text with a few of its bytes damaged, as far as it is UTF-8 still.
+    /// The text with a few of its bytes damaged; invalid UTF-8 is replaced.
     public mutating func damaged(_ text: String) -> String {
         String(decoding: damaged(Array(text.utf8)), as: UTF8.self)
     }
 
-    /// Pieces of text that have broken programs before.
+    /// Pieces of text that have caused failures of programs before.
     public static let trouble = [
         "", "\0", "\n", "\r\n", "\t", "\u{7F}", "\u{85}", "\u{2028}", "\u{FEFF}", "\u{FFFD}", "e\u{301}", "é", "北", "😀",
         "👩‍👩‍👧", "٣", "ﷺ", "'", "\"", "\"\"\"", "\\", "\\u0000", "\\uD83D", "%", "%%", "%00", "$", "${", "{{", "}}", "{",

@@ -1,16 +1,16 @@
-/// A gzip stream of zeros that has no end: 159 times as many bytes as are sent.
+/// An endless gzip stream of zeros, which expands to 159 times its size.
 public enum GzipBomb {
-    /// How many zeros a byte of it stands for.
+    /// The number of zeros per byte of the stream.
     public static let ratio = 2064 / 13
 
-    /// How the stream begins.
+    /// The beginning of the stream.
     public static let beginning: [UInt8] = [0x1F, 0x8B, 0x08, 0, 0, 0, 0, 0, 0, 0x03] + Array(deflated.prefix(2))
 
-    /// What follows again and again.
+    /// The part that repeats after the beginning.
     public static let rest: [UInt8] = Array(repeatElement(deflated.dropFirst(2), count: 1000).joined())
 
-    // A block with fixed codes: its three bits of head, a literal zero, and then the longest repetition of it, which is
-    // 13 bits long, so that its bits are in the same places again after 13 bytes.
+    // A block with fixed codes: its header of three bits, a literal zero, and then the longest repetition of it. The
+    // repetition is 13 bits long, so that its bits are at the same positions again after 13 bytes.
     private static let deflated: [UInt8] = {
         let bits = Array("010" + "00110000" + String(repeating: "1100010100000", count: 9))
         return (0..<15).map { byte in

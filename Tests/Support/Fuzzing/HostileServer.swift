@@ -2,16 +2,16 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// A server that answers every request with the same bytes and then with others for as long as they are taken, and
-/// counts them.
+/// A server that sends the same beginning for every request, and then further bytes as long as the client reads them.
+/// It counts the bytes.
 public final class HostileServer: Sendable {
-    /// What it sends.
+    /// The bytes of an answer.
     public struct Answer: Sendable {
-        /// What comes first, such as the head.
+        /// The first bytes, such as the head.
         public var beginning: [UInt8]
-        /// What follows again and again; nothing when it is empty.
+        /// The bytes that follow repeatedly; an empty array means none.
         public var rest: [UInt8]
-        /// The pause before each time it follows; without one it follows as fast as it is taken.
+        /// The pause before each repetition; without one, the server sends as fast as the client reads.
         public var pause: Duration?
 
         /// An answer.
@@ -21,7 +21,7 @@ public final class HostileServer: Sendable {
             self.pause = pause
         }
 
-        /// An answer whose head is text.
+        /// An answer with a head as text.
         public init(_ beginning: String, rest: [UInt8] = [], pause: Duration? = nil) {
             self.init(beginning: Array(beginning.utf8), rest: rest, pause: pause)
         }
@@ -36,7 +36,7 @@ public final class HostileServer: Sendable {
     fileprivate let state = Mutex(State())
     private let listener: any Channel
 
-    /// Where it listens.
+    /// The server's address.
     public let url: String
 
     private init(listener: any Channel, port: Int) {
@@ -44,10 +44,10 @@ public final class HostileServer: Sendable {
         url = "http://127.0.0.1:\(port)"
     }
 
-    /// How many bytes were sent, those included that the system still keeps on their way.
+    /// The number of bytes sent, including those that are still in the system's buffers.
     public var sentBytes: Int { state.withLock { $0.sentBytes } }
 
-    /// How many requests came.
+    /// The number of requests received.
     public var requestCount: Int { state.withLock { $0.requestCount } }
 
     /// How many connections are open.
@@ -68,7 +68,7 @@ public final class HostileServer: Sendable {
         return server
     }
 
-    // The server needs its port before it exists, and the listener its server.
+    // The server needs its port before it exists, and the listener needs the server.
     private final class Box: Sendable {
         let server = Mutex<HostileServer?>(nil)
     }
@@ -79,7 +79,7 @@ public final class HostileServer: Sendable {
     }
 }
 
-/// Runs something with a hostile server of its own, and stops that server afterwards.
+/// Runs `body` with its own hostile server, and stops that server afterwards.
 public func withHostileServer<Result>(
     _ answer: HostileServer.Answer, isolation: isolated (any Actor)? = #isolation,
     _ body: (HostileServer) async throws -> Result

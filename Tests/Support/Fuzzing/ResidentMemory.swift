@@ -1,11 +1,11 @@
 internal import FoundationEssentials
 
-/// How much memory this process has of the system.
+/// The memory that the system has assigned to this process.
 public enum ResidentMemory {
-    /// The most bytes that it ever had.
+    /// The maximum number of bytes so far.
     public static var peak: Int { kibibytes("VmHWM:") * 1024 }
 
-    /// The bytes that it has now.
+    /// The current number of bytes.
     public static var current: Int { kibibytes("VmRSS:") * 1024 }
 
     private static func kibibytes(_ name: String) -> Int {

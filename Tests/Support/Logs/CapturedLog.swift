@@ -13,7 +13,7 @@ public final class CapturedLog: Sendable {
         entries.withLock { $0.filter { level == nil || $0.level == level }.map(\.message) }
     }
 
-    /// Whether a message has a part.
+    /// Whether a message contains a text.
     public func contains(_ text: String, level: Logger.Level? = nil) -> Bool {
         messages(level).contains { $0.contains(text) }
     }
@@ -22,7 +22,7 @@ public final class CapturedLog: Sendable {
         entries.withLock { $0.append((level, message)) }
     }
 
-    /// A logger that writes all levels but `trace` into it.
+    /// A logger that writes all levels except `trace` to this log.
     public var logger: Logger {
         var logger = Logger(label: "captured") { _ in Handler(log: self) }
         logger.logLevel = .debug

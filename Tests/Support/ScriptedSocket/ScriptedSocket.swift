@@ -3,11 +3,11 @@ internal import NIOCore
 internal import NIOWebSocket
 internal import Synchronization
 
-/// One connection of a ``ScriptedSocketServer``, from the server's side. Pings are answered by themselves.
+/// One connection of a ``ScriptedSocketServer``, from the server's side. It answers pings by itself.
 public final class ScriptedSocket: Sendable {
-    /// The client is gone, or the connection was closed from here.
+    /// The client has disconnected, or this side has closed the connection.
     public struct Ended: Error, CustomStringConvertible {
-        /// What the client closed with; `nil` when it did not close in order.
+        /// The client's close frame; `nil` when the client sent none.
         public let close: Close?
         public var description: String { "the WebSocket has ended (\(close.map { "\($0)" } ?? "without a close"))" }
     }
@@ -33,7 +33,7 @@ public final class ScriptedSocket: Sendable {
     private let changes = Changes()
     private let channel: any Channel
 
-    /// The handshake that opened it.
+    /// The handshake that opened the connection.
     public let handshake: ScriptedSocketServer.Handshake
 
     init(handshake: ScriptedSocketServer.Handshake, channel: any Channel) {
@@ -41,16 +41,16 @@ public final class ScriptedSocket: Sendable {
         self.channel = channel
     }
 
-    /// All messages that came, those too that ``receive(timeout:isolation:)`` has returned.
+    /// All messages received, including those that ``receive(timeout:isolation:)`` has returned.
     public var received: [String] { state.withLock { $0.received } }
 
-    /// What the client closed with, once it has.
+    /// The client's close frame, once it was received.
     public var close: Close? { state.withLock { $0.close } }
 
-    /// How many pings came.
+    /// The number of pings received.
     public var pings: Int { state.withLock { $0.pings } }
 
-    /// Lets pings without an answer from now on.
+    /// Stops answering pings from now on.
     public func stopAnsweringPings() { state.withLock { $0.answersPings = false } }
 
     /// Sends a text message.
@@ -68,7 +68,8 @@ public final class ScriptedSocket: Sendable {
         do { try await channel.writeAndFlush(frame).get() } catch { throw Ended(close: close) }
     }
 
-    /// The next message. Throws ``Ended`` when there will be none, and ``WaitTimeout`` when none comes in time.
+    /// The next message. Throws ``Ended`` when the connection has ended, and ``WaitTimeout`` when no message arrives in
+    /// time.
     public func receive(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation) async throws
         -> String
     {
@@ -89,7 +90,7 @@ public final class ScriptedSocket: Sendable {
         try JSONValue(parsing: Array(try await receive(timeout: timeout).utf8))
     }
 
-    /// Waits until the connection is over, and returns what the client closed with.
+    /// Waits until the connection has ended, and returns the client's close frame.
     @discardableResult
     public func waitForEnd(timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation)
         async throws -> Close?
@@ -101,7 +102,7 @@ public final class ScriptedSocket: Sendable {
         return close
     }
 
-    /// Sends a close frame and ends the connection, if it is not over yet.
+    /// Sends a close frame and ends the connection, if it has not ended yet.
     public func close(_ code: Int, _ reason: String = "") async {
         var data = ByteBuffer()
         data.write(webSocketErrorCode: WebSocketErrorCode(codeNumber: code))
@@ -112,7 +113,7 @@ public final class ScriptedSocket: Sendable {
         try? await channel.closeFuture.get()
     }
 
-    /// Breaks the connection off, without a close frame.
+    /// Ends the connection without a close frame.
     public func cut() async {
         try? await channel.eventLoop.submit { self.channel.reset() }.get()
         try? await channel.closeFuture.get()

@@ -5,13 +5,13 @@ internal import NIOWebSocket
 internal import Synchronization
 internal import Testing
 
-/// A WebSocket server that does with each connection what a script says.
+/// A WebSocket server that runs a script on each connection.
 public final class ScriptedSocketServer: Sendable {
     /// The head of a handshake.
     public struct Handshake: Sendable {
-        /// Its number, counted from 0 over all handshakes, refused ones too.
+        /// Its number, counted from 0 over all handshakes, including refused ones.
         public let number: Int
-        /// The path with the query, as it came.
+        /// The path with the query, as received.
         public let path: String
         /// The headers in their order.
         public let headers: [(name: String, value: String)]
@@ -22,19 +22,19 @@ public final class ScriptedSocketServer: Sendable {
         }
     }
 
-    /// What a handshake is answered with.
+    /// The answer to a handshake.
     public enum Answer: Sendable {
         /// A WebSocket, with this subprotocol.
         case accept(subprotocol: String?)
         /// A status, and the end of the connection.
         case refuse(Int, headers: [(name: String, value: String)] = [], body: String = "")
-        /// Nothing, for as long as the client waits.
+        /// No answer, for as long as the client waits.
         case ignore
-        /// The end of the connection. Requests other than handshakes are answered all the same, with 400.
+        /// The end of the connection. Requests other than handshakes are nevertheless answered, with 400.
         case drop
     }
 
-    /// What is done with one connection; when it returns or throws, the connection is closed with code 1000.
+    /// The server's part in one connection. When it returns or throws, the connection is closed with code 1000.
     public typealias Script = @Sendable (ScriptedSocket) async throws -> Void
 
     struct State: Sendable {
@@ -60,16 +60,16 @@ public final class ScriptedSocketServer: Sendable {
     /// The server's port.
     public var port: Int { reservation.port }
 
-    /// The URL of the API that the server stands for, with `http`.
+    /// The URL of the API that the server imitates, with `http`.
     public var url: String { "http://127.0.0.1:\(port)/api" }
 
-    /// All handshakes so far, refused ones too.
+    /// All handshakes so far, including refused ones.
     public var handshakes: [Handshake] { state.withLock { $0.handshakes } }
 
     /// All WebSockets so far.
     public var sockets: [ScriptedSocket] { state.withLock { $0.sockets } }
 
-    /// Waits until a condition holds; it is asked again after every handshake.
+    /// Waits until a condition holds. The condition is checked again after every handshake.
     public func waitUntil(
         _ what: String, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
         _ condition: (ScriptedSocketServer) throws -> Bool
@@ -80,7 +80,7 @@ public final class ScriptedSocketServer: Sendable {
         }
     }
 
-    /// Waits for the WebSocket of a number, counted from 0 over all that were accepted.
+    /// Waits for the WebSocket with a number, counted from 0 over all accepted ones.
     public func socket(
         _ number: Int, timeout: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation
     ) async throws -> ScriptedSocket {
@@ -88,7 +88,7 @@ public final class ScriptedSocketServer: Sendable {
         return sockets[number]
     }
 
-    /// Takes connections again after ``stopListening()``.
+    /// Accepts connections again after ``stopListening()``.
     public func listen() async throws {
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -99,7 +99,7 @@ public final class ScriptedSocketServer: Sendable {
         state.withLock { $0.listener = listener }
     }
 
-    /// Refuses new connections; existing ones go on.
+    /// Refuses new connections; existing ones continue.
     public func stopListening() async {
         let listener = state.withLock { state in
             defer { state.listener = nil }
@@ -179,12 +179,13 @@ public final class ScriptedSocketServer: Sendable {
     }
 }
 
-/// Runs something with a scripted WebSocket server of its own, and stops that server afterwards.
+/// Runs `body` with its own scripted WebSocket server, and stops that server afterwards.
 ///
 /// - Parameters:
-///   - answer: What handshakes are answered with; without it, WebSockets with what subprotocol the client offers first.
-///   - script: What is done with each connection.
-///   - body: What is done meanwhile.
+///   - answer: The answer to handshakes. By default, it is a WebSocket with the subprotocol that the client offers
+///     first.
+///   - script: The server's part in each connection.
+///   - body: The test's part, which runs at the same time.
 public func withScriptedSocketServer<Result: Sendable>(
     answer: @escaping @Sendable (ScriptedSocketServer.Handshake) -> ScriptedSocketServer.Answer = {
         .accept(subprotocol: $0.header("Sec-WebSocket-Protocol")?.split(separator: ",").first.map(String.init))
@@ -208,13 +209,13 @@ public func withScriptedSocketServer<Result: Sendable>(
     }
 }
 
-/// What was decided on a connection's handshake.
+/// The decision about a connection's handshake.
 private final class Decision: Sendable {
     let handshake = Mutex<ScriptedSocketServer.Handshake?>(nil)
     let answer = Mutex<ScriptedSocketServer.Answer?>(nil)
 }
 
-/// Answers what does not become a WebSocket.
+/// Answers requests that do not become a WebSocket.
 private final class RefusalHandler: ChannelInboundHandler, RemovableChannelHandler, Sendable {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -237,6 +238,6 @@ private final class RefusalHandler: ChannelInboundHandler, RemovableChannelHandl
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
     }
 
-    // A refused handshake is reported as an error too.
+    // The channel also reports a refused handshake as an error.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {}
 }

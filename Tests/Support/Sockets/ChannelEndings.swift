@@ -17,15 +17,15 @@ extension Channel {
         close(promise: nil)
     }
 
-    /// Closes the connection once everything that was written has left; closing at once would drop it.
+    /// Closes the connection after everything that was written has been sent; closing at once would drop it.
     func closeAfterWrites() {
         writeAndFlush(ByteBuffer()).whenComplete { _ in self.close(promise: nil) }
     }
 
-    /// Stops listening at once, for everybody who holds the socket.
+    /// Stops listening at once, for every process that holds the socket.
     ///
-    /// A process that is just being spawned has a copy of every socket until its program runs; closing alone would leave
-    /// that copy listening.
+    /// A process that is being spawned has a copy of every socket until its program runs. After a plain close, that
+    /// copy would still listen.
     func stopListening() async {
         try? await eventLoop.submit {
             try self.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { socket in

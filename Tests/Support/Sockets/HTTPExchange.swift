@@ -26,7 +26,7 @@ struct AnswerIncomplete: Error, CustomStringConvertible {
     var description: String { "the connection ended before the answer was complete" }
 }
 
-/// One HTTP/1.1 request on a connection of its own.
+/// One HTTP/1.1 request on its own connection.
 enum HTTPExchange {
     static func send(
         _ method: String, host: String, port: Int, path: String, headers: [(name: String, value: String)],

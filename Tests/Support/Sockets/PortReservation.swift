@@ -1,16 +1,16 @@
 internal import Glibc
 internal import NIOCore
 
-/// Keeps a local port for one server, also while it does not listen.
+/// Reserves a local port for one server, also while the server does not listen.
 ///
-/// A bound socket that does not listen refuses connections, and the system gives its port to nobody else; whoever asks
-/// for reuse of addresses, as the server does, can listen on it.
+/// A bound socket that does not listen refuses connections, and the system gives its port to no other socket. A socket
+/// that requests reuse of addresses can listen on the port, as the server does.
 public final class PortReservation: Sendable {
     /// The port.
     public let port: Int
     private let socket: CInt
 
-    /// Takes a port of the system's choice.
+    /// Reserves a port of the system's choice.
     public init() throws {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { throw IOError(errnoCode: errno, reason: "socket") }
@@ -26,10 +26,10 @@ public final class PortReservation: Sendable {
         }
         self.socket = socket
         port = Int(in_port_t(bigEndian: address.sin_port))
-        // Only now: a socket that asks for reuse may be given the port of another one that does.
+        // This option follows the bind: a socket that requests reuse may receive the port of another one that does.
         var reuse: CInt = 1
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<CInt>.size))
-        // What is thrown from here on closes the socket with the object.
+        // An error from here on closes the socket, because it destroys the object.
         if code != 0 { throw IOError(errnoCode: code, reason: "bind") }
     }
 

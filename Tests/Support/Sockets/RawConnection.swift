@@ -2,7 +2,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// A TCP connection to a local port that shows exactly what arrives and how it ends.
+/// A TCP connection to a local port that shows exactly which bytes arrive and how it ends.
 public final class RawConnection: Sendable {
     /// How the other side ended the connection.
     public enum Ending: Sendable, Hashable {
@@ -64,16 +64,16 @@ public final class RawConnection: Sendable {
         try await send(text + "\r\n" + (body ?? ""))
     }
 
-    /// What arrived so far, as text.
+    /// The bytes that arrived so far, as text.
     public var text: String { String(decoding: state.withLock { $0.received }, as: UTF8.self) }
 
-    /// How the other side ended; `nil` while it has not.
+    /// How the other side ended the connection; `nil` while it has not.
     public var ending: Ending? { state.withLock { $0.ending } }
 
-    /// Forgets what arrived so far.
+    /// Discards the bytes that arrived so far.
     public func forget() { state.withLock { $0.received = [] } }
 
-    /// Waits until what arrived contains a text, and returns all that arrived.
+    /// Waits until the bytes that arrived contain a text, and returns all of them.
     @discardableResult
     public func receive(
         until part: String, timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation
@@ -88,7 +88,7 @@ public final class RawConnection: Sendable {
         return found
     }
 
-    /// Waits until the other side ends, and says how.
+    /// Waits until the other side ends the connection, and returns how.
     public func waitForEnding(timeout: Duration = .seconds(10), isolation: isolated (any Actor)? = #isolation)
         async throws -> Ending
     {
@@ -99,7 +99,7 @@ public final class RawConnection: Sendable {
         return ending
     }
 
-    /// Ends this side of the connection and leaves the other one open.
+    /// Ends this side of the connection and keeps the other one open.
     public func finishSending() async throws {
         try await channel.withLock { $0 }?.close(mode: .output).get()
     }
@@ -141,7 +141,7 @@ public final class RawConnection: Sendable {
 
 /// The parts of an `http://` URL.
 struct HTTPTarget: Sendable, Hashable {
-    /// The URL is not one that can be spoken to in plain text.
+    /// The URL does not name a server for plain text.
     struct Unusable: Error, CustomStringConvertible {
         let url: String
         var description: String { "'\(url)' should be an http:// URL with a host" }
@@ -149,7 +149,7 @@ struct HTTPTarget: Sendable, Hashable {
 
     let host: String
     let port: Int
-    /// The path, without a slash at its end.
+    /// The path, without a trailing slash.
     let path: String
 
     init(_ url: String) throws(Unusable) {
@@ -170,7 +170,7 @@ struct HTTPTarget: Sendable, Hashable {
 }
 
 extension RawConnection {
-    /// Whether a Unix socket takes connections.
+    /// Whether a Unix socket accepts connections.
     static func accepts(unixSocket path: String) async -> Bool {
         let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton).connectTimeout(.seconds(30))
         guard let channel = try? await bootstrap.connect(unixDomainSocketPath: path).get() else { return false }

@@ -1,6 +1,6 @@
-/// Which requests are meant: a method and a path with wildcards.
+/// A pattern for requests: a method and a path with wildcards.
 public struct RequestPattern: Sendable, Hashable, CustomStringConvertible {
-    /// The method; `nil` means every one.
+    /// The method; `nil` matches every method.
     public let method: String?
     /// The path without the query, where `*` stands for any text, slashes included.
     public let path: String
@@ -11,7 +11,7 @@ public struct RequestPattern: Sendable, Hashable, CustomStringConvertible {
         self.path = path
     }
 
-    /// Whether a request is meant.
+    /// Whether the pattern matches a request.
     public func matches(method: String, path: String) -> Bool {
         if let wanted = self.method, wanted.uppercased() != method.uppercased() { return false }
         let pieces = self.path.split(separator: "*", omittingEmptySubsequences: false).map { Array($0.utf8) }

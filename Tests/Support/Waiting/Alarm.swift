@@ -1,7 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 
-/// Does something after a while, unless it is cancelled before.
+/// Runs an action after a delay, unless it is cancelled before.
 struct Alarm: Sendable {
     private let scheduled: Scheduled<Void>
 

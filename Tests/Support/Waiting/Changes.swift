@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Tells those who wait for something that things have changed and are worth another look.
+/// Notifies waiting tasks that a state has changed, so that they check it again.
 final class Changes: Sendable {
     private struct State {
         var serial = 0
@@ -9,18 +9,18 @@ final class Changes: Sendable {
 
     private let state = Mutex(State())
 
-    /// Wakes everybody who waits.
+    /// Wakes all waiting tasks.
     func notify() {
         let observers = state.withLock { $0.observers.values }
         for observer in observers { observer.yield() }
     }
 
-    /// Looks until there is something to find: now, after every change, and once more at the end.
+    /// Calls `find` until it returns a value: now, after every change, and once more at the end.
     ///
     /// - Parameters:
-    ///   - timeout: How long to look, or three times as long from ten seconds on.
-    ///   - find: What to look for.
-    /// - Returns: What was found; `nil` when the time was over.
+    ///   - timeout: How long to wait. From ten seconds on, the wait is three times as long.
+    ///   - find: Returns the value, or `nil` to wait longer.
+    /// - Returns: The value; `nil` after the timeout.
     func wait<Found>(
         timeout: Duration, isolation: isolated (any Actor)? = #isolation, _ find: () async throws -> Found?
     ) async throws -> Found? {

@@ -1,14 +1,14 @@
-/// Asks again and again until a condition holds.
+/// Checks a condition repeatedly until it holds.
 ///
-/// For things that tell nobody when they change; what can be waited for (``FakePrefectAPI/waitUntil(_:timeout:_:)``,
-/// ``Gate``) should be.
+/// It is for conditions without a notification of changes. Where a wait with notifications exists
+/// (``FakePrefectAPI/waitUntil(_:timeout:_:)``, ``Gate``), use that.
 ///
 /// - Parameters:
-///   - timeout: How long to go on asking, or three times as long from ten seconds on; the condition is asked at least
+///   - timeout: How long to check. From ten seconds on, it is three times as long. The condition is checked at least
 ///     once.
-///   - what: What should happen, for the message.
-///   - interval: The pause between two questions.
-///   - condition: The question. An error counts as no, and the last one is part of the message.
+///   - what: The expected event, for the message.
+///   - interval: The pause between two checks.
+///   - condition: The condition. An error counts as false, and the message contains the last error.
 /// - Throws: ``WaitTimeout``, or `CancellationError`.
 public func eventually(
     within timeout: Duration = .seconds(30), _ what: String, every interval: Duration = .milliseconds(10),

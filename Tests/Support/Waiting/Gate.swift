@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Holds things back until it is opened, once and for all.
+/// Blocks actions and tasks until it is opened. It never closes again.
 public final class Gate: Sendable {
     private enum State {
         case closed([@Sendable () -> Void])
@@ -12,7 +12,7 @@ public final class Gate: Sendable {
     /// A closed gate.
     public init() {}
 
-    /// Lets everything through that waits, and all that comes later.
+    /// Releases all waiting actions and tasks, and lets later ones pass.
     public func open() {
         let waiting = state.withLock { state -> [@Sendable () -> Void] in
             guard case .closed(let waiting) = state else { return [] }
@@ -27,7 +27,7 @@ public final class Gate: Sendable {
         state.withLock { if case .open = $0 { true } else { false } }
     }
 
-    /// Does something when the gate is open: now, or on the thread that opens it.
+    /// Runs an action when the gate is open: now, or on the thread that opens it.
     public func whenOpen(_ action: @escaping @Sendable () -> Void) {
         let now = state.withLock { state -> Bool in
             guard case .closed(let waiting) = state else { return true }
@@ -37,7 +37,7 @@ public final class Gate: Sendable {
         if now { action() }
     }
 
-    /// Waits until the gate is open, or the task is cancelled.
+    /// Waits until the gate is open or the task is cancelled.
     public func wait() async {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         whenOpen { continuation.finish() }

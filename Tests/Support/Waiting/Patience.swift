@@ -1,8 +1,8 @@
 extension Duration {
-    /// How long a test really waits that gives this limit.
+    /// How long a test with this limit really waits.
     ///
-    /// A limit of ten seconds and more only ends a test that would wait for ever. Machines differ, and on a busy one a
-    /// disk or a server may stand still for longer than that, so that three times the limit is waited for. A shorter one
-    /// is part of what the test is about.
+    /// A limit of ten seconds or more only ends a test that would wait forever. On a busy machine a disk or a server
+    /// may stall for longer than that, so the test waits three times the limit. A shorter limit is part of the
+    /// behaviour under test.
     var patient: Duration { self >= .seconds(10) ? self * 3 : self }
 }

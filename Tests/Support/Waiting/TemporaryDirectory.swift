@@ -1,8 +1,8 @@
 internal import FoundationEssentials
 
-/// Runs something with a new empty folder and removes the folder with all it holds afterwards.
+/// Runs `body` with a new empty directory, and removes the directory with its contents afterwards.
 ///
-/// - Parameter body: Gets the folder's path, without links in it.
+/// - Parameter body: Receives the directory's path, which contains no links.
 public func withTemporaryDirectory<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (String) async throws -> Result
 ) async throws -> Result {

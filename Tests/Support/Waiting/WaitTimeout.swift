@@ -1,13 +1,13 @@
-/// Something a test waited for did not happen in time.
+/// An event that a test waited for did not happen in time.
 public struct WaitTimeout: Error, CustomStringConvertible {
-    /// What should have happened.
+    /// The expected event.
     public let what: String
-    /// How long it was waited for.
+    /// How long the test waited.
     public let timeout: Duration
-    /// How things stood at the end.
+    /// The state at the end.
     public let detail: String
 
-    /// A failure of waiting.
+    /// A failed wait.
     public init(what: String, timeout: Duration, detail: String = "") {
         self.what = what
         self.timeout = timeout

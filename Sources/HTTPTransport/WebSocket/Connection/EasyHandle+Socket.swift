@@ -1,9 +1,9 @@
 import CCurl
 
-/// What libcurl allows with a handle that is to do no more than connect.
+/// The libcurl operations on a handle that only connects.
 extension EasyHandle {
     enum Received {
-        /// Never empty.
+        /// The received bytes, never empty.
         case bytes([UInt8])
         case nothingYet
         case end
@@ -16,7 +16,8 @@ extension EasyHandle {
         case failed(String)
     }
 
-    /// After `configure`: stop when the connection is ready, through a tunnel where there is a proxy.
+    /// Must be called after `configure`. libcurl then stops when the connection is ready, through a tunnel if there is
+    /// a proxy.
     func setConnectOnly() throws(Refusal) {
         try set(CURLOPT_CONNECT_ONLY, 1)
         try set(CURLOPT_HTTPPROXYTUNNEL, 1)
@@ -24,7 +25,7 @@ extension EasyHandle {
         try setErrorText()
     }
 
-    /// The connection's descriptor, to wait for; nil when the connection is gone.
+    /// The connection's descriptor, to wait for readiness; nil when the connection is gone.
     var activeSocket: Int32? {
         let socket = ccurl_easy_active_socket(pointer)
         return socket < 0 ? nil : socket
@@ -41,7 +42,7 @@ extension EasyHandle {
         }
     }
 
-    /// When it is full, the same bytes are to be offered again: TLS has begun to encrypt them.
+    /// After `full`, the caller must offer the same bytes again, because TLS has begun to encrypt them.
     func send(_ bytes: [UInt8], from start: Int) -> Sent {
         clearErrorText()
         var count = 0

@@ -1,17 +1,18 @@
 import Synchronization
 
-/// Joins the tasks that use a WebSocket with the loop's thread: what was received and who waits for what.
+/// Connects the tasks that use a WebSocket with the loop's thread. It holds the received messages and the waiting
+/// tasks.
 ///
-/// Everybody who waits does so under a ticket. The first end wins and wakes them all; messages that came before it
-/// can still be received.
+/// Every waiting task has a ticket. The first end wins and wakes all waiting tasks. Messages that arrived before it can
+/// still be received.
 final class SocketChannel: Sendable {
-    /// What the server said when it agreed.
+    /// The subprotocol and header fields that the server agreed with.
     struct Opening: Sendable {
         var subprotocol: String?
         var headers: HTTPHeaders = [:]
     }
 
-    /// What a receiver finds.
+    /// The result of taking a message from the channel.
     enum Taken {
         case message(WebSocket.Message, connectionWaits: Bool)
         case end(WebSocketError)
@@ -21,7 +22,7 @@ final class SocketChannel: Sendable {
     typealias Waiter = CheckedContinuation<Result<Void, WebSocketError>, Never>
     typealias Receiver = CheckedContinuation<Result<WebSocket.Message, WebSocketError>, Never>
 
-    /// When so much waits to be received, no more is read.
+    /// Reading stops when this many bytes, or this many messages, wait to be received.
     static let mostBytes = 256 * 1024
     static let mostMessages = 128
 
@@ -51,7 +52,7 @@ final class SocketChannel: Sendable {
         resolve(ticket)
     }
 
-    /// False when nobody waits under this ticket any more.
+    /// Whether a task still waits under this ticket.
     func isAwaited(_ ticket: UInt64) -> Bool {
         state.withLock { $0.waiters[ticket] != nil }
     }
@@ -60,7 +61,7 @@ final class SocketChannel: Sendable {
         state.withLock { $0.waiters.removeValue(forKey: ticket) }?.resume(returning: .success(()))
     }
 
-    /// False when that is enough for now, until a receiver finds that the connection waits.
+    /// Hands over a message. Returns false when reading must stop, until a receiver finds that the connection waits.
     func deliver(_ message: WebSocket.Message) -> Bool {
         let (receiver, hasRoom) = state.withLock { state -> (Receiver?, Bool) in
             if state.ending != nil { return (nil, true) }
@@ -73,7 +74,7 @@ final class SocketChannel: Sendable {
         return hasRoom
     }
 
-    /// Ends the channel unless it has ended, and returns the error it ended with.
+    /// Ends the channel unless it has already ended, and returns the error it ended with.
     @discardableResult
     func end(_ kind: WebSocketError.Kind) -> WebSocketError {
         let error = WebSocketError(kind: kind, url: url)
@@ -99,7 +100,7 @@ final class SocketChannel: Sendable {
         }
     }
 
-    /// Resumes the continuation when the ticket is resolved, or with the end.
+    /// Resumes the continuation when the ticket is resolved, or with the error when the channel ends.
     func wait(_ ticket: UInt64, _ waiter: Waiter) {
         let ending = state.withLock { state in
             if state.ending == nil { state.waiters[ticket] = waiter }
@@ -108,12 +109,13 @@ final class SocketChannel: Sendable {
         if let ending { waiter.resume(returning: .failure(ending)) }
     }
 
-    /// What is there without waiting.
+    /// Takes the next message or the end, without waiting.
     func take() -> Taken {
         state.withLock { $0.take() }
     }
 
-    /// Resumes the continuation with the next message or the end; true when the connection waits to go on.
+    /// Resumes the continuation with the next message or the end. Returns true when the connection waits to be read
+    /// again.
     func awaitMessage(_ ticket: UInt64, _ receiver: Receiver) -> Bool {
         let taken = state.withLock { state in
             let taken = state.take()
@@ -132,7 +134,7 @@ final class SocketChannel: Sendable {
         return false
     }
 
-    /// Wakes who waits under this ticket, if somebody does.
+    /// Wakes the task that waits under this ticket, if there is one, with `cancelled`.
     func cancel(_ ticket: UInt64) {
         let error = WebSocketError(kind: .cancelled, url: url)
         let (waiter, receiver) = state.withLock { state -> (Waiter?, Receiver?) in
@@ -147,14 +149,14 @@ final class SocketChannel: Sendable {
 extension SocketChannel.State {
     fileprivate mutating func take() -> SocketChannel.Taken {
         guard let message = inbox.next() else { return ending.map { .end($0) } ?? .nothingYet }
-        // Not at every message, so that the connection is not woken for each.
+        // The connection resumes only when the inbox is half empty, so that it is not woken for every message.
         guard isHeldBack, inbox.isHalfEmpty else { return .message(message, connectionWaits: false) }
         isHeldBack = false
         return .message(message, connectionWaits: ending == nil)
     }
 }
 
-/// Messages in the order in which they came.
+/// Messages in the order in which they arrived.
 private struct Inbox {
     private var messages: [WebSocket.Message?] = []
     private var first = 0

@@ -1,7 +1,7 @@
 import CCurl
 
-/// One WebSocket on the loop's thread: moves bytes between libcurl's connection and the states, and what the states
-/// decide to the channel.
+/// One WebSocket on the loop's thread. It moves bytes between libcurl's connection and the states, and passes the
+/// results to the channel.
 final class SocketConnection {
     let easy: EasyHandle
     private let id: UInt64
@@ -10,24 +10,24 @@ final class SocketConnection {
     private let opening: UInt64
     private unowned let core: EventLoopCore
     private var answer: UpgradeAnswer
-    /// Nil until the server has agreed.
+    /// The state of the open WebSocket; nil until the server has agreed.
     private var state: SocketState?
     private var outbox = Outbox()
-    /// What is on its way out, and how much of it libcurl has taken.
+    /// The frame being sent, and the number of its bytes that libcurl has taken.
     private var outgoing: (frame: Outbox.Written, sent: Int)?
     private var descriptor: Int32?
     private var interest: EventLoopCore.Readiness = []
     private var handshakeMayHaveBeenSent = false
     private var isHeldBack = false
-    /// Set when there may be more to read than poll can see: since when it wants another turn.
+    /// The time since which the connection wants another turn. It is set when there may be data that poll cannot see.
     private var wantsTurn: ContinuousClock.Instant?
     private(set) var isOver = false
     private var generator = SystemRandomNumberGenerator()
 
-    /// How often it reads or writes before others have their turn.
+    /// The number of reads or writes after which other connections have their turn.
     private static let roundsPerTurn = 16
 
-    /// `opening` is the ticket of who waits for the WebSocket to be open.
+    /// - Parameter opening: The ticket of the task that waits for the WebSocket to be open.
     init(
         _ plan: SocketPlan, id: UInt64, opening: UInt64, easy: EasyHandle, channel: SocketChannel, core: EventLoopCore
     ) throws(EasyHandle.Refusal) {
@@ -50,7 +50,7 @@ final class SocketConnection {
 
     // MARK: From the loop
 
-    /// libcurl is done with connecting.
+    /// Called when libcurl has finished connecting, with success or not.
     func connected(_ code: CURLcode) {
         guard code == CURLE_OK else {
             let failure = CurlFailure(
@@ -68,7 +68,7 @@ final class SocketConnection {
         turn(.reading)
     }
 
-    /// Reads if that may bring something, writes what there is, and says what to wait for.
+    /// Reads if data may be available, writes pending data, and registers the events to wait for.
     func turn(_ readiness: EventLoopCore.Readiness) {
         wantsTurn = nil
         if readiness.contains(.reading) { read() }
@@ -83,7 +83,7 @@ final class SocketConnection {
             handle(.clock)
             return turn([])
         }
-        // A refusal whose body does not end is one all the same.
+        // A refusal counts even when its body does not end.
         if answer.isRefusal { return conclude(answer.end()) }
         let limit = plan.connectTimeout.map { " within \($0.inSeconds)" } ?? " in time"
         fail(.connectTimeout, "the WebSocket was not open" + limit)
@@ -108,18 +108,18 @@ final class SocketConnection {
 
     func close(_ code: WebSocket.CloseCode, reason: String) {
         handle(.close(code, reason: reason))
-        // What was held back until now is in front of the server's answer.
+        // Messages that were held back until now come before the server's answer.
         turn(.reading)
     }
 
-    /// A receiver has made room.
+    /// Called when a receiver has made room for more messages.
     func release() {
         isHeldBack = false
         handle(.released)
         turn(.reading)
     }
 
-    /// Ends it without waiting for the server, which is told if that is possible at once.
+    /// Ends the WebSocket without waiting for the server. A close frame is sent if that is possible at once.
     func leave(_ kind: WebSocketError.Kind) {
         handle(.close(.goingAway, reason: ""))
         channel.end(kind)
@@ -127,7 +127,7 @@ final class SocketConnection {
         isOver = true
     }
 
-    /// Nobody uses it any more. A closing handshake that has begun has a deadline of its own.
+    /// Called when no task uses the WebSocket any more. A closing handshake that has begun has its own deadline.
     func abandon() {
         if state?.isOpen != false { leave(.cancelled) }
     }
@@ -178,7 +178,7 @@ final class SocketConnection {
         fail(.receiveFailed, "the server ended the connection before it answered the handshake")
     }
 
-    /// The connection broke.
+    /// Ends the WebSocket after the connection broke.
     private func lose(_ cause: String) {
         guard state != nil else { return fail(.receiveFailed, cause) }
         end(.lost(cause))
@@ -202,14 +202,14 @@ final class SocketConnection {
             case .failed(let cause):
                 outgoing = nil
                 outbox = Outbox()
-                // What the server said before it ended the connection may still be there, such as why.
+                // The server may have sent data before it ended the connection, such as the reason.
                 read()
                 return lose(cause)
             }
         }
     }
 
-    // MARK: What follows
+    // MARK: Actions
 
     private func handle(_ event: SocketState.Event) {
         perform(state?.handle(event, at: .now) ?? [])
@@ -254,14 +254,14 @@ final class SocketConnection {
         if outgoing != nil || !outbox.isEmpty { wanted.insert(.writing) }
         guard wanted != interest else { return }
         interest = wanted
-        // Watched for nothing, a hang-up would wake the loop again and again.
+        // If a descriptor without interest were watched, a hang-up would wake the loop again and again.
         if wanted.isEmpty { return core.unwatch(descriptor) }
         core.watch(descriptor, for: wanted) { [id, unowned core] readiness in
             core.withSocket(id) { $0.turn(readiness) }
         }
     }
 
-    /// To be called before the connection is closed.
+    /// Must be called before the connection is closed.
     func unwatch() {
         if let descriptor { core.unwatch(descriptor) }
     }

@@ -1,12 +1,12 @@
-/// Everything the loop needs to know to open one WebSocket, checked and decided beforehand.
+/// The validated parameters that the loop needs to open one WebSocket.
 struct SocketPlan: Sendable {
-    /// How to connect: as for a request to the same host.
+    /// The parameters of the connection, the same as for a request to this host.
     let transfer: TransferPlan
     let upgrade: UpgradeRequest
     let limits: SocketState.Limits
     let connectTimeout: Duration?
     let deadline: ContinuousClock.Instant?
-    /// What errors call it.
+    /// The URL as shown in errors.
     let url: String
 
     init(_ request: WebSocketRequest, configuration: TransportConfiguration) throws(WebSocketError) {
@@ -14,7 +14,7 @@ struct SocketPlan: Sendable {
             throw Self.refused("the URL is not an absolute ws or wss URL", url: "")
         }
         self.url = Self.name(of: url)
-        // A WebSocket over HTTP/2 would be another handshake.
+        // A WebSocket over HTTP/2 would need another handshake.
         var configuration = configuration
         configuration.http2 = false
         let connection = HTTPRequest(
@@ -36,7 +36,7 @@ struct SocketPlan: Sendable {
         deadline = request.connectTimeout.map { ContinuousClock.now.advanced(by: $0) }
     }
 
-    /// The URL as libcurl knows it, which has no WebSockets everywhere.
+    /// Parses the URL as `http` or `https`, because not every libcurl knows the WebSocket schemes.
     private static func parse(_ text: String) -> ParsedURL? {
         guard let end = text.firstRange(of: "://") else { return nil }
         switch text[..<end.lowerBound].lowercased() {

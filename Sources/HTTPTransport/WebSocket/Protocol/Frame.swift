@@ -1,4 +1,4 @@
-/// What a frame is (RFC 6455, section 5.2).
+/// The type of a frame (RFC 6455, section 5.2).
 enum Opcode: UInt8, Sendable {
     case continuation = 0x0
     case text = 0x1
@@ -10,7 +10,7 @@ enum Opcode: UInt8, Sendable {
     var isControl: Bool { rawValue & 0x8 != 0 }
 }
 
-/// A rule of the protocol, or a limit, that the server broke, and the code to close with.
+/// A protocol rule or a limit that the server violated, and the code to close with.
 struct Violation: Error, Equatable {
     let code: WebSocket.CloseCode
     let cause: String
@@ -21,7 +21,7 @@ struct Violation: Error, Equatable {
     }
 }
 
-/// A frame as a client writes it: always masked.
+/// Encodes frames as a client writes them, which is always masked.
 enum Frame {
     static let longestControlPayload = 125
 
@@ -48,7 +48,7 @@ enum Frame {
         return bytes
     }
 
-    /// The payload of a close frame. A longer reason is cut, between two characters.
+    /// The payload of a close frame. A reason that is too long is cut between two characters.
     static func closePayload(_ code: WebSocket.CloseCode, reason: String) -> [UInt8] {
         var payload = withUnsafeBytes(of: code.rawValue.bigEndian) { Array($0) }
         for character in reason.unicodeScalars {
@@ -59,7 +59,7 @@ enum Frame {
         return payload
     }
 
-    /// Masks, or unmasks. The mask's bytes are used in the order in which they lie in memory.
+    /// Masks or unmasks bytes. The mask's bytes are used in memory order.
     static func apply(_ mask: UInt32, to bytes: UnsafeMutableRawBufferPointer) {
         let wide = UInt64(mask) << 32 | UInt64(mask)
         var index = 0

@@ -1,25 +1,25 @@
-/// Takes a server's bytes apart into frames, and refuses whatever is wrong with a single one of them. A value without
-/// I/O; of a payload it holds nothing back.
+/// Splits a server's bytes into frames, and rejects errors within a single frame. It is a value without I/O, and it
+/// buffers no payload.
 struct FrameDecoder: Sendable {
     enum Part: Equatable {
         /// A frame begins.
         case header(Opcode, isFinal: Bool, length: Int)
-        /// Some of its payload, never empty.
+        /// Part of the frame's payload, never empty.
         case payload(ArraySlice<UInt8>)
-        /// It is complete.
+        /// The frame is complete.
         case end
     }
 
     private enum State {
-        /// Bytes of the header so far.
+        /// The bytes of the header received so far.
         case header([UInt8])
-        /// Bytes of the payload still to come.
+        /// The number of payload bytes still to come.
         case payload(Int)
     }
 
     private var state = State.header([])
 
-    /// The next part, taken off the front of the bytes; nil when they are used up and more are needed.
+    /// Takes the next part off the front of the bytes. Returns nil when they are used up and more are needed.
     mutating func next(_ bytes: inout ArraySlice<UInt8>) throws(Violation) -> Part? {
         switch state {
         case .payload(0):
@@ -44,7 +44,7 @@ struct FrameDecoder: Sendable {
         }
     }
 
-    /// Nil while bytes are missing. Each is judged as soon as it is there.
+    /// Returns nil while bytes are missing. Each byte is checked as soon as it arrives.
     private static func parse(
         _ header: [UInt8]
     ) throws(Violation) -> (opcode: Opcode, isFinal: Bool, length: Int)? {

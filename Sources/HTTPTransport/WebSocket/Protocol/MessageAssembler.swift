@@ -1,22 +1,22 @@
-/// Puts a server's frames together into messages, and refuses what is wrong with their order, size or content. A
-/// value without I/O: bytes go in as they come, in any portions, and whole messages and control frames come out.
+/// Assembles a server's frames into messages, and rejects a wrong order, size or content. It is a value without I/O: it
+/// takes bytes in any portions and returns whole messages and control frames.
 struct MessageAssembler: Sendable {
     enum Event: Equatable {
         case message(WebSocket.Message)
         case ping([UInt8])
         case pong([UInt8])
-        /// Whatever follows is not looked at.
+        /// A close frame. Bytes after it are ignored.
         case close(WebSocket.CloseCode, reason: String)
-        /// The same holds.
+        /// A violation of the protocol or a limit. Bytes after it are ignored.
         case violation(Violation)
     }
 
     private let maximumMessageBytes: Int
     private var decoder = FrameDecoder()
     private var frame: (opcode: Opcode, isFinal: Bool)?
-    /// The message that has begun.
+    /// The message being received.
     private var message: (opcode: Opcode, bytes: [UInt8], validator: UTF8Validator)?
-    /// The payload of the control frame that has begun.
+    /// The payload of the control frame being received.
     private var control: [UInt8] = []
     private var isOver = false
 

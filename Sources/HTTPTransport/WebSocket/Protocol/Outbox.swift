@@ -1,7 +1,7 @@
-/// What is to be written: messages in order, cut into frames so that a control frame never waits behind more than one
-/// of them. A value without I/O; frames come out as the connection has room for them.
+/// The queue of data to write. Messages keep their order and are cut into frames, so that a control frame waits behind
+/// one of those at most. It is a value without I/O; frames are taken when the connection has room for them.
 struct Outbox: Sendable {
-    /// One frame's bytes, and whose message or ping is complete with it.
+    /// The bytes of one frame, and the ticket of the message that is complete with it.
     struct Written: Equatable {
         var bytes: [UInt8]
         var finishes: UInt64?
@@ -35,14 +35,15 @@ struct Outbox: Sendable {
         control.append(Item(opcode: .ping, payload: payload))
     }
 
-    /// Only the latest ping needs an answer (RFC 6455, 5.5.3), so a server that does not read them holds no memory.
+    /// Only the latest ping needs an answer (RFC 6455, 5.5.3). So a server that does not read pongs cannot fill the
+    /// memory.
     mutating func addPong(_ payload: [UInt8]) {
         guard !isClosed else { return }
         control.removeAll { $0.opcode == .pong }
         control.append(Item(opcode: .pong, payload: payload))
     }
 
-    /// The last frame: nothing is written after it, and messages that wait are dropped.
+    /// Queues the close frame as the last frame. Nothing is written after it, and waiting messages are dropped.
     mutating func close(_ payload: [UInt8]) {
         guard !isClosed else { return }
         isClosed = true
@@ -50,7 +51,7 @@ struct Outbox: Sendable {
         control.append(Item(opcode: .close, payload: payload))
     }
 
-    /// Takes a message out again unless part of it is written, which must be followed by the rest.
+    /// Removes a message again, unless part of it is written; then the rest must follow.
     mutating func withdraw(_ ticket: UInt64) {
         messages.removeAll { $0.ticket == ticket && $0.offset == 0 }
     }

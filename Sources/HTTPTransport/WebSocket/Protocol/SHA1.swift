@@ -1,4 +1,4 @@
-/// SHA-1 (RFC 3174), which RFC 6455 wants in its handshake and RFC 9562 in UUIDs made of names, where nothing depends on
+/// SHA-1 (RFC 3174). RFC 6455 requires it in its handshake, and RFC 9562 in name-based UUIDs. Neither use depends on
 /// its strength.
 package enum SHA1 {
     package static func digest(_ message: [UInt8]) -> [UInt8] {

@@ -1,4 +1,4 @@
-/// What becomes of an open WebSocket: messages, pings and their answers, the closing handshake and its end. A value
+/// The state machine of an open WebSocket: messages, pings and pongs, the closing handshake and the end. It is a value
 /// without I/O or clock.
 struct SocketState: Sendable {
     typealias Instant = ContinuousClock.Instant
@@ -16,10 +16,10 @@ struct SocketState: Sendable {
         case endOfStream
         /// The connection took bytes that were written.
         case progress
-        /// The user wants to know that the server is there, and that it has received all that was written before.
+        /// The user asks for proof that the server is alive and has received everything written before.
         case ping(ticket: UInt64)
         case close(WebSocket.CloseCode, reason: String)
-        /// Messages wait to be received: nothing is read until `released`.
+        /// Too many messages wait to be received. Nothing is read until `released`.
         case heldBack
         case released
         case clock
@@ -29,10 +29,10 @@ struct SocketState: Sendable {
         case deliver(WebSocket.Message)
         case writePing([UInt8])
         case writePong([UInt8])
-        /// The last frame.
+        /// Writes the close frame, which is the last frame.
         case writeClose([UInt8])
         case answered(ticket: UInt64)
-        /// For the user it is over.
+        /// Ends the WebSocket for the user.
         case end(WebSocketError.Kind)
         /// The connection is no longer needed.
         case drop
@@ -40,10 +40,10 @@ struct SocketState: Sendable {
 
     private enum Phase: Equatable {
         case open
-        /// The close frame is out or on its way, and the server's is awaited.
+        /// The close frame is sent or being sent, and the server's close frame is awaited.
         case closing(until: Instant)
-        /// Nothing counts any more but the server's end of the connection: ending it first could destroy our close
-        /// frame on its way.
+        /// Only the server's end of the connection is awaited. Ending the connection from this side first could destroy
+        /// the close frame in transit.
         case finishing(until: Instant)
         case over
     }
@@ -60,10 +60,10 @@ struct SocketState: Sendable {
     private var nextPing: Instant?
     private var pings: [Ping] = []
     private var pingCount: UInt32 = 0
-    /// The last ping or sign of life.
+    /// The time of the last ping, or of the last activity on the connection.
     private var lastActivity: Instant
 
-    /// Longest wait for a server to end the connection after both close frames.
+    /// The longest wait for the server to end the connection after both close frames.
     private static let finishTimeout = Duration.seconds(2)
 
     init(_ limits: Limits, openedAt now: Instant) {
@@ -75,7 +75,7 @@ struct SocketState: Sendable {
 
     var isOpen: Bool { phase == .open }
 
-    /// When `clock` should come at the latest.
+    /// The latest time at which the `clock` event is due.
     var nextDeadline: Instant? {
         switch phase {
         case .open where isHeldBack, .over: nil
@@ -139,7 +139,7 @@ struct SocketState: Sendable {
         }
     }
 
-    /// A pong answers its ping and those before it. Others were not asked for.
+    /// A pong answers its ping and all earlier ones. An unsolicited pong is ignored.
     private mutating func pong(_ payload: [UInt8], at now: Instant) -> [Action] {
         guard let answered = pings.firstIndex(where: { $0.payload == payload }) else { return [] }
         let tickets = pings[...answered].compactMap(\.ticket)

@@ -1,15 +1,15 @@
-/// Checks text that comes in pieces, and finds the first byte that cannot belong to UTF-8 as soon as it is there.
+/// Checks text that arrives in pieces, and finds the first byte that is not valid UTF-8 as soon as it arrives.
 struct UTF8Validator: Sendable {
-    /// How many continuation bytes the character that has begun still needs.
+    /// The number of continuation bytes that the current character still needs.
     private var missing = 0
-    /// What the next of them may be: narrower after some first bytes, against overlong forms, surrogates and what
-    /// lies beyond U+10FFFF.
+    /// The allowed values of the next continuation byte. The range is narrower after some first bytes, to exclude
+    /// overlong forms, surrogates and values above U+10FFFF.
     private var allowed: ClosedRange<UInt8> = 0x80...0xbf
 
     /// Whether a character has begun and is not complete.
     var isInsideCharacter: Bool { missing > 0 }
 
-    /// False as soon as the text is not UTF-8; nothing is to be fed after that.
+    /// Returns false as soon as the text is not UTF-8. No more bytes may be passed after that.
     mutating func accepts(_ bytes: some Collection<UInt8>) -> Bool {
         bytes.withContiguousStorageIfAvailable { accepts(UnsafeRawBufferPointer($0)) }
             ?? Array(bytes).withUnsafeBytes { accepts($0) }
@@ -28,7 +28,8 @@ struct UTF8Validator: Sendable {
         return true
     }
 
-    /// Most text is ASCII, and eight bytes of that are seen at once.
+    /// The index of the first byte from `start` on that is not ASCII. Most text is ASCII, so eight bytes are checked at
+    /// once.
     private static func endOfASCII(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
         var index = start
         while index + 8 <= bytes.count,

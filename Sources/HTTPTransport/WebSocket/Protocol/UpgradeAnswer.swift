@@ -1,23 +1,23 @@
-/// The server's half of the handshake, read from whatever portions it comes in. A value without I/O.
+/// The server's half of the handshake, read from portions of any size. It is a value without I/O.
 struct UpgradeAnswer: Sendable {
     enum Outcome: Equatable {
         case incomplete
-        /// Agreed. What came after the head belongs to the first frames.
+        /// The server agreed. `rest` holds the bytes after the head, which belong to the first frames.
         case open(subprotocol: String?, headers: HTTPHeaders, rest: [UInt8])
         case refused(WebSocketRefusal)
-        /// A 101 that does not fit the request.
+        /// A response with status 101 that does not match the request.
         case mismatch(String)
-        /// Not an HTTP answer.
+        /// The bytes are not an HTTP response.
         case malformed(String)
     }
 
-    /// Of a refusal's body no more is kept.
+    /// The most bytes that are kept of a refusal's body.
     static let bodyLimit = 4096
 
     private let expectedAccept: String
     private let subprotocols: [String]
     private var parser: HeadParser
-    /// What is not yet a whole line.
+    /// The bytes of a line that is not yet complete.
     private var line: [UInt8] = []
     private var refusal: HTTPResponse.Head?
     private var body: [UInt8] = []
@@ -28,7 +28,7 @@ struct UpgradeAnswer: Sendable {
         parser = HeadParser(url: url, awaitsSwitch: true)
     }
 
-    /// The head of a refusal is there, and its body perhaps not.
+    /// Whether the head of a refusal has arrived. Its body may still be incomplete.
     var isRefusal: Bool { refusal != nil }
 
     mutating func receive(_ bytes: some Collection<UInt8>) -> Outcome {
@@ -55,7 +55,7 @@ struct UpgradeAnswer: Sendable {
         return bodyIsComplete ? end() : .incomplete
     }
 
-    /// No more will come, or no more is waited for.
+    /// Concludes the handshake when no more bytes will come, or when the wait for them has ended.
     func end() -> Outcome {
         guard let refusal else { return .incomplete }
         let content = isChunked ? Self.unchunked(body) : body[...]
@@ -104,12 +104,12 @@ struct UpgradeAnswer: Sendable {
     }
 
     private var bodyIsComplete: Bool {
-        // Chunks have lines of their own between them, which leave less of a body.
+        // Chunk size lines take part of the raw bytes, so more of them are needed for the same content.
         if isChunked { return body.count >= 4 * Self.bodyLimit || body.suffix(5).elementsEqual("0\r\n\r\n".utf8) }
         return body.count >= min(announcedLength ?? .max, Self.bodyLimit)
     }
 
-    /// The content of as many chunks as are there; what is not a chunk ends it.
+    /// The content of the chunks received so far. Data that is not a chunk ends it.
     private static func unchunked(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
         var content: [UInt8] = []
         var rest = bytes[...]

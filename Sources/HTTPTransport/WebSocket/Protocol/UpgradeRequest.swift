@@ -1,13 +1,13 @@
 import FoundationEssentials
 
-/// The client's half of the handshake (RFC 6455, section 4.1), checked and written.
+/// The client's half of the handshake (RFC 6455, section 4.1), validated and encoded.
 struct UpgradeRequest: Sendable {
     let bytes: [UInt8]
-    /// What `Sec-WebSocket-Accept` has to say.
+    /// The value that `Sec-WebSocket-Accept` must have.
     let expectedAccept: String
     let subprotocols: [String]
 
-    /// The headers have been checked by a plan. Nil when a subprotocol or the URL cannot stand in a request.
+    /// Expects headers that a plan has checked. Returns nil when a subprotocol or the URL cannot be part of a request.
     init?(_ request: WebSocketRequest, to url: ParsedURL, key: String = Self.randomKey()) {
         guard let target = Self.target(of: url), request.subprotocols.allSatisfy(TransferPlan.isToken) else {
             return nil
@@ -31,7 +31,7 @@ struct UpgradeRequest: Sendable {
         subprotocols = request.subprotocols
     }
 
-    /// Sixteen random bytes.
+    /// Sixteen random bytes in Base64.
     static func randomKey() -> String {
         var generator = SystemRandomNumberGenerator()
         return Data((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }).base64EncodedString()
@@ -46,12 +46,12 @@ struct UpgradeRequest: Sendable {
             || name.lowercased().hasPrefix("sec-websocket-")
     }
 
-    /// Path and query as they were given.
+    /// The path and query as given; nil when they contain a space or a control character.
     private static func target(of url: ParsedURL) -> String? {
         guard let authority = url.text.firstRange(of: "://")?.upperBound else { return nil }
         let rest = url.text[authority...]
         let target = rest[(rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex)...]
-        // Anything else would end the request's line early.
+        // Other characters would end the request line early.
         guard target.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else { return nil }
         return target.hasPrefix("/") ? String(target) : "/" + target
     }

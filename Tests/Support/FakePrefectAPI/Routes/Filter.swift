@@ -3,7 +3,7 @@ internal import OrderedCollections
 
 /// The filter of one kind of object: members with `any_` and `not_any_` lists.
 ///
-/// A member that the fake does not know is answered with 501, so that no test passes because its filter was ignored.
+/// The answer to an unknown member is 501, so that no test passes because the fake ignored its filter.
 struct Filter {
     private let allowed: [String: Set<String>]
     private let forbidden: [String: Set<String>]
@@ -33,7 +33,7 @@ struct Filter {
         Refusal(status: 501, body: ["detail": .string("The fake server does not know the filter '\(what)'.")])
     }
 
-    /// Whether a value passes; an object without the value passes only where nothing is asked.
+    /// Whether a value passes. An object without the value passes only where the filter requires no value.
     func allows(_ member: String, _ value: String?) -> Bool {
         if let allowed = allowed[member] {
             guard let value, allowed.contains(value) else { return false }

@@ -77,7 +77,8 @@ extension Route {
         },
     ]
 
-    /// 201 says that a state was made, be it another than the proposed one, and 200 that none was.
+    /// The status 201 means that the run entered a state, even if it is not the proposed one; 200 means that it entered
+    /// none.
     private static let setState: Handler = { world, call throws(Refusal) in
         guard let value = call["state"] else { throw .invalid(["state"], "is missing", call.body) }
         let state = try proposedState(value, call, world.now)

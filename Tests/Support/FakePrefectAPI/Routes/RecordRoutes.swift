@@ -3,7 +3,7 @@ internal import JSON
 internal import OrderedCollections
 
 extension Route {
-    /// What is written once and read back: logs, events, blocks and variables.
+    /// Records that are written once and read back: logs, events, blocks and variables.
     static let records: [Route] = [
         Route("POST", "/logs/") { world, call throws(Refusal) in
             let items = try records(of: call, with: ["name", "level", "message", "timestamp"])

@@ -1,13 +1,13 @@
 internal import JSON
 
-/// One request, as a route sees it.
+/// One request in the form that a route receives.
 struct Call {
     let method: String
     /// The path below the base, without the query.
     let path: String
     let query: [String: String]
     let body: JSONValue
-    /// What stood in the places of the route's path, in order.
+    /// The values of the placeholders in the route's path, in order.
     var arguments: [String] = []
 
     /// A member of the body; `nil` when it is absent or `null`.
@@ -16,7 +16,7 @@ struct Call {
         return value
     }
 
-    /// A string that must be there.
+    /// A required string.
     func string(_ member: String) throws(Refusal) -> String {
         guard let value = self[member] else { throw .invalid([member], "is missing", body) }
         guard let string = value.stringValue else { throw .invalid([member], "should be a string", body) }
@@ -44,7 +44,7 @@ struct Call {
         return time
     }
 
-    /// The number of objects asked for, which has an upper bound on every server.
+    /// The requested number of objects, which has an upper bound on every server.
     func limit(atMost most: Int) throws(Refusal) -> Int {
         guard let value = self["limit"] else { return most }
         guard let limit = value.intValue, limit >= 0 else { throw .invalid(["limit"], "should be a count", body) }
@@ -55,14 +55,14 @@ struct Call {
     }
 }
 
-/// An answer that is not the one asked for.
+/// An answer that refuses the request.
 struct Refusal: Error {
     let status: Int
     let body: JSONValue
 
     static func notFound(_ detail: String) -> Refusal { Refusal(status: 404, body: ["detail": .string(detail)]) }
 
-    /// The 422 of a body that does not fit its schema.
+    /// The 422 for a body that does not fit its schema.
     static func invalid(_ location: [String], _ problem: String, _ body: JSONValue) -> Refusal {
         let item: JSONValue = [
             "type": "value_error", "loc": .array([.string("body")] + location.map(JSONValue.string)),
@@ -74,7 +74,7 @@ struct Refusal: Error {
     }
 }
 
-/// An answer before it is put on the wire.
+/// An answer before it is serialised.
 struct Reply {
     var status: Int
     var headers: [(String, String)] = []
@@ -97,7 +97,7 @@ struct Reply {
     init(_ refusal: Refusal) { self = .json(refusal.body, status: refusal.status) }
 }
 
-/// A method, a path whose `{}` segments match anything (`{id}` only ids), and what is done.
+/// A method, a path with `{}` segments that match anything (`{id}` only ids), and a handler.
 struct Route {
     typealias Handler = @Sendable (inout World, Call) throws(Refusal) -> Reply
 
@@ -142,7 +142,7 @@ enum Router {
     static let routes =
         Route.workPools + Route.flows + Route.deployments + Route.flowRuns + Route.records + Route.server
 
-    /// The answer, and whether there is such a route at all.
+    /// The answer, and whether the route exists.
     static func answer(_ call: Call, in world: inout World) -> (reply: Reply, isKnown: Bool) {
         let path = call.path.split(separator: "/", omittingEmptySubsequences: false)
         var pathIsKnown = false

@@ -95,7 +95,7 @@ extension Route {
         },
     ]
 
-    /// The base job template of a request, which has to declare what it uses.
+    /// The base job template of a request, which must declare the variables that it uses.
     private static func template(of call: Call) throws(Refusal) -> JSONValue? {
         guard let template = try call.object("base_job_template"), template != [:] else {
             return try call.object("base_job_template")

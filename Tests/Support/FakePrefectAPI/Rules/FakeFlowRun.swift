@@ -1,18 +1,18 @@
 public import JSON
 
-/// A flow run, as the fake keeps it.
+/// A flow run, as the fake stores it.
 public struct FakeFlowRun: Sendable {
     /// The run's id.
     public let id: String
     /// The run's name.
     public internal(set) var name: String
-    /// The flow it is a run of.
+    /// The flow that the run belongs to.
     public let flowID: String
-    /// The deployment it belongs to; it stays when that deployment is deleted.
+    /// The deployment that the run belongs to; the id stays when the deployment is deleted.
     public let deploymentID: String?
-    /// The queue it waits in.
+    /// The queue in which the run waits.
     public internal(set) var workQueueID: String?
-    /// Every state it had, the current one last; never empty.
+    /// All states of the run, the current one last; never empty.
     public internal(set) var states: [FakeState]
     /// The run's own job variables, without the deployment's.
     public internal(set) var jobVariables: JSONValue
@@ -20,17 +20,17 @@ public struct FakeFlowRun: Sendable {
     public internal(set) var parameters: JSONValue
     /// The run's labels.
     public internal(set) var labels: JSONValue
-    /// The run's tags, the deployment's among them.
+    /// The run's tags, including the deployment's.
     public internal(set) var tags: [String]
     /// The values of the run's inputs by their keys.
     public internal(set) var inputs: [String: String] = [:]
-    /// Where the run's infrastructure is, once a worker has said so.
+    /// The location of the run's infrastructure, once a worker has reported it.
     public internal(set) var infrastructurePID: String?
     /// How often the run entered a running state.
     public internal(set) var runCount = 0
-    /// What retries are allowed, in the form of the API.
+    /// The permitted retries, in the form of the API.
     public internal(set) var empiricalPolicy: JSONValue
-    /// The queue its deployment asked for by name; a poll shows this one and not that of the default queue.
+    /// The queue that its deployment requested by name. A poll returns this name, and not that of the default queue.
     var namedQueue: String?
     var idempotencyKey: String?
     let created: WireTime
@@ -71,10 +71,10 @@ public struct FakeFlowRun: Sendable {
     public var stateType: FakeState.Kind? { state?.type }
     /// The name of the state the run is in.
     public var stateName: String? { state?.name }
-    /// The names of all states the run had, in order.
+    /// The names of all states of the run, in order.
     public var stateNames: [String] { states.map(\.name) }
 
-    /// Makes a state the current one and keeps the run's times and counts as the server does.
+    /// Makes a state the current one, and updates the run's times and counts as the server does.
     mutating func enter(_ proposed: FakeState, id stateID: String) {
         var next = proposed
         next.id = stateID
@@ -104,8 +104,8 @@ public struct FakeFlowRun: Sendable {
     /// The run as the API writes it.
     ///
     /// - Parameters:
-    ///   - place: The queue's name and the pool, which only answers about one run or a filter name.
-    ///   - now: The moment the estimates are made for.
+    ///   - place: The queue's name and the pool, which the API returns only for one run or a filter.
+    ///   - now: The moment for the estimates.
     func json(place: Place?, now: WireTime) -> String {
         var text = JSONText()
         text.addIdentity(id: id, created: created, updated: updated, name: name)

@@ -1,27 +1,27 @@
 public import JSON
 internal import OrderedCollections
 
-/// A work pool, as the fake keeps it.
+/// A work pool, as the fake stores it.
 public struct FakeWorkPool: Sendable {
     /// The pool's id.
     public let id: String
     /// The pool's name.
     public let name: String
-    /// The worker type the pool is for.
+    /// The worker type of the pool.
     public let type: String
     /// The id of the queue `default`.
     public let defaultQueueID: String
     /// The pool's description.
     public internal(set) var description: String?
-    /// The base job template; empty until one is given.
+    /// The base job template; empty until one is set.
     public internal(set) var baseJobTemplate: JSONValue
-    /// Whether polls of the pool get nothing.
+    /// Whether polls of the pool return no runs.
     public internal(set) var isPaused: Bool
-    /// How many runs of the pool may be pending or running.
+    /// The number of runs of the pool that may be pending or running.
     public internal(set) var concurrencyLimit: Int?
-    /// Whether a worker's heartbeat was seen.
+    /// Whether a worker has sent a heartbeat.
     public internal(set) var isReady = false
-    /// The workers that sent heartbeats, in order of the first.
+    /// The workers that sent heartbeats, in the order of their first heartbeat.
     public internal(set) var workers: [FakeWorker] = []
     var storageConfiguration: JSONValue = [
         "bundle_upload_step": nil, "bundle_execution_step": nil, "default_result_storage_block_id": nil,
@@ -51,9 +51,9 @@ public struct FakeWorker: Sendable {
     public let id: String
     /// The worker's name, unique in its pool.
     public let name: String
-    /// The interval it announced last.
+    /// The interval that the worker last announced.
     public internal(set) var heartbeatInterval: Int?
-    /// How many heartbeats it sent.
+    /// The number of heartbeats that the worker sent.
     public internal(set) var heartbeats = 0
     let created: WireTime
     var lastHeartbeat: WireTime
@@ -69,19 +69,19 @@ public struct FakeWorker: Sendable {
     }
 }
 
-/// A work queue of a pool, as the fake keeps it.
+/// A work queue of a pool, as the fake stores it.
 public struct FakeWorkQueue: Sendable {
     /// The queue's id.
     public let id: String
     /// The queue's name, unique in its pool.
     public let name: String
-    /// The pool the queue belongs to.
+    /// The pool that the queue belongs to.
     public let poolID: String
     /// The rank among the pool's queues; 1 is served first.
     public internal(set) var priority: Int
-    /// Whether polls get nothing from the queue.
+    /// Whether polls return no runs from the queue.
     public internal(set) var isPaused = false
-    /// How many runs of the queue may be pending or running.
+    /// The number of runs of the queue that may be pending or running.
     public internal(set) var concurrencyLimit: Int?
     /// Whether the queue was polled.
     public var isReady: Bool { lastPolled != nil }
@@ -106,7 +106,7 @@ public struct FakeWorkQueue: Sendable {
     }
 }
 
-/// A flow, as the fake keeps it.
+/// A flow, as the fake stores it.
 public struct FakeFlow: Sendable {
     /// The flow's id.
     public let id: String
@@ -125,13 +125,13 @@ public struct FakeFlow: Sendable {
     }
 }
 
-/// A deployment, as the fake keeps it.
+/// A deployment, as the fake stores it.
 public struct FakeDeployment: Sendable {
-    /// What happens to a run that finds no free slot of the deployment's limit.
+    /// The treatment of a run that finds no free slot of the deployment's limit.
     public enum CollisionStrategy: String, Sendable {
-        /// It is scheduled anew.
+        /// The run is scheduled again.
         case enqueue = "ENQUEUE"
-        /// It is cancelled.
+        /// The run is cancelled.
         case cancelNew = "CANCEL_NEW"
     }
 
@@ -141,27 +141,27 @@ public struct FakeDeployment: Sendable {
     public let name: String
     /// The deployment's flow.
     public let flowID: String
-    /// The queue its runs wait in.
+    /// The queue in which its runs wait.
     public internal(set) var workQueueID: String?
     /// The deployment's job variables.
     public internal(set) var jobVariables: JSONValue
     /// The deployment's parameters.
     public internal(set) var parameters: JSONValue
-    /// The deployment's tags, which its runs get too.
+    /// The deployment's tags, which its runs receive too.
     public internal(set) var tags: [String]
-    /// The entrypoint, like `flow.py:main`.
+    /// The entrypoint, for example `flow.py:main`.
     public internal(set) var entrypoint: String?
-    /// The folder the entrypoint is relative to.
+    /// The directory that the entrypoint is relative to.
     public internal(set) var path: String?
     /// The pull steps.
     public internal(set) var pullSteps: JSONValue
-    /// How many of its runs may be pending or running.
+    /// The number of its runs that may be pending or running.
     public internal(set) var concurrencyLimit: Int?
-    /// What happens to a run beyond that limit.
+    /// The treatment of a run beyond that limit.
     public internal(set) var collisionStrategy: CollisionStrategy
     /// Whether one of its queues was polled.
     public internal(set) var isReady = false
-    /// The queue that was asked for by name, which polls repeat.
+    /// The queue that was requested by name; polls return this name.
     let namedQueue: String?
     /// The leases that hold the limit's slots.
     var leases: Set<String> = []
@@ -215,7 +215,7 @@ public struct FakeDeployment: Sendable {
     }
 }
 
-/// A block document, as the fake keeps it; every value counts as secret.
+/// A block document, as the fake stores it; every value counts as secret.
 struct FakeBlock: Sendable {
     let id: String
     let slug: String
@@ -238,7 +238,7 @@ struct FakeBlock: Sendable {
     }
 }
 
-/// A variable, as the fake keeps it.
+/// A variable, as the fake stores it.
 struct FakeVariable: Sendable {
     let id: String
     let name: String

@@ -1,7 +1,7 @@
 public import JSON
 internal import OrderedCollections
 
-/// A state of a flow run, as the fake keeps it.
+/// A state of a flow run, as the fake stores it.
 public struct FakeState: Sendable, Hashable {
     /// The kinds of states.
     public enum Kind: String, Sendable, Hashable, CaseIterable {
@@ -23,7 +23,7 @@ public struct FakeState: Sendable, Hashable {
             }
         }
 
-        /// The name a state gets that is proposed without one.
+        /// The name of a state that is proposed without one.
         public var defaultName: String { rawValue.prefix(1) + rawValue.dropFirst().lowercased() }
     }
 
@@ -31,9 +31,9 @@ public struct FakeState: Sendable, Hashable {
     public internal(set) var id: String
     /// The state's type.
     public internal(set) var type: Kind
-    /// The state's name, like `Submitting`.
+    /// The state's name, for example `Submitting`.
     public internal(set) var name: String
-    /// The explanation, when there is one.
+    /// The explanation, if there is one.
     public internal(set) var message: String?
     /// The members of `state_details`, all of them.
     public internal(set) var details: JSONValue
@@ -64,7 +64,7 @@ public struct FakeState: Sendable, Hashable {
         "transition_id": nil, "task_parameters_id": nil, "traceparent": nil, "deployment_concurrency_lease_id": nil,
     ]
 
-    /// The id that makes a repeated proposal recognisable.
+    /// The id by which the server recognises a repeated proposal.
     public var transitionID: String? { details["transition_id"]?.stringValue?.lowercased() }
 
     var leaseID: String? {
@@ -77,7 +77,7 @@ public struct FakeState: Sendable, Hashable {
         set { details["scheduled_time"] = JSONValue(newValue?.description) }
     }
 
-    /// Whether the state carries a result that was stored, which may not be thrown away by a later state.
+    /// Whether the state contains a stored result, which a later state must not discard.
     var hasPersistedResult: Bool {
         guard let data = data.objectValue else { return false }
         return data["type"]?.stringValue != "unpersisted"

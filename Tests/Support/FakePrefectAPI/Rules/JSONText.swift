@@ -1,9 +1,10 @@
 internal import JSON
 internal import OrderedCollections
 
-/// Writes one JSON object member by member straight into text.
+/// Writes one JSON object as text, member by member.
 ///
-/// A poll may answer with ten thousand runs of forty members; building values first would take seconds in a debug build.
+/// A poll may return ten thousand runs of forty members. Building JSON values first would take seconds in a debug
+/// build.
 struct JSONText {
     private(set) var text = "{"
 
@@ -16,7 +17,7 @@ struct JSONText {
         text += "\":"
     }
 
-    /// A member whose value is JSON text already.
+    /// A member with a value that is already JSON text.
     mutating func add(_ name: String, raw: String) {
         key(name)
         text += raw

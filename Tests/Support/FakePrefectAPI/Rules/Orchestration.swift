@@ -1,6 +1,6 @@
 internal import JSON
 
-/// What the server says about a proposed state, and the state the run enters because of it, if any.
+/// The server's decision about a proposed state, and the state that the run enters because of it, if any.
 struct Verdict {
     enum Answer: Equatable {
         case accept
@@ -10,7 +10,7 @@ struct Verdict {
     }
 
     var answer: Answer
-    /// The state to enter: the proposed one, or another one with a rejection; `nil` leaves the run as it is.
+    /// The state to enter: the proposed one, or a different one after a rejection. `nil` does not change the run.
     var state: FakeState?
 
     static func abort(_ reason: String) -> Verdict { Verdict(answer: .abort(reason: reason), state: nil) }
@@ -33,17 +33,17 @@ struct Verdict {
 
 /// The server's rules for a run's transition, in their order.
 ///
-/// Pausing and resuming are not among them: a worker never proposes them, and they are accepted as they come.
+/// They do not cover pausing and resuming: a worker never proposes these, and the fake accepts them unchanged.
 struct Orchestration {
     let run: FakeFlowRun
     let now: WireTime
-    /// How long a run waits before it tries again for a slot of its deployment.
+    /// How many seconds a run waits before it requests a slot of its deployment again.
     var slotWaitSeconds = 30.0
-    /// The run's deployment; `nil` when the run has none or it is gone.
+    /// The run's deployment; `nil` when the run has none or it no longer exists.
     var deployment: FakeDeployment?
-    /// The id a new lease would get.
+    /// The id for a new lease.
     let leaseID: String
-    /// The deployment with its slots taken and given back.
+    /// The deployment after a slot was taken or released.
     private(set) var changedDeployment: FakeDeployment?
 
     init(run: FakeFlowRun, deployment: FakeDeployment?, leaseID: String, now: WireTime) {

@@ -30,7 +30,8 @@ struct WireTime: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     private func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : String(number) }
 
-    /// Takes `2026-02-03T04:05:06.789Z`, a space instead of the `T`, any number of fraction digits, and offsets.
+    /// Parses `2026-02-03T04:05:06.789Z`. Accepts a space instead of the `T`, any number of fraction digits, and
+    /// offsets.
     init?(parsing text: String) {
         let bytes = Array(text.utf8)
         func number(_ start: Int, _ count: Int) -> Int64? {
@@ -68,8 +69,8 @@ struct WireTime: Hashable, Comparable, Sendable, CustomStringConvertible {
         microseconds = seconds * 1_000_000 + fraction
     }
 
-    // Days between 1970-01-01 and a date of the proleptic Gregorian calendar; years begin in March, so that the leap
-    // day is the last of its year.
+    // Days between 1970-01-01 and a date of the proleptic Gregorian calendar. Years begin in March here, so that the
+    // leap day is the last day of its year.
     private static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
         let shifted = month <= 2 ? year - 1 : year
         let (era, yearOfEra) = shifted.flooredDivision(by: 400)

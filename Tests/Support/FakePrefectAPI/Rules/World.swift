@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import JSON
 internal import OrderedCollections
 
-/// All that the fake knows: the objects of a Prefect server, without sockets and faults.
+/// The whole state of the fake: the objects of a Prefect server, without sockets and faults.
 struct World: Sendable {
     var configuration = FakeAPIConfiguration()
     var pools: OrderedDictionary<String, FakeWorkPool> = [:]
@@ -14,15 +14,15 @@ struct World: Sendable {
     var variables: [String: FakeVariable] = [:]
     var logs: [JSONValue] = []
     var events: [JSONValue] = []
-    /// The CSRF token of each client, and when it ends.
+    /// The CSRF token of each client, and the time at which it expires.
     var tokens: [String: (token: String, expires: WireTime)] = [:]
-    // Ids of one server never meet those of another, whatever outlives a test (a container, a ledger).
+    // Ids of different servers never coincide, because a container or a ledger may outlive its test.
     private let idPrefix = String(UUID().uuidString.lowercased().prefix(24))
     private var serial = 0
 
     var now: WireTime { WireTime(configuration.now()) }
 
-    /// A new id; ids grow, as the server's states' do, so that sorting by id is sorting by age.
+    /// A new id. Ids increase, as those of the server's states do, so that sorting by id is sorting by age.
     mutating func newID() -> String {
         serial += 1
         let digits = String(serial, radix: 16)
@@ -94,7 +94,7 @@ extension World {
         return true
     }
 
-    /// Runs that hold a slot of a limit.
+    /// The number of runs that hold a slot of a limit.
     func activeSlots(inQueues ids: Set<String>) -> Int {
         runs.values.count { run in
             (run.stateType == .running || run.stateType == .pending) && run.workQueueID.map(ids.contains) == true
@@ -122,7 +122,7 @@ extension World {
         return flow
     }
 
-    /// Deletes a deployment, and its runs that still wait; the others stay and name it still.
+    /// Deletes a deployment and its scheduled runs. The other runs stay and still name the deployment.
     mutating func removeDeployment(_ id: String) -> Bool {
         guard deployments.removeValue(forKey: id) != nil else { return false }
         runs.removeAll { $0.value.deploymentID == id && $0.value.stateType == .scheduled }
@@ -170,7 +170,7 @@ extension World {
         return deployment.json(queue: queue?.name, pool: queue.flatMap { pool(withID: $0.poolID) }?.name)
     }
 
-    /// Puts a state to the rules and enters what they allow.
+    /// Applies the rules to a proposed state, and enters the state that they allow.
     mutating func propose(_ state: FakeState, for runID: String, force: Bool) -> Verdict? {
         guard var run = runs[runID] else { return nil }
         var rules = Orchestration(
@@ -185,7 +185,7 @@ extension World {
         return verdict
     }
 
-    /// The runs that a poll returns: due, in unpaused queues, by priority and time, within the limits.
+    /// The runs that a poll returns: due runs in unpaused queues, by priority and time, within the limits.
     mutating func poll(
         pool: FakeWorkPool, queues chosen: [FakeWorkQueue], before: WireTime?, after: WireTime?, limit: Int
     ) -> [FakeFlowRun] {

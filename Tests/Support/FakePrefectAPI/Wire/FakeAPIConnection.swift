@@ -4,7 +4,7 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
 
-/// One connection to the fake: takes one request after the other and does to each what was decided.
+/// One connection to the fake. It handles one request after the other, and applies the fault of each.
 final class FakeAPIConnection: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = ByteBuffer
@@ -13,7 +13,7 @@ final class FakeAPIConnection: ChannelInboundHandler {
     private var number = 0
     private var head: HTTPRequestHead?
     private var body: [UInt8] = []
-    /// Requests that came while another one was being answered.
+    /// Requests that arrived while another one was being answered.
     private var waiting: [(HTTPRequestHead, [UInt8])] = []
     private var current: Exchange?
 
@@ -110,7 +110,7 @@ final class FakeAPIConnection: ChannelInboundHandler {
         }
     }
 
-    /// The true answer; the request takes effect the first time it is asked for.
+    /// The true answer; the first call makes the request take effect.
     private func reply() -> Reply {
         guard var exchange = current else { return Reply(status: 500) }
         if let reply = exchange.reply { return reply }
@@ -150,7 +150,7 @@ final class FakeAPIConnection: ChannelInboundHandler {
         }
     }
 
-    /// Notes the status before the bytes leave, so that whoever has the answer finds it noted.
+    /// Records the status before it sends the bytes, so that a client with the answer finds the status recorded.
     private func answer(_ status: Int?, _ context: ChannelHandlerContext, _ send: () -> Void) {
         guard let exchange = current else { return }
         api.finish(exchange.number, status: status)

@@ -3,7 +3,7 @@ internal import JSON
 internal import NIOHTTP1
 
 extension FakePrefectAPI {
-    /// Notes a request.
+    /// Records a request.
     func record(_ head: HTTPRequestHead, _ body: [UInt8], connection: Int) -> RecordedRequest {
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         var query: [String: String] = [:]
@@ -25,7 +25,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Lets a request take effect and makes its true answer.
+    /// Makes a request take effect and returns its true answer.
     func apply(_ request: RecordedRequest) -> Reply {
         change { core in
             if let refusal = refusal(of: request, core.world) { return Reply(refusal) }
@@ -39,7 +39,7 @@ extension FakePrefectAPI {
         }
     }
 
-    /// Notes how a request was answered.
+    /// Records the status of a request's answer.
     func finish(_ number: Int, status: Int?) {
         change { core in
             if let index = core.index(ofRequest: number) { core.requests[index].status = status }
@@ -76,7 +76,7 @@ extension FakePrefectAPI {
 }
 
 extension FakePrefectAPI.Core {
-    // Numbers grow by one, but the first ones may have been forgotten.
+    // Numbers increase by one, but the first requests may have been discarded.
     func index(ofRequest number: Int) -> Int? {
         guard let first = requests.first?.number, number >= first, number - first < requests.count else { return nil }
         return number - first
