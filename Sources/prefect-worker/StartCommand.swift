@@ -191,7 +191,7 @@ struct StartCommand: AsyncParsableCommand {
                 plan: plan, readPlan: readPlan, createsPool: createPoolIfNotFound, template: template,
                 prefetchSeconds: prefetchSeconds,
                 runsOnce: runOnce, answersProbes: withHealthcheck,
-                metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetrics.port) },
+                metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetricsPort) },
                 python: python ?? environment["PREFECT_WORKER_PYTHON"],
                 allowsHostCredentials: try allowHostCredentials || allowsHostCredentials(in: environment),
                 mentionsInstallPolicy: installPolicy == .always, stateDirectory: stateDir,

@@ -13,16 +13,8 @@ extension PrefectSettings {
         public let maxLogSize: Int
     }
 
-    /// The settings for the client's own metrics.
-    public struct ClientMetrics: Sendable, Hashable {
-        /// Whether the metrics are served.
-        public let isEnabled: Bool
-        /// The port that serves the metrics.
-        public let port: Int
-    }
-
     /// `PREFECT_API_URL` as given; `nil` if unset or empty.
-    public var apiURL: String? { nonEmptyString("api.url") }
+    public var apiURL: String? { nonEmpty(Key.apiURL) }
 
     /// ``apiURL`` without trailing slashes.
     public var apiBaseURL: String? {
@@ -34,56 +26,46 @@ extension PrefectSettings {
     }
 
     /// `PREFECT_API_KEY`; `nil` if unset or empty.
-    public var apiKey: Secret? { secret("api.key") }
+    public var apiKey: Secret? { self[Key.apiKey] }
     /// `PREFECT_API_AUTH_STRING`, `user:password`; `nil` if unset or empty. It takes precedence over the key.
-    public var authString: Secret? { secret("api.auth_string") }
+    public var authString: Secret? { self[Key.authString] }
     /// `PREFECT_API_REQUEST_TIMEOUT`, which applies separately to connecting, reading and writing.
-    public var requestTimeout: Duration { .pause(seconds: double("api.request_timeout")) }
+    public var requestTimeout: Duration { .pause(seconds: self[Key.requestTimeout]) }
     /// `PREFECT_API_ENABLE_HTTP2`.
-    public var enableHTTP2: Bool { bool("api.enable_http2") }
+    public var enableHTTP2: Bool { self[Key.enablesHTTP2] }
     /// `PREFECT_API_TLS_INSECURE_SKIP_VERIFY`.
-    public var tlsInsecureSkipVerify: Bool { bool("api.tls_insecure_skip_verify") }
+    public var tlsInsecureSkipVerify: Bool { self[Key.skipsTLSVerification] }
 
     /// `PREFECT_API_SSL_CERT_FILE`, otherwise `SSL_CERT_FILE` of the environment; `nil` means the system's authorities.
     public var sslCertFile: String? {
-        if assigned["api.ssl_cert_file"] != nil { return nonEmptyString("api.ssl_cert_file") }
+        if assignment(of: Key.certificateFile) != nil { return nonEmpty(Key.certificateFile) }
         return systemCertificateFile.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     /// `PREFECT_CLIENT_CUSTOM_HEADERS`. The values may be credentials.
-    public var customHeaders: [(name: String, value: String)] {
-        guard case .stringMap(let headers) = value("client.custom_headers") else { return [] }
-        return headers.map { (name: $0.key, value: $0.value) }
-    }
+    public var customHeaders: [(name: String, value: String)] { self[Key.customHeaders] }
 
     /// `PREFECT_CLIENT_MAX_RETRIES`.
-    public var maxRetries: Int { int("client.max_retries") }
+    public var maxRetries: Int { self[Key.maxRetries] }
     /// `PREFECT_CLIENT_RETRY_JITTER_FACTOR`.
-    public var retryJitterFactor: Double { double("client.retry_jitter_factor") }
+    public var retryJitterFactor: Double { self[Key.retryJitterFactor] }
 
     /// `PREFECT_CLIENT_RETRY_EXTRA_CODES`.
-    public var retryExtraCodes: Set<Int> {
-        guard case .statusCodes(let codes) = value("client.retry_extra_codes") else { return [] }
-        return codes
-    }
+    public var retryExtraCodes: Set<Int> { self[Key.retryExtraCodes] }
 
     /// `PREFECT_CLIENT_CSRF_SUPPORT_ENABLED`.
-    public var csrfSupportEnabled: Bool { bool("client.csrf_support_enabled") }
-    /// `PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED`.
-    public var serverVersionCheckEnabled: Bool { bool("client.server_version_check_enabled") }
+    public var csrfSupportEnabled: Bool { self[Key.enablesCSRF] }
 
     /// Whether log lines may be coloured: `PREFECT_LOGGING_COLORS` and `PREFECT_CLI_COLORS`.
-    public var colorsAreEnabled: Bool { bool("logging.colors") && bool("cli.colors") }
+    public var colorsAreEnabled: Bool { self[Key.loggingColors] && self[Key.cliColors] }
 
-    /// `PREFECT_CLIENT_METRICS_ENABLED` and `_PORT`.
-    public var clientMetrics: ClientMetrics {
-        ClientMetrics(isEnabled: bool("client.metrics.enabled"), port: int("client.metrics.port"))
-    }
+    /// `PREFECT_CLIENT_METRICS_PORT`.
+    public var clientMetricsPort: Int { self[Key.metricsPort] }
 
     /// `PREFECT_CLOUD_API_URL`.
-    public var cloudAPIURL: String { string("cloud.api_url") ?? "" }
+    public var cloudAPIURL: String { self[Key.cloudAPIURL] ?? "" }
     /// `PREFECT_CLOUD_MAX_LOG_SIZE`, in characters.
-    public var cloudMaxLogSize: Int { int("cloud.max_log_size") }
+    public var cloudMaxLogSize: Int { self[Key.cloudMaxLogSize] }
 
     /// Whether the API is Prefect Cloud's: its URL begins with ``cloudAPIURL``.
     public var isCloud: Bool {
@@ -92,85 +74,30 @@ extension PrefectSettings {
     }
 
     /// `PREFECT_DEBUG_MODE`.
-    public var debugMode: Bool { bool("debug_mode") }
+    public var debugMode: Bool { self[Key.debugMode] }
 
     /// `PREFECT_LOGGING_LEVEL`; with ``debugMode``, always ``LogLevel/debug``.
     public var loggingLevel: LogLevel {
         if forcesDebugLogging { return .debug }
-        return string("logging.level").flatMap(LogLevel.init(name:)) ?? .info
+        return self[Key.loggingLevel].flatMap(LogLevel.init(name:)) ?? .info
     }
 
     /// Whether `DEBUG` overrides the levels of all loggers.
-    var forcesDebugLogging: Bool { debugMode || bool("testing.test_mode") }
+    var forcesDebugLogging: Bool { debugMode || self[Key.testMode] }
 
     /// `PREFECT_LOGGING_TO_API_*`.
     public var apiLogging: APILogging {
         APILogging(
-            isEnabled: bool("logging.to_api.enabled"),
-            batchInterval: .pause(seconds: double("logging.to_api.batch_interval")),
-            batchSize: int("logging.to_api.batch_size"),
-            maxLogSize: int("logging.to_api.max_log_size"))
+            isEnabled: self[Key.logsToAPI],
+            batchInterval: .pause(seconds: self[Key.logBatchInterval]),
+            batchSize: self[Key.logBatchSize],
+            maxLogSize: self[Key.maxLogSize])
     }
 
     /// `PREFECT_HOME` as an absolute path.
     public var home: String {
-        SettingsFile.resolve(string("home") ?? "\(userHome)/.prefect", in: workingDirectory)
+        SettingsFile.resolve(self[Key.home] ?? "\(userHome)/.prefect", in: workingDirectory)
     }
 
-    /// `PREFECT_UI_URL`, otherwise the likely URL of the API's UI; `nil` without an API.
-    public var uiURL: String? {
-        if let url = nonEmptyString("ui_url") { return url }
-        guard var url = apiURL else { return nil }
-        if url.hasPrefix(cloudAPIURL), let cloudUI = cloudUIURL { url = cloudUI + url.dropFirst(cloudAPIURL.count) }
-        if url.hasSuffix("/api") { url.removeLast(4) }
-        return url.replacing("/api/", with: "/")
-            .replacing("/accounts/", with: "/account/")
-            .replacing("/workspaces/", with: "/workspace/")
-    }
-
-    /// `PREFECT_CLOUD_UI_URL`, otherwise ``cloudAPIURL`` with `app` instead of `api` on Prefect's own hosts.
-    private var cloudUIURL: String? {
-        if let url = nonEmptyString("cloud.ui_url") { return url }
-        var url = cloudAPIURL
-        let prefix = "https://api"
-        if url.hasPrefix(prefix) {
-            let host = url.dropFirst("https://".count).prefix { $0 != "/" }
-            if host.contains(".prefect.") { url = "https://app" + url.dropFirst(prefix.count) }
-        }
-        if url.hasSuffix("/api") { url.removeLast(4) }
-        return url.isEmpty ? nil : url
-    }
-}
-
-// MARK: - Reading values
-
-extension PrefectSettings {
-    func bool(_ path: String) -> Bool {
-        guard case .bool(let value) = value(path) else { return false }
-        return value
-    }
-
-    func int(_ path: String) -> Int {
-        guard case .int(let value) = value(path) else { return 0 }
-        return value
-    }
-
-    func double(_ path: String) -> Double {
-        guard case .float(let value) = value(path) else { return 0 }
-        return value
-    }
-
-    func string(_ path: String) -> String? {
-        guard case .string(let value) = value(path) else { return nil }
-        return value
-    }
-
-    private func nonEmptyString(_ path: String) -> String? {
-        string(path).flatMap { $0.isEmpty ? nil : $0 }
-    }
-
-    private func secret(_ path: String) -> Secret? {
-        guard case .secret(let value) = value(path), !value.isEmpty else { return nil }
-        return value
-    }
+    private func nonEmpty(_ setting: Setting<String?>) -> String? { self[setting].flatMap { $0.isEmpty ? nil : $0 } }
 }

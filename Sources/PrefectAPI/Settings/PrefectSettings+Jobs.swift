@@ -13,7 +13,7 @@ extension PrefectSettings {
 
     private func isForwarded(_ assignment: Assignment) -> Bool {
         switch assignment.setting.path {
-        case "logging.level", "internal.logging_level": return !forcesDebugLogging
+        case Key.loggingLevel.path, "internal.logging_level": return !forcesDebugLogging
         case "server.database.connection_url":
             guard case .secret(let url) = assignment.value else { return true }
             return !["PREFECT_API_DATABASE_PASSWORD", "PREFECT_SERVER_DATABASE_PASSWORD"]

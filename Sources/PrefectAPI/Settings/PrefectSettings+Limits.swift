@@ -3,26 +3,26 @@ internal import JSON
 extension PrefectSettings {
     /// Ranges narrower than Prefect's own: the daemon could not work with values outside them. Time spans end at about
     /// thirty years, so that sums of them do not overflow.
-    private static let limits: KeyValuePairs<String, SettingBounds> = [
-        "api.request_timeout": .above(0, upTo: 1e9),
-        "client.max_retries": .between(0, 1e6),
-        "client.retry_jitter_factor": .between(0, 1e6),
-        "client.metrics.port": .between(0, 65_535),
-        "cloud.max_log_size": .atLeast(1),
-        "logging.to_api.batch_interval": .between(0, 1e9),
-        "logging.to_api.batch_size": .atLeast(1),
-        "logging.to_api.max_log_size": .atLeast(1),
-        "worker.heartbeat_seconds": .above(0, upTo: 1e9),
-        "worker.query_seconds": .above(0, upTo: 1e9),
-        "worker.prefetch_seconds": .between(0, 1e9),
-        "worker.cancellation_poll_seconds": .above(0, upTo: 1e9),
-        "worker.webserver.port": .between(0, 65_535),
+    private static let limits: KeyValuePairs<SettingDefinition, SettingBounds> = [
+        Key.requestTimeout.definition: .above(0, upTo: 1e9),
+        Key.maxRetries.definition: .between(0, 1e6),
+        Key.retryJitterFactor.definition: .between(0, 1e6),
+        Key.metricsPort.definition: .between(0, 65_535),
+        Key.cloudMaxLogSize.definition: .atLeast(1),
+        Key.logBatchInterval.definition: .between(0, 1e9),
+        Key.logBatchSize.definition: .atLeast(1),
+        Key.maxLogSize.definition: .atLeast(1),
+        Key.heartbeatSeconds.definition: .above(0, upTo: 1e9),
+        Key.querySeconds.definition: .above(0, upTo: 1e9),
+        Key.prefetchSeconds.definition: .between(0, 1e9),
+        Key.cancellationPollSeconds.definition: .above(0, upTo: 1e9),
+        Key.webserverPort.definition: .between(0, 65_535),
     ]
 
     /// Rejects values that a worker cannot work with.
     func checkLimits() throws(SettingsError) {
-        for (path, bounds) in Self.limits {
-            guard let assignment = assigned[path] else { continue }
+        for (setting, bounds) in Self.limits {
+            guard let assignment = assigned[setting.path] else { continue }
             let number: Double
             let noun: String
             switch assignment.value {
@@ -41,18 +41,18 @@ extension PrefectSettings {
     func checkLogBatch() throws(SettingsError) {
         let logging = apiLogging
         guard logging.batchSize < logging.maxLogSize else { return }
-        let isBatchSet = assigned["logging.to_api.batch_size"] != nil
-        let (path, found, expected) =
+        let isBatchSet = assignment(of: Key.logBatchSize) != nil
+        let (setting, found, expected) =
             isBatchSet
             ? (
-                "logging.to_api.batch_size", logging.batchSize,
+                Key.logBatchSize.definition, logging.batchSize,
                 "at least the \(logging.maxLogSize) of PREFECT_LOGGING_TO_API_MAX_LOG_SIZE"
             )
             : (
-                "logging.to_api.max_log_size", logging.maxLogSize,
+                Key.maxLogSize.definition, logging.maxLogSize,
                 "at most the \(logging.batchSize) of PREFECT_LOGGING_TO_API_BATCH_SIZE"
             )
-        guard let assignment = assigned[path] else { return }
+        guard let assignment = assigned[setting.path] else { return }
         throw .invalidValue(
             setting: assignment.setting.name, source: assignment.source, found: String(found), expected: expected)
     }
@@ -76,7 +76,7 @@ extension PrefectSettings {
     /// Warnings about a URL of Prefect Cloud that looks wrong; none if `PREFECT_SILENCE_API_URL_MISCONFIGURATION` is
     /// set.
     var apiURLWarnings: [String] {
-        guard let url = apiURL, !bool("silence_api_url_misconfiguration") else { return [] }
+        guard let url = apiURL, !self[Key.silencesURLWarnings] else { return [] }
         var warnings: [String] = []
         if url.contains("app.prefect.cloud") {
             warnings.append("PREFECT_API_URL names app.prefect.cloud, which is the UI; the API is at api.prefect.cloud")

@@ -167,7 +167,8 @@ private struct SettingsLoader {
         // The check comes before anything is computed from the values.
         try settings.checkLimits()
         try settings.checkLogBatch()
-        guard settings.isCloud, let setting = SettingDefinition.byPath["logging.to_api.max_log_size"] else { return }
+        guard settings.isCloud else { return }
+        let setting = PrefectSettings.Key.maxLogSize.definition
         let own = settings.apiLogging.maxLogSize
         let limit = settings.cloudMaxLogSize
         let source = assigned[setting.path]?.source

@@ -47,12 +47,12 @@ public struct PrefectSettings: Sendable {
 
     /// The effective value of a setting, its default included, for display: possible credentials are masked. `nil` if
     /// the setting has no value.
-    public func shownValue(of setting: SettingDefinition) -> String? { value(setting.path)?.description }
+    public func shownValue(of setting: SettingDefinition) -> String? { value(of: setting)?.description }
 
     /// The effective value of a setting, its default included; `nil` if the setting has no value.
-    func value(_ path: String) -> SettingValue? {
-        if let assignment = assigned[path] { return assignment.value }
-        guard let setting = SettingDefinition.byPath[path], let text = setting.defaultText else { return nil }
+    func value(of setting: SettingDefinition) -> SettingValue? {
+        if let assignment = assigned[setting.path] { return assignment.value }
+        guard let text = setting.defaultText else { return nil }
         // A default always parses as its kind; the tests parse each of them.
         return try? SettingParser(userHome: userHome, prefectHome: "").value(of: .text(text), as: setting.kind)
     }

@@ -21,8 +21,7 @@ struct PrefectSettingsTests {
         #expect(settings.retryJitterFactor == 0.2)
         #expect(settings.retryExtraCodes.isEmpty)
         #expect(settings.csrfSupportEnabled)
-        #expect(settings.serverVersionCheckEnabled)
-        #expect(settings.clientMetrics == .init(isEnabled: false, port: 4201))
+        #expect(settings.clientMetricsPort == 4201)
         #expect(settings.cloudAPIURL == "https://api.prefect.cloud/api")
         #expect(settings.cloudMaxLogSize == 25_000)
         #expect(!settings.isCloud)
@@ -32,13 +31,11 @@ struct PrefectSettingsTests {
             settings.apiLogging
                 == .init(isEnabled: true, batchInterval: .seconds(2), batchSize: 4_000_000, maxLogSize: 1_000_000))
         #expect(settings.home == folder.home + "/.prefect")
-        #expect(settings.uiURL == nil)
         #expect(
             settings.worker
                 == .init(
                     heartbeatSeconds: 30, querySeconds: 10, prefetchSeconds: 10, webserverHost: "0.0.0.0",
-                    webserverPort: 8080, debugMode: false, enableCancellation: false, cancellationPollSeconds: 120))
-        #expect(settings.runner == .init(crashOnCancellationFailure: false, autoInstallDependencies: false))
+                    webserverPort: 8080, debugMode: false, cancellationPollSeconds: 120))
     }
 
     @Test("each reads its variable")
@@ -73,8 +70,7 @@ struct PrefectSettingsTests {
         #expect(settings.retryJitterFactor == 0.5)
         #expect(settings.retryExtraCodes == [500, 504])
         #expect(!settings.csrfSupportEnabled)
-        #expect(!settings.serverVersionCheckEnabled)
-        #expect(settings.clientMetrics == .init(isEnabled: true, port: 9))
+        #expect(settings.clientMetricsPort == 9)
         #expect(settings.loggingLevel == .error)
         #expect(
             settings.apiLogging
@@ -84,8 +80,7 @@ struct PrefectSettingsTests {
             settings.worker
                 == .init(
                     heartbeatSeconds: 1.5, querySeconds: 2, prefetchSeconds: 3, webserverHost: "::1", webserverPort: 81,
-                    debugMode: true, enableCancellation: true, cancellationPollSeconds: 4))
-        #expect(settings.runner == .init(crashOnCancellationFailure: true, autoInstallDependencies: true))
+                    debugMode: true, cancellationPollSeconds: 4))
     }
 
     @Test("the certificates are those of SSL_CERT_FILE unless Prefect's own setting names some")
@@ -129,20 +124,6 @@ struct PrefectSettingsTests {
         let other = try settings(["PREFECT_API_URL": "https://own/api/x", "PREFECT_CLOUD_API_URL": "https://own/api"])
         #expect(other.isCloud)
         #expect(try !settings(["PREFECT_API_URL": "https://x", "PREFECT_CLOUD_API_URL": ""]).isCloud)
-    }
-
-    @Test(
-        "the UI is found from the API",
-        arguments: [
-            ("http://127.0.0.1:4200/api", "http://127.0.0.1:4200"), ("https://h/p/api/x", "https://h/p/x"),
-            (
-                "https://api.prefect.cloud/api/accounts/a/workspaces/w",
-                "https://app.prefect.cloud/account/a/workspace/w"
-            ),
-        ])
-    func ui(api: String, expected: String) throws {
-        #expect(try settings(["PREFECT_API_URL": api]).uiURL == expected)
-        #expect(try settings(["PREFECT_API_URL": api, "PREFECT_UI_URL": "http://ui"]).uiURL == "http://ui")
     }
 
     @Test("a Cloud URL that looks wrong is warned about, unless that is silenced")

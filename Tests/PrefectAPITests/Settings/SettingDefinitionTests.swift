@@ -34,7 +34,7 @@ struct SettingDefinitionTests {
     @Test("only credentials are secret")
     func secrets() {
         #expect(
-            SettingDefinition.all.filter(\.isSecret).map(\.name) == [
+            SettingDefinition.all.filter { $0.kind == .secret }.map(\.name) == [
                 "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_API_AUTH_STRING",
                 "PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_SERVER_DATABASE_PASSWORD",
             ])

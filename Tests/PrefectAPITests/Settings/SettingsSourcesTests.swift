@@ -57,9 +57,10 @@ struct SettingsSourcesTests {
 
     @Test("of several names of a setting the first one counts, but a higher source goes before it")
     func aliases() throws {
-        #expect(try settings(["PREFECT_CLIENT_ENABLE_METRICS": "1"]).clientMetrics.isEnabled)
+        let name = "PREFECT_CLIENT_METRICS_ENABLED"
+        #expect(try settings(["PREFECT_CLIENT_ENABLE_METRICS": "1"]).jobVariables[name] == "True")
         let both = try settings(["PREFECT_CLIENT_ENABLE_METRICS": "1", "PREFECT_CLIENT_METRICS_ENABLED": "0"])
-        #expect(!both.clientMetrics.isEnabled)
+        #expect(both.jobVariables[name] == "False")
         #expect(
             both.source(of: "PREFECT_CLIENT_METRICS_ENABLED")
                 == .environment(variable: "PREFECT_CLIENT_METRICS_ENABLED"))
@@ -68,7 +69,7 @@ struct SettingsSourcesTests {
             "home/.prefect/profiles.toml":
                 "active = \"a\"\n[profiles.a]\nPREFECT_SERVER_ALLOW_EPHEMERAL_MODE = \"0\"\n",
         ])
-        #expect(try folder.load(["PREFECT_CLIENT_ENABLE_METRICS": "1"]).clientMetrics.isEnabled)
+        #expect(try folder.load(["PREFECT_CLIENT_ENABLE_METRICS": "1"]).jobVariables[name] == "True")
         #expect(try folder.load().environmentForJobs().contains { $0 == ("PREFECT_SERVER_EPHEMERAL_ENABLED", "False") })
     }
 

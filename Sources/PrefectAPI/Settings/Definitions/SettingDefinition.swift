@@ -24,9 +24,6 @@ public struct SettingDefinition: Sendable, Hashable {
     /// The canonical environment variable: `PREFECT_API_URL`.
     public var name: String { environmentNames[0] }
 
-    /// Whether the value may never be shown.
-    public var isSecret: Bool { kind == .secret }
-
     /// Every setting, in the order in which Prefect forwards them to the environment of a job.
     public static let all: [SettingDefinition] = client + server + serverServices + execution
 
