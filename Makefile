@@ -1,11 +1,11 @@
-# prefect-worker: build, test and try it. `make help` lists the targets.
+# Builds and tests prefect-worker. `make help` lists the targets.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# Debian's names of what the build links against; pkg-config finds it for SwiftPM.
+# The Debian packages of the libraries that the build links. pkg-config finds them for SwiftPM.
 BUILD_PACKAGES := libcurl4-openssl-dev libsystemd-dev libsqlite3-dev libyaml-dev pkg-config
-# CI allows no warning; elsewhere one must not stop work.
+# CI allows no warning. Elsewhere a warning must not stop the build.
 SWIFT_FLAGS := $(if $(filter true,$(CI)),-Xswiftc -warnings-as-errors)
 
 .PHONY: help
@@ -13,11 +13,11 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: quickstart
-quickstart: deps ## Run a flow with a Prefect server and a worker of its own, and stop both
+quickstart: deps ## Run a flow with a Prefect server and a worker, then stop both
 	@examples/quickstart/run.sh
 
 .PHONY: test
-test: test-build ## Lint, build and run all tests (PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE widen them)
+test: test-build ## Lint, build and run all tests (more with PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE)
 	@Tests/run.sh $(SWIFT_FLAGS)
 
 .PHONY: test-build
@@ -28,9 +28,9 @@ test-build: test-deps lint ## Lint and build the tests
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
-# Nothing loads the program as a library; the names that it would export are 3 MB.
+# No program loads this one as a library, and its exported symbols would take 3 MB.
 .PHONY: release
-release: deps ## Build for use: .build/release/prefect-worker, with Swift's libraries inside
+release: deps ## Build for release: .build/release/prefect-worker, with Swift's libraries linked statically
 	swift build -c release --static-swift-stdlib -Xlinker --no-export-dynamic --product prefect-worker
 
 .PHONY: deb
@@ -38,9 +38,10 @@ deb: BUILD_PACKAGES += dpkg-dev
 deb: release ## Build a Debian package: .build/package/prefect-worker_VERSION_ARCHITECTURE.deb
 	@systemd/debian/build.sh .build/release/prefect-worker .build/package
 
-# IMAGE names the image. CONTAINER_BUILD_FLAGS go to `docker build`: --network host where containers have no other.
+# IMAGE is the name of the image. CONTAINER_BUILD_FLAGS are flags of `docker build`, for example `--network host` if
+# containers have no network of their own.
 CONTAINER_BUILD_FLAGS :=
-# IMAGE_BASE names another base than the Dockerfile does.
+# IMAGE_BASE is the base image. The default is that of the Dockerfile.
 IMAGE_BASE := $(shell sed -n 's/^ARG BASE=//p' examples/container/Dockerfile)
 build_image = docker build -t "$(IMAGE)" --target $(1) --build-arg BASE="$(IMAGE_BASE)" --build-arg BUILDER="$(IMAGE_BASE)" \
 	$(CONTAINER_BUILD_FLAGS) \
@@ -53,7 +54,7 @@ image: image-context ## Build a container image of the worker: prefect-worker
 
 .PHONY: image-python
 image-python: IMAGE := prefect-worker:python
-image-python: image-context ## Build one with Python and Prefect as well, for process pools: prefect-worker:python
+image-python: image-context ## Build an image with Python and Prefect, for process pools: prefect-worker:python
 	$(call build_image,python)
 
 .PHONY: image-context
@@ -64,26 +65,26 @@ image-context: release
 	@install -D -m 644 examples/container/requirements.txt .build/image/examples/container/requirements.txt
 
 .PHONY: python-requirements
-python-requirements: ## Write the Python packages of the image anew, with their hashes: examples/container/requirements.txt
+python-requirements: ## Regenerate the list of the image's Python packages, with hashes: examples/container/requirements.txt
 	@python3 -m venv .build/pip-tools && .build/pip-tools/bin/pip install --quiet pip-tools
 	.build/pip-tools/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
 	  --no-emit-options --output-file examples/container/requirements.txt examples/container/requirements.in
 
-# What of the documentation is made from the program; a test compares both with it.
+# The program generates these two documents. A test compares both with its output.
 PAGES := Sources/prefect-worker/Documentation.docc
 .PHONY: settings-page
-settings-page: build ## Write the documentation's page of flags and settings anew
+settings-page: build ## Regenerate the documentation page of flags and settings
 	.build/debug/prefect-worker settings --markdown >$(PAGES)/Settings.md
 
 .PHONY: man
-man: build ## Write the man page anew: systemd/prefect-worker.1
+man: build ## Regenerate the man page: systemd/prefect-worker.1
 	.build/debug/prefect-worker settings --man >systemd/prefect-worker.1
 
-# DocC's pages without a dependency on its plugin: SwiftPM writes down what is public, docc makes sites of it. On a code
-# host the articles link to each other's files, in a site to pages.
+# Makes DocC's pages without a dependency on its plugin: SwiftPM writes the public symbols, docc makes sites of them. In
+# the repository the articles link to files. In a site they must link to pages.
 LIBRARIES := PrefectAPI JobTemplates Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend
 .PHONY: docs
-docs: deps ## Make the documentation as sites: .build/docs/NAME, of the program and of each library
+docs: deps ## Make documentation sites of the program and of each library: .build/docs/NAME
 	@rm -rf .build/docs .build/docs-sources && mkdir -p .build/docs .build/docs-sources
 	@cp -r $(PAGES) .build/docs-sources/prefect-worker.docc
 	@sed -i -E 's/\]\(([A-Z][A-Za-z]*)\.md(#[a-z-]*)?\)/](doc:\1)/g' .build/docs-sources/prefect-worker.docc/*.md
@@ -98,20 +99,22 @@ docs: deps ## Make the documentation as sites: .build/docs/NAME, of the program 
 	@echo "Look at one with: python3 -m http.server -d .build/docs/prefect-worker, at /documentation/prefect-worker"
 
 .PHONY: lint
-lint: ## Check the layout of the sources
+lint: ## Check the layout of the sources and the language of the documentation
 	swift format lint --strict --recursive Package.swift Sources Tests
+	python3 Tests/language.py --self-test
+	python3 Tests/language.py
 
 .PHONY: clean
-clean: ## Remove what was built and the quickstart's files
+clean: ## Remove the build products and the files of the quickstart
 	rm -rf .build .quickstart
 
-# What only tests need: independent peers for HTTP/2 and WebSockets, and certificates. In CI also Prometheus, which
-# elsewhere would begin to run as a service, and what the package and the images are built with.
+# Packages for tests only: independent peers for HTTP/2 and WebSockets, and a tool for certificates. CI also needs
+# Prometheus and the tools that build the package and the images. Elsewhere Prometheus would start as a service.
 .PHONY: test-deps
 test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose dpkg-dev debootstrap)
 test-deps: deps
 
-# Installs what is missing and nothing else; without a missing package it needs neither root nor the network.
+# Installs only missing packages. If none is missing, it needs neither root nor the network.
 .PHONY: deps
 deps: ## Install the Debian packages that are missing (as root or with sudo)
 	@command -v swift >/dev/null || { echo "Swift 6.2 or newer is needed: https://www.swift.org/install" >&2; exit 1; }

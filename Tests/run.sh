@@ -1,24 +1,25 @@
 #!/usr/bin/env bash
-# Runs the tests that have been built, one target after the other: within a target they run side by side, and many of
-# them watch the clock. Arguments go to `swift test`. Ends with a line that counts all of them.
+# Runs the tests that have been built, one target after the other. The tests of one target run in parallel, and many
+# depend on time. Passes arguments to `swift test`. The last line has the number of all tests.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-# The quick ones first; what starts Prefect's flows last. Within a target, what keeps the processor or the memory busy
-# runs by itself: searches, models, long outages.
+# Quick targets come first, those with Prefect flows last. Tests with a high load of processor or memory run separately:
+# searches, models, long outages.
 TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WorkerLoggingTests WorkerMetricsTests SystemdTests
   HealthServerTests WorkerTests SupportTests ProcessBackendTests DockerBackendTests KubernetesBackendTests
   SystemdBackendTests EndToEndTests)
 HEAVY='Fuzz|OutageTests|ModelTests'
-# Each of these measures the memory of its whole process, so each has a process to itself.
+# Each of these measures the memory of its whole process, so each runs in a process of its own.
 MEASURED=(BodyLimitTests BoundsTests)
 APART="$HEAVY$(printf '|%s' "${MEASURED[@]}")"
 
-# Seconds since 1970 at which the run must have ended. A test that hangs then ends its target, and is named.
+# The time, in seconds since 1970, at which all tests must have ended. Then a test that hangs is named, and its target
+# ends.
 UNTIL="${TEST_UNTIL:-$(($(date +%s) + 7200))}"
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
-# Only the tests' own process is ended, so that SwiftPM writes what it has of their output.
+# Ends only the process of the tests, so that SwiftPM still writes their output.
 end_when_late() {
   sleep "$((UNTIL > $(date +%s) ? UNTIL - $(date +%s) : 0))"
   pkill -KILL -f "^$PWD/.build/.*PackageTests"
@@ -36,7 +37,7 @@ for target in "${TARGETS[@]}" heavy "${MEASURED[@]/#/measured }"; do
   watchdog=$!
   swift test --skip-build "$@" "${which[@]}" >"$log" 2>&1 || status=1
   pkill -P "$watchdog"; kill "$watchdog" 2>/dev/null; wait "$watchdog" 2>/dev/null
-  # Each test that failed, with what it said; of the others only the number.
+  # Prints each failed test with its messages, and only the number of the others.
   awk '/^(✘|➜|error|Fatal)/ { said = !/Test run with/; lines = 0 } /^(✔|◇|↳)/ { said = 0 }
     said && lines++ < 30' "$log" | cut -c1-1000
   if (( $(date +%s) >= UNTIL )); then

@@ -62,7 +62,7 @@ struct DocumentationTests {
     @Test(
         "has no link to a file that is not there",
         arguments: [
-            "README.md", "examples/README.md", "examples/kubernetes/README.md",
+            "README.md", "BENCHMARKS.md", "examples/README.md", "examples/kubernetes/README.md",
             "Sources/prefect-worker/Documentation.docc/Operations.md",
             "Sources/prefect-worker/Documentation.docc/ThreatModel.md",
             "Sources/prefect-worker/Documentation.docc/Process.md",

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the alert rules, their tests and the scrape configuration with promtool (Debian's package prometheus), and, given
-# the URL of a Prometheus that scrapes a worker, runs every query of the dashboard there and says how many series each has.
+# Checks the alert rules, their tests and the scrape configuration with promtool (Debian's package prometheus). With the
+# URL of a Prometheus that scrapes a worker, also runs every query of the dashboard there, and prints the number of
+# series of each.
 #   ./check.sh [http://localhost:9090]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# One flow run from end to end: builds the worker, starts a Prefect server of its own, deploys hello.py, lets the worker
-# run it, and prints the run's log and final state. Exit status 0 only if the run has completed.
+# Executes one flow run from end to end: builds the worker, starts a Prefect server and the worker, deploys hello.py.
+# Prints the log and the final state of the run. The exit status is 0 only if the run has completed.
 #
-# WORKER_COMMAND  another worker in the place of .build/debug/prefect-worker, as a command that takes
-#                 `start --pool NAME --name NAME`; nothing is built then
+# WORKER_COMMAND  another worker instead of .build/debug/prefect-worker, as a command that takes
+#                 `start --pool NAME --name NAME`; the script then builds nothing
 set -euo pipefail
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
@@ -16,7 +16,7 @@ mkdir -p "$WORK"
 
 say() { echo "==> $*"; }
 
-# fail MESSAGE [LOG]: ends the script with the tail of the log that explains why.
+# fail MESSAGE [LOG]: ends the script with the message and the last lines of the log.
 fail() {
   echo "quickstart: $1" >&2
   if [[ -n "${2:-}" && -s "$2" ]]; then
@@ -33,7 +33,7 @@ quietly() {
   "$@" >"$log" 2>&1 || fail "this failed: $*" "$log"
 }
 
-# with_progress LOG COMMAND...: like `quietly`, and says every few seconds how far the command is by its log's last line.
+# with_progress LOG COMMAND...: like `quietly`, and prints the last line of the log every few seconds.
 with_progress() {
   local log="$WORK/$1.log" begun=$SECONDS pid
   shift
@@ -50,21 +50,21 @@ with_progress() {
   wait "$pid" || fail "this failed: $*" "$log"
 }
 
-# Each is the leader of a process group of its own, so that nothing it started outlives it.
+# Each process leads a process group of its own, so that `stop_all` can end its child processes too.
 started=()
 start() {
   local log="$WORK/$1.log"
   shift
   setsid "$@" >"$log" 2>&1 &
   started+=($!)
-  # So that bash says nothing when it ends.
+  # So that bash prints nothing when the process ends.
   disown
 }
 
 stop_all() {
   local status=$? index pid
   trap - EXIT INT TERM HUP
-  # The worker first, while its server still answers.
+  # Stops the worker first, while its server still answers.
   for ((index = ${#started[@]} - 1; index >= 0; index--)); do
     pid=${started[index]}
     kill -TERM -- "-$pid" 2>/dev/null || continue
@@ -81,8 +81,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# api METHOD PATH [JSON]: a call of the server's API. It answers 503 while its SQLite file is busy; then it is asked again.
-# The answer goes through a file, since that of a refused attempt must not stand before the one that counts.
+# api METHOD PATH [JSON]: calls the server's API, and retries. The API answers 503 while its SQLite file is busy.
+# The answer goes through a file, so that the answer of a failed attempt is not printed.
 api() {
   local attempt answer="$WORK/answer.$BASHPID"
   for attempt in {1..10}; do
@@ -98,7 +98,7 @@ api() {
   return 1
 }
 
-# member PATH: a member of the JSON object on standard input, "" if it is not there; a dot goes down a level.
+# member PATH: prints a member of the JSON object on standard input, or an empty line. A dot separates levels.
 member() {
   "$VENV/bin/python" -c '
 import json, sys
@@ -108,7 +108,7 @@ for key in sys.argv[1].split("."):
 print("" if value is None else value)' "$1"
 }
 
-# again SECONDS COMMAND...: until the command succeeds.
+# again SECONDS COMMAND...: repeats the command until it succeeds, for at most SECONDS.
 again() {
   local deadline=$((SECONDS + $1))
   shift
@@ -118,7 +118,7 @@ again() {
   done
 }
 
-# The caller's Prefect settings are for another server.
+# The Prefect settings of the caller belong to another server.
 for name in "${!PREFECT_@}"; do unset "$name"; done
 
 if [[ -n "${WORKER_COMMAND:-}" ]]; then
@@ -177,7 +177,7 @@ run_has_ended() {
 state=""
 again "$RUN_SECONDS" run_has_ended || fail "the run is still ${state:-unknown} after $RUN_SECONDS seconds" "$WORK/worker.log"
 
-# The log comes in batches; the last one may be a little later than the state.
+# The log arrives in batches. The last batch may arrive after the state.
 print_log() {
   api POST /logs/filter "{\"logs\": {\"flow_run_id\": {\"any_\": [\"$run\"]}}, \"sort\": \"TIMESTAMP_ASC\"}" |
     "$VENV/bin/python" -c '
@@ -189,7 +189,7 @@ for entry in json.load(sys.stdin):
 }
 log_is_whole() {
   print_log >"$WORK/run.log"
-  # Two tasks and the flow.
+  # One line for each of the two tasks, and one for the flow.
   (($(grep -c 'Finished in state' "$WORK/run.log") == 3))
 }
 again 10 log_is_whole || true

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Debian package of a built worker: build.sh PROGRAM FOLDER. Prints the package's path.
+# Makes a Debian package of a built worker: build.sh PROGRAM DIRECTORY. Prints the path of the package.
 set -euo pipefail
 program="$(realpath "$1")"
 output="$(mkdir -p "$2" && realpath "$2")"
@@ -27,7 +27,7 @@ completion fish usr/share/fish/vendor_completions.d/prefect-worker.fish
 install -D -m 644 LICENSE "$root/usr/share/doc/prefect-worker/copyright"
 install -D -m 644 NOTICE "$root/usr/share/doc/prefect-worker/NOTICE"
 
-# What the program is linked against, by Debian's own reckoning.
+# dpkg-shlibdeps finds the packages of the libraries that the program is linked against.
 mkdir -p "$root/debian"
 printf 'Source: prefect-worker\n\nPackage: prefect-worker\nArchitecture: any\n' >"$root/debian/control"
 depends="$(cd "$root" && dpkg-shlibdeps -O usr/bin/prefect-worker 2>/dev/null | sed -n 's/^shlibs:Depends=//p')"
