@@ -11,9 +11,9 @@ struct Bounded: TestTrait, SuiteTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        await slots.take()
+        await slots.take(isFirst: Self.isOneOfAKind)
         do {
-            try await function()
+            try await Self.$isOneOfAKind.withValue(Self.isOneOfAKind || slots.isForOne) { try await function() }
         } catch {
             await slots.give()
             throw error
@@ -21,39 +21,56 @@ struct Bounded: TestTrait, SuiteTrait, TestScoping {
         await slots.give()
     }
 
+    /// Whether the test has a cluster or a machine to itself. Such tests wait for each other, and would take longest if
+    /// each of them also waited behind all others.
+    @TaskLocal fileprivate static var isOneOfAKind = false
+
     fileprivate actor Slots {
+        nonisolated let isForOne: Bool
         private var free: Int
-        private var waiting: [CheckedContinuation<Void, Never>] = []
+        private var first: [CheckedContinuation<Void, Never>] = []
+        private var others: [CheckedContinuation<Void, Never>] = []
 
-        init(_ count: Int) { free = count }
+        init(_ count: Int) {
+            free = count
+            isForOne = count == 1
+        }
 
-        func take() async {
+        func take(isFirst: Bool) async {
             guard free == 0 else {
                 free -= 1
                 return
             }
-            await withCheckedContinuation { waiting.append($0) }
+            await withCheckedContinuation { waiter in
+                if isFirst { first.append(waiter) } else { others.append(waiter) }
+            }
         }
 
         func give() {
-            if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+            if !first.isEmpty {
+                first.removeFirst().resume()
+            } else if !others.isEmpty {
+                others.removeFirst().resume()
+            } else {
+                free += 1
+            }
         }
     }
 }
 
 extension Bounded {
-    private static let starters = Slots(2)
+    private static let starters = Slots(3)
     private static let machine = Slots(1)
     private static let cluster = Slots(1)
 
-    fileprivate static let two = Bounded(slots: starters)
+    fileprivate static let few = Bounded(slots: starters)
     fileprivate static let machineSlot = Bounded(slots: machine)
     fileprivate static let clusterSlot = Bounded(slots: cluster)
 }
 
 extension Trait where Self == Bounded {
-    /// At most two of these tests run at a time.
-    static var bounded: Self { .two }
+    /// At most three of these tests run at a time.
+    static var bounded: Self { .few }
 
     /// One of these tests runs at a time: some of them take from the machine with systemd what the others need.
     static var oneOnMachine: Self { Bounded.machineSlot }
