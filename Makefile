@@ -93,7 +93,7 @@ docs: deps ## Make documentation sites of the program and of each library: .buil
 	@for library in $(LIBRARIES); do \
 	  symbols=".build/docs-sources/$$library"; mkdir "$$symbols"; \
 	  for file in .build/*/symbolgraph/"$$library"{.,@*.}symbols.json; do if [[ -e $$file ]]; then cp "$$file" "$$symbols"; fi; done; \
-	  docc convert "Sources/$$library/$$library.docc" --additional-symbol-graph-dir "$$symbols" --output-path ".build/docs/$$library" \
+	  docc convert "$$(find Sources -name "$$library.docc")" --additional-symbol-graph-dir "$$symbols" --output-path ".build/docs/$$library" \
 	    --disable-parameters-and-returns-validation --warnings-as-errors; \
 	done
 	@echo "Look at one with: python3 -m http.server -d .build/docs/prefect-worker, at /documentation/prefect-worker"

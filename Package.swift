@@ -46,26 +46,30 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
-        // What everything else is written in.
-        .target(name: "JSON", dependencies: [orderedCollections], swiftSettings: settings),
+        // Sources are ordered by floors: a target depends on those of lower floors. `FloorTests` checks that.
+        .target(name: "JSON", dependencies: [orderedCollections], path: "Sources/Base/JSON", swiftSettings: settings),
         // C boundaries.
-        .target(name: "CCurl", linkerSettings: [.linkedLibrary("curl")]),
-        .target(name: "CInit"),
-        .target(name: "CLinux"),
-        .target(name: "Files", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "Threads", dependencies: ["CLinux"], swiftSettings: settings),
-        .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
-        .target(name: "CYAML", linkerSettings: [.linkedLibrary("yaml")]),
-        .target(name: "CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
+        .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CInit", path: "Sources/C/CInit"),
+        .target(name: "CLinux", path: "Sources/C/CLinux"),
+        .target(name: "Files", dependencies: ["CLinux"], path: "Sources/Base/Files", swiftSettings: settings),
+        .target(name: "Threads", dependencies: ["CLinux"], path: "Sources/Base/Threads", swiftSettings: settings),
+        .target(name: "CSQLite", path: "Sources/C/CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
+        .target(name: "CYAML", path: "Sources/C/CYAML", linkerSettings: [.linkedLibrary("yaml")]),
+        .target(name: "CSystemd", path: "Sources/C/CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
-        .target(name: "HTTPTransport", dependencies: ["CCurl"], swiftSettings: settings),
+        .target(
+            name: "HTTPTransport", dependencies: ["CCurl"], path: "Sources/Transport/HTTPTransport",
+            swiftSettings: settings),
         .target(
             name: "PrefectAPI",
             dependencies: [
                 "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics, logging,
             ],
+            path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
+        .target(
+            name: "JobTemplates", dependencies: ["JSON", orderedCollections], path: "Sources/Prefect/JobTemplates",
             swiftSettings: settings),
-        .target(name: "JobTemplates", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
         .target(
             name: "Worker",
             dependencies: [
@@ -77,14 +81,14 @@ let package = Package(
         .target(
             name: "ProcessBackend",
             dependencies: ["CLinux", "Files", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections],
-            swiftSettings: settings),
+            path: "Sources/Backends/ProcessBackend", swiftSettings: settings),
         .target(
             name: "DockerBackend",
             dependencies: [
                 "CLinux", "Files", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Threads", "Worker",
                 orderedCollections, logging,
             ],
-            swiftSettings: settings),
+            path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
@@ -92,14 +96,14 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
-            swiftSettings: settings),
+            path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
             name: "SystemdBackend",
             dependencies: [
                 "CLinux", "Files", "JSON", "JobTemplates", "Systemd", "Threads", "Worker", orderedCollections,
                 logging,
             ],
-            swiftSettings: settings),
+            path: "Sources/Backends/SystemdBackend", swiftSettings: settings),
         // The daemon's surroundings.
         .target(
             name: "HealthServer",
@@ -108,12 +112,16 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
             ] + nio,
+            path: "Sources/Transport/HealthServer", swiftSettings: settings),
+        .target(
+            name: "Systemd", dependencies: ["CLinux", "CSystemd", "Threads"], path: "Sources/Base/Systemd",
             swiftSettings: settings),
-        .target(name: "Systemd", dependencies: ["CLinux", "CSystemd", "Threads"], swiftSettings: settings),
         .target(
             name: "WorkerLogging", dependencies: ["JSON", "Systemd", "Threads", orderedCollections, logging],
+            path: "Sources/Base/WorkerLogging", swiftSettings: settings),
+        .target(
+            name: "WorkerMetrics", dependencies: [coreMetrics], path: "Sources/Base/WorkerMetrics",
             swiftSettings: settings),
-        .target(name: "WorkerMetrics", dependencies: [coreMetrics], swiftSettings: settings),
         .executableTarget(
             name: "prefect-worker",
             dependencies: [

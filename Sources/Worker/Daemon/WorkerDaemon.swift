@@ -1,43 +1,6 @@
 internal import Logging
 public import PrefectAPI
 
-/// One of the pools that a daemon serves.
-public protocol PoolService: Sendable {
-    /// The pool with its current settings.
-    var live: Live<ServedPool> { get }
-    /// The worker's knowledge of the pool.
-    var state: PoolState { get }
-    /// The runs in flight.
-    var registry: RunRegistry { get }
-    /// The slots of the pool's limit.
-    var slots: SlotLimiter { get }
-    /// The metrics of the pool.
-    var metrics: PoolMetrics { get }
-    /// The connection of the pool's worker channel.
-    var connection: Connection { get }
-    /// Acts on a notification about a run, if it concerns this worker.
-    func take(_ news: RunNews)
-    /// Looks up the changes for which notifications may be missing.
-    func catchUp()
-    /// Opens connections at once that wait for their next attempt.
-    func reconnect()
-    /// Changes how the pool is served from now on; runs in flight are not affected.
-    func change(_ change: (inout ServedPool) -> Void)
-    /// Takes no more runs of the pool, and watches those in flight until they end.
-    func retire()
-    /// Takes over the orphaned runs of an earlier process.
-    func takeUp() async -> LeftRuns
-    /// Serves the pool until the worker has shut down or the pool needs no more work.
-    func run(_ left: LeftRuns) async
-}
-
-extension PoolService {
-    /// The pool with its current settings.
-    public var served: ServedPool { live.value }
-}
-
-extension PoolWorker: PoolService {}
-
 /// The daemon, with any number of pools. They share one connection to the API, one log and one shutdown; the pools of
 /// one type share a backend.
 public struct WorkerDaemon: Sendable {
@@ -272,8 +235,12 @@ public struct WorkerDaemon: Sendable {
 
     /// Sets the meters that show the current state. Callers that display or send metrics call this first.
     public func updateMeters() {
-        metrics.update(pools: pools, backends: backends.value, services)
-        for pool in pools { pool.metrics.update(pool) }
+        metrics.update(slots: pools.map(\.slots), backends: backends.value, services)
+        for pool in pools {
+            pool.metrics.update(
+                isReady: pool.state.trouble == nil, slots: pool.slots, connection: pool.connection,
+                stages: pool.registry.all.map(\.stage))
+        }
     }
 
     // MARK: Probes

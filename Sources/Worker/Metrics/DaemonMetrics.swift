@@ -24,10 +24,10 @@ struct DaemonMetrics: Sendable {
         logBacklog = meter("prefect_worker_backlog", [("kind", "log_lines")])
     }
 
-    /// Sets the meters to the current state.
-    func update(pools: [any PoolService], backends: [any InfrastructureBackend], _ services: WorkerServices) {
-        slotsUsed.set(pools.map(\.slots.used).reduce(0, +))
-        slotsLimit.set(limit: pools.first?.slots.whole?.limit)
+    /// Sets the meters to the current state; `slots` are those of each pool.
+    func update(slots: [SlotLimiter], backends: [any InfrastructureBackend], _ services: WorkerServices) {
+        slotsUsed.set(slots.map(\.used).reduce(0, +))
+        slotsLimit.set(limit: slots.first?.whole?.limit)
         eventsFromAPI.set(services.feed.connection.isLive)
         eventsToAPI.set(services.events.isStreaming)
         eventBacklog.set(services.events.backlog)

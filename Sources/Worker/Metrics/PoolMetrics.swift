@@ -54,12 +54,17 @@ public struct PoolMetrics: Sendable {
     func ended(_ outcome: RunOutcome) { outcomes[outcome]?.increment() }
 
     /// Sets the meters to the current state.
-    func update(_ pool: any PoolService) {
-        isReady.set(pool.state.trouble == nil)
-        slotsUsed.set(pool.slots.used)
-        slotsLimit.set(limit: pool.slots.limit)
-        channel.set(pool.connection.isLive)
-        let stages = pool.registry.all.map(\.stage)
+    ///
+    /// - Parameters:
+    ///   - isReady: Whether runs of the pool can be started.
+    ///   - slots: The slots of the pool's limit.
+    ///   - connection: The connection of the pool's worker channel.
+    ///   - stages: The stages of the runs in flight.
+    func update(isReady: Bool, slots: SlotLimiter, connection: Connection, stages: [RunStage]) {
+        self.isReady.set(isReady)
+        slotsUsed.set(slots.used)
+        slotsLimit.set(limit: slots.limit)
+        channel.set(connection.isLive)
         for (stage, meter) in runs { meter.set(stages.count { $0 == stage }) }
     }
 }

@@ -41,23 +41,6 @@ public struct PoolJobs: Sendable {
         self.readDeployments = readDeployments
     }
 
-    /// The jobs of a pool at the API; `nil` when its template cannot be read.
-    ///
-    /// - Parameter defaultTemplate: The template for a pool without one, if that is known.
-    public init?(
-        of pool: WorkPool, defaultTemplate: BaseJobTemplate?, environment: [String: String], api: APIClient,
-        effort: RetryPolicy.Effort = .standard
-    ) {
-        guard let template = pool.hasTemplate ? try? BaseJobTemplate(json: pool.baseJobTemplate) : defaultTemplate
-        else {
-            return nil
-        }
-        self.init(
-            pool: pool.name, id: pool.id.isEmpty ? nil : pool.id, template: template, environment: environment,
-            references: APITemplateReferences(api: api, effort: effort)
-        ) { try await api.readDeployments(ofPool: pool.name, effort: effort) }
-    }
-
     /// The distinct values of some fields: from the template alone, and with the job variables of each deployment. The
     /// method skips a template or a deployment that cannot be rendered, because its runs report why they crash. Throws
     /// when the API cannot be read.

@@ -267,10 +267,3 @@ public struct LeftRuns: Sendable {
 
     var runs: [LeftRun] = []
 }
-
-/// A run that a poll has returned, with its slot.
-struct DueRun: Sendable {
-    let held: HeldRun
-    let flowRun: FlowRun
-    let slot: Slot
-}

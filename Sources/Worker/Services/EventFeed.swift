@@ -32,37 +32,12 @@ public enum RunNews: Sendable, Hashable {
 public final class EventFeed: Sendable {
     /// The subscription's connection.
     public let connection: Connection
-    private let api: APIClient
-    private let subscription = Mutex<EventSubscription?>(nil)
+    let api: APIClient
+    let subscription = Mutex<EventSubscription?>(nil)
 
     init(api: APIClient, logger: Logger, redact: @escaping @Sendable (String) -> String) {
         self.api = api
         connection = Connection("The feed of new and cancelled flow runs", logger: logger, redact: redact)
-    }
-
-    /// Passes each event to its pool, until the task is cancelled. A change of the pools requires a new subscription.
-    func run(for served: Live<[any PoolService]>) async {
-        while !Task.isCancelled {
-            let pools = served.value
-            let names = pools.map(\.served.name)
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.subscribe(for: pools) }
-                await served.wait { $0.map(\.served.name) != names }
-                group.cancelAll()
-            }
-        }
-    }
-
-    private func subscribe(for pools: [any PoolService]) async {
-        let subscription = EventSubscription(
-            api: api, selection: EventSelection(names: RunNews.eventNames, pools: .named(pools.map(\.served.name))),
-            onState: { [connection] in connection.set(ConnectionState($0)) },
-            onConnect: { for pool in pools { pool.catchUp() } })
-        self.subscription.withLock { $0 = subscription }
-        await subscription.run { event in
-            guard let news = RunNews(event), let name = event.workPool?.name else { return }
-            for pool in pools where pool.served.name == name { pool.take(news) }
-        }
     }
 
     /// Retries at once while the subscription waits, for example after a change of the credentials.

@@ -1,0 +1,8 @@
+internal import PrefectAPI
+
+/// A run that a poll has returned, with its slot.
+struct DueRun: Sendable {
+    let held: HeldRun
+    let flowRun: FlowRun
+    let slot: Slot
+}
