@@ -1,4 +1,3 @@
-import CLinux
 import FoundationEssentials
 import HealthServer
 import JSON
@@ -76,11 +75,6 @@ struct StartSession: Sendable {
             group.addTask { await shutDown(on: requests, request, logger) }
             group.addTask { await endIfHeld(logger) }
             group.addTask { await tellServiceManager() }
-            group.addTask {
-                // Most of the code that the start needs is not needed again.
-                try? await Task.sleep(for: .seconds(3))
-                clinux_release_code()
-            }
             defer { group.cancelAll() }
             try await run(request, logger)
         }

@@ -258,12 +258,13 @@ class Comparison:
             with start() as worker:
                 seconds = worker.wait_for_first_poll()
                 time.sleep(self.options.settle)
-                return seconds * 1000, worker.memory() / 1024
+                return seconds * 1000, worker.memory() / 1024, worker.memory("Anonymous") / 1024
 
         self.say("start, and memory when idle")
         results = self.measure(self.options.runs, one)
         self.add("exec to first poll", {name: [each[0] for each in got] for name, got in results.items()}, "ms")
-        self.add("resident, idle", {name: [each[1] for each in got] for name, got in results.items()}, "MB", 1)
+        self.add("PSS, idle", {name: [each[1] for each in got] for name, got in results.items()}, "MB", 1)
+        self.add("anonymous, idle", {name: [each[2] for each in got] for name, got in results.items()}, "MB", 1)
 
     def many_sleepers(self):
         count = self.options.sleepers
@@ -285,7 +286,7 @@ class Comparison:
                         os.kill(process, signal.SIGKILL)
 
         self.say(f"memory with {count} sleeping runs")
-        self.add(f"resident, {count} runs in flight", self.measure(1, one), "MB", 1)
+        self.add(f"PSS, {count} runs in flight", self.measure(1, one), "MB", 1)
 
     def requests_and_burst(self):
         count = self.options.burst

@@ -235,7 +235,7 @@ class Comparison:
         results = self.measure(f"memory with {count} containers", one)
         sizes = {name: size for name, (size, _) in results.items()}
         counts = " and ".join(str(results[name][1]) for name in self.kinds)
-        self.add(f"resident, {counts} containers in flight", sizes, "MB", 1)
+        self.add(f"PSS, {counts} containers in flight", sizes, "MB", 1)
 
     def report(self):
         names = list(self.kinds)

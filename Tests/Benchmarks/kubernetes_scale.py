@@ -227,7 +227,7 @@ def recover(command, api, cluster, namespace, program, count):
             settled, peak = settle(worker)
             print_table(
                 [
-                    ("runs", "ready s", "settled s", "CPU s", "RSS MB", "peak MB"),
+                    ("runs", "ready s", "settled s", "CPU s", "PSS MB", "peak MB"),
                     (
                         str(count),
                         *(
@@ -286,7 +286,7 @@ def main():
     commands = {"prefect-worker": ([program], False), "prefect-worker, observing": ([program], True)}
     if not options.alone:
         commands["prefect worker"] = (["prefect", "worker"], True)
-    rows = [("", "jobs there", "ready s", "job made s", "settled s", "CPU s", "RSS MB", "peak MB")]
+    rows = [("", "jobs there", "ready s", "job made s", "settled s", "CPU s", "PSS MB", "peak MB")]
     namespace = f"scale-{uuid.uuid4().hex[:8]}"
     cluster.call("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
     try:

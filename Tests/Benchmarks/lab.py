@@ -143,10 +143,10 @@ class Worker:
             time.sleep(interval)
         return found
 
-    def memory(self, field="VmRSS"):
-        """Resident memory in KB; `RssAnon` is the part that no file backs."""
-        with open(f"/proc/{self.process.pid}/status") as status:
-            return int(re.search(rf"{field}:\s+(\d+)", status.read())[1])
+    def memory(self, field="Pss"):
+        """Memory in KB: `Pss` divides shared pages among their processes, `Anonymous` is the part that no file backs."""
+        with open(f"/proc/{self.process.pid}/smaps_rollup") as rollup:
+            return int(re.search(rf"^{field}:\s+(\d+)", rollup.read(), re.MULTILINE)[1])
 
 
 def print_table(rows):

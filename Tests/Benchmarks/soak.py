@@ -84,17 +84,17 @@ class Sample:
             fields = file.read().rpartition(")")[2].split()
         self.time = time.time() - began
         self.runs = runs
-        self.resident, self.anonymous = worker.memory("VmRSS"), worker.memory("RssAnon")
+        self.memory, self.anonymous = worker.memory(), worker.memory("Anonymous")
         self.descriptors = len(os.listdir(process + "/fd"))
         self.threads = len(os.listdir(process + "/task"))
         self.cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         self.state = size_on_disk(folder)
 
-    HEAD = ["minute", "runs", "resident KB", "anonymous KB", "descriptors", "threads", "CPU s", "state KB"]
+    HEAD = ["minute", "runs", "PSS KB", "anonymous KB", "descriptors", "threads", "CPU s", "state KB"]
 
     @property
     def row(self):
-        numbers = (self.runs, self.resident, self.anonymous, self.descriptors, self.threads)
+        numbers = (self.runs, self.memory, self.anonymous, self.descriptors, self.threads)
         return [f"{self.time / 60:.1f}", *map(str, numbers), f"{self.cpu:.1f}", f"{self.state / 1024:.0f}"]
 
 
@@ -302,7 +302,7 @@ class Soak:
         half = self.halves[1]
         rows = [["second half", "at rest before", "and after", "slope an hour", "slope 1,000 runs"]]
         for title, field in (
-            ("resident KB", "resident"),
+            ("PSS KB", "memory"),
             ("anonymous KB", "anonymous"),
             ("descriptors", "descriptors"),
             ("threads", "threads"),

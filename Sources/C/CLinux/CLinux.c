@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
-#include <link.h>
 #include <malloc.h>
 #include <arpa/inet.h>
 #include <errno.h>
@@ -304,20 +303,3 @@ void clinux_name_thread(const char *name) {
 // By default, glibc creates an arena for each thread, up to eight per core, which costs a daemon memory for months. The
 // limit is set before any thread can have one.
 __attribute__((constructor)) static void limit_malloc_arenas(void) { mallopt(M_ARENA_MAX, 2); }
-
-// Code is mapped from its file and never changed, so dropping it loses nothing. Read-only data is kept, because the
-// dynamic linker wrote some of it once.
-static int release_code(struct dl_phdr_info *object, size_t size, void *data) {
-    (void)size, (void)data;
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        if (part->p_type != PT_LOAD || !(part->p_flags & PF_X) || (part->p_flags & PF_W)) continue;
-        uintptr_t begin = (object->dlpi_addr + part->p_vaddr + page - 1) & ~(page - 1);
-        uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_filesz) & ~(page - 1);
-        if (end > begin) madvise((void *)begin, end - begin, MADV_DONTNEED);
-    }
-    return 0;
-}
-
-void clinux_release_code(void) { dl_iterate_phdr(release_code, NULL); }

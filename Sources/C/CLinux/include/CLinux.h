@@ -84,8 +84,4 @@ void clinux_name_thread(const char *name);
 /// Processes that are launched afterwards get the limit that this process was started with.
 long clinux_raise_open_files(long most);
 
-/// Gives back the pages of program code that were needed so far. Pages that are needed again return from the system's
-/// cache automatically.
-void clinux_release_code(void);
-
 #endif
