@@ -5,7 +5,7 @@ import Testing
 @Suite("Parsing JSON")
 struct JSONParsingTests {
     @Test(
-        "values of every kind",
+        "values of every kind are parsed",
         arguments: [
             ("null", nil), ("true", true), (" [1, 1.0, -0, -1e2] ", [1, 1.0, 0, -100.0]),
             ("123456789012345678901", .bigInteger("123456789012345678901")),
@@ -16,7 +16,7 @@ struct JSONParsingTests {
         #expect(try JSONValue(parsing: text) == expected)
     }
 
-    @Test("objects keep the order of their keys, and of repeated keys the last value")
+    @Test("objects keep the order of their keys, and the last value of a repeated key")
     func order() throws {
         let value = try JSONValue(parsing: #"{"z": 1, "a": 2, "z": 3}"#)
         #expect(value.objectValue.map { Array($0.keys) } == ["z", "a"])
@@ -29,7 +29,7 @@ struct JSONParsingTests {
     }
 
     @Test(
-        "escapes, pairs of them and halves of pairs",
+        "escapes, surrogate pairs and lone surrogates are decoded",
         arguments: [
             (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"), (#""\u00e9\u4E2D""#, "é中"), (#""\ud83d\ude00""#, "😀"),
             (#""\ud83d""#, "\u{FFFD}"), (#""\ude00x""#, "\u{FFFD}x"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
@@ -59,7 +59,7 @@ struct JSONParsingTests {
         #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
     }
 
-    @Test("an error says where, and shows nothing of the text")
+    @Test("an error has a position, and does not quote the text")
     func position() throws {
         let error = try #require(throws: JSONError.self) { try JSONValue(parsing: "{\n  \"secret\": hush\n}") }
         #expect(error.line == 2 && error.column == 13)
@@ -79,7 +79,7 @@ struct JSONParsingTests {
         #expect(try JSONValue(parsing: flat).arrayValue?.count == 1000)
     }
 
-    @Test("the memory for values is limited, wherever they stand")
+    @Test("the memory for values is limited at every level of nesting")
     func count() throws {
         let bytes = Array(#"[1, {"a": [2, 3], "b": {}}, "x"]"#.utf8)
         #expect(try JSONValue(parsing: bytes, maximumCost: 14).arrayValue?.count == 3)
@@ -91,7 +91,7 @@ struct JSONParsingTests {
     }
 
     @Test(
-        "the parameters of a run are read, whatever the 512 KiB that the server takes are made of",
+        "run parameters of 512 KiB, which the server accepts, are parsed with any content",
         arguments: ["0,", "[],", "[0],", "[[[0]]],", #"{"":0},"#, #"{"":{"":{"":0}}},"#, #""sixteen letters.","#])
     func parameters(element: String) throws {
         let count = (512 << 10) / element.utf8.count - 1
@@ -99,7 +99,7 @@ struct JSONParsingTests {
         #expect(try JSONValue(parsing: text).arrayValue?.count == count + 1)
     }
 
-    @Test("cut or damaged text ends in a value or an error", .timeLimit(.minutes(1)))
+    @Test("truncated or damaged text gives a value or an error", .timeLimit(.minutes(1)))
     func damaged() throws {
         let text = Array(#"{"a": [1.5e3, "é\ud83d\ude00\n", {"b": null}], "c": [true, -0.0, 1]}"#.utf8)
         var parsed = 0
@@ -122,7 +122,7 @@ struct JSONWritingTests {
         "big": .bigInteger("12345678901234567890"),
     ]
 
-    @Test("in the compact form")
+    @Test("the compact style has no spaces")
     func compact() {
         #expect(
             Self.value.serialized()
@@ -130,7 +130,7 @@ struct JSONWritingTests {
         #expect(Self.value.serializedBytes() == Array(Self.value.serialized().utf8))
     }
 
-    @Test("as Python's json.dumps")
+    @Test("the Python style is the same as json.dumps")
     func python() {
         #expect(
             Self.value.serialized(.python)
@@ -138,7 +138,7 @@ struct JSONWritingTests {
         )
     }
 
-    @Test("for people")
+    @Test("the pretty style indents nested values")
     func pretty() {
         #expect(
             (["a": [1, ["b": nil]], "c": [:], "d": []] as JSONValue).serialized(.pretty)
@@ -156,7 +156,7 @@ struct JSONWritingTests {
                 """)
     }
 
-    @Test("what is written reads back the same, in each form")
+    @Test("serialized JSON reads back the same in each style")
     func roundTrip() throws {
         for style in [JSONStyle.compact, .pretty, .python] {
             #expect(try JSONValue(parsing: Self.value.serialized(style)) == Self.value)
@@ -184,7 +184,7 @@ struct JSONWritingTests {
 
 @Suite("Reading JSON values")
 struct JSONValueTests {
-    @Test("members and elements are found, or nil")
+    @Test("subscripts return members and elements, or nil")
     func subscripts() {
         var value: JSONValue = ["a": [1, 2]]
         #expect(value["a"]?[1] == 2)
@@ -197,7 +197,7 @@ struct JSONValueTests {
         #expect(text == "text")
     }
 
-    @Test("numbers convert where nothing is lost")
+    @Test("numbers are converted if nothing is lost")
     func numbers() {
         #expect(JSONValue.double(2).intValue == 2 && JSONValue.double(2.5).intValue == nil)
         #expect(JSONValue.double(.nan).intValue == nil && JSONValue.double(1e300).intValue == nil)
@@ -210,7 +210,7 @@ struct JSONValueTests {
         init(json fields: JSONFields) throws(JSONDecodingError) { x = try fields.string("x") }
     }
 
-    @Test("an error of a nested member names its path and not its value")
+    @Test("an error in a nested member names its path and not its value")
     func decodingErrors() throws {
         let fields = try JSONFields(["point": ["x": 5], "none": nil, "list": ["a", 1, "b"], "n": 3, "t": true])
         let error = try #require(throws: JSONDecodingError.self) { try fields.decode("point", as: Point.self) }

@@ -4,7 +4,7 @@ import Testing
 @Suite("Timestamps")
 struct TimestampTests {
     @Test(
-        "are read in all the forms of the API and of Python",
+        "timestamps are read in all formats of the API and of Python",
         arguments: [
             ("2026-02-03T04:05:06Z", "2026-02-03T04:05:06+00:00"),
             ("2026-02-03T04:05:06.789Z", "2026-02-03T04:05:06.789000+00:00"),
@@ -25,7 +25,7 @@ struct TimestampTests {
     }
 
     @Test(
-        "text that is no time is none",
+        "text that is not a valid time is refused",
         arguments: [
             "", "2026", "2026-13-01", "2026-00-01", "2026-01-00", "2026-02-30", "2025-02-29", "2026-02-30T00:00:00Z",
             "2026-01-01T24:00:00Z", "2026-01-01T00:60:00Z", "2026-01-01T00:00:60Z", "2026-01-01T00:00:00Zx",
@@ -37,7 +37,7 @@ struct TimestampTests {
         #expect(Timestamp(text) == nil)
     }
 
-    @Test("are written as the API, as isoformat and as str write them")
+    @Test("timestamps are written like the API, isoformat and str")
     func written() throws {
         let time = try #require(Timestamp("2026-01-02T05:04:05.5+02:00"))
         #expect(time.apiFormat == "2026-01-02T03:04:05.500000Z")
@@ -48,14 +48,14 @@ struct TimestampTests {
         #expect(whole.pythonText == "2026-01-02 03:04:05+00:00")
     }
 
-    @Test("one that must be in UTC is taken with no other offset")
+    @Test("a timestamp that must be in UTC is refused with another offset")
     func utc() {
         #expect(Timestamp(utc: "2026-01-02T03:04:05+00:00") == Timestamp("2026-01-02T03:04:05"))
         #expect(Timestamp(utc: "2026-01-02T03:04:05+01:00") == nil)
         #expect(Timestamp(utc: "soon") == nil)
     }
 
-    @Test("times before 1970 and leap days survive the way there and back")
+    @Test("times before 1970 and leap days survive a round trip")
     func roundTrip() throws {
         for text in [
             "1969-12-31T23:59:59.999999Z", "2024-02-29T12:00:00.000001Z", "0001-01-01T00:00:00Z",
@@ -69,7 +69,7 @@ struct TimestampTests {
         #expect(time < time.adding(seconds: 0.000001))
     }
 
-    @Test("what lies beyond the years that have a text stays at their ends")
+    @Test("times outside the years 1 to 9999 are clamped to these years")
     func ends() {
         #expect(Timestamp.earliest.apiFormat == "0001-01-01T00:00:00Z")
         #expect(Timestamp.latest.apiFormat == "9999-12-31T23:59:59.999999Z")
@@ -81,7 +81,7 @@ struct TimestampTests {
         #expect(Timestamp.earliest.adding(seconds: .nan) == .earliest)
     }
 
-    @Test("there is none for parts that no calendar has")
+    @Test("parts that no calendar has are refused")
     func parts() {
         #expect(
             Timestamp(year: 2026, month: 1, day: 2, hour: 3, minute: 4, second: 5) == Timestamp("2026-01-02T03:04:05"))

@@ -21,7 +21,7 @@ struct BudgetTests {
     }
 
     @Test(
-        "placeholders that stand for gigabytes are refused, wherever their values are from",
+        "placeholders that expand to gigabytes are refused for every source of their values",
         arguments: [
             "{{ note }}", "{{ prefect.variables.note }}", "{{ prefect.blocks.secret.note }}",
             "{{ prefect.blocks.secret.note.value }}",
@@ -40,14 +40,14 @@ struct BudgetTests {
         }
     }
 
-    @Test("documents that are referred to by their id count as well")
+    @Test("documents that are referenced by their id also count")
     func references() async throws {
         let reference: JSONValue = ["$ref": ["block_document_id": "1"]]
         let error = try await refusal(["x": .array(Array(repeating: reference, count: 3000))])
         #expect(error.kind == .tooLarge)
     }
 
-    @Test("values in values count with all that is in them")
+    @Test("nested values count with their whole content")
     func composites() async throws {
         let list: JSONValue = .array(Array(repeating: .string(String(repeating: "y", count: 1000)), count: 1000))
         let error = try await refusal(
@@ -55,7 +55,7 @@ struct BudgetTests {
         #expect(error.kind == .tooLarge)
     }
 
-    @Test("what fits into the budget is rendered in full, and a renderer may be given another one")
+    @Test("a configuration within the budget is rendered in full, and a renderer can have another budget")
     func fitting() async throws {
         let variables: JSONValue = ["note": Self.note]
         let configuration: JSONValue = ["command": .string(String(repeating: "{{ note }}", count: 40))]
@@ -69,7 +69,7 @@ struct BudgetTests {
         #expect(error.description.contains("the budget of 1000 bytes"))
     }
 
-    @Test("a slug with a longest length reads no more of a name than can be seen in it", .timeLimit(.minutes(1)))
+    @Test("a slug with a maximum length does not read the whole of a long name", .timeLimit(.minutes(1)))
     func slugs() {
         let name = String(repeating: "北", count: 5_000_000)
         #expect(Slug.kubernetesName(name)?.utf8.count ?? 0 <= 45)

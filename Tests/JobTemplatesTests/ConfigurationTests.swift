@@ -5,7 +5,7 @@ import Testing
 
 @Suite("The common configuration")
 struct BaseJobConfigurationTests {
-    @Test("absent fields are empty, and all four are always there")
+    @Test("absent fields are empty, and all four fields are always present")
     func absent() throws {
         let configuration = try BaseJobConfiguration(rendered: ["image": "i"])
         #expect(
@@ -13,7 +13,7 @@ struct BaseJobConfigurationTests {
         #expect(configuration.rendered == ["image": "i"])
     }
 
-    @Test("values of env become Python's text, and null stays")
+    @Test("values of env become Python's text, and null stays null")
     func environment() throws {
         let configuration = try BaseJobConfiguration(rendered: [
             "env": ["A": true, "B": nil, "C": 1e16, "D": [nil], "E": ["x": "y"], "F": "", "G": 12]
@@ -24,7 +24,7 @@ struct BaseJobConfigurationTests {
     }
 
     @Test(
-        "fields of another type are refused, by their path",
+        "fields of another type are refused with their path",
         arguments: [
             (["env": nil], "job_configuration.env"), (["env": []], "job_configuration.env"),
             (["command": ["a"]], "job_configuration.command"), (["command": 5], "job_configuration.command"),
@@ -55,7 +55,7 @@ struct PreparationTests {
                 workerName: "w", workerID: "worker-id", settingsEnvironment: settings, environment: ["HOST": "here"]))
     }
 
-    @Test("the job's variables win over the worker's, keep their places, and null takes one out")
+    @Test("the job's variables override the worker's and keep their places, and null removes a variable")
     func environment() throws {
         let prepared = try Self.prepare(
             ["env": ["PREFECT_API_URL": "mine", "X": "1", "PREFECT__FLOW_NAME": nil, "GONE": nil]],
@@ -69,7 +69,7 @@ struct PreparationTests {
         #expect(prepared.unsetEnv == ["PREFECT__FLOW_NAME", "GONE"])
     }
 
-    @Test("an inherited variable that the job sets to null is shown but not passed on")
+    @Test("an inherited variable that the job sets to null is shown but not passed to the process")
     func processEnvironment() throws {
         let prepared = try Self.prepare(["env": ["SECRET": nil, "PATH": "/mine"]])
         let inherited: OrderedDictionary = ["PATH": "/usr/bin", "SECRET": "s", "HOME": "/h"]
@@ -81,7 +81,7 @@ struct PreparationTests {
         #expect(environment.launched.count == environment.configured.count - 1)
     }
 
-    @Test("the command is the configured one, else the default")
+    @Test("the command is the configured command, or the default")
     func command() throws {
         let plain = try Self.prepare(["command": ""])
         #expect(plain.command == "prefect flow-run execute" && !plain.commandIsConfigured)
@@ -93,7 +93,7 @@ struct PreparationTests {
         #expect(processEngineCommand(interpreter: "") == "'' -m prefect.engine")
     }
 
-    @Test("the configuration's labels win and the deployment's time is Python's")
+    @Test("the configuration's labels take precedence, and the deployment's time has Python's format")
     func labels() throws {
         let prepared = try Self.prepare(
             ["labels": ["prefect.io/version": "mine", "own": "1"]],
@@ -111,7 +111,7 @@ struct PreparationTests {
     }
 
     @Test(
-        "the name is filled in from the flow and the run",
+        "placeholders in the name are filled in from the flow and the run",
         arguments: [
             ("{{ ctx.flow.name }}-{{ ctx.flow_run.name }}", "etl-cool-run"), ("{{ ctx.flow.no }}", "{{ ctx.flow.no }}"),
             ("x{{ ctx.flow.no }}", "x"), ("{{ ctx.flow_run.work_pool_name }}", "cool-run"),
@@ -136,7 +136,7 @@ struct PreparationTests {
 
 @Suite("Default templates")
 struct DefaultTemplateTests {
-    @Test("the process template has the keys, types, defaults and placeholders of the Python worker's")
+    @Test("the process template has the keys, types, defaults and placeholders of the Python worker's template")
     func process() throws {
         let expected = try VectorFile.load("process_template")
         let ours = DefaultTemplates.process().json

@@ -3,7 +3,7 @@ import JobTemplates
 import OrderedCollections
 import Testing
 
-/// Random templates from a fixed seed, so that a failure comes again.
+/// Random templates from a fixed seed, so that a failure is reproducible.
 private struct Inputs {
     private var state: UInt64
 
@@ -50,9 +50,9 @@ private struct Inputs {
     }
 }
 
-@Suite("Any input")
+@Suite("Fuzzed templates and names")
 struct FuzzTests {
-    @Test("rendering ends with a configuration or an error of one line", .timeLimit(.minutes(1)))
+    @Test("rendering gives a configuration or a one-line error", .timeLimit(.minutes(1)))
     func rendering() async throws {
         var inputs = Inputs(seed: 20_260_203)
         var rendered = 0
@@ -75,7 +75,7 @@ struct FuzzTests {
         #expect(rendered > 150)
     }
 
-    @Test("slugs hold only what their place takes", .timeLimit(.minutes(1)))
+    @Test("slugs of any name have valid characters and lengths", .timeLimit(.minutes(1)))
     func slugs() {
         var inputs = Inputs(seed: 7)
         for _ in 0..<800 {
@@ -98,7 +98,7 @@ struct FuzzTests {
 
     private func isUpper(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
 
-    @Test("great inputs take no more than their share of time", .timeLimit(.minutes(1)))
+    @Test("large inputs are rendered within the time limit", .timeLimit(.minutes(1)))
     func large() async throws {
         let braces: JSONValue = .string(String(repeating: "{", count: 100_000))
         let spaces: JSONValue = .string(String(repeating: "{{   ", count: 20_000))

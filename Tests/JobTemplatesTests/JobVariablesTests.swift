@@ -26,7 +26,7 @@ struct JobVariablesTests {
         #expect(throws: TemplateError.self) { try JobVariables(deployment: ["env": ["A": "1"]], flowRun: ["env": []]) }
     }
 
-    @Test("dotted names become objects, below the plain names")
+    @Test("dotted names become objects, and plain names take precedence")
     func dotted() throws {
         let variables = try JobVariables([
             "env.A": 1, "env": ["A": 2, "B": ["x": 1]], "env.B.y": 2, "image": "plain", "image.tag": "gone",
@@ -40,17 +40,17 @@ struct JobVariablesTests {
         #expect(JSONValue.object(try variables.expanded()) == expected)
     }
 
-    @Test("a dotted name through something that is not an object is refused, by its name")
+    @Test("a dotted name through a value that is not an object is refused with its path")
     func conflicts() throws {
         for json in [["a.b": "x", "a.b.c": "y"], ["a.b": nil, "a.b.c": "y"]] as [JSONValue] {
             let error = try #require(throws: TemplateError.self) { try JobVariables(json).expanded() }
             #expect(error.path == "job_variables.a.b.c")
         }
-        // The other way round the later value replaces the object.
+        // In the opposite order the later value replaces the object.
         #expect(try JobVariables(["a.b.c": "y", "a.b": "x"]).expanded() == ["a": ["b": "x"]])
     }
 
-    @Test("a name with a great many dots is refused")
+    @Test("a name with too many dots is refused")
     func deepNames() {
         let name = String(repeating: "a.", count: 100_000)
         #expect(throws: TemplateError.self) { try JobVariables(.object([name: 1])).expanded() }

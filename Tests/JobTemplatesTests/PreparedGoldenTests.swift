@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Recorded preparations")
 struct PreparedGoldenTests {
-    /// The settings that the recordings' environment sets.
+    /// The settings in the environment of the recordings.
     private static let settings: [(name: String, value: String)] = [
         ("PREFECT_HOME", "/home/worker/.prefect"), ("PREFECT_API_URL", "http://127.0.0.1:4200/api"),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", #"{"X-A": "b"}"#), ("PREFECT_LOGGING_LEVEL", "INFO"),
@@ -46,7 +46,7 @@ struct PreparedGoldenTests {
         (value?.objectValue ?? [:]).compactMapValues(\.stringValue)
     }
 
-    @Test("process configurations, in the order of their variables and labels")
+    @Test("process configurations match the recordings, with the order of their variables and labels")
     func process() async throws {
         let goldens = try Self.goldens("process")
         #expect(goldens.count == 3)
@@ -61,13 +61,13 @@ struct PreparedGoldenTests {
             #expect(Array(prepared.env.keys) == Self.order(golden, "env"))
             #expect(Array(prepared.labels.keys) == Self.order(golden, "labels"))
             var json = prepared.json
-            // The template leaves it out, and the backend's default is null.
+            // The template has no `working_dir`, and the backend's default is null.
             json["working_dir"] = json["working_dir"] ?? .null
             #expect(json.isEquivalent(to: expected), "\(golden["label"] ?? nil)")
         }
     }
 
-    @Test("the common fields of Docker configurations")
+    @Test("the common fields of Docker configurations match the recordings")
     func docker() async throws {
         let goldens = try Self.goldens("docker")
         #expect(goldens.count == 2)
@@ -82,7 +82,7 @@ struct PreparedGoldenTests {
         }
     }
 
-    @Test("the common fields of Kubernetes configurations")
+    @Test("the common fields of Kubernetes configurations match the recordings")
     func kubernetes() async throws {
         let goldens = try Self.goldens("kubernetes")
         #expect(goldens.count == 3)
@@ -98,7 +98,7 @@ struct PreparedGoldenTests {
                 deployment: input["deployment"]?["name"]?.stringValue.map { [name: Slug.kubernetesLabelValue($0)] }
                     ?? [:])
             let prepared = try await Self.prepare(golden, labels: labels)
-            // The backend's own variable comes last.
+            // The backend adds the last variable itself.
             #expect(Array(prepared.env.keys) == Self.order(golden, "env").dropLast())
             #expect(Array(prepared.labels.keys) == Self.order(golden, "labels"))
             #expect(prepared.labels == Self.strings(golden["expected"]?["labels"]))

@@ -16,7 +16,7 @@ struct ApplyValuesTests {
     }
 
     @Test(
-        "text that only looks like a placeholder stays",
+        "text that only looks like a placeholder stays unchanged",
         arguments: [
             "{{ na me }}", "{{ name | upper }}", "{{}}", "{{ }}", "{ { name }}", "{{ name }", "{{ name", "{{e\u{301}}}",
             "{{ name!r }}", "", "{{{{", "}}{{",
@@ -26,7 +26,7 @@ struct ApplyValuesTests {
     }
 
     @Test(
-        "paths reach into values",
+        "paths select parts of values",
         arguments: [
             ("{{ lst[-1].a }}", "x"), ("{{ lst.[1]a }}", nil), ("{{ lst.1.a }}", "x"), ("{{ lst[1_0] }}", nil),
             ("{{ lst[0_0] }}", 1), ("{{ lst[٠] }}", 1), ("{{ d.0 }}", nil), ("{{ d.k }}", ["z": "deep"]),
@@ -37,7 +37,7 @@ struct ApplyValuesTests {
         #expect(try apply(template) == expected)
     }
 
-    @Test("replacing goes from left to right, and what was put in is not searched again")
+    @Test("placeholders are replaced from left to right, and inserted text is not searched again")
     func singlePass() throws {
         let values: JSONValue = ["a": "{{ b }}", "b": "{{ a }}", "open": "{{", "x": "1"]
         let result = try applyValues(
@@ -45,7 +45,7 @@ struct ApplyValuesTests {
         #expect(result == "{{ b }}{{ a }} {{ x }}")
     }
 
-    @Test("variables of the worker's environment are text, and empty without a value")
+    @Test("variables of the worker's environment are inserted as text, which is empty without a value")
     func environment() throws {
         #expect(try apply("{{ $MY }}") == "e")
         #expect(try apply("{{ $$MY }}-{{ $A.B }}") == "e-dots")
@@ -54,7 +54,7 @@ struct ApplyValuesTests {
         #expect(try apply("{{ a$b }}") == nil)
     }
 
-    @Test("what has no value can be left as it stands, but not in arrays")
+    @Test("placeholders without a value can be kept, but not in arrays")
     func keptNotSet() throws {
         let template: JSONValue = ["a": "{{ no }}", "b": ["{{ no }}", "x{{ no }}"], "c": "{{ no }}-{{ age }}"]
         #expect(
@@ -63,7 +63,7 @@ struct ApplyValuesTests {
         #expect(try apply("{{ no }}", removeNotSet: false) == nil)
     }
 
-    @Test("placeholders with a skipped prefix stay")
+    @Test("placeholders with a skipped prefix stay unchanged")
     func skippedPrefixes() throws {
         let result = try applyValues(
             template: ["{{ ctx.a }}", "{{ name }} {{ ctx.a }}"], values: Self.values, environment: [:],
@@ -74,7 +74,7 @@ struct ApplyValuesTests {
 
 @Suite("Rendering job configurations")
 struct JobRendererTests {
-    @Test("a template without its two objects is refused with one line that says so")
+    @Test("a template without its two objects is refused with an error that names the problem")
     func malformedTemplates() throws {
         let cases: [(JSONValue, String)] = [
             ([:], "job_configuration"), (["job_configuration": [:]], "variables"),
@@ -98,7 +98,7 @@ struct JobRendererTests {
         #expect(try await renderer.render(jobVariables: nil) == ["c": false])
     }
 
-    @Test("the template's own env stays below the defaults, which stay below the job variables")
+    @Test("the template's own env is overridden by the defaults, and the defaults by the job variables")
     func environmentLayers() async throws {
         let rendered = try await render(
             ["env": ["A": "fixed", "B": "fixed", "C": "{{ who }}"]],
@@ -114,12 +114,12 @@ struct JobRendererTests {
             _ = try await render(["env": ["A": "1"]], variables: ["env": [["name": "B", "value": "2"]]])
         }
         #expect(error.path == "job_configuration.env")
-        // Where nothing is to be merged, a list passes for the backends that take one.
+        // Without a merge a list is accepted, for the backends that use lists.
         let list: JSONValue = [["name": "B", "value": "2"]]
         #expect(try await render(["env": "{{ env }}"], variables: ["env": list]) == ["env": list])
     }
 
-    @Test("blocks are resolved before variables, in what job variables bring as well")
+    @Test("blocks are resolved before variables, also in the values of job variables")
     func passes() async throws {
         let references = Lookups(
             documents: ["secret/s": ["value": "{{ prefect.variables.v }}"]],
@@ -130,7 +130,7 @@ struct JobRendererTests {
         #expect(rendered == ["a": "{{ prefect.blocks.secret.s }}", "b": "{{ prefect.blocks.secret.s }}"])
     }
 
-    @Test("data that refer to themselves are put in once")
+    @Test("data that refer to themselves are inserted once")
     func selfReferences() async throws {
         let references = Lookups(
             documents: [
@@ -150,7 +150,7 @@ struct JobRendererTests {
         #expect(await references.asked == ["secret/self", "id", "variable loop"])
     }
 
-    @Test("each document and variable is read once, and only those that are needed")
+    @Test("only documents and variables that are needed are read, once each")
     func lookups() async throws {
         let references = Lookups(
             documents: ["t/b": ["a": 1, "c": 2], "id": ["x": 1]], variables: ["v": 5])
@@ -167,7 +167,7 @@ struct JobRendererTests {
     }
 
     @Test(
-        "paths into block data",
+        "paths select parts of block data",
         arguments: [
             ("{{ prefect.blocks.j.only }}", ["k": [1, 2]]), ("{{ prefect.blocks.j.only.k[1] }}", 2),
             ("{{ prefect.blocks.j.only.value }}", ["k": [1, 2]]), ("{{ prefect.blocks.j.only.value.k.0 }}", 1),
@@ -183,7 +183,7 @@ struct JobRendererTests {
         #expect(try await render(["a": template], references: references) == ["a": expected])
     }
 
-    @Test("a reference without an id is an object like any other")
+    @Test("a reference without an id is treated as any other object")
     func emptyReferences() async throws {
         let template: JSONValue = [
             "a": ["$ref": [:], "b": "{{ prefect.variables.v }}"], "c": ["$ref": ["block_document_id": ""]],
@@ -193,7 +193,7 @@ struct JobRendererTests {
                 == ["a": ["$ref": [:], "b": 1], "c": ["$ref": ["block_document_id": ""]]])
     }
 
-    @Test("every error names the key and the placeholder on one line, and no value")
+    @Test("every error names the key and the placeholder on one line, without a value")
     func errors() async throws {
         let references = Lookups(documents: [
             "s/t": ["value": "hush-hush"], "s/o": ["value": ["deep": "hush-hush"]], "id": ["x": 1],
@@ -238,7 +238,7 @@ struct JobRendererTests {
         }
     }
 
-    @Test("an API that does not answer is told apart from what does not exist")
+    @Test("a failed lookup is distinguished from a missing document or variable")
     func failedLookups() async throws {
         struct Outage: Error, CustomStringConvertible { let description = "connection\nrefused" }
         for template in ["{{ prefect.blocks.s.t }}", "{{ prefect.variables.v }}"] as [JSONValue] {
@@ -255,10 +255,10 @@ struct JobRendererTests {
     }
 }
 
-@Suite("What templates say by themselves")
+@Suite("Fields that a template presets")
 struct TemplatePresetTests {
     @Test(
-        "a field is given by a value, a block, or the default of its variable, and by no variable alone",
+        "a field is preset by a value, a block or its variable's default, and not by a variable alone",
         arguments: [
             ([:], nil, true), ("{{ prefect.blocks.kubernetes-cluster-config.x }}", nil, true), ("plain", nil, true),
             ("{{ field }}", ["a": 1], true), ("{{ field.a }}", ["a": 1], true), ("{{ field }}", nil, false),

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Slugs")
 struct SlugTests {
-    @Test("names become the Python worker's slugs")
+    @Test("names become the same slugs as in the Python worker")
     func vectors() throws {
         let vectors = try #require(VectorFile.load("slug_vectors").arrayValue)
         #expect(vectors.count == 15)
@@ -38,7 +38,7 @@ struct SlugTests {
     }
 
     @Test(
-        "HTML entities are decoded, and what is not one stays",
+        "HTML entities are decoded, and the text of unknown entities is kept",
         arguments: [
             ("a&amp;b", "a-b"), ("&eacute;cole", "e-cole"), ("it&#39;s", "its"), ("&#65;&#x42;", "ab"),
             ("&bogus;", "bogus"), ("&#65;&#99999999;", "65-99999999"), ("&amp;#65;", "a"), ("&#;&#x;&", "x"),
@@ -48,7 +48,7 @@ struct SlugTests {
         #expect(Slug.make(name) == slug)
     }
 
-    @Test("slugs are cut at their longest, without a hyphen at the cut")
+    @Test("slugs are cut at their maximum length, without a separator at the end")
     func lengths() {
         let long = String(repeating: "x", count: 300)
         #expect(Slug.kubernetesName(long)?.count == 45)

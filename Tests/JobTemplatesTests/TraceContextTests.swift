@@ -3,7 +3,7 @@ import JobTemplates
 import OrderedCollections
 import Testing
 
-@Suite("The trace that a flow run is part of")
+@Suite("The trace context of a flow run")
 struct TraceContextTests {
     private static let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -14,7 +14,7 @@ struct TraceContextTests {
         return try BaseJobConfiguration(rendered: ["env": env]).prepare(for: context).env["TRACEPARENT"]
     }
 
-    @Test("the job has it in its environment")
+    @Test("the trace context in a run's label is in the job's environment")
     func handedOn() throws {
         let labels: JSONValue = ["__OTEL_TRACEPARENT": .string(Self.traceparent)]
         #expect(try environment(labels) == Self.traceparent)
@@ -22,7 +22,7 @@ struct TraceContextTests {
         #expect(try environment(nil) == nil)
     }
 
-    @Test("what the worker goes on with, and what the job's own variables say, goes before the label")
+    @Test("the worker's trace context and the job's own variable take precedence over the label")
     func precedence() throws {
         let labels: JSONValue = ["__OTEL_TRACEPARENT": .string(Self.traceparent)]
         let other = Self.traceparent.replacing("b7ad6b7169203331", with: "00f067aa0ba902b7")
@@ -32,7 +32,7 @@ struct TraceContextTests {
     }
 
     @Test(
-        "what is none is not handed on",
+        "an invalid trace context is not passed to the job",
         arguments: [
             "", "00", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
             "00-00000000000000000000000000000000-b7ad6b7169203331-01",
@@ -48,13 +48,13 @@ struct TraceContextTests {
         #expect(try environment(["__OTEL_TRACEPARENT": .string(text)]) == nil)
     }
 
-    @Test("a version that is yet to come may have more to say")
+    @Test("a trace context of a later version may have more fields")
     func later() {
         let text = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes"
         #expect(TraceContext(traceparent: text)?.traceparent == text)
     }
 
-    @Test("a label that is no text is none")
+    @Test("a label that is not a string is ignored")
     func number() throws {
         #expect(try environment(["__OTEL_TRACEPARENT": 1]) == nil)
     }

@@ -11,11 +11,11 @@ enum VectorFile {
         return try JSONValue(parsing: [UInt8](Data(contentsOf: url)))
     }
 
-    /// The environment in which they were recorded.
+    /// The environment in which the outputs were recorded.
     static let environment = ["MY_ENV_VAR": "from-env", "HOME_REGION": "eu-1"]
 }
 
-/// Block documents and variables in memory, which counts how often each is asked for.
+/// Block documents and variables in memory. Every lookup is recorded in `asked`.
 actor Lookups: TemplateReferences {
     private let documents: [String: JSONValue]
     private let variables: [String: JSONValue]
@@ -28,7 +28,7 @@ actor Lookups: TemplateReferences {
         self.failure = failure
     }
 
-    /// What the recordings knew.
+    /// The documents and variables with which the outputs were recorded.
     static func recorded() -> Lookups {
         Lookups(
             documents: [

@@ -1,10 +1,10 @@
 import TestSupport
 import Testing
 
-/// The fake says what the server says: the same requests to both.
+/// Sends the same requests to the fake and to a real server, and compares the answers.
 @Suite("the fake API against a real server", .requires(.prefectServer))
 struct AgainstRealServerTests {
-    @Test("work pools, queues and workers are the server's")
+    @Test("requests about work pools, queues and workers are answered like by the server")
     func pools() async throws {
         try await withComparison { both in
             let template = """
@@ -50,7 +50,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    /// A pool `<mark>-pool`, a flow `<flow>` and a deployment `<deployment>`.
+    /// Creates a pool `<mark>-pool`, a flow `<flow>` and a deployment `<deployment>`.
     private func setUp(_ both: Comparison, deployment members: String = "") async throws {
         try await both.send("POST", "/work_pools/", #"{"name":"<mark>-pool","type":"process"}"#, as: "pool")
         try await both.send("POST", "/flows/", #"{"name":"<mark>-flow"}"#, as: "flow")
@@ -65,7 +65,7 @@ struct AgainstRealServerTests {
             "POST", "/deployments/<deployment>/create_flow_run", #"{"name":"\#(name)"\#(members)}"#, as: name)
     }
 
-    @Test("flows and deployments are the server's")
+    @Test("requests about flows and deployments are answered like by the server")
     func deployments() async throws {
         try await withComparison { both in
             try await setUp(both, deployment: #","entrypoint":"f.py:f","job_variables":{"a":1},"concurrency_limit":2"#)
@@ -86,7 +86,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("a run goes the way a worker takes it, answer by answer")
+    @Test("a worker's requests for a run are answered like by the server")
     func runOfAWorker() async throws {
         try await withComparison { both in
             try await setUp(both)
@@ -134,7 +134,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("requests that cannot be met are refused with the server's statuses")
+    @Test("invalid requests are refused with the server's statuses")
     func refusals() async throws {
         try await withComparison { both in
             try await setUp(both)
@@ -162,7 +162,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("cancelling, waiting and late runs are judged as the server does")
+    @Test("transitions of cancelling, waiting and late runs have the same outcomes as on the server")
     func otherTransitions() async throws {
         try await withComparison { both in
             try await setUp(both)
@@ -193,7 +193,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("a limit of a deployment takes slots, gives them back, and queues or cancels what is too much")
+    @Test("a deployment's limit takes and returns slots, and queues or cancels runs above the limit")
     func concurrencyLimits() async throws {
         try await withComparison { both in
             try await setUp(both, deployment: #","concurrency_limit":1"#)
@@ -219,7 +219,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("a deployment goes with its scheduled runs; a run that was claimed before stays and is aborted")
+    @Test("a deleted deployment's scheduled runs are deleted, and its other runs stay but cannot be claimed")
     func deletedDeployment() async throws {
         try await withComparison { both in
             try await setUp(both)
@@ -233,7 +233,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("a pool that is deleted leaves its runs in no queue")
+    @Test("the runs of a deleted pool are in no queue")
     func deletedPool() async throws {
         try await withComparison { both in
             try await setUp(both)
@@ -244,12 +244,12 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("polls keep the order of priorities and times, and both limits")
+    @Test("polls follow the order of priorities and times, and both limits")
     func pollOrder() async throws {
         try await withComparison { both in
             try await setUp(both)
             try await both.send("POST", "/work_pools/<mark>-pool/queues", #"{"name":"late"}"#, as: "queue")
-            // In the future, or the server would mark the runs late meanwhile.
+            // The times are in the future, because the server would mark due runs as late during the test.
             let state = { (time: String) in
                 #","state":{"type":"SCHEDULED","state_details":{"scheduled_time":"\#(time)T00:00:00Z"}}"#
             }
@@ -276,7 +276,7 @@ struct AgainstRealServerTests {
         }
     }
 
-    @Test("logs and variables are taken and given back as the server does")
+    @Test("logs, variables and events are accepted and returned like by the server")
     func records() async throws {
         try await withComparison { both in
             try await setUp(both)

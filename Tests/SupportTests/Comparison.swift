@@ -4,16 +4,17 @@ import OrderedCollections
 import TestSupport
 import Testing
 
-/// Sends the same requests to a fake and to a real server and compares what comes back.
+/// Sends the same requests to a fake and to a real server, and compares the answers.
 ///
-/// Ids differ between the two, so requests name objects as `<name>`, and answers are compared with the names put back.
+/// Ids differ between the two servers. So requests name objects as `<name>`, and these names replace the ids in the
+/// answers before the comparison.
 final class Comparison {
     private struct Side {
         let client: PrefectServerClient
         var ids: [String: String] = [:]
     }
 
-    /// Differs between two runs of anything.
+    /// Members that differ between two runs of the same requests.
     private static let volatile: Set<String> = [
         "estimated_run_time", "estimated_start_time_delta", "total_run_time", "description", "last_polled",
     ]
@@ -21,7 +22,7 @@ final class Comparison {
     let mark: String
     private var fake: Side
     private var real: Side
-    /// What is deleted from the real server afterwards.
+    /// The paths of the objects that are deleted from the real server at the end.
     private var cleanUp: [String] = []
 
     init(fake api: FakePrefectAPI) throws {
@@ -30,15 +31,15 @@ final class Comparison {
         mark = "ts-" + UUID().uuidString.lowercased().prefix(8)
     }
 
-    /// Sends a request to both, and records an issue where the answers differ.
+    /// Sends a request to both servers, and records an issue if the answers differ.
     ///
     /// - Parameters:
     ///   - method: The method.
     ///   - path: The path, with `<name>` for an id and `<mark>` for the prefix of all names.
     ///   - body: The body, as JSON text with the same placeholders.
-    ///   - name: What the object of the answer is called from now on.
-    ///   - comparing: Members whose values, and nothing else, have to be the same; `nil` means all of them.
-    /// - Returns: The status.
+    ///   - name: The name of the answer's object in later requests.
+    ///   - comparing: The only members whose values must be the same; `nil` means all members.
+    /// - Returns: The status of the real server's answer.
     @discardableResult
     func send(
         _ method: String, _ path: String, _ body: String? = nil, as name: String? = nil, comparing: [String]? = nil,
@@ -52,7 +53,7 @@ final class Comparison {
             left = .array(comparing.map { left[$0] ?? .null })
             right = .array(comparing.map { right[$0] ?? .null })
         } else if realAnswer.status >= 400 {
-            // The words are the fake's own; their place is the server's.
+            // The fake has its own texts of errors, in the same members as the server.
             left = .array((left.objectValue?.keys.sorted() ?? []).map(JSONValue.string))
             right = .array((right.objectValue?.keys.sorted() ?? []).map(JSONValue.string))
         }
@@ -70,7 +71,8 @@ final class Comparison {
         return realAnswer.status
     }
 
-    /// Proposes a state to both and compares the whole answers; the reason is compared only when it is asked for.
+    /// Proposes a state to both servers and compares the whole answers. Without `comparingReason`, only `state` and
+    /// `status` are compared.
     func propose(
         _ state: String, for run: String, force: Bool = false, comparingReason: Bool = true,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -80,7 +82,7 @@ final class Comparison {
             comparing: comparingReason ? nil : ["state", "status"], sourceLocation: sourceLocation)
     }
 
-    /// Deletes what was created on the real server.
+    /// Deletes the objects that were created on the real server.
     func end() async throws {
         for path in cleanUp.reversed() { _ = try await real.client.send("DELETE", path) }
     }
@@ -139,13 +141,13 @@ final class Comparison {
 }
 
 extension JSONValue {
-    // Tags are a set.
+    // The order of tags has no meaning.
     fileprivate var sorted: JSONValue {
         arrayValue.map { .array($0.sorted { ($0.stringValue ?? "") < ($1.stringValue ?? "") }) } ?? self
     }
 }
 
-/// Runs something with a comparison whose traces on the real server are removed afterwards.
+/// Runs `body` with a comparison, and deletes the objects on the real server afterwards.
 func withComparison(_ body: (Comparison) async throws -> Void) async throws {
     try await withFakePrefectAPI { api in
         let comparison = try Comparison(fake: api)

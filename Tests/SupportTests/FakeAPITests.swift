@@ -4,10 +4,10 @@ import Testing
 
 @testable import TestSupport
 
-/// What only the fake has, and what needs no real server to be known.
+/// Tests of the features that only the fake has, and of behaviour that needs no comparison with a real server.
 @Suite("the fake API")
 struct FakeAPITests {
-    @Test("what a test sets up is what a client reads")
+    @Test("a client reads the objects that a test has created")
     func setUp() async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p", type: "docker", template: [:], concurrencyLimit: 4)
@@ -34,7 +34,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("blocks and variables are read with and without their secrets")
+    @Test("blocks are read with and without their secrets, and variables with their values")
     func blocks() async throws {
         try await withFakePrefectAPI { api in
             let id = api.addBlock(type: "secret", name: "s", data: ["value": "abc"])
@@ -48,7 +48,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("with CSRF protection only requests with a valid token change anything")
+    @Test("with CSRF protection only requests with a valid token make changes")
     func csrf() async throws {
         var configuration = FakeAPIConfiguration()
         configuration.csrf = .enabled()
@@ -73,7 +73,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("a cloud's heartbeat answers with the bare id of the worker, the same each time")
+    @Test("a heartbeat to the fake Cloud returns the bare id of the worker, the same each time")
     func cloudHeartbeat() async throws {
         try await withFakePrefectAPI { api in
             api.configure { $0.isCloud = true }
@@ -89,7 +89,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("a wrong authorization is a 401, and health needs none")
+    @Test("a request without the authorization gets a 401, and health needs no authorization")
     func authorization() async throws {
         try await withFakePrefectAPI { api in
             api.configure { $0.authorization = "Bearer key" }
@@ -104,7 +104,7 @@ struct FakeAPITests {
     @Test("a wait ends with the request that it waits for")
     func waitUntil() async throws {
         try await withFakePrefectAPI { api in
-            async let waiting: Void = api.waitUntil("the flow was asked for") { !$0.requests("POST", "/fl*").isEmpty }
+            async let waiting: Void = api.waitUntil("the flow is requested") { !$0.requests("POST", "/fl*").isEmpty }
             let client = try PrefectServerClient(url: api.url)
             try await client.call("POST", "/flows/", ["name": "f"])
             try await waiting
@@ -113,7 +113,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("a wait in vain says what was waited for and how things stand")
+    @Test("the error of a failed wait names the expected event, the runs and the requests")
     func waitInVain() async throws {
         try await withFakePrefectAPI { api in
             api.scheduleRun(deployment: api.addDeployment(name: "d"))
@@ -126,7 +126,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("a filter that the fake does not know is not ignored")
+    @Test("a filter or a route that the fake does not know is refused")
     func unknownFilter() async throws {
         try await withFakePrefectAPI { api in
             let client = try PrefectServerClient(url: api.url)
@@ -137,7 +137,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("a run that fails with retries left is scheduled again")
+    @Test("a run that fails with remaining retries is scheduled again")
     func retries() async throws {
         try await withFakePrefectAPI { api in
             let run = api.scheduleRun(deployment: api.addDeployment(name: "d"))
@@ -151,7 +151,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("the server's clock is the test's, when the test gives one")
+    @Test("the fake uses the clock of the test, if the test provides one")
     func ownClock() async throws {
         try await withFakePrefectAPI { api in
             api.configure { $0.now = { Date(timeIntervalSince1970: 0) } }
@@ -164,7 +164,7 @@ struct FakeAPITests {
         }
     }
 
-    @Test("ten thousand due runs come with one poll, soon", .timeLimit(.minutes(5)))
+    @Test("one poll returns ten thousand due runs within 40 seconds", .timeLimit(.minutes(5)))
     func manyRuns() async throws {
         try await withFakePrefectAPI { api in
             api.configure { $0.pageLimit = 10_000 }
@@ -197,13 +197,13 @@ struct FakeAPITests {
     }
 
     @Test(
-        "what is no time is not read",
+        "text that is not a time is refused",
         arguments: ["", "soon", "2026-11-21", "2026-13-01T00:00:00Z", "2026-11-21T06:51:15x"])
     func noTimes(text: String) {
         #expect(WireTime(parsing: text) == nil)
     }
 
-    @Test("wildcards of a pattern stand for any text")
+    @Test("wildcards of a pattern match any text")
     func patterns() {
         func matches(_ pattern: String, _ path: String) -> Bool {
             RequestPattern(path: pattern).matches(method: "GET", path: path)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestSupport
 
-/// The proxy, between a bare socket and a fake API.
+/// Tests of the proxy between a bare socket and a fake API.
 @Suite("the fault proxy")
 struct FaultProxyTests {
     private func withProxy(_ body: (FakePrefectAPI, FaultProxy) async throws -> Void) async throws {
@@ -16,7 +16,7 @@ struct FaultProxyTests {
         try await socket.sendRequest("GET", path)
     }
 
-    @Test("it forwards and counts")
+    @Test("the proxy forwards and counts requests")
     func pass() async throws {
         try await withProxy { api, proxy in
             let client = try PrefectServerClient(url: proxy.url)
@@ -35,12 +35,12 @@ struct FaultProxyTests {
                 ])
             #expect(proxy.requests("GET", "/api/health").map(\.connection) == [1, 1])
             await socket.close()
-            try await proxy.waitUntil("all connections are gone") { $0.openConnections == 0 }
-            try await api.waitUntil("the server's too") { _ in api.openConnections == 0 }
+            try await proxy.waitUntil("all connections of the proxy are closed") { $0.openConnections == 0 }
+            try await api.waitUntil("all connections of the server are closed") { _ in api.openConnections == 0 }
         }
     }
 
-    @Test("latency holds everything back, in order")
+    @Test("latency delays all bytes and keeps their order")
     func latency() async throws {
         try await withProxy { _, proxy in
             try await proxy.setMode(.latency(.milliseconds(40)))
@@ -52,7 +52,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("it refuses, and takes connections again on the same port")
+    @Test("the proxy refuses connections, and accepts them again on the same port")
     func refuse() async throws {
         try await withProxy { _, proxy in
             let socket = try await RawConnection.connect(to: proxy.url)
@@ -70,7 +70,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("it resets the connections there are")
+    @Test("the proxy resets the open connections")
     func reset() async throws {
         try await withProxy { _, proxy in
             let socket = try await RawConnection.connect(to: proxy.url)
@@ -81,7 +81,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("a black hole swallows requests, or answers, or both, until it is gone")
+    @Test("a black hole swallows answers, or requests and answers, until the mode changes")
     func blackHole() async throws {
         try await withProxy { api, proxy in
             let socket = try await RawConnection.connect(to: proxy.url)
@@ -105,7 +105,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("it cuts an answer after some bytes")
+    @Test("the proxy cuts an answer after some bytes")
     func cut() async throws {
         try await withProxy { _, proxy in
             try await proxy.setMode(.cutAnswers(afterBytes: 12))
@@ -116,7 +116,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("it loses the answer of a request that took effect")
+    @Test("the proxy loses the answer of a request that took effect")
     func loseAnswer() async throws {
         try await withProxy { api, proxy in
             proxy.intercept(method: "POST", path: "/api/flows/", times: 1, .loseAnswer)
@@ -129,7 +129,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("it answers a request itself and leaves the connection as it is")
+    @Test("the proxy answers a request itself and keeps the connection open")
     func answer() async throws {
         try await withProxy { api, proxy in
             proxy.intercept(
@@ -145,7 +145,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("it delays or resets a single request")
+    @Test("the proxy delays or resets a single request")
     func singleRequests() async throws {
         try await withProxy { _, proxy in
             proxy.intercept(path: "/api/health", .delay(.milliseconds(50)))
@@ -160,7 +160,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("a server that refuses is a reset for the client")
+    @Test("the proxy resets the client's connection if the server refuses connections")
     func noServer() async throws {
         try await withProxy { api, proxy in
             await api.stop()
@@ -170,7 +170,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("requests are found however they are cut into pieces")
+    @Test("requests are found in pieces of any size")
     func splitting() {
         let text =
             "POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
@@ -200,7 +200,7 @@ struct FaultProxyTests {
         }
     }
 
-    @Test("what is not HTTP passes as it is")
+    @Test("bytes that are not HTTP pass unchanged")
     func opaque() {
         var splitter = RequestSplitter()
         #expect(splitter.take([0x16, 3, 1]) == [.opaque([0x16, 3, 1])])

@@ -2,7 +2,7 @@ import JSON
 import TestSupport
 import Testing
 
-/// Each fault, as a client with nothing but a socket sees it.
+/// Tests of each fault with a client that has only a socket.
 @Suite("faults of the fake API")
 struct FaultTests {
     private func ask(_ fault: Fault, times: Int? = 1) async throws -> (FakePrefectAPI, RawConnection) {
@@ -13,7 +13,7 @@ struct FaultTests {
         return (api, socket)
     }
 
-    @Test("without a fault the connection is kept and used again")
+    @Test("without a fault the connection is kept open and used again")
     func keepAlive() async throws {
         try await withFakePrefectAPI { api in
             let socket = try await RawConnection.connect(to: api.url)
@@ -28,7 +28,7 @@ struct FaultTests {
         }
     }
 
-    @Test("requests that come at once are answered in their order")
+    @Test("pipelined requests are answered in their order")
     func pipelining() async throws {
         try await withFakePrefectAPI { api in
             api.script(path: "/health", times: 1, answer: .delay(.milliseconds(30)))
@@ -40,7 +40,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a status replaces the answer as often as it was scripted, and the request has no effect")
+    @Test("a status replaces the answer for the scripted number of times, and the request has no effect")
     func status() async throws {
         try await withFakePrefectAPI { api in
             let script = api.script(
@@ -65,7 +65,7 @@ struct FaultTests {
         await api.stop()
     }
 
-    @Test("a request can take effect and its answer be lost")
+    @Test("a request can take effect although its answer is lost")
     func applyThen() async throws {
         try await withFakePrefectAPI { api in
             for fault in [Fault.closeConnection, .reset, .garbage(), .status(502)] {
@@ -84,7 +84,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a connection can be closed, reset, or ended on the server's side alone")
+    @Test("a connection can be closed, reset, or half-closed by the server")
     func endings() async throws {
         for (fault, ending) in [(Fault.closeConnection, RawConnection.Ending.closed), (.reset, .reset)] {
             let (api, socket) = try await ask(fault)
@@ -119,7 +119,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a body can come slowly, cut short, or changed")
+    @Test("a body can be slow, truncated, or replaced")
     func bodies() async throws {
         var (api, socket) = try await ask(.slowBody(chunk: 1, every: .milliseconds(5)))
         try await socket.receive(until: "\r\n\r\nt")
@@ -137,7 +137,7 @@ struct FaultTests {
         await api.stop()
     }
 
-    @Test("garbage ends the connection, raw bytes do not")
+    @Test("garbage ends the connection, and raw bytes do not")
     func bytes() async throws {
         var (api, socket) = try await ask(.garbage(Array("junk".utf8)))
         #expect(try await socket.waitForEnding() == .closed)
@@ -154,13 +154,13 @@ struct FaultTests {
     @Test("a hanging request ends when the server stops")
     func hang() async throws {
         let (api, socket) = try await ask(.hang)
-        try await api.waitUntil("the request came") { $0.requests.count == 1 }
+        try await api.waitUntil("the request has arrived") { $0.requests.count == 1 }
         #expect(socket.text.isEmpty && socket.ending == nil)
         await api.stop()
         #expect(try await socket.waitForEnding() == .reset)
     }
 
-    @Test("the hook comes before the scripts and sees the whole request")
+    @Test("the hook runs before the scripts and receives the whole request")
     func hook() async throws {
         try await withFakePrefectAPI { api in
             api.script(answer: .status(500))
@@ -177,7 +177,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a server that went away refuses connections and comes back with its state")
+    @Test("a server that is offline refuses connections, and is online again with its state")
     func offline() async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p")
@@ -193,7 +193,7 @@ struct FaultTests {
         }
     }
 
-    @Test("a large body may wait for the server's consent")
+    @Test("a client can wait for 100 Continue before it sends a large body")
     func expectContinue() async throws {
         try await withFakePrefectAPI { api in
             let socket = try await RawConnection.connect(to: api.url)

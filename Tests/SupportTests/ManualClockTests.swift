@@ -11,7 +11,7 @@ private final class Record: Sendable {
 
 @Suite("the manual clock")
 struct ManualClockTests {
-    @Test("it wakes who is due, in the order of the deadlines, and nobody else")
+    @Test("the clock wakes only due sleepers, in the order of their deadlines")
     func order() async throws {
         let clock = ManualClock()
         let woken = Record()
@@ -26,7 +26,7 @@ struct ManualClockTests {
             #expect(clock.sleepers.map(\.offset) == [.seconds(1), .seconds(2), .seconds(3), .seconds(9)])
             for expected in [[1], [1, 2], [1, 2, 3]] {
                 #expect(try await clock.advanceToNextSleeper() == .seconds(1))
-                try await eventually("the next one wakes") { woken.all == expected }
+                try await eventually("the next sleeper wakes") { woken.all == expected }
             }
             clock.advance(by: .seconds(5))
             #expect(clock.sleepers.count == 1)
@@ -37,14 +37,14 @@ struct ManualClockTests {
         }
     }
 
-    @Test("a deadline that has passed needs no waiting")
+    @Test("a sleep until a deadline in the past returns at once")
     func past() async throws {
         let clock = ManualClock()
         clock.advance(by: .seconds(5))
         try await clock.sleep(until: ManualClock.Instant(offset: .seconds(5)))
     }
 
-    @Test("a cancelled sleep ends at once, before it begins too")
+    @Test("a cancelled sleep ends at once, even if it is cancelled before it begins")
     func cancellation() async throws {
         let clock = ManualClock()
         let sleeping = Task { try await clock.sleep(for: .seconds(1)) }
@@ -62,7 +62,7 @@ struct ManualClockTests {
         await #expect(throws: CancellationError.self) { try await early.value }
     }
 
-    @Test("waiting in vain for sleepers says who sleeps")
+    @Test("the error of a failed wait for sleepers names the expected number")
     func inVain() async throws {
         let clock = ManualClock()
         let error = await #expect(throws: WaitTimeout.self) {

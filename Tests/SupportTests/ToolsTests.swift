@@ -6,7 +6,7 @@ import Testing
 
 @Suite("child processes")
 struct ChildProcessTests {
-    @Test("a child has nothing open that the tests have")
+    @Test("a child process inherits no open file of the tests")
     func descriptors() async throws {
         let null = open("/dev/null", O_RDONLY)
         defer { close(null) }
@@ -16,7 +16,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("lines come as they are written, from both outputs, and the status at the end")
+    @Test("the lines of both outputs and the exit status of a child are reported")
     func lines() async throws {
         try await withChildProcess("/bin/sh", ["-c", "echo one; echo two >&2; printf three; exit 7"]) { child in
             let status = try await child.waitForExit()
@@ -26,7 +26,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("a line is waited for while the program runs, and a signal ends it")
+    @Test("a test can wait for a line of a running program, and end it with a signal")
     func signals() async throws {
         let script = "trap 'echo caught; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
         try await withChildProcess("sh", ["-c", script]) { child in
@@ -44,7 +44,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("environment and working directory are what was asked for")
+    @Test("a child has the requested environment and working directory")
     func surroundings() async throws {
         try await withTemporaryDirectory { directory in
             try await withChildProcess(
@@ -62,7 +62,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("what is left of the process group ends with the scope")
+    @Test("the remaining processes of a child's group end with the scope")
     func cleanUp() async throws {
         var grandchild: Int32 = 0
         try await withChildProcess("/bin/sh", ["-c", "sleep 60 & echo $!; wait"]) { child in
@@ -74,7 +74,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("a process that is left behind with the pipe does not delay the end")
+    @Test("a background process that keeps the pipe open does not delay the child's end")
     func leftBehind() async throws {
         try await withChildProcess("/bin/sh", ["-c", "sleep 60 & echo done"]) { child in
             let status = try await child.waitForExit(timeout: .seconds(10))
@@ -83,7 +83,7 @@ struct ChildProcessTests {
         }
     }
 
-    @Test("a program that is not there, and a line that never comes, are errors that say so")
+    @Test("a missing program and a missing line are errors, and the latter quotes the output")
     func failures() async throws {
         await #expect(throws: ChildProcess.StartFailure.self) {
             try await withChildProcess("/no/such/program") { _ in }
@@ -100,10 +100,10 @@ struct ChildProcessTests {
 
 @Suite("small tools")
 struct ToolsTests {
-    @Test("eventually asks until the answer is yes")
+    @Test("eventually checks the condition until it is true")
     func eventuallyTrue() async throws {
         let count = Mutex(0)
-        try await eventually("the third time") {
+        try await eventually("the third check succeeds") {
             try count.withLock { count in
                 count += 1
                 if count == 1 { throw CocoaError(.fileNoSuchFile) }
@@ -113,7 +113,7 @@ struct ToolsTests {
         #expect(count.withLock { $0 } == 3)
     }
 
-    @Test("eventually says what did not happen")
+    @Test("the error of eventually names the expected event")
     func eventuallyFalse() async throws {
         let error = await #expect(throws: WaitTimeout.self) {
             try await eventually(within: .milliseconds(20), "the moon turns green") { false }
@@ -122,7 +122,7 @@ struct ToolsTests {
         #expect(message.contains("the moon turns green"))
     }
 
-    @Test("a temporary directory is empty, and gone afterwards, after an error too")
+    @Test("a temporary directory is empty, and is removed afterwards, even after an error")
     func temporaryDirectory() async throws {
         var path = ""
         await #expect(throws: CancellationError.self) {
@@ -137,7 +137,7 @@ struct ToolsTests {
         #expect(!path.isEmpty && !FileManager.default.fileExists(atPath: path))
     }
 
-    @Test("a gate lets through what waits and what comes later")
+    @Test("an open gate releases waiting actions and lets later actions pass")
     func gate() async {
         let gate = Gate()
         let count = Mutex(0)
@@ -150,7 +150,7 @@ struct ToolsTests {
         #expect(count.withLock { $0 } == 2 && gate.isOpen)
     }
 
-    @Test("the client rides through a locked database and lost answers")
+    @Test("the client repeats requests after a locked database and lost answers")
     func patientClient() async throws {
         try await withFakePrefectAPI { api in
             api.script(times: 1, answer: .databaseLocked)

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 import WorkerMetrics
 
-@Suite("Requests in metrics")
+@Suite("Metrics of requests")
 struct APIMetricsTests {
     /// The lines of a registry that begin with a text.
     private func lines(_ registry: PrometheusRegistry, _ beginning: String) -> [String] {
@@ -28,7 +28,7 @@ struct APIMetricsTests {
         await transport.shutdown()
     }
 
-    @Test("requests are counted by their routes, without the names and ids in them")
+    @Test("requests are counted by routes without names and ids")
     func routes() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "a pool's name")
@@ -45,7 +45,7 @@ struct APIMetricsTests {
             #expect(requests.contains { $0.contains(#"{code="404",method="GET",route="/work_pools/{name}"} 1"#) })
             #expect(requests.contains { $0.contains(#"{code="404",method="GET",route="/flow_runs/{id}"} 1"#) })
             #expect(requests.contains { $0.contains(#"route="/work_pools/{name}/queues"} 1"#) })
-            // The CSRF token's.
+            // The request for the CSRF token.
             #expect(requests.contains { $0.contains(#"route="/csrf-token"} 1"#) })
             let text = registry.render()
             for name in ["a pool's name", "0a1b2c3d", #""queues""#] { #expect(!text.contains(name)) }
@@ -54,7 +54,7 @@ struct APIMetricsTests {
         }
     }
 
-    @Test("each attempt counts, and so does that another one followed")
+    @Test("each attempt and each retry is counted")
     func retries() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -69,7 +69,7 @@ struct APIMetricsTests {
         }
     }
 
-    @Test("an API that does not answer has no code")
+    @Test("a request without an answer is counted with the code none")
     func noAnswer() async throws {
         try await withFakePrefectAPI { api in
             let registry = PrometheusRegistry()
@@ -81,7 +81,7 @@ struct APIMetricsTests {
         }
     }
 
-    @Test("what is lost since it does not fit, and what the API refuses, is counted")
+    @Test("items that exceed the backlog and items that the API refuses are counted as lost")
     func lost() async throws {
         let registry = PrometheusRegistry()
         let limits = BatchShipper<Int>.Limits(

@@ -5,8 +5,8 @@ import Testing
 
 @testable import PrefectAPI
 
-// One after the other, since the memory that is measured is the whole process's.
-@Suite("Limits of what an answer may cost", .serialized)
+// The tests run one after the other, because they measure the memory of the whole process.
+@Suite("Limits of an answer's size and memory", .serialized)
 struct BodyLimitTests {
     private static let block = Array(repeating: UInt8(ascii: " "), count: 65_536)
 
@@ -38,10 +38,10 @@ struct BodyLimitTests {
     }
 
     @Test(
-        "a body that is announced too large is refused before it comes, and its connection is closed",
+        "a body whose announced length is too large is refused at once, and its connection is closed",
         arguments: ["104857600", "1048577", "99999999999999999999999"])
     func announced(length: String) async throws {
-        // Nothing follows the head: who waits for it waits in vain.
+        // No body follows the head, so a client that waits for the body gets another error.
         try await withAnswer(.init("HTTP/1.1 200 OK\r\nContent-Length: \(length)\r\n\r\n")) { server, client in
             let error = await apiError { _ = try await client.send(Self.limited) }
             #expect(noAnswer(error)?.kind == .tooLarge)
@@ -56,7 +56,7 @@ struct BodyLimitTests {
     }
 
     @Test(
-        "a body without an end is dropped as soon as it is too large",
+        "an endless body is abandoned as soon as it is too large",
         arguments: ["Transfer-Encoding: chunked\r\n", ""])
     func endless(framing: String) async throws {
         let chunk = framing.isEmpty ? Self.block : Array("10000\r\n".utf8) + Self.block + Array("\r\n".utf8)
@@ -66,12 +66,12 @@ struct BodyLimitTests {
             #expect(noAnswer(error)?.kind == .tooLarge)
             #expect(error?.description.contains("larger than the limit of 1048576 bytes") == true)
             try await eventually("the connection is closed") { server.openConnections == 0 }
-            // The limit, and what the system and the transport hold on the way.
+            // The limit, plus the data in the buffers of the system and the transport.
             #expect(server.sentBytes < 24 << 20)
         }
     }
 
-    @Test("what counts of a compressed body is its size when it is decompressed", arguments: [32 << 20, 1 << 20])
+    @Test("the limit of a compressed body applies to its decompressed size", arguments: [32 << 20, 1 << 20])
     func bomb(limit: Int) async throws {
         let before = ResidentMemory.peak
         let answer = HostileServer.Answer(
@@ -85,13 +85,13 @@ struct BodyLimitTests {
             #expect(noAnswer(error)?.kind == .tooLarge)
             try await eventually("the connection is closed") { server.openConnections == 0 }
             #expect(server.sentBytes < 32 << 20)
-            // The bytes that were sent stand for more than a gigabyte.
+            // The sent bytes decompress to more than a gigabyte.
             #expect(ResidentMemory.peak - before < 400 << 20)
         }
     }
 
     @Test(
-        "a head without an end is refused",
+        "an endless head or trailer is refused",
         arguments: [
             ("HTTP/1.1 200 OK\r\n", "X-More: and more\r\n"), ("HTTP/1.1 200 OK\r\nX-Long: ", "xxxxxxxxxxxxxxxx"),
             ("", "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"),
@@ -108,19 +108,19 @@ struct BodyLimitTests {
     }
 
     @Test(
-        "an answer that drips does not hold its request for ever", .timeLimit(.minutes(5)),
+        "an answer that arrives in small pieces for ever ends with a timeout", .timeLimit(.minutes(5)),
         arguments: [("HTTP/1.1 200 OK\r\n\r\n", " "), ("HTTP/1.1 200 OK\r\n", "X-More: 1\r\n")])
     func drip(beginning: String, rest: String) async throws {
         let answer = HostileServer.Answer(beginning, rest: Array(rest.utf8), pause: .milliseconds(10))
         try await withAnswer(answer, timeout: .milliseconds(500)) { server, client in
             let error = await apiError { _ = try await client.send(Self.limited) }
-            // On a machine that is busy a pause may pass for one that is too long.
+            // On a busy machine a pause between pieces can exceed one of the other timeouts.
             #expect([.wholeTimeout, .idleTimeout, .firstByteTimeout].contains(noAnswer(error)?.kind))
             try await eventually("the connection is closed") { server.openConnections == 0 }
         }
     }
 
-    @Test("a refusal with an endless explanation is a refusal", arguments: [400, 404, 422])
+    @Test("a refusal with an endless explanation is still reported as a refusal", arguments: [400, 404, 422])
     func endlessExplanation(status: Int) async throws {
         let answer = HostileServer.Answer("HTTP/1.1 \(status) No\r\n\r\n", rest: Self.block)
         try await withAnswer(answer) { server, client in
@@ -131,7 +131,7 @@ struct BodyLimitTests {
         }
     }
 
-    @Test("an answer of more values than fit into memory is too large, however few bytes it has")
+    @Test("an answer with more values than the limit of memory allows is too large, even with few bytes")
     func values() async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
@@ -146,7 +146,7 @@ struct BodyLimitTests {
     }
 
     @Test(
-        "one bad answer takes less than 64 MiB, whatever it is made of",
+        "an answer with any content takes less than 64 MiB",
         arguments: [
             ("0,", "0"), ("[0],", "0"), ("[[[[0]]]],", "0"), (#"{"a":0},"#, "0"), (#"{"a":{"b":{"c":[0]}}},"#, "0"),
             (#"{"a name that is longer than fifteen bytes":"a text that is longer than fifteen bytes"},"#, "0"),
@@ -154,7 +154,7 @@ struct BodyLimitTests {
         ])
     func memory(element: String, last: String) throws {
         let count = APIRequest(.get, ["flow_runs"]).maximumBodyBytes / element.utf8.count - 1
-        // Warm, so that what is measured is the answer alone.
+        // The parser runs once before the measurement, so that only the answer is measured.
         _ = try? JSONValue(parsing: "[1]")
         let body = Array("[\(String(repeating: element, count: count))\(last)]".utf8)
         let before = ResidentMemory.current - body.count
@@ -170,7 +170,7 @@ struct BodyLimitTests {
         #expect(ResidentMemory.current - before < 64 << 20)
     }
 
-    @Test("what the API says to people is cut to a line", arguments: ["REJECT", "ABORT"])
+    @Test("a long reason of the API is shortened to one line", arguments: ["REJECT", "ABORT"])
     func longReason(status: String) async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
@@ -187,7 +187,7 @@ struct BodyLimitTests {
         }
     }
 
-    @Test("a body as large as the limit is read, and so is the announcement of a body that cannot come")
+    @Test("a body as large as the limit is read, and a 204's announced length is ignored")
     func within() async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in

@@ -22,7 +22,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("a token is fetched before the first change, and used for all that follow")
+    @Test("a token is fetched before the first change, and used for all later changes")
     func tokenIsUsed() async throws {
         try await withProtection(.enabled()) { api, client in
             _ = try await client.send(.read)
@@ -37,10 +37,10 @@ struct CSRFTests {
         }
     }
 
-    @Test("requests that begin together share one token")
+    @Test("requests that begin at the same time share one token")
     func shared() async throws {
         try await withProtection(.enabled()) { api, client in
-            // Long enough for the last of them to begin.
+            // Long enough for all requests to begin.
             api.script(path: "/csrf-token", answer: .delay(.seconds(1)))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 1...20 { group.addTask { _ = try await client.send(.change) } }
@@ -50,7 +50,9 @@ struct CSRFTests {
         }
     }
 
-    @Test("a server without protection is asked once", arguments: [FakeAPIConfiguration.CSRF.disabled, .absent])
+    @Test(
+        "a server without protection is asked for a token once",
+        arguments: [FakeAPIConfiguration.CSRF.disabled, .absent])
     func off(csrf: FakeAPIConfiguration.CSRF) async throws {
         try await withProtection(csrf) { api, client in
             for _ in 1...3 { _ = try await client.send(.change) }
@@ -59,7 +61,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("Cloud is never asked")
+    @Test("Prefect Cloud is never asked for a token")
     func cloud() async throws {
         try await withProtection(.disabled, isCloud: true) { api, client in
             _ = try await client.send(.change)
@@ -67,7 +69,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("a token that has expired is replaced before it is used")
+    @Test("an expired token is replaced before it is used")
     func expired() async throws {
         try await withProtection(.enabled()) { api, client in
             api.script(
@@ -84,7 +86,7 @@ struct CSRFTests {
     }
 
     @Test(
-        "a token that is refused is replaced at once, whatever the effort and without retries",
+        "a refused token is replaced at once with any effort, without counting a retry",
         arguments: [RetryPolicy.Effort.once, .standard, .persistent])
     func revoked(effort: RetryPolicy.Effort) async throws {
         try await withProtection(.enabled()) { api, client in
@@ -96,7 +98,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("a server that refuses every token is not asked for ever")
+    @Test("requests to a server that refuses every token are limited")
     func alwaysRefused() async throws {
         try await withProtection(.enabled()) { api, client in
             let refusal = Fault.status(403, body: ["detail": "Invalid CSRF token or client identifier."])
@@ -107,7 +109,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("protection that is switched on while the worker runs is noticed")
+    @Test("protection that is enabled while the worker runs is detected")
     func switchedOn() async throws {
         try await withProtection(.disabled) { api, client in
             _ = try await client.send(.change)
@@ -117,7 +119,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("a token that a long outage has made worthless does not lose what must be said")
+    @Test("a persistent request survives a token that became invalid during a long outage")
     func refusedAfterOutage() async throws {
         try await withProtection(.enabled()) { api, client in
             _ = try await client.send(.change)
@@ -128,7 +130,7 @@ struct CSRFTests {
         }
     }
 
-    @Test("a 403 that is about something else is not taken for a refused token")
+    @Test("a 403 with another reason does not count as a refused token")
     func forbidden() async throws {
         try await withProtection(.enabled()) { api, client in
             let script = api.script(method: "PATCH", answer: .status(403, body: ["detail": "Forbidden"]))
@@ -154,7 +156,7 @@ struct HeaderTests {
         }
     }
 
-    @Test("every request names client, version and worker")
+    @Test("every request names the client, the version and the worker")
     func standard() async throws {
         let request = try await request({ _ in }, .init(workerName: "worker 1", workerID: "id-1"))
         #expect(request.header("User-Agent") == "prefect/3.8.8 (API 0.8.4)")
@@ -165,14 +167,14 @@ struct HeaderTests {
         #expect(request.header("Authorization") == nil)
     }
 
-    @Test("names of people arrive as they are, but cannot break the header")
+    @Test("a worker name arrives unchanged, except for characters that would break the header")
     func names() async throws {
         let request = try await request({ _ in }, .init(workerName: "  Zoë 日本\r\nX-Evil: 1\0 "))
         #expect(request.header("X-Prefect-Worker-Name") == "Zoë 日本X-Evil: 1")
         #expect(request.header("X-Evil") == nil)
     }
 
-    @Test("a user's headers win, but for those of the protocol")
+    @Test("a user's headers take precedence, except over those of the protocol")
     func custom() async throws {
         let configure: (inout APIClient.Configuration) -> Void = {
             $0.authorization = Secret("Bearer ours")

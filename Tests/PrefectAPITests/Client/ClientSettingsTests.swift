@@ -1,7 +1,7 @@
 import PrefectAPI
 import Testing
 
-@Suite("A client from settings")
+@Suite("Configuration of a client from settings")
 struct ClientSettingsTests {
     private func configuration(_ environment: [String: String]) throws -> APIClient.Configuration {
         var all = environment
@@ -11,7 +11,7 @@ struct ClientSettingsTests {
         return try #require(APIClient.Configuration(settings: settings))
     }
 
-    @Test("a key becomes a bearer, an auth string goes before it")
+    @Test("a key becomes a bearer token, and an auth string takes precedence over the key")
     func authorization() throws {
         #expect(try configuration([:]).authorization == nil)
         #expect(try configuration(["PREFECT_API_KEY": "pnu_x"]).authorization?.reveal() == "Bearer pnu_x")
@@ -19,7 +19,7 @@ struct ClientSettingsTests {
         #expect(both.authorization?.reveal() == "Basic YWRtaW46cMOkc3N3b3Jk")
     }
 
-    @Test("retries, timeout and headers are the user's")
+    @Test("retries, timeout and headers come from the user's settings")
     func others() throws {
         let configuration = try configuration([
             "PREFECT_API_URL": "https://api.prefect.cloud/api/accounts/a/workspaces/w///", "PREFECT_API_KEY": "k",
@@ -34,7 +34,7 @@ struct ClientSettingsTests {
         #expect(configuration.customHeaders.map(\.name) == ["X-A"])
     }
 
-    @Test("a header that is not sent as it is set is one warning that names it, and not its value")
+    @Test("headers that are not sent cause one warning with their names and without their values")
     func headersNotSent() throws {
         func warnings(_ headers: String) throws -> [String] {
             let environment = [

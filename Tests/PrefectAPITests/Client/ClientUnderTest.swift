@@ -4,7 +4,7 @@ import PrefectAPI
 import Synchronization
 import TestSupport
 
-/// The pauses that a client wanted to make; none of them takes time.
+/// The pauses that a client requested. They take no time, unless a test provides its own `sleep`.
 final class Pauses: Sendable {
     private let made = Mutex<[Duration]>([])
 
@@ -14,7 +14,7 @@ final class Pauses: Sendable {
     fileprivate func add(_ pause: Duration) { made.withLock { $0.append(pause) } }
 }
 
-/// Runs something with a client of an API, over real sockets.
+/// Runs `body` with a client of an API, over real sockets.
 func withClient<Result: Sendable>(
     of url: String, configure: (inout APIClient.Configuration) -> Void = { _ in },
     sleep: (@Sendable (Duration) async throws -> Void)? = nil, _ body: (APIClient, Pauses) async throws -> Result
@@ -41,7 +41,7 @@ func withClient<Result: Sendable>(
     }
 }
 
-/// The ``APIError`` that something throws; `nil` when it throws nothing or something else.
+/// The ``APIError`` that `body` throws; `nil` if it throws nothing or another error.
 func apiError(_ body: () async throws -> Void) async -> APIError? {
     do {
         try await body()

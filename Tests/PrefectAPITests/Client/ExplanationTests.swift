@@ -3,12 +3,12 @@ import PrefectAPI
 import TestSupport
 import Testing
 
-@Suite("What an error of the API says")
+@Suite("Texts of API errors")
 struct ExplanationTests {
     private static let remedy = "PREFECT_API_URL must be the address of a Prefect API, which usually ends in /api"
 
     @Test(
-        "each kind of refusal has a sentence of its own, with the API's reason and the remedy",
+        "each kind of refusal has its own sentence, with the API's reason and the remedy",
         arguments: [
             (401, ["detail": "Invalid key"], "the API does not accept the credentials (401: Invalid key); check"),
             (403, ["detail": "Forbidden"], "the API forbids this (403: Forbidden); check the role of the API key"),
@@ -44,7 +44,7 @@ struct ExplanationTests {
         }
     }
 
-    @Test("a page in the API's place is no answer about the thing asked for, and what must be known is asked again")
+    @Test("a web page instead of an API answer is a transient error, and a persistent request is repeated")
     func page() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")

@@ -28,7 +28,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("an accepted proposal carries every detail the API knows")
+    @Test("an accepted proposal contains every state detail that the API defines")
     func accepted() async throws {
         try await withRun { api, run, client, _ in
             let outcome = try await client.propose(.pending, forFlowRun: run)
@@ -47,7 +47,7 @@ struct ProposalTests {
         ("gateway", .status(502)), ("busy", .status(503)),
     ]
 
-    @Test("a proposal that was applied although its answer was lost is accepted", arguments: lost.indices)
+    @Test("a proposal that was applied but whose answer was lost counts as accepted", arguments: lost.indices)
     func lostAnswer(index: Int) async throws {
         try await withRun { api, run, client, _ in
             api.script(method: "POST", path: "*/set_state", times: 1, answer: .applyThen(Self.lost[index].1))
@@ -57,7 +57,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("a refusal that does not tell the state is checked against the run when an answer was lost before")
+    @Test("after a lost answer, a refusal without a state is checked against the run")
     func lostAnswerRefused() async throws {
         try await withRun { api, run, client, _ in
             api.script(method: "POST", path: "*/set_state", times: 1, answer: .applyThen(.closeConnection))
@@ -71,7 +71,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("after a lost answer a transition that another has made since is not taken for ours")
+    @Test("after a lost answer, a later transition by another client does not count as accepted")
     func overtaken() async throws {
         try await withRun { api, run, client, _ in
             api.onRequest { request in
@@ -86,7 +86,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("a proposal that is told to wait is made again, with the same transition")
+    @Test("a proposal that must wait is repeated with the same transition id")
     func waiting() async throws {
         try await withRun { api, run, client, pauses in
             let wait: JSONValue = [
@@ -102,7 +102,7 @@ struct ProposalTests {
     }
 
     @Test(
-        "a pause that the API asks for is a number within an hour, or the answer is refused",
+        "a pause that the API requests is limited to an hour, and invalid JSON is refused",
         arguments: [
             ("1e300", 3600), ("-1", 0.1), ("0", 0.1), ("99999999999999999999", 3600), ("\"soon\"", 1), ("NaN", nil),
             ("Infinity", nil), ("1e999", nil),
@@ -123,7 +123,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("a page of runs that is too large comes in halves, without the run that is too large by itself")
+    @Test("a page of runs that is too large is read in halves, without a run that alone is too large")
     func largePages() async throws {
         try await withRun { api, run, client, _ in
             api.onRequest { request in
@@ -140,7 +140,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("a refusal tells the reason and the state the run is in")
+    @Test("a refusal contains the reason and the state of the run")
     func refused() async throws {
         try await withRun { api, run, client, _ in
             api.setState(of: run, to: .running)
@@ -162,7 +162,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("an answer that names no outcome is an error that may have been applied")
+    @Test("an answer without a known outcome is an error whose proposal may have been applied")
     func nonsense() async throws {
         try await withRun { api, run, client, _ in
             api.script(method: "POST", path: "*/set_state", answer: .status(200, body: ["status": "MAYBE"]))
@@ -172,7 +172,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("a message keeps what no database holds out of the API")
+    @Test("NUL characters in a message are replaced, because no database stores them")
     func noNUL() async throws {
         try await withRun { api, run, client, _ in
             _ = try await client.propose(.crashed("a\0b"), forFlowRun: run)
@@ -180,7 +180,7 @@ struct ProposalTests {
         }
     }
 
-    @Test("runs that are being cancelled are found among many")
+    @Test("runs in the state Cancelling are found among many runs")
     func cancelling() async throws {
         try await withFakePrefectAPI { api in
             let deployment = api.addDeployment(name: "d", pool: api.addPool(name: "p"))

@@ -6,18 +6,18 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Requests and reports that wait while the API is away")
+@Suite("Requests and reports that wait during an outage of the API")
 struct ReachabilityTests {
     private let start = ContinuousClock.now
 
-    /// Lets a pause between attempts end by cancellation alone.
+    /// A pause between attempts that ends only by cancellation.
     private static let forEver: @Sendable (Duration) async throws -> Void = { _ in
         try await Task.sleep(for: .seconds(3600))
     }
 
     private static func request(_ name: String) -> APIRequest { APIRequest(.get, ["work_pools", .name(name)]) }
 
-    @Test("an outage begins with a failure and ends with the first good answer, once")
+    @Test("an outage begins with a failure and ends once, with the first good answer")
     func outage() {
         var model = Reachability()
         let first = model.answered(now: start)
@@ -29,7 +29,7 @@ struct ReachabilityTests {
         #expect(!model.isAway && model.returns == 1)
     }
 
-    @Test("a failure right after a good answer begins no outage; one that may have another reason needs more time")
+    @Test("a failure soon after a good answer begins no outage, and an unclear failure needs ten seconds")
     func certainty() {
         var model = Reachability()
         _ = model.answered(now: start)
@@ -41,7 +41,7 @@ struct ReachabilityTests {
         #expect(model.isAway)
     }
 
-    @Test("an attempt that fails just after the API's return is repeated soon, if attempts have no limit")
+    @Test("an attempt that fails soon after an outage is repeated soon, if attempts have no limit")
     func recovery() {
         var model = Reachability()
         model.failed(.away, now: start)
@@ -53,12 +53,12 @@ struct ReachabilityTests {
         #expect(pause(32, at: 61, since: 1) == .seconds(1))
         #expect(pause(32, at: 61, since: 1, isPersistent: false) == .seconds(32))
         #expect(pause(32, at: 66, since: 1) == .seconds(10))
-        // It began before the API was back.
+        // The attempt began before the end of the outage.
         #expect(pause(32, at: 66, since: 0) == .seconds(1))
         #expect(pause(32, at: 66, since: 0, isPersistent: false) == .seconds(1))
     }
 
-    @Test("attempts without limit are at most ten seconds apart while the API answers others, and not in an outage")
+    @Test("unlimited attempts are at most ten seconds apart while the API answers other requests, except in outages")
     func busy() {
         var model = Reachability()
         func pause(isPersistent: Bool = true, random: Double = 0) -> Duration {
@@ -72,7 +72,7 @@ struct ReachabilityTests {
         #expect(pause() == .seconds(60))
     }
 
-    @Test("requests that wait for their next attempt make it as soon as another one is answered")
+    @Test("waiting requests are repeated as soon as another request is answered")
     func requests() async throws {
         try await withFakePrefectAPI { api in
             for name in ["a", "b", "other"] { api.addPool(name: name) }
@@ -80,13 +80,13 @@ struct ReachabilityTests {
             api.script(path: "/work_pools/b", times: 1, answer: .closeConnection)
             try await withClient(of: api.url, sleep: Self.forEver) { client, pauses in
                 try await withThrowingTaskGroup(of: APIAnswer.self) { group in
-                    // "b" goes first: libcurl would send it again at once on a connection that "a" had used.
+                    // "b" is sent first, because libcurl would repeat it at once on a connection that "a" had used.
                     group.addTask { try await client.send(Self.request("b"), effort: .standard) }
-                    try await eventually("one waits") { pauses.all.count == 1 }
+                    try await eventually("one request waits") { pauses.all.count == 1 }
                     group.addTask { try await client.send(Self.request("a"), effort: .persistent) }
-                    try await eventually("both wait") { pauses.all.count == 2 }
+                    try await eventually("both requests wait") { pauses.all.count == 2 }
                     _ = try await client.send(Self.request("other"))
-                    try await eventually(within: .seconds(10), "both ask again") {
+                    try await eventually(within: .seconds(10), "both requests are repeated") {
                         ["a", "b"].allSatisfy { api.requests("GET", "/work_pools/\($0)").count == 2 }
                     }
                     var answers = 0
@@ -97,7 +97,7 @@ struct ReachabilityTests {
         }
     }
 
-    @Test("a pause that the API asked for is kept")
+    @Test("a pause that the API requested is kept")
     func retryAfter() async throws {
         try await withFakePrefectAPI { api in
             for name in ["a", "b", "other"] { api.addPool(name: name) }
@@ -106,12 +106,12 @@ struct ReachabilityTests {
             try await withClient(of: api.url, sleep: Self.forEver) { client, pauses in
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { _ = try? await client.send(Self.request("a"), effort: .persistent) }
-                    try await eventually("it waits") { pauses.all.count == 1 }
+                    try await eventually("the first request waits") { pauses.all.count == 1 }
                     group.addTask { _ = try await client.send(Self.request("b"), effort: .persistent) }
-                    try await eventually("both wait") { pauses.all.count == 2 }
+                    try await eventually("both requests wait") { pauses.all.count == 2 }
                     _ = try await client.send(Self.request("other"))
-                    // The one that was not asked to wait has its answer.
-                    try await eventually("the other is answered") { api.requests("GET", "/work_pools/b").count == 2 }
+                    // The API did not ask this request to wait.
+                    try await eventually("request b is repeated") { api.requests("GET", "/work_pools/b").count == 2 }
                     #expect(asked.uses == 1)
                     group.cancelAll()
                 }
@@ -119,7 +119,7 @@ struct ReachabilityTests {
         }
     }
 
-    @Test("log lines that wait are sent as soon as a request is answered")
+    @Test("waiting log lines are sent as soon as a request is answered")
     func logs() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "other")
@@ -131,11 +131,11 @@ struct ReachabilityTests {
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     group.addTask { await logs.run() }
                     logs.add(LogRecord(logger: "l", level: 20, message: "it crashed", flowRunID: "run"))
-                    // Three failures: the next pause is some eight seconds.
-                    try await eventually(within: .seconds(30), "it waits for long") { script.uses == 3 }
+                    // After three failures the next pause is about eight seconds.
+                    try await eventually(within: .seconds(30), "three attempts have failed") { script.uses == 3 }
                     script.end()
                     _ = try await client.send(Self.request("other"))
-                    // By itself it would not come before 6.01 seconds.
+                    // Without the answered request, the line would arrive after 6.01 seconds at the earliest.
                     try await eventually(within: .seconds(5.5), "the line arrives") {
                         api.requests("POST", "/logs/").count == 4
                     }
@@ -145,7 +145,7 @@ struct ReachabilityTests {
         }
     }
 
-    @Test("an event socket that failed for a reason that passes is opened when the API is back, and no other")
+    @Test("the end of an outage reopens an event socket only after a temporary failure")
     func socket() {
         for (prospect, isOpened) in [(EventSocketError.Prospect.passing, true), (.unauthorized, false)] {
             var machine = EventStreamState()

@@ -2,9 +2,9 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("How long a WebSocket is left alone")
+@Suite("Pauses before a WebSocket is opened again")
 struct ReconnectPolicyTests {
-    @Test("pauses double up to 15 seconds, lie in their upper half, and begin anew after success")
+    @Test("pauses double up to 15 seconds, vary in their upper half, and restart after success")
     func doubling() {
         var policy = ReconnectPolicy()
         let longest = (0..<7).map { _ in policy.pause(isPassing: true, random: 0) / .seconds(1) }
@@ -14,7 +14,7 @@ struct ReconnectPolicyTests {
         #expect(policy.pause(isPassing: true, random: 0.5) == .seconds(0.75))
     }
 
-    @Test("where somebody has to do something first, about five minutes")
+    @Test("pauses after a lasting failure are about five minutes")
     func lasting() {
         var policy = ReconnectPolicy()
         for random in [0, 0.5, 0.999] {
@@ -24,7 +24,7 @@ struct ReconnectPolicyTests {
         #expect(policy.pause(isPassing: true, random: 0) == .seconds(1))
     }
 
-    @Test("workers that lose a server together do not come back together")
+    @Test("workers that lose a server at the same time reconnect at different times")
     func spread() {
         let pauses = [0.0, 0.2, 0.4, 0.6, 0.8].map { random in
             var policy = ReconnectPolicy()
@@ -33,7 +33,7 @@ struct ReconnectPolicyTests {
         #expect(Set(pauses).count == 5)
     }
 
-    @Test("a server that takes sockets and drops them at once is left alone for ever longer")
+    @Test("pauses grow for a server that accepts sockets and drops them at once")
     func flapping() {
         var policy = ReconnectPolicy()
         for _ in 0..<10 {
@@ -45,7 +45,7 @@ struct ReconnectPolicyTests {
         #expect(policy.pause(isPassing: true, random: 0.5) < .seconds(2))
     }
 
-    @Test("however often it fails, a pause can be told")
+    @Test("the pause is limited after any number of failures")
     func often() {
         var policy = ReconnectPolicy()
         for _ in 0..<200 { #expect(policy.pause(isPassing: true, random: 0.9) <= .seconds(15)) }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("When a request is repeated")
+@Suite("Policy for repeated requests")
 struct RetryPolicyTests {
     private func delay(_ decision: RetryPolicy.Decision) -> Double? {
         if case .retry(let delay, _) = decision { delay.inSeconds } else { nil }
@@ -16,7 +16,7 @@ struct RetryPolicyTests {
     }
 
     @Test(
-        "passing trouble is retried, an error of ours or a broken server is not",
+        "temporary failures are retried, and client errors and broken servers are not",
         arguments: [
             (408, true), (429, true), (502, true), (503, true), (400, false), (401, false), (403, false), (404, false),
             (409, false), (422, false), (500, false), (501, false), (504, false),
@@ -30,7 +30,7 @@ struct RetryPolicyTests {
         #expect(policy.decide(after: status(code), attempt: 1, effort: .once, random: 0) == .stop)
     }
 
-    @Test("extra codes are retried as well")
+    @Test("extra codes are also retried")
     func extraCodes() {
         let policy = RetryPolicy(jitterFactor: 0, extraCodes: [409, 500])
         #expect(policy.isRetried(409, effort: .standard))
@@ -50,7 +50,7 @@ struct RetryPolicyTests {
         #expect(none.decide(after: .noAnswer, attempt: 1, effort: .standard, random: 0) == .stop)
     }
 
-    @Test("Retry-After is kept to and stretched a little, but not believed without limit")
+    @Test("Retry-After is kept with a small added jitter and an upper limit")
     func retryAfter() {
         let exact = RetryPolicy(jitterFactor: 0)
         #expect(
@@ -66,7 +66,7 @@ struct RetryPolicyTests {
         }
     }
 
-    @Test("maintenance is waited out without counting attempts, but not by a caller with a loop of its own")
+    @Test("a retry during maintenance does not count as an attempt, and effort once does not retry")
     func maintenance() {
         let policy = RetryPolicy(maxRetries: 0, jitterFactor: 0)
         let outcome = status(503, maintenance: true)

@@ -4,9 +4,9 @@ import PrefectAPI
 import TestSupport
 import Testing
 
-@Suite("Requests over an API that is not well")
+@Suite("Requests to an API that fails")
 struct RetryTests {
-    @Test("passing trouble is retried until there is an answer", arguments: [408, 429, 502, 503])
+    @Test("temporary failures are retried until the API answers", arguments: [408, 429, 502, 503])
     func retried(status: Int) async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -19,7 +19,7 @@ struct RetryTests {
         }
     }
 
-    @Test("a broken server is not asked again, unless the thing must be said", arguments: [500, 504])
+    @Test("only a persistent request is repeated to a broken server", arguments: [500, 504])
     func brokenServer(status: Int) async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -36,7 +36,7 @@ struct RetryTests {
         }
     }
 
-    @Test("codes that the user names are retried as well")
+    @Test("extra codes in the configuration are also retried")
     func extraCodes() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -48,7 +48,7 @@ struct RetryTests {
         }
     }
 
-    @Test("attempts are limited, and none is repeated where retries are switched off", arguments: [0, 2])
+    @Test("attempts are limited, and zero retries mean a single attempt", arguments: [0, 2])
     func limited(maxRetries: Int) async throws {
         try await withFakePrefectAPI { api in
             let script = api.script(answer: .databaseLocked)
@@ -60,7 +60,7 @@ struct RetryTests {
         }
     }
 
-    @Test("Retry-After is kept to, in seconds and as a date")
+    @Test("Retry-After is kept, in seconds and as a date")
     func retryAfter() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -69,13 +69,13 @@ struct RetryTests {
             api.script(times: 1, answer: .status(503, headers: past))
             try await withClient(of: api.url) { client, pauses in
                 _ = try await client.send(.read)
-                // A pause of no length is not made.
+                // A date in the past causes no pause.
                 #expect(pauses.seconds == [17])
             }
         }
     }
 
-    @Test("what a caller with a loop of its own is told to wait is bounded")
+    @Test("the Retry-After of a request with effort once is limited")
     func boundedRetryAfter() async throws {
         try await withFakePrefectAPI { api in
             api.script(answer: .tooManyRequests(retryAfter: 1_000_000))
@@ -86,7 +86,7 @@ struct RetryTests {
         }
     }
 
-    @Test("maintenance is waited out, however long it takes")
+    @Test("a request waits for the end of maintenance without a limit of attempts")
     func maintenance() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -105,7 +105,7 @@ struct RetryTests {
         ("cut off", .truncatedBody), ("binary", .garbage([0, 255, 1, 2])),
     ]
 
-    @Test("an answer that breaks off is asked for again", arguments: brokenAnswers.indices)
+    @Test("a request with an incomplete answer is repeated", arguments: brokenAnswers.indices)
     func broken(index: Int) async throws {
         let (what, fault) = Self.brokenAnswers[index]
         try await withFakePrefectAPI { api in
@@ -119,7 +119,7 @@ struct RetryTests {
         }
     }
 
-    @Test("a server that says nothing is given up after the timeout, and asked again")
+    @Test("a request without an answer is repeated after the timeout")
     func silent() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -131,7 +131,7 @@ struct RetryTests {
         }
     }
 
-    @Test("an answer may come slowly")
+    @Test("an answer that arrives slowly is read")
     func slow() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -143,7 +143,7 @@ struct RetryTests {
         }
     }
 
-    @Test("an API that is away is asked again, and what was not sent was not applied")
+    @Test("a request to an unreachable API is repeated, and was not applied")
     func away() async throws {
         try await withFakePrefectAPI { api in
             await api.goOffline()
@@ -157,7 +157,7 @@ struct RetryTests {
         }
     }
 
-    @Test("a token that could not be fetched does not make a request one that may have been applied")
+    @Test("a request whose CSRF token could not be fetched was not applied")
     func tokenNotFetched() async throws {
         try await withFakePrefectAPI { api in
             api.script(path: "/csrf-token", answer: .closeConnection)
@@ -169,7 +169,7 @@ struct RetryTests {
         }
     }
 
-    @Test("an answer that is no JSON says which URL to look at")
+    @Test("the error for an answer that is not JSON names the setting of the URL")
     func notJSON() async throws {
         try await withFakePrefectAPI { api in
             let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>"
@@ -182,7 +182,7 @@ struct RetryTests {
         }
     }
 
-    @Test("JSON of another shape says what is missing")
+    @Test("the error for JSON of another shape names the invalid member")
     func otherShape() async throws {
         try await withFakePrefectAPI { api in
             api.script(answer: .status(200, body: ["id": "x", "name": 7]))
@@ -193,7 +193,7 @@ struct RetryTests {
         }
     }
 
-    @Test("a cancelled task leaves the pause between attempts, and the attempt itself")
+    @Test("cancellation ends a pause between attempts, and an attempt")
     func cancelled() async throws {
         try await withFakePrefectAPI { api in
             api.script(path: "/work_pools/p", answer: .databaseLocked)
@@ -216,7 +216,7 @@ struct RetryTests {
                         }
                     }
                     await isPausing.wait()
-                    try? await api.waitUntil("both are under way") { $0.requests.count >= 2 }
+                    try? await api.waitUntil("both requests have arrived") { $0.requests.count >= 2 }
                     group.cancelAll()
                     for await isCancellation in group { #expect(isCancellation) }
                 }

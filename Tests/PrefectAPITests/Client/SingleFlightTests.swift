@@ -17,7 +17,7 @@ struct SingleFlightTests {
         }
     }
 
-    @Test("callers at the same time share the result")
+    @Test("concurrent callers share the result")
     func shared() async throws {
         let flight = SingleFlight<Int>()
         let gate = Gate()
@@ -38,11 +38,11 @@ struct SingleFlightTests {
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(results == Array(repeating: 7, count: 50))
-        // Whoever came after the end of the first attempt made its own, with an open gate.
+        // A caller that begins after the end of the first attempt makes its own attempt, with an open gate.
         #expect(attempts.value < 50)
     }
 
-    @Test("when the first fails or is cancelled, another goes on")
+    @Test("when the first caller is cancelled, another caller makes its own attempt")
     func firstFails() async throws {
         let flight = SingleFlight<Int>()
         let isUnderWay = Gate()
@@ -74,7 +74,7 @@ struct SingleFlightTests {
         }
     }
 
-    @Test("one that waits and is cancelled does not wait for the attempt")
+    @Test("a cancelled caller does not wait for another caller's attempt")
     func waiterCancelled() async throws {
         let flight = SingleFlight<Int>()
         let gate = Gate()

@@ -3,9 +3,9 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("What passes over an event socket before events do")
+@Suite("Event socket handshake")
 struct EventHandshakeTests {
-    @Test("a server is pinged, and then told the token, before events go to it")
+    @Test("the client pings a server and sends the token before any event")
     func server() {
         var handshake = EventHandshake(authenticates: true, token: "user:secret")
         #expect(handshake.handle(.opened) == [.ping])
@@ -13,21 +13,21 @@ struct EventHandshakeTests {
         #expect(handshake.handle(.message(#"{"type":"auth_success"}"#)) == [.finish])
     }
 
-    @Test("that there is no token is said too")
+    @Test("a client without a token sends a null token")
     func noToken() {
         var handshake = EventHandshake(authenticates: true, token: nil)
         _ = handshake.handle(.opened)
         #expect(handshake.handle(.ponged) == [.send(#"{"type":"auth","token":null}"#), .receive])
     }
 
-    @Test("where the handshake of HTTP has authenticated, the ping is all")
+    @Test("a client that authenticates with the HTTP handshake only sends a ping")
     func cloud() {
         var handshake = EventHandshake(authenticates: false, token: "key")
         #expect(handshake.handle(.opened) == [.ping])
         #expect(handshake.handle(.ponged) == [.finish])
     }
 
-    @Test("the filter goes last, and a ping tells that the server has it")
+    @Test("the filter is sent last, and a ping confirms that the server has it")
     func filter() {
         var handshake = EventHandshake(authenticates: true, token: nil, filter: ["type": "filter"])
         _ = handshake.handle(.opened)
@@ -37,7 +37,7 @@ struct EventHandshakeTests {
     }
 
     @Test(
-        "any other answer to the authentication is its end",
+        "any other answer to the authentication fails the handshake",
         arguments: [#"{"type":"auth_failed"}"#, "[]", "", "no JSON"])
     func refused(answer: String) {
         var handshake = EventHandshake(authenticates: true, token: nil)
@@ -49,7 +49,7 @@ struct EventHandshakeTests {
         #expect(handshake.handle(.message(#"{"type":"auth_success"}"#)) == [])
     }
 
-    @Test("what comes out of turn changes nothing")
+    @Test("an event out of turn does not change the handshake")
     func outOfTurn() {
         var handshake = EventHandshake(authenticates: true, token: nil)
         #expect(handshake.handle(.message(#"{"type":"auth_success"}"#)) == [])

@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import PrefectAPI
 
-/// What was said, or came, in its order.
+/// A list of elements in the order in which tasks add them.
 final class Record<Element: Sendable>: Sendable {
     private let elements = Mutex<[Element]>([])
     func add(_ element: Element) { elements.withLock { $0.append(element) } }
@@ -12,26 +12,26 @@ final class Record<Element: Sendable>: Sendable {
 }
 
 extension ScriptedSocket {
-    /// Does a server's part of the authentication; pings that come after it are left without an answer, if so wished.
+    /// Performs a server's part of the authentication. Without `confirms`, later pings get no answer.
     func authenticate(thenConfirming confirms: Bool = true) async throws {
         _ = try await receive()
         if !confirms { stopAnsweringPings() }
         try await send(["type": "auth_success"])
     }
 
-    /// Takes messages until the client is gone.
+    /// Receives messages until the client disconnects.
     func takeAll() async throws {
         while true { _ = try await receive(timeout: .seconds(60)) }
     }
 
-    /// The names of the events that came.
+    /// The names of the received events.
     var events: [String] {
         received.compactMap { (try? JSONValue(parsing: Array($0.utf8)))?["event"]?.stringValue }
     }
 }
 
 extension ReconnectPolicy {
-    /// Pauses that tests can wait for.
+    /// A policy with pauses that are short enough for tests.
     static let quick: ReconnectPolicy = {
         var policy = ReconnectPolicy()
         policy.shortest = .milliseconds(20)

@@ -2,11 +2,11 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("When an event socket is opened")
+@Suite("Opening of an event socket")
 struct EventStreamStateTests {
     private let start = ContinuousClock.now
 
-    @Test("it is opened for the first event, once, and kept")
+    @Test("the socket is opened once, for the first event, and kept open")
     func lazily() {
         var state = EventStreamState()
         #expect(state.next(now: start) == .rest)
@@ -21,7 +21,7 @@ struct EventStreamStateTests {
         #expect(state.next(now: start) == .rest)
     }
 
-    @Test("one that was lost is opened again, not before a pause is over")
+    @Test("a lost socket is opened again after a pause")
     func lost() {
         var state = EventStreamState()
         _ = state.want()
@@ -38,7 +38,7 @@ struct EventStreamStateTests {
         #expect(state.next(now: start + .milliseconds(1300)) == .open)
     }
 
-    @Test("an event that comes while the socket is being opened does not open another")
+    @Test("an event that is added while the socket is being opened does not open another socket")
     func meanwhile() {
         var state = EventStreamState()
         _ = state.want()
@@ -47,7 +47,7 @@ struct EventStreamStateTests {
         #expect(state.next(now: start) == .rest)
     }
 
-    @Test("an event that comes when the socket has failed but not yet ended opens the next one")
+    @Test("an event that is added after a socket failed and before it ended opens the next socket")
     func failing() {
         var state = EventStreamState()
         _ = state.want()
@@ -61,7 +61,7 @@ struct EventStreamStateTests {
         #expect(state.next(now: start + .seconds(2)) == .open)
     }
 
-    @Test("the pauses grow to a quarter of a minute, until events have been confirmed")
+    @Test("the pauses grow to 15 seconds until events are confirmed")
     func growing() {
         var state = EventStreamState()
         var now = start

@@ -4,12 +4,12 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Events on their way to the API over a WebSocket")
+@Suite("Events sent to the API over a WebSocket")
 struct EventStreamTests {
     private struct Subject: Sendable {
-        /// Takes events over the socket.
+        /// Receives events over the socket.
         let server: ScriptedSocketServer
-        /// Takes events by `POST`.
+        /// Receives events by `POST`.
         let api: FakePrefectAPI
         let stream: EventStream
         let events: EventShipper
@@ -33,8 +33,8 @@ struct EventStreamTests {
         .accept(subprotocol: $0.header("Sec-WebSocket-Protocol"))
     }
 
-    /// Runs a shipper whose socket and whose requests go to servers of their own. Without `interval` what goes by `POST`
-    /// waits for longer than a test does.
+    /// Runs a shipper with one server for its socket and another one for its requests. With the default `interval`, a
+    /// `POST` that waits for further events is not due during a test.
     private func withSubject(
         interval: Duration = .seconds(600), timing: EventStream.Timing = Self.quick,
         configure: (inout APIClient.Configuration) -> Void = { _ in },
@@ -64,21 +64,21 @@ struct EventStreamTests {
         }
     }
 
-    @Test("they go at once, in order, each in a message of its own, after the token")
+    @Test("events are sent at once and in order, one per message, after the token")
     func atOnce() async throws {
         try await withSubject(configure: { $0.webSocketToken = Secret("user:secret") }) { subject in
             subject.add("one", "two", "three")
             let socket = try await subject.server.socket(0)
-            try await eventually("all are there") { socket.events == ["one", "two", "three"] }
+            try await eventually("all events have arrived") { socket.events == ["one", "two", "three"] }
             #expect(socket.handshake.path == "/api/events/in")
             #expect(socket.handshake.header("Sec-WebSocket-Protocol") == "prefect")
             #expect(socket.received.first == #"{"type":"auth","token":"user:secret"}"#)
-            try await eventually("they are confirmed") { subject.events.backlog == 0 && socket.pings >= 2 }
+            try await eventually("all events are confirmed") { subject.events.backlog == 0 && socket.pings >= 2 }
             #expect(subject.posted.isEmpty)
         }
     }
 
-    @Test("Cloud is told the key with the handshake, and nothing but events afterwards")
+    @Test("Prefect Cloud gets the key with the handshake, and only events afterwards")
     func cloud() async throws {
         let script: ScriptedSocketServer.Script = { try await $0.takeAll() }
         try await withSubject(
@@ -90,27 +90,27 @@ struct EventStreamTests {
         ) { subject in
             subject.add("one")
             let socket = try await subject.server.socket(0)
-            try await eventually("it is there") { socket.events == ["one"] }
+            try await eventually("the event has arrived") { socket.events == ["one"] }
             #expect(socket.received.count == 1)
             #expect(socket.handshake.header("Sec-WebSocket-Protocol") == nil)
             #expect(socket.handshake.header("Authorization") == "Bearer key")
         }
     }
 
-    @Test("the socket is opened for the first event and kept for later ones")
+    @Test("the socket is opened for the first event and kept for later events")
     func lazily() async throws {
         try await withSubject { subject in
             #expect(subject.server.handshakes.isEmpty)
             for name in ["one", "two", "three"] {
                 subject.add(name)
                 let socket = try await subject.server.socket(0)
-                try await eventually("it is there") { socket.events.last == name }
+                try await eventually("the event has arrived") { socket.events.last == name }
             }
             #expect(subject.server.handshakes.count == 1)
         }
     }
 
-    @Test("what was sent and not confirmed when the socket broke is brought by POST, in order and with the same ids")
+    @Test("events that a broken socket did not confirm are sent by POST, in order and with the same ids")
     func broken() async throws {
         try await withSubject(script: { socket in
             try await socket.authenticate(thenConfirming: false)
@@ -118,7 +118,7 @@ struct EventStreamTests {
             await socket.cut()
         }) { subject in
             subject.add("one", "two", "three")
-            try await subject.api.waitUntil("all are there") { $0.events.count >= 3 }
+            try await subject.api.waitUntil("all events have arrived") { $0.events.count >= 3 }
             #expect(Array(subject.posted.prefix(3)) == ["one", "two", "three"])
             let sent = try #require(subject.server.sockets.first?.received.dropFirst().first)
             let first = try JSONValue(parsing: Array(sent.utf8))
@@ -127,7 +127,7 @@ struct EventStreamTests {
         }
     }
 
-    @Test("a socket on which nothing is confirmed holds nothing up, and is replaced")
+    @Test("a socket without confirmations does not delay events and is replaced")
     func hanging() async throws {
         var timing = Self.quick
         // Long enough for the next socket to confirm on a busy machine.
@@ -140,15 +140,15 @@ struct EventStreamTests {
             }
         ) { subject in
             subject.add("one")
-            try await subject.api.waitUntil("it is there") { !$0.events.isEmpty }
+            try await subject.api.waitUntil("the event has arrived") { !$0.events.isEmpty }
             subject.add("two")
             let second = try await subject.server.socket(1)
-            try await eventually("the next one goes over the next socket") { second.events == ["two"] }
+            try await eventually("the next event arrives over the next socket") { second.events == ["two"] }
             #expect(subject.posted.first == "one")
         }
     }
 
-    @Test("where there is no socket events go by POST, and the socket is tried again", arguments: [403, 404, 500])
+    @Test("events are sent by POST while a socket is refused, and the socket is retried", arguments: [403, 404, 500])
     func refused(status: Int) async throws {
         let hasPosted = Gate()
         try await withSubject(
@@ -156,7 +156,7 @@ struct EventStreamTests {
             answer: { $0.number < 2 || !hasPosted.isOpen ? .refuse(status) : Self.accept($0) }
         ) { subject in
             var number = 0
-            try await eventually("an event goes over a socket") {
+            try await eventually("an event arrives over a socket") {
                 number += 1
                 subject.add("event \(number)")
                 if !subject.posted.isEmpty { hasPosted.open() }
@@ -168,23 +168,23 @@ struct EventStreamTests {
         }
     }
 
-    @Test("while a server takes its time with the handshake events go by POST")
+    @Test("events are sent by POST while a server delays the handshake")
     func slowHandshake() async throws {
         try await withSubject(interval: .milliseconds(10), answer: { _ in .ignore }) { subject in
             subject.add("one")
-            try await subject.api.waitUntil("it is there") { !$0.events.isEmpty }
+            try await subject.api.waitUntil("the event has arrived") { !$0.events.isEmpty }
             #expect(subject.server.handshakes.count <= 1)
         }
     }
 
-    @Test("of events over one of which the server closes the socket only that one is lost")
+    @Test("only the event for which the server closes the socket is lost")
     func unreadable() async throws {
         var timing = Self.quick
         timing.delivery = .milliseconds(200)
         try await withSubject(
             timing: timing,
             script: { socket in
-                // A server closes before it is asked to confirm.
+                // A real server closes the socket before the client asks for a confirmation.
                 try await socket.authenticate(thenConfirming: false)
                 while true {
                     if try await socket.receiveJSON(timeout: .seconds(60))["event"] == "bad" { break }
@@ -197,18 +197,18 @@ struct EventStreamTests {
                 return isBad ? .status(422, body: ["detail": "no good"]) : nil
             }
             subject.add("one", "two", "bad", "three", "four")
-            try await eventually("it is said") { subject.log.messages().count == 1 }
+            try await eventually("the loss is logged") { subject.log.messages().count == 1 }
             #expect(subject.log.messages()[0].hasPrefix("1 events were refused by the API and are lost"))
-            try await eventually("all others are confirmed") { subject.events.backlog == 0 }
+            try await eventually("all other events are confirmed") { subject.events.backlog == 0 }
             subject.events.close()
-            try await eventually("all others are there") {
+            try await eventually("all other events have arrived") {
                 let names = subject.posted + subject.server.sockets.flatMap(\.events)
                 return Set(names).isSuperset(of: ["one", "two", "three", "four"])
             }
         }
     }
 
-    @Test("a socket that is there again ends the pause that an API without an answer to requests has asked for")
+    @Test("a socket that opens again ends the pause that the API requested for POST")
     func back() async throws {
         let isPausing = Gate()
         try await withSubject(
@@ -217,24 +217,24 @@ struct EventStreamTests {
             let fault = Fault.status(503, headers: [(name: "Retry-After", value: "600")])
             let script = subject.api.script(path: "/events", answer: fault)
             subject.add("one", "two", "three")
-            // Events on their way are not counted, so that all three wait only when the answer has come.
+            // The backlog excludes events in flight, so it contains all three only after the answer.
             try await eventually("the API has asked for a pause") { script.uses == 1 && subject.events.backlog == 3 }
             isPausing.open()
             let socket = try await subject.server.socket(0)
-            try await eventually("all are there") { socket.events == ["one", "two", "three"] }
+            try await eventually("all events have arrived") { socket.events == ["one", "two", "three"] }
             #expect(script.uses == 1)
             #expect(subject.posted.isEmpty)
         }
     }
 
-    @Test("at the end everything is sent and confirmed, and the socket closed in order")
+    @Test("at the end all events are sent and confirmed, and the socket is closed with code 1000")
     func end() async throws {
         var timing = Self.quick
         timing.lastDelivery = .seconds(30)
         try await withSubject(timing: timing) { subject in
             subject.add("one")
             let socket = try await subject.server.socket(0)
-            try await eventually("it is open") { subject.events.isStreaming }
+            try await eventually("the socket is open") { subject.events.isStreaming }
             subject.add("two")
             subject.events.close()
             #expect(try await socket.waitForEnd()?.code == 1000)
@@ -243,7 +243,7 @@ struct EventStreamTests {
         }
     }
 
-    @Test("at the end a socket that hangs leaves time for POST")
+    @Test("at the end a hanging socket leaves time to send events by POST")
     func hangingEnd() async throws {
         var timing = Self.quick
         timing.delivery = .seconds(600)
@@ -257,14 +257,14 @@ struct EventStreamTests {
         ) { subject in
             subject.add("one")
             let socket = try await subject.server.socket(0)
-            try await eventually("it is confirmed") { socket.events == ["one"] && subject.events.backlog == 0 }
+            try await eventually("the event is confirmed") { socket.events == ["one"] && subject.events.backlog == 0 }
             try await eventually("the delivery is over") { socket.pings >= 2 }
             socket.stopAnsweringPings()
-            // The stream alone at first: a shipper that is closed ends when nothing waits.
+            // The stream is prepared before the shipper is closed, because a closed shipper ends when no event waits.
             subject.stream.prepareToEnd()
             subject.add("two")
             subject.events.close()
-            try await subject.api.waitUntil("it is there") { !$0.events.isEmpty }
+            try await subject.api.waitUntil("the event has arrived") { !$0.events.isEmpty }
             #expect(subject.posted == ["two"])
         }
     }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Events from the API over a WebSocket")
+@Suite("Events received from the API over a WebSocket")
 struct EventSubscriptionTests {
     private struct Subject: Sendable {
         let server: ScriptedSocketServer
@@ -65,13 +65,13 @@ struct EventSubscriptionTests {
         ["type": "event", "event": ReceivedEventTests.event(name, run: run, pool: pool)]
     }
 
-    /// Authenticates the client and takes its filter.
+    /// Authenticates the client and receives its filter.
     private static let open: ScriptedSocketServer.Script = { socket in
         try await socket.authenticate()
         _ = try await socket.receive()
     }
 
-    @Test("the token and the filter go first; then selected events come in order, and only they")
+    @Test("the token and the filter are sent first, and only selected events are received, in order")
     func events() async throws {
         try await withSubject(
             configure: {
@@ -91,7 +91,7 @@ struct EventSubscriptionTests {
                 try await socket.takeAll()
             }
         ) { subject in
-            try await eventually("both are there") { subject.events.all.count == 2 }
+            try await eventually("both events have arrived") { subject.events.all.count == 2 }
             #expect(subject.events.all.map(\.flowRunID) == ["r1", "r2"])
             #expect(subject.subscription.isLive)
             let socket = try await subject.server.socket(0)
@@ -102,12 +102,12 @@ struct EventSubscriptionTests {
             let filter = try JSONValue(parsing: Array(socket.received[1].utf8))
             #expect(filter["type"] == "filter")
             #expect(filter["filter"]?["any_resource"]?["id"] == ["prefect.work-pool.p1"])
-            try await eventually("who looks at what was missed is called") { subject.connections.all.count == 1 }
+            try await eventually("the handler of connections is called") { subject.connections.all.count == 1 }
             #expect(subject.states.all == [.connecting, .live])
         }
     }
 
-    @Test("a socket that ends, in order or not, is replaced, and each time what was missed can be looked at")
+    @Test("a socket that ends, normally or not, is replaced, and connections are reported to the handler")
     func reconnecting() async throws {
         let events = Record<ReceivedEvent>()
         try await withSubject(
@@ -117,7 +117,7 @@ struct EventSubscriptionTests {
                 let number = socket.handshake.number
                 try await socket.send(Self.message(run: "r\(number)"))
                 // A socket that ends before its ping is answered was never live.
-                try await eventually("the event has come") { events.all.count == number + 1 }
+                try await eventually("the event has arrived") { events.all.count == number + 1 }
                 switch number {
                 case 0: await socket.cut()
                 case 1: await socket.close(1000)
@@ -126,16 +126,16 @@ struct EventSubscriptionTests {
                 }
             }
         ) { subject in
-            try await eventually("it is live again") {
+            try await eventually("the subscription is live again") {
                 subject.events.all.last?.flowRunID == "r3" && subject.subscription.isLive
             }
-            try await eventually("who looks at what was missed is called") { !subject.connections.all.isEmpty }
+            try await eventually("the handler of connections is called") { !subject.connections.all.isEmpty }
             #expect(events.all.map(\.flowRunID) == ["r0", "r1", "r2", "r3"])
             #expect(subject.states.all.count { $0 == .live } == 4)
         }
     }
 
-    @Test("it is live only when the server has read what is wanted")
+    @Test("a subscription is live only after the server has read the filter")
     func notLive() async throws {
         var timing = Self.quick
         timing.opening = .seconds(1)
@@ -146,28 +146,28 @@ struct EventSubscriptionTests {
                 try await socket.takeAll()
             }
         ) { subject in
-            try await eventually("the next one is live") { subject.subscription.isLive }
+            try await eventually("the next connection is live") { subject.subscription.isLive }
             #expect(subject.server.handshakes.count >= 2)
         }
     }
 
-    @Test("a server that never answers the authentication is left, and tried again")
+    @Test("a connection without an answer to the authentication is closed and tried again")
     func silent() async throws {
         var timing = Self.quick
         timing.opening = .milliseconds(300)
         try await withSubject(timing: timing, script: { try await $0.takeAll() }) { subject in
-            try await eventually("it is said why") {
+            try await eventually("the reason is reported") {
                 if case .waiting(let reason) = subject.subscription.state {
                     reason.contains("took longer")
                 } else {
                     false
                 }
             }
-            try await subject.server.waitUntil("it is tried again") { $0.handshakes.count >= 2 }
+            try await subject.server.waitUntil("the connection is tried again") { $0.handshakes.count >= 2 }
         }
     }
 
-    @Test("an API without the socket is asked again now and then, without a word", arguments: [403, 404, 405])
+    @Test("an API without the socket is reported as unavailable and tried again", arguments: [403, 404, 405])
     func noEndpoint(status: Int) async throws {
         try await withSubject(
             answer: { $0.number < 2 ? .refuse(status) : .accept(subprotocol: "prefect") },
@@ -176,7 +176,7 @@ struct EventSubscriptionTests {
                 try await socket.takeAll()
             }
         ) { subject in
-            try await eventually("it is live") { subject.subscription.isLive }
+            try await eventually("the subscription is live") { subject.subscription.isLive }
             #expect(
                 subject.states.all.contains {
                     if case .unavailable(let reason) = $0 { reason.contains("\(status)") } else { false }
@@ -184,7 +184,7 @@ struct EventSubscriptionTests {
         }
     }
 
-    @Test("credentials that are refused are told of, with what can be done")
+    @Test("refused credentials are reported with the settings to check")
     func unauthorized() async throws {
         try await withSubject(
             answer: { $0.number == 1 ? .refuse(401) : .accept(subprotocol: "prefect") },
@@ -197,7 +197,7 @@ struct EventSubscriptionTests {
                 }
             }
         ) { subject in
-            try await subject.server.waitUntil("it is tried again and again") { $0.handshakes.count >= 4 }
+            try await subject.server.waitUntil("the connection is tried four times") { $0.handshakes.count >= 4 }
             let reasons = subject.states.all.compactMap {
                 if case .refused(let reason) = $0 { reason } else { nil }
             }
@@ -208,7 +208,7 @@ struct EventSubscriptionTests {
         }
     }
 
-    @Test("one that is cancelled closes its socket in order")
+    @Test("a cancelled subscription closes its socket with code 1000")
     func cancelled() async throws {
         try await withSubject(
             script: { socket in
@@ -220,7 +220,7 @@ struct EventSubscriptionTests {
                 #expect(close?.code == 1000)
             }
         ) { subject in
-            try await eventually("it is live") { subject.subscription.isLive }
+            try await eventually("the subscription is live") { subject.subscription.isLive }
         }
     }
 }

@@ -10,7 +10,7 @@ struct RealEventSocketTests {
 
     private static func unique() -> String { UUIDv7.make() }
 
-    @Test("events over the socket are found by a question to the API, once each", .timeLimit(.minutes(10)))
+    @Test("the API returns each event sent over the socket once", .timeLimit(.minutes(10)))
     func eventsIn() async throws {
         let server = try PrefectServerClient.fromEnvironment()
         let resource = "prefect-worker-test.\(Self.unique())"
@@ -19,7 +19,7 @@ struct RealEventSocketTests {
                 name: Self.name, resource: ["prefect.resource.id": .string(resource), "number": .string("\(number)")])
         }
         try await withClient(of: server.url) { client, _ in
-            // Nothing answers requests here, so that the socket is the only way.
+            // No API answers this client, so events can be sent only over the socket.
             try await withClient(of: "http://127.0.0.1:9/api") { nowhere, _ in
                 let events = EventShipper(
                     api: nowhere, stream: EventStream(api: client), interval: .seconds(600),
@@ -32,15 +32,15 @@ struct RealEventSocketTests {
                 }
             }
         }
-        // A server writes events down a while after it has taken them.
-        try await eventually(within: .seconds(60), "the server has them all", every: .milliseconds(500)) {
+        // A server stores events some time after it has received them.
+        try await eventually(within: .seconds(60), "the server has all events", every: .milliseconds(500)) {
             try await server.eventCount(of: resource) == sent.count
         }
         let newest = try await server.events(named: [Self.name], resource: resource)
         #expect(newest.compactMap { $0["id"]?.stringValue } == sent.suffix(50).reversed().map(\.id))
     }
 
-    @Test("an event that the server cannot read does not keep the others from arriving", .timeLimit(.minutes(10)))
+    @Test("an event that the server cannot read does not prevent the delivery of the others", .timeLimit(.minutes(10)))
     func unreadable() async throws {
         let server = try PrefectServerClient.fromEnvironment()
         let resource = "prefect-worker-test.\(Self.unique())"
@@ -54,19 +54,19 @@ struct RealEventSocketTests {
                     events.add(Event(name: Self.name, resource: ["prefect.resource.id": id]))
                 }
                 try? await eventually(within: .seconds(30), "the socket is open") { events.isStreaming }
-                try? await eventually(within: .seconds(30), "it is said") { !log.messages().isEmpty }
+                try? await eventually(within: .seconds(30), "the loss is logged") { !log.messages().isEmpty }
                 events.close()
             }
         }
         #expect(log.messages().count == 1)
         #expect(log.messages().first?.hasPrefix("1 events were refused by the API and are lost") == true)
-        try await eventually(within: .seconds(60), "the server has the others", every: .milliseconds(500)) {
+        try await eventually(within: .seconds(60), "the server has the other events", every: .milliseconds(500)) {
             try await server.eventCount(of: resource) == 8
         }
     }
 
     @Test(
-        "a run's events arrive for the pool that is asked for, by id and by name, and for no other",
+        "events arrive only for runs of the selected pool, by its id or by its name",
         .timeLimit(.minutes(10)), arguments: [true, false])
     func eventsOut(byID: Bool) async throws {
         let server = try PrefectServerClient.fromEnvironment()
@@ -88,7 +88,7 @@ struct RealEventSocketTests {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { await subscription.run { received.add($0) } }
                 defer { group.cancelAll() }
-                try await eventually(within: .seconds(30), "it listens") { !connections.all.isEmpty }
+                try await eventually(within: .seconds(30), "the subscription is connected") { !connections.all.isEmpty }
                 _ = try await server.createRun(deployment: deployments[1])
                 let run = try await server.createRun(deployment: deployments[0])
                 let later = try await server.createRun(deployment: deployments[0], after: .seconds(3600))
@@ -116,7 +116,7 @@ struct RealEventSocketTests {
 }
 
 extension PrefectServerClient {
-    /// How many events of a resource there are.
+    /// The number of events of a resource within an hour of now.
     fileprivate func eventCount(of resource: String) async throws -> Int? {
         let now = Timestamp.now
         let filter: JSONValue = [

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Events from the API")
+@Suite("Events received from the API")
 struct ReceivedEventTests {
     /// A run's event with the members that a server sends.
     static func event(
@@ -47,7 +47,7 @@ struct ReceivedEventTests {
 
     private func read(_ json: JSONValue) throws -> ReceivedEvent { try ReceivedEvent(json: JSONFields(json)) }
 
-    @Test("a run's event names the run, its state, and what it belongs to")
+    @Test("a run's event names the run, its state, pool, queue and deployment")
     func flowRun() throws {
         let event = try read(Self.event())
         #expect(event.id == "01a1fec2-e6fd-74a1-a032-9ac8f0b41f4b")
@@ -62,7 +62,7 @@ struct ReceivedEventTests {
         #expect(event.stateName == "Scheduled")
     }
 
-    @Test("what is missing or of another type is passed over, but for the id and the name")
+    @Test("missing members and members of another type are ignored, except the id and the name")
     func tolerant() throws {
         let event = try read([
             "id": "e", "event": "x", "occurred": 5, "resource": [],
@@ -77,7 +77,7 @@ struct ReceivedEventTests {
         #expect(throws: JSONDecodingError.self) { try read(["id": "e", "event": nil]) }
     }
 
-    @Test("the event of something else than a flow run has no run")
+    @Test("an event of a resource other than a flow run has no flow run")
     func otherKinds() throws {
         let event = try read([
             "id": "e", "event": "x", "resource": ["prefect.resource.id": "prefect.flow-runner.1"],
@@ -88,7 +88,7 @@ struct ReceivedEventTests {
         )
     }
 
-    @Test("a selection asks for names and pools, for all time to come, and not for what is past")
+    @Test("a selection requests future events by names and pools, without past events")
     func message() throws {
         let now = try #require(Timestamp("2026-01-01T00:00:00Z"))
         let message = EventSelection(pools: .ids(["p1", "p2"])).message(now: now)
@@ -105,7 +105,7 @@ struct ReceivedEventTests {
         #expect(until.seconds(since: now) > 9 * 365 * 86_400)
     }
 
-    @Test("pools are asked for by names too, whatever their characters mean in patterns")
+    @Test("pools are also selected by names, even with characters that have a meaning in patterns")
     func namedPools() {
         let message = EventSelection(names: ["x"], pools: .named(["plain", "a*[b]?", "!no"])).message(now: .now)
         #expect(
@@ -117,7 +117,7 @@ struct ReceivedEventTests {
         #expect(EventSelection(pools: .any).message(now: .now)["filter"]?["any_resource"] == nil)
     }
 
-    @Test("what a server sends beside what was asked for is not selected")
+    @Test("events that were not requested are not selected")
     func includes() throws {
         let event = try read(Self.event())
         let poolless = try read(Self.event(pool: nil))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Any answer of the API", .timeLimit(.minutes(Fuzz.minutes)))
+@Suite("Fuzzed answers of the API", .timeLimit(.minutes(Fuzz.minutes)))
 struct AnswerFuzzTests {
     private static let state: JSONValue = [
         "id": "01a1fcdf-7600-7ff8-b786-fadedde27990", "type": "SCHEDULED", "name": "Scheduled",
@@ -29,7 +29,7 @@ struct AnswerFuzzTests {
         ["id": "q", "name": "default", "priority": 1, "concurrency_limit": 3, "is_paused": false],
     ]
 
-    @Test("is a value with numbers that can be used, or is refused in one line", arguments: answers.indices)
+    @Test("a damaged answer gives usable numbers or a one-line error", arguments: answers.indices)
     func decoders(index: Int) async throws {
         let answer = Self.answers[index]
         try await Fuzz.run(mostCases: 1500) { random in
@@ -60,7 +60,7 @@ struct AnswerFuzzTests {
         }
     }
 
-    @Test("frames of a worker channel with any numbers are taken or end the channel")
+    @Test("a ready frame with any numbers gives a valid heartbeat pause or is refused")
     func frames() async throws {
         try await Fuzz.run(mostCases: 3000) { random in
             let text = random.spoiled(random.oneIn(2) ? ChannelFrames.ready : ChannelFrames.heartbeat)
@@ -72,7 +72,7 @@ struct AnswerFuzzTests {
         }
     }
 
-    @Test("a number of seconds of any kind is a time span within its range")
+    @Test("any number of seconds becomes a duration within its range")
     func pauses() async throws {
         try await Fuzz.run(mostCases: 20_000) { random in
             let seconds =

@@ -5,7 +5,7 @@ import Testing
 @testable import HTTPTransport
 @testable import PrefectAPI
 
-@Suite("Any words of a server, and any proxy settings", .timeLimit(.minutes(Fuzz.minutes)))
+@Suite("Fuzzed HTTP headers, URLs and proxy settings", .timeLimit(.minutes(Fuzz.minutes)))
 struct HTTPFuzzTests {
     private static let lines = [
         "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103 Early Hints\r\n", "HTTP/2 404\r\n", "HTTP/1.0 999 \r\n",
@@ -16,7 +16,7 @@ struct HTTPFuzzTests {
         "Content-Length: 0x10\r\n", "Content-Length:\r\n", "Retry-After: 5\r\n", "Set-Cookie: é=\u{FFFD}\r\n",
     ]
 
-    @Test("any lines of a head end in one head, or in a cause of one line; what they announce is no negative number")
+    @Test("any header lines give at most one head or a one-line error, and no negative body length")
     func heads() async throws {
         try await Fuzz.run(mostCases: 10_000) { random in
             var parser = HeadParser(url: "http://h/")
@@ -42,7 +42,7 @@ struct HTTPFuzzTests {
         }
     }
 
-    @Test("a Retry-After of any text is a time that is not negative, or none")
+    @Test("any Retry-After text gives a pause that is not negative, or none")
     func retryAfter() async throws {
         let now = Date(timeIntervalSince1970: 1_800_000_000)
         let texts = ["5", "0.5", "Sun, 06 Nov 1994 08:49:37 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "-1", "1e5"]
@@ -51,7 +51,7 @@ struct HTTPFuzzTests {
                 random.oneIn(3) ? random.text(of: FuzzRandom.trouble, upTo: 3) : random.damaged(random.pick(texts))
             guard let pause = RetryAfter.parse(text, now: now) else { return }
             try Fuzz.require(pause >= .zero, "\(text) is \(pause)")
-            // What the policy does with it must not trap either.
+            // The retry policy must not trap on the pause either.
             _ = RetryPolicy().decide(
                 after: .status(429, retryAfter: pause, isMaintenance: random.oneIn(2)),
                 attempt: 1 + random.below(2000), effort: .persistent, random: Double.random(in: 0..<1, using: &random))
@@ -65,7 +65,7 @@ struct HTTPFuzzTests {
         "example.com", ".example.com", "*.example.com", "*", "https://example.com:443", "example.com.", "...", "**",
     ]
 
-    @Test("any no_proxy gives an answer for any URL, the same each time, and an address is in its own networks")
+    @Test("any no_proxy gives the same answer for a URL each time, and an address is in its own networks")
     func noProxy() async throws {
         try await Fuzz.run(mostCases: 6000) { random in
             var entries: [String] = []
@@ -101,7 +101,7 @@ struct HTTPFuzzTests {
     }
 
     @Test(
-        "a URL or a redirect of any text leads to a URL that reads back the same, or nowhere; a secret is never shown")
+        "any text of a URL or redirect is refused or reads back the same, and its password is not shown")
     func urls() async throws {
         let texts = [
             "http://user:S3CRET@host:8080/a/../b?x=1#f", "https://h", "//other/x", "../up", "?q", "#f", "http:///",
@@ -114,7 +114,7 @@ struct HTTPFuzzTests {
                 random.oneIn(4) ? random.text(of: FuzzRandom.trouble, upTo: 4) : random.damaged(random.pick(texts))
             guard let url = random.oneIn(2) ? ParsedURL(text) : base.resolving(text) else { return }
             try Fuzz.require(ParsedURL(url.text)?.text == url.text, "\(url.text) reads back otherwise")
-            // A damaged separator makes a password part of something else.
+            // A damaged separator can make the password a part of another component.
             if url.password == "S3CRET" {
                 try Fuzz.require(!url.redacted.contains("S3CRET"), "\(url.redacted) shows the password")
             }

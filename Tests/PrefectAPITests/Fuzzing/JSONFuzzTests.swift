@@ -3,9 +3,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Any JSON and any time", .timeLimit(.minutes(Fuzz.minutes)))
+@Suite("Fuzzed JSON and times", .timeLimit(.minutes(Fuzz.minutes)))
 struct JSONFuzzTests {
-    @Test("what is written reads back the same, in each form")
+    @Test("serialized JSON reads back the same in each style")
     func roundTrip() async throws {
         try await Fuzz.run(mostCases: 4000) { random in
             let value = random.json()
@@ -18,7 +18,7 @@ struct JSONFuzzTests {
         }
     }
 
-    @Test("damaged text ends in a value that can be written, or in an error of one line that quotes nothing")
+    @Test("damaged text gives a value that can be serialized, or a one-line error with its position")
     func damaged() async throws {
         try await Fuzz.run(mostCases: 8000) { random in
             let bytes =
@@ -37,7 +37,7 @@ struct JSONFuzzTests {
         }
     }
 
-    @Test("no beginning of a document is one, but of a number")
+    @Test("a truncated array or object is refused")
     func truncated() async throws {
         try await Fuzz.run(mostCases: 1500) { random in
             let value: JSONValue = random.oneIn(2) ? .array([random.json()]) : ["a": random.json()]
@@ -47,7 +47,7 @@ struct JSONFuzzTests {
         }
     }
 
-    @Test("numbers of any length and text of any nesting are taken or refused")
+    @Test("numbers of any length and text of any nesting are parsed or refused")
     func extremes() async throws {
         try await Fuzz.run(mostCases: 600) { random in
             let digits = String(repeating: String(random.below(10)), count: 1 + random.below(400))
@@ -68,7 +68,7 @@ struct JSONFuzzTests {
         }
     }
 
-    @Test("every moment survives the way into text and back, with any offset")
+    @Test("every time survives the conversion to text and back, with any offset")
     func timestamps() async throws {
         try await Fuzz.run(mostCases: 20_000) { random in
             let time = random.time()
@@ -92,7 +92,7 @@ struct JSONFuzzTests {
     }
 
     @Test(
-        "text that is nearly a time, parts that are none and leaps of any width end in a time that has a text, or in none"
+        "damaged text, invalid parts and large intervals give a time that has a text, or none"
     )
     func nearlyTimestamps() async throws {
         let interesting = [
@@ -120,7 +120,7 @@ struct JSONFuzzTests {
 }
 
 extension FuzzRandom {
-    /// A moment of any year.
+    /// A random time of any year. One time in three has no fraction of a second.
     mutating func time() -> Timestamp {
         let range = Timestamp.earliest.microseconds...Timestamp.latest.microseconds
         let any = Int.random(in: range, using: &self)

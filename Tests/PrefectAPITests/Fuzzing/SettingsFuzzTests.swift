@@ -5,7 +5,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Any settings", .timeLimit(.minutes(Fuzz.minutes)))
+@Suite("Fuzzed settings", .timeLimit(.minutes(Fuzz.minutes)))
 struct SettingsFuzzTests {
     private static let lines = [
         "[api]\n", "[server.api]\n", "[[profiles]]\n", "[profiles.a]\n", "[profiles.\"b c\"]\n", "active = \"a\"\n",
@@ -26,7 +26,7 @@ struct SettingsFuzzTests {
         return random.oneIn(2) ? text : random.damaged(text)
     }
 
-    @Test("a TOML file of any text is read, or refused on one line that names it")
+    @Test("a TOML file of any text is read, or refused with a one-line error that names the file")
     func toml() async throws {
         try await Fuzz.run(mostCases: 4000) { random in
             let text = Self.document(&random)
@@ -41,7 +41,7 @@ struct SettingsFuzzTests {
         }
     }
 
-    @Test("files and profiles of any text make settings, or an error of one line that names the file or the setting")
+    @Test("files and profiles of any text give settings, or a one-line error without secrets")
     func files() async throws {
         let folder = try SettingsFolder()
         let names = ["work/prefect.toml", "work/pyproject.toml", "work/.env", "home/.prefect/profiles.toml"]
@@ -83,7 +83,7 @@ struct SettingsFuzzTests {
         return random.text(of: pieces, upTo: 20)
     }
 
-    @Test("a .env file of any text is read or its lines are skipped, and never grows")
+    @Test("a .env file of any text is read, and skipped lines have valid numbers")
     func dotenv() async throws {
         try await Fuzz.run(mostCases: 5000) { random in
             let text = random.oneIn(3) ? random.damaged(Self.dotenv(&random)) : Self.dotenv(&random)
@@ -93,7 +93,7 @@ struct SettingsFuzzTests {
         }
     }
 
-    @Test("a setting takes any text or refuses it, and what it forwards to jobs it takes again")
+    @Test("a setting accepts or refuses any text, and accepts the text that it forwards to jobs")
     func values() async throws {
         let parser = SettingParser(userHome: "/home/u", prefectHome: "/ph")
         let texts = [
@@ -109,7 +109,7 @@ struct SettingsFuzzTests {
             let input: SettingInput =
                 random.oneIn(3) ? .typed((try? JSONValue(parsing: text)) ?? random.json()) : .text(text)
             guard let value = try? parser.value(of: input, as: setting.kind) else { return }
-            // Words may have a comma in them, which only another quoting hides.
+            // An element of a list may contain a comma, which the comma-separated text for jobs does not quote.
             if case .list = value { return }
             guard let forwarded = value.environmentText else { return }
             let again = try? parser.value(of: .text(forwarded), as: setting.kind)
@@ -117,7 +117,7 @@ struct SettingsFuzzTests {
         }
     }
 
-    @Test("a time span of any text is one that can be added up, or none")
+    @Test("any text gives a time span that can be added and written, or none")
     func durations() async throws {
         let texts = [
             "P1Y2M3W4DT5H6M7.5S", "P99999999999999999999D", "99999999999:59:59", "3 days, 01:30:00", "-P1D", "PT,5S",

@@ -4,13 +4,13 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Telling things in batches")
+@Suite("Delivery in batches")
 struct BatchShipperTests {
-    /// An API that takes batches as a test says.
+    /// An API that answers batches as a test specifies.
     private final class Receiver: Sendable {
         struct State {
             var answers: [BatchDelivery] = []
-            /// The items for whose sake a batch is refused.
+            /// The items that cause a batch to be refused.
             var bad: Set<Int> = []
             var taken: [[Int]] = []
             var attempts = 0
@@ -49,52 +49,52 @@ struct BatchShipperTests {
             deliver: { receiver.deliver($0) })
     }
 
-    @Test("a batch goes out a while after its first item")
+    @Test("a batch is delivered after an interval that begins with its first item")
     func byTime() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver)
-        // All are there before the work begins, so that none has to wait for the next batch.
+        // All items are added before the shipper runs, so that they form one batch.
         for number in 1...5 { shipper.add(number, bytes: 10) }
         async let work: Void = shipper.run()
-        try await eventually("it is delivered") { receiver.taken == [[1, 2, 3, 4, 5]] }
+        try await eventually("the batch is delivered") { receiver.taken == [[1, 2, 3, 4, 5]] }
         shipper.add(6, bytes: 10)
-        try await eventually("the next one is delivered") { receiver.taken.count == 2 }
+        try await eventually("the next batch is delivered") { receiver.taken.count == 2 }
         #expect(shipper.backlog == 0)
         shipper.close()
         await work
     }
 
-    @Test("a batch that is large enough does not wait")
+    @Test("a batch that is large enough is delivered without waiting")
     func bySize() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver, interval: .seconds(600), bytes: 100, items: 3)
         async let work: Void = shipper.run()
         shipper.add(1, bytes: 60)
         shipper.add(2, bytes: 60)
-        try await eventually("the first one is delivered") { receiver.taken == [[1]] }
+        try await eventually("the first batch is delivered") { receiver.taken == [[1]] }
         for number in 3...6 { shipper.add(number, bytes: 1) }
-        try await eventually("three make a batch") { receiver.taken.count >= 2 && receiver.taken[1] == [2, 3, 4] }
+        try await eventually("three are a batch") { receiver.taken.count >= 2 && receiver.taken[1] == [2, 3, 4] }
         shipper.close()
         await work
         #expect(receiver.taken.flatMap(\.self) == Array(1...6))
     }
 
-    @Test("what is not taken for the moment is told later, in order")
+    @Test("postponed items are delivered later, in order")
     func outage() async throws {
         let receiver = Receiver()
         receiver.state.withLock { $0.answers = Array(repeating: .postponed(after: .milliseconds(5)), count: 5) }
         let shipper = shipper(receiver, items: 4)
-        // The number of attempts counts full batches.
+        // All items are added first, because the number of attempts depends on full batches.
         for number in 1...10 { shipper.add(number, bytes: 10) }
         async let work: Void = shipper.run()
-        try await eventually("all is delivered") { receiver.taken.flatMap(\.self) == Array(1...10) }
+        try await eventually("all items are delivered") { receiver.taken.flatMap(\.self) == Array(1...10) }
         #expect(receiver.attempts == 8)
         #expect(receiver.notices.isEmpty)
         shipper.close()
         await work
     }
 
-    @Test("a way that opens during an attempt that fails ends the pause after it, whatever pause was asked for")
+    @Test("an immediate route that opens during a failed attempt ends even a requested pause")
     func opensMeanwhile() async throws {
         let receiver = Receiver()
         receiver.state.withLock { $0.answers = [.postponed(after: .seconds(600))] }
@@ -110,12 +110,12 @@ struct BatchShipperTests {
             })
         shipper.add(1, bytes: 10)
         async let work: Void = shipper.run()
-        try await eventually("it is delivered") { receiver.taken == [[1]] }
+        try await eventually("the item is delivered") { receiver.taken == [[1]] }
         shipper.close()
         await work
     }
 
-    @Test("when too much waits the oldest items are dropped, and that is said")
+    @Test("a backlog with too many bytes drops the oldest items, and the loss is logged")
     func bounded() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver, bytes: 100, backlog: 500)
@@ -128,7 +128,7 @@ struct BatchShipperTests {
         #expect(receiver.notices.first?.hasPrefix("90 numbers were lost") == true)
     }
 
-    @Test("a single item larger than all limits is told all the same")
+    @Test("a single item larger than all limits is delivered")
     func giant() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver, bytes: 100, backlog: 500)
@@ -138,7 +138,7 @@ struct BatchShipperTests {
         #expect(receiver.taken == [[1]])
     }
 
-    @Test("when too many wait the oldest are dropped, however small they are")
+    @Test("a backlog with too many items drops the oldest items, even small ones")
     func boundedInNumber() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver, backlogItems: 10)
@@ -149,14 +149,14 @@ struct BatchShipperTests {
         #expect(receiver.taken.flatMap(\.self) == Array(26...35))
     }
 
-    @Test("an outage says once that items are dropped, and at its end how many")
+    @Test("dropped items are logged once in an outage, and their number at its end")
     func noticesOfOutage() async throws {
         let receiver = Receiver()
         receiver.state.withLock { $0.answers = Array(repeating: .postponed(after: .milliseconds(2)), count: 20) }
         let shipper = shipper(receiver, items: 5, backlog: 100)
         for number in 1...60 { shipper.add(number, bytes: 10) }
         async let work: Void = shipper.run()
-        try await eventually("it is said") { !receiver.notices.isEmpty }
+        try await eventually("the loss is logged") { !receiver.notices.isEmpty }
         #expect(receiver.notices.first?.hasPrefix("The oldest numbers are being lost") == true)
         try await eventually("the outage is over") { receiver.taken.count >= 2 }
         shipper.close()
@@ -166,7 +166,7 @@ struct BatchShipperTests {
         #expect(receiver.notices.last?.hasPrefix("50 numbers were lost") == true)
     }
 
-    @Test("what is put back after a failure counts with what came meanwhile")
+    @Test("a batch that returns to the backlog after a failure counts with newer items")
     func boundedWithBatchOnItsWay() async throws {
         let receiver = Receiver()
         let shipper = Mutex<BatchShipper<Int>?>(nil)
@@ -192,7 +192,7 @@ struct BatchShipperTests {
         shipper.withLock { $0 = nil }
     }
 
-    @Test("of a batch that is refused only the bad items are dropped, and that is said once")
+    @Test("only the bad items of a refused batch are dropped, and the loss is logged once")
     func refused() async throws {
         let receiver = Receiver()
         receiver.state.withLock { $0.bad = [3, 40, 41, 100] }
@@ -206,7 +206,7 @@ struct BatchShipperTests {
         #expect(receiver.attempts < 80)
     }
 
-    @Test("the search for a bad item survives an outage and what is dropped meanwhile")
+    @Test("the search for a bad item survives an outage")
     func refusedInOutage() async throws {
         let receiver = Receiver()
         receiver.state.withLock { state in
@@ -221,7 +221,7 @@ struct BatchShipperTests {
         #expect(receiver.notices.count == 1)
     }
 
-    @Test("an API that takes nothing of a batch is not asked for each item")
+    @Test("a batch of bad items is refused without a request for each item")
     func refusedAltogether() async throws {
         let receiver = Receiver()
         receiver.state.withLock { $0.bad = Set(1...2000) }
@@ -234,7 +234,7 @@ struct BatchShipperTests {
         #expect(receiver.notices == ["2000 numbers were refused by the API and are lost: not good"])
     }
 
-    @Test("closing delivers what waits without waiting for company")
+    @Test("closing delivers waiting items without waiting for further items")
     func closing() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver, interval: .seconds(600))
@@ -246,14 +246,14 @@ struct BatchShipperTests {
         #expect(receiver.taken == [[1]])
     }
 
-    @Test("closing cuts the pause after a failure short")
+    @Test("closing ends the pause after a failure")
     func closingInOutage() async throws {
         let receiver = Receiver()
         receiver.state.withLock { $0.answers = [.postponed(after: .seconds(600))] }
         let shipper = shipper(receiver)
         async let work: Void = shipper.run()
         shipper.add(1, bytes: 10)
-        try await eventually("it was tried") { receiver.attempts == 1 }
+        try await eventually("a delivery was attempted") { receiver.attempts == 1 }
         shipper.close()
         await work
         #expect(receiver.taken == [[1]])
@@ -267,13 +267,13 @@ struct BatchShipperTests {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await shipper.run() }
             shipper.add(1, bytes: 10)
-            try? await eventually("it was tried") { receiver.attempts == 1 }
+            try? await eventually("a delivery was attempted") { receiver.attempts == 1 }
             group.cancelAll()
         }
         #expect(shipper.backlog == 1)
     }
 
-    @Test("items of many tasks all arrive")
+    @Test("all items that many tasks add arrive")
     func concurrent() async throws {
         let receiver = Receiver()
         let shipper = shipper(receiver, interval: .milliseconds(1), items: 7)
@@ -291,9 +291,9 @@ struct BatchShipperTests {
     }
 }
 
-@Suite("Waking one another")
+@Suite("Signals between tasks")
 struct WakeupTests {
-    @Test("a signal without a waiter is kept for the next one, and several count as one")
+    @Test("signals without a waiter are kept for the next wait, as a single signal")
     func kept() async {
         let wakeup = Wakeup()
         wakeup.signal()
@@ -304,7 +304,7 @@ struct WakeupTests {
         #expect(ContinuousClock.now - start >= .milliseconds(20))
     }
 
-    @Test("a signal ends a wait, cancellation too")
+    @Test("a signal or a cancellation ends a wait")
     func ends() async throws {
         let wakeup = Wakeup()
         await withTaskGroup(of: Void.self) { group in
@@ -317,7 +317,7 @@ struct WakeupTests {
         }
     }
 
-    @Test("a signal that is not meant does not end a wait")
+    @Test("a signal does not end a wait whose condition is false")
     func meant() async throws {
         let wakeup = Wakeup()
         let isMeant = Gate()

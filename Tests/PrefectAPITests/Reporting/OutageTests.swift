@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Logs and events through a long outage")
+@Suite("Logs and events during a long outage")
 struct OutageTests {
     private struct Subject: Sendable {
         let api: FakePrefectAPI
@@ -47,10 +47,10 @@ struct OutageTests {
         LogRecord(logger: "prefect.flow_runs.worker", level: 20, message: message, flowRunID: "run")
     }
 
-    /// An API that is away but answers at once, so that what would take hours is tried within moments.
+    /// The answer of an unavailable API with a very short `Retry-After`, so that an outage needs no hours.
     private static let away = Fault.status(503, headers: [(name: "Retry-After", value: "0.01")])
 
-    @Test("the newest are kept in bounded memory and arrive in order, and what is lost is said once and counted")
+    @Test("the newest items are kept within the limit and arrive in order, and losses are logged and counted")
     func outage() async throws {
         try await withShippers { subject in
             let script = subject.api.script(answer: Self.away)
@@ -61,24 +61,24 @@ struct OutageTests {
                 #expect(subject.logs.backlog <= Self.bound && subject.events.backlog <= Self.bound)
                 if number.isMultiple(of: 50) {
                     let uses = script.uses
-                    try await eventually("it is tried in vain") { script.uses > uses + 1 }
+                    try await eventually("further attempts have failed") { script.uses > uses + 1 }
                 }
             }
-            try await eventually("it is said") { subject.log.messages().count == 2 }
+            try await eventually("both losses are logged") { subject.log.messages().count == 2 }
             let uses = script.uses
-            try await eventually("it is tried again and again") { script.uses > uses + 6 }
+            try await eventually("many further attempts have failed") { script.uses > uses + 6 }
             script.end()
-            try await subject.api.waitUntil("the newest are there") {
+            try await subject.api.waitUntil("the newest items have arrived") {
                 $0.logs.last?["message"]?.stringValue == "line \(total)"
                     && $0.events.last?["event"]?.stringValue == "event \(total)"
             }
             let lines = subject.api.snapshot.logMessages(of: "run")
             let events = subject.api.events.compactMap { $0["event"]?.stringValue }
             let newest = total - Self.bound + 1...total
-            // A batch that was on its way when others were dropped may have brought older ones.
+            // A batch in flight while other items were dropped may have delivered older items.
             #expect(Array(lines.suffix(Self.bound)) == newest.map { "line \($0)" })
             #expect(Array(events.suffix(Self.bound)) == newest.map { "event \($0)" })
-            try await eventually("the numbers are said") { subject.log.messages().count == 4 }
+            try await eventually("the numbers of lost items are logged") { subject.log.messages().count == 4 }
             let notices = subject.log.messages()
             #expect(notices.prefix(2).allSatisfy { $0.hasPrefix("The oldest ") })
             #expect(notices.contains { $0.hasPrefix("\(total - lines.count) log lines were lost") })
@@ -86,7 +86,7 @@ struct OutageTests {
         }
     }
 
-    @Test("long lines and great events are counted by their bytes")
+    @Test("long lines and large events are limited by their bytes")
     func bytes() async throws {
         try await withShippers(backlogBytes: 1 << 20) { subject in
             let script = subject.api.script(answer: Self.away)
@@ -99,7 +99,7 @@ struct OutageTests {
                 #expect(subject.logs.backlogBytes <= 1 << 20 && subject.events.backlogBytes <= 1 << 20)
             }
             script.end()
-            try await subject.api.waitUntil("the newest are there") {
+            try await subject.api.waitUntil("the newest items have arrived") {
                 $0.logs.last?["message"]?.stringValue?.hasPrefix("60 ") == true
                     && $0.events.last?["event"] == "60"
             }
@@ -107,7 +107,7 @@ struct OutageTests {
         }
     }
 
-    @Test("of a batch that the API refuses only what is bad in it is lost", arguments: [400, 413, 422])
+    @Test("only the bad items of a batch that the API refuses are lost", arguments: [400, 413, 422])
     func bad(status: Int) async throws {
         try await withShippers { subject in
             let isBad: @Sendable (JSONValue) -> Bool = {
@@ -125,11 +125,11 @@ struct OutageTests {
                     Event(name: isBad ? "bad" : "event \(number)", resource: ["prefect.resource.id": "r"]))
             }
             gate.open()
-            try await subject.api.waitUntil("all others are there") { $0.logs.count == 98 && $0.events.count == 98 }
+            try await subject.api.waitUntil("all good items arrive") { $0.logs.count == 98 && $0.events.count == 98 }
             let good = Set(1...100).subtracting([30, 77]).sorted()
             #expect(subject.api.snapshot.logMessages(of: "run") == good.map { "line \($0)" })
             #expect(subject.api.events.map { $0["event"]?.stringValue } == good.map { "event \($0)" })
-            try await eventually("it is said") { subject.log.messages().count >= 2 }
+            try await eventually("both losses are logged") { subject.log.messages().count >= 2 }
             let lost = subject.log.messages().filter { $0.contains("refused by the API and are lost") }
             #expect(lost.count == subject.log.messages().count)
             #expect(lost.allSatisfy { $0.contains("\(status): no good") })

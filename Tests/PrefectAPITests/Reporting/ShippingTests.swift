@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("Logs and events on their way to the API")
+@Suite("Logs and events sent to the API")
 struct ShippingTests {
     private func record(_ message: String) -> LogRecord {
         LogRecord(logger: "prefect.flow_runs.worker", level: 20, message: message, flowRunID: "run")
@@ -36,11 +36,11 @@ struct ShippingTests {
         }
     }
 
-    @Test("lines arrive as the API takes them, several at a time")
+    @Test("lines arrive in the API's format, several per request")
     func lines() async throws {
         try await withLogs { api, logs, _ in
             for number in 1...20 { logs.add(record("line \(number)")) }
-            try await api.waitUntil("all are there") { $0.logs.count == 20 }
+            try await api.waitUntil("all lines have arrived") { $0.logs.count == 20 }
             #expect(api.requests("POST", "/logs/").count <= 3)
             #expect(api.snapshot.logMessages(of: "run") == (1...20).map { "line \($0)" })
             let first = try #require(api.logs.first)
@@ -52,12 +52,12 @@ struct ShippingTests {
         }
     }
 
-    @Test("a line that is too long is cut, between characters or not, and says so")
+    @Test("a line that is too long is truncated at any byte and marked as truncated")
     func truncated() async throws {
         try await withLogs(maximumRecordBytes: 1000) { api, logs, _ in
             logs.add(record(String(repeating: "日", count: 5000)))
             logs.add(record("short"))
-            try await api.waitUntil("both are there") { $0.logs.count == 2 }
+            try await api.waitUntil("both lines have arrived") { $0.logs.count == 2 }
             let message = try #require(api.logs[0]["message"]?.stringValue)
             #expect(message.hasSuffix("... [truncated]"))
             #expect(message.utf8.count <= 620)
@@ -65,43 +65,43 @@ struct ShippingTests {
         }
     }
 
-    @Test("what no database holds is taken out of a line, which would be refused for ever")
+    @Test("NUL characters in a line are replaced, because the API would refuse the line for ever")
     func noNUL() async throws {
         try await withLogs { api, logs, _ in
             logs.add(record("a\0b"))
-            try await api.waitUntil("it is there") { $0.logs.first?["message"] == "a\u{FFFD}b" }
+            try await api.waitUntil("the line has arrived") { $0.logs.first?["message"] == "a\u{FFFD}b" }
         }
     }
 
-    @Test("an outage loses nothing and keeps the order", arguments: [500, 401, 429, 503])
+    @Test("an outage loses no line and keeps the order", arguments: [500, 401, 429, 503])
     func outage(status: Int) async throws {
         try await withLogs { api, logs, log in
             let script = api.script(path: "/logs/", times: 1, answer: .status(status))
             for number in 1...3 { logs.add(record("line \(number)")) }
-            try await eventually("it was tried") { script.uses == 1 }
+            try await eventually("a delivery was attempted") { script.uses == 1 }
             logs.add(record("line 4"))
             logs.close()
-            try await api.waitUntil("all are there") { $0.logs.count == 4 }
+            try await api.waitUntil("all lines have arrived") { $0.logs.count == 4 }
             #expect(api.snapshot.logMessages(of: "run") == (1...4).map { "line \($0)" })
             #expect(log.messages().isEmpty)
         }
     }
 
-    @Test("a batch that the API refuses for good is dropped, and that is said")
+    @Test("a batch that the API refuses permanently is dropped, and the loss is logged")
     func refused() async throws {
         try await withLogs { api, logs, log in
             api.script(path: "/logs/", times: 1, answer: .status(422, body: ["detail": "bad"]))
             logs.add(record("lost"))
-            try await eventually("it is said") { log.messages().count == 1 }
+            try await eventually("the loss is logged") { log.messages().count == 1 }
             #expect(
                 log.messages()[0] == "1 log lines were refused by the API and are lost: POST /logs/: the API "
                     + "does not accept these values (422: bad)")
             logs.add(record("next"))
-            try await api.waitUntil("the next one arrives") { $0.logs.count == 1 }
+            try await api.waitUntil("the next line arrives") { $0.logs.count == 1 }
         }
     }
 
-    @Test("nothing is sent where logging to the API is switched off")
+    @Test("no line is sent when logging to the API is disabled")
     func disabled() async throws {
         try await withLogs(isEnabled: false) { _, logs, _ in
             logs.add(record("x"))
@@ -109,7 +109,7 @@ struct ShippingTests {
         }
     }
 
-    @Test("events arrive once and in order, each following the one before it")
+    @Test("events arrive once and in order, with the ids of the events that they follow")
     func events() async throws {
         try await withFakePrefectAPI { api in
             try await withClient(of: api.url) { client, _ in
@@ -133,7 +133,7 @@ struct ShippingTests {
         }
     }
 
-    @Test("an event has at most as many related resources as the API takes")
+    @Test("an event has at most as many related resources as the API accepts")
     func tooManyRelated() {
         let related = (0..<150).map { number -> JSONValue in ["prefect.resource.id": .int(number)] }
         let event = Event(name: "x", resource: [:], related: related)

@@ -24,7 +24,7 @@ struct DotenvFileTests {
     }
 
     @Test(
-        "variables in values are replaced, the file's own before the environment's",
+        "variables in values are replaced, and the file's variables take precedence over the environment's",
         arguments: [
             ("A=${X}-${Y:-d}-$X", "1-d-$X"), ("X=2\nA=${X}", "2"), ("A='${X}'", "1"), ("A=\"${NONE}.${Q:-}\"", "."),
             ("A=${X", "${X"), ("A=${X:y}", "${X:y}"),
@@ -33,7 +33,7 @@ struct DotenvFileTests {
         #expect(value(text, environment: ["X": "1"]) == expected)
     }
 
-    @Test("a line that is no assignment is skipped and reported, the next one is read")
+    @Test("a line that is not an assignment is skipped and reported, and later lines are read")
     func skipped() {
         let file = DotenvFile(parsing: "bad line here\n\nC=\"x\" y\nB=2\nE\nD=4\nA=\"open\nF=5\n", environment: [:])
         #expect(file.variables.map(\.key) == ["B", "D", "F"])

@@ -10,7 +10,7 @@ struct JobEnvironmentTests {
         let expected: [[String]]
     }
 
-    @Test("jobs get what Prefect gives them, in its order")
+    @Test("jobs get the same variables as from Prefect, in the same order")
     func recorded() throws {
         let lines = recordedSettings.split(separator: "\n")
         #expect(lines.count > 60)
@@ -23,7 +23,7 @@ struct JobEnvironmentTests {
         }
     }
 
-    @Test("a worker's environment reaches a job as the Python worker hands it on")
+    @Test("a job gets the same variables from a worker's environment as from the Python worker")
     func worker() throws {
         let folder = try SettingsFolder()
         let settings = try PrefectSettings.load(
@@ -41,13 +41,13 @@ struct JobEnvironmentTests {
             ])
     }
 
-    @Test("secrets reach a job in clear")
+    @Test("secrets are forwarded to jobs in plain text")
     func secrets() throws {
         let settings = try settings(["PREFECT_API_KEY": "pnu_1", "PREFECT_API_AUTH_STRING": "u:p"])
         #expect(settings.jobVariables == ["PREFECT_API_KEY": "pnu_1", "PREFECT_API_AUTH_STRING": "u:p"])
     }
 
-    @Test("debug mode keeps the log levels it overrides from jobs")
+    @Test("log levels that debug mode overrides are not forwarded to jobs")
     func debugMode() throws {
         let settings = try settings([
             "PREFECT_DEBUG_MODE": "1", "PREFECT_LOGGING_LEVEL": "INFO", "PREFECT_LOGGING_INTERNAL_LEVEL": "INFO",
@@ -56,7 +56,7 @@ struct JobEnvironmentTests {
         #expect(settings.jobVariables == ["PREFECT_DEBUG_MODE": "True", "PREFECT_SERVER_LOGGING_LEVEL": "INFO"])
     }
 
-    @Test("a database URL that refers to the password stays with the worker")
+    @Test("a database URL that refers to the password is not forwarded to jobs")
     func databaseURL() throws {
         let settings = try settings([
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": "x://${PREFECT_SERVER_DATABASE_PASSWORD}",

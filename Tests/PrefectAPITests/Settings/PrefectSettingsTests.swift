@@ -2,9 +2,9 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Settings a worker reads")
+@Suite("Settings of a worker")
 struct PrefectSettingsTests {
-    @Test("without any source the defaults are Prefect's")
+    @Test("settings without any source have Prefect's defaults")
     func defaults() throws {
         let folder = try SettingsFolder()
         let settings = try folder.load()
@@ -38,7 +38,7 @@ struct PrefectSettingsTests {
                     webserverPort: 8080, debugMode: false, cancellationPollSeconds: 120))
     }
 
-    @Test("each reads its variable")
+    @Test("each setting is read from its variable")
     func values() throws {
         let settings = try settings([
             "PREFECT_API_URL": "http://h/api//", "PREFECT_API_KEY": "k", "PREFECT_API_AUTH_STRING": "u:p",
@@ -83,7 +83,7 @@ struct PrefectSettingsTests {
                     debugMode: true, cancellationPollSeconds: 4))
     }
 
-    @Test("the certificates are those of SSL_CERT_FILE unless Prefect's own setting names some")
+    @Test("SSL_CERT_FILE names the certificates unless Prefect's own setting is set")
     func certificates() throws {
         #expect(try settings(["SSL_CERT_FILE": "/s.pem"]).sslCertFile == "/s.pem")
         #expect(try settings(["SSL_CERT_FILE": ""]).sslCertFile == nil)
@@ -91,18 +91,18 @@ struct PrefectSettingsTests {
         #expect(try settings(["SSL_CERT_FILE": "/s.pem"]).jobVariables.isEmpty)
     }
 
-    @Test("debug mode makes the log level DEBUG")
+    @Test("debug mode sets the log level to DEBUG")
     func debugMode() throws {
         #expect(try settings(["PREFECT_DEBUG_MODE": "1", "PREFECT_LOGGING_LEVEL": "ERROR"]).loggingLevel == .debug)
     }
 
-    @Test("a relative home starts at the working directory")
+    @Test("a relative PREFECT_HOME is resolved against the working directory")
     func relativeHome() throws {
         let folder = try SettingsFolder()
         #expect(try folder.load(["PREFECT_HOME": "rel"]).home == folder.work + "/rel")
     }
 
-    @Test("without HOME the password database says where home is")
+    @Test("without HOME the home directory comes from the password database")
     func withoutHome() throws {
         let folder = try SettingsFolder()
         let settings = try PrefectSettings.load(environment: [:], workingDirectory: folder.work)
@@ -110,7 +110,7 @@ struct PrefectSettingsTests {
         #expect(settings.home.hasSuffix("/.prefect"))
     }
 
-    @Test("on Prefect Cloud log records are not longer than Cloud takes, and jobs are told")
+    @Test("on Prefect Cloud the maximum size of log records is limited and forwarded to jobs")
     func cloud() throws {
         let url = "https://api.prefect.cloud/api/accounts/a/workspaces/w"
         let plain = try settings(["PREFECT_API_URL": url])
@@ -126,7 +126,7 @@ struct PrefectSettingsTests {
         #expect(try !settings(["PREFECT_API_URL": "https://x", "PREFECT_CLOUD_API_URL": ""]).isCloud)
     }
 
-    @Test("a Cloud URL that looks wrong is warned about, unless that is silenced")
+    @Test("a Cloud URL that looks wrong causes warnings unless they are silenced")
     func misconfiguredURL() throws {
         let url = "https://app.prefect.cloud/account/a/workspace/w"
         #expect(try settings(["PREFECT_API_URL": url]).warnings.count == 3)

@@ -16,7 +16,7 @@ struct ProfilesTests {
         try SettingsFolder(["home/.prefect/profiles.toml": profiles])
     }
 
-    @Test("--profile goes before PREFECT_PROFILE, which goes before the active one")
+    @Test("--profile takes precedence over PREFECT_PROFILE, which takes precedence over the active profile")
     func choice() throws {
         let folder = try folder(Self.two)
         #expect(try folder.load().apiURL == "A")
@@ -25,7 +25,7 @@ struct ProfilesTests {
         #expect(try folder.load(["PREFECT_PROFILE": "b"], profile: "a").profileName == "a")
     }
 
-    @Test("a profile that is asked for and does not exist is refused with the ones there are")
+    @Test("a requested profile that does not exist is refused with a list of the existing profiles")
     func unknown() throws {
         let folder = try folder(Self.two)
         #expect(
@@ -52,7 +52,7 @@ struct ProfilesTests {
         #expect(try SettingsFolder().load(profile: "local").apiURL == "http://127.0.0.1:4200/api")
     }
 
-    @Test("an active profile that does not exist is a warning")
+    @Test("an active profile that does not exist causes a warning")
     func missingActive() throws {
         let settings = try folder("active = \"zz\"\n[profiles.a]\nPREFECT_API_URL = \"A\"\n").load()
         #expect(settings.profileName == "ephemeral")
@@ -60,14 +60,14 @@ struct ProfilesTests {
         #expect(settings.warnings.first?.hasPrefix("the active profile 'zz' is not in ") == true)
     }
 
-    @Test("an empty profiles file is a warning")
+    @Test("an empty profiles file causes a warning")
     func empty() throws {
         let settings = try folder("").load()
         #expect(settings.profileName == "ephemeral")
         #expect(settings.warnings.first?.hasSuffix("profiles.toml is empty: it names no profile") == true)
     }
 
-    @Test("a profiles file that cannot be read is a warning, unless a profile of it is asked for")
+    @Test("a profiles file that cannot be read causes a warning, or an error if a profile is requested")
     func unreadable() throws {
         let folder = try SettingsFolder()
         try FileManager.default.createDirectory(
@@ -79,14 +79,14 @@ struct ProfilesTests {
             folder.refusal(profile: "a").contains("profiles.toml, which cannot be read: it is a directory; there are:"))
     }
 
-    @Test("a profiles file that is not TOML is refused with the line")
+    @Test("a profiles file that is not TOML is refused with the position of the error")
     func malformed() throws {
         let refusal = try folder("active = \"a\"\n[profiles.a]\nPREFECT_API_KEY = pnu_secret\n").refusal()
         #expect(refusal.hasPrefix("@DIR@/home/.prefect/profiles.toml is not valid TOML: line 3, column 19: "))
         #expect(!refusal.contains("pnu_secret"))
     }
 
-    @Test("values are taken as they stand, in text or in TOML's own types")
+    @Test("values of a profile are used without substitution, as text or as TOML's own types")
     func values() throws {
         let settings = try folder(
             """
@@ -106,7 +106,7 @@ struct ProfilesTests {
             ])
     }
 
-    @Test("the profiles file is looked for where the settings say")
+    @Test("the profiles file is read from the path in the settings")
     func location() throws {
         let files = ["ph/profiles.toml": Self.two, "home/ph/profiles.toml": Self.two]
         let folder = try SettingsFolder(files)
@@ -127,7 +127,7 @@ struct ProfilesTests {
         }
     }
 
-    @Test("Prefect's test mode leaves profiles out")
+    @Test("Prefect's test mode ignores profiles")
     func testMode() throws {
         let settings = try folder(Self.two).load(["PREFECT_TEST_MODE": "1"])
         #expect(settings.apiURL == nil)

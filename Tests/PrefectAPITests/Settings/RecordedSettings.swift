@@ -1,8 +1,9 @@
 // swift-format-ignore-file
 
-/// What Prefect 3.8.8 hands to a job, recorded from its own settings object, a case a line: the environment, the files
-/// below a folder named `@DIR@` (whose `work` is the working directory and whose `home` is the user's home), and the
-/// variables in their order.
+/// The variables that Prefect 3.8.8 passes to a job, recorded from its own settings object.
+///
+/// A line is a case: the environment, the files, and the variables in their order. The files are below a directory named
+/// `@DIR@`. Its `work` is the working directory, and its `home` is the user's home.
 let recordedSettings = #"""
 {"env": {"PREFECT_CLIENT_MAX_RETRIES": "5.0"}, "files": {}, "expected": [["PREFECT_CLIENT_MAX_RETRIES", "5"], ["PREFECT_SERVER_EPHEMERAL_ENABLED", "True"]]}
 {"env": {"PREFECT_WORKER_QUERY_SECONDS": "5"}, "files": {}, "expected": [["PREFECT_SERVER_EPHEMERAL_ENABLED", "True"], ["PREFECT_WORKER_QUERY_SECONDS", "5.0"]]}

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Secrets in settings")
 struct SecretTests {
-    /// Everything a program may print of a value without meaning to.
+    /// The texts in which a program can print a value by accident.
     private func everyText(of value: Any) -> String {
         var dumped = ""
         dump(value, to: &dumped)
@@ -13,7 +13,7 @@ struct SecretTests {
         ].joined(separator: "\n")
     }
 
-    @Test("a secret shows itself only when asked to")
+    @Test("a secret is shown only by reveal()")
     func masked() {
         let secret = Secret("pnu_topsecret")
         #expect(secret.reveal() == "pnu_topsecret")
@@ -24,7 +24,7 @@ struct SecretTests {
         #expect(secret != Secret("other"))
     }
 
-    @Test("settings never show a secret, wherever it came from")
+    @Test("settings never show a secret of any source")
     func settingsMask() throws {
         let folder = try SettingsFolder([
             "work/prefect.toml": "[client.custom_headers]\nAuthorization = \"Bearer topsecret1\"\n",
@@ -57,7 +57,7 @@ struct SecretTests {
         #expect(SecretRedactor(secrets: []).redact("abcdef") == "abcdef")
     }
 
-    @Test("the settings' redactor knows the credentials and nothing else")
+    @Test("the settings' redactor masks only the credentials")
     func settingsRedactor() throws {
         let redactor = try settings([
             "PREFECT_API_KEY": "pnu_abc123", "PREFECT_API_AUTH_STRING": "admin:passw0rd",

@@ -13,7 +13,7 @@ struct SettingDefinitionTests {
         #expect(all.count { $0.environmentNames.count == 2 } == 105)
     }
 
-    @Test("settings stand in the order in which Prefect forwards them")
+    @Test("the table has the order in which Prefect forwards settings")
     func order() throws {
         let names = SettingDefinition.all.map(\.name)
         #expect(
@@ -40,7 +40,7 @@ struct SettingDefinitionTests {
             ])
     }
 
-    @Test("a default is of its setting's kind", arguments: SettingDefinition.all.filter { $0.defaultText != nil })
+    @Test("a default has its setting's kind", arguments: SettingDefinition.all.filter { $0.defaultText != nil })
     func defaults(setting: SettingDefinition) throws {
         let parser = SettingParser(userHome: "/home/u", prefectHome: "/home/u/.prefect")
         let value = try #require(try parser.value(of: .text(setting.defaultText ?? ""), as: setting.kind))
@@ -48,7 +48,7 @@ struct SettingDefinitionTests {
         #expect(value.environmentText == expected)
     }
 
-    @Test("settings are of the kind Prefect gives them")
+    @Test("settings have the same kinds as in Prefect")
     func kinds() {
         let kinds: [(String, SettingKind)] = [
             ("cli.prompt", .bool), ("api.request_timeout", .float()), ("flows.heartbeat_frequency", .int(.atLeast(30))),
@@ -60,13 +60,13 @@ struct SettingDefinitionTests {
         for (path, kind) in kinds { #expect(SettingDefinition.byPath[path]?.kind == kind, "\(path)") }
     }
 
-    @Test("what a setting does to a worker is said of settings that exist alone, those of workers among them")
+    @Test("only existing settings have a description of their effect, and all worker settings have one")
     func meanings() {
         for path in SettingDefinition.meanings.keys { #expect(SettingDefinition.byPath[path] != nil, "\(path)") }
         for setting in SettingDefinition.all where setting.path.hasPrefix("worker.") {
             #expect(setting.meaning != nil, "\(setting.path)")
         }
-        // The worker does nothing with these, which whoever sets them should know.
+        // The worker ignores these settings, so their description must state it.
         for path in ["worker.enable_cancellation", "runner.crash_on_cancellation_failure"] {
             #expect(SettingDefinition.byPath[path]?.meaning?.hasPrefix("No effect") == true, "\(path)")
         }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Values of settings")
 struct SettingValueTests {
-    /// What becomes of a text in the environment: the text for jobs, or `nil` where it is refused.
+    /// The text that jobs get for a text in the environment: `(none)` without a value, `nil` if the text is refused.
     private func forwarded(_ path: String, _ text: String) throws -> String? {
         let setting = try #require(SettingDefinition.byPath[path])
         let parser = SettingParser(userHome: "/home/u", prefectHome: "/ph")
@@ -16,7 +16,7 @@ struct SettingValueTests {
     }
 
     @Test(
-        "switches are read in the spellings Prefect knows",
+        "switches are read in the spellings that Prefect accepts",
         arguments: [
             ("TRUE", "True"), ("On", "True"), ("y", "True"), ("1", "True"), ("no", "False"), ("F", "False"),
             ("0", "False"), ("off", "False"), ("", nil), (" true ", nil), ("1.0", nil), ("2", nil),
@@ -37,7 +37,7 @@ struct SettingValueTests {
     }
 
     @Test(
-        "numbers are read and written as Python does it",
+        "numbers are read and written as in Python",
         arguments: [
             ("5", "5.0"), (" 5.50 ", "5.5"), ("1e3", "1000.0"), ("1_0.5", "10.5"), ("1e22", "1e+22"), (".5", "0.5"),
             ("5.", "5.0"), ("123456789012345678", "1.2345678901234568e+17"), ("0.00001", "1e-05"), ("-3", "-3.0"),
@@ -49,7 +49,7 @@ struct SettingValueTests {
     }
 
     @Test(
-        "time spans are read from ISO 8601, clocks and, where Prefect allows it, seconds",
+        "time spans are read from ISO 8601, clock times and, if Prefect allows it, seconds",
         arguments: [
             ("20", "PT20S"), ("20.25", "PT20.25S"), ("1e5", "P1DT3H46M40S"), ("-100000.5", "-P1DT3H46M40.5S"),
             ("40000000", "P1Y97DT23H6M40S"), ("0.0000015", "PT0.000002S"), ("0", "PT0S"), ("P1W", "P7D"),
@@ -71,7 +71,7 @@ struct SettingValueTests {
     }
 
     @Test(
-        "paths lose what does not matter",
+        "paths are normalized as in Prefect",
         arguments: [
             ("home", "~/x//y/./z/", "/home/u/x/y/z"), ("home", "", "."), ("home", "rel/../x", "rel/../x"),
             ("profiles_path", "$PREFECT_HOME/p.toml", "/ph/p.toml"), ("logging.config_path", "~/y//", "~/y"),
@@ -82,7 +82,7 @@ struct SettingValueTests {
     }
 
     @Test(
-        "lists are read from commas or JSON, and written sorted",
+        "lists are read from comma-separated text or JSON, and written sorted",
         arguments: [
             ("client.retry_extra_codes", "504, 429", "429,504"),
             ("client.retry_extra_codes", "[504,\"429\"]", "429,504"),
@@ -123,7 +123,7 @@ struct SettingValueTests {
         #expect(try forwarded(path, text) == expected)
     }
 
-    @Test("levels are read in any case, choices as they are")
+    @Test("log levels ignore the case, and choices do not")
     func words() throws {
         #expect(try forwarded("logging.level", "debug") == "DEBUG")
         #expect(try forwarded("logging.level", "WARN") == nil)
@@ -131,7 +131,7 @@ struct SettingValueTests {
         #expect(try forwarded("logging.to_api.when_missing_flow", "ERROR") == nil)
     }
 
-    @Test("the levels are in order")
+    @Test("the log levels are in order")
     func levels() {
         #expect(PrefectSettings.LogLevel.allCases == PrefectSettings.LogLevel.allCases.sorted())
         #expect(PrefectSettings.LogLevel.debug < .critical)

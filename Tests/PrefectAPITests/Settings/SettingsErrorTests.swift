@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Refused settings")
 struct SettingsErrorTests {
-    @Test("a file that is not TOML is refused with the line, even where another source hides its values")
+    @Test("a file that is not TOML is refused with its line, even if another source overrides its values")
     func malformed() throws {
         let folder = try SettingsFolder(["work/prefect.toml": "[api]\nurl = \n"])
         #expect(
@@ -17,7 +17,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "every number that is none or out of reach is refused with the setting's name and its range",
+        "infinite, undefined and excessive numbers are refused with the setting's name and range",
         arguments: ["inf", "nan", "1e300", "-inf"])
     func outOfReach(value: String) {
         for name in [
@@ -28,12 +28,12 @@ struct SettingsErrorTests {
         ] {
             let refusal = (try? SettingsFolder())?.refusal([name: value]) ?? ""
             #expect(refusal.hasPrefix("\(name) is not valid: expected a number"))
-            // Prefect's own range, which is open above, is looked at first.
+            // Prefect's own range has no upper limit and is checked first.
             #expect(refusal.contains(" and at most 1000000") || refusal.contains("a number of at least 0, found"))
         }
     }
 
-    @Test("a .env file whose lines stand for gigabytes is refused in one line that names it")
+    @Test("a .env file that expands to gigabytes is refused with an error that names the file")
     func expansion() throws {
         let lines = (1...40).map { "A\($0)=${A\($0 - 1)}${A\($0 - 1)}" }
         let folder = try SettingsFolder(["work/.env": "A0=0123456789\n" + lines.joined(separator: "\n")])
@@ -44,14 +44,14 @@ struct SettingsErrorTests {
         #expect(fitting.refusal() == "accepted")
     }
 
-    @Test("a settings file that is larger than any is not read")
+    @Test("a settings file above the size limit is not read")
     func tooLarge() throws {
         let folder = try SettingsFolder(["work/prefect.toml": String(repeating: "# comment\n", count: 420_000)])
         #expect(folder.refusal() == "@DIR@/work/prefect.toml cannot be read: it is larger than 4194304 bytes")
     }
 
     @Test(
-        "a TOML file that is nested deeper than anything is refused with its place",
+        "a TOML file that is nested too deeply is refused with its position",
         arguments: [
             String(repeating: "a.", count: 100_000) + "a = 1", "[" + String(repeating: "a.", count: 100_000) + "a]",
             "x = " + String(repeating: "[", count: 100_000), "x = " + String(repeating: "{a=", count: 100_000),
@@ -64,7 +64,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "a table without a name is refused with its place",
+        "a table without a name is refused with its position",
         arguments: [
             ("a = 1\n[=]x]\n", 2, 2), ("[.a]", 1, 2), ("[[ # x\n", 1, 4), ("x = [\n  [+1] # [\n]\n[\n", 4, 2),
             ("s = \"\"\"\n[=]\n\\\"\"\"\"\nl = '''\n[=]''''\n[é]", 6, 2), ("[[[a]]]", 1, 3),
@@ -77,7 +77,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "a date without an hour, or with half of one, is refused with its place",
+        "a date with a missing or incomplete hour is refused with its position",
         arguments: [
             "1979-05-27Tx:", "[1979-05-27t-5:00]", "1979-05-27 5\n", "[1979-05-27 5, 1]", "[ 1979-0_5-27 5 ]",
             "1979-a5-!7 5\n",
@@ -89,7 +89,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "what cannot begin a value is refused with its place",
+        "a character that cannot begin a value is refused with its position",
         arguments: [("x = [1, }", 9), ("x = [\u{2028}]", 6), ("x = [{a = 1}, \u{85}]", 15), ("é = 1", 1)])
     func noValue(text: String, column: Int) throws {
         let refusal = try SettingsFolder(["work/prefect.toml": text]).refusal()
@@ -97,7 +97,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "a bracket or an equals sign within a number or a date is refused with its place",
+        "a bracket or an equals sign within a number or a date is refused with its position",
         arguments: [
             ("x = 1979-05-2= 5\n", 5), ("x = [1979-05-2[ 5 ]", 6), ("x = [1, 1979-05-2{ 5]", 9),
             ("x = {a = 1979-_05-2= 5}", 10), ("x =1=2", 4),
@@ -109,19 +109,19 @@ struct SettingsErrorTests {
                 + "a number or a date ends before '=' or a bracket")
     }
 
-    @Test("a key that looks like a number or a date is a key")
+    @Test("a key that looks like a number or a date is accepted")
     func keysOfDigits() throws {
         let text = "1979-05-2= 5\nx = { 1979-05-2= 5, 7=8 }\n[api]\nurl = \"http://h/api\"\n"
         #expect(try SettingsFolder(["work/prefect.toml": text]).load().apiURL == "http://h/api")
     }
 
-    @Test("a quote within a value is refused with its place")
+    @Test("a quote within a value is refused with its position")
     func quoteWithin() throws {
         let refusal = try SettingsFolder(["work/prefect.toml": "x = 1979-'5-27 5\n"]).refusal()
         #expect(refusal.contains("line 1, column 10: a quote cannot stand within a value"))
     }
 
-    @Test("brackets in values and text are no tables")
+    @Test("brackets in values and text do not begin a table")
     func brackets() throws {
         let text = #"""
             x = [
@@ -140,7 +140,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "what is wrong with a TOML file is said without what the file says",
+        "an error in a TOML file does not quote the file",
         arguments: [
             "key = pnu_S3CRETVALUE99", "key = \"pnu_S3CRETVALUE99",
             "key = \"pnu_S3CRETVALUE99\"\nkey = \"pnu_S3CRETVALUE99\"",
@@ -165,7 +165,7 @@ struct SettingsErrorTests {
         }
     }
 
-    @Test("a directory with the name of a file is no file")
+    @Test("a directory with the name of a settings file is ignored")
     func directory() throws {
         let folder = try SettingsFolder(["work/.env/pyvenv.cfg": "x", "work/prefect.toml/y": "z"])
         #expect(try folder.load().warnings.isEmpty)
@@ -180,7 +180,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "a refused value is named with its source and with what was expected",
+        "the error for a refused value names the setting, the expected value and the source",
         arguments: [
             (
                 ["PREFECT_API_ENABLE_HTTP2": "maybe"],
@@ -207,7 +207,7 @@ struct SettingsErrorTests {
         #expect(try SettingsFolder().refusal(environment) == expected)
     }
 
-    @Test("a value from a file is named with the key and the file")
+    @Test("the error for a value from a file names the key and the file")
     func messageForFile() throws {
         let folder = try SettingsFolder(["work/prefect.toml": "worker.query_seconds = \"soon\"\n"])
         #expect(
@@ -230,7 +230,7 @@ struct SettingsErrorTests {
     }
 
     @Test(
-        "numbers the daemon cannot work with are refused",
+        "numbers outside the limits of the worker are refused",
         arguments: [
             ("PREFECT_WORKER_QUERY_SECONDS", "0"), ("PREFECT_WORKER_QUERY_SECONDS", "-1"),
             ("PREFECT_WORKER_QUERY_SECONDS", "nan"), ("PREFECT_WORKER_QUERY_SECONDS", "inf"),
@@ -248,7 +248,7 @@ struct SettingsErrorTests {
         #expect(refusal.hasSuffix("(set by \(name) in the environment)"))
     }
 
-    @Test("zero is taken where it makes sense")
+    @Test("settings that allow zero accept it")
     func zeros() throws {
         let settings = try settings([
             "PREFECT_WORKER_PREFETCH_SECONDS": "0", "PREFECT_WORKER_WEBSERVER_PORT": "0",

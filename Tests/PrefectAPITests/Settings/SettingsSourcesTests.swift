@@ -1,7 +1,7 @@
 import PrefectAPI
 import Testing
 
-@Suite("Where settings come from")
+@Suite("Sources of settings")
 struct SettingsSourcesTests {
     private static let profiles = """
         active = "a"
@@ -11,7 +11,7 @@ struct SettingsSourcesTests {
         PREFECT_API_URL = "http://profile-b"
         """
 
-    /// All sources, from the highest to the lowest.
+    /// The files of all sources, from the highest to the lowest.
     private static let files: [(name: String, text: String)] = [
         ("work/.env", "PREFECT_API_URL=http://dotenv"),
         ("work/prefect.toml", "[api]\nurl = \"http://prefect-toml\""),
@@ -19,7 +19,7 @@ struct SettingsSourcesTests {
         ("home/.prefect/profiles.toml", profiles),
     ]
 
-    @Test("each source goes before the ones below it", arguments: 0...5)
+    @Test("each source takes precedence over the sources below it", arguments: 0...5)
     func precedence(removed: Int) throws {
         let present = Self.files.dropFirst(max(0, removed - 1))
         let folder = try SettingsFolder(Dictionary(uniqueKeysWithValues: present.map { ($0.name, $0.text) }))
@@ -40,14 +40,14 @@ struct SettingsSourcesTests {
         #expect(settings.source(of: "PREFECT_NOT_A_SETTING") == nil)
     }
 
-    @Test("a value that a higher source hides need not be valid")
+    @Test("a value that a higher source overrides need not be valid")
     func hidden() throws {
         let folder = try SettingsFolder(["work/prefect.toml": "api.enable_http2 = \"junk\""])
         #expect(try folder.load(["PREFECT_API_ENABLE_HTTP2": "1"]).enableHTTP2)
         #expect(folder.refusal().contains("PREFECT_API_ENABLE_HTTP2"))
     }
 
-    @Test("names in the environment and in .env count in any case")
+    @Test("names in the environment and in .env are read in any case")
     func anyCase() throws {
         #expect(try settings(["prefect_api_url": "low"]).apiURL == "low")
         #expect(try settings(["prefect_api_url": "low", "PREFECT_API_URL": "up"]).apiURL == "up")
@@ -55,7 +55,7 @@ struct SettingsSourcesTests {
         #expect(try folder.load().apiURL == "x")
     }
 
-    @Test("of several names of a setting the first one counts, but a higher source goes before it")
+    @Test("a setting's first name takes precedence over its other names, except those in a higher source")
     func aliases() throws {
         let name = "PREFECT_CLIENT_METRICS_ENABLED"
         #expect(try settings(["PREFECT_CLIENT_ENABLE_METRICS": "1"]).jobVariables[name] == "True")
@@ -73,7 +73,7 @@ struct SettingsSourcesTests {
         #expect(try folder.load().environmentForJobs().contains { $0 == ("PREFECT_SERVER_EPHEMERAL_ENABLED", "False") })
     }
 
-    @Test("custom headers of several sources are put together, those of the lowest source first")
+    @Test("custom headers of several sources are merged, those of the lowest source first")
     func headers() throws {
         let folder = try SettingsFolder([
             "work/.env": #"PREFECT_CLIENT_CUSTOM_HEADERS={"c":"3","a":"env"}"#,
@@ -84,7 +84,7 @@ struct SettingsSourcesTests {
         #expect(settings.customHeaders.map(\.value) == ["env", "3", "9"])
     }
 
-    @Test("TOML gives headers as a table or as a string of JSON")
+    @Test("headers in TOML are a table or a string of JSON")
     func headersInTOML() throws {
         for text in ["[client.custom_headers]\nX-A = \"b\"\n", "client.custom_headers = '''{\"X-A\": \"b\"}'''\n"] {
             let settings = try SettingsFolder(["work/prefect.toml": text]).load()
@@ -92,7 +92,7 @@ struct SettingsSourcesTests {
         }
     }
 
-    @Test("empty variables are values: an empty URL is none but is forwarded, an empty number is refused")
+    @Test("an empty URL counts as unset but is forwarded, and an empty number is refused")
     func emptyValues() throws {
         let loaded = try settings(["PREFECT_API_URL": "", "PREFECT_API_KEY": ""])
         #expect(loaded.apiURL == nil)
@@ -104,7 +104,7 @@ struct SettingsSourcesTests {
         )
     }
 
-    @Test("unknown keys are warned about, unknown variables and integrations are not")
+    @Test("unknown keys cause warnings, and unknown variables and integrations do not")
     func unknownKeys() throws {
         let folder = try SettingsFolder([
             "work/prefect.toml":

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Work pools over the API")
 struct WorkPoolRouteTests {
-    @Test("a poll asks for what is due and leaves a run that cannot be read to others")
+    @Test("a poll requests due runs and separates a run that cannot be read")
     func poll() async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p")
@@ -38,7 +38,7 @@ struct WorkPoolRouteTests {
         }
     }
 
-    @Test("an answer that is no list is an error")
+    @Test("an answer that is not a list is an error")
     func noList() async throws {
         try await withFakePrefectAPI { api in
             api.script(answer: .status(200, body: ["detail": "hello"]))
@@ -52,7 +52,7 @@ struct WorkPoolRouteTests {
         }
     }
 
-    @Test("the type of a pool tells who submits its runs")
+    @Test("the type of a pool identifies push pools and managed pools")
     func types() throws {
         let json: JSONValue = ["id": "1", "name": "p", "type": "ecs:push", "base_job_template": [:]]
         let push = try WorkPool(json: JSONFields(json))
@@ -60,7 +60,7 @@ struct WorkPoolRouteTests {
         #expect(throws: JSONDecodingError.self) { try WorkPool(json: JSONFields(["id": "1", "name": "p"])) }
     }
 
-    @Test("queues are read, made and found")
+    @Test("queues are created, read and listed")
     func queues() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -78,7 +78,7 @@ struct WorkPoolRouteTests {
         }
     }
 
-    @Test("blocks and variables are read with what they hold; a variable may be missing")
+    @Test("blocks and variables are read with their values, and a missing variable is nil")
     func references() async throws {
         try await withFakePrefectAPI { api in
             let id = api.addBlock(type: "secret", name: "token", data: ["value": "s3cret"])

@@ -3,7 +3,7 @@ import OrderedCollections
 
 @testable import PrefectAPI
 
-/// Frames as a real server and a real worker have exchanged them.
+/// Frames that were recorded between a real server and a real worker.
 enum ChannelFrames {
     static let consumerID = "01a1fcdf-7600-7ff8-b786-fadedde27990"
     static let messageID = "df900454-9e0b-50c8-bf8b-5ca06f6ac4a7"
@@ -133,7 +133,7 @@ enum ChannelFrames {
         ]
     }
 
-    /// `worker.ready.v1` of a server that delivers cleanups, and wants no heartbeat among their frames.
+    /// `worker.ready.v1` of a server that delivers cleanups. Its heartbeat interval is longer than a test.
     static func readyForCleanups(_ limit: Int = 4, consumerID: String = consumerID) -> JSONValue {
         ready.with(["payload", "consumer_id"], .string(consumerID))
             .with(
@@ -146,7 +146,7 @@ enum ChannelFrames {
 }
 
 extension JSONValue {
-    /// The value with another member at a path; without one with `nil`.
+    /// The value with another member at a path; with `nil`, without the member.
     func with(_ path: [String], _ value: JSONValue?) -> JSONValue {
         guard let key = path.first else { return value ?? .null }
         var copy = self
@@ -161,7 +161,7 @@ extension WorkerChannel.Identity {
         workerName: "Rsch Worker 1", workerType: "process", heartbeatIntervalSeconds: 5, createsPool: true,
         defaultTemplate: ChannelFrames.template, consumerID: ChannelFrames.consumerID)
 
-    /// The same with a backend that can clean up.
+    /// The recorded worker, with a backend that can clean up.
     static var cleaning: WorkerChannel.Identity {
         var identity = recorded
         identity.handledCleanupKinds = [CleanupMessage.Kind.cancellingTimeout]

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("How the worker channel ends")
+@Suite("Outages of the worker channel")
 struct ChannelOutageTests {
     private func outage(_ event: ChannelSession.Event, hasBeenHealthy: Bool = false) -> ChannelOutage? {
         var session = ChannelSession(identity: .recorded, introducesItself: true, hasBeenHealthy: hasBeenHealthy)
@@ -12,7 +12,7 @@ struct ChannelOutageTests {
     }
 
     @Test(
-        "the reason of a close frame counts, and without a known one the code",
+        "a close frame's reason decides, or its code if the reason is unknown",
         arguments: [
             (1008, "authentication_failed", ChannelOutage.Reason.authenticationFailed, ChannelOutage.Prospect.lasting),
             (1008, "authorization_failed", .authorizationFailed, .lasting),
@@ -32,7 +32,7 @@ struct ChannelOutageTests {
     }
 
     @Test(
-        "a refused handshake is a word on credentials, on the endpoint, or on the moment",
+        "a refused handshake's status maps to a failure of credentials, endpoint or server",
         arguments: [
             (401, ChannelOutage.Reason.authenticationFailed), (403, .authorizationFailed),
             (404, .endpointUnavailable), (405, .endpointUnavailable), (302, .endpointUnavailable),
@@ -44,7 +44,7 @@ struct ChannelOutageTests {
         #expect(outage(.refused(status: status), hasBeenHealthy: true)?.reason == reason)
     }
 
-    @Test("without a connection there is no endpoint, unless the API does not answer either or there was one")
+    @Test("a failed connection means a missing endpoint if the API answers and no earlier connection was healthy")
     func connections() {
         let refused = { ChannelSession.Event.notConnected(detail: "refused", apiAnswers: $0) }
         #expect(outage(refused(true))?.prospect == .noEndpoint)

@@ -34,7 +34,7 @@ struct ChannelSessionTests {
         actions.compactMap { if case .send(let frame) = $0 { frame.json } else { nil } }
     }
 
-    @Test("the recorded exchange: auth, hello, ready, heartbeat, snapshot")
+    @Test("a session reproduces the recorded auth, hello, ready, snapshot and heartbeat")
     func recorded() throws {
         var session = session()
         let auth = session.handle(.opened(token: nil), now: start)
@@ -64,14 +64,14 @@ struct ChannelSessionTests {
         #expect(beat["type"] == "worker.heartbeat.v1" && beat["payload"] == ChannelFrames.heartbeat["payload"])
     }
 
-    @Test("the token goes with the first frame, and shows in no description")
+    @Test("the token is sent with the first frame")
     func token() {
         var session = session()
         let actions = session.handle(.opened(token: Secret("admin:pass")), now: start)
         #expect(actions == [.send(.auth(token: "admin:pass"))])
     }
 
-    @Test("the worker introduces itself only once, and names its queues in order")
+    @Test("a later hello has no worker metadata and lists the queues in order")
     func hello() throws {
         var identity = WorkerChannel.Identity.cleaning
         identity.workQueueNames = ["b", "a"]
@@ -89,7 +89,7 @@ struct ChannelSessionTests {
         #expect(payload["max_cleanup_concurrency"] == 1)
     }
 
-    @Test("a template that no pool can be created from is not offered")
+    @Test("a template that cannot create a pool is not offered")
     func uselessTemplate() {
         let identity = WorkerChannel.Identity(
             workerName: "w", workerType: "process", heartbeatIntervalSeconds: 0, createsPool: true,
@@ -100,7 +100,7 @@ struct ChannelSessionTests {
         #expect(payload["consumer_id"]?.stringValue == WorkerChannel.Identity.processConsumerID)
     }
 
-    @Test("credentials that are not taken are lasting, with the server's reason if it gives one")
+    @Test("refused credentials are a lasting outage, with the server's reason if it is known")
     func authentication() {
         for (answer, reason) in [
             (#"{"type":"auth_failure","reason":"authentication_failed"}"#, ChannelOutage.Reason.authenticationFailed),
@@ -160,7 +160,7 @@ struct ChannelSessionTests {
         #expect(session.handle(.frame(ChannelFrames.ready.serialized()), now: start) == [])
     }
 
-    @Test("cleanups that were not asked for are a protocol error")
+    @Test("cleanups that were not requested are a protocol error")
     func unaskedCleanup() {
         var early = session()
         _ = early.handle(.opened(token: nil), now: start)
@@ -173,7 +173,7 @@ struct ChannelSessionTests {
         }
     }
 
-    @Test("what no healthy channel says is a protocol error: a second ready, an unknown type, a binary frame")
+    @Test("a second ready, an unknown type and a binary frame are protocol errors")
     func unexpected() {
         let unknown = ChannelFrames.snapshot(2).with(["type"], "worker.dance.v1")
         for frame in [ChannelFrames.ready, ChannelFrames.authSuccess, unknown, .null] {
@@ -195,7 +195,7 @@ struct ChannelSessionTests {
         #expect(outage(session.handle(.frame(broken), now: start))?.reason == .protocolError)
     }
 
-    @Test("the server's heartbeat interval holds, and its worker id is handed on")
+    @Test("the server's heartbeat interval is used, and its worker id is reported")
     func effectiveValues() throws {
         let id = "01a1fcdf-7600-7ff8-b786-00000000000a"
         let ready = ChannelFrames.ready.with(["payload", "worker_id"], .string(id.uppercased()))
@@ -209,7 +209,7 @@ struct ChannelSessionTests {
         #expect(beat?["payload"]?["heartbeat_interval_seconds"] == 12)
     }
 
-    @Test("cleanups come in and operations go out, as recorded")
+    @Test("cleanups are received and operations are sent as in the recording")
     func cleanups() throws {
         var session = healthy(.cleaning, ready: ChannelFrames.readyForCleanups())
         let now = Timestamp("2026-11-21T07:21:45.120000Z") ?? .now
@@ -240,9 +240,9 @@ struct ChannelSessionTests {
         #expect(result.frameID == operation.frameID && result.status == "accepted")
     }
 
-    @Test("a lease ends when it ends for the server, whatever this machine's clock says")
+    @Test("a lease ends at the server's time, independent of the local clock")
     func skew() {
-        // The server's clock is an hour ahead of ours.
+        // The server's clock is an hour ahead of the local clock.
         var session = session(.cleaning)
         let hour = 3600.0
         _ = session.handle(.opened(token: nil), now: start)
@@ -250,7 +250,7 @@ struct ChannelSessionTests {
         let sentReady = Timestamp("2026-11-21T06:51:05.726165Z") ?? .now
         _ = session.handle(
             .frame(ChannelFrames.readyForCleanups().serialized()), now: sentReady.adding(seconds: -hour + 0.01))
-        // It waited 60 seconds on its way, which must not lengthen the lease.
+        // The frame is delayed by 60 seconds, which must not lengthen the lease.
         let sentCleanup = Timestamp("2026-11-21T07:21:45.110338Z") ?? .now
         let actions = session.handle(
             .frame(ChannelFrames.cleanup.serialized()), now: sentCleanup.adding(seconds: 60 - hour))
@@ -287,7 +287,7 @@ struct ChannelSessionTests {
         #expect(outage(session.handle(.frame(unknown.serialized()), now: start)) == nil)
     }
 
-    @Test("the setup's deadline ends a session that is not ready, and no other")
+    @Test("the setup deadline ends only a session that is not ready")
     func deadline() {
         var slow = session()
         _ = slow.handle(.opened(token: nil), now: start)

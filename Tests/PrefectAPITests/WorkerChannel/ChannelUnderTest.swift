@@ -6,7 +6,7 @@ import Testing
 
 @testable import PrefectAPI
 
-/// What a channel has told.
+/// The states, snapshots and worker ids that a channel has reported.
 final class ChannelRecord: Sendable {
     private let content = Mutex<([WorkerChannel.State], [(WorkPool, WorkerChannel.SnapshotReason)], [String])>(
         ([], [], []))
@@ -25,7 +25,7 @@ final class ChannelRecord: Sendable {
     }
 }
 
-/// Runs something while a channel runs.
+/// Runs `body` while a channel runs, then expects the cancelled channel to have stopped.
 func withChannel<Result: Sendable>(
     to url: String, pool: String = "a pool/ä", identity: WorkerChannel.Identity = .recorded,
     timing: WorkerChannel.Timing = .quick, record: ChannelRecord = ChannelRecord(),
@@ -49,7 +49,7 @@ func withChannel<Result: Sendable>(
 }
 
 extension WorkerChannel.Timing {
-    /// Pauses that no test waits for long, but for what has to be ended by hand.
+    /// Short pauses after temporary outages. The long pause after a lasting outage must be ended by `retryNow()`.
     static var quick: Self {
         var timing = Self()
         timing.reconnecting.shortest = .milliseconds(20)
@@ -59,7 +59,7 @@ extension WorkerChannel.Timing {
 }
 
 extension ScriptedSocket {
-    /// The server's part up to `worker.ready.v1`; returns the hello.
+    /// Performs the server's part up to `worker.ready.v1`, and returns the hello.
     @discardableResult
     func greet(_ ready: JSONValue = ChannelFrames.ready) async throws -> JSONValue {
         let auth = try await receiveJSON()
@@ -71,7 +71,7 @@ extension ScriptedSocket {
         return hello
     }
 
-    /// The next frame that does not renew a lease: on a slow machine there may be more of those.
+    /// The next frame that does not renew a lease. On a slow machine there may be several renewals.
     func receiveBesideRenewals() async throws -> JSONValue {
         while true {
             let frame = try await receiveJSON()
@@ -79,7 +79,7 @@ extension ScriptedSocket {
         }
     }
 
-    /// Sends a frame as one of this moment.
+    /// Sends a frame with the current time as its `sent_at`.
     func sendNow(_ frame: JSONValue) async throws {
         try await send(frame.with(["sent_at"], .string(Timestamp.now.apiFormat)))
     }

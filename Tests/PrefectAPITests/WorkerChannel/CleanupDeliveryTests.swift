@@ -8,7 +8,7 @@ import Testing
 
 @Suite("Cleanups over a worker channel", .timeLimit(.minutes(5)))
 struct CleanupDeliveryTests {
-    @Test("a cleanup is handled, its lease renewed meanwhile, and acknowledged")
+    @Test("a cleanup's lease is renewed until it is acknowledged, and a failed cleanup is released")
     func cleanup() async throws {
         let gate = Gate()
         let script: ScriptedSocketServer.Script = { socket in
@@ -45,14 +45,14 @@ struct CleanupDeliveryTests {
         }
         try await withScriptedSocketServer(script: script) { server in
             try await withChannel(to: server.url, identity: .cleaning, timing: timing, onCleanup: onCleanup) { _, _ in
-                try await eventually("the second cleanup was given back") {
+                try await eventually("the second cleanup was released") {
                     server.sockets.first?.received.contains { $0.contains("cleanup.release.v1") } ?? false
                 }
             }
         }
     }
 
-    @Test("a cleanup that is done while the channel is lost is acknowledged when it is back")
+    @Test("a cleanup that is done while the channel is lost is acknowledged after the reconnection")
     func cleanupAcrossConnections() async throws {
         let gate = Gate()
         let hasBegun = Gate()
@@ -77,14 +77,14 @@ struct CleanupDeliveryTests {
         }
         try await withScriptedSocketServer(script: script) { server in
             try await withChannel(to: server.url, identity: .cleaning, onCleanup: onCleanup) { _, _ in
-                try await eventually("it is acknowledged") {
+                try await eventually("the cleanup is acknowledged") {
                     server.sockets.last?.received.contains { $0.contains("cleanup.ack.v1") } ?? false
                 }
             }
         }
     }
 
-    @Test("a handler whose lease ends is cancelled, and not acknowledged")
+    @Test("a handler whose lease ends is cancelled, and its cleanup is not acknowledged")
     func leaseEnds() async throws {
         let script: ScriptedSocketServer.Script = { socket in
             try await socket.greet(ChannelFrames.readyForCleanups())

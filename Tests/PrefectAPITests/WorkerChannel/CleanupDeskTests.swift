@@ -4,7 +4,7 @@ import Testing
 
 @testable import PrefectAPI
 
-@Suite("Cleanups, from their delivery to their result")
+@Suite("Cleanups from their delivery to their result")
 struct CleanupDeskTests {
     private let start = Timestamp("2026-11-21T07:21:45Z") ?? .now
 
@@ -46,7 +46,7 @@ struct CleanupDeskTests {
         return operation
     }
 
-    /// A desk with one cleanup at work, whose lease ends after 30 seconds.
+    /// A desk with one cleanup in progress, whose lease ends after 30 seconds.
     private func working(limit: Int = 1) throws -> CleanupDesk {
         var desk = desk(limit: limit)
         let message = try message()
@@ -58,7 +58,7 @@ struct CleanupDeskTests {
         .handled(reservation: Secret("t"), verdict)
     }
 
-    @Test("what was done is acknowledged, once")
+    @Test("a finished cleanup is acknowledged once")
     func acknowledged() throws {
         var desk = try working()
         #expect(desk.handle(.message(try message(), leaseExpires: at(30)), now: at(1)) == [])
@@ -69,14 +69,14 @@ struct CleanupDeskTests {
         #expect(desk.deadline == nil && desk.handlerCount == 0)
     }
 
-    @Test("what cannot be done is given back, with the reason")
+    @Test("a cleanup that cannot be done is released with the reason")
     func released() throws {
         var desk = try working()
         let release = operation(desk.handle(finished(.release(reason: "why")), now: at(2)))
         #expect(release?.kind == .release(reason: "why"))
     }
 
-    @Test("an unknown kind, and more than the server allows at a time, is given back; what is expired is left alone")
+    @Test("cleanups of unknown kinds or above the limit are released, and expired cleanups are ignored")
     func refused() throws {
         var desk = try working()
         let second = desk.handle(.message(try message("u"), leaseExpires: at(30)), now: start)
@@ -93,7 +93,7 @@ struct CleanupDeskTests {
         #expect(told?.kind == .release(reason: "cleanup_delivery_unavailable"))
     }
 
-    @Test("a lease is renewed five seconds before its end, again and again")
+    @Test("a lease is renewed five seconds before each of its ends")
     func renewed() throws {
         var desk = try working()
         #expect(desk.deadline == at(25))
@@ -108,19 +108,19 @@ struct CleanupDeskTests {
     }
 
     @Test(
-        "a renewal that is refused cancels the handler, and nothing is said about its cleanup any more",
+        "a refused renewal cancels the handler, and no further operation is sent for its cleanup",
         arguments: ["not_current", "not_found", "expired", "invalid_token", "unauthorized", "dead_lettered"])
     func renewalRefused(status: String) throws {
         var desk = try working()
         let renewal = try #require(operation(desk.handle(.tick, now: at(25))))
         #expect(desk.handle(try result(renewal, status), now: at(26)) == [.cancel(reservation: Secret("t"))])
-        // It counts until it is gone.
+        // A cancelled handler counts until it ends.
         #expect(desk.handlerCount == 1)
         #expect(desk.handle(finished(), now: at(27)) == [])
         #expect(desk.handlerCount == 0 && desk.deadline == nil)
     }
 
-    @Test("renewals that the server fails at are tried three times, and the end of the lease cancels")
+    @Test("a failed renewal is tried three times, and the end of the lease cancels the handler")
     func renewalFails() throws {
         var desk = try working()
         for second in [25.0, 26, 27] {
@@ -132,7 +132,7 @@ struct CleanupDeskTests {
         #expect(desk.handle(.tick, now: at(30)) == [.cancel(reservation: Secret("t"))])
     }
 
-    @Test("an acknowledgement is sent three times when no result comes, each time with a frame id of its own")
+    @Test("an acknowledgement without a result is sent three times, each time with a new frame id")
     func noResult() throws {
         var desk = try working()
         var ids = [try #require(operation(desk.handle(finished(), now: at(0)))).frameID]
@@ -146,14 +146,14 @@ struct CleanupDeskTests {
         #expect(desk.handle(.tick, now: at(92)) == [] && desk.deadline == nil)
     }
 
-    @Test("a result that is no error ends an acknowledgement, whatever it says", arguments: ["not_found", "expired"])
+    @Test("any result other than an error ends an acknowledgement", arguments: ["not_found", "expired"])
     func otherResults(status: String) throws {
         var desk = try working()
         let ack = try #require(operation(desk.handle(finished(), now: at(1))))
         #expect(desk.handle(try result(ack, status), now: at(2)) == [] && desk.deadline == nil)
     }
 
-    @Test("operations wait for a connection that takes cleanups, and survive one that is lost")
+    @Test("operations wait for a connection that accepts cleanups, and survive a lost connection")
     func reconnect() throws {
         var desk = try working()
         #expect(desk.handle(.disconnected, now: at(1)) == [])
@@ -163,11 +163,11 @@ struct CleanupDeskTests {
         #expect(desk.handle(.disconnected, now: at(4)) == [])
         let second = try #require(operation(desk.handle(.connected(limit: 1), now: at(5))))
         #expect(second.kind == .ack && second.frameID != first.frameID)
-        // A result that is late belongs to nothing.
+        // A late result matches no operation.
         #expect(desk.handle(try result(first, "accepted"), now: at(6)) == [] && desk.deadline != nil)
     }
 
-    @Test("what waits for a connection is dropped when its lease ends: it is delivered again")
+    @Test("a waiting operation is dropped when its lease ends, because the cleanup is delivered again")
     func droppedAtLeaseEnd() throws {
         var desk = try working()
         _ = desk.handle(.disconnected, now: at(1))
@@ -177,7 +177,7 @@ struct CleanupDeskTests {
         #expect(desk.handle(.connected(limit: 1), now: at(31)) == [])
     }
 
-    @Test("a connection that takes no cleanups cancels what is at work")
+    @Test("a connection that accepts no cleanups cancels the running handlers")
     func notAccepted() throws {
         var desk = try working()
         _ = desk.handle(.disconnected, now: at(1))

@@ -10,7 +10,7 @@ import Testing
 struct RealChannelTests {
     private let template = ChannelFrames.template
 
-    @Test("changes of the pool come within a second, and the channel outlives the pool")
+    @Test("changes of the pool arrive, and the channel survives the deletion of the pool")
     func life() async throws {
         let server = try PrefectServerClient.fromEnvironment()
         let name = "channel-\(UUID().uuidString.lowercased().prefix(8))"
@@ -27,15 +27,15 @@ struct RealChannelTests {
 
             let changed = template.with(["job_configuration", "added"], "value")
             try await server.call("PATCH", "/work_pools/\(name)", ["base_job_template": changed])
-            try await eventually("the template comes") {
+            try await eventually("the changed template arrives") {
                 record.snapshots.last?.pool.baseJobTemplate.isEquivalent(to: changed) ?? false
             }
             try await server.call("PATCH", "/work_pools/\(name)", ["is_paused": true])
-            try await eventually("the pause comes") { record.snapshots.last?.pool.isPaused ?? false }
+            try await eventually("the pause arrives") { record.snapshots.last?.pool.isPaused ?? false }
 
             // On a busy machine a heartbeat may be late, and the worker offline for a moment.
             var workers: JSONValue = .null
-            try await eventually("it is online") {
+            try await eventually("the worker is online") {
                 workers = try await server.call("POST", "/work_pools/\(name)/workers/filter", [:])
                 return workers[0]?["status"] == "ONLINE"
             }
@@ -43,10 +43,10 @@ struct RealChannelTests {
             #expect(workers[0]?["heartbeat_interval_seconds"] == 1)
 
             try await server.deletePool(name)
-            try await eventually("the channel is gone") { !channel.isHealthy }
+            try await eventually("the channel is not healthy") { !channel.isHealthy }
             try await server.createPool(name: name, template: template)
             channel.retryNow()
-            try await eventually("the channel is back") {
+            try await eventually("the channel is healthy again") {
                 channel.retryNow()
                 return channel.isHealthy
             }
@@ -55,7 +55,7 @@ struct RealChannelTests {
         try await server.deletePool(name)
     }
 
-    @Test("a queue that does not exist is lasting; a missing pool is created when the template is good")
+    @Test("a missing queue is a lasting outage, and a missing pool is created from a valid template")
     func refusals() async throws {
         let server = try PrefectServerClient.fromEnvironment()
         let name = "channel-\(UUID().uuidString.lowercased().prefix(8))"

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("The worker channel on a socket", .timeLimit(.minutes(5)))
 struct WorkerChannelTests {
-    @Test("it connects as Prefect's worker does, and becomes healthy")
+    @Test("the channel connects like Prefect's worker, and becomes healthy")
     func connects() async throws {
         let script: ScriptedSocketServer.Script = { socket in
             let auth = try await socket.receiveJSON()
@@ -34,7 +34,7 @@ struct WorkerChannelTests {
                     ]
                 }
             ) { channel, record in
-                // It is healthy a moment before it says so.
+                // The channel is healthy shortly before it reports the state.
                 try await eventually("the channel is healthy") { channel.isHealthy && !record.states.isEmpty }
                 #expect(record.snapshots.map(\.pool.name) == ["rsch-process"])
                 #expect(record.snapshots.map(\.reason) == [.initial])
@@ -53,7 +53,7 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("the auth string goes before the key as the token, and https becomes wss")
+    @Test("the auth string takes precedence over the key as the token, and https becomes wss")
     func credentials() async throws {
         func configuration(_ environment: [String: String]) throws -> APIClient.Configuration? {
             let all = environment.merging(["HOME": "/nowhere", "PREFECT_API_URL": "http://127.0.0.1:1/api"]) { $1 }
@@ -75,7 +75,7 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("heartbeats go at the server's interval, and snapshots come in")
+    @Test("heartbeats are sent at the server's interval, and snapshots are received")
     func healthy() async throws {
         let script: ScriptedSocketServer.Script = { socket in
             let clock = ContinuousClock()
@@ -93,10 +93,10 @@ struct WorkerChannelTests {
         }
         try await withScriptedSocketServer(script: script) { server in
             try await withChannel(to: server.url) { channel, record in
-                try await eventually("all snapshots came") { record.snapshots.count == 3 }
+                try await eventually("all snapshots have arrived") { record.snapshots.count == 3 }
                 #expect(record.snapshots.map(\.pool.isPaused) == [false, true, false])
                 #expect(record.snapshots.map(\.reason) == [.initial, .updated, .deleted])
-                try await eventually("a second heartbeat came") {
+                try await eventually("a second heartbeat has arrived") {
                     server.sockets.first.map { $0.received.count >= 4 } ?? false
                 }
                 #expect(channel.isHealthy)
@@ -104,7 +104,7 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("a lost channel comes back with the same consumer, and does not introduce itself again")
+    @Test("a lost channel reconnects with the same consumer id, and does not send its metadata again")
     func reconnects() async throws {
         let hellos = Mutex<[JSONValue]>([])
         let script: ScriptedSocketServer.Script = { socket in
@@ -119,7 +119,7 @@ struct WorkerChannelTests {
         }
         try await withScriptedSocketServer(script: script) { server in
             try await withChannel(to: server.url) { channel, record in
-                try await eventually("the channel is back for the third time") {
+                try await eventually("the channel is healthy after the third reconnection") {
                     channel.isHealthy && hellos.withLock { $0.count } == 4
                 }
                 let reasons = record.states.compactMap { state in
@@ -133,14 +133,14 @@ struct WorkerChannelTests {
         #expect(all.map { $0["worker_metadata"]?.isNull ?? true } == [false, true, true, true])
     }
 
-    @Test("each time it was healthy the pauses begin anew")
+    @Test("the pauses restart after the channel was healthy")
     func resets() async throws {
         let script: ScriptedSocketServer.Script = { socket in
             try await socket.greet()
             if socket.handshake.number == 12 { try await socket.waitForEnd() }
         }
         var timing = WorkerChannel.Timing.quick
-        // Twelve pauses that double would last for 40 seconds and more.
+        // Twelve pauses that double would take at least 40 seconds.
         timing.reconnecting.longest = .seconds(60)
         try await withScriptedSocketServer(script: script) { server in
             try await withChannel(to: server.url, timing: timing) { channel, _ in
@@ -149,7 +149,9 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("what is lasting is left alone until it is told to try again", arguments: ["close", "status", "frame"])
+    @Test(
+        "after a lasting outage the channel does not reconnect until a retry is requested",
+        arguments: ["close", "status", "frame"])
     func lasting(how: String) async throws {
         let isMended = Mutex(false)
         let answer: @Sendable (ScriptedSocketServer.Handshake) -> ScriptedSocketServer.Answer = { _ in
@@ -177,19 +179,19 @@ struct WorkerChannelTests {
                 isMended.withLock { $0 = true }
                 channel.retryNow()
                 try await eventually("the channel is healthy") { channel.isHealthy && record.states.count >= 2 }
-                // Trying again does not show until it works.
+                // A new attempt is not reported until it succeeds.
                 #expect(record.states.count == 2 && server.handshakes.count == 2)
             }
         }
     }
 
-    @Test("an API without the endpoint is asked again only slowly, and without a word", arguments: [404, 405])
+    @Test("an API without the endpoint is tried again, and reported only once", arguments: [404, 405])
     func noEndpoint(status: Int) async throws {
         var timing = WorkerChannel.Timing.quick
         timing.reconnecting.lasting = .milliseconds(50)
         try await withScriptedSocketServer(answer: { _ in .refuse(status) }, script: { _ in }) { server in
             try await withChannel(to: server.url, timing: timing) { channel, record in
-                try await server.waitUntil("it is tried again") { $0.handshakes.count >= 3 }
+                try await server.waitUntil("the endpoint is tried again") { $0.handshakes.count >= 3 }
                 let states = record.states
                 #expect(states.count == 1)
                 guard case .unavailable(let outage)? = states.first else {
@@ -201,14 +203,14 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("where WebSockets do not come through though the API answers, that is taken for a missing endpoint")
+    @Test("blocked WebSockets count as a missing endpoint if the API answers")
     func noWebSockets() async throws {
         try await withScriptedSocketServer(answer: { _ in .drop }, script: { _ in }) { server in
             try await withChannel(to: server.url) { channel, record in
                 try await eventually("the channel is unavailable") {
                     if case .unavailable(let outage) = channel.state { outage.prospect == .noEndpoint } else { false }
                 }
-                // Once could be a server that was starting just then.
+                // A single failure could come from a server that is starting.
                 #expect(server.handshakes.count == 2)
                 guard case .waiting(_, let outage)? = record.states.first else {
                     Issue.record("\(record.states)")
@@ -219,7 +221,7 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("a server that is away, or fails, is tried again until it is there")
+    @Test("an unreachable or failing server is tried again until the channel is healthy")
     func away() async throws {
         let script: ScriptedSocketServer.Script = { socket in
             try await socket.greet()
@@ -231,7 +233,7 @@ struct WorkerChannelTests {
         try await withScriptedSocketServer(answer: answer, script: script) { server in
             await server.stopListening()
             try await withChannel(to: server.url) { channel, record in
-                try await eventually("it waits") {
+                try await eventually("the channel waits") {
                     if case .waiting(_, let outage) = channel.state { outage.reason == .connectionLost } else { false }
                 }
                 try await server.listen()
@@ -241,7 +243,7 @@ struct WorkerChannelTests {
         }
     }
 
-    @Test("a handshake that does not come to its end in time is given up and repeated", arguments: [true, false])
+    @Test("a handshake that does not finish in time is abandoned and repeated", arguments: [true, false])
     func setupDeadline(isIgnored: Bool) async throws {
         var timing = WorkerChannel.Timing.quick
         timing.setup = .seconds(1)
