@@ -6,10 +6,10 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite("The API is back after an outage", .serialized)
+@Suite("Return of the API after an outage", .serialized)
 struct APIReturnTests {
-    /// Pauses that last much longer than the test waits for the reports, unless the API is back when they begin. They
-    /// are counted while they last.
+    /// Pauses for the client. Each one lasts much longer than the test waits for the reports, unless the API is
+    /// available when the pause begins. ``current`` counts the pauses in progress.
     private final class Pauses: Sendable {
         let isBack = Gate()
         private let count = Mutex(0)
@@ -25,29 +25,31 @@ struct APIReturnTests {
 
     private static let runs = 100
 
-    @Test("all ends that happened meanwhile are reported at once, not at the end of each pause")
+    @Test("runs that ended during the outage are reported immediately, not at the end of each retry pause")
     func crashes() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(Self.runs, deployment: deployment)
             let pauses = Pauses()
             try await withWorker(api, pause: { try await pauses.pause($0) }) { subject in
-                try await api.waitUntil("all run", timeout: .seconds(60)) { state in
+                try await api.waitUntil("all runs have started", timeout: .seconds(60)) { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
                 await api.goOffline()
                 for run in runs { subject.backend.finish(run, ExitStatus(code: 3)) }
-                try await eventually(within: .seconds(60), "all wait to be reported") { pauses.current >= Self.runs }
-                // By now the loops have noticed that the API is away, and their own pauses have grown. Which of them
-                // notices first is open; the pool is not polled while it cannot be read.
-                try await eventually(within: .seconds(60), "the outage is noticed") {
+                try await eventually(within: .seconds(60), "all crash reports are waiting") {
+                    pauses.current >= Self.runs
+                }
+                // By now the loops have noticed the outage, and their own pauses have grown. Either of them may be the
+                // first to notice it, because the worker does not poll a pool that it cannot read.
+                try await eventually(within: .seconds(60), "the worker has noticed the outage") {
                     (subject.log.contains("cannot be polled") || subject.log.contains("cannot be read"))
                         && subject.client.reachability.isAway
                 }
                 pauses.isBack.open()
                 try await api.comeBack()
                 _ = try await subject.client.json(APIRequest(.get, ["work_pools", "p"]))
-                // Both waits end long before a pause that is not cut short.
-                try await api.waitUntil("all are reported", timeout: .seconds(20)) { state in
+                // Both timeouts are much shorter than a pause that is not cut short.
+                try await api.waitUntil("all crashes are reported", timeout: .seconds(20)) { state in
                     runs.allSatisfy { state.run($0)?.stateType == .crashed }
                 }
                 try await eventually(within: .seconds(20), "all events have arrived") {
@@ -57,7 +59,7 @@ struct APIReturnTests {
         }
     }
 
-    @Test("the pool is polled at once")
+    @Test("the pool is polled immediately after the outage")
     func poll() async throws {
         try await withPool { api, deployment in
             // The next ordinary poll and heartbeat are ten minutes away.
@@ -66,17 +68,21 @@ struct APIReturnTests {
                 served.heartbeatInterval = .seconds(600)
             }
             try await withWorker(api, serve: change) { subject in
-                try await api.waitUntil("it polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                try await api.waitUntil("the worker has polled") {
+                    !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
+                }
                 await api.goOffline()
                 let request = APIRequest(.get, ["work_pools", "p"])
-                try await eventually(within: .seconds(30), "the outage is noticed") {
+                try await eventually(within: .seconds(30), "the worker has noticed the outage") {
                     _ = try? await subject.client.send(request, effort: .once)
                     return subject.client.reachability.isAway
                 }
                 let run = api.scheduleRun(deployment: deployment)
                 try await api.comeBack()
                 _ = try await subject.client.json(request)
-                try await api.waitUntil("it is taken", timeout: .seconds(20)) { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started", timeout: .seconds(20)) {
+                    $0.run(run)?.infrastructurePID != nil
+                }
             }
         }
     }

@@ -9,11 +9,11 @@ import Testing
 
 @testable import Worker
 
-@Suite("A worker and an API that knows no bounds", .serialized)
+@Suite("Limits on the size of answers and messages", .serialized)
 struct BoundsTests {
     private static let poll = "*/get_scheduled_flow_runs"
 
-    /// An answer to a poll: runs that the API knows, and then others up to a number.
+    /// The answer to a poll with `count` runs: first the given runs of the API, then runs that the API does not know.
     private func rows(of runs: [String], in api: FakePrefectAPI, count: Int) -> JSONValue {
         let parameters: JSONValue = ["text": .string(String(repeating: "x", count: 200))]
         let others = (runs.count..<count).map { number -> JSONValue in
@@ -22,7 +22,7 @@ struct BoundsTests {
         return .array((runs.map { api.flowRun($0) } + others).map { ["flow_run": $0] })
     }
 
-    @Test("a worker takes no more of ten thousand due runs than it asked for", .timeLimit(.minutes(10)))
+    @Test("a worker takes no more of ten thousand due runs than it requested", .timeLimit(.minutes(10)))
     func tenThousand() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(250, deployment: deployment)
@@ -31,12 +31,12 @@ struct BoundsTests {
             api.script(path: Self.poll, answer: .status(200, body: []))
             let before = ResidentMemory.current
             try await withWorker(api) { subject in
-                try await eventually(within: .seconds(60), "as many run as were asked for") {
+                try await eventually(within: .seconds(60), "as many runs have started as were requested") {
                     subject.backend.startCount == 200
                 }
                 let polls = api.requests("POST", Self.poll)
                 #expect(polls.first?.body["limit"] == nil)
-                try await api.waitUntil("it goes on polling") {
+                try await api.waitUntil("the worker continues to poll") {
                     $0.requests("POST", Self.poll).count > polls.count + 2
                 }
                 #expect(subject.backend.startCount == 200)
@@ -50,7 +50,7 @@ struct BoundsTests {
         }
     }
 
-    /// Values of a run that no answer may have.
+    /// The kinds of values in a run that exceed the limits of an answer.
     enum Excess: CaseIterable {
         case size, values, depth
 
@@ -63,15 +63,15 @@ struct BoundsTests {
         }
     }
 
-    @Test("a run that is too large to be read is ended with its reason and hides no others", arguments: Excess.allCases)
+    @Test("a run that is too large to be read crashes with the reason and hides no others", arguments: Excess.allCases)
     func excess(_ excess: Excess) async throws {
         try await withPool { api, deployment in
             let large = api.scheduleRun(deployment: deployment, at: .now - 60, jobVariables: ["value": excess.value])
             let other = api.scheduleRun(deployment: deployment)
             let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
             try await withWorker(api, backend: backend, serve: { $0.limit = 1 }) { subject in
-                try await api.waitUntil("it has ended") { $0.run(large)?.stateType == .crashed }
-                try await eventually("the other one has run") { subject.backend.started == [other] }
+                try await api.waitUntil("the large run has crashed") { $0.run(large)?.stateType == .crashed }
+                try await eventually("the other run has started") { subject.backend.started == [other] }
                 let message = api.run(large)?.state?.message
                 #expect(message?.contains("the flow run is too large or nested too deep") == true, "\(message ?? "")")
                 try await subject.waitUntilIdle()
@@ -80,7 +80,7 @@ struct BoundsTests {
         }
     }
 
-    @Test("a worker that polls once asks for less as well when an answer is too large")
+    @Test("a worker that polls once also requests fewer runs after an answer that is too large")
     func excessOnce() async throws {
         try await withPool { api, deployment in
             let large = api.scheduleRun(deployment: deployment, jobVariables: ["value": Excess.depth.value])
@@ -91,7 +91,7 @@ struct BoundsTests {
         }
     }
 
-    @Test("runs that cannot be read are named up to a number and then counted")
+    @Test("the log names a limited number of unreadable runs and counts the others")
     func unreadable() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -99,7 +99,7 @@ struct BoundsTests {
             let good: JSONValue = ["flow_run": api.flowRun(run)]
             api.script(path: Self.poll, times: 1, answer: .status(200, body: .array(broken + [good])))
             try await withWorker(api) { subject in
-                try await eventually("the one that can be read runs") { subject.backend.started == [run] }
+                try await eventually("the readable run has started") { subject.backend.started == [run] }
                 let problems = subject.log.messages(.error)
                 #expect(problems.count == 11)
                 #expect(problems.last?.hasPrefix("990 more flow runs") == true)
@@ -107,22 +107,22 @@ struct BoundsTests {
         }
     }
 
-    @Test("an answer of a hundred megabytes is not waited for: fewer runs are asked for at once")
+    @Test("an answer with a length of a hundred megabytes is not awaited; fewer runs are requested immediately")
     func announced() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
             let head = Array("HTTP/1.1 200 OK\r\ncontent-length: 104857600\r\n\r\n".utf8)
-            // Nothing follows it.
+            // No body follows the head.
             api.script(path: Self.poll, times: 3, answer: .raw(head))
             try await withWorker(api) { subject in
-                try await eventually("all run") { subject.backend.started.count == runs.count }
+                try await eventually("all runs have started") { subject.backend.started.count == runs.count }
                 let limits = api.requests("POST", Self.poll).prefix(4).map { $0.body["limit"]?.intValue }
                 #expect(limits == [nil, 50, 12, 3])
             }
         }
     }
 
-    @Test("a poll's answer without an end is dropped")
+    @Test("an endless answer to a poll is dropped")
     func endless() async throws {
         let chunk = Array("10000\r\n".utf8) + Array(repeating: 0x20, count: 65_536) + Array("\r\n".utf8)
         let answer = HostileServer.Answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", rest: chunk)
@@ -134,13 +134,13 @@ struct BoundsTests {
             }
             #expect(error?.description.contains("larger than the limit of 12582912 bytes") == true)
             try await eventually("the connection is closed") { server.openConnections == 0 }
-            // The limit, and what the system and the transport hold on the way.
+            // The limit, plus the data that the system and the transport buffer.
             #expect(server.sentBytes < 38 << 20)
             await transport.shutdown()
         }
     }
 
-    @Test("lines and messages of ten megabytes are cut before they are kept")
+    @Test("lines and messages of ten megabytes are truncated before they are stored")
     func longLines() async throws {
         try await withPool { api, deployment in
             let text = String(repeating: "x", count: 10 << 20)
@@ -152,9 +152,9 @@ struct BoundsTests {
                 }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("it has crashed") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the run has crashed") { $0.run(run)?.stateType == .crashed }
                 try await subject.waitUntilIdle()
-                try await api.waitUntil("its log is there") { !$0.logs.isEmpty }
+                try await api.waitUntil("the run's log has arrived") { !$0.logs.isEmpty }
                 let state = try #require(api.flowRun(run)["state"]?["message"]?.stringValue)
                 #expect(state.hasSuffix("... [truncated]") && state.utf8.count <= StateProposal.maximumMessageBytes)
                 #expect(api.logs.allSatisfy { ($0["message"]?.stringValue?.utf8.count ?? 0) <= 1_000_000 })
@@ -163,9 +163,9 @@ struct BoundsTests {
     }
 }
 
-@Suite("How many runs a poll asks for")
+@Suite("Number of runs that a poll requests")
 struct PollSizeTests {
-    @Test("it is what fits, what is being claimed included, and never more than the server's own limit")
+    @Test("a poll requests the free slots plus the unclaimed runs, and at most the server's own limit")
     func wanted() {
         let size = PollSize()
         #expect(size.wanted(free: nil, unclaimed: 7) == 200)
@@ -173,7 +173,7 @@ struct PollSizeTests {
         #expect(size.wanted(free: 500, unclaimed: 0) == 200)
     }
 
-    @Test("answers that are too large shrink it down to one, and full ones let it grow again")
+    @Test("answers that are too large reduce the number down to one, and full answers raise it again")
     func shrinking() {
         var size = PollSize()
         #expect((0..<5).map { _ in size.shrink(from: size.wanted(free: nil, unclaimed: 0)) } == [50, 12, 3, 1, nil])
@@ -182,7 +182,7 @@ struct PollSizeTests {
         #expect(size.wanted(free: nil, unclaimed: 0) == 200)
     }
 
-    @Test("an answer with more than was asked for is noted once")
+    @Test("an answer with more runs than requested is noted once")
     func excess() {
         var size = PollSize()
         let noted = [(200, 200), (201, 200), (10_000, 200)].map { size.isFirstExcess(of: $0.0, over: $0.1) }

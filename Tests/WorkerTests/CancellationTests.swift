@@ -12,11 +12,11 @@ struct CancellationTests {
     }
 
     private func running(_ api: FakePrefectAPI, _ run: String) async throws {
-        try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+        try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
         api.setState(of: run, to: .running)
     }
 
-    @Test("a running run is stopped with its grace, its hooks run once, and it ends as cancelled")
+    @Test("a cancelled run is stopped with its grace period, its hooks run once, and it ends as Cancelled")
     func whileRunning() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -25,8 +25,8 @@ struct CancellationTests {
                 try await running(api, run)
                 try await running(api, other)
                 api.setState(of: run, to: .cancelling)
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
-                try await eventually("it is let go") { !subject.worker.registry.contains(run) }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await eventually("the worker no longer holds the run") { !subject.worker.registry.contains(run) }
                 #expect(hooks(subject.backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
                 let stops = subject.backend.calls.filter { if case .stop = $0 { true } else { false } }
                 #expect(stops == [.stop(run, grace: .seconds(5), .cancelled)])
@@ -37,7 +37,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a run whose flow has ended it as cancelled by itself is left alone")
+    @Test("a run that its own flow has set to Cancelled is not changed")
     func flowDoesIt() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -53,7 +53,7 @@ struct CancellationTests {
         }
     }
 
-    /// Has a run cancelled that comes into another state while it is being stopped.
+    /// Cancels a run that enters another state while it is being stopped.
     private func cancel(
         whileItSays state: FakeState.Kind, _ meanwhile: (FakeBackend, String) -> Void = { _, _ in },
         _ check: (FakePrefectAPI, FakeBackend, String) -> Void
@@ -65,7 +65,7 @@ struct CancellationTests {
             try await withWorker(api, backend: backend) { subject in
                 try await running(api, run)
                 api.setState(of: run, to: .cancelling)
-                try await eventually("it is being stopped") {
+                try await eventually("the run is being stopped") {
                     backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
                 }
                 api.setState(of: run, to: state)
@@ -77,7 +77,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a flow that says Crashed when it is told to end was cancelled, and its hooks hear of that")
+    @Test("a cancelled flow that sets Crashed when it is stopped ends as Cancelled and runs its cancellation hooks")
     func saysCrashed() async throws {
         try await cancel(whileItSays: .crashed) { api, backend, run in
             #expect(api.run(run)?.stateType == .cancelled)
@@ -105,7 +105,7 @@ struct CancellationTests {
                 return nil
             }
             try await withWorker(api) { subject in
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 try await subject.waitUntilIdle()
                 #expect(subject.backend.started.isEmpty)
             }
@@ -113,7 +113,8 @@ struct CancellationTests {
     }
 
     @Test(
-        "a run that is cancelled while its infrastructure is being created is stopped there", arguments: [false, true])
+        "a run cancelled while its infrastructure is created ends as Cancelled and has its infrastructure cleaned up",
+        arguments: [false, true])
     func whileStarting(hasBeenCreated: Bool) async throws {
         try await withPool { api, deployment in
             let started = Gate()
@@ -122,15 +123,15 @@ struct CancellationTests {
                     started.open()
                     try await Task.sleep(for: .seconds(600))
                 }
-                // Its end is not seen by this backend, but that it was there is.
+                // This backend does not see the end of that infrastructure, but it sees that it existed.
                 let found = InfrastructureRemains.running(InfrastructureIdentifier(rawValue: "fake:late"))
                 script.remains = { _ in hasBeenCreated ? found : nil }
             }
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it is being created") { started.isOpen }
+                try await eventually("the infrastructure is being created") { started.isOpen }
                 api.setState(of: run, to: .cancelling)
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 try await subject.waitUntilIdle()
                 let stops = backend.calls.filter { if case .stop = $0 { true } else { false } }
                 #expect(stops.count <= (hasBeenCreated ? 1 : 0))
@@ -139,7 +140,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a run that runs elsewhere by now is not started a second time")
+    @Test("a run that has started elsewhere since its claim is not started again")
     func runsElsewhere() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -148,7 +149,7 @@ struct CancellationTests {
                 return nil
             }
             try await withWorker(api) { subject in
-                try await eventually("it is let go") { subject.log.contains("was not started") }
+                try await eventually("the worker drops the run") { subject.log.contains("was not started") }
                 #expect(subject.backend.started.isEmpty)
                 #expect(api.run(run)?.stateType == .running)
             }
@@ -157,10 +158,10 @@ struct CancellationTests {
 
     static let ends: [(String, Worker.ExitStatus)] = [
         ("a crash", ExitStatus(code: 1)), ("a silent end", ExitStatus(code: 0)),
-        ("the API's word", ExitStatus(code: 0, conclusion: .abortedByAPI)),
+        ("an abort by the API", ExitStatus(code: 0, conclusion: .abortedByAPI)),
     ]
 
-    @Test("a run that ends while it is being cancelled does not stay in between", arguments: ends.indices)
+    @Test("a run that ends while it is being cancelled does not stay in Cancelling", arguments: ends.indices)
     func endedMeanwhile(index: Int) async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -169,14 +170,14 @@ struct CancellationTests {
                 try await running(api, run)
                 api.setState(of: run, to: .cancelling)
                 subject.backend.finish(run, Self.ends[index].1)
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 try await subject.waitUntilIdle()
                 #expect(hooks(subject.backend) == [.hooks(.cancellation, stateType: "CANCELLING", run)])
             }
         }
     }
 
-    @Test("a run that the API did not let begin is left as it is")
+    @Test("a run that the API did not allow to begin keeps its state")
     func abortedByAPI() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -189,7 +190,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a stop that fails for the moment is tried again")
+    @Test("a stop that fails temporarily is retried")
     func stopFails() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -198,13 +199,13 @@ struct CancellationTests {
             try await withWorker(api, backend: backend) { subject in
                 try await running(api, run)
                 api.setState(of: run, to: .cancelling)
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 try await subject.waitUntilIdle()
             }
         }
     }
 
-    @Test("infrastructure that is gone when it should be stopped is no error")
+    @Test("infrastructure that no longer exists when it is to be stopped causes no error")
     func stopFindsNothing() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -212,22 +213,24 @@ struct CancellationTests {
             try await withWorker(api, backend: backend) { subject in
                 try await running(api, run)
                 api.setState(of: run, to: .cancelling)
-                try await eventually("it was asked for") {
+                try await eventually("the stop is requested") {
                     backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
                 }
                 backend.finish(run, ExitStatus(code: -9))
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 try await subject.waitUntilIdle()
                 #expect(subject.log.messages(.error).isEmpty)
             }
         }
     }
 
-    @Test("nothing is looked up while no run is held")
+    @Test("a worker that holds no run looks up no cancellations")
     func noRuns() async throws {
         try await withPool { api, _ in
             try await withWorker(api) { _ in
-                try await api.waitUntil("polls go on") { $0.requests("POST", "*/get_scheduled_flow_runs").count >= 5 }
+                try await api.waitUntil("the worker has polled several times") {
+                    $0.requests("POST", "*/get_scheduled_flow_runs").count >= 5
+                }
                 #expect(api.requests("POST", "/flow_runs/filter").isEmpty)
             }
         }

@@ -12,7 +12,7 @@ struct ClaimTests {
         api.requests("POST", "/flow_runs/\(run)/set_state").filter { $0.body["state"]?["name"] == "Pending" }
     }
 
-    @Test("a run that another worker has is left to it, and its slot is freed")
+    @Test("a run that another worker has started is not started again, and its slot is freed")
     func aborted() async throws {
         try await withPool { api, deployment in
             let taken = api.scheduleRun(deployment: deployment)
@@ -23,7 +23,7 @@ struct ClaimTests {
                 return nil
             }
             try await withWorker(api, serve: { $0.limit = 1 }) { subject in
-                try await api.waitUntil("the log tells") {
+                try await api.waitUntil("the log has the reason") {
                     $0.logMessages(of: taken).contains { $0.contains("was not submitted") && $0.contains("RUNNING") }
                 }
                 let next = api.scheduleRun(deployment: deployment)
@@ -41,17 +41,17 @@ struct ClaimTests {
             let deployment = api.addDeployment(name: "d", pool: pool, concurrencyLimit: 1)
             let runs = api.scheduleRuns(2, deployment: deployment)
             try await withWorker(api) { subject in
-                let waiting = try await api.wait(for: "one runs and the other waits") { state in
+                let waiting = try await api.wait(for: "one run has started and the other waits") { state in
                     runs.contains { state.run($0)?.infrastructurePID != nil }
                         ? runs.first { state.run($0)?.stateName == "AwaitingConcurrencySlot" } : nil
                 }
                 #expect(subject.backend.started == runs.filter { $0 != waiting })
-                try await eventually("only one is held") { subject.worker.registry.count == 1 }
+                try await eventually("the worker holds only one run") { subject.worker.registry.count == 1 }
             }
         }
     }
 
-    @Test("a claim that is told to wait is made again")
+    @Test("a claim that the API answers with WAIT is repeated")
     func waiting() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -62,14 +62,14 @@ struct ClaimTests {
             let script = api.script(
                 method: "POST", path: "/flow_runs/\(run)/set_state", times: 2, answer: .status(200, body: wait))
             try await withWorker(api) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(script.uses == 2)
             }
         }
     }
 
     @Test(
-        "a claim whose answer is lost is still this worker's",
+        "a claim whose answer is lost still belongs to this worker",
         arguments: [0, 5], [Fault.closeConnection, .reset, .garbage(), .status(502), .truncatedBody])
     func lostAnswer(maxRetries: Int, fault: Fault) async throws {
         try await withPool { api, deployment in
@@ -77,7 +77,7 @@ struct ClaimTests {
             let script = api.script(
                 method: "POST", path: "/flow_runs/\(run)/set_state", times: 1, answer: .applyThen(fault))
             try await withWorker(api, retryPolicy: RetryPolicy(maxRetries: maxRetries)) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(script.uses == 1)
                 #expect(subject.backend.started == [run])
                 #expect(api.stateHistory(of: run) == ["Scheduled", "Pending", "Submitting"])
@@ -85,7 +85,7 @@ struct ClaimTests {
         }
     }
 
-    @Test("another worker's claim is not taken for this worker's when an answer is lost")
+    @Test("when an answer is lost, another worker's claim is not mistaken for this worker's claim")
     func lostRace() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -97,14 +97,14 @@ struct ClaimTests {
                 return .closeConnection
             }
             try await withWorker(api) { subject in
-                try await eventually("it was let go") { subject.log.contains("was not submitted") }
+                try await eventually("the worker drops the run") { subject.log.contains("was not submitted") }
                 #expect(subject.backend.started.isEmpty)
             }
         }
     }
 
     @Test(
-        "of two workers whose claims were both accepted, the one that left its mark has the run",
+        "when the claims of two workers are accepted, the worker whose mark was accepted has the run",
         arguments: [false, true])
     func contested(isOurs: Bool) async throws {
         try await withPool { api, deployment in
@@ -118,16 +118,18 @@ struct ClaimTests {
                 guard request.body["state"]?["name"] == "Submitting", api.stateHistory(of: run).count == 2 else {
                     return nil
                 }
-                // The claim of the other shows in the run, though it goes no further.
+                // The run shows the claim of the other worker, which does not advance the run any further.
                 api.setState(of: run, to: .pending)
                 return .status(503)
             }
             try await withWorker(api) { subject in
                 if isOurs {
-                    try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                    try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                     #expect(subject.backend.started == [run])
                 } else {
-                    try await eventually("it was let go") { subject.log.contains("another worker has claimed it") }
+                    try await eventually("the worker drops the run") {
+                        subject.log.contains("another worker has claimed it")
+                    }
                     #expect(subject.backend.started.isEmpty)
                 }
             }
@@ -135,7 +137,7 @@ struct ClaimTests {
     }
 
     @Test(
-        "a claim that was written over the end of a run that another worker has run is put right, with and without its mark",
+        "a claim that overwrote the end of another worker's run is undone, with and without that worker's mark",
         arguments: [true, false])
     func writtenOverTheEnd(hasMark: Bool) async throws {
         try await withPool { api, deployment in
@@ -154,14 +156,14 @@ struct ClaimTests {
             ]
             api.script(path: "/flow_run_states/*", answer: .status(200, body: history))
             try await withWorker(api) { subject in
-                try await api.waitUntil("it has ended again") { $0.run(run)?.stateName == "Well done" }
+                try await api.waitUntil("the end of the run is restored") { $0.run(run)?.stateName == "Well done" }
                 #expect(api.run(run)?.state?.message == "at last")
                 #expect(subject.backend.started.isEmpty)
             }
         }
     }
 
-    @Test("a claim that the API refuses for the moment leaves the run scheduled for the next poll")
+    @Test("a run whose claim the API temporarily refuses stays scheduled for the next poll")
     func tooManyRequests() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -169,7 +171,7 @@ struct ClaimTests {
                 method: "POST", path: "/flow_runs/\(run)/set_state", times: 3,
                 answer: .tooManyRequests(retryAfter: 1))
             try await withWorker(api, retryPolicy: RetryPolicy(maxRetries: 0), serve: { $0.limit = 1 }) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.backend.started == [run])
                 #expect(subject.log.contains("could not be claimed, it stays scheduled"))
             }
@@ -182,20 +184,20 @@ struct ClaimTests {
             let run = api.scheduleRun(deployment: deployment)
             let gate = Gate()
             api.script(method: "POST", path: "/flow_runs/\(run)/set_state", times: 1, answer: .hold(gate))
-            // The claim is held back, and is not to be sent again meanwhile.
+            // The long timeout prevents a repetition of the claim while the first one is held back.
             try await withWorker(api, requestTimeout: .seconds(60)) { subject in
-                try await api.waitUntil("it was polled often while it was claimed") {
+                try await api.waitUntil("the pool is polled several times during the claim") {
                     $0.requests("POST", "*/get_scheduled_flow_runs").count >= 4
                 }
                 gate.open()
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(claims(api, of: run).count == 1)
                 #expect(subject.backend.started == [run])
             }
         }
     }
 
-    @Test("a poll that is answered late does not run again what has ended meanwhile")
+    @Test("a run that has ended is not started again by a late answer to a poll")
     func stalePoll() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -207,10 +209,10 @@ struct ClaimTests {
                     return .reported("COMPLETED")
                 }
             }
-            // The claim and a poll are held back, and are not to be sent again meanwhile.
+            // The long timeout prevents repeated requests while the claim and a poll are held back.
             try await withWorker(api, backend: backend, requestTimeout: .seconds(60)) { subject in
-                try await api.waitUntil("it is being claimed") { !claims($0.requests, of: run).isEmpty }
-                // The answer is made while the run is scheduled, and arrives when it has ended.
+                try await api.waitUntil("the run is being claimed") { !claims($0.requests, of: run).isEmpty }
+                // The answer shows the run as scheduled, and arrives after the run has ended.
                 let late = Gate()
                 let stale: JSONValue = [
                     ["work_pool_id": "x", "work_queue_id": "y", "flow_run": api.flowRun(run)]
@@ -220,10 +222,10 @@ struct ClaimTests {
                     answer: .hold(late, then: .status(200, body: stale)))
                 try await eventually("the late poll is under way") { slow.uses == 1 }
                 claim.open()
-                try await eventually("it has ended") { subject.worker.registry.count == 0 }
+                try await eventually("the run has ended") { subject.worker.registry.count == 0 }
                 let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
                 late.open()
-                try await api.waitUntil("others follow the late poll") {
+                try await api.waitUntil("other polls follow the late poll") {
                     $0.requests("POST", "*/get_scheduled_flow_runs").count >= polls + 2
                 }
                 #expect(claims(api, of: run).count == 1)

@@ -7,12 +7,12 @@ import Testing
 
 @Suite("Cleaning up after runs that the API has ended")
 struct CleanupTests {
-    /// Cleans up after a run, in a pool that is served by a worker which does not hold it.
+    /// Cleans up after a run, with a worker that serves the pool and does not hold the run.
     private func clean(
         _ run: String, pid: JSONValue, backend: FakeBackend, _ api: FakePrefectAPI
     ) async throws -> CleanupVerdict {
         try await withWorker(api, backend: backend, serve: { $0.pollInterval = .seconds(3600) }) { subject in
-            try await eventually("the pool is known") { subject.worker.state.pool != nil }
+            try await eventually("the worker knows the pool") { subject.worker.state.pool != nil }
             let cleanup = RunCleanup(runs: subject.worker.runs)
             return try await cleanup.clean(Self.message(run, pid: pid))
         }
@@ -28,14 +28,14 @@ struct CleanupTests {
             ]))
     }
 
-    /// A run that somebody has started and the API has ended.
+    /// A run that another worker has started and the API has ended.
     private func ended(_ api: FakePrefectAPI, _ deployment: FakeDeployment) -> String {
         let run = api.scheduleRun(deployment: deployment)
         api.setState(of: run, to: .cancelled)
         return run
     }
 
-    @Test("infrastructure that somebody else has started is stopped by its identifier")
+    @Test("infrastructure that another worker has started is stopped by its identifier")
     func stops() async throws {
         try await withPool { api, deployment in
             let run = ended(api, deployment)
@@ -47,7 +47,7 @@ struct CleanupTests {
     }
 
     @Test(
-        "what cannot be stopped now is given back, and what is gone is done",
+        "a cleanup is released when the infrastructure cannot be stopped now, and done when it no longer exists",
         arguments: [
             (InfrastructureError.Kind.notFound, CleanupVerdict.done),
             (.unavailable, .release(reason: "infrastructure_not_available")),
@@ -61,7 +61,7 @@ struct CleanupTests {
         }
     }
 
-    @Test("a run that never had infrastructure, and one that was deleted, need nothing")
+    @Test("a run that never had infrastructure and a deleted run need no cleanup")
     func nothing() async throws {
         try await withPool { api, deployment in
             let backend = FakeBackend()
@@ -74,7 +74,7 @@ struct CleanupTests {
         }
     }
 
-    @Test("a run whose deployment is gone is given back: nobody knows where it runs")
+    @Test("a cleanup is released when the run's deployment no longer exists, because its configuration is unknown")
     func noDeployment() async throws {
         try await withPool { api, deployment in
             let run = ended(api, deployment)
@@ -84,12 +84,12 @@ struct CleanupTests {
         }
     }
 
-    @Test("a run that this worker watches ends by the ordinary way")
+    @Test("a cleanup of a run that this worker watches stops the run in the ordinary way")
     func held() async throws {
         try await withPool { api, deployment in
             try await withWorker(api) { subject in
                 let run = api.scheduleRun(deployment: deployment)
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 api.setState(of: run, to: .cancelled)
                 let cleanup = RunCleanup(runs: subject.worker.runs)
                 let verdict = try await cleanup.clean(Self.message(run, pid: "fake:x"))

@@ -8,7 +8,7 @@ import Worker
 
 @Suite("Several pools in one daemon", .serialized)
 struct DaemonTests {
-    @Test("the trouble of one pool is not the others'")
+    @Test("a pool that cannot be served does not affect the other pools")
     func twoPools() async throws {
         try await withPool { api, deployment in
             api.addPool(name: "other", type: "docker")
@@ -21,8 +21,10 @@ struct DaemonTests {
                     pools: [first.worker, second], backends: [first.backend], services: first.services)
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask { await second.run(second.takeUp()) }
-                    try? await api.waitUntil("the good one is served") { $0.run(run)?.infrastructurePID != nil }
-                    try? await eventually("the bad one is known") {
+                    try? await api.waitUntil("the run of the usable pool has started") {
+                        $0.run(run)?.infrastructurePID != nil
+                    }
+                    try? await eventually("the daemon reports the unusable pool") {
                         daemon.reasonNotReady?.contains("'docker'") == true
                     }
                     group.cancelAll()
@@ -35,7 +37,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("pools with a limit for all of them run all of their runs, each in its own worker's name")
+    @Test("pools with a common limit start all their runs, each pool under its own worker name")
     func sharedLimit() async throws {
         try await withPool { api, deployment in
             let other = api.addPool(name: "other")
@@ -71,26 +73,26 @@ struct DaemonTests {
         }
     }
 
-    @Test("a pool can be added while others are served, and retired: its runs in flight are watched to their end")
+    @Test("a pool can be added and retired while others are served; its runs in flight are watched to their end")
     func changingPools() async throws {
         try await withPool { api, deployment in
             let other = api.addPool(name: "other")
             let otherDeployment = api.addDeployment(name: "other's", pool: other)
             try await withWorker(api) { subject in
-                try await eventually("the first is served") { subject.daemon.reasonNotReady == nil }
+                try await eventually("the first pool is served") { subject.daemon.reasonNotReady == nil }
                 var served = subject.worker.served
                 served.name = "other"
                 subject.daemon.add(PoolWorker(served: served, backend: subject.backend, services: subject.services))
                 let run = api.scheduleRun(deployment: otherDeployment)
-                try await api.waitUntil("the other is served") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the other pool is served") { $0.run(run)?.infrastructurePID != nil }
                 subject.daemon.retire(pool: "other")
                 let late = api.scheduleRun(deployment: otherDeployment)
                 let mine = api.scheduleRun(deployment: deployment)
-                try await api.waitUntil("the first is still served") { $0.run(mine)?.infrastructurePID != nil }
+                try await api.waitUntil("the first pool is still served") { $0.run(mine)?.infrastructurePID != nil }
                 #expect(api.run(late)?.stateType == .scheduled)
                 #expect(subject.daemon.pools.map(\.served.name) == ["p", "other"])
                 subject.backend.finish(run, ExitStatus(code: 3))
-                try await api.waitUntil("its end is reported") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the end of the run is reported") { $0.run(run)?.stateType == .crashed }
                 await subject.daemon.waitUntilGone(pool: "other")
                 #expect(subject.daemon.pools.map(\.served.name) == ["p"])
             }
@@ -102,13 +104,13 @@ struct DaemonTests {
         try await withPool { api, deployment in
             try await withWorker(api, serve: { $0.limit = 1 }) { subject in
                 let runs = api.scheduleRuns(2, deployment: deployment)
-                try await eventually("one is watched") { subject.backend.watched.count == 1 }
+                try await eventually("one run is watched") { subject.backend.watched.count == 1 }
                 #expect(subject.worker.slots.free == 0)
                 subject.daemon.change(pool: "p") { served in
                     served.limit = 2
                     served.queues = ["default", "new"]
                 }
-                try await eventually("both are watched") { Set(subject.backend.watched) == Set(runs) }
+                try await eventually("both runs are watched") { Set(subject.backend.watched) == Set(runs) }
                 try await api.waitUntil("the queue is created") {
                     !$0.requests("POST", "/work_pools/p/queues").isEmpty
                 }
@@ -116,7 +118,7 @@ struct DaemonTests {
         }
     }
 
-    @Test("the worker's own lines go to Cloud once the worker has an id, those about runs do not")
+    @Test("the worker sends its own log lines to Cloud once it has an id, and no lines about runs")
     func forwarder() async throws {
         try await withFakePrefectAPI { api in
             try await withWorkerClient(api) { client in

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The line that explains a crash")
 struct ErrorLineTests {
-    @Test("is the exception of the last traceback, whatever is printed after it")
+    @Test("the error line is the exception of the last traceback, whatever is printed after it")
     func exception() {
         let output = """
             Traceback (most recent call last):
@@ -27,7 +27,7 @@ struct ErrorLineTests {
     }
 
     @Test(
-        "is the last one that looks like an error, without a traceback",
+        "without a traceback, the error line is the last line that looks like an error, or else the last line",
         arguments: [
             ("sh: nope: not found\nbye", "sh: nope: not found"),
             (
@@ -41,13 +41,15 @@ struct ErrorLineTests {
         #expect(ErrorLine.line(of: output) == Substring(line))
     }
 
-    @Test("is absent where nothing was printed")
+    @Test("output without text has no error line")
     func nothing() {
         #expect(ErrorLine.line(of: " \n\n") == nil)
         #expect(CrashReport(ExitStatus(code: 1, lastOutput: "")).message.contains("Last output") == false)
     }
 
-    @Test("the last lines are not printed again where the run's output was printed already", arguments: [true, false])
+    @Test(
+        "the last lines are not printed again when the worker has already printed the run's output",
+        arguments: [true, false])
     func once(_ isPrinted: Bool) {
         let reporter = RecordingReporter()
         CrashReport(ExitStatus(code: 1, lastOutput: "one\ntwo"))

@@ -4,15 +4,15 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite("What the worker tells about its runs", .serialized)
+@Suite("Events of the worker about its runs", .serialized)
 struct EventTests {
-    @Test("each run has a submitted and an executed event with all that is related")
+    @Test("each run has a submitted and an executed event with all related resources")
     func events() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment, name: "lucky-cat", tags: ["own"])
             let backend = FakeBackend { $0.immediateEnd = { _ in ExitStatus(code: 3) } }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("both are there") { $0.events.count == 3 }
+                try await api.waitUntil("the events of the run have arrived") { $0.events.count == 3 }
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
                 let pool = try #require(api.pool("p"))
@@ -57,17 +57,17 @@ struct EventTests {
     }
 
     @Test(
-        "a run that is cancelled has the event of Prefect's runner, as Prefect's runner sends it",
+        "a cancelled run has the same event that Prefect's runner sends",
         arguments: [true, false])
     func cancellation(flowDoesIt: Bool) async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment, name: "lucky-cat", tags: ["own", "from-deployment"])
             let backend = FakeBackend { if flowDoesIt { $0.statusOfStopped = .reported("CANCELLED", code: 0) } }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 api.setState(of: run, to: .running)
                 api.setState(of: run, to: .cancelling)
-                try await api.waitUntil("it was executed") { state in
+                try await api.waitUntil("the executed event has arrived") { state in
                     state.events.contains { $0["event"] == "prefect.worker.executed-flow-run" }
                 }
                 let events = api.events.filter { $0["event"] == "prefect.runner.cancelled-flow-run" }
@@ -104,7 +104,7 @@ struct EventTests {
     }
 
     @Test(
-        "a run that ends by itself before it could be cancelled, or before it was started, has no event of that",
+        "a run that ends before it is stopped, or is cancelled before its start, has no cancellation event",
         arguments: [true, false])
     func noCancellation(isStarted: Bool) async throws {
         try await withPool { api, deployment in
@@ -121,17 +121,17 @@ struct EventTests {
             let backend = FakeBackend { $0.holdStopped = stopping }
             try await withWorker(api, backend: backend) { subject in
                 if isStarted {
-                    try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                    try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                     api.setState(of: run, to: .running)
                     api.setState(of: run, to: .cancelling)
-                    try await eventually("it is being stopped") {
+                    try await eventually("the run is being stopped") {
                         backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
                     }
                     api.setState(of: run, to: .completed)
                     backend.finish(run, ExitStatus(code: 0))
                     stopping.open()
                 } else {
-                    try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                    try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 }
                 try await subject.waitUntilIdle()
                 subject.shutdown.escalate()
@@ -141,7 +141,7 @@ struct EventTests {
         }
     }
 
-    @Test("what the infrastructure tells about a run is related to it and to the worker, each event after the last")
+    @Test("each event of a run's infrastructure is related to the run and the worker and follows the previous event")
     func infrastructureEvents() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -155,7 +155,7 @@ struct EventTests {
                 }
             }
             try await withWorker(api, backend: backend) { _ in
-                let found = try await api.wait(for: "both are there") { state -> [JSONValue]? in
+                let found = try await api.wait(for: "both infrastructure events") { state -> [JSONValue]? in
                     let events = state.events.filter {
                         $0["event"]?.stringValue?.hasPrefix("prefect.docker") == true
                     }
@@ -173,7 +173,7 @@ struct EventTests {
         }
     }
 
-    /// Requests about runs: all but what the worker sends by the clock, and batches of logs and events.
+    /// The numbers of requests about runs, by route. Periodic requests and batches of logs and events do not count.
     private func requestsAboutRuns(_ api: FakePrefectAPI) -> [String: Int] {
         var counts: [String: Int] = [:]
         for request in api.requests where !request.path.hasPrefix("/work_pools") {
@@ -194,7 +194,7 @@ struct EventTests {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(count, deployment: deployment)
             try await withWorker(api) { subject in
-                try await api.waitUntil("all run and are labelled") { state in
+                try await api.waitUntil("all runs have started and have labels") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                         && state.requests("PATCH", "*/labels").count == count
                 }
@@ -210,7 +210,7 @@ struct EventTests {
                 #expect(counts["PATCH flow_runs"] == count)
                 #expect(counts["GET flows"] == 1)
                 #expect((counts["GET deployments"] ?? 0) <= count)
-                // The look for other workers is shared by all runs that come together, as the deployment is.
+                // Runs that arrive together share the look for other workers and the read of their deployment.
                 // A run whose claim is more than half a second old is read before it is submitted.
                 let late = counts["GET flow_runs"] ?? 0
                 #expect(late <= count)
@@ -222,7 +222,7 @@ struct EventTests {
 
 @Suite("Probes", .serialized)
 struct ProbeTests {
-    @Test("a worker that starts is alive and not ready, one that serves is both, one that leaves is alive")
+    @Test("a starting or stopping worker is alive but not ready, and a serving worker is both")
     func stages() async throws {
         try await withPool { api, _ in
             let probes = WorkerProbes()
@@ -237,7 +237,7 @@ struct ProbeTests {
                 #expect(probes.isAlive)
                 #expect(probes.reasonNotReady == "the work pool has not been read yet")
                 gate.open()
-                try await eventually("it is ready") { probes.reasonNotReady == nil }
+                try await eventually("the worker is ready") { probes.reasonNotReady == nil }
                 #expect(probes.isAlive)
                 subject.shutdown.escalate()
                 #expect(probes.reasonNotReady == "the worker is shutting down: draining, 0 flow runs left")
@@ -248,7 +248,7 @@ struct ProbeTests {
     }
 }
 
-@Suite("What kind of pool it is", .serialized)
+@Suite("Discovery of the type of a pool", .serialized)
 struct PoolDiscoveryTests {
     private func find(
         _ api: FakePrefectAPI, type: String? = nil, createsPool: Bool = true, name: String = "p"
@@ -264,7 +264,7 @@ struct PoolDiscoveryTests {
         }
     }
 
-    @Test("the pool's type is taken, and the user's must be the same")
+    @Test("the type of the pool is used, and a type that the user names must match it")
     func types() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p", type: "docker")
@@ -285,7 +285,7 @@ struct PoolDiscoveryTests {
         }
     }
 
-    @Test("a pool that is missing is a process pool, to be created or waited for")
+    @Test("a missing pool counts as a process pool, to be created or awaited, unless the user names another type")
     func missing() async throws {
         try await withFakePrefectAPI { api in
             let found7 = try await find(api)
@@ -297,7 +297,7 @@ struct PoolDiscoveryTests {
         }
     }
 
-    @Test("wrong credentials are refused, an API that is away is waited for")
+    @Test("wrong credentials are refused, and an unavailable API is awaited")
     func trouble() async throws {
         try await withFakePrefectAPI { api in
             api.script(times: 1, answer: .status(401))
@@ -312,7 +312,7 @@ struct PoolDiscoveryTests {
         }
     }
 
-    @Test("an address without Prefect's routes is refused, by a check too; a page in the API's place is waited for")
+    @Test("an address without Prefect's routes is refused, an HTML page causes a wait, and a check rejects both")
     func otherServers() async throws {
         try await withFakePrefectAPI { api in
             let noRoute = Fault.status(404, body: ["detail": "Not Found"])
@@ -332,7 +332,7 @@ struct PoolDiscoveryTests {
         }
     }
 
-    @Test("a check looks at everything and changes nothing")
+    @Test("a check covers the API, the pool and the queues, and changes nothing")
     func check() async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p")

@@ -7,7 +7,8 @@ import Testing
 
 @Suite("A proposal that the API carries out late", .serialized)
 struct LateProposalTests {
-    /// A pool and a run whose first proposal of the state is reset and has no effect before ``carryOut``.
+    /// Provides a pool and a run. The API resets the connection of the run's first proposal of the state, and the
+    /// proposal has no effect before ``carryOut``.
     private func withUnansweredProposal(
         _ name: String, _ body: (FakePrefectAPI, _ run: String, FakeBackend, _ directory: String) async throws -> Void
     ) async throws {
@@ -34,17 +35,17 @@ struct LateProposalTests {
         func count() -> Int { api.stateHistory(of: run).count { $0 == name } }
         let before = count()
         try await PrefectServerClient(url: api.url).call("POST", first.path, first.body)
-        // The worker may have seen it already.
+        // The worker may already have undone the state, so the check uses the history.
         #expect(count() == before + 1)
     }
 
     private func waitUntilRunning(_ run: String, _ api: FakePrefectAPI) async throws {
-        try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+        try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
         api.setState(of: run, to: .running)
     }
 
     @Test(
-        "is undone where its run has ended meanwhile, reported by the flow or by the worker",
+        "a late proposal is undone when its run has ended, whether the flow or the worker reported the end",
         arguments: ["Pending", "Submitting"], [0, 3])
     func afterTheEnd(name: String, code: Int) async throws {
         try await withUnansweredProposal(name) { api, run, backend, _ in
@@ -56,14 +57,14 @@ struct LateProposalTests {
                 let end = try #require(api.run(run)?.state)
                 #expect(end.type == (code == 0 ? .completed : .crashed))
                 try await carryOut(name, api, of: run)
-                try await api.waitUntil("it has ended again") { $0.run(run)?.stateType == end.type }
+                try await api.waitUntil("the end of the run is restored") { $0.run(run)?.stateType == end.type }
                 #expect(api.run(run)?.state?.message == end.message)
                 #expect(backend.started == [run])
             }
         }
     }
 
-    @Test("is not taken for the run's state when the run's process ends after it")
+    @Test("a late proposal before the end of the run's process is not mistaken for the run's state")
     func beforeTheReport() async throws {
         try await withUnansweredProposal("Pending") { api, run, backend, _ in
             try await withWorker(api, backend: backend) { subject in
@@ -71,14 +72,14 @@ struct LateProposalTests {
                 api.setState(of: run, to: .completed)
                 try await carryOut("Pending", api, of: run)
                 backend.finish(run, ExitStatus(code: 0))
-                try await api.waitUntil("it has ended again") { $0.run(run)?.stateType == .completed }
+                try await api.waitUntil("the end of the run is restored") { $0.run(run)?.stateType == .completed }
                 try await subject.waitUntilIdle()
                 #expect(!api.stateHistory(of: run).contains("Crashed"))
             }
         }
     }
 
-    @Test("is undone for one run although the API refuses that for another")
+    @Test("a late proposal is undone for one run although the API refuses this for another run")
     func refused() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(2, deployment: deployment)
@@ -94,33 +95,35 @@ struct LateProposalTests {
                 for run in runs { subject.backend.finish(run, ExitStatus(code: 3)) }
                 try await subject.waitUntilIdle()
                 for run in runs { try await carryOut("Pending", api, of: run) }
-                try await api.waitUntil("the other has ended again") { $0.run(runs[1])?.stateType == .crashed }
+                try await api.waitUntil("the end of the other run is restored") {
+                    $0.run(runs[1])?.stateType == .crashed
+                }
                 try await eventually("the refusal is logged") { subject.log.contains("could not be restored") }
                 #expect(api.run(runs[0])?.stateType == .pending)
             }
         }
     }
 
-    @Test("does not keep a run that has been given back")
+    @Test("a run that has been given back starts again despite a late proposal")
     func givenBack() async throws {
         try await withUnansweredProposal("Pending") { api, run, backend, _ in
             try await withWorker(api, backend: backend) { subject in
                 try await waitUntilRunning(run, api)
-                // No poll takes it before the late proposal does.
+                // The pause prevents a poll from taking the run before the late proposal is carried out.
                 api.setPaused(true, pool: "p")
-                // It hands itself back, as an engine does on SIGTERM.
+                // The run reschedules itself, as an engine does on SIGTERM.
                 api.setState(of: run, to: .scheduled)
                 backend.finish(run, ExitStatus(code: 0))
                 try await subject.waitUntilIdle()
                 try await carryOut("Pending", api, of: run)
-                try await api.waitUntil("it waits again") { $0.run(run)?.stateType == .scheduled }
+                try await api.waitUntil("the run is scheduled again") { $0.run(run)?.stateType == .scheduled }
                 api.setPaused(false, pool: "p")
-                try await eventually("it has been started again") { backend.startCount == 2 }
+                try await eventually("the run has started again") { backend.startCount == 2 }
             }
         }
     }
 
-    @Test("is undone by the next process of the worker")
+    @Test("a late proposal is undone by the next process of the worker")
     func afterARestart() async throws {
         try await withUnansweredProposal("Pending") { api, run, backend, directory in
             try await withWorker(api, backend: backend, stateDirectory: directory) { subject in
@@ -132,13 +135,13 @@ struct LateProposalTests {
             #expect(try RunLedger.entries(inDirectory: directory).isEmpty)
             try await carryOut("Pending", api, of: run)
             try await withWorker(api, backend: backend, stateDirectory: directory) { _ in
-                try await api.waitUntil("it has ended again") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the end of the run is restored") { $0.run(run)?.stateType == .crashed }
             }
             #expect(backend.started == [run])
         }
     }
 
-    @Test("costs a run that had all its answers no request")
+    @Test("a run whose proposals were all answered causes no look for late proposals")
     func noDoubt() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -152,7 +155,7 @@ struct LateProposalTests {
         }
     }
 
-    @Test("is known by the run's states alone, in any order")
+    @Test("a late proposal is recognized from the run's states alone, in any order")
     func overwritten() throws {
         let transitions = RunTransitions(claim: "c", submission: "s")
         func state(_ type: String, _ second: Int, by transition: String? = nil) throws -> RecordedState {
@@ -172,7 +175,7 @@ struct LateProposalTests {
         #expect(transitions.overwrittenState(in: [end, planned, again, claim, running, anew]) == anew)
         #expect(transitions.overwrittenState(in: [planned, again, claim, running]) == nil)
         #expect(transitions.overwrittenState(in: [planned, claim, again]) == nil)
-        // The end of an earlier attempt is none of this one.
+        // The end of an earlier attempt does not count as the end of this one.
         #expect(try transitions.overwrittenState(in: [end, anew, state("PENDING", 6, by: "s")]) == nil)
         #expect(transitions.overwrittenState(in: []) == nil)
     }

@@ -27,7 +27,7 @@ struct LedgerTests {
 
     private var file: String { directory.path + "/ledger.sqlite" }
 
-    @Test("what is written is read again, to the last field")
+    @Test("an entry that is written is read again with every field")
     func roundTrip() async throws {
         let before = entry("a", .running)
         await ledger().record([before, entry("b")], durably: true)
@@ -40,7 +40,7 @@ struct LedgerTests {
         #expect(log.messages().isEmpty)
     }
 
-    @Test("a row of any text is a run in flight, or none", .timeLimit(.minutes(Fuzz.minutes)))
+    @Test("a row with arbitrary text is a run in flight or is rejected", .timeLimit(.minutes(Fuzz.minutes)))
     func anyRow() async throws {
         let good = entry("a", .running).json
         try await Fuzz.run(mostCases: 4000) { random in
@@ -54,7 +54,7 @@ struct LedgerTests {
         }
     }
 
-    @Test("a position of a log that counts further than any log goes is none")
+    @Test("a log position with an impossible count is rejected")
     func position() {
         #expect(OutputPosition(text: "1 2 9223372036854775807") == nil)
         var position = OutputPosition(text: "1 2 2147483646")
@@ -63,7 +63,7 @@ struct LedgerTests {
     }
 
     @Test(
-        "another kind of file in its place, or that of its companions, blocks nothing",
+        "another kind of file in place of the ledger or its companion files does not block the ledger",
         arguments: ["", "-wal", "-shm"])
     func foreign(companion: String) async throws {
         #expect(mkfifo(file + companion, 0o600) == 0)
@@ -72,7 +72,7 @@ struct LedgerTests {
         #expect(try RunLedger.entries(inDirectory: directory.path).count == 1)
     }
 
-    @Test("a link in the place of the lock's file is not followed")
+    @Test("a symbolic link in place of the lock file is not followed")
     func linkedLock() throws {
         let victim = directory.path + "/victim"
         try "kept".write(toFile: victim, atomically: true, encoding: .utf8)
@@ -81,7 +81,7 @@ struct LedgerTests {
         #expect(try String(contentsOfFile: victim, encoding: .utf8) == "kept")
     }
 
-    @Test("nobody else can read it")
+    @Test("only the owner can read the ledger's files")
     func permissions() async throws {
         let ledger = ledger()
         await ledger.record([entry("a")])
@@ -91,10 +91,10 @@ struct LedgerTests {
         }
     }
 
-    @Test("a corrupt file is moved aside and a new one begun", arguments: ["no database at all", "damaged"])
+    @Test("a corrupt file is moved aside and a new one is begun", arguments: ["no database at all", "damaged"])
     func corrupt(how: String) async throws {
         await ledger().record([entry("a")])
-        try await eventually("it is closed") { !FileManager.default.fileExists(atPath: file + "-wal") }
+        try await eventually("the ledger is closed") { !FileManager.default.fileExists(atPath: file + "-wal") }
         if how == "damaged" {
             var data = try Data(contentsOf: URL(filePath: file))
             for index in 100..<data.count { data[index] = 0xAA }
@@ -111,7 +111,7 @@ struct LedgerTests {
         #expect(names.contains { $0.hasPrefix("ledger.sqlite.corrupt-") })
     }
 
-    @Test("without a place to write to the worker goes on, says so once, and writes everything down when it can")
+    @Test("an unwritable ledger is reported once, and all runs are written as soon as the directory can be written")
     func unwritable() async throws {
         let blocked = directory.path + "/state"
         try Data().write(to: URL(filePath: blocked))
@@ -127,10 +127,10 @@ struct LedgerTests {
         #expect(log.messages().count == 2 && log.messages()[1].contains("can be written again"))
     }
 
-    @Test("a row that cannot be read is dropped, and the others are not")
+    @Test("a row that cannot be read is dropped, and the other rows are kept")
     func unreadableRow() async throws {
         await ledger().record([entry("a"), entry("b")])
-        // Not by a child process, which could hold the lock of another test's directory for a moment.
+        // A child process could hold the lock of another test's directory for a moment, so this test starts none.
         try SQLiteConnection(path: file).execute("UPDATE run SET entry = '{}' WHERE id = 'a'")
         #expect(ledger().entries.map(\.flowRunID) == ["b"])
         #expect(log.messages().count == 1)
@@ -139,7 +139,7 @@ struct LedgerTests {
 
 @Suite("The state directory")
 struct StateDirectoryTests {
-    @Test("it belongs to one worker, and others are told whose it is")
+    @Test("a state directory belongs to one worker, and the error for other workers names its owner")
     func exclusive() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/deep/state"
@@ -152,7 +152,7 @@ struct StateDirectoryTests {
         #expect(throws: Never.self) { _ = try StateDirectory.take(path, for: "worker 'two'") }
     }
 
-    @Test("where any will do, each worker takes the first that nobody has")
+    @Test("each worker that accepts any directory takes the first free one")
     func free() throws {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/pool"
@@ -163,7 +163,7 @@ struct StateDirectoryTests {
         #expect(try StateDirectory.takeFree(path, for: "three").path == path)
     }
 
-    @Test("a place that cannot be written is said to be so")
+    @Test("a directory that cannot be written causes an error")
     func unusable() throws {
         #expect(throws: StateDirectory.Problem.self) { _ = try StateDirectory.take("/proc/nowhere", for: "one") }
     }

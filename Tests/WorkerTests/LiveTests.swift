@@ -9,16 +9,16 @@ import Testing
 
 @testable import Worker
 
-@Suite("What the API tells as it happens", .serialized)
+@Suite("Live events and pool messages of the API", .serialized)
 struct LiveTests {
     private func polls(_ live: LiveAPI) -> Int { live.proxy.requests("POST", "*/get_scheduled_flow_runs").count }
 
-    @Test("a new run is polled for when its event comes", arguments: ["Scheduled", "Late", "Resuming"])
+    @Test("the event of a new run causes a poll", arguments: ["Scheduled", "Late", "Resuming"])
     func pickUp(state: String) async throws {
         try await withLiveWorker { subject, live, deployment in
             let run = live.api.scheduleRun(deployment: deployment)
             try await live.tell("prefect.flow-run.\(state)", run: run)
-            try await live.api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            try await live.api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
             subject.backend.finish(run, .reported("COMPLETED"))
         }
     }
@@ -33,23 +33,23 @@ struct LiveTests {
                 let run = live.api.scheduleRun(deployment: deployment)
                 try await live.tell(EventSelection.scheduled, run: run)
             }
-            try await eventually("all have run") { backend.startCount == 100 }
-            // The longer a machine takes, the more polls it may make: one in 200 milliseconds.
+            try await eventually("all runs have started") { backend.startCount == 100 }
+            // A slower machine may make more polls: one in 200 milliseconds.
             let made = polls(live) - before
             let allowed = 3 + Int((ContinuousClock.now - start) / .milliseconds(200))
             #expect(made <= max(20, allowed))
         }
     }
 
-    @Test("a run that is due later is polled for when it is due, and asked about only once")
+    @Test("a run that is due later is polled for at its due time and looked up only once")
     func later() async throws {
         try await withLiveWorker(serve: { $0.prefetch = .seconds(1) }) { subject, live, deployment in
             let before = polls(live)
             let due = Date.now + 10
             let run = live.api.scheduleRun(deployment: deployment, at: due)
             try await live.tell(EventSelection.scheduled, run: run)
-            try await live.api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-            // Not earlier; that it comes at all is enough, since the ordinary poll is an hour away.
+            try await live.api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
+            // The run must not start earlier. Its start proves the early poll: the ordinary one is an hour away.
             #expect(Date.now.timeIntervalSince(due) >= -1.1)
             #expect(polls(live) - before == 2)
             let questions = live.api.requests("POST", "/flow_runs/filter").filter {
@@ -60,54 +60,56 @@ struct LiveTests {
         }
     }
 
-    @Test("news of other pools, of queues that are not served and of a paused pool cause no poll")
+    @Test("events of other pools, of unserved queues and of a paused pool cause no poll")
     func others() async throws {
         try await withLiveWorker(serve: { $0.queues = ["mine"] }) { subject, live, deployment in
             let before = polls(live)
             try await live.tell(EventSelection.scheduled, run: "a", pool: "other", queue: "mine")
             try await live.tell(EventSelection.scheduled, run: "b", queue: "default")
             try await live.tellPool { $0["is_paused"] = true }
-            try await eventually("the pause is known") { subject.worker.state.pool?.isPaused == true }
+            try await eventually("the worker knows of the pause") { subject.worker.state.pool?.isPaused == true }
             try await live.tell(EventSelection.scheduled, run: "c", queue: "mine")
             #expect(polls(live) == before)
             try await live.tellPool { $0["is_paused"] = false }
-            try await eventually("the end of the pause is a reason to poll") { polls(live) == before + 1 }
+            try await eventually("the end of the pause causes a poll") { polls(live) == before + 1 }
         }
     }
 
-    @Test("a run is stopped when it is told to be cancelled, and not before the API confirms it")
+    @Test("a run is stopped after its cancellation event, but not before the API confirms the cancellation")
     func cancellation() async throws {
         try await withLiveWorker { subject, live, deployment in
             let run = live.api.scheduleRun(deployment: deployment)
             try await live.tell(EventSelection.scheduled, run: run)
-            try await live.api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            try await live.api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
             live.api.setState(of: run, to: .running)
             try await live.tell(EventSelection.cancelling, run: run)
-            try await live.proxy.waitUntil("it is looked up") { !$0.requests("POST", "*/flow_runs/filter").isEmpty }
+            try await live.proxy.waitUntil("the run is looked up") {
+                !$0.requests("POST", "*/flow_runs/filter").isEmpty
+            }
             live.api.setState(of: run, to: .cancelling)
             try await live.tell(EventSelection.cancelling, run: run)
-            try await live.api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+            try await live.api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
             let stops = subject.backend.calls.filter { if case .stop = $0 { true } else { false } }
             #expect(stops == [.stop(run, grace: .seconds(5), .cancelled)])
         }
     }
 
-    @Test("a run that is told to be cancelled while it is being started is cancelled at once")
+    @Test("a cancellation event for a run that is being started cancels the run immediately")
     func cancelledWhileStarting() async throws {
         let starting = Gate()
         let backend = FakeBackend { $0.beforeStart = { _ in await starting.wait() } }
         try await withLiveWorker(backend: backend) { subject, live, deployment in
             let run = live.api.scheduleRun(deployment: deployment)
             try await live.tell(EventSelection.scheduled, run: run)
-            try await eventually("it is being started") { backend.startCount == 1 }
+            try await eventually("the run is being started") { backend.startCount == 1 }
             live.api.setState(of: run, to: .cancelling)
             try await live.tell(EventSelection.cancelling, run: run)
-            try await live.api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+            try await live.api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
             starting.open()
         }
     }
 
-    @Test("while the channel is there, no request is made for heartbeats and the pool; when it goes, they are")
+    @Test("a connected channel replaces the requests for heartbeats and the pool, which resume when the channel closes")
     func channelReplacesRequests() async throws {
         try await withLiveWorker(serve: { $0.heartbeatInterval = .milliseconds(50) }) { subject, live, _ in
             func requests() -> Int {
@@ -115,7 +117,7 @@ struct LiveTests {
                     + live.proxy.requests("GET", "*/work_pools/p").count
             }
             func looks() -> Int { live.proxy.requests("POST", "*/workers/filter").count }
-            // The interval in which the channel was connected may still have made requests.
+            // The worker may still have made requests in the interval in which the channel was connected.
             let first = looks()
             try await live.proxy.waitUntil("an interval is over") { _ in looks() >= first + 2 }
             let (before, start) = (requests(), looks())
@@ -123,26 +125,26 @@ struct LiveTests {
             #expect(requests() == before)
             live.proxy.intercept(path: "*/workers/connect", .answer(503))
             try await live.closeChannel(1008, "authorization_failed")
-            try await live.proxy.waitUntil("requests take over") { _ in requests() >= before + 4 }
+            try await live.proxy.waitUntil("requests replace the channel") { _ in requests() >= before + 4 }
             #expect(!subject.worker.connection.isLive)
             #expect(subject.log.contains("worker channel of work pool 'p' is refused", level: .warning))
         }
     }
 
-    @Test("a template that is changed is what the next run is started with")
+    @Test("a changed template is known before the next run is started")
     func template() async throws {
         try await withLiveWorker { subject, live, deployment in
             try await live.tellPool { $0["base_job_template"]?["job_configuration"]?["env"] = ["COLOUR": "blue"] }
-            try await eventually("it is known") {
+            try await eventually("the worker knows the changed template") {
                 subject.worker.state.pool?.baseJobTemplate["job_configuration"]?["env"]?["COLOUR"] == "blue"
             }
             let run = live.api.scheduleRun(deployment: deployment)
             try await live.tell(EventSelection.scheduled, run: run)
-            try await eventually("it is started") { subject.backend.started == [run] }
+            try await eventually("the run has started") { subject.backend.started == [run] }
         }
     }
 
-    @Test("a pool that is deleted is made anew at once")
+    @Test("a deleted pool is created again immediately")
     func deleted() async throws {
         try await withLiveWorker { subject, live, _ in
             let id = live.api.pool("p")?.id
@@ -151,12 +153,12 @@ struct LiveTests {
                 _ = try await client.send(APIRequest(.delete, ["work_pools", "p"]))
                 try await live.tellPool(reason: "work_pool_deleted", pool: pool)
             }
-            try await live.api.waitUntil("there is another one") { ($0.pool("p")?.id ?? id) != id }
+            try await live.api.waitUntil("a new pool exists") { ($0.pool("p")?.id ?? id) != id }
         }
     }
 
     @Test(
-        "a pool that is deleted under the channel is one plain sentence, whether it is made again or not",
+        "deleting a pool under a connected channel logs at most one warning, whether or not the pool is created again",
         arguments: [true, false])
     func deletedUnderChannel(createsPool: Bool) async throws {
         try await withLiveWorker(serve: {
@@ -167,11 +169,11 @@ struct LiveTests {
             live.api.removePool("p")
             try await live.closeChannel(1008, "authorization_failed")
             if createsPool {
-                try await live.api.waitUntil("there is another one") { ($0.pool("p")?.id ?? id) != id }
-                try await eventually("the channel is there again") { subject.worker.connection.isLive }
+                try await live.api.waitUntil("a new pool exists") { ($0.pool("p")?.id ?? id) != id }
+                try await eventually("the channel is connected again") { subject.worker.connection.isLive }
             } else {
                 let reads = live.api.requests("GET", "/work_pools/p").count
-                try await live.api.waitUntil("it is looked for") {
+                try await live.api.waitUntil("the pool is looked for") {
                     $0.requests("GET", "/work_pools/p").count >= reads + 2
                 }
             }
@@ -184,7 +186,7 @@ struct LiveTests {
         }
     }
 
-    @Test("a pool that is deleted is not created over the channel while its runs could not be started")
+    @Test("a deleted pool is not created over the channel while its runs could not be started")
     func notCreatedOverChannel() async throws {
         let isWell = Mutex(true)
         let backend = FakeBackend { $0.problem = { isWell.withLock { $0 } ? nil : "the Engine is away" } }
@@ -194,10 +196,10 @@ struct LiveTests {
             let connections = live.proxy.requests("GET", "*/workers/connect").count
             live.api.removePool("p")
             try await live.closeChannel(1011, "server_shutdown")
-            try await eventually("the reason is known") {
+            try await eventually("the daemon reports the reason") {
                 subject.daemon.reasonNotReady?.contains("is not created yet: the Engine is away") == true
             }
-            try await live.proxy.waitUntil("the channel is tried again") {
+            try await live.proxy.waitUntil("the worker tries the channel again") {
                 $0.requests("GET", "*/workers/connect").count > connections
             }
             let reads = live.api.requests("GET", "/work_pools/p").count
@@ -207,21 +209,21 @@ struct LiveTests {
             #expect(live.api.pool("p") == nil)
             isWell.withLock { $0 = true }
             try await live.api.waitUntil("the pool is created") { $0.pool("p") != nil }
-            try await eventually("the channel is there again") { subject.worker.connection.isLive }
+            try await eventually("the channel is connected again") { subject.worker.connection.isLive }
             #expect(live.api.requests("POST", "/work_pools/").count == 1)
         }
     }
 
-    @Test("a busy server that closes the channel again and again is told of once, in plain words")
+    @Test("a busy server that closes the channel repeatedly is reported once, in plain words")
     func busyServer() async throws {
         try await withLiveWorker(serve: { $0.heartbeatInterval = .milliseconds(50) }) { subject, live, _ in
             for _ in 1...3 {
                 let connections = live.proxy.requests("GET", "*/workers/connect").count
                 try await live.closeChannel(1011, "heartbeat_persistence_failed")
-                try await live.proxy.waitUntil("it is opened again") {
+                try await live.proxy.waitUntil("the channel is opened again") {
                     $0.requests("GET", "*/workers/connect").count > connections
                 }
-                try await eventually("it is there again") { subject.worker.connection.isLive }
+                try await eventually("the channel is connected again") { subject.worker.connection.isLive }
             }
             let said = subject.log.messages(.info) + subject.log.messages(.warning)
             #expect(said.filter { $0.contains("too busy to note a heartbeat") }.count == 1)
@@ -232,7 +234,7 @@ struct LiveTests {
         }
     }
 
-    @Test("what can be seen of the connections is in the report and in the log")
+    @Test("the report and the log show the states of the connections")
     func report() async throws {
         try await withLiveWorker { subject, live, _ in
             let report = subject.daemon.report
@@ -244,7 +246,7 @@ struct LiveTests {
             live.proxy.intercept(path: "*/events/out", .answer(503))
             live.proxy.intercept(path: "*/workers/connect", .answer(503))
             await live.proxy.resetConnections()
-            try await eventually("both are away") {
+            try await eventually("both connections are lost") {
                 let connections = [subject.services.feed.connection, subject.worker.connection]
                 return connections.allSatisfy { $0.current.json["reason"] != nil }
             }
@@ -252,12 +254,12 @@ struct LiveTests {
         }
     }
 
-    @Test("an API without WebSockets is served without a word about them")
+    @Test("an API without WebSockets is served, and the log does not mention them")
     func older() async throws {
         try await withPool { api, deployment in
             try await withWorker(api) { subject in
                 let run = api.scheduleRun(deployment: deployment)
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 try await eventually("the WebSockets are known to be missing") {
                     [subject.services.feed.connection, subject.worker.connection].allSatisfy {
                         $0.current.json["state"] == "unavailable"

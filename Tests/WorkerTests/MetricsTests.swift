@@ -8,9 +8,9 @@ import WorkerMetrics
 
 @testable import Worker
 
-@Suite("What a worker measures", .serialized)
+@Suite("Metrics of a worker", .serialized)
 struct MetricsTests {
-    /// The value of a series; `nil` when there is none.
+    /// The value of a series; `nil` when the series does not exist.
     private func value(_ registry: PrometheusRegistry, _ series: String) -> Double? {
         registry.render().split(separator: "\n").first { $0.hasPrefix(series + " ") }
             .flatMap { $0.split(separator: " ").last }.flatMap { Double($0) }
@@ -25,7 +25,7 @@ struct MetricsTests {
         return outcomes
     }
 
-    @Test("runs in flight hold slots and are counted by their stages, and let go by what became of them")
+    @Test("runs in flight use slots and are counted by stage, and ended runs are counted by outcome")
     func runs() async throws {
         let registry = PrometheusRegistry()
         try await withPool { api, deployment in
@@ -33,7 +33,7 @@ struct MetricsTests {
                 api.scheduleRun(deployment: deployment, name: $0)
             }
             try await withWorker(api, metrics: registry, serve: { $0.limit = 5 }) { subject in
-                try await api.waitUntil("all run") { state in
+                try await api.waitUntil("all runs have started") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
                 subject.daemon.updateMeters()
@@ -57,14 +57,14 @@ struct MetricsTests {
                     $0.beforeStart = { _ in throw InfrastructureError(.refused, "no") }
                 }
                 api.scheduleRun(deployment: deployment)
-                try await eventually("it was refused") { outcomes(registry)[.failedToStart] == 1 }
+                try await eventually("the refused run is counted") { outcomes(registry)[.failedToStart] == 1 }
                 let count = #"prefect_worker_submit_duration_seconds_count{pool="p"}"#
                 #expect(value(registry, count) == 3)
                 #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_count{pool="p"}"#) == 4)
                 #expect(value(registry, #"prefect_worker_poll_duration_seconds_count{pool="p"}"#) ?? 0 > 1)
                 try await subject.waitUntilIdle()
-                // A run lets go of its slot after it is held no more.
-                try await eventually("its slot is free") { subject.worker.slots.used == 0 }
+                // The worker frees the slot of a run after it has stopped holding the run.
+                try await eventually("the slot of the run is free") { subject.worker.slots.used == 0 }
                 subject.daemon.updateMeters()
                 #expect(value(registry, #"prefect_worker_slots_used{pool="p"}"#) == 0)
                 #expect(value(registry, #"prefect_worker_runs{pool="p",stage="running"}"#) == 0)
@@ -74,7 +74,7 @@ struct MetricsTests {
         }
     }
 
-    @Test("a run that another worker takes was not started, and one that is left at the end is left")
+    @Test("a run deleted before its claim counts as 'not started', and a run kept at exit counts as 'left'")
     func others() async throws {
         let registry = PrometheusRegistry()
         try await withPool { api, deployment in
@@ -82,8 +82,10 @@ struct MetricsTests {
             let gone = api.scheduleRun(deployment: deployment)
             api.script(path: "/flow_runs/\(gone)/set_state", answer: .status(404))
             try await withWorker(api, metrics: registry, serve: { $0.leavesRunsOnExit = true }) { subject in
-                try await api.waitUntil("one runs") { $0.run(kept)?.infrastructurePID != nil }
-                try await eventually("the other is let go") { outcomes(registry)[.notStarted] ?? 0 > 0 }
+                try await api.waitUntil("one run has started") { $0.run(kept)?.infrastructurePID != nil }
+                try await eventually("the other run is counted as not started") {
+                    outcomes(registry)[.notStarted] ?? 0 > 0
+                }
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
                 #expect(outcomes(registry)[.left] == 1)
@@ -91,21 +93,21 @@ struct MetricsTests {
         }
     }
 
-    @Test("a run that was due in the first year of all is as late as can be counted")
+    @Test("the lateness of a run that was due in the year 1 is counted")
     func endlessLateness() {
         let registry = PrometheusRegistry()
         PoolMetrics(pool: "p", factory: registry).pickedUp(dueAt: Timestamp("0001-01-01T00:00:00Z"))
         #expect(value(registry, #"prefect_worker_pickup_lateness_seconds_count{pool="p"}"#) == 1)
     }
 
-    @Test("how late a run is picked up counts from its expected start, and is never less than nothing")
+    @Test("the lateness of a run counts from its expected start and is never negative")
     func lateness() async throws {
         let registry = PrometheusRegistry()
         try await withPool { api, deployment in
             let late = api.scheduleRuns(1, deployment: deployment, at: .now - 60)[0]
             let early = api.scheduleRuns(1, deployment: deployment, at: .now + 600)[0]
             try await withWorker(api, metrics: registry, serve: { $0.prefetch = .seconds(3600) }) { subject in
-                try await api.waitUntil("both run") { state in
+                try await api.waitUntil("both runs have started") { state in
                     [late, early].allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
             }
@@ -115,7 +117,7 @@ struct MetricsTests {
         }
     }
 
-    @Test("a worker that is starting is not ready, and one whose pool cannot be served neither")
+    @Test("a worker that is starting, or whose pool cannot be served, is not ready")
     func readiness() async throws {
         let registry = PrometheusRegistry()
         let probes = WorkerProbes(metrics: registry)
@@ -124,7 +126,7 @@ struct MetricsTests {
         try await withPool { api, deployment in
             try await withWorker(api, metrics: registry) { subject in
                 probes.setDaemon(subject.daemon)
-                try await eventually("it is ready") {
+                try await eventually("the worker is ready") {
                     probes.updateMeters()
                     return value(registry, "prefect_worker_ready") == 1
                 }
@@ -136,20 +138,20 @@ struct MetricsTests {
         }
     }
 
-    @Test("everything that a worker shows is described, and everything that is described is shown")
+    @Test("every metric of a worker has a description, and every described metric is shown")
     func described() async throws {
         let registry = PrometheusRegistry()
         try await withPool { api, deployment in
             let probes = WorkerProbes(metrics: registry)
             try await withWorker(api, metrics: registry) { subject in
                 probes.setDaemon(subject.daemon)
-                try await eventually("it polls") { subject.worker.state.hasPolled }
+                try await eventually("the worker has polled") { subject.worker.state.hasPolled }
                 probes.updateMeters()
             }
         }
         let shown = registry.render().split(separator: "\n").filter { $0.hasPrefix("# TYPE prefect_worker_") }
             .map { String($0.split(separator: " ")[2]) }
-        // Told by the client and the queues of the program, and by backends that watch.
+        // The program's client and queues report these metrics, and so do backends with a watch.
         let others = MetricDescription.worker.map(\.name).filter { name in
             ["api_", "backlog_lost", "build_info", "watch_lag"].contains { name.contains("prefect_worker_\($0)") }
         }

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Worker
 
-@Suite("The runs of other workers, at the API")
+@Suite("Runs of other workers at the API")
 struct OtherRunsTests {
-    @Test("are in flight while they are pending or running; a label that is no id of a run is passed over")
+    @Test("other workers' runs are in flight while pending or running, and a label without a run id is ignored")
     func inFlight() async throws {
         try await withPool { api, _ in
             let flow = api.addFlow(name: "others")
@@ -24,7 +24,7 @@ struct OtherRunsTests {
         }
     }
 
-    @Test("of which several workers may report a crash are reported by the one whose mark is first")
+    @Test("only the first worker that marks a run may report the run's crash")
     func marks() async throws {
         try await withPool { api, _ in
             let run = api.addRun(flow: api.addFlow(name: "others"), state: .running)
@@ -45,7 +45,7 @@ struct OtherRunsTests {
         var all: [PoolJobs] { jobs.withLock { $0 } }
     }
 
-    @Test("are looked for in pools of the type alone, once the API has described them, with all their deployments")
+    @Test("only pools of the requested type are searched, with all their deployments, once the API has described them")
     func pools() async throws {
         try await withPool { api, _ in
             let pool = try #require(api.pool("p"))
@@ -58,7 +58,7 @@ struct OtherRunsTests {
             try await withWorker(api) { worker in
                 let others = OtherRunsOfAPI(services: worker.services, served: Live([worker.worker]))
                 let found = Found()
-                // Pools may be added at any time, so that this ends with its task.
+                // Pools may be added at any time, so the search ends only with its task.
                 let looking = Task {
                     async let none: Void = others.forEachPool(ofType: "kubernetes") { found.add($0) }
                     await others.forEachPool(ofType: "process") { found.add($0) }

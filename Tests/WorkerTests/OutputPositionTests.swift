@@ -1,13 +1,13 @@
 import Testing
 import Worker
 
-@Suite("How far a log was read")
+@Suite("Position in a log")
 struct OutputPositionTests {
     private static let times = (0..<3).map { OutputTime("2026-11-21T10:00:0\($0).00000000\($0)Z") }
 
-    @Test("a second reading goes on where the first was cut off, without a line twice or missing")
+    @Test("a second reading continues where the first was interrupted, without repeated or missing lines")
     func positions() {
-        // Three lines have the same time, and the reading was cut off after two of them.
+        // Three lines have the same time, and the first reading was interrupted after two of them.
         let all = [(0, "a"), (1, "b"), (1, "c"), (1, "d"), (2, "e")]
         var position = OutputPosition()
         position.resume()
@@ -20,7 +20,7 @@ struct OutputPositionTests {
         for text in ["", "1 2", "1 2 3 4", "a b c", "1 -1 1", "1 1 -1"] { #expect(OutputPosition(text: text) == nil) }
     }
 
-    @Test("what continues a record is as new as that")
+    @Test("a line that continues a record is new exactly when the record is new")
     func continuations() {
         var position = OutputPosition()
         #expect(position.admits(Self.times[0]) && position.admits(nil))

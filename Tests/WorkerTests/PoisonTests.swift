@@ -8,9 +8,9 @@ import Testing
 
 @testable import Worker
 
-@Suite("A run of which the worker dies", .serialized)
+@Suite("Runs during which the worker dies repeatedly", .serialized)
 struct PoisonTests {
-    /// A fake API with a pool, a backend, and a folder for state directories.
+    /// Provides a fake API with a pool, a backend, and a parent directory for state directories.
     private func withLives(
         _ backend: FakeBackend = FakeBackend(),
         _ body: (FakePrefectAPI, FakeDeployment, FakeBackend, Lives) async throws -> Void
@@ -21,7 +21,8 @@ struct PoisonTests {
         }
     }
 
-    /// State directories of successive processes. A copy of one is what the next finds if the process has died just then.
+    /// The state directories of successive processes. ``die()`` copies the current one, so that the next process finds
+    /// the state of a predecessor that died at that moment.
     private final class Lives: Sendable {
         private let folder: TemporaryDirectory
         private let number = Mutex(0)
@@ -49,13 +50,13 @@ struct PoisonTests {
             try RunLedger.entries(inDirectory: current).first { $0.flowRunID == run }
         }
 
-        /// The runs with two deaths, the work that is under way included.
+        /// The runs with two deaths. Work in progress counts as one death.
         var deadTwice: [String] {
             get throws { try RunLedger.entries(inDirectory: current).filter { $0.deaths == 2 }.map(\.flowRunID) }
         }
     }
 
-    @Test("is not tried a third time, and the others that were worked on at the time run")
+    @Test("a run on which the worker died twice is not tried again, and the other runs start")
     func poison() async throws {
         let poison = Mutex<String?>(nil)
         let never = Gate()
@@ -73,27 +74,27 @@ struct PoisonTests {
             let innocent = api.scheduleRun(deployment: deployment)
             poison.withLock { $0 = run }
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                try await eventually("both are being started") { backend.startCount == 2 }
+                try await eventually("both runs are being started") { backend.startCount == 2 }
                 for id in [run, innocent] { #expect(try lives.entry(id)?.deaths == 1) }
                 try lives.die()
             }
             isFirstLife.withLock { $0 = false }
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                try await eventually("it is being started again") {
+                try await eventually("the run is being started again") {
                     let atWork = try lives.deadTwice
-                    // One after the other, never both.
+                    // The worker works on runs with deaths one after the other, never on both at once.
                     #expect(atWork.count <= 1)
                     return atWork == [run]
                 }
-                try await eventually("the start is noted") { try lives.entry(run)?.work == .starting }
+                try await eventually("the ledger notes the start") { try lives.entry(run)?.work == .starting }
                 try lives.die()
             }
             let starts = backend.started.count { $0 == run }
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { subject in
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
-                try await api.waitUntil("the other runs") { $0.run(innocent)?.infrastructurePID != nil }
-                try await eventually("the other is past it") { try lives.entry(innocent)?.deaths == 0 }
-                try await eventually("it is let go") { !subject.worker.registry.contains(run) }
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the other run has started") { $0.run(innocent)?.infrastructurePID != nil }
+                try await eventually("the other run has no deaths any more") { try lives.entry(innocent)?.deaths == 0 }
+                try await eventually("the worker no longer holds the run") { !subject.worker.registry.contains(run) }
                 #expect(try lives.entry(run) == nil)
             }
             let message = try #require(api.run(run)?.state?.message)
@@ -103,20 +104,20 @@ struct PoisonTests {
         }
     }
 
-    @Test("is no run that was only watched when the worker died, however often")
+    @Test("a run that was only watched is not blamed for the worker's deaths, however many")
     func watched() async throws {
         try await withLives { api, deployment, backend, lives in
             try lives.prepare()
             let run = api.scheduleRun(deployment: deployment)
             for life in 1...4 {
                 try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                    try await eventually("it is watched") { backend.watched.count == life }
-                    try await eventually("it is past all work") { try lives.entry(run)?.deaths == 0 }
+                    try await eventually("the run is watched") { backend.watched.count == life }
+                    try await eventually("no work on the run counts as a death") { try lives.entry(run)?.deaths == 0 }
                     try lives.die()
                 }
             }
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { subject in
-                try await eventually("it is watched") { backend.watched.count == 5 }
+                try await eventually("the run is watched") { backend.watched.count == 5 }
                 backend.finish(run, ExitStatus(code: 3))
                 try await subject.waitUntilIdle()
             }
@@ -136,21 +137,21 @@ struct PoisonTests {
         }
     }
 
-    @Test("is no run that a worker left in good order in the middle of its start")
+    @Test("an orderly exit of the worker during the start of a run does not count as a death")
     func orderly() async throws {
         try await withLives(Self.hangingBackend()) { api, deployment, backend, lives in
             try lives.prepare()
             let run = api.scheduleRun(deployment: deployment)
             for life in 1...3 {
                 try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                    try await eventually("it is being started") { backend.startCount == life }
+                    try await eventually("the run is being started") { backend.startCount == life }
                 }
                 #expect(try lives.entry(run)?.deaths == 0)
             }
         }
     }
 
-    @Test("is no run whose start takes longer than a death could be blamed on it")
+    @Test("a run is not blamed for a death after its start has taken longer than the work patience")
     func slow() async throws {
         try await withLives(Self.hangingBackend()) { api, deployment, backend, lives in
             try lives.prepare()
@@ -158,22 +159,22 @@ struct PoisonTests {
             try await withWorker(
                 api, backend: backend, workPatience: .milliseconds(50), stateDirectory: lives.current
             ) { _ in
-                try await eventually("it is being started") { backend.startCount == 1 }
-                try await eventually("the note is taken back") { try lives.entry(run)?.deaths == 0 }
+                try await eventually("the run is being started") { backend.startCount == 1 }
+                try await eventually("the ledger withdraws the death") { try lives.entry(run)?.deaths == 0 }
                 #expect(try lives.entry(run)?.stage == .submitted)
             }
         }
     }
 
-    /// A run that runs, in the ledger of a worker that has died of it so often.
+    /// Starts a run and records it in the ledger, with this number of deaths of the worker. Returns the run's id.
     private func runAndDie(
         _ deaths: Int, _ api: FakePrefectAPI, _ deployment: FakeDeployment, _ backend: FakeBackend, _ lives: Lives
     ) async throws -> String {
         try lives.prepare()
         let run = api.scheduleRun(deployment: deployment)
         try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-            try await eventually("it is watched") { backend.watched == [run] }
-            try await api.waitUntil("it is recorded") { $0.run(run)?.infrastructurePID != nil }
+            try await eventually("the run is watched") { backend.watched == [run] }
+            try await api.waitUntil("the infrastructure is recorded") { $0.run(run)?.infrastructurePID != nil }
             try lives.die()
         }
         api.setState(of: run, to: .running)
@@ -184,15 +185,15 @@ struct PoisonTests {
         return run
     }
 
-    @Test("has its infrastructure stopped, without a look at its configuration")
+    @Test("the infrastructure of a run that is given up is stopped without preparing its configuration")
     func stopped() async throws {
         try await withLives { api, deployment, backend, lives in
             let run = try await runAndDie(2, api, deployment, backend, lives)
             let contexts = backend.contexts.count
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { subject in
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
-                try await eventually("it is let go") { !subject.worker.registry.contains(run) }
-                try await api.waitUntil("its log says so") {
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
+                try await eventually("the worker no longer holds the run") { !subject.worker.registry.contains(run) }
+                try await api.waitUntil("the run's log reports the stop") {
                     $0.logMessages(of: run).contains { $0.contains("Infrastructure 'fake:\(run)' was stopped") }
                 }
             }
@@ -203,26 +204,26 @@ struct PoisonTests {
         }
     }
 
-    @Test("has its remains removed although its infrastructure has ended meanwhile")
+    @Test("the resources of a run that is given up are removed although its infrastructure has already ended")
     func ended() async throws {
         try await withLives { api, deployment, backend, lives in
             let run = try await runAndDie(2, api, deployment, backend, lives)
             backend.script { $0.stopErrors = [InfrastructureError(.notFound, "it is gone")] }
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
-                try await eventually("its remains are removed") { backend.calls.contains(.cleanUp(run)) }
-                try await eventually("it is let go") { try lives.entry(run) == nil }
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
+                try await eventually("the resources are removed") { backend.calls.contains(.cleanUp(run)) }
+                try await eventually("the ledger no longer holds the run") { try lives.entry(run) == nil }
             }
         }
     }
 
-    @Test("has its infrastructure left where the worker has died of stopping it as well, which its log says")
+    @Test("infrastructure is not stopped when the worker has also died while stopping it, and the log reports this")
     func left() async throws {
         try await withLives { api, deployment, backend, lives in
             let run = try await runAndDie(3, api, deployment, backend, lives)
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
-                try await api.waitUntil("its log says so") {
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the run's log reports the infrastructure") {
                     $0.logMessages(of: run).contains { $0.contains("may still run and is left alone") }
                 }
             }
@@ -231,19 +232,19 @@ struct PoisonTests {
         }
     }
 
-    @Test("is reported, however often a worker has died meanwhile", arguments: [4, 40])
+    @Test("the crash of a run that is given up is reported, however often workers have died", arguments: [4, 40])
     func reported(deaths: Int) async throws {
         try await withLives { api, deployment, backend, lives in
             let run = try await runAndDie(deaths, api, deployment, backend, lives)
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { subject in
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
-                try await eventually("it is let go") { try lives.entry(run) == nil }
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
+                try await eventually("the ledger no longer holds the run") { try lives.entry(run) == nil }
             }
             #expect(!backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
         }
     }
 
-    @Test("is reported by a later worker where a worker dies before its report is accepted, and not blamed for that")
+    @Test("a death before the crash report is accepted does not count, and a later worker reports the crash")
     func diesOfReport() async throws {
         try await withLives { api, deployment, backend, lives in
             let run = try await runAndDie(2, api, deployment, backend, lives)
@@ -251,21 +252,21 @@ struct PoisonTests {
             for _ in 0..<3 {
                 try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
                     let uses = script.uses
-                    try await eventually("it is being reported") { script.uses > uses }
+                    try await eventually("the crash is being reported") { script.uses > uses }
                     try lives.die()
                 }
                 #expect(try lives.entry(run)?.deaths == 2)
             }
             script.end()
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
-                try await eventually("it is let go") { try lives.entry(run) == nil }
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
+                try await eventually("the ledger no longer holds the run") { try lives.entry(run) == nil }
             }
             #expect(backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
         }
     }
 
-    @Test("is counted in a row of the ledger that an older worker can read, and reads that one's")
+    @Test("a ledger row without deaths has the form of older workers, and a row with invalid deaths is readable")
     func rows() throws {
         var entry = LedgerEntry(
             flowRunID: "a", flowRunName: "b", api: "http://api", pool: "p", workerType: "process", stage: .submitted,

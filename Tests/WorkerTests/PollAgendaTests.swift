@@ -6,7 +6,7 @@ import Testing
 struct PollAgendaTests {
     private let start = ContinuousClock.now
 
-    /// Polls so many times for a run that never comes, each as soon as that is allowed; returns the pauses.
+    /// Makes a number of polls that find no run, each as early as the agenda allows. Returns the pauses before them.
     private func pollInVain(_ agenda: inout PollAgenda, times: Int) -> [Duration] {
         var now = start
         return (0..<times).map { number in
@@ -28,7 +28,7 @@ struct PollAgendaTests {
         #expect(agenda.nextPoll(now: start + .seconds(1)) == nil)
     }
 
-    @Test("an announced run is polled for at once, and a burst of them with one more poll")
+    @Test("an announced run causes an immediate poll, and a burst of announcements causes one more")
     func burst() {
         var agenda = PollAgenda()
         agenda.announce("a")
@@ -41,7 +41,7 @@ struct PollAgendaTests {
         #expect(agenda.nextPoll(now: start + .seconds(1)) == nil)
     }
 
-    @Test("a run that is due later is polled for then")
+    @Test("a run that is due later causes a poll at its due time")
     func later() {
         var agenda = PollAgenda()
         agenda.expect(at: [start + .seconds(60), start + .seconds(30)])
@@ -53,7 +53,7 @@ struct PollAgendaTests {
         #expect(agenda.nextPoll(now: start + .seconds(61)) == start + .seconds(61))
     }
 
-    @Test("polls that bring nothing become rare, and one that brings runs ends that")
+    @Test("early polls that find no run become rare until a poll finds runs")
     func fruitless() {
         var agenda = PollAgenda()
         let pauses = pollInVain(&agenda, times: 20)
@@ -66,7 +66,7 @@ struct PollAgendaTests {
         #expect(agenda.nextPoll(now: last + .seconds(3)) == last + .seconds(3))
     }
 
-    @Test("ordinary polls cost nothing, and time makes up for fruitless ones")
+    @Test("ordinary polls use no credit, and time restores the credit of fruitless polls")
     func credit() {
         var agenda = PollAgenda()
         for second in 0..<100 {
@@ -81,7 +81,7 @@ struct PollAgendaTests {
         #expect(agenda.nextPoll(now: later + .seconds(1)) == later + .seconds(1))
     }
 
-    @Test("while polls fail, only a sign that the API is back ends a pause")
+    @Test("while polls fail, only a sign that the API is available again ends a pause")
     func failing() {
         var agenda = PollAgenda()
         agenda.announce("a")
@@ -91,7 +91,7 @@ struct PollAgendaTests {
         #expect(agenda.nextPoll(now: start, whileFailing: true) == start)
     }
 
-    @Test("however many runs are announced, no more than a thousand are kept in mind")
+    @Test("the agenda stores at most a thousand announced runs and a thousand due times")
     func bounds() {
         var agenda = PollAgenda()
         for number in 0..<5_000 { agenda.announce("\(number)") }

@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Polling", .serialized)
 struct PollingTests {
-    @Test("a run that cannot be read keeps none of the others back")
+    @Test("a run that cannot be read does not hold back the other runs")
     func unreadable() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(200, deployment: deployment)
@@ -27,7 +27,7 @@ struct PollingTests {
                 })
             let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually(within: .seconds(60), "199 have run") { backend.startCount >= 199 }
+                try await eventually(within: .seconds(60), "199 runs have started") { backend.startCount >= 199 }
                 #expect(Set(backend.started) == Set(runs).subtracting([bad]))
                 #expect(subject.log.messages(.error).first?.contains("flow_id") == true)
                 #expect(api.run(bad)?.stateName == "Scheduled")
@@ -35,7 +35,7 @@ struct PollingTests {
         }
     }
 
-    @Test("a thousand runs go through ten slots, never more at a time, and every slot is freed")
+    @Test("a thousand runs use ten slots, never more than ten run at a time, and every slot is freed")
     func thousand() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(1000, deployment: deployment)
@@ -56,7 +56,7 @@ struct PollingTests {
                 return nil
             }
             try await withWorker(api, backend: backend, serve: change) { subject in
-                try await eventually(within: .seconds(200), "all have run") { backend.startCount >= 1000 }
+                try await eventually(within: .seconds(200), "all runs have started") { backend.startCount >= 1000 }
                 try await subject.waitUntilIdle()
                 #expect(Set(backend.started) == Set(runs))
                 #expect(backend.started.count == 1000)
@@ -66,7 +66,7 @@ struct PollingTests {
         }
     }
 
-    @Test("a server that returns more runs than it was asked for does not exceed the limit")
+    @Test("a server that returns more runs than requested does not make the worker exceed its limit")
     func generousServer() async throws {
         try await withPool { api, deployment in
             api.scheduleRuns(50, deployment: deployment)
@@ -74,29 +74,31 @@ struct PollingTests {
                 guard request.path.hasSuffix("get_scheduled_flow_runs"), request.body["limit"] != nil else {
                     return nil
                 }
-                // What it would answer without a limit.
+                // The answer to a request without a limit.
                 let rows = api.snapshot.runs.filter { $0.stateType == .scheduled }.map { run -> JSONValue in
                     ["work_pool_id": "x", "work_queue_id": "y", "flow_run": api.flowRun(run.id)]
                 }
                 return .status(200, body: .array(rows))
             }
             try await withWorker(api, serve: { $0.limit = 7 }) { subject in
-                try await eventually("seven run") { subject.backend.watched.count == 7 }
+                try await eventually("seven runs are watched") { subject.backend.watched.count == 7 }
                 #expect(subject.worker.registry.count == 7)
                 let run = subject.backend.started[3]
                 subject.backend.finish(run, .reported("COMPLETED"))
-                try await eventually("the next one runs") { subject.backend.started.count == 8 }
+                try await eventually("the next run has started") { subject.backend.started.count == 8 }
                 #expect(subject.backend.mostActive == 7)
             }
         }
     }
 
-    @Test("more runs than one answer holds are fetched one answer after the other, without waiting for the interval")
+    @Test("more runs than one answer holds are fetched by successive polls without waiting for the interval")
     func manyPages() async throws {
         try await withPool { api, deployment in
             api.scheduleRuns(450, deployment: deployment)
             try await withWorker(api, serve: { $0.pollInterval = .seconds(60) }) { subject in
-                try await eventually(within: .seconds(30), "all run") { subject.backend.watched.count == 450 }
+                try await eventually(within: .seconds(30), "all runs have started") {
+                    subject.backend.watched.count == 450
+                }
                 #expect(api.requests("POST", "*/get_scheduled_flow_runs").allSatisfy { $0.body["limit"] == nil })
                 #expect(subject.backend.mostActive == 450)
             }
@@ -108,39 +110,39 @@ struct PollingTests {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
             try await withWorker(api, serve: { $0.limit = 2 }) { subject in
-                try await eventually("two run") { subject.backend.started.count == 2 }
+                try await eventually("two runs have started") { subject.backend.started.count == 2 }
                 let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
-                try await api.waitUntil("heartbeats go on") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 4 }
+                try await api.waitUntil("more heartbeats have arrived") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 4
+                }
                 #expect(api.requests("POST", "*/get_scheduled_flow_runs").count <= polls + 1)
                 #expect(subject.daemon.isAlive)
                 subject.backend.finish(runs[0], .reported("COMPLETED"))
-                try await eventually("the third runs") { subject.backend.started.count == 3 }
+                try await eventually("the third run has started") { subject.backend.started.count == 3 }
             }
         }
     }
 
-    @Test(
-        "as long as nothing can be started no run is claimed and the worker is not ready; after that both are made up for"
-    )
+    @Test("a worker is not ready and does not poll while its infrastructure is unavailable, and resumes afterwards")
     func infrastructureAway() async throws {
         try await withPool { api, deployment in
             let backend = FakeBackend { $0.trouble = "no engine" }
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it is not ready") { subject.daemon.reasonNotReady == "no engine" }
-                try await api.waitUntil("it goes on with its heartbeats") {
+                try await eventually("the worker is not ready") { subject.daemon.reasonNotReady == "no engine" }
+                try await api.waitUntil("the worker continues its heartbeats") {
                     $0.requests("POST", "/work_pools/p/workers/heartbeat").count > 3
                 }
                 #expect(api.requests("POST", "/work_pools/p/get_scheduled_flow_runs").isEmpty)
                 #expect(subject.daemon.isAlive)
                 backend.script { $0.trouble = nil }
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.daemon.reasonNotReady == nil)
             }
         }
     }
 
-    @Test("only the queues asked for are polled, in the API's order of priority")
+    @Test("only the configured queues are polled, in the API's order of priority")
     func queues() async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p")
@@ -157,9 +159,9 @@ struct PollingTests {
                 $0.limit = 1
             }
             try await withWorker(api, serve: change) { subject in
-                try await eventually("one runs") { subject.backend.watched == [first] }
+                try await eventually("the first run is watched") { subject.backend.watched == [first] }
                 subject.backend.finish(first, .reported("COMPLETED"))
-                try await eventually("the other runs") { subject.backend.started == [first, second] }
+                try await eventually("the second run has started") { subject.backend.started == [first, second] }
                 #expect(api.run(ignored)?.stateName == "Scheduled")
             }
         }
@@ -171,13 +173,13 @@ struct PollingTests {
             let soon = api.scheduleRun(deployment: deployment, at: Timestamp.now.adding(seconds: 5).date)
             let later = api.scheduleRun(deployment: deployment, at: Timestamp.now.adding(seconds: 3600).date)
             try await withWorker(api, serve: { $0.prefetch = .seconds(60) }) { subject in
-                try await eventually("the first one is taken") { subject.backend.started == [soon] }
+                try await eventually("the first run has started") { subject.backend.started == [soon] }
                 #expect(api.run(later)?.stateName == "Scheduled")
             }
         }
     }
 
-    @Test("runs that are too large together are asked for in smaller numbers")
+    @Test("runs that are too large for one answer are requested in smaller numbers")
     func tooLarge() async throws {
         let size = 65 << 20
         let huge =
@@ -186,7 +188,7 @@ struct PollingTests {
             let runs = api.scheduleRuns(5, deployment: deployment)
             api.script(path: "*/get_scheduled_flow_runs", times: 1, answer: .raw(huge))
             try await withWorker(api) { subject in
-                try await eventually("all run") { subject.backend.started.count == runs.count }
+                try await eventually("all runs have started") { subject.backend.started.count == runs.count }
                 let limits = api.requests("POST", "*/get_scheduled_flow_runs").prefix(2).map { $0.body["limit"] }
                 #expect(limits == [nil, 50])
                 #expect(subject.log.contains("too large together"))
@@ -194,30 +196,32 @@ struct PollingTests {
         }
     }
 
-    @Test("polling rides through an outage while runs go on, and takes up again by itself")
+    @Test("runs continue during an outage of the API, and polling resumes by itself afterwards")
     func outage() async throws {
         try await withPool { api, deployment in
             let before = api.scheduleRun(deployment: deployment)
             try await withWorker(api) { subject in
-                try await api.waitUntil("it runs") { $0.run(before)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(before)?.infrastructurePID != nil }
                 await api.goOffline()
-                try await eventually("it is noticed") { subject.daemon.reasonNotReady?.contains("cannot be") == true }
+                try await eventually("the worker has noticed the outage") {
+                    subject.daemon.reasonNotReady?.contains("cannot be") == true
+                }
                 #expect(subject.daemon.isAlive)
                 #expect(subject.worker.registry.contains(before))
                 subject.backend.finish(before, ExitStatus(code: 1))
                 let after = api.scheduleRun(deployment: deployment)
                 try await api.comeBack()
-                try await api.waitUntil("the crash is told and the next run is started") {
+                try await api.waitUntil("the crash is reported and the next run has started") {
                     $0.run(before)?.stateType == .crashed && $0.run(after)?.infrastructurePID != nil
                 }
-                try await eventually("it is ready") { subject.daemon.reasonNotReady == nil }
+                try await eventually("the worker is ready") { subject.daemon.reasonNotReady == nil }
                 let complaints = subject.log.messages(.warning).filter { $0.contains("keeps trying") }
                 #expect(complaints.count < 10)
             }
         }
     }
 
-    @Test("whatever becomes of a run, its slot is free again and its end was dealt with", arguments: 0..<4)
+    @Test("a run frees its slot and its end is processed, whatever its outcome", arguments: 0..<4)
     func everySlotIsFreed(seed: Int) async throws {
         try await withPool { api, deployment in
             var random = SystemRandomNumberGenerator()
@@ -251,7 +255,7 @@ struct PollingTests {
                 $0.pollInterval = .milliseconds(2)
             }
             try await withWorker(api, backend: backend, serve: change) { subject in
-                try await eventually(within: .seconds(30), "all are dealt with") {
+                try await eventually(within: .seconds(30), "all runs are processed") {
                     backend.startCount >= 60 && subject.worker.registry.count == 0
                 }
                 #expect(backend.mostActive <= 5)

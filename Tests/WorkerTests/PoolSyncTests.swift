@@ -13,7 +13,7 @@ struct PoolSyncTests {
     func createsPool() async throws {
         try await withFakePrefectAPI { api in
             try await withWorker(api, serve: { $0.queues = ["high", "low"] }) { subject in
-                try await api.waitUntil("all is there") {
+                try await api.waitUntil("the pool, its queues and its worker exist") {
                     $0.queue("high", pool: "p") != nil && $0.queue("low", pool: "p") != nil
                         && $0.pool("p")?.workers.isEmpty == false
                 }
@@ -24,8 +24,10 @@ struct PoolSyncTests {
                 #expect(subject.log.contains("Work pool 'p' created."))
                 let create = try #require(api.requests("POST", "/work_pools/").first)
                 #expect(create.body == ["name": "p", "type": "process"])
-                // Nothing is made twice, however many heartbeats there are.
-                try await api.waitUntil("heartbeats go on") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                // Later heartbeats do not create the pool or a queue a second time.
+                try await api.waitUntil("more heartbeats have arrived") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3
+                }
                 #expect(api.requests("POST", "/work_pools/p/queues").count == 2)
                 #expect(api.requests("POST", "/work_pools/").count == 1)
             }
@@ -33,7 +35,7 @@ struct PoolSyncTests {
     }
 
     @Test(
-        "nothing is polled before others can see this worker, unless the API takes no heartbeats at all",
+        "no poll is sent before the first accepted heartbeat, unless the API refuses heartbeats altogether",
         arguments: [503, 403])
     func heartbeatFirst(status: Int) async throws {
         try await withFakePrefectAPI { api in
@@ -42,7 +44,7 @@ struct PoolSyncTests {
             let refusals = api.script(
                 method: "POST", path: "*/workers/heartbeat", times: 2, answer: .status(status))
             try await withWorker(api, serve: { $0.heartbeatInterval = .seconds(600) }) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 let steps = api.requests.map(\.path).filter {
                     $0.hasSuffix("/workers/heartbeat") || $0.hasSuffix("/get_scheduled_flow_runs")
                 }
@@ -52,34 +54,36 @@ struct PoolSyncTests {
         }
     }
 
-    @Test("a template given by the user goes with the pool that is created")
+    @Test("a new pool is created with the template that the user provides")
     func ownTemplate() async throws {
         try await withFakePrefectAPI { api in
             try await withWorker(api, serve: { $0.baseJobTemplate = FakePrefectAPI.processTemplate }) { _ in
-                try await api.waitUntil("the pool is there") { $0.pool("p")?.workers.isEmpty == false }
+                try await api.waitUntil("the pool exists and has the worker") { $0.pool("p")?.workers.isEmpty == false }
                 #expect(api.pool("p")?.baseJobTemplate == FakePrefectAPI.processTemplate)
                 #expect(api.requests("PATCH", "/work_pools/p").isEmpty)
             }
         }
     }
 
-    @Test("a pool that may not be created is waited for, and said to be missing once")
+    @Test("a pool that the worker may not create is awaited, and reported as missing once")
     func waitsForPool() async throws {
         try await withFakePrefectAPI { api in
             try await withWorker(api, serve: { $0.createsPool = false }) { subject in
-                try await api.waitUntil("it is looked for again") { $0.requests("GET", "/work_pools/p").count >= 3 }
+                try await api.waitUntil("the pool is looked for again") {
+                    $0.requests("GET", "/work_pools/p").count >= 3
+                }
                 #expect(api.pools.isEmpty)
                 #expect(subject.log.messages(.warning).filter { $0.contains("does not exist") }.count == 1)
                 #expect(subject.daemon.reasonNotReady?.contains("'p' does not exist") == true)
                 let pool = api.addPool(name: "p")
                 let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
-                try await api.waitUntil("it is served") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.daemon.reasonNotReady == nil)
             }
         }
     }
 
-    @Test("a pool that the API refuses to create ends the worker, which leaves its runs in flight")
+    @Test("a worker ends with the reason when the API refuses to create its pool")
     func refusedPool() async throws {
         try await withFakePrefectAPI { api in
             let refusal: JSONValue = [
@@ -99,25 +103,25 @@ struct PoolSyncTests {
         }
     }
 
-    @Test("a pool is not created before runs of it could be started, and only then the worker has started")
+    @Test("a pool is created, and the worker counts as started, only once runs of the pool could be started")
     func creatable() async throws {
         try await withFakePrefectAPI { api in
             let isWell = Gate()
             let backend = FakeBackend { $0.problem = { isWell.isOpen ? nil : "the Engine is away" } }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("the reason is known") {
+                try await eventually("the daemon reports the reason") {
                     subject.daemon.reasonNotReady?.contains("is not created yet: the Engine is away") == true
                 }
                 #expect(api.pools.isEmpty && !subject.log.contains("started!"))
                 isWell.open()
                 try await api.waitUntil("the pool is created") { $0.pool("p") != nil }
-                try await eventually("it has started") { subject.log.contains("started!") }
+                try await eventually("the worker has started") { subject.log.contains("started!") }
                 #expect(subject.log.messages(.warning).filter { $0.contains("is not created yet") }.count == 1)
             }
         }
     }
 
-    @Test("a problem of a part of the runs keeps no pool from being created")
+    @Test("a problem that affects only some runs does not prevent the creation of the pool")
     func partialProblem() async throws {
         try await withFakePrefectAPI { api in
             let backend = FakeBackend {
@@ -130,24 +134,28 @@ struct PoolSyncTests {
         }
     }
 
-    @Test("heartbeats tell whole seconds and the worker's name")
+    @Test("heartbeats contain the worker's name and an interval in whole seconds")
     func heartbeats() async throws {
         try await withPool { api, _ in
             try await withWorker(api) { _ in
-                try await api.waitUntil("heartbeats come") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                try await api.waitUntil("several heartbeats have arrived") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3
+                }
                 let bodies = api.requests("POST", "*/workers/heartbeat").map(\.body)
                 #expect(bodies.allSatisfy { $0 == ["name": "tester", "heartbeat_interval_seconds": 1] })
             }
         }
     }
 
-    @Test("on Cloud the worker's id is asked for once, and goes into headers and logs")
+    @Test("on Cloud the worker requests its id once and sends it in headers and logs")
     func cloudID() async throws {
         var configuration = FakeAPIConfiguration()
         configuration.isCloud = true
         try await withPool(configuration: configuration) { api, deployment in
             try await withWorker(api, isCloud: true) { subject in
-                try await api.waitUntil("heartbeats come") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                try await api.waitUntil("several heartbeats have arrived") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3
+                }
                 let id = try #require(api.pool("p")?.workers.first?.id)
                 let heartbeats = api.requests("POST", "*/workers/heartbeat")
                 #expect(heartbeats.filter { $0.body["return_id"] == true }.count == 1)
@@ -156,55 +164,59 @@ struct PoolSyncTests {
                 #expect(heartbeats[1].header("X-Prefect-Worker-Id") == id)
                 #expect(subject.worker.state.workerID == id)
                 let run = api.scheduleRun(deployment: deployment)
-                try await api.waitUntil("its log has the worker's id") { state in
+                try await api.waitUntil("the run's log has the worker's id") { state in
                     state.logs.contains {
                         $0["flow_run_id"]?.stringValue == run && $0["worker_id"]?.stringValue == id
                     }
                 }
-                try await eventually("its configuration has it too") {
+                try await eventually("the run's configuration has the worker's id") {
                     subject.backend.contexts.first?.workerID == id
                 }
             }
         }
     }
 
-    @Test("an API that does not know of ids gets plain heartbeats")
+    @Test("an API without support for worker ids receives plain heartbeats")
     func cloudWithoutID() async throws {
         try await withPool { api, _ in
             api.onRequest { request in
                 request.body["return_id"] == true ? .status(422, body: ["detail": "unknown field"]) : nil
             }
             try await withWorker(api, isCloud: true) { _ in
-                try await api.waitUntil("a heartbeat was taken") { $0.pool("p")?.workers.isEmpty == false }
+                try await api.waitUntil("a heartbeat is accepted") { $0.pool("p")?.workers.isEmpty == false }
             }
         }
     }
 
-    @Test("a paused pool is said to be paused once, and served when it is resumed")
+    @Test("a paused pool is reported as paused once, and served when it is resumed")
     func paused() async throws {
         try await withPool { api, deployment in
             api.setPaused(true, pool: "p")
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api) { subject in
-                try await api.waitUntil("it is polled") { $0.requests("POST", "*/get_scheduled_flow_runs").count >= 3 }
+                try await api.waitUntil("the pool is polled") {
+                    $0.requests("POST", "*/get_scheduled_flow_runs").count >= 3
+                }
                 #expect(api.run(run)?.stateName == "Scheduled")
                 #expect(subject.log.messages(.warning).filter { $0.contains("is paused") }.count == 1)
                 api.setPaused(false, pool: "p")
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
-                try await eventually("the log tells") { subject.log.contains("no longer paused") }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
+                try await eventually("the log reports the end of the pause") {
+                    subject.log.contains("no longer paused")
+                }
             }
         }
     }
 
     @Test(
-        "a pool that is not for this worker is not polled",
+        "a pool of another type is not polled",
         arguments: ["docker", "ecs:push", "prefect:managed", "prefect-agent"])
     func otherType(type: String) async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p", type: type)
             let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool))
             try await withWorker(api) { subject in
-                try await api.waitUntil("it is read again") { $0.requests("GET", "/work_pools/p").count >= 3 }
+                try await api.waitUntil("the pool is read again") { $0.requests("GET", "/work_pools/p").count >= 3 }
                 #expect(api.requests("POST", "*/get_scheduled_flow_runs").isEmpty)
                 #expect(api.run(run)?.stateName == "Scheduled")
                 let problems = subject.log.messages(.error)
@@ -215,47 +227,51 @@ struct PoolSyncTests {
         }
     }
 
-    @Test("a pool that is deleted is made again with its queues, and served")
+    @Test("a deleted pool is created again with its queues, and served")
     func recreated() async throws {
         try await withFakePrefectAPI { api in
             try await withWorker(api, serve: { $0.queues = ["fast"] }) { subject in
-                try await api.waitUntil("it is polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                try await api.waitUntil("the pool is polled") {
+                    !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
+                }
                 let before = api.pool("p")?.id
                 api.removePool("p")
-                try await api.waitUntil("pool and queue are there again") {
+                try await api.waitUntil("the pool and its queue exist again") {
                     $0.pool("p").map { $0.id != before } == true && $0.queue("fast", pool: "p") != nil
                 }
                 let pool = try #require(api.pool("p"))
                 let run = api.scheduleRun(deployment: api.addDeployment(name: "d", pool: pool, queue: "fast"))
-                try await api.waitUntil("it is served") { $0.run(run)?.infrastructurePID != nil }
-                try await api.waitUntil("its labels name the new pool") {
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run's labels name the new pool") {
                     $0.run(run)?.labels["prefect.work-pool.id"]?.stringValue == pool.id
                 }
-                try await eventually("it is ready") { subject.daemon.reasonNotReady == nil }
+                try await eventually("the worker is ready") { subject.daemon.reasonNotReady == nil }
             }
         }
     }
 
-    @Test("a pool that is deleted is made again with the template that it had, which goes before that of a new pool")
+    @Test("a deleted pool is created again with its last template, not with the template for new pools")
     func recreatedWithTemplate() async throws {
         try await withFakePrefectAPI { api in
             var edited = FakePrefectAPI.processTemplate
             edited["job_configuration"]?["env"] = ["COLOUR": "blue"]
             try await withWorker(api, serve: { $0.baseJobTemplate = FakePrefectAPI.processTemplate }) { subject in
-                try await api.waitUntil("the pool is there") { $0.pool("p") != nil }
+                try await api.waitUntil("the pool exists") { $0.pool("p") != nil }
                 let template = edited
                 try await withWorkerClient(api) { try await $0.updateWorkPool(named: "p", baseJobTemplate: template) }
-                try await eventually("the edit is known") { subject.worker.state.pool?.baseJobTemplate == template }
+                try await eventually("the worker knows the edited template") {
+                    subject.worker.state.pool?.baseJobTemplate == template
+                }
                 let before = api.pool("p")?.id
                 api.removePool("p")
-                try await api.waitUntil("it is there again") { $0.pool("p").map { $0.id != before } == true }
+                try await api.waitUntil("the pool exists again") { $0.pool("p").map { $0.id != before } == true }
                 #expect(api.pool("p")?.baseJobTemplate == edited)
             }
         }
     }
 
     @Test(
-        "that all queues are paused is said once, whether they are named or the pool is served whole",
+        "one warning reports that all served queues are paused, whether or not the user names them",
         arguments: [[], ["default"], ["default", "fast"]])
     func pausedQueues(named: [String]) async throws {
         try await withPool { api, _ in
@@ -263,7 +279,9 @@ struct PoolSyncTests {
             api.addQueue(name: "fast", pool: pool)
             for name in ["default", "fast"] { try await pause(name, api) }
             try await withWorker(api, serve: { $0.queues = named }) { subject in
-                try await api.waitUntil("heartbeats go on") { ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3 }
+                try await api.waitUntil("more heartbeats have arrived") {
+                    ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= 3
+                }
                 let warnings = subject.log.messages(.warning).filter { $0.contains("paused") }
                 #expect(warnings.count == 1)
                 for name in named.isEmpty ? ["default", "fast"] : named {
@@ -273,14 +291,16 @@ struct PoolSyncTests {
         }
     }
 
-    @Test("a pool with a queue that hands out runs is served whole without a word about the paused ones")
+    @Test("paused queues are not reported when a pool is served as a whole and has an active queue")
     func oneQueuePaused() async throws {
         try await withPool { api, _ in
             let pool = try #require(api.pool("p"))
             api.addQueue(name: "fast", pool: pool)
             try await pause("default", api)
             try await withWorker(api) { subject in
-                try await api.waitUntil("it is polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                try await api.waitUntil("the pool is polled") {
+                    !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
+                }
                 #expect(!subject.log.contains("paused"))
                 #expect(api.requests("POST", "*/queues/filter").count == 1)
             }
@@ -294,18 +314,20 @@ struct PoolSyncTests {
         }
     }
 
-    @Test("a key that is refused for a while stops nothing for good, and is complained about once")
+    @Test("a worker recovers after its API key is refused for a while, and logs at most one warning")
     func unauthorized() async throws {
         try await withPool { api, deployment in
             try await withWorker(api) { subject in
                 let running = api.scheduleRun(deployment: deployment)
-                try await api.waitUntil("it runs") { $0.run(running)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(running)?.infrastructurePID != nil }
                 api.configure { $0.authorization = "Bearer other" }
-                try await eventually("it is not ready") { subject.daemon.reasonNotReady?.contains("401") == true }
+                try await eventually("the worker is not ready") {
+                    subject.daemon.reasonNotReady?.contains("401") == true
+                }
                 let later = api.scheduleRun(deployment: deployment)
                 #expect(subject.daemon.isAlive)
                 api.configure { $0.authorization = nil }
-                try await api.waitUntil("the next run is started") { $0.run(later)?.infrastructurePID != nil }
+                try await api.waitUntil("the next run has started") { $0.run(later)?.infrastructurePID != nil }
                 #expect(subject.worker.registry.contains(running))
                 #expect(subject.log.messages(.warning).filter { $0.contains("cannot be read") }.count <= 1)
             }

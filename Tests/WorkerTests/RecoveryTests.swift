@@ -4,9 +4,9 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite("Finding runs again", .serialized)
+@Suite("Recovery of runs", .serialized)
 struct RecoveryTests {
-    /// A fake API with a pool, a backend and a state directory that outlive workers.
+    /// Provides a fake API with a pool, a backend and a state directory that outlive the workers.
     private func withRestarts(
         _ body: (FakePrefectAPI, FakeDeployment, FakeBackend, String) async throws -> Void
     ) async throws {
@@ -16,7 +16,7 @@ struct RecoveryTests {
         }
     }
 
-    /// Lives until `body` has seen enough, and dies without a word.
+    /// Runs a worker until `body` returns, and then cancels the worker without a shutdown.
     private func die<Result: Sendable>(
         _ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String,
         _ body: (WorkerUnderTest) async throws -> Result
@@ -24,23 +24,23 @@ struct RecoveryTests {
         try await withWorker(api, backend: backend, stateDirectory: directory, body)
     }
 
-    /// Lives until a run is in flight.
+    /// Runs a worker until a run is in flight, and then cancels the worker.
     private func runAndDie(
         _ run: String, _ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String
     ) async throws {
         try await die(api, backend, in: directory) { _ in
-            try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+            try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
         }
     }
 
-    /// Lives until everything that was left has been dealt with.
+    /// Runs a worker until it holds no run of an earlier process any more.
     private func recover(_ api: FakePrefectAPI, _ backend: FakeBackend, in directory: String) async throws {
         try await die(api, backend, in: directory) { try await waitForRecovery($0) }
     }
 
     private func waitForRecovery(_ subject: WorkerUnderTest) async throws {
-        // What was left is held before the first poll.
-        try await eventually("it has polled") { subject.worker.state.hasPolled }
+        // The worker holds the runs of an earlier process before its first poll.
+        try await eventually("the worker has polled") { subject.worker.state.hasPolled }
         try await subject.waitUntilIdle()
     }
 
@@ -51,8 +51,10 @@ struct RecoveryTests {
             try await runAndDie(run, api, backend, in: directory)
             api.setState(of: run, to: .running)
             try await die(api, backend, in: directory) { subject in
-                try await eventually("it is watched") { backend.calls.contains(.adopt(run)) }
-                try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
+                try await eventually("the run is adopted") { backend.calls.contains(.adopt(run)) }
+                try await eventually("the run is watched again") {
+                    backend.calls.filter { $0 == .wait(run) }.count == 2
+                }
                 #expect(subject.worker.registry.contains(run))
                 backend.finish(run, ExitStatus(code: 3))
                 try await subject.waitUntilIdle()
@@ -65,7 +67,9 @@ struct RecoveryTests {
         }
     }
 
-    @Test("of a run that ended meanwhile, the API's state decides", arguments: [FakeState.Kind.completed, .running])
+    @Test(
+        "the API's state decides about a run that ended while no worker was running",
+        arguments: [FakeState.Kind.completed, .running])
     func endedMeanwhile(state: FakeState.Kind) async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
@@ -85,19 +89,19 @@ struct RecoveryTests {
         }
     }
 
-    @Test("a run whose claim was made and whose worker died is started by the next one")
+    @Test("a run that was claimed before its worker died is started by the next process")
     func claimedOnly() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
             let gate = Gate()
             let script = api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
             try await die(api, backend, in: directory) { _ in
-                try await eventually("it is being configured") { script.uses == 1 }
+                try await eventually("the run is being configured") { script.uses == 1 }
             }
             gate.open()
             #expect(backend.started.isEmpty)
             try await die(api, backend, in: directory) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.log.contains("had been claimed and not started"))
             }
             #expect(backend.started == [run])
@@ -113,7 +117,7 @@ struct RecoveryTests {
             let claim = api.script(
                 method: "POST", path: path, times: 1, answer: isClaimed ? .applyThen(.hang) : .hang)
             try await die(api, backend, in: directory) { _ in
-                try await eventually("it is being claimed") { claim.uses == 1 }
+                try await eventually("the run is being claimed") { claim.uses == 1 }
             }
             #expect(api.stateHistory(of: run) == ["Scheduled"] + (isClaimed ? ["Pending"] : []))
             try await recover(api, backend, in: directory)
@@ -128,44 +132,44 @@ struct RecoveryTests {
             let run = api.scheduleRun(deployment: deployment)
             let claim = api.script(method: "POST", path: "/flow_runs/\(run)/set_state", times: 1, answer: .hang)
             try await die(api, backend, in: directory) { _ in
-                try await eventually("it is being claimed") { claim.uses == 1 }
+                try await eventually("the run is being claimed") { claim.uses == 1 }
             }
             #expect(api.stateHistory(of: run) == ["Scheduled"])
             try await die(api, backend, in: directory) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.log.contains("was about to be claimed: claiming it"))
             }
             #expect(backend.started == [run])
             let claims = api.requests("POST", "/flow_runs/\(run)/set_state").map(\.body).filter {
                 $0["state"]?["name"] == "Pending"
             }
-            // By the same transition, in case that the first comes late.
+            // Both claims use the same transition, in case the first one arrives late.
             #expect(Set(claims.map { $0["state"]?["state_details"]?["transition_id"] }).count == 1)
         }
     }
 
-    @Test("the mark that an earlier process has left on a contested run is known as this worker's own")
+    @Test("a worker recognizes the mark that its earlier process put on a contested run")
     func ownMark() async throws {
         try await withRestarts { api, deployment, backend, directory in
             try await announceAnotherWorker(api)
             let run = api.scheduleRun(deployment: deployment)
             let mark = api.script(method: "POST", path: "/flow_runs/\(run)/input", times: 1, answer: .applyThen(.hang))
             try await die(api, backend, in: directory) { _ in
-                try await eventually("it leaves its mark") { mark.uses == 1 }
+                try await eventually("the worker leaves its mark") { mark.uses == 1 }
             }
             try await runAndDie(run, api, backend, in: directory)
             #expect(backend.started == [run])
         }
     }
 
-    @Test("a run whose claim another worker has made meanwhile is left to it")
+    @Test("a run that another worker has claimed meanwhile is not started")
     func anothersNow() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
             let gate = Gate()
             let script = api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
             try await die(api, backend, in: directory) { _ in
-                try await eventually("it is being configured") { script.uses == 1 }
+                try await eventually("the run is being configured") { script.uses == 1 }
             }
             gate.open()
             api.setState(of: run, to: .scheduled)
@@ -177,7 +181,8 @@ struct RecoveryTests {
         }
     }
 
-    @Test("a worker that died while it started a run finds out whether it did", arguments: [false, true])
+    @Test(
+        "a worker that died during the start of a run finds out whether the run has started", arguments: [false, true])
     func whileStarting(hadStarted: Bool) async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
@@ -196,27 +201,27 @@ struct RecoveryTests {
                 if hadStarted {
                     try await waitForRecovery(subject)
                 } else {
-                    try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                    try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 }
             }
             #expect(backend.calls.contains(.remains(run)))
-            // The first start never came to its end.
+            // The first start never finished.
             #expect(backend.started == (hadStarted ? [run] : [run, run]))
             #expect(api.run(run)?.stateType == (hadStarted ? .crashed : .pending))
         }
     }
 
-    @Test("a crash that the API did not take is reported by the next worker")
+    @Test("a crash whose report the API did not accept is reported by the next worker")
     func untoldCrash() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
             let outage = try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 api.setState(of: run, to: .running)
                 let script = api.script(path: "/flow_runs/*", answer: .status(503))
                 backend.finish(run, ExitStatus(code: 77, lastOutput: "no top-secret left"))
-                // The requests before may be those that record the infrastructure.
-                try await api.waitUntil("it is being reported") { state in
+                // Earlier requests may be those that record the infrastructure.
+                try await api.waitUntil("the crash is being reported") { state in
                     state.requests("POST", "/flow_runs/\(run)/set_state").contains {
                         $0.body["state"]?["type"] == "CRASHED"
                     }
@@ -224,7 +229,7 @@ struct RecoveryTests {
                 return script
             }
             #expect(try RunLedger.entries(inDirectory: directory).map(\.stage) == [.exited])
-            // What a flow has printed is on the disk without secrets, too.
+            // The output of a flow is stored without secrets as well.
             #expect(try RunLedger.entries(inDirectory: directory).first?.exit?.lastOutput == "no ******** left")
             outage.end()
             try await recover(api, backend, in: directory)
@@ -234,14 +239,14 @@ struct RecoveryTests {
         }
     }
 
-    @Test("runs that are left on purpose are found by the next worker, and nothing is stopped")
+    @Test("runs that may outlive the worker are adopted by the next worker and are not stopped")
     func detached() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let runs = api.scheduleRuns(3, deployment: deployment)
             try await withWorker(
                 api, backend: backend, stateDirectory: directory, serve: { $0.leavesRunsOnExit = true }
             ) { subject in
-                try await api.waitUntil("all run") { state in
+                try await api.waitUntil("all runs have started") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
                 subject.shutdown.escalate()
@@ -249,7 +254,9 @@ struct RecoveryTests {
             }
             #expect(try RunLedger.entries(inDirectory: directory).map(\.stage) == [.running, .running, .running])
             try await die(api, backend, in: directory) { subject in
-                try await eventually("all are watched") { runs.allSatisfy { subject.worker.registry.contains($0) } }
+                try await eventually("the worker holds all runs") {
+                    runs.allSatisfy { subject.worker.registry.contains($0) }
+                }
                 for run in runs {
                     api.setState(of: run, to: .completed)
                     backend.finish(run, .reported("COMPLETED"))
@@ -262,7 +269,7 @@ struct RecoveryTests {
         }
     }
 
-    @Test("a run that was cancelled while no worker was there is stopped and ends as Cancelled")
+    @Test("a run that was cancelled while no worker was running is stopped and ends as Cancelled")
     func cancelledMeanwhile() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
@@ -275,43 +282,47 @@ struct RecoveryTests {
         }
     }
 
-    @Test("runs that go on count against the limit, and are there before the first poll")
+    @Test("recovered runs count against the limit and are held before the first poll")
     func limit() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let runs = api.scheduleRuns(2, deployment: deployment)
             try await die(api, backend, in: directory) { _ in
-                try await api.waitUntil("both run") { state in
+                try await api.waitUntil("both runs have started") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
             }
             for run in runs { api.setState(of: run, to: .running) }
             let next = api.scheduleRun(deployment: deployment)
             try await withWorker(api, backend: backend, stateDirectory: directory, serve: { $0.limit = 1 }) { subject in
-                try await eventually("both are held") { subject.worker.registry.count == 2 }
+                try await eventually("the worker holds both runs") { subject.worker.registry.count == 2 }
                 backend.finish(runs[0], .reported("COMPLETED"))
-                try await eventually("one is left") { subject.worker.registry.count == 1 }
+                try await eventually("the worker holds one run") { subject.worker.registry.count == 1 }
                 #expect(api.stateHistory(of: next) == ["Scheduled"])
                 backend.finish(runs[1], .reported("COMPLETED"))
-                try await api.waitUntil("the next one runs") { $0.run(next)?.infrastructurePID != nil }
+                try await api.waitUntil("the next run has started") { $0.run(next)?.infrastructurePID != nil }
             }
         }
     }
 
-    @Test("infrastructure that cannot be reached at the start is asked for until it can")
+    @Test("infrastructure that is unavailable at the start of the worker is looked up until it is available")
     func unavailable() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
             try await runAndDie(run, api, backend, in: directory)
             backend.script { $0.remainsErrors = [InfrastructureError(.unavailable, "the engine is away")] }
             try await die(api, backend, in: directory) { subject in
-                try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
+                try await eventually("the run is watched again") {
+                    backend.calls.filter { $0 == .wait(run) }.count == 2
+                }
                 #expect(subject.log.contains("cannot be looked up yet, trying again: the engine is away"))
             }
             #expect(api.run(run)?.stateType == .pending)
         }
     }
 
-    @Test("a run that is out of reach is kept for later, unless it has ended", arguments: [false, true])
+    @Test(
+        "a run whose infrastructure is out of reach stays in the ledger, unless the run has ended",
+        arguments: [false, true])
     func outOfReach(hasEnded: Bool) async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
@@ -324,7 +335,7 @@ struct RecoveryTests {
         }
     }
 
-    @Test("a run that was deleted, or whose template cannot be rendered any more, is watched to its end all the same")
+    @Test("a run whose configuration cannot be prepared again is still watched to its end")
     func withoutItsConfiguration() async throws {
         try await withRestarts { api, deployment, backend, directory in
             let run = api.scheduleRun(deployment: deployment)
@@ -332,7 +343,9 @@ struct RecoveryTests {
             api.setState(of: run, to: .running)
             api.script(method: "GET", path: "/deployments/*", answer: .status(404))
             try await die(api, backend, in: directory) { subject in
-                try await eventually("it is watched again") { backend.calls.filter { $0 == .wait(run) }.count == 2 }
+                try await eventually("the run is watched again") {
+                    backend.calls.filter { $0 == .wait(run) }.count == 2
+                }
                 backend.finish(run, ExitStatus(code: 1))
                 try await subject.waitUntilIdle()
                 #expect(subject.log.contains("its configuration cannot be made again"))

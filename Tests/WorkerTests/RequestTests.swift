@@ -5,12 +5,12 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite("The requests that a run costs", .serialized)
+@Suite("Number of requests for a run", .serialized)
 struct RequestTests {
-    /// What is not counted by runs.
+    /// The ends of the paths of requests that do not count as requests for a run.
     private static let apart = ["/get_scheduled_flow_runs", "/heartbeat", "/logs/", "/events", "/csrf-token"]
 
-    /// The worker's requests that are made for runs, by route.
+    /// The numbers of the worker's requests for runs, by route.
     private func routes(_ api: FakePrefectAPI, _ runs: [String]) -> [String: Int] {
         var counts: [String: Int] = [:]
         for request in api.requests where !Self.apart.contains(where: request.path.hasSuffix) {
@@ -24,7 +24,7 @@ struct RequestTests {
         return counts
     }
 
-    @Test("with a server that answers 503 now and then a run costs five changes and one reading at most")
+    @Test("with occasional 503 answers, a run costs about five changes and at most about one read on average")
     func budget() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(60, deployment: deployment)
@@ -41,11 +41,11 @@ struct RequestTests {
                 $0.immediateEnd = { _ in ExitStatus(code: 0) }
             }
             try await withWorker(api, backend: backend, serve: { $0.limit = 10 }) { subject in
-                try await eventually(within: .seconds(60), "all have ended") {
+                try await eventually(within: .seconds(60), "all runs have ended") {
                     backend.startCount == 60 && subject.worker.registry.count == 0
                 }
                 let routes = routes(api, runs)
-                // A run is read where its claim is more than half a second old: how often, depends on the machine.
+                // A run whose claim is more than half a second old is read. The number depends on the machine.
                 let reads = routes.filter { $0.key == "GET /flow_runs/{}" }.values.reduce(0, +)
                 #expect(Double(reads) / 60 < 1.5, "\(routes)")
                 #expect(Double(routes.values.reduce(0, +) - reads) / 60 < 5.5, "\(routes)")
@@ -62,7 +62,7 @@ struct RequestTests {
     }
 
     @Test(
-        "a run is not read after its end where that says all: a receipt, or a command of its own that ends well",
+        "a run is not read after an end with a receipt or after the success of its own command",
         arguments: ["receipt", "receipt of a failure", "own command"])
     func readAfterEnd(end: String) async throws {
         try await withPool { api, deployment in
@@ -78,9 +78,9 @@ struct RequestTests {
                 $0.immediateEnd = { _ in status }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it has ended") { backend.calls.contains(.cleanUp(run)) }
+                try await eventually("the run has ended") { backend.calls.contains(.cleanUp(run)) }
                 try await subject.waitUntilIdle()
-                // On a slow machine it is read before it is submitted, too.
+                // On a slow machine, the run is also read before it is submitted.
                 let requests = api.requests
                 let submission = try #require(requests.lastIndex { $0.body["state"]?["name"] == "Submitting" })
                 #expect(!requests[submission...].contains { $0.method == "GET" && $0.path == "/flow_runs/\(run)" })
@@ -88,19 +88,19 @@ struct RequestTests {
         }
     }
 
-    @Test("runs of one poll share the reading of their deployment, and a later run reads it afresh")
+    @Test("runs of one poll share the read of their deployment, and a later run reads it again")
     func sharedDeployment() async throws {
         try await withPool { api, deployment in
             let path = "/deployments/\(deployment.id)"
             api.scheduleRuns(10, deployment: deployment)
             try await withWorker(api, serve: { $0.limit = 10 }) { subject in
-                try await eventually("all run") { subject.backend.watched.count == 10 }
+                try await eventually("all runs have started") { subject.backend.watched.count == 10 }
                 let shared = api.requests("GET", path).count
                 #expect(shared <= 2)
                 for run in subject.backend.started { subject.backend.finish(run, .reported("COMPLETED")) }
                 try await subject.waitUntilIdle()
                 let later = api.scheduleRun(deployment: deployment)
-                try await eventually("it runs") { subject.backend.started.last == later }
+                try await eventually("the run has started") { subject.backend.started.last == later }
                 #expect(api.requests("GET", path).count > shared)
             }
         }
@@ -112,27 +112,31 @@ struct RequestTests {
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api) { subject in
                 for attempt in 1...2 {
-                    try await eventually("it runs") { subject.backend.watched.count == attempt }
-                    try await api.waitUntil("it is labelled") { $0.run(run)?.labels["prefect.worker.name"] == "tester" }
+                    try await eventually("the run has started") { subject.backend.watched.count == attempt }
+                    try await api.waitUntil("the run has labels") {
+                        $0.run(run)?.labels["prefect.worker.name"] == "tester"
+                    }
                     api.setState(of: run, to: .running)
-                    // The flow waits for its next attempt, elsewhere than in this process.
+                    // The flow waits for its next attempt outside this process.
                     api.setState(of: run, to: .scheduled)
                     subject.backend.finish(run, .reported("SCHEDULED"))
                 }
-                try await eventually("it runs again") { subject.backend.startCount == 3 }
+                try await eventually("the run has started again") { subject.backend.startCount == 3 }
                 #expect(api.requests("PATCH", "/flow_runs/\(run)/labels").count == 1)
             }
         }
     }
 
-    @Test("a busy server is asked a second time who else serves the pool, before claims are settled for want of that")
+    @Test("a look for other workers that a busy server refuses is repeated before claims are settled by marks")
     func busyLook() async throws {
         try await withPool { api, deployment in
             try await withWorker(api, serve: { $0.heartbeatInterval = .seconds(600) }) { subject in
-                try await api.waitUntil("it is polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                try await api.waitUntil("the pool is polled") {
+                    !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
+                }
                 let refused = api.script(path: "/work_pools/p/workers/filter", times: 1, answer: .status(503))
                 let run = api.scheduleRun(deployment: deployment)
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(refused.uses == 1)
                 #expect(api.requests("POST", "/flow_runs/\(run)/input").isEmpty)
             }

@@ -8,15 +8,15 @@ import Worker
 
 @Suite("A flow run from the poll to its report", .serialized)
 struct RunLifecycleTests {
-    @Test("the end of a run is reported although its labels are not taken, and the run is held until they are")
+    @Test("a run's end is reported although its labels are refused, and the run is held until they are accepted")
     func labelsLast() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let refused = api.script(path: "/flow_runs/\(run)/labels", answer: .status(503))
             try await withWorker(api) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 subject.backend.finish(run, ExitStatus(code: 3))
-                try await api.waitUntil("it is reported") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
                 #expect(subject.worker.registry.contains(run))
                 refused.end()
                 try await subject.waitUntilIdle()
@@ -25,7 +25,7 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("a run that reports its own end is claimed, started, labelled, watched and left alone")
+    @Test("a run that reports its own end is claimed, started, labelled and watched, and keeps its state")
     func completes() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment, name: "lucky-cat", tags: ["own"])
@@ -53,7 +53,7 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("a non-zero exit is a crash with the hint and the last output, without our secrets, and its hooks run")
+    @Test("a non-zero exit is a crash with a hint and the last output without secrets, and the hooks run")
     func crashes() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -61,12 +61,12 @@ struct RunLifecycleTests {
                 $0.immediateEnd = { _ in ExitStatus(code: 137, lastOutput: "first\nkey top-secret is bad\n") }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("it crashed") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the run has crashed") { $0.run(run)?.stateType == .crashed }
                 let message = try #require(api.run(run)?.state?.message)
                 #expect(message.contains("exited with non-zero status code 137"))
                 #expect(message.contains("memory"))
                 #expect(message.contains("Last output: key ******** is bad"))
-                try await api.waitUntil("the log tells") { state in
+                try await api.waitUntil("the log has the hint and the output") { state in
                     let lines = state.logMessages(of: run)
                     return lines.contains { $0.contains("Give the flow run's infrastructure more memory") }
                         && lines.contains { $0.contains("first\nkey ******** is bad") }
@@ -81,19 +81,21 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("an end that nobody saw is a crash that says so")
+    @Test("an end that no worker observed is reported as a crash with this reason")
     func unseenEnd() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let backend = FakeBackend { $0.immediateEnd = { _ in ExitStatus(code: nil) } }
             try await withWorker(api, backend: backend) { _ in
-                try await api.waitUntil("it crashed") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the run has crashed") { $0.run(run)?.stateType == .crashed }
                 #expect(api.run(run)?.state?.message?.contains("while no worker was watching") == true)
             }
         }
     }
 
-    @Test("a flow engine that ends without a word leaves no run hanging", arguments: [true, false])
+    @Test(
+        "an end without a final state crashes a run of the flow engine, but not a run of another command",
+        arguments: [true, false])
     func silentEnd(runsFlowEngine: Bool) async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -103,13 +105,13 @@ struct RunLifecycleTests {
                 $0.immediateEnd = { _ in ExitStatus(code: 0) }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it ended") { subject.backend.calls.contains(.cleanUp(run)) }
+                try await eventually("the run has ended") { subject.backend.calls.contains(.cleanUp(run)) }
                 #expect(api.run(run)?.stateType == (runsFlowEngine ? .crashed : .running))
             }
         }
     }
 
-    @Test("a run that set its end before a silent exit is left alone")
+    @Test("a run that sets its final state before a silent exit keeps this state")
     func silentAfterCompletion() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -118,7 +120,7 @@ struct RunLifecycleTests {
                 $0.immediateEnd = { _ in ExitStatus(code: 0) }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it ended") { subject.backend.calls.contains(.cleanUp(run)) }
+                try await eventually("the run has ended") { subject.backend.calls.contains(.cleanUp(run)) }
                 #expect(api.stateHistory(of: run).last == "Completed")
                 #expect(
                     !api.requests("POST", "/flow_runs/*/set_state").contains { $0.body["state"]?["type"] == "CRASHED" })
@@ -126,7 +128,7 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("infrastructure that cannot be created is a crash with the remedy of its exit code")
+    @Test("infrastructure that cannot be created is reported as a crash with the remedy for its exit code")
     func startFails() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
@@ -136,7 +138,7 @@ struct RunLifecycleTests {
                 }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("it crashed") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the run has crashed") { $0.run(run)?.stateType == .crashed }
                 let message = "Failed to submit flow run to infrastructure: the command 'flwo' was not found"
                 #expect(api.run(run)?.state?.message == message)
                 try await api.waitUntil("the log has the remedy") {
@@ -147,13 +149,15 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("a lost connection to the infrastructure is no crash")
+    @Test("a lost connection to the infrastructure is not reported as a crash")
     func waitFails() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let backend = FakeBackend { $0.waitError = InfrastructureError(.unavailable, "the engine is away") }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it was given up") { subject.log.contains("the engine is away", level: .error) }
+                try await eventually("the worker has given up the run") {
+                    subject.log.contains("the engine is away", level: .error)
+                }
                 try await subject.waitUntilIdle()
                 #expect(api.run(run)?.stateName == "Submitting")
             }
@@ -175,7 +179,7 @@ struct RunLifecycleTests {
             let bad = api.scheduleRun(deployment: deployment, jobVariables: ["label": ["not", "a", "string"]])
             let good = api.scheduleRun(deployment: deployment, jobVariables: ["label": "text"])
             try await withWorker(api) { subject in
-                try await api.waitUntil("the bad one crashed, the good one runs") {
+                try await api.waitUntil("the bad run has crashed and the good run has started") {
                     $0.run(bad)?.stateType == .crashed && $0.run(good)?.infrastructurePID != nil
                 }
                 #expect(api.run(bad)?.state?.message?.contains("job_configuration.labels.a") == true)
@@ -184,7 +188,7 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("a missing block fails only its run, and a block that is there is resolved")
+    @Test("a missing block fails only its run, and an existing block is resolved")
     func blocks() async throws {
         try await withPool { api, deployment in
             api.addBlock(type: "secret", name: "there", data: ["value": "from-block"])
@@ -202,7 +206,7 @@ struct RunLifecycleTests {
                 }
             }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("the bad one crashed, the good one runs") {
+                try await api.waitUntil("the bad run has crashed and the good run has started") {
                     $0.run(bad)?.stateType == .crashed && $0.run(good)?.infrastructurePID != nil
                 }
                 let message = try #require(api.run(bad)?.state?.message)
@@ -213,13 +217,13 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("a run whose deployment is gone is cancelled")
+    @Test("a run whose deployment no longer exists is cancelled")
     func deploymentGone() async throws {
         try await withPool { api, deployment in
             let gone = api.scheduleRun(deployment: deployment)
             api.removeDeploymentAlone(deployment)
             try await withWorker(api) { subject in
-                try await api.waitUntil("it is cancelled") { $0.run(gone)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(gone)?.stateType == .cancelled }
                 #expect(api.run(gone)?.state?.message == "Deployment \(deployment.id) no longer exists, cancelled run.")
                 try await subject.waitUntilIdle()
                 #expect(subject.backend.started.isEmpty)
@@ -227,48 +231,50 @@ struct RunLifecycleTests {
         }
     }
 
-    @Test("a deployment that goes away after the claim cancels the run as well")
+    @Test("a run whose deployment is deleted after the claim is also cancelled")
     func deploymentGoneLater() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             api.script(method: "GET", path: "/deployments/*", answer: .status(404, body: ["detail": "gone"]))
             try await withWorker(api) { subject in
-                try await api.waitUntil("it is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 #expect(subject.backend.started.isEmpty)
             }
         }
     }
 
-    @Test("the identifier is recorded although the API is away for a while")
+    @Test("the infrastructure's identifier is recorded after a temporary failure of the API")
     func identifierRecordedLater() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let script = api.script(method: "PATCH", path: "/flow_runs/\(run)", answer: .status(500))
             try await withWorker(api, retryPolicy: RetryPolicy(maxRetries: 1)) { _ in
-                try await eventually("it was tried often") { script.uses >= 5 }
+                try await eventually("the request has been retried") { script.uses >= 5 }
                 script.end()
-                try await api.waitUntil("it is recorded") { $0.run(run)?.infrastructurePID == "fake:\(run)" }
+                try await api.waitUntil("the identifier is recorded") {
+                    $0.run(run)?.infrastructurePID == "fake:\(run)"
+                }
             }
         }
     }
 
-    @Test("a crash is reported although the API is away for a while")
+    @Test("a crash is reported after a temporary failure of the API")
     func crashReportedLater() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api, retryPolicy: RetryPolicy(maxRetries: 1)) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 let script = api.script(method: "POST", path: "*/set_state", answer: .status(500))
                 subject.backend.finish(run, ExitStatus(code: 1))
-                try await eventually("it was tried often") { script.uses >= 5 }
+                try await eventually("the request has been retried") { script.uses >= 5 }
                 script.end()
-                try await api.waitUntil("it is crashed") { $0.run(run)?.stateType == .crashed }
+                try await api.waitUntil("the run has crashed") { $0.run(run)?.stateType == .crashed }
             }
         }
     }
 
     @Test(
-        "a run that is deleted ends quietly, at whatever stage",
+        "a run that is deleted at any stage ends without a logged error",
         arguments: ["claim", "submit", "running", "exited", "silent"])
     func deleted(stage: String) async throws {
         try await withPool { api, deployment in
@@ -284,10 +290,10 @@ struct RunLifecycleTests {
             }
             try await withWorker(api) { subject in
                 if ["claim", "submit"].contains(stage) {
-                    try await eventually("it is let go") { subject.log.contains("was deleted before") }
+                    try await eventually("the worker drops the run") { subject.log.contains("was deleted before") }
                     #expect(subject.backend.started.isEmpty)
                 } else {
-                    try await api.waitUntil("it runs") {
+                    try await api.waitUntil("the run has started") {
                         $0.run(run)?.infrastructurePID != nil && !$0.requests("PATCH", "*/labels").isEmpty
                     }
                     api.script(path: "/flow_runs/\(run)*", answer: gone)

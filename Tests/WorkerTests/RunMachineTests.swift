@@ -21,7 +21,7 @@ struct RunMachineTests {
             + infrastructure.map { .found($0) } + RunMachine.End.allCases.map { .ended($0) }
     }()
 
-    /// All runs that there can be, by every way to them.
+    /// All states of the machine that any sequence of events and stop requests can reach.
     private static let machines: Set<RunMachine> = {
         var known: Set<RunMachine> = [RunMachine()]
         for stage in RunStage.allCases {
@@ -43,7 +43,7 @@ struct RunMachineTests {
         return known
     }()
 
-    /// From each step those that may follow.
+    /// For each step, the steps that may follow it.
     private static let moves: [RunMachine.Step: Set<RunMachine.Step>] = {
         var moves: [RunMachine.Step: Set<RunMachine.Step>] = [:]
         for machine in machines {
@@ -56,7 +56,7 @@ struct RunMachineTests {
         return moves
     }()
 
-    @Test("the documentation draws the moves that the machine makes")
+    @Test("the documentation lists exactly the moves that the machine makes")
     func drawing() throws {
         let page = URL(filePath: #filePath).deletingLastPathComponent()
             .appending(path: "../../Sources/Worker/Worker.docc/Worker.md")
@@ -70,7 +70,7 @@ struct RunMachineTests {
         #expect(drawn == made, "\(made.map { "    " + $0 }.joined(separator: "\n"))")
     }
 
-    @Test("reaches each step, and comes to an end from each", arguments: RunMachine.Step.allCases)
+    @Test("every step can be reached, and an end can be reached from every step", arguments: RunMachine.Step.allCases)
     func ends(step: RunMachine.Step) {
         #expect(Self.machines.contains { $0.step == step })
         var reached: Set<RunMachine.Step> = [step]
@@ -81,7 +81,7 @@ struct RunMachineTests {
         #expect(reached.contains(.finished) || reached.contains(.left))
     }
 
-    @Test("never leads back to the claim or to the start of infrastructure that exists")
+    @Test("no step of a run with infrastructure leads back to the claim or the start")
     func isNotStartedTwice() {
         for step in [RunMachine.Step.watch, .readBeforeReport, .readAfterEnd, .crash, .cancel, .conclude, .cleanUp] {
             #expect(Self.moves[step]?.isDisjoint(with: [.claim, .configure, .submit, .start]) != false)
@@ -98,7 +98,7 @@ struct RunMachineTests {
         }
     }
 
-    @Test("a run that is left keeps its stage, and one that is finished cannot be left")
+    @Test("a run that is passed to the next process keeps its stage, and a finished run stays finished")
     func leaving() {
         for machine in Self.machines {
             var left = machine

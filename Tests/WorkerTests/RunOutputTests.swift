@@ -4,9 +4,10 @@ import Testing
 
 @testable import Worker
 
-@Suite("What runs print, in another form")
+@Suite("Output of runs in another form")
 struct RunOutputTests {
-    /// A place that takes so many bytes a time, and none every other time.
+    /// A sink that accepts at most `portion` bytes in a call, and no bytes in every second call. By default, it accepts
+    /// all bytes of every call.
     private final class Place: OutputSink {
         private let state: Mutex<(bytes: [UInt8], calls: Int)> = Mutex(([], 0))
         private let portion: Int
@@ -48,7 +49,7 @@ struct RunOutputTests {
         #expect(!place.text.unicodeScalars.contains { $0 == "\u{1B}" || $0 == "\u{9B}" })
     }
 
-    @Test("lines of several runs stay whole where the place takes a few bytes a time", arguments: [1, 7, 200])
+    @Test("lines of several runs stay whole when the sink accepts only a few bytes at a time", arguments: [1, 7, 200])
     func pieces(portion: Int) throws {
         let place = Place(portion: portion)
         let sink = RunOutputSink(form: .json, output: place, errors: Place())
@@ -69,7 +70,7 @@ struct RunOutputTests {
     }
 
     @Test(
-        "a terminal gets colours and lines, and nothing that steers it",
+        "a terminal receives colours and lines, but no other control sequences",
         arguments: [
             ("plain é北😀\ttab\n", "plain é北😀\ttab\n"), ("50%\r100%\u{8}\n", "50%\r100%\u{8}\n"),
             ("\u{1B}[1;31mred\u{1B}[0m\u{1B}[38:5:1mx\u{1B}[m\n", "\u{1B}[1;31mred\u{1B}[0m\u{1B}[38:5:1mx\u{1B}[m\n"),
@@ -86,7 +87,7 @@ struct RunOutputTests {
         #expect(errors.text == shown)
     }
 
-    @Test("the password of the API's URL is not in the ledger, and one that is there is not read")
+    @Test("the password of the API's URL is neither written to the ledger nor read from it")
     func password() throws {
         let json: JSONValue = [
             "flow_run_id": "r", "flow_run_name": "n", "api": "http://me:hunter2@host/api", "pool": "p",

@@ -5,13 +5,15 @@ import TestSupport
 import Testing
 import Worker
 
-@Suite("The worker's way out", .serialized)
+@Suite("Shutdown of the worker", .serialized)
 struct ShutdownTests {
-    @Test("a worker without runs leaves at once and says so")
+    @Test("a worker without runs exits immediately and sends its stopped event")
     func idle() async throws {
         try await withPool { api, _ in
             try await withWorker(api, serve: { $0.pollInterval = .seconds(600) }) { subject in
-                try await api.waitUntil("it polled") { !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty }
+                try await api.waitUntil("the worker has polled") {
+                    !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
+                }
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
                 #expect(
@@ -25,9 +27,9 @@ struct ShutdownTests {
     func silentPoll() async throws {
         try await withPool { api, _ in
             let poll = api.script(path: "*/get_scheduled_flow_runs", answer: .hang)
-            // The limits of a request and of a worker without runs are long, so that neither is what ends the wait.
+            // The limits of a request and of a worker without runs are long, so that neither of them ends the wait.
             try await withWorker(api, requestTimeout: .seconds(60), idleExitLimit: .seconds(60)) { subject in
-                try await eventually("it polls") { poll.uses == 1 }
+                try await eventually("the worker polls") { poll.uses == 1 }
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
                 #expect(!subject.log.contains("leaves although not everything"))
@@ -35,14 +37,14 @@ struct ShutdownTests {
         }
     }
 
-    @Test("an API that answers nothing keeps a worker without runs for its limit alone")
+    @Test("a worker without runs waits for an API that does not answer only until the limit for idle workers")
     func silentAPI() async throws {
         try await withPool { api, _ in
             let poll = api.script(path: "*/get_scheduled_flow_runs", answer: .hang)
             try await withWorker(
                 api, requestTimeout: .seconds(60), farewell: .seconds(60), idleExitLimit: .milliseconds(200)
             ) { subject in
-                try await eventually("it polls") { poll.uses == 1 }
+                try await eventually("the worker polls") { poll.uses == 1 }
                 api.script(answer: .hang)
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
@@ -50,7 +52,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("signals within a second of a request are part of it, and later ones are not")
+    @Test("signals within a second of a request are part of the request, and later signals are not")
     func requests() {
         var requests = OperatorRequests()
         let start = ContinuousClock.now
@@ -58,16 +60,16 @@ struct ShutdownTests {
         #expect(counted == [true, false, false, true, false, true, true])
     }
 
-    @Test("the first signal lets the runs in flight end by themselves, and no other is taken")
+    @Test("the first signal lets the runs in flight end by themselves, and no other run is taken")
     func drains() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 subject.shutdown.escalate()
                 let later = api.scheduleRun(deployment: deployment)
                 let beats = api.pool("p")?.workers.first?.heartbeats ?? 0
-                try await api.waitUntil("heartbeats go on") {
+                try await api.waitUntil("more heartbeats have arrived") {
                     ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= beats + 2
                 }
                 #expect(subject.daemon.isAlive)
@@ -82,16 +84,16 @@ struct ShutdownTests {
         }
     }
 
-    @Test("the second signal stops the runs with their grace, and each is reported")
+    @Test("the second signal stops the runs with their grace period, and the end of each run is reported")
     func secondSignal() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
             try await withWorker(api) { subject in
-                try await api.waitUntil("all run") { state in
+                try await api.waitUntil("all runs have started") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
                 subject.shutdown.escalate()
-                // A poll that is under way may not have arrived yet.
+                // A poll in progress may not have arrived yet.
                 let polls = api.requests("POST", "*/get_scheduled_flow_runs").count
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
@@ -106,7 +108,7 @@ struct ShutdownTests {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
             try await withWorker(api, drainTimeout: .milliseconds(100)) { subject in
-                try await api.waitUntil("all run") { state in
+                try await api.waitUntil("all runs have started") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
                 subject.shutdown.escalate()
@@ -128,14 +130,14 @@ struct ShutdownTests {
         #expect(executed.count == runs.count)
     }
 
-    @Test("a run that was claimed but not started goes back for another worker")
+    @Test("a run that was claimed but not started is given back for another worker")
     func claimedOnly() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let gate = Gate()
             let script = api.script(method: "GET", path: "/deployments/*", answer: .hold(gate))
             try await withWorker(api) { subject in
-                try await eventually("it is being configured") { script.uses == 1 }
+                try await eventually("the run is being configured") { script.uses == 1 }
                 subject.shutdown.escalate()
                 gate.open()
                 try await subject.waitForEnd()
@@ -144,7 +146,7 @@ struct ShutdownTests {
                 #expect(api.run(run)?.state?.message?.contains("'tester' shut down before it started") == true)
             }
             try await withWorker(api) { _ in
-                try await api.waitUntil("the next worker takes it") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the next worker has started the run") { $0.run(run)?.infrastructurePID != nil }
             }
         }
     }
@@ -153,12 +155,12 @@ struct ShutdownTests {
     func cancelledWhileGivenBack() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
-            // The run is not to be claimed before the hook is there.
+            // The pause prevents a claim of the run before the hook is installed.
             api.setPaused(true, pool: "p")
             try await withWorker(api) { subject in
                 api.onRequest { request in
                     if request.body["state"]?["name"] == "Submitting" { subject.shutdown.escalate() }
-                    // On a slow machine the run is read before it is submitted, too.
+                    // On a slow machine, the run is also read before it is submitted.
                     if request.method == "GET", request.path == "/flow_runs/\(run)", !subject.shutdown.isServing {
                         api.setState(of: run, to: .cancelled)
                     }
@@ -171,14 +173,14 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a run that was returned but not claimed stays scheduled")
+    @Test("a run that a poll returned and the worker did not claim stays scheduled")
     func notClaimed() async throws {
         try await withPool { api, deployment in
             let gate = Gate()
             let run = api.scheduleRun(deployment: deployment)
             let poll = api.script(path: "*/get_scheduled_flow_runs", times: 1, answer: .hold(gate))
             try await withWorker(api) { subject in
-                try await eventually("it is being polled") { poll.uses == 1 }
+                try await eventually("the pool is being polled") { poll.uses == 1 }
                 subject.shutdown.escalate()
                 gate.open()
                 try await subject.waitForEnd()
@@ -188,17 +190,17 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a cancellation that is under way outranks the shutdown")
+    @Test("a cancellation in progress has precedence over the shutdown")
     func cancelledBefore() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             let gate = Gate()
             let backend = FakeBackend { $0.holdStopped = gate }
             try await withWorker(api, backend: backend) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 api.setState(of: run, to: .running)
                 api.setState(of: run, to: .cancelling)
-                try await eventually("it is being stopped") {
+                try await eventually("the run is being stopped") {
                     backend.calls.contains(.stop(run, grace: .seconds(5), .cancelled))
                 }
                 subject.shutdown.advance(to: .stopping)
@@ -209,12 +211,12 @@ struct ShutdownTests {
         }
     }
 
-    @Test("an API that does not answer keeps the worker no longer than its farewell")
+    @Test("a worker waits for an API that does not answer no longer than the limit of its final flush")
     func withoutAPI() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api, farewell: .milliseconds(300)) { subject in
-                try await api.waitUntil("it runs") { $0.run(run)?.infrastructurePID != nil }
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 api.script(answer: .hang)
                 subject.shutdown.advance(to: .stopping)
                 try await subject.waitForEnd(within: .seconds(10))
@@ -224,12 +226,12 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a worker that never reached the API leaves when it is told to")
+    @Test("a worker that has never reached the API exits on request")
     func neverReached() async throws {
         try await withFakePrefectAPI { api in
             await api.goOffline()
             try await withWorker(api, farewell: .milliseconds(300)) { subject in
-                try await eventually("it has tried") {
+                try await eventually("the worker has tried to reach the API") {
                     subject.daemon.reasonNotReady?.contains("cannot be read") == true
                 }
                 #expect(subject.daemon.isAlive)
@@ -239,13 +241,13 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a pool that is served once is polled once, and the worker ends with its runs")
+    @Test("a pool that is served once is polled once, and the worker ends when its runs have ended")
     func once() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
             let change: (inout ServedPool) -> Void = { $0.runsOnce = true }
             try await withWorker(api, serve: change) { subject in
-                try await api.waitUntil("all run") { state in
+                try await api.waitUntil("all runs have started") { state in
                     runs.allSatisfy { state.run($0)?.infrastructurePID != nil }
                 }
                 let later = api.scheduleRun(deployment: deployment)
@@ -259,7 +261,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a pool that is served once and needs no worker any more is left with its runs started, and known to the API")
+    @Test("a worker that serves a pool once ends after recording its started runs if they need no worker")
     func onceStarted() async throws {
         try await withPool { api, deployment in
             let runs = api.scheduleRuns(3, deployment: deployment)
@@ -275,7 +277,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("logs that the API never takes do not keep a worker whose runs have ended")
+    @Test("logs that the API never accepts do not prevent the exit of a worker whose runs have ended")
     func untoldLogs() async throws {
         try await withPool { api, deployment in
             api.scheduleRun(deployment: deployment)
@@ -290,7 +292,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a pool that is served once and empty ends the worker at once")
+    @Test("a worker that serves an empty pool once ends immediately")
     func onceEmpty() async throws {
         try await withPool { api, _ in
             try await withWorker(api, serve: { $0.runsOnce = true }) { subject in

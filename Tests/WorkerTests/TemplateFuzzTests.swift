@@ -4,9 +4,9 @@ import OrderedCollections
 import TestSupport
 import Testing
 
-@Suite("Any template and any variables", .timeLimit(.minutes(Fuzz.minutes)))
+@Suite("Arbitrary templates and variables", .timeLimit(.minutes(Fuzz.minutes)))
 struct TemplateFuzzTests {
-    /// Blocks and variables that are there, are not, or cannot be read, always the same.
+    /// Blocks and variables that exist, are missing, or cannot be read. The same key always has the same result.
     private struct Lookups: TemplateReferences {
         struct Broken: Error {}
 
@@ -55,7 +55,7 @@ struct TemplateFuzzTests {
         return members
     }
 
-    /// A template that is one, nearly one, or anything.
+    /// A damaged default template, an arbitrary value, or a template with arbitrary fields.
     private static func template(_ random: inout FuzzRandom) -> JSONValue {
         if random.oneIn(3) {
             let text = random.damaged(DefaultTemplates.process().json.serializedBytes())
@@ -80,7 +80,7 @@ struct TemplateFuzzTests {
         }
     }
 
-    @Test("make a configuration or an error of one line, and the same one each time")
+    @Test("a template always results in the same configuration or the same error of one line")
     func deterministic() async throws {
         var rendered = 0
         let count = try await Fuzz.run(mostCases: 1500) { random in
@@ -94,7 +94,7 @@ struct TemplateFuzzTests {
         #expect(rendered > count / 10)
     }
 
-    @Test("what has no placeholder stays as it is")
+    @Test("a value without a placeholder is not changed")
     func plain() async throws {
         try await Fuzz.run(mostCases: 1500) { random in
             let value = random.json()

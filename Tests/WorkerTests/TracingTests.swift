@@ -11,7 +11,7 @@ import Worker
 struct TracingTests {
     private static let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
-    @Test("a run is a span with its steps in it, in the trace that its label names; polls are spans of their own")
+    @Test("a run is a span with its steps in the trace that its label names, and polls are separate spans")
     func spans() async throws {
         let tracer = W3CTracer()
         try await withPool { api, deployment in
@@ -33,27 +33,27 @@ struct TracingTests {
             }
             #expect(tracer.spans("worker.poll").count > 0)
             #expect(tracer.spans("worker.poll").allSatisfy { $0.traceID != whole.traceID })
-            // The run's process goes on with the run's span.
+            // The run's process continues the run's span.
             #expect(handedOn(backend) == "00-\(whole.traceID)-\(whole.spanID)-01")
         }
     }
 
     private func handedOn(_ backend: FakeBackend) -> String? { backend.contexts.first?.traceContext?.traceparent }
 
-    @Test("without a tracer the run's process goes on with the trace that the label names")
+    @Test("without a tracer, the run's process continues the trace that the run's label names")
     func withoutTracer() async throws {
         try await withPool { api, deployment in
             api.scheduleRun(deployment: deployment, labels: ["__OTEL_TRACEPARENT": .string(Self.traceparent)])
             let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
             try await withWorker(api, backend: backend) { subject in
-                try await eventually("it was configured") { !backend.contexts.isEmpty }
+                try await eventually("the run is configured") { !backend.contexts.isEmpty }
             }
             #expect(handedOn(backend) == Self.traceparent)
         }
     }
 }
 
-/// An ``InMemoryTracer`` that reads and writes contexts as W3C Trace Context has them.
+/// An ``InMemoryTracer`` that reads and writes contexts in the form of W3C Trace Context.
 private struct W3CTracer: Tracer {
     private let memory = InMemoryTracer(
         idGenerator: .init(

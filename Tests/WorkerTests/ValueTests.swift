@@ -18,7 +18,7 @@ struct PollPacerTests {
         #expect(pauses.reduce(.zero, +) / 1000 > .seconds(10))
     }
 
-    @Test("more runs that wait are fetched soon, but not at once")
+    @Test("further waiting runs are fetched soon, but not immediately")
     func more() {
         var pacer = PollPacer(interval: .seconds(10))
         #expect(pacer.pause(after: .answered(mayHaveMore: true), random: 0.5) == .milliseconds(500))
@@ -26,7 +26,7 @@ struct PollPacerTests {
         #expect(fast.pause(after: .answered(mayHaveMore: true), random: 0.5) < .milliseconds(150))
     }
 
-    @Test("failures back off to a minute, or the interval when that is longer, and one answer ends that")
+    @Test("pauses after failures grow to about a minute, and one answer ends this")
     func backoff() {
         var pacer = PollPacer(interval: .seconds(10))
         let pauses = (1...2000).map { _ in pacer.pause(after: .failed(retryAfter: nil), random: 0.9999).inSeconds }
@@ -37,7 +37,7 @@ struct PollPacerTests {
         #expect(pacer.pause(after: .failed(retryAfter: nil), random: 0.5).inSeconds <= 13)
     }
 
-    @Test("what the API asks for is kept to")
+    @Test("a pause that the API requests is a minimum")
     func retryAfter() {
         var pacer = PollPacer(interval: .seconds(10))
         #expect(pacer.pause(after: .failed(retryAfter: .seconds(300)), random: 0.5) == .seconds(300))
@@ -47,7 +47,7 @@ struct PollPacerTests {
 
 @Suite("Slots")
 struct SlotLimiterTests {
-    @Test("a slot is given back once, however often that is asked for")
+    @Test("a slot is freed once, however often it is released")
     func once() {
         let limiter = SlotLimiter(limit: 2)
         let first = limiter.take()
@@ -61,7 +61,7 @@ struct SlotLimiterTests {
         #expect(limiter.used == 0)
     }
 
-    @Test("a slot that is let go is given back")
+    @Test("a slot that is no longer referenced is freed")
     func letGo() {
         let limiter = SlotLimiter(limit: 1)
         do { _ = limiter.take() }
@@ -77,7 +77,7 @@ struct SlotLimiterTests {
         #expect(limiter.used == 1000)
     }
 
-    @Test("the slots of two pools are within those of both")
+    @Test("the slots of two pools also count against their common limit")
     func within() async {
         let both = SlotLimiter(limit: 3)
         let (first, second) = (SlotLimiter(limit: 2, within: both), SlotLimiter(limit: nil, within: both))
@@ -95,7 +95,7 @@ struct SlotLimiterTests {
         withExtendedLifetime(restored) {}
     }
 
-    @Test("who waits for a slot is woken, and cancellation ends the wait")
+    @Test("a free slot ends a wait for a slot, and so does cancellation")
     func waiting() async {
         let limiter = SlotLimiter(limit: 1)
         let slot = limiter.take()
@@ -112,7 +112,7 @@ struct SlotLimiterTests {
     }
 }
 
-@Suite("What exit codes mean")
+@Suite("Meaning of exit codes")
 struct ExitHintTests {
     @Test(
         "every code has an explanation and a remedy", arguments: [-15, -11, -9, 0, 1, 2, 125, 126, 127, 137, 143, 247])
@@ -122,7 +122,7 @@ struct ExitHintTests {
         #expect(!hint.explanation.contains("\n"))
     }
 
-    @Test("the usual suspects are told apart")
+    @Test("common exit codes have different hints")
     func distinct() {
         let hints = [0, -9, -15, -11, 1, 125, 126, 127, 137, 143, 247, 3].map { ExitHint(code: $0) }
         #expect(Set(hints).count == hints.count)
@@ -130,9 +130,9 @@ struct ExitHintTests {
     }
 }
 
-@Suite("The way out")
+@Suite("Shutdown signal")
 struct ShutdownSignalTests {
-    @Test("it is only gone forward, step by step, and whoever waits is told")
+    @Test("the phases of a shutdown only advance, and each advance ends the waits for its phase")
     func phases() async {
         let signal = ShutdownSignal()
         #expect(signal.isServing)
@@ -151,7 +151,7 @@ struct ShutdownSignalTests {
         await signal.sleep(for: .seconds(600))
     }
 
-    @Test("a part of the worker is never behind the whole, and may be before it")
+    @Test("a part of the worker is never behind the phase of the whole worker, but may be ahead of it")
     func parts() async {
         let whole = ShutdownSignal()
         let (one, other) = (ShutdownSignal(within: whole), ShutdownSignal(within: whole))
@@ -166,7 +166,7 @@ struct ShutdownSignalTests {
         #expect(!other.isServing && whole.refusal == "the first reason")
     }
 
-    @Test("cancellation ends a wait")
+    @Test("cancellation ends a wait for a phase")
     func cancelled() async {
         let signal = ShutdownSignal()
         await withTaskGroup(of: Void.self) { group in
@@ -177,7 +177,7 @@ struct ShutdownSignalTests {
     }
 }
 
-@Suite("Runs in hand")
+@Suite("Registry of held runs")
 struct RunRegistryTests {
     private func run(_ id: String) throws -> FlowRun {
         try FlowRun(json: JSONFields(["id": .string(id), "name": "n", "flow_id": "f"]))
@@ -194,7 +194,7 @@ struct RunRegistryTests {
         #expect(registry.count == 1)
     }
 
-    @Test("a run that is let go during a poll is not taken from its answer, but from the next one")
+    @Test("a run that is removed during a poll is not taken from that poll's answer, but from the next one")
     func letGo() throws {
         let registry = RunRegistry()
         let held = try #require(registry.register(try run("a")))
@@ -205,7 +205,7 @@ struct RunRegistryTests {
         #expect(registry.register(try run("a")) != nil)
     }
 
-    @Test("a cancellation outranks a shutdown, and the end of a run ends the wait for either")
+    @Test("a cancellation has precedence over a shutdown, and the end of a run ends the wait for either")
     func stopRequests() async throws {
         let registry = RunRegistry()
         let held = try #require(registry.register(try run("a")))

@@ -13,7 +13,7 @@ struct WorkerSettingsTests {
     ]
     private static let shared = ["PREFECT_API_URL", "PREFECT_LOGGING_LEVEL", "PREFECT_RESULTS_PERSIST_BY_DEFAULT"]
 
-    /// The names of the settings that a job is given.
+    /// The names of the settings that a job receives.
     private func settingsOfJob() async throws -> [String] {
         let source = try RenderSource(offline: [
             "work_pool": ["id": "p", "name": "p", "type": "process", "base_job_template": [:]],
@@ -27,12 +27,12 @@ struct WorkerSettingsTests {
         return try #require(backend.contexts.first).settingsEnvironment.map(\.name)
     }
 
-    @Test("are given to no job that runs elsewhere, and all others are")
+    @Test("a job that runs elsewhere receives all settings except the worker's own")
     func elsewhere() async throws {
         #expect(try await settingsOfJob() == Self.shared)
     }
 
-    @Test("are inherited by jobs that inherit the worker's environment")
+    @Test("a job that inherits the worker's environment also receives the worker's own settings")
     func inherited() async throws {
         let given = try await FakeBackend.$inheritsEnvironment.withValue(true) { try await settingsOfJob() }
         #expect(given == Self.own + Self.shared)

@@ -1,8 +1,8 @@
 @testable import Worker
 
-// What a worker reads, what it reports, and what it does with a run that its earlier process has left.
+// The reads and reports of a worker, and its recovery of a run that its earlier process held.
 extension ClaimModel {
-    /// A state as `RunMachine` takes it; a Pending is another worker's.
+    /// A state in the form that `RunMachine` takes. A Pending counts as another worker's.
     func reading(_ kind: ModelState.Kind) -> RunMachine.Reading {
         switch kind {
         case .scheduled: .waiting
@@ -15,14 +15,15 @@ extension ClaimModel {
         }
     }
 
-    /// The run's state with the program's own decision about a Pending; `nil` where that cannot be asked.
+    /// The run's state, with the program's own decision about the owner of a Pending; `nil` when the program cannot
+    /// decide.
     func readToGoOn(_ world: ModelWorld, _ id: ModelWorkerID) -> RunMachine.Reading? {
         let state = world.server.state
         guard state.kind.isPending else { return reading(state.kind) }
         return (try? decisions.mayGoOn(in: state, id, world[id])).map { $0 ? .ours : .pending }
     }
 
-    /// Reads the run, and after that the states that it had.
+    /// Reads the run, and in a second step the history of its states.
     func readStatus(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
         var next = world
         let worker = world[id]
@@ -48,7 +49,7 @@ extension ClaimModel {
         visit(ModelStep(id.title, "reads the run's states"), false, next)
     }
 
-    /// What becomes of a recovery that a flawed worker decides otherwise.
+    /// The world after the decision of a recovery. A flawed worker may forget the run instead.
     func decided(_ world: ModelWorld, _ id: ModelWorkerID) -> ModelWorld {
         var next = world
         let worker = world[id]
@@ -70,7 +71,7 @@ extension ClaimModel {
         let worker = world[id]
         var next = world
         if world.process.life == .ended {
-            // How a process ended that is no child of the worker's may remain unknown.
+            // The exit status of a process that is not the worker's child may stay unknown.
             let known = world.process.end
             for end in worker.machine.isRecovered && known != .unseen ? [known, .unseen] : [known] {
                 next = world

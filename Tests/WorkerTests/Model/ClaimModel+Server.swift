@@ -1,6 +1,6 @@
 @testable import Worker
 
-// What becomes of the requests that are under way.
+// The server's treatment of the requests in progress.
 extension ClaimModel {
     /// The answer to a request, as the worker that sent it sees it.
     enum Answer {
@@ -26,7 +26,8 @@ extension ClaimModel {
                 options.flaws.contains(.marksFormerTime) && world[id].machine.isRecovered && !isGhost
                 && world.server.formerMark != .nobodys
             let isTaken = isForFormerTime || !next.server.leaveMark(request.transition)
-            // A request that is not repeated need not ask whose the mark is, unless an earlier process may have left it.
+            // The first request for a mark need not ask for the owner of an existing mark, unless an earlier process
+            // may have put it there.
             let asks = request.wasRepeated || !options.flaws.contains(.forgetsOwnMark)
             let existing = isForFormerTime ? world.server.formerMark : world.server.mark
             let isOwn = asks && existing == request.transition
@@ -55,7 +56,7 @@ extension ClaimModel {
                 next.server.enter(proposal)
                 deliver(.yes, isGhost, next, id, visit)
                 guard request.position < world.server.history.count else { return }
-                // The state may be as old as the request, or as the writing.
+                // The timestamp of the state may be that of the server's look, or that of the write.
                 next = world
                 next.server.enter(proposal, at: request.position)
                 deliver(.yes, isGhost, next, id, visit)
@@ -82,13 +83,13 @@ extension ClaimModel {
         }
     }
 
-    /// Whether what the server found when it looked is written although the run has another state now.
+    /// Whether the server writes its earlier verdict although the run has another state now.
     private func mayOverwrite(_ kind: ModelState.Kind, isClaim: Bool) -> Bool {
         guard isClaim else { return kind == .scheduled || kind.isPending }
         return options.overlap == .lateClaims ? !kind.isFinal : kind == .scheduled || kind == .pending
     }
 
-    /// The server has dealt with a request: the worker, if it lives, hears of it, or the answer is lost.
+    /// Delivers the answer to a request. A living worker receives the answer, or the answer is lost.
     private func deliver(
         _ answer: Answer, _ isGhost: Bool, _ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit
     ) {

@@ -1,6 +1,6 @@
 @testable import Worker
 
-// What a worker does by itself: the steps of its `RunMachine`, carried out on the model's server and process.
+// The actions of a worker: it carries out the steps of its `RunMachine` on the model's server and process.
 extension ClaimModel {
     func visitWorker(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
         let worker = world[id]
@@ -37,7 +37,7 @@ extension ClaimModel {
         ModelTransition(.claim, of: id, attempt: worker.attempt)
     }
 
-    /// What a worker writes into the mark.
+    /// The value that a worker writes into the mark.
     func ownMark(_ id: ModelWorkerID, _ worker: ModelWorker) -> ModelTransition {
         let isFlawed = worker.machine.isRecovered && options.flaws.contains(.forgetsOwnMark)
         return isFlawed ? worker.firstRead.transition : claim(id, worker)
@@ -53,8 +53,8 @@ extension ClaimModel {
 
     // MARK: Results of steps
 
-    /// Hands a result to the machine and writes down how far the run is, as the driver does. Steps that neither read nor
-    /// change anything of the run are passed over.
+    /// Passes a result to the machine and records the stage of the run, as the driver does. Skips steps that neither
+    /// read nor change the run.
     func take(_ event: RunMachine.Event, _ next: inout ModelWorld, _ id: ModelWorkerID) {
         var machine = next[id].machine
         if !machine.handle(event) { next.breach = .resultImpossible }
@@ -70,7 +70,7 @@ extension ClaimModel {
         next[id].row.isSettled = machine.isSettled
     }
 
-    /// A result that a worker may also have after it was asked to shut down.
+    /// Visits the world after a result. The worker may also have received a request to shut down before the result.
     private func visitTaking(
         _ event: RunMachine.Event, _ world: ModelWorld, _ id: ModelWorkerID, _ step: ModelStep, _ visit: Visit
     ) {
@@ -84,7 +84,7 @@ extension ClaimModel {
         visit(ModelStep(id.title, "is told to leave, and does not start the run"), true, next)
     }
 
-    /// An answer has come.
+    /// Visits the world after an answer.
     func visitAnswer(
         _ answer: Answer, to content: ModelRequest.Content, _ world: ModelWorld, _ id: ModelWorkerID,
         _ step: ModelStep, _ visit: Visit
@@ -101,7 +101,7 @@ extension ClaimModel {
         }
     }
 
-    /// No answer has come: the request is sent again, or its sender has a look at the run.
+    /// Visits the world without an answer: the worker sends the request again, or reads the run.
     func visitLoss(
         of content: ModelRequest.Content, _ world: ModelWorld, _ id: ModelWorkerID, _ step: ModelStep, _ visit: Visit
     ) {
@@ -224,7 +224,8 @@ extension ClaimModel {
         visit(step, false, next)
     }
 
-    /// The backend's answer about what this worker has started; it also sees to it that nothing more comes.
+    /// Asks the backend for the infrastructure that this worker has started. The backend also prevents its later
+    /// creation.
     private func find(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
         var next = world
         let infrastructure: RunMachine.Infrastructure

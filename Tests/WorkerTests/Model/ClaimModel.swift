@@ -2,7 +2,7 @@ import Glibc
 
 @testable import Worker
 
-/// What must never be.
+/// A violation that the model must not reach.
 enum ModelBreach: UInt8 {
     case startedTwice
     case crashedAlthoughItCompleted
@@ -16,7 +16,8 @@ enum ModelBreach: UInt8 {
     case resultImpossible
 }
 
-/// One moment of all of them: bytes without gaps, so that telling many of them apart is quick.
+/// The server, the process and both workers at one moment. The value has no gaps between its bytes, so that it can be
+/// compared and hashed quickly.
 struct ModelWorld: Hashable {
     var server = ModelServer()
     var process = ModelProcess()
@@ -47,7 +48,7 @@ struct ModelWorld: Hashable {
     }
 }
 
-/// Claim, submission, crash and recovery of one flow run by two workers, in every order.
+/// The claim, submission, crash and recovery of one flow run by two workers, in every order.
 struct ClaimModel: ExplorableModel {
     typealias Visit = (_ step: ModelStep, _ isOptional: Bool, _ next: ModelWorld) -> Void
 
@@ -150,7 +151,7 @@ struct ClaimModel: ExplorableModel {
         if world.server.state.kind != .scheduled, next.server.propose(ModelState(kind: .cancelling)) == .accepted {
             visit(ModelStep("user", "cancels: Cancelling"), true, next)
         }
-        // Without infrastructure that the server knows of.
+        // The server sets Cancelled directly for a run without infrastructure that it knows of.
         guard world.server.state.kind == .scheduled || world.server.state.kind.isPending else { return }
         next = world
         next.cancelsLeft -= 1
@@ -173,7 +174,7 @@ struct ClaimModel: ExplorableModel {
             next[id].life = .recovering
             visit(ModelStep(id.title, "starts anew, and finds the row"), false, next)
         } else if worker.crashesLeft > 0, worker.row.stage != nil {
-            // A worker that holds nothing has nothing to lose.
+            // The crash of a worker without a row would change nothing.
             next[id].crash(isContestOn: options.isContestOn(id))
             visit(ModelStep(id.title, "crashes"), true, next)
         }

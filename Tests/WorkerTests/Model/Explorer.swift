@@ -1,4 +1,4 @@
-/// Who does a step, and what; for the telling of an interleaving.
+/// The actor and the action of a step, for the description of an interleaving.
 struct ModelStep: CustomStringConvertible {
     let actor: StaticString
     let deed: StaticString
@@ -11,29 +11,29 @@ struct ModelStep: CustomStringConvertible {
     var description: String { "\(actor): \(deed)" }
 }
 
-/// What can happen, from states that can be told apart.
+/// A model of states that can be compared, and of the steps between them.
 protocol ExplorableModel {
     associatedtype State: Hashable
     associatedtype Breach: Hashable
 
     var beginning: State { get }
 
-    /// Calls `visit` with each state that may be next. Steps that need not happen at all are optional: a state without
-    /// any other is an end.
+    /// Calls `visit` with each possible next state. An optional step need not happen. A state with no other steps is an
+    /// end.
     func visitNext(of state: State, _ visit: (_ step: ModelStep, _ isOptional: Bool, _ next: State) -> Void)
 
-    /// What must not be, in a state or at an end.
+    /// The violation in a state, or in a state that is an end; `nil` when there is none.
     func breach(in state: State, isEnd: Bool) -> Breach?
 }
 
-/// All states that a model can come to, found breadth first, each once.
+/// All states that a model can reach. A breadth-first search finds each of them once.
 struct Exploration<Model: ExplorableModel> {
     private(set) var stateCount = 0
     private(set) var endCount = 0
-    /// For each kind of breach one of the shortest ways to it.
+    /// For each kind of breach, one of the shortest paths to it.
     private(set) var breaches: [Model.Breach: [ModelStep]] = [:]
 
-    /// Explores; a state in breach is not gone on from.
+    /// Explores the model. The search does not continue from a state in breach.
     init(_ model: Model) {
         var known: Set<Model.State> = [model.beginning]
         var states = [model.beginning]
@@ -77,7 +77,7 @@ struct Exploration<Model: ExplorableModel> {
         return true
     }
 
-    /// The breaches and the ways to them, for people.
+    /// The breaches and the paths to them, as text for readers.
     var account: String {
         breaches.map { breach, steps in
             "\(breach):\n" + steps.enumerated().map { "  \($0 + 1). \($1)" }.joined(separator: "\n")

@@ -3,20 +3,21 @@ import PrefectAPI
 
 @testable import Worker
 
-/// The program's own decisions, asked with the model's states in the program's form. What was asked is remembered.
+/// The program's own decisions about the model's states, which this type translates into the program's form. It caches
+/// the decisions.
 final class ModelDecisions {
-    /// A worker that decides wrongly, or acts in the wrong order.
+    /// A wrong decision of a worker, or a wrong order of its actions.
     enum Mutation: Hashable, CaseIterable {
         case none
-        /// The row that announces the start is written after it.
+        /// The worker writes the row that announces the start after the start.
         case writesSubmittedAfterStart
-        /// A recovery does not ask whose the run is.
+        /// A recovery does not ask which worker has the run.
         case takesEveryRunForOurs
-        /// A recovery goes on with what it should forget.
+        /// A recovery resumes a run that it should forget.
         case goesOnInsteadOfForgetting
-        /// A recovery forgets what it should go on with.
+        /// A recovery forgets a run that it should resume.
         case forgetsInsteadOfGoingOn
-        /// A refused Submitting is taken for leave to go on.
+        /// A worker treats a refused Submitting as permission to continue.
         case goesOnWhoeverHasTheRun
     }
 
@@ -41,7 +42,7 @@ final class ModelDecisions {
 
     init(_ mutation: Mutation) { self.mutation = mutation }
 
-    /// The status of a run that was read in `state`, by its history.
+    /// The status of a run that was read in `state` and has this history.
     func status(of state: ModelState, _ history: ModelHistory, _ id: ModelWorkerID, _ worker: ModelWorker) throws
         -> RunStatus
     {
@@ -54,7 +55,7 @@ final class ModelDecisions {
         let records = try history.states.enumerated().map { index, state in
             try RecordedState(json: JSONFields(Self.json(state, at: index)))
         }
-        // The API gives them in no particular order.
+        // The API returns the states in no particular order.
         var status = RunStatus(run, history: records.reversed(), entry: try Self.entry(id, worker))
         if mutation == .takesEveryRunForOurs {
             status = RunStatus(situation: status.situation, isOurs: true, mayBeClaimed: status.mayBeClaimed)
@@ -63,17 +64,17 @@ final class ModelDecisions {
         return status
     }
 
-    /// The status that a worker sees that resumes what it should forget.
+    /// The status as a faulty worker sees it, which resumes runs that it should forget.
     func mutated(_ status: RunStatus) -> RunStatus {
         let isForgotten = !status.mayBeClaimed && (!status.isOurs || !status.isActive)
         guard mutation == .goesOnInsteadOfForgetting, isForgotten else { return status }
         return RunStatus(situation: .pending, isOurs: true)
     }
 
-    /// Whether a recovery forgets what it should resume.
+    /// Whether a recovery forgets a run that it should resume.
     var forgetsInsteadOfGoingOn: Bool { mutation == .forgetsInsteadOfGoingOn }
 
-    /// Whether a run that is pending in this state may be started by this worker.
+    /// Whether this worker may start a run that is pending in this state.
     func mayGoOn(in state: ModelState, _ id: ModelWorkerID, _ worker: ModelWorker) throws -> Bool {
         if mutation == .goesOnWhoeverHasTheRun { return true }
         let question = GoOnQuestion(

@@ -1,50 +1,50 @@
 @testable import Worker
 
-/// What is left to chance in a model of two workers, a server, a flow run and its process.
+/// The variable parts of a model of two workers, a server, a flow run and its process.
 struct ModelOptions {
-    /// Which claims a server accepts although it has accepted another one.
+    /// The claims that a server accepts although it has accepted another one.
     enum Overlap {
         case none
-        /// Those that came while the other was written: both find the run scheduled.
+        /// Claims that arrive while the other one is being written: both find the run scheduled.
         case claims
-        /// Those that the server looked at long before, whatever has become of the run, unless it has ended.
+        /// Claims that the server judged long before. It writes them over every later state except a final one.
         case lateClaims
     }
 
-    /// What the workers know of each other.
+    /// The knowledge that the workers have of each other.
     enum Contest {
         case known
         case unknown
-        /// They may hear of each other at any time, or never.
+        /// The workers may learn of each other at any time, or never.
         case heardOfAnyTime
-        /// Only the first knows.
+        /// Only the first worker knows of the other.
         case knownToOne
     }
 
     var workers = 2
-    /// How often each worker may crash.
+    /// The number of times that each worker may crash.
     var crashes: UInt8 = 1
-    /// Whether only the first may.
+    /// Whether only the first worker may crash.
     var onlyFirstCrashes = false
-    /// How often a worker takes the run of a poll.
+    /// The number of times that a worker takes the run from a poll.
     var attempts: UInt8 = 1
     var contest = Contest.known
     var overlap = Overlap.claims
-    /// Whether it may accept two Submittings in the same way.
+    /// Whether the server may accept two Submittings in the same way.
     var submissionsOverlap = false
-    /// How many answers, or requests, may be lost.
+    /// The number of answers or requests that may be lost.
     var losses: UInt8 = 0
     /// Whether a user may cancel the run.
     var isCancellable = false
-    /// Whether a run that is being cancelled and that nobody holds counts as ended: the server ends it after a while.
+    /// Whether a Cancelling run that no worker holds counts as ended, because the server ends it after a while.
     var serverEndsCancelling = false
-    /// How the process may end before it has said how the run ends, or right after that.
+    /// The ways in which the process may end before it has set the run's final state, or directly afterwards.
     var deaths: [RunMachine.End] = [.failed]
     /// Whether a worker may fail to configure or to start the run.
     var submissionMayFail = false
-    /// Whether a worker may be told to leave before it has started the run.
+    /// Whether a worker may receive a request to shut down before it has started the run.
     var mayShutDown = false
-    /// Whether a request of a worker that died may be applied when its next process is at work already.
+    /// Whether the server may apply a request of a dead worker after its next process has begun its work.
     var ghostsMayBeLate = false
     var flaws: ModelFlaws = []
     var mutation = ModelDecisions.Mutation.none
@@ -58,25 +58,25 @@ struct ModelOptions {
     }
 }
 
-/// What a worker could do less carefully than the model has it do.
+/// Mistakes of a worker that is less careful than the worker of the model.
 struct ModelFlaws: OptionSet, Hashable {
     let rawValue: UInt8
 
-    /// A recovery takes the mark that its earlier process has left for another worker's.
+    /// A recovery mistakes the mark of its earlier process for another worker's mark.
     static let forgetsOwnMark = ModelFlaws(rawValue: 1)
-    /// A worker whose question for the mark is not answered goes on as if it were alone.
+    /// A worker whose request for the mark is not answered continues as if it were alone.
     static let givesUpMark = ModelFlaws(rawValue: 2)
-    /// A recovery that goes on with a claim trusts the state that it had read before it looked at the standing.
+    /// A recovery that resumes a claim trusts the state that it read before it determined the status.
     static let trustsFirstReading = ModelFlaws(rawValue: 4)
-    /// A recovery forgets a run that is scheduled, although the claim that was sent for it may still come.
+    /// A recovery forgets a scheduled run although the claim that was sent for it may still arrive.
     static let forgetsUnansweredClaim = ModelFlaws(rawValue: 8)
-    /// A worker whose Submitting is refused ends a run that is being cancelled without asking whose it is.
+    /// A worker whose Submitting is refused ends a Cancelling run without asking which worker has the run.
     static let cancelsUnasked = ModelFlaws(rawValue: 16)
-    /// A worker that is told to leave gives a run back whatever has become of it.
+    /// A worker that shuts down gives a run back in any state.
     static let givesBackByForce = ModelFlaws(rawValue: 32)
-    /// A recovery leaves its mark for the time for which the run was planned first.
+    /// A recovery puts its mark on the time for which the run was first scheduled.
     static let marksFormerTime = ModelFlaws(rawValue: 64)
 
-    /// Whether what a recovery reads first makes a difference.
+    /// Whether the first read of a recovery makes a difference.
     var needFirstReading: Bool { contains(.forgetsOwnMark) || contains(.trustsFirstReading) }
 }

@@ -1,4 +1,4 @@
-/// Which worker.
+/// One of the two workers.
 enum ModelWorkerID: UInt8 {
     case first
     case second
@@ -7,7 +7,7 @@ enum ModelWorkerID: UInt8 {
     var title: StaticString { self == .first ? "worker A" : "worker B" }
 }
 
-/// Whose transition brought a state about; zero for the server, the flow's process and the user.
+/// The transition that caused a state; zero for a state that the server, the flow's process or the user has set.
 struct ModelTransition: Hashable {
     enum Purpose: UInt8 {
         case claim
@@ -20,12 +20,12 @@ struct ModelTransition: Hashable {
 
     init(raw: UInt8) { self.raw = raw }
 
-    /// A transition of a worker's n-th try at the run.
+    /// A transition of one attempt of a worker at the run.
     init(_ purpose: Purpose, of worker: ModelWorkerID, attempt: UInt8) {
         raw = 1 + (attempt << 2 | worker.rawValue << 1 | purpose.rawValue)
     }
 
-    /// The id as it is sent.
+    /// The id in the form in which it is sent.
     var id: String? { raw == 0 ? nil : "transition-\(raw)" }
 }
 
@@ -57,7 +57,7 @@ struct ModelHistory: Hashable {
         UInt8((UInt128.bitWidth - bits.leadingZeroBitCount + 7) / 8)
     }
 
-    /// Puts a state where its timestamp belongs.
+    /// Inserts a state at the position of its timestamp.
     mutating func insert(_ state: ModelState, at position: UInt8) {
         let shift = UInt128(position) * 8
         let below = bits & ((UInt128(1) << shift) - 1)
@@ -79,16 +79,16 @@ struct ModelHistory: Hashable {
 struct ModelServer: Hashable {
     enum Verdict: UInt8 {
         case accepted
-        /// The run is in that state by this very transition.
+        /// The run is already in that state by the same transition.
         case acceptedBefore
         case refused
     }
 
     private(set) var history = ModelHistory()
     private(set) var state = ModelState(kind: .scheduled)
-    /// The claim that has left its mark.
+    /// The claim that has the mark.
     private(set) var mark = ModelTransition.nobodys
-    /// The one that had left it before the run was planned anew.
+    /// The claim that had the mark before the run was rescheduled.
     private(set) var formerMark = ModelTransition.nobodys
 
     func judge(_ proposal: ModelState) -> Verdict {
@@ -107,27 +107,27 @@ struct ModelServer: Hashable {
         return isAccepted ? .accepted : .refused
     }
 
-    /// Enters a state whose timestamp is newer than all others, or has a place among them.
+    /// Enters a state. Its timestamp is the newest one, or has this position among the others.
     mutating func enter(_ next: ModelState, at position: UInt8? = nil) {
         state = next
         history.insert(next, at: position ?? history.count)
     }
 
-    /// Judges and, if it may be, enters.
+    /// Judges a proposal, and enters its state if the proposal is accepted.
     mutating func propose(_ proposal: ModelState) -> Verdict {
         let verdict = judge(proposal)
         if verdict == .accepted { enter(proposal) }
         return verdict
     }
 
-    /// Plans the run anew. A claim's mark is for the time for which the run was planned.
+    /// Reschedules the run. A claim's mark counts only for the time for which the run was scheduled.
     mutating func reschedule() {
         enter(ModelState(kind: .scheduled))
         if mark != .nobodys { formerMark = mark }
         mark = .nobodys
     }
 
-    /// Takes a claim's mark, if there is none yet.
+    /// Gives the mark to a claim if no claim has it. Returns whether the claim received it.
     mutating func leaveMark(_ claim: ModelTransition) -> Bool {
         guard mark == .nobodys else { return false }
         mark = claim

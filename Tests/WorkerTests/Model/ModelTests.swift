@@ -4,10 +4,10 @@ import Testing
 
 @Suite("Claim, submission, crash and recovery in every order")
 struct ModelTests {
-    /// What is left to chance, under a name.
+    /// Options of the model, with a name.
     struct Variant: CustomTestStringConvertible {
         let testDescription: String
-        /// There are at least so many states; a model that has lost its steps would be without breaches as well.
+        /// The number of states that the model must exceed. A model that has lost its steps has no breaches either.
         let leastStates: Int
         let options: ModelOptions
 
@@ -35,19 +35,19 @@ struct ModelTests {
 
     static let variants = [
         Variant(
-            "a worker that is alone and crashes twice, with lost answers, cancellation and failures", states: 7_000
+            "a single worker that crashes twice, with lost answers, cancellation and failures", states: 7_000
         ) {
             beAlone(&$0)
             allowEverything(&$0)
             $0.contest = .unknown
             $0.crashes = 2
         },
-        Variant("a worker that is alone and takes others to be about", states: 8_000) {
+        Variant("a single worker that expects other workers", states: 8_000) {
             beAlone(&$0)
             allowEverything(&$0)
             $0.crashes = 2
         },
-        Variant("a worker whose last request comes when its next process is at work", states: 9_000) {
+        Variant("a worker whose last request arrives after its next process has begun its work", states: 9_000) {
             beAlone(&$0)
             allowEverything(&$0)
             $0.ghostsMayBeLate = true
@@ -62,17 +62,17 @@ struct ModelTests {
             $0.crashes = 0
             $0.losses = 2
         },
-        Variant("a server that writes a claim long after it looked at the run", states: 7_000) {
+        Variant("two workers on a server that writes a claim long after it looked at the run", states: 7_000) {
             $0.onlyFirstCrashes = true
             $0.overlap = .lateClaims
         },
-        Variant("two workers that are told to leave, of which one crashes", states: 20_000) {
+        Variant("two workers that shut down, of which one crashes", states: 20_000) {
             $0.attempts = 2
             $0.mayShutDown = true
             $0.overlap = .none
             $0.onlyFirstCrashes = true
         },
-        Variant("two workers that are told to leave, and a user who cancels", states: 10_000) {
+        Variant("two workers that shut down, and a user who cancels", states: 10_000) {
             $0.attempts = 2
             $0.mayShutDown = true
             $0.overlap = .none
@@ -80,7 +80,7 @@ struct ModelTests {
             $0.isCancellable = true
         },
         Variant(
-            "two workers that do not know of each other and are told to leave, of which one crashes", states: 21_000
+            "two workers that do not know of each other and shut down, of which one crashes", states: 21_000
         ) {
             $0.attempts = 2
             $0.mayShutDown = true
@@ -88,16 +88,19 @@ struct ModelTests {
             $0.onlyFirstCrashes = true
             $0.contest = .unknown
         },
-        Variant("two workers that do not know of each other and crash, on a server without overlap", states: 8_000) {
+        Variant(
+            "two workers that do not know of each other and crash, on a server without overlapping claims",
+            states: 8_000
+        ) {
             $0.contest = .unknown
             $0.overlap = .none
         },
         Variant("two workers that do not know of each other and crash", states: 44_000) { $0.contest = .unknown },
-        Variant("two workers that may hear of each other, of which one crashes", states: 63_000) {
+        Variant("two workers that may learn of each other, of which one crashes", states: 63_000) {
             $0.contest = .heardOfAnyTime
             $0.onlyFirstCrashes = true
         },
-        Variant("two workers that may hear of each other, and a user who cancels", states: 30_000) {
+        Variant("two workers that may learn of each other, and a user who cancels", states: 30_000) {
             $0.contest = .heardOfAnyTime
             $0.crashes = 0
             $0.isCancellable = true
@@ -108,7 +111,7 @@ struct ModelTests {
         },
     ]
 
-    @Test("the run is started at most once and ends as what it was", arguments: variants)
+    @Test("the run is started at most once and ends in the right state", arguments: variants)
     func holds(variant: Variant) {
         let exploration = Exploration(ClaimModel(variant.options))
         #expect(exploration.breaches.isEmpty, "\(exploration.account)")
@@ -116,9 +119,9 @@ struct ModelTests {
         #expect(exploration.endCount > 10)
     }
 
-    // MARK: What would go wrong
+    // MARK: Mistakes and limits
 
-    /// Something that is done wrongly, or cannot be done, with what comes of it.
+    /// A mistake of a worker or a limit of the design, with the breach that it leads to.
     struct Failure: CustomTestStringConvertible {
         let variant: Variant
         let breach: ModelBreach
@@ -132,7 +135,7 @@ struct ModelTests {
     }
 
     static let mutations = [
-        Failure("writing down the start after it", leadsTo: .startedTwice) {
+        Failure("recording the start after it", leadsTo: .startedTwice) {
             beAlone(&$0)
             $0.mutation = .writesSubmittedAfterStart
         },
@@ -140,18 +143,18 @@ struct ModelTests {
             beAlone(&$0)
             $0.mutation = .forgetsInsteadOfGoingOn
         },
-        Failure("going on with what is to be forgotten", leadsTo: .strandedWithoutEnd) {
+        Failure("resuming a run that should be forgotten", leadsTo: .strandedWithoutEnd) {
             $0.mutation = .goesOnInsteadOfForgetting
             $0.onlyFirstCrashes = true
             $0.isCancellable = true
         },
-        Failure("taking every run for this worker's", leadsTo: .cancelledWhileItRuns) {
+        Failure("treating every run as this worker's run", leadsTo: .cancelledWhileItRuns) {
             $0.contest = .unknown
             $0.mutation = .takesEveryRunForOurs
             $0.onlyFirstCrashes = true
             $0.isCancellable = true
         },
-        Failure("going on whoever has the run", leadsTo: .startedTwice) {
+        Failure("continuing with a run that another worker may have", leadsTo: .startedTwice) {
             $0.contest = .unknown
             $0.crashes = 0
             $0.mutation = .goesOnWhoeverHasTheRun
@@ -159,39 +162,39 @@ struct ModelTests {
     ]
 
     static let flaws = [
-        Failure("taking one's own mark for another's", leadsTo: .strandedWithoutEnd) {
+        Failure("mistaking the worker's own mark for another worker's", leadsTo: .strandedWithoutEnd) {
             beAlone(&$0)
             $0.flaws = .forgetsOwnMark
         },
-        Failure("going on without an answer about the mark", leadsTo: .startedTwice) {
+        Failure("continuing without an answer about the mark", leadsTo: .startedTwice) {
             $0.crashes = 0
             $0.losses = 2
             $0.flaws = .givesUpMark
         },
-        Failure("trusting what was read first", leadsTo: .strandedWithoutEnd) {
+        Failure("trusting the state that was read first", leadsTo: .strandedWithoutEnd) {
             beAlone(&$0)
             $0.ghostsMayBeLate = true
             $0.flaws = .trustsFirstReading
         },
-        Failure("forgetting a claim that may still come", leadsTo: .strandedWithoutEnd) {
+        Failure("forgetting a claim that may still arrive", leadsTo: .strandedWithoutEnd) {
             beAlone(&$0)
             $0.ghostsMayBeLate = true
             $0.flaws = .forgetsUnansweredClaim
         },
-        Failure("leaving the mark for a time that is over", leadsTo: .strandedWithoutEnd) {
+        Failure("putting the mark on a former scheduled time", leadsTo: .strandedWithoutEnd) {
             $0.attempts = 2
             $0.mayShutDown = true
             $0.onlyFirstCrashes = true
             $0.overlap = .none
             $0.flaws = .marksFormerTime
         },
-        Failure("giving back what has been cancelled", leadsTo: .finalStateOverwritten) {
+        Failure("giving back a cancelled run", leadsTo: .finalStateOverwritten) {
             $0.workers = 1
             $0.mayShutDown = true
             $0.isCancellable = true
             $0.flaws = .givesBackByForce
         },
-        Failure("cancelling without asking whose the run is", leadsTo: .cancelledWhileItRuns) {
+        Failure("cancelling without asking which worker has the run", leadsTo: .cancelledWhileItRuns) {
             $0.contest = .unknown
             $0.crashes = 0
             $0.isCancellable = true
@@ -199,7 +202,7 @@ struct ModelTests {
         },
     ]
 
-    /// Workers that do not know of each other, with a server that does more than to accept two claims at the same time.
+    /// Cases beyond two claims that are accepted at the same time, for workers that do not know of each other.
     static let limits = [
         Failure("a server that accepts two Submittings at the same time", leadsTo: .startedTwice) {
             $0.contest = .unknown
@@ -211,25 +214,25 @@ struct ModelTests {
             $0.crashes = 0
             $0.overlap = .lateClaims
         },
-        Failure("a Submitting that does not get through while a claim is being written", leadsTo: .startedTwice) {
+        Failure("a Submitting that is lost while a claim is being written", leadsTo: .startedTwice) {
             $0.contest = .unknown
             $0.crashes = 0
             $0.losses = 1
         },
-        Failure("a run that only one of two can configure", leadsTo: .crashedWhileItRuns) {
+        Failure("a run that only one of two workers can configure", leadsTo: .crashedWhileItRuns) {
             $0.contest = .unknown
             $0.crashes = 0
             $0.submissionMayFail = true
         },
     ]
 
-    @Test("a worker that is wrong is found out", arguments: mutations + flaws)
+    @Test("a mistake of a worker leads to the expected breach", arguments: mutations + flaws)
     func isFound(failure: Failure) {
         let exploration = Exploration(ClaimModel(failure.variant.options))
         #expect(exploration.breaches[failure.breach] != nil, "\(exploration.account)")
     }
 
-    @Test("what only workers that know of each other are safe from", arguments: limits)
+    @Test("a breach happens to workers that do not know of each other, but not to workers that do", arguments: limits)
     func isLimit(failure: Failure) {
         var options = failure.variant.options
         #expect(Exploration(ClaimModel(options)).breaches[failure.breach] != nil)
@@ -238,7 +241,7 @@ struct ModelTests {
         #expect(exploration.breaches.isEmpty, "\(exploration.account)")
     }
 
-    @Test("states are told apart by bytes, so there must be no gaps between them")
+    @Test("the bytes of a state have no gaps, because states are compared by their bytes")
     func layout() {
         let parts = [
             MemoryLayout<ModelServer>.size, MemoryLayout<ModelProcess>.size, 2 * MemoryLayout<ModelWorker>.size,

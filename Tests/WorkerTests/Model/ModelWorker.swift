@@ -1,6 +1,6 @@
 @testable import Worker
 
-/// What the ledger holds of the run. The transitions follow from the attempt, which a row keeps.
+/// The ledger's row of the run. The transitions follow from the attempt, which a row keeps.
 struct ModelRow: Hashable {
     /// `nil` without a row.
     var stage: RunStage?
@@ -8,7 +8,7 @@ struct ModelRow: Hashable {
     var end = RunMachine.End.unseen
 }
 
-/// A request that is under way to the server. What a worker that died had sent may still come.
+/// A request on its way to the server. The request of a dead worker may still arrive.
 struct ModelRequest: Hashable {
     enum Content: UInt8 {
         case none
@@ -19,53 +19,54 @@ struct ModelRequest: Hashable {
 
     var content = Content.none
     var transition = ModelTransition.nobodys
-    /// Whether it was sent before, without an answer.
+    /// Whether the worker sent the request before, without an answer.
     var wasRepeated = false
-    /// Whether the server has looked at the run and is about to write what it thinks of it then.
+    /// Whether the server has looked at the run and will write its verdict later.
     var isRead = false
-    /// How many states the run had when it looked.
+    /// The number of the run's states when the server looked at it.
     var position: UInt8 = 0
 }
 
-/// One of the workers, from the poll to the row's removal. Everything in it is of one byte, so that it is compared fast.
+/// One of the workers, from the poll to the removal of the row. Each of its parts has one byte, so that comparisons are
+/// fast.
 struct ModelWorker: Hashable {
     enum Life: UInt8 {
         case idle
         case dead
-        /// Its new process has found the row and has yet to read the run.
+        /// The new process has found the row and has yet to read the run.
         case recovering
-        /// It carries out the steps of its machine.
+        /// The worker carries out the steps of its machine.
         case active
     }
 
     var life = Life.idle
     var attempt: UInt8 = 0
     var crashesLeft: UInt8 = 0
-    /// What survives a crash.
+    /// The row, which survives a crash.
     var row = ModelRow()
     var request = ModelRequest()
-    /// What its earlier process had sent.
+    /// The request that the earlier process had sent.
     var ghost = ModelRequest()
     var isContestOn = false
 
-    // What a crash forgets.
+    // A crash resets these properties.
     var machine = RunMachine()
-    /// The state that was read first of two things: the run, then its history.
+    /// The state from the first of two reads: the worker reads the run, and then its history.
     var read = ModelState(kind: .scheduled)
     var hasRead = false
-    /// Whether the start of the process is under way.
+    /// Whether the start of the process is in progress.
     var isStarting = false
-    /// The state that a recovery has read before anything else; kept for a worker that trusts it.
+    /// The state that a recovery read first, for a worker that trusts this state.
     var firstRead = ModelState(kind: .scheduled)
 
-    /// The step that it carries out next.
+    /// The step that the worker carries out next.
     var step: RunMachine.Step? { life == .active ? machine.step : nil }
 
     mutating func send(_ content: ModelRequest.Content, _ transition: ModelTransition) {
         request = ModelRequest(content: content, transition: transition)
     }
 
-    /// Removes the row and lets go of the run. The next try has other transitions.
+    /// Removes the row and drops the run. The next attempt has other transitions.
     mutating func release() {
         forget()
         row = ModelRow()
@@ -73,7 +74,7 @@ struct ModelWorker: Hashable {
         life = .idle
     }
 
-    /// What a process of the worker knows goes with it.
+    /// Ends the process of the worker, and loses its knowledge. Its request may still arrive.
     mutating func crash(isContestOn: Bool) {
         ghost = request
         forget()
@@ -103,23 +104,23 @@ struct ModelWorker: Hashable {
 struct ModelProcess: Hashable {
     enum Life: UInt8 {
         case none
-        /// It is there and has said nothing yet.
+        /// The process exists and has set no state yet.
         case begun
         case running
-        /// It has said that the run is completed, and is about to go.
+        /// The process has set Completed and has yet to end.
         case concluded
         case ended
     }
 
     var life = Life.none
-    /// How it ended.
+    /// The way in which the process ended.
     var end = RunMachine.End.unseen
     var count: UInt8 = 0
-    /// Whether its Completed was accepted.
+    /// Whether the server accepted Completed from the process.
     var hasCompleted = false
-    /// Who created it.
+    /// The worker that created the process.
     var creator = ModelWorkerID.first
-    /// Whether somebody is creating it, which a crash of the worker need not stop.
+    /// Whether the process is being created. A crash of the worker need not stop its creation.
     var isBeingCreated = false
 
     var isAlive: Bool { life != .none && life != .ended }

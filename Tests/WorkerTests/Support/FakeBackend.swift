@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Worker
 
-/// The fake's job configuration: the common fields, and what a test says about the job.
+/// The job configuration of the fake backend: the common fields, and the properties that a test sets.
 struct FakeConfiguration: JobConfiguration {
     var base: BaseJobConfiguration
     var runsFlowEngine: Bool
@@ -13,7 +13,7 @@ struct FakeConfiguration: JobConfiguration {
     var json: JSONValue { base.json }
 }
 
-/// Infrastructure that does what a test says and remembers what it was asked to do.
+/// Infrastructure that follows the script of a test and records the calls of the worker.
 final class FakeBackend: InfrastructureBackend {
     typealias Configuration = FakeConfiguration
 
@@ -22,7 +22,7 @@ final class FakeBackend: InfrastructureBackend {
     @TaskLocal static var isDoneOnceStarted = false
     @TaskLocal static var inheritsEnvironment = false
 
-    /// What the worker asked for, in order.
+    /// A call of the worker.
     enum Call: Hashable {
         case start(String)
         case wait(String)
@@ -33,27 +33,29 @@ final class FakeBackend: InfrastructureBackend {
         case remains(String)
     }
 
-    /// What a test decides; the defaults are a flow run that goes on until it is told to end.
+    /// The behaviour that a test sets. By default, a flow run continues until it is stopped.
     struct Script: Sendable {
-        /// Before infrastructure exists; an error is what `start` throws.
+        /// Runs before the infrastructure exists. `start` throws its error.
         var beforeStart: @Sendable (Job<FakeConfiguration>) async throws -> Void = { _ in }
-        /// How a run ends at once; `nil` leaves it running until ``FakeBackend/finish(_:_:)``.
+        /// The exit status of a run that ends immediately; `nil` for a run that continues until
+        /// ``FakeBackend/finish(_:_:)``.
         var immediateEnd: @Sendable (Job<FakeConfiguration>) -> ExitStatus? = { _ in nil }
-        /// How a run ends that is stopped.
+        /// The exit status of a run that is stopped.
         var statusOfStopped = ExitStatus(code: -15)
-        /// How long a stopped run takes; it ends by itself only when the gate is open, or at once without grace.
+        /// Delays a stop until the gate is open or the run has ended by itself. A stop without a grace period is not
+        /// delayed.
         var holdStopped: Gate?
-        /// What `stop` throws instead of stopping, while there is something left to throw.
+        /// The errors of the next calls of `stop`, one for each call. Such a call stops nothing.
         var stopErrors: [InfrastructureError] = []
-        /// What `wait` throws.
+        /// The error of every call of `wait`.
         var waitError: InfrastructureError?
-        /// What ``FakeBackend/remains(of:identifier:)`` throws, while there is something left to throw.
+        /// The errors of the next calls of ``FakeBackend/remains(of:identifier:)``, one for each call.
         var remainsErrors: [InfrastructureError] = []
-        /// What is left of a run's infrastructure, where that is not what became of it here.
+        /// The reported state of a run's infrastructure; `nil` for its actual state in this backend.
         var remains: @Sendable (String) -> InfrastructureRemains? = { _ in nil }
         /// Whether jobs run the flow engine.
         var runsFlowEngine = true
-        /// Why nothing can be started at the moment.
+        /// The reason why no run can be started at the moment.
         var trouble: String?
         var problem: @Sendable () -> String? = { nil }
         var problemIsPartial = false
@@ -80,29 +82,29 @@ final class FakeBackend: InfrastructureBackend {
         state.withLock { change(&$0.script) }
     }
 
-    /// Changes what happens from now on.
+    /// Changes the script for all later calls.
     func script(_ change: (inout Script) -> Void) { state.withLock { change(&$0.script) } }
 
-    /// What the worker asked for, in order.
+    /// The calls of the worker, in order.
     var calls: [Call] { state.withLock { $0.calls } }
 
-    /// The runs that infrastructure was created for, in order.
+    /// The runs for which the worker called `start`, in order.
     var started: [String] {
         calls.compactMap { if case .start(let run) = $0 { run } else { nil } }
     }
 
-    /// The runs whose infrastructure was there to be watched, in order.
+    /// The runs for which the worker called `wait`, in order.
     var watched: [String] {
         calls.compactMap { if case .wait(let run) = $0 { run } else { nil } }
     }
 
-    /// How often infrastructure was to be created.
+    /// The number of calls of `start`.
     var startCount: Int { state.withLock { $0.startCount } }
 
-    /// The most infrastructures that existed at a time.
+    /// The highest number of runs whose infrastructure existed at the same time.
     var mostActive: Int { state.withLock { $0.mostActive } }
 
-    /// What the configurations were prepared for, in order.
+    /// The contexts for which configurations were prepared, in order.
     var contexts: [PreparationContext] { state.withLock { $0.contexts } }
 
     /// Ends the infrastructure of a run.
@@ -225,7 +227,7 @@ final class FakeBackend: InfrastructureBackend {
 }
 
 extension ExitStatus {
-    /// The flow's process has set a final state of this type.
+    /// The exit status of a flow's process that has set a state of this type.
     static func reported(_ type: String, code: Int = 0) -> ExitStatus {
         ExitStatus(code: code, conclusion: .stateReported(type: type, name: type.capitalizedName))
     }

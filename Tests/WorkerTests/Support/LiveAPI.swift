@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 import Worker
 
-/// A fake API that has the worker channel and the events' subscription as well.
+/// A fake API that also has the worker channel and the subscription to events.
 struct LiveAPI: Sendable {
     let api: FakePrefectAPI
     private let sockets: ScriptedSocketServer
-    /// What stands before the API: whoever goes through it finds the WebSockets too.
+    /// The proxy in front of the API. A client that uses the proxy also reaches the WebSockets.
     let proxy: FaultProxy
     private let sequence = Sequence()
 
@@ -31,15 +31,15 @@ struct LiveAPI: Sendable {
         }
     }
 
-    /// The newest WebSocket of a path.
+    /// Waits for a WebSocket whose path has this suffix, and returns the newest one.
     private func socket(_ suffix: String) async throws -> ScriptedSocket {
-        try await sockets.waitUntil("there is a WebSocket \(suffix)") { server in
+        try await sockets.waitUntil("a WebSocket \(suffix) is open") { server in
             server.sockets.contains { $0.handshake.path.hasSuffix(suffix) }
         }
         return try #require(sockets.sockets.last { $0.handshake.path.hasSuffix(suffix) })
     }
 
-    /// Tells what has happened to a run.
+    /// Sends an event of a run.
     func tell(_ name: String, run: String, pool: String = "p", queue: String = "default") async throws {
         let related: [(String, String)] = [("work-pool", pool), ("work-queue", queue)]
         let event: JSONValue = [
@@ -56,14 +56,14 @@ struct LiveAPI: Sendable {
         try await socket("/events/out").send(["type": "event", "event": event])
     }
 
-    /// Tells how the pool `p` is, with some of it changed.
+    /// Sends a snapshot of the pool `p` with a change.
     func tellPool(_ change: (inout JSONValue) -> Void) async throws {
         var pool = try await Self.pool(api)
         change(&pool)
         try await tellPool(reason: "work_pool_updated", pool: pool)
     }
 
-    /// Tells something of a pool.
+    /// Sends a snapshot of a pool, with the reason for it.
     func tellPool(reason: String, pool: JSONValue) async throws {
         try await socket("/workers/connect").send([
             "type": "work_pool.snapshot.v1", "id": "01a1fcdf-767e-7748-a111-982067321bab",
@@ -74,7 +74,7 @@ struct LiveAPI: Sendable {
         ])
     }
 
-    /// Ends the worker channel.
+    /// Closes the worker channel.
     func closeChannel(_ code: Int, _ reason: String) async throws {
         await (try await socket("/workers/connect")).close(code, reason)
     }
@@ -88,8 +88,8 @@ struct LiveAPI: Sendable {
         { socket in
             _ = try await socket.receive()
             if socket.handshake.path.hasSuffix("/events/out") {
-                // The feed is there after the first poll only, so that it is always the reason for a second.
-                try await api.waitUntil("it was polled", timeout: .seconds(60)) {
+                // The feed is connected only after the first poll, so it always causes a second one.
+                try await api.waitUntil("the pool has been polled", timeout: .seconds(60)) {
                     !$0.requests("POST", "*/get_scheduled_flow_runs").isEmpty
                 }
             }
@@ -124,8 +124,8 @@ struct LiveAPI: Sendable {
     }
 }
 
-/// Runs a worker of the pool `p` that polls, beats and looks for cancellations once an hour, against an API whose
-/// WebSockets are there; `body` begins when they are connected and the poll for that has been made.
+/// Runs a worker of the pool `p` with an API that has WebSockets. The worker polls, sends heartbeats and looks for
+/// cancellations once an hour. `body` begins when the WebSockets are connected and have caused a poll.
 func withLiveWorker<Result: Sendable>(
     backend: FakeBackend = FakeBackend(), serve change: (inout ServedPool) -> Void = { _ in },
     _ body: (WorkerUnderTest, LiveAPI, FakeDeployment) async throws -> Result
@@ -149,7 +149,7 @@ func withLiveWorker<Result: Sendable>(
                     change(&$0)
                 }
             ) { subject in
-                try await eventually("all is connected, and was looked at") {
+                try await eventually("the WebSockets are connected and have caused a poll") {
                     guard subject.worker.connection.isLive, subject.services.feed.connection.isLive else {
                         return false
                     }

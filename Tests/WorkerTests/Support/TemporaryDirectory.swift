@@ -1,8 +1,8 @@
 import Foundation
 
-/// A new empty folder, which goes with whoever holds it.
+/// A new empty directory, which is removed when this object is released.
 final class TemporaryDirectory: Sendable {
-    /// The folder, without links in its path.
+    /// The path of the directory, without symbolic links.
     let path: String
 
     init() throws {

@@ -8,7 +8,7 @@ import TestSupport
 import Tracing
 import Worker
 
-/// A worker on real sockets against a fake API, with intervals of milliseconds.
+/// A worker that uses a fake API over real sockets, with intervals of milliseconds.
 struct WorkerUnderTest: Sendable {
     let api: FakePrefectAPI
     let client: APIClient
@@ -27,13 +27,13 @@ struct WorkerUnderTest: Sendable {
         try await eventually(within: timeout, "the worker ends") { hasEnded.isOpen }
     }
 
-    /// Waits until no run is held any more and every slot is free.
+    /// Waits until the worker holds no run.
     func waitUntilIdle(within timeout: Duration = .seconds(10)) async throws {
-        try await eventually(within: timeout, "no run is held any more") { worker.registry.count == 0 }
+        try await eventually(within: timeout, "the worker holds no run") { worker.registry.count == 0 }
     }
 }
 
-/// Runs a worker for a pool `p` while `body` goes on, and ends it afterwards, gently or not.
+/// Runs a worker of the pool `p` during `body`, and cancels the worker afterwards if it has not ended.
 func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
@@ -41,7 +41,7 @@ func withWorker<Result: Sendable>(
     idleExitLimit: Duration = .seconds(15), drainTimeout: Duration? = nil,
     stateDirectory: String? = nil,
     metrics: any MetricsFactory = NOOPMetricsHandler.instance, tracer: any Tracer = NoOpTracer(),
-    // The pauses between attempts are what the policy says; here they pass fast.
+    // The policy sets the pauses between attempts; tests shorten them.
     pause: @escaping @Sendable (Duration) async throws -> Void = {
         try await Task.sleep(for: min($0, .milliseconds(20)))
     },
@@ -93,7 +93,7 @@ func withWorker<Result: Sendable>(
     return try result.get()
 }
 
-/// A fake API with a pool `p` and a deployment of it.
+/// Runs `body` with a fake API that has a pool `p` and a deployment of the pool.
 func withPool<Result>(
     configuration: FakeAPIConfiguration = FakeAPIConfiguration(), template: JSONValue = FakePrefectAPI.processTemplate,
     jobVariables: JSONValue = [:], _ body: (FakePrefectAPI, FakeDeployment) async throws -> Result
@@ -107,7 +107,7 @@ func withPool<Result>(
     }
 }
 
-/// Runs something with a client of an API that does not try again.
+/// Runs `body` with a client of an API. The client does not pause between its attempts.
 func withWorkerClient<Result: Sendable>(
     _ api: FakePrefectAPI, _ body: (APIClient) async throws -> Result
 ) async throws -> Result {
@@ -123,7 +123,7 @@ func withWorkerClient<Result: Sendable>(
     }
 }
 
-/// Lets another worker of the pool `p` be online, so that claims have to be settled.
+/// Puts another worker of the pool `p` online, so that claims have to be settled.
 func announceAnotherWorker(_ api: FakePrefectAPI) async throws {
     try await withWorkerClient(api) { other in
         let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
