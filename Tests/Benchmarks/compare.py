@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Measures `prefect worker start` and `prefect-worker start` side by side, on one server, in one run.
+"""Compares `prefect worker start` with `prefect-worker start`, on one server, in one run.
 
     PREFECT_API_URL=http://127.0.0.1:4200/api Tests/Benchmarks/compare.py [--worker PATH] [--runs N] [--quick]
 
-It needs `prefect` on PATH and Python's standard library. The two workers take turns, so that whatever else the machine
-does meets both. Each speaks to the API through a counting proxy of this program's own. What is measured:
+It needs `prefect` on PATH and Python's standard library. The two workers take turns, so that other load on the machine
+affects both. Each reaches the API through a counting proxy within this program. It measures:
 
 - the time from exec to the first poll;
 - the resident memory of the worker's process, idle and with sleeping runs in flight;
-- the API requests that a run costs, by route, with log batches, polls and heartbeats apart;
+- the API requests that a run costs, by route, with log batches, polls and heartbeats separate;
 - the time from the answer to a poll to the exec of the run's command, one run at a time and many at once.
 
-All runs bring a command of their own, so that only the workers are measured and never a flow's Python. The program
-creates pools, a flow, deployments and runs with names of their own and removes them at the end.
+All runs have a command of their own, so that only the workers are measured and never a flow's Python. The program
+creates pools, a flow, deployments and runs with new names and removes them at the end.
 """
 
 import argparse
@@ -42,7 +42,7 @@ TURNED_AWAY = "(turned away by a busy server)"
 
 
 class Proxy:
-    """Forwards connections to the API and notes every request; what follows an upgrade passes through unseen."""
+    """Forwards connections to the API and notes every request, but no messages after an upgrade."""
 
     def __init__(self, url):
         parts = urllib.parse.urlsplit(url)
@@ -52,7 +52,7 @@ class Proxy:
         self.base = parts.path.rstrip("/")
         self.lock = threading.Lock()
         self.requests = []  # [time, method, route, status]
-        self.offered = {}  # run id -> when the poll that offered it was answered
+        self.offered = {}  # run id -> time of the answer to the poll that offered it
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}{self.base}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -65,12 +65,12 @@ class Proxy:
             return next((when for when, _, route, _ in self.requests if route.endswith(POLL)), None)
 
     def last_request(self):
-        """When the last request came that is neither a poll nor a heartbeat."""
+        """The time of the last request that is neither a poll nor a heartbeat."""
         with self.lock:
             return max((when for when, _, route, _ in self.requests if is_work(route)), default=0)
 
     def routes(self):
-        """How often each route was used; what a busy server turned away, to be sent again, has a name of its own."""
+        """The number of requests by route. Requests that a busy server refused count under a separate name."""
         counts = {}
         with self.lock:
             for _, method, route, status in self.requests:
@@ -95,10 +95,10 @@ class Proxy:
                 while self._exchange(client, server, incoming, answers):
                     pass
         except (OSError, ValueError):
-            pass  # One side has gone; the other learns it from the closed connection.
+            pass  # One side has closed its connection, so the connection to the other side is closed too.
 
     def _exchange(self, client, server, incoming, answers):
-        # A connection that the server gives up has to be given up before the client uses it again.
+        # After the server closes a connection, the client must not use it again.
         if client not in select.select([client, server], [], [])[0]:
             return False
         head, headers = read_head(incoming)
@@ -109,7 +109,7 @@ class Proxy:
         request = [time.time(), method, route, None]
         with self.lock:
             self.requests.append(request)
-        # Answers are looked into, so they must not be compressed.
+        # The proxy reads the answers, so they must not be compressed.
         kept = [line for line in head if not line.lower().startswith(b"accept-encoding:")]
         server.sendall(b"\r\n".join(kept) + b"\r\n\r\n")
         copy_body(incoming, headers, server, False)
@@ -147,7 +147,7 @@ def is_work(route):
 
 
 def read_head(file):
-    """The lines before the body, and the headers by their names in lower case; (None, {}) at the end."""
+    """The lines before the body, and the headers by their names in lower case; (None, {}) at the end of the stream."""
     lines = []
     while True:
         line = file.readline(65536)
@@ -162,7 +162,7 @@ def read_head(file):
 
 
 def copy_body(file, headers, sink, is_answer):
-    """Copies a body as it is to a socket or a list, and returns what it says."""
+    """Copies a body unchanged to a socket or a list, and returns its content."""
     put = sink.append if isinstance(sink, list) else sink.sendall
     if headers.get("transfer-encoding", "").lower().endswith("chunked"):
         text = b""
@@ -179,7 +179,7 @@ def copy_body(file, headers, sink, is_answer):
     if length is None:
         if not is_answer:
             return b""
-        body = file.read()  # The answer ends with its connection.
+        body = file.read()  # The answer ends when the connection ends.
         headers["connection"] = "close"
     else:
         body = file.read(int(length))
@@ -197,7 +197,7 @@ def pipe(file, sink):
 
 
 class MeasuredWorker(Worker):
-    """A worker of one kind, on a pool, through a proxy of its own."""
+    """A worker of one kind on a pool, with a proxy of its own."""
 
     def __init__(self, command, pool, api, folder):
         self.proxy = Proxy(api.url)
@@ -212,7 +212,7 @@ class MeasuredWorker(Worker):
 
 
 def sleepers(marker):
-    """The ids of the processes that `sleep MARKER` runs as."""
+    """The ids of the processes that run `sleep MARKER`."""
     found = []
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -221,7 +221,7 @@ def sleepers(marker):
                     if file.read().split(b"\0")[:2] == [b"sleep", marker.encode()]:
                         found.append(int(entry))
             except OSError:
-                pass  # It has ended.
+                pass  # The process has ended.
     return found
 
 
@@ -236,7 +236,7 @@ class Comparison:
         print(text, file=sys.stderr, flush=True)
 
     def measure(self, times, one):
-        """Lets the kinds take turns; the results of each by its name."""
+        """Measures the kinds in turns, and returns the results of each kind by its name."""
         results = {name: [] for name in self.kinds}
         for turn in range(times):
             for name, command in self.kinds.items():
@@ -270,7 +270,7 @@ class Comparison:
         count = self.options.sleepers
 
         def one(pool, folder, start):
-            # Decimals that no other sleep has.
+            # No other sleep has these decimals.
             marker = f"600.{uuid.uuid4().int % 10**9:09d}"
             deployment = self.api.make_deployment(pool, f"sleep {marker}")
             for _ in range(count):
@@ -345,10 +345,10 @@ class Comparison:
 
 
 def stamp(folder):
-    """A command that notes when it was started."""
+    """A command that notes the time of its start."""
     path = folder + "/stamp"
     with open(path, "w") as script:
-        # In place at once, so that nobody reads half of it.
+        # The file is renamed when it is complete, so that nobody reads a part of it.
         script.write(
             '#!/bin/sh\nnow=$(date +%s.%N)\nfile="$HOME/stamp-$PREFECT__FLOW_RUN_ID"\n'
             'echo "$now" >"$file.new" && mv "$file.new" "$file"\n'

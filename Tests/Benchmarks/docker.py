@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Measures the Docker workers `prefect worker start` and `prefect-worker start` side by side, on one Engine, in one run.
+"""Measures the Docker workers `prefect worker start` and `prefect-worker start`, on one Engine, in one run.
 
     PREFECT_API_URL=… DOCKER_HOST=unix:///… Tests/Benchmarks/docker.py [--worker PATH] [--quick]
 
-It needs `prefect` with prefect-docker and `docker` on PATH, an image with a shell (`--image`, by default busybox:lab), and
-Python's standard library. Each worker speaks to the Engine and to the API through counting proxies of this program's
-own. What is measured:
+It needs `prefect` with prefect-docker and `docker` on PATH, and Python's standard library. It also needs an image with
+a shell: `--image`, by default busybox:lab. Each worker reaches the Engine and the API through counting proxies within
+this program. It measures:
 
 - the Engine requests that a run costs, by route;
 - the time from the answer to a poll to the start of the run's container, one run at a time and many at once;
 - the resident memory of the worker's process with many containers in flight.
 
-All runs bring a command of their own, so that only the workers are measured. Pools, runs and containers are removed.
+All runs have a command of their own, so that only the workers are measured. Pools, runs and containers are removed.
 """
 
 import argparse
@@ -37,7 +37,7 @@ HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 
 
 class EngineProxy:
-    """Forwards connections to the Engine's socket, streams too, and counts the requests by route."""
+    """Forwards connections, including streams, to the Engine's socket, and counts the requests by route."""
 
     def __init__(self, target, folder):
         self.target, self.path = target, folder + "/engine.sock"
@@ -81,10 +81,10 @@ class EngineProxy:
                     if not head[0].split(b" ")[1] in (b"204", b"304"):
                         self._copy(answers, headers, client)
         except (OSError, ValueError):
-            pass  # One side has gone; the other learns it from the closed connection.
+            pass  # One side has closed its connection, so the connection to the other side is closed too.
 
     def _copy(self, answers, headers, client):
-        """Hands on a body as it comes, since it may never end."""
+        """Forwards each part of a body as it arrives, because a body may never end."""
         if headers.get("transfer-encoding", "").lower() == "chunked":
             while True:
                 line = answers.readline(1024)
@@ -117,7 +117,7 @@ def containers(pool, running=False):
 
 
 def starts(pool):
-    """When the container of each run was started."""
+    """The start time of the container of each run, in seconds since 1970."""
     ids = containers(pool)
     found = {}
     for container in json.loads(docker("inspect", *ids)) if ids else []:
@@ -131,7 +131,10 @@ def starts(pool):
 
 
 def settle(worker, wanted, count, patience=30):
-    """Waits until there are as many as wanted, or no more have come for a while: some runs may have failed."""
+    """Waits until the count is as wanted, or does not grow for a while, because some runs may have failed.
+
+    Returns the largest count.
+    """
     most, since = 0, time.time()
     while most < wanted and time.time() - since < patience + (0 if most else 60):
         if worker.process.poll() is not None:
@@ -154,7 +157,7 @@ class MeasuredWorker(Worker):
         self.engine.close()
 
     def delays(self, pool):
-        """The milliseconds from each run's poll to the start of its container."""
+        """The milliseconds from the poll that returned each run to the start of the run's container."""
         return [(when - self.proxy.offered[run]) * 1000 for run, when in starts(pool).items()]
 
 

@@ -1,7 +1,7 @@
-"""A Prefect API that holds one worker's runs in memory: as much of it as the soak and its worker ask for.
+"""A Prefect API that holds the runs of one worker in memory. It has only the routes that the soak and its worker need.
 
-It answers within a millisecond, so that the worker is what a soak with it loads, and not a server's database. What it
-does not know it answers with 501 and notes in `unknown`, so that nothing goes well because it was not looked at.
+It answers within a millisecond, so a soak with it loads the worker, and not a server's database. It answers 501 to
+unknown requests and notes them in `unknown`, so that a missing route cannot pass unnoticed.
 """
 
 import collections
@@ -19,18 +19,20 @@ FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
 
 class FakeAPI:
-    """Serves on a port of its own from the moment it is made. Of `turned_away_every` requests of workers one is
-    answered 503."""
+    """Serves on a free port as soon as it is created.
+
+    Answers 503 to one of `turned_away_every` requests of workers.
+    """
 
     def __init__(self, turned_away_every=None):
         self.turned_away_every = turned_away_every
-        self.routes = collections.Counter()  # "METHOD /path/{}" -> how often workers asked for it, turned away or not.
+        self.routes = collections.Counter()  # "METHOD /path/{}" -> number of requests of workers, refused or not.
         self.turned_away = 0
         self.lock = threading.Lock()
         self.pools, self.flows, self.deployments, self.runs, self.workers = {}, {}, {}, {}, {}
         self.inputs, self.states = {}, {}  # By the ids of runs.
-        self.waiting = {}  # The ids of the runs that are scheduled, in their order.
-        self.events = {}  # Event name -> flow run id, or None -> how often it came.
+        self.waiting = {}  # The ids of the scheduled runs, in their order.
+        self.events = {}  # Event name -> flow run id, or None -> number of such events.
         self.log_lines = 0
         self.requests = 0
         self.unknown = set()
@@ -40,7 +42,7 @@ class FakeAPI:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def answer(self, method, path, body, is_of_worker, query=""):
-        """The status and the text of an answer."""
+        """The status and the body of an answer."""
         with self.lock:
             self.requests += 1
             if is_of_worker:
@@ -63,7 +65,7 @@ class FakeAPI:
         return 501, {"detail": "The fake API does not know this route."}
 
     def count(self, event, run):
-        """How often an event was told of a run."""
+        """The number of events of this name for a run."""
         with self.lock:
             return self.events.get(event, {}).get(run, 0)
 
@@ -241,7 +243,7 @@ def enter(run, state):
 
 
 def judge(run, proposed, force):
-    """The server's rules, as far as a worker can meet them that is alone with runs that nobody cancels."""
+    """The server's rules for a single worker whose runs are not cancelled: a verdict and its reason."""
     old, new = run["state"], proposed
     if force:
         return "ACCEPT", None
@@ -291,7 +293,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def handle_error(self, request, client_address):
-        # A worker that leaves, or that does not want an answer any more, breaks its connections.
+        # A worker that exits, or that does not need an answer any more, resets its connections.
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
@@ -299,8 +301,8 @@ class Server(ThreadingHTTPServer):
 class Connection(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # An answer is one packet.
-    timeout = 5  # As long as Prefect's server keeps a connection that is idle.
+    wbufsize = -1  # Each answer is one packet.
+    timeout = 5  # Prefect's server keeps an idle connection for the same time.
 
     def answer(self):
         length = int(self.headers.get("Content-Length") or 0)

@@ -1,23 +1,24 @@
 #!/usr/bin/env python3
-"""Measures what jobs that are already there cost a Kubernetes worker: this one beside Prefect's own with its observer.
+"""Measures the cost of existing jobs for a Kubernetes worker: this worker, and Prefect's own worker with its observer.
 
     PREFECT_API_URL=… KUBECONFIG=… Tests/Benchmarks/kubernetes_scale.py [--worker PATH] [--finished N] [--active N]
 
-A namespace gets so many finished and so many active job objects, labelled as those of flow runs, straight from the API
-server: no kubelet has a part in it, since no scheduler takes the pods of the active ones. Then each worker is started
-in turn, for a pool in that namespace, and given one run, so that it has to watch. Measured are
+The program creates finished and active jobs in a namespace, with the labels of jobs of flow runs. It creates them at
+the API server. No kubelet is involved, because no scheduler takes the pods of the active jobs. Then it starts each
+worker in turn, for a pool in that namespace and with one run, so that the worker must watch. It measures:
 
-- ready: from exec to the worker's own word that it has started;
-- settled: until it has used less than a twentieth of a core for three seconds, the run's job being there;
+- ready: the time from exec until the worker logs that it has started;
+- settled: the time until the worker has used less than a twentieth of a core for three seconds, after the run's job
+  exists;
 - the processor time until then, and the resident memory after it.
 
-The same is measured without the finished jobs before, to see what these add. Prefect's observer watches the namespace;
-this worker is measured without that and with it, since its own runs need none.
+It measures the same without the finished jobs first, which shows their additional cost. Prefect's observer watches the
+namespace. This worker is measured without and with such an observer, because its own runs need none.
 
     … kubernetes_scale.py --recover N
 
-measures something else: this worker is killed when it has made the jobs of so many runs, and started again for them.
-The namespace, pools and runs are removed.
+measures a recovery instead: this worker is killed after it has created the jobs of N runs, and is started again.
+The program removes the namespace, the pools and the runs.
 """
 
 import argparse
@@ -44,7 +45,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Cluster:
-    """The API server of the current context, over as many connections as there are threads."""
+    """The API server of the current context, with one connection for each thread."""
 
     def __init__(self):
         text = subprocess.run(
@@ -83,7 +84,7 @@ class Cluster:
         sys.exit(f"{method} {path}: the API server does not answer")
 
     def all(self, work, items, threads=12):
-        """Does something for all items, over so many connections."""
+        """Calls `work` with each item, in this number of threads."""
         waiting = queue.SimpleQueue()
         for item in items:
             waiting.put(item)
@@ -163,7 +164,7 @@ def fill(cluster, namespace, finished, active):
 
 
 def make_pool(api, namespace, program):
-    """A pool whose jobs nobody schedules."""
+    """Creates a pool whose jobs no scheduler takes, and returns its name."""
     text = subprocess.run([program, "template", "kubernetes"], check=True, capture_output=True).stdout
     template = json.loads(text)
     template["variables"]["properties"]["namespace"]["default"] = namespace
@@ -188,7 +189,10 @@ def says(worker, text):
 
 
 def settle(worker):
-    """Waits until a worker needs next to nothing; returns when that was and its largest memory until then in MB."""
+    """Waits until a worker needs almost no processor time.
+
+    Returns the seconds from exec until then, and the worker's largest memory in MB.
+    """
     quiet_since, last, peak = time.time(), processor_time(worker.process), 0
     while time.time() - quiet_since <= 3 and time.time() - worker.began < 600:
         time.sleep(0.5)
@@ -201,7 +205,7 @@ def settle(worker):
 
 
 def recover(command, api, cluster, namespace, program, count):
-    """Starts a worker for the runs that a killed one has left, and says what that cost."""
+    """Starts a worker for the runs of a killed worker, and prints the cost."""
     pool = make_pool(api, namespace, program)
     deployment = api.make_deployment(pool, "true")
     for _ in range(count):
@@ -247,7 +251,7 @@ def recover(command, api, cluster, namespace, program, count):
 
 
 def measure(command, api, namespace, program, observes):
-    """Starts a worker and says what it cost until it had settled."""
+    """Starts a worker, waits until it has settled, and returns the measured values."""
     pool = make_pool(api, namespace, program)
     deployment = api.make_deployment(pool, "true")
     run = api.make_run(deployment)

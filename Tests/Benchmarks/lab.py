@@ -1,4 +1,4 @@
-"""What the benchmarks share: the API as far as it has to be set up, a worker's process, and a table."""
+"""Shared by the benchmarks: the setup of objects at the API, a worker's process, and a table."""
 
 import json
 import os
@@ -13,12 +13,12 @@ import uuid
 
 
 class API:
-    """The server itself, for what has to be set up. A busy server answers 503, and is asked again."""
+    """The server, for the setup. A request that a busy server refuses with 503 is repeated."""
 
     def __init__(self, url):
         self.url = url.rstrip("/")
         self.pools, self.flows = [], []
-        self.turned_away = 0  # How often the server was too busy.
+        self.turned_away = 0  # The number of requests that the server refused because it was busy.
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
@@ -61,7 +61,7 @@ class API:
         return self._made(name)
 
     def make_docker_pool(self):
-        """A pool with the template that the server gives it."""
+        """Creates a Docker pool with the server's own template."""
         name = f"benchmark-{uuid.uuid4().hex[:8]}"
         self.call("POST", "/work_pools/", {"name": name, "type": "docker"})
         return self._made(name)
@@ -91,7 +91,7 @@ class API:
 
 
 class Worker:
-    """A worker in a folder of its own, which is all that it knows of the machine."""
+    """A worker with a directory of its own as its home and working directory, and with few environment variables."""
 
     def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}, kind="process"):
         variables = {
@@ -124,7 +124,7 @@ class Worker:
         self.log.close()
 
     def stop(self, limit):
-        """Asks the worker to leave and makes it leave; its exit status."""
+        """Ends the worker with SIGTERM, or with SIGKILL after `limit` seconds, and returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(limit)
@@ -159,7 +159,7 @@ def print_table(rows):
 
 
 def find_program(path):
-    """The worker's binary as an absolute path."""
+    """The absolute path of the worker's binary."""
     path = os.path.realpath(path)
     if not os.access(path, os.X_OK):
         sys.exit(f"there is no program '{path}': build it or say where it is with --worker")
@@ -167,6 +167,6 @@ def find_program(path):
 
 
 def describe_program(path):
-    """What a program says of itself; a debug build is named as one."""
+    """The version that a program prints; a debug build is marked as such."""
     text = subprocess.run([path, "--version"], capture_output=True, text=True).stdout.strip().split("\n")[0]
     return text + (", a DEBUG build: slower and larger than a release build" if "/debug/" in path else "")

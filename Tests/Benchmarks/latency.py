@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Measures how soon `prefect worker start` and `prefect-worker start` act, on one server, in one run.
+"""Measures the delays of `prefect worker start` and `prefect-worker start`, on one server, in one run.
 
     PREFECT_API_URL=http://127.0.0.1:4200/api Tests/Benchmarks/latency.py [--worker PATH] [--runs N] [--flows N] [--idle MINUTES]
 
-It needs `prefect` on PATH and Python's standard library. Both workers poll every ten seconds, as they do by default.
-What is measured:
+It needs `prefect` on PATH and Python's standard library. Both workers poll every ten seconds, which is their default.
+It measures:
 
 - the time from the creation of an ad-hoc run to its Pending state, by the server's clock, one run after the other;
 - with --flows, the time from Pending to Running of a trivial flow, by the server's clock, one run after the other;
-- for ours, the time from the request that cancels a running run until its process is gone; the process heeds SIGTERM
-  at once. (The Python worker ends no run that has a command of its own.)
-- with --idle, the polls of an idle worker, both side by side.
+- for prefect-worker, the time from the request that cancels a running run until its process has ended. The process
+  ends at once on SIGTERM. The Python worker does not end runs that have a command of their own.
+- with --idle, the polls of an idle worker, with both workers at the same time.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def moment(text):
 
 
 def pick_up(api, deployment, count):
-    """Seconds from creation to Pending, of runs that are made one after the other."""
+    """The seconds from creation to Pending of runs that are created one after the other."""
     figures = []
     for _ in range(count):
         run = api.make_run(deployment)
@@ -60,7 +60,10 @@ FLOW = "from prefect import flow\n\n\n@flow\ndef nothing():\n    pass\n"
 
 
 def start_flows(api, pool, folder, count):
-    """Seconds from Pending to Running of a flow that does nothing; the first run warms the disk's cache and is left out."""
+    """The seconds from Pending to Running of a flow that does nothing.
+
+    The first run fills the disk cache and is not counted.
+    """
     with open(f"{folder}/nothing.py", "w") as file:
         file.write(FLOW)
     flow = api.call("POST", "/flows/", {"name": "nothing"})["id"]
@@ -76,7 +79,7 @@ def start_flows(api, pool, folder, count):
 
 
 def cancel(api, pool, folder, count):
-    """Seconds from the request that cancels a run until its process is gone."""
+    """The seconds from the request that cancels a run until its process has ended."""
     figures = []
     for number in range(count):
         note = f"{folder}/pid-{number}"
@@ -103,7 +106,7 @@ def row(name, figures):
 
 
 def count_idle_polls(api, commands, folder, minutes):
-    """Polls of each worker while nothing is to be done, from the second minute on."""
+    """Prints the polls and requests of each idle worker, from the second minute on."""
     proxies = [Proxy(api.url) for _ in commands]
     workers = []
     try:
@@ -118,7 +121,7 @@ def count_idle_polls(api, commands, folder, minutes):
         counts = []
         for proxy in proxies:
             with proxy.lock:
-                # Without a status are those that were sent on a connection which the server had just closed.
+                # Requests without a status were sent on a connection that the server had just closed.
                 counts.append([request for request in proxy.requests if request[0] >= began and request[3]])
         print_table(
             [["", *(name for name, _ in commands)]]

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the API requests that a run costs, by route, repeated ones included, at a server that turns some away.
+"""Counts the API requests of a run by route, at a server that refuses some requests. Repeated requests count too.
 
     Tests/Benchmarks/run_requests.py [--worker PATH] [--runs N] [--limit N] [--every N] [--most N] [--fake]
 
-The server is the one that PREFECT_API_URL names, which answers 503 when its database is busy; without it, or with
---fake, it is an API within this program that answers 503 to every Nth request. The runs bring a command of their own,
-which ends at once. Polls, heartbeats, logs and events are shown apart: they do not go by runs. With --most the exit
-status is 1 when a run costs more than that.
+PREFECT_API_URL names the server, which answers 503 when its database is busy. Without it, or with --fake, the server is
+an API within this program that answers 503 to every Nth request. The runs have a command of their own, which ends at
+once. Polls, heartbeats, logs and events are printed separately, because their number does not depend on the runs. With
+--most the exit status is 1 when a run costs more requests than that.
 """
 
 import argparse
@@ -26,7 +26,7 @@ APART = (POLL, "/heartbeat", "/logs/", "/events", "/events/in", "/events/out", "
 
 
 def measure(api, url, routes, turned_away, options):
-    """The requests by route, when all runs have ended."""
+    """The requests by route when all runs have ended, and the number of refused requests."""
     folder = tempfile.mkdtemp(prefix="requests-")
     pool = api.make_pool()
     deployment = api.make_deployment(pool, "true")
@@ -42,7 +42,7 @@ def measure(api, url, routes, turned_away, options):
 
 
 def labelled(api, runs):
-    """Whether the last thing that is said of a run has been said of all."""
+    """Whether the server has the last report of every run."""
     for run in runs:
         found = api.call("GET", f"/flow_runs/{run}")
         if not found["infrastructure_pid"] or "prefect.worker.name" not in found["labels"]:

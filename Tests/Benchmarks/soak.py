@@ -1,26 +1,27 @@
 #!/usr/bin/env python3
-"""Lets `prefect-worker start` run thousands of short runs of a process pool, and looks whether anything of it grows.
+"""Executes thousands of short runs with `prefect-worker start`, and checks that its resources do not grow.
 
     Tests/Benchmarks/soak.py [--worker PATH] [--runs N] [--minutes N] [--limit N] [--fake]
 
-Runs are created at an even rate at the server that PREFECT_API_URL names; without it, or with --fake, at an API within
-this program. That one is for the full soak: Prefect's server on SQLite and two cores turns requests away with 503 all
-the time at 2.5 runs a second, and falls behind at 5, so that it would be what is measured. Give it fewer runs, like
---runs 1800, one a second. It needs Python's standard library.
+Runs are created at an even rate, at the server that PREFECT_API_URL names. Without it, or with --fake, the server is an
+API within this program. The full soak needs that API. On two cores with SQLite, Prefect's server constantly refuses
+requests with 503 at 2.5 runs a second. At 5 runs a second it falls behind, and the soak would measure the server. For
+such a server choose fewer runs, such as --runs 1800, which is one a second. The soak needs Python's standard library.
 
-Each run is a shell's: it prints a line on both streams and appends its id to a file. Every 25th prints 200 KB, every
-50th ends with status 3, which the worker has to report as a crash. Every ten seconds the worker is looked at in /proc.
+Each run is a shell that prints a line on both streams and appends its id to a file. Every 25th run prints 200 KB. Every
+50th run ends with status 3, which the worker must report as a crash. Every ten seconds the soak reads the state of the
+worker in /proc.
 
 The exit status is 1 when
 
-- a run was not executed, or twice, or its crash was not reported, or a byte of output was not copied;
-- a row of the ledger, a run's folder, a temporary file or a child process is left when all runs have ended;
-- descriptors or threads grow: half-way and at the end no runs are created until those in flight have ended, and the
-  worker then must not have more than --spare more of them than half-way;
-- anonymous memory grows by more than --growth over the second half, by least squares. The first half belongs to what is
-  made once: threads' stacks and arenas, caches, the pool of connections. In the second half of the full soak 2 MB are
-  less than 1 KB a run, and whatever the worker could forget to let go of, a flow run as the API sends it, a row or a
-  task, is several times that. What the allocator keeps after a moment with many runs stays well below.
+- a run was executed twice or not at all, or its crash was not reported, or a byte of output was not copied;
+- a row of the ledger, a run's directory, a temporary file or a child process remains when all runs have ended;
+- descriptors or threads grow. After each half of the runs, the soak waits until the runs in flight have ended. At the
+  end the worker must not have more than --spare more of them than after the first half.
+- anonymous memory grows by more than --growth over the second half, by least squares. The first half includes objects
+  that are created once: stacks and arenas of threads, caches, the connection pool. In the second half of the full soak
+  2 MB are less than 1 KB a run. A leaked flow run as the API sends it, a leaked row or a leaked task needs several
+  times that. The memory that the allocator keeps after a moment with many runs is much less than 2 MB.
 """
 
 import argparse
@@ -39,10 +40,10 @@ from fake_api import FakeAPI
 from lab import API, Worker, describe_program, find_program, print_table
 
 SAMPLING = 10  # seconds
-PER_ROW = 60 // SAMPLING  # Of the samples, one a minute is shown.
+PER_ROW = 60 // SAMPLING  # One sample a minute is printed.
 FLOOD = 200 * 1024  # bytes
 CRASH_EVERY, FLOOD_EVERY = 50, 25
-# A line in one write, so that those of two runs do not mix.
+# Each line is one write, so that the lines of two runs do not mix.
 NOTE = 'echo "$PREFECT__FLOW_RUN_ID" >>"$HOME/executed"'
 COMMANDS = {
     "plain": f"sh -c 'echo out; echo err >&2; {NOTE}'",
@@ -58,7 +59,7 @@ def kind_of(index):
 
 
 class Counter:
-    """Takes what the worker prints on standard output and counts it."""
+    """Reads the worker's standard output and counts its bytes."""
 
     def __init__(self):
         out, self.end = os.pipe()
@@ -76,7 +77,7 @@ class Counter:
 
 
 class Sample:
-    """The worker's process at a moment."""
+    """The state of the worker's process at one time."""
 
     def __init__(self, worker, folder, began, runs):
         process = f"/proc/{worker.process.pid}"
@@ -105,12 +106,12 @@ def size_on_disk(folder):
             try:
                 total += os.lstat(f"{parent}/{name}").st_blocks * 512
             except OSError:
-                pass  # The run has ended meanwhile.
+                pass  # The run has ended in the meantime.
     return total
 
 
 def slope(points):
-    """The slope of the line with the least squares through points; 0 where there is none."""
+    """The slope of the least-squares line through points; 0 without a slope."""
     points = list(points)
     if not points:
         return 0
@@ -125,7 +126,7 @@ class Soak:
         self.state, self.temporary = folder + "/state", folder + "/tmp"
         self.created = {}  # run id -> kind
         self.samples, self.rests = [], []
-        self.half = 0  # The first sample of the second half.
+        self.half = 0  # The index of the first sample of the second half.
         self.problems = []
         os.mkdir(self.temporary)
         open(folder + "/executed", "w").close()
@@ -166,7 +167,7 @@ class Soak:
     # Load
 
     def soak(self, worker, deployments, half):
-        """Creates one half of the runs, each at its time, and takes samples."""
+        """Creates one half of the runs, each at its own time, and takes samples."""
         began, length = time.time(), self.options.minutes * 60 / 2
         indices = range(self.options.runs)[half * self.options.runs // 2 :][: (self.options.runs + half) // 2]
         stopped = threading.Event()
@@ -176,7 +177,7 @@ class Soak:
             self.created[self.api.make_run(deployments[kind])] = kind
 
         def create_all():
-            # A few at a time, so that a slow answer does not hold up those that follow.
+            # Several threads create the runs, so that a slow answer does not delay the next runs.
             with concurrent.futures.ThreadPoolExecutor(4) as creators:
                 tasks = []
                 for place, index in enumerate(indices):
@@ -208,23 +209,23 @@ class Soak:
             say("  " + ", ".join(f"{name} {value}" for name, value in zip(Sample.HEAD, sample.row)))
 
     def settle(self, worker):
-        """Waits until all runs have been executed and the worker has nothing more to do with them."""
+        """Waits until all runs have been executed and the worker has completed its work on them."""
         deadline = time.time() + self.options.patience
         while time.time() < deadline:
             if set(self.executed()) >= set(self.created) and not self.rows() and not self.children(worker):
                 break
             time.sleep(0.5)
-        # The last log lines and events wait for company for two seconds, connections are kept for some more.
+        # The last log lines and events wait two seconds for their batch. Connections stay open for some more seconds.
         time.sleep(10)
 
-    # What is left
+    # Leftovers
 
     def rows(self):
         with sqlite3.connect(f"file:{self.state}/ledger.sqlite?mode=ro", uri=True, timeout=30) as ledger:
             return [row[0] for row in ledger.execute("SELECT id FROM run")]
 
     def children(self, worker):
-        """The worker's child processes, those that have ended and were not waited for among them."""
+        """The worker's child processes, including those that have ended and were not waited for."""
         found = []
         for task in os.listdir(f"/proc/{worker.process.pid}/task"):
             try:

@@ -2,9 +2,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Cancelling", .requires(.prefectServer), .bounded)
+@Suite("Cancellation", .requires(.prefectServer), .bounded)
 struct CancellationTests {
-    @Test("a running flow is cancelled within seconds, its hook runs once, and nothing of its processes is left")
+    @Test("a running flow is cancelled within seconds, its hook runs once, and all its processes end")
     func whileRunning() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -18,7 +18,8 @@ struct CancellationTests {
                 try await server.setState(of: run, to: "CANCELLING", name: "Cancelling")
                 try await server.waitForRun(run, toBe: ["Cancelled"], within: .seconds(40))
                 let took = clock.now - began
-                // Ten seconds to notice it; the flow's own farewell and its hook may take long on a busy machine.
+                // The worker needs up to ten seconds to notice the request. The flow's own shutdown and its hook may
+                // take long on a busy machine.
                 #expect(took < .seconds(100), "it took \(took)")
                 try await eventually("the processes have ended") {
                     !ProcessTable.isAlive(process) && !ProcessTable.isAlive(grandchild)
@@ -32,7 +33,7 @@ struct CancellationTests {
         }
     }
 
-    @Test("a run that does not heed SIGTERM is killed after its grace")
+    @Test("a run that ignores SIGTERM is killed after its grace period")
     func withoutHeed() async throws {
         try await withTestBench { bench in
             let server = bench.server

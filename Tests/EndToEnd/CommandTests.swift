@@ -2,9 +2,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Runs with a command of their own", .requires(.prefectServer), .bounded)
+@Suite("Flow runs with a custom command", .requires(.prefectServer), .bounded)
 struct CommandTests {
-    @Test("a run that is part of a trace has it in its environment")
+    @Test("a run that is part of a trace has the trace in its environment")
     func trace() async throws {
         try await withTestBench { bench in
             let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -16,7 +16,7 @@ struct CommandTests {
         }
     }
 
-    @Test("a command that is missing, cannot be executed or has no folder crashes its run alone, and says why")
+    @Test("a command that is missing, not executable or without its directory crashes only its run, with the reason")
     func cannotStart() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -38,7 +38,7 @@ struct CommandTests {
                     for part in parts { #expect(message.contains(part), "\(message)") }
                     #expect(message.contains("Failed to submit flow run to infrastructure"))
                     guard !hint.isEmpty else { continue }
-                    try await eventually("the logs give the hint") {
+                    try await eventually("the logs contain the hint") {
                         try await server.logs(of: run).contains { $0.contains(hint) }
                     }
                 }
@@ -50,7 +50,7 @@ struct CommandTests {
         }
     }
 
-    @Test("an exit status of a command is told with its hint and the last lines of its standard error")
+    @Test("a command's exit status is reported with a hint and the last lines of standard error")
     func exitStatus() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -62,7 +62,7 @@ struct CommandTests {
                 #expect(message.contains("exited with non-zero status code 137"))
                 #expect(message.contains("memory"))
                 try await worker.waitForLine(containing: "it went wrong")
-                try await eventually("the logs tell the last words and the hint") {
+                try await eventually("the logs contain the last line and the hint") {
                     let logs = try await server.logs(of: run)
                     return logs.contains { $0.contains("it went wrong") }
                         && logs.contains { $0.contains("more memory") }
@@ -71,7 +71,7 @@ struct CommandTests {
         }
     }
 
-    @Test("a run without a deployment is run by the command that it brings")
+    @Test("a run without a deployment runs its own command")
     func withoutDeployment() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -93,7 +93,7 @@ struct CommandTests {
         }
     }
 
-    @Test("a run whose deployment is deleted before it is taken does not run, and nothing else suffers")
+    @Test("a run whose deployment is deleted before the claim does not run, and other runs are not affected")
     func deploymentIsDeleted() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -109,7 +109,7 @@ struct CommandTests {
     }
 
     @Test(
-        "job variables reach the process: environment, variables of the server and secrets, but no output if unwanted")
+        "job variables reach the process: environment, server variables, secrets, and the choice of no output")
     func jobVariables() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -144,7 +144,7 @@ struct CommandTests {
         }
     }
 
-    @Test("a block or a variable that does not exist crashes its run alone, and the reason names it")
+    @Test("a missing block or an invalid block reference crashes only its run, with the reference in the reason")
     func missingReference() async throws {
         try await withTestBench { bench in
             let server = bench.server

@@ -7,7 +7,7 @@ import Testing
     "The Compose file", .requires(.docker), .requires(programs: ["docker-compose"], of: "docker-compose"),
     .image("TEST_IMAGE_PYTHON", madeBy: "image-python"), .composeImages, .bounded)
 struct ComposeTests {
-    @Test("brings up a server and a worker that gets healthy, creates its pool, runs what is due, and stops in time")
+    @Test("the Compose file starts a server and a healthy worker, which creates its pool, runs flows and stops in time")
     func upAndDown() async throws {
         let file = URL(filePath: #filePath).deletingLastPathComponent().appending(
             path: "../../examples/compose/compose.yaml")
@@ -55,7 +55,7 @@ struct ComposeTests {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless the Engine has what the Compose file names.
+    /// Skips the test, with the reason, unless the Engine has the images of the Compose file.
     fileprivate static var composeImages: Self {
         .enabled("needs the images prefecthq/prefect:3-latest and prefect-worker:python on the Engine at DOCKER_HOST") {
             let images = ["prefecthq/prefect:3-latest", "prefect-worker:python"]

@@ -4,7 +4,7 @@ import Testing
 
 @testable import prefect_worker
 
-@Suite("Any file of work pools", .timeLimit(.minutes(Fuzz.minutes)))
+@Suite("Fuzzing of the configuration of work pools", .timeLimit(.minutes(Fuzz.minutes)))
 struct ConfigurationFuzzTests {
     private static let lines = [
         "limit = 20\n", "limit = 9223372036854775807\n", "limit = -1\n", "limit = inf\n", "limit = 1e300\n",
@@ -14,7 +14,7 @@ struct ConfigurationFuzzTests {
         "x = 1979-05-27T07:32:00Z\n", "x = nan\n",
     ]
 
-    @Test("says what to serve, or is refused in one line that names it")
+    @Test("any file gives at least one pool, or is refused in one line")
     func anything() async throws {
         let path = FileManager.default.temporaryDirectory.path + "/pools-\(UUID().uuidString).toml"
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -5,7 +5,7 @@ import Testing
 @Suite(
     "The image of the worker", .requires(.prefectServer, .docker), .image("TEST_IMAGE", madeBy: "image"), .bounded)
 struct ContainerTests {
-    @Test("the image is below 170 MB, has no Python, and is not for root")
+    @Test("the image is smaller than 170 MB, contains no Python, and does not run as root")
     func contents() async throws {
         let image = try #require(ContainerBench.image("TEST_IMAGE"))
         let text = try await DockerBench.docker(["image", "inspect", image]).joined(separator: "\n")
@@ -20,18 +20,19 @@ struct ContainerTests {
         #expect(try await DockerBench.docker(["run", "--rm", "--entrypoint", "id", image, "-u"]) == ["10001"])
     }
 
-    @Test("a container gets healthy, reaps what runs leave behind, drains when it is stopped and leaves with status 0")
+    @Test("a container becomes healthy, reaps orphans of runs, drains when it is stopped, and exits with status 0")
     func drains() async throws {
         try await withContainerBench { containers in
             let bench = containers.bench
             try await containers.withContainer(variables: ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": ""]) { worker in
                 try await worker.waitUntilHealthy()
-                // One ends while its parent, which does not wait for it, still runs; the other when its parent is gone.
+                // One process ends while its parent, which does not wait for it, still runs. The other process ends
+                // after its parent.
                 let orphans = try await bench.server.createRun(
                     deployment: bench.deploy(
                         command: "/bin/sh -c 'sleep 0.2 & (setsid sleep 2 &) ; exec sh -c \"sleep 1; exit 3\"'"))
                 try await bench.server.waitForRun(orphans, toBe: ["Crashed"])
-                try await eventually("nobody but the worker is left", every: .milliseconds(200)) {
+                try await eventually("only the worker's processes remain", every: .milliseconds(200)) {
                     try await worker.processes().sorted() == ["S prefect-worker", "S worker-init"]
                 }
 
@@ -45,7 +46,8 @@ struct ContainerTests {
                 try bench.write("go", "")
                 _ = try await stopped
                 #expect(try await worker.exitCode() == 0)
-                // A busy server may take longer than the worker has for its farewell; then the next start reports it.
+                // A busy server may take longer than the worker's last reports may. Then the next start reports the
+                // run.
                 if try await bench.server.flowRun(run)["state_name"] != "Crashed" {
                     let log = await worker.log()
                     #expect(log.contains { $0.contains("is left to the next start of this worker") }, "\(log)")
@@ -57,9 +59,9 @@ struct ContainerTests {
         }
     }
 
-    @Test("`docker stop` alone ends it in time, with status 0, and a run that lasts is ended and reported")
+    @Test("`docker stop` ends the worker in time with status 0, and a running run is ended and reported")
     func stops() async throws {
-        // The Engine gives ten seconds for all of it; a busy server on SQLite may take them for one answer.
+        // The Engine allows ten seconds for the whole shutdown. A busy server on SQLite may need them for one answer.
         try await withFakePrefectAPI { api in
             try await withContainerBench { containers in
                 let pool = api.addPool(name: containers.bench.pool, template: FakePrefectAPI.processTemplate)
@@ -70,7 +72,7 @@ struct ContainerTests {
                 try await containers.withContainer(variables: ["PREFECT_API_URL": api.url]) { worker in
                     try await worker.waitForLine(containing: "begun")
                     try await DockerBench.docker(["stop", worker.id])
-                    // The Engine's own SIGKILL would leave 137.
+                    // A SIGKILL by the Engine would result in the exit code 137.
                     #expect(try await worker.exitCode() == 0)
                     #expect(api.run(run)?.stateType == .crashed)
                 }
@@ -78,7 +80,7 @@ struct ContainerTests {
         }
     }
 
-    @Test("a container that was killed and is started again reports the run that went with it")
+    @Test("a container that is killed and started again reports the run that ended with it")
     func isKilled() async throws {
         try await withContainerBench { containers in
             let bench = containers.bench
@@ -96,7 +98,7 @@ struct ContainerTests {
     }
 
     @Test(
-        "the variant with Python runs flows", .image("TEST_IMAGE_PYTHON", madeBy: "image-python"))
+        "the image with Python runs flows", .image("TEST_IMAGE_PYTHON", madeBy: "image-python"))
     func flow() async throws {
         try await withContainerBench("TEST_IMAGE_PYTHON") { containers in
             let server = containers.bench.server

@@ -2,9 +2,11 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("An Engine that goes away", .requires(.prefectServer, .docker), .dockerImages, .ownEngine, .bounded)
+@Suite(
+    "A Docker Engine that becomes unavailable", .requires(.prefectServer, .docker), .dockerImages, .ownEngine, .bounded)
 struct DockerEngineTests {
-    /// Ten runs that end with the code 3 when they are told to: every other one with `first`, the others with `second`.
+    /// Ten runs that exit with code 3 as soon as a file exists: every second run for the file `first`, the others for
+    /// `second`.
     private static func add(to docker: DockerBench) async throws -> [String] {
         var runs: [String] = []
         for number in 0..<10 {
@@ -23,7 +25,7 @@ struct DockerEngineTests {
         }
     }
 
-    @Test("stopped in the middle of ten runs whose containers go on, it costs nothing: each is watched to its own end")
+    @Test("ten containers that continue while the Engine is stopped are all watched to their ends")
     func restored() async throws {
         try await withDockerBench { docker in
             let engine = try await OwnEngine(in: docker.bench.folder + "/e", restoresContainers: true)
@@ -33,15 +35,15 @@ struct DockerEngineTests {
                     try await engine.loadImage()
                     let runs = try await Self.add(to: docker)
                     try await Self.waitForContainers(10, engine)
-                    try await eventually(within: .seconds(20), "all have printed") {
+                    try await eventually(within: .seconds(20), "all runs have printed") {
                         worker.output.count { $0 == "begun" } == 10
                     }
                     return runs
                 }
-                try await worker.waitForLine("a second line about its absence") { _ in
+                try await worker.waitForLine("a second line about the missing Engine") { _ in
                     worker.lines.count { $0.text.contains("does not answer") } == 2
                 }
-                // They end while nobody can tell.
+                // These runs end while no Engine can report their ends.
                 try docker.bench.write("first", "")
                 for run in runs {
                     #expect(try await docker.bench.server.flowRun(run)["state_type"] == "PENDING")
@@ -51,8 +53,8 @@ struct DockerEngineTests {
                     for run in runs {
                         #expect(try await docker.crash(of: run, within: .seconds(90)).contains("status code 3"))
                     }
-                    // What was printed without an Engine is lost to that, too.
-                    try await eventually(within: .seconds(20), "the rest is printed") {
+                    // The Engine, too, loses the output from the time when it was stopped.
+                    try await eventually(within: .seconds(20), "the remaining output is printed") {
                         worker.output.count { $0.hasPrefix("ended by") && $0.hasSuffix("second") } == 5
                     }
                     #expect(worker.output.count { $0 == "begun" } == 10)
@@ -62,7 +64,7 @@ struct DockerEngineTests {
         }
     }
 
-    @Test("stopped in the middle of ten runs, it takes their containers with it, and each run is told of")
+    @Test("ten containers that end with a stopped Engine are all reported as crashed")
     func stopped() async throws {
         try await withDockerBench { docker in
             let engine = try await OwnEngine(in: docker.bench.folder + "/e", restoresContainers: false)
@@ -79,7 +81,7 @@ struct DockerEngineTests {
                         #expect(
                             message.contains("status code 137") || message.contains("status code 143"), "\(message)")
                     }
-                    // It goes on with what comes.
+                    // The worker continues with new runs.
                     let next = try await docker.shell("exit 4", jobVariables: ["network_mode": "host"])
                     #expect(try await docker.crash(of: next).contains("status code 4"))
                     try await engine.clear()

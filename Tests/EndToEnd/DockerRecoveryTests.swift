@@ -3,14 +3,14 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Docker containers that outlive something", .requires(.prefectServer, .docker), .dockerImages, .bounded)
+@Suite("Recovery of Docker containers", .requires(.prefectServer, .docker), .dockerImages, .bounded)
 struct DockerRecoveryTests {
-    @Test("a worker that is killed finds its containers again, with the exit codes of those that ended meanwhile")
+    @Test("a worker finds its containers after a kill, with the exit codes of those that ended meanwhile")
     func killedWorker() async throws {
         try await withDockerBench { docker in
             let bench = docker.bench
             let server = bench.server
-            // One ends while nobody watches, one goes on.
+            // One container ends while no worker watches, and the other continues.
             let brief = try await docker.shell(
                 "touch \"$OUT/brief\"; sleep 3; exit 5", jobVariables: ["env": ["OUT": .string(bench.folder)]])
             let long = try await docker.shell(
@@ -22,14 +22,14 @@ struct DockerRecoveryTests {
                 WorkerProgram.path, arguments, environment: environment, workingDirectory: bench.folder
             ) { worker in
                 for run in [brief, long] {
-                    try await eventually(within: .seconds(60), "it runs") {
+                    try await eventually(within: .seconds(60), "the run has a container") {
                         try await server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
                     }
                 }
                 worker.send(.kill)
                 _ = try await worker.waitForExit()
             }
-            try await eventually(within: .seconds(30), "one has ended") {
+            try await eventually(within: .seconds(30), "the brief run's container has ended") {
                 try await docker.containers(of: brief, running: true).isEmpty
             }
             try await docker.withWorker { worker in
@@ -37,7 +37,7 @@ struct DockerRecoveryTests {
                 try bench.write("end", "")
                 #expect(try await docker.crash(of: long).contains("status code 6"))
                 try await worker.waitForLine(containing: "at the end")
-                try await eventually(within: .seconds(20), "the one is removed") {
+                try await eventually(within: .seconds(20), "the long run's container is removed") {
                     try await docker.containers(of: long).isEmpty
                 }
             }
@@ -46,7 +46,7 @@ struct DockerRecoveryTests {
         }
     }
 
-    @Test("a run whose cancellation takes too long is cleaned up after by another worker, when the server asks for it")
+    @Test("another worker completes a cancellation that takes too long, at the server's request")
     func cleanup() async throws {
         try await withTemporaryDirectory { folder in
             let own = try OwnServer(folder: folder)
@@ -64,7 +64,7 @@ struct DockerRecoveryTests {
                         environment: bench.environment(docker.environment(credentials)),
                         workingDirectory: bench.folder
                     ) { first in
-                        try await eventually(within: .seconds(60), "it runs") {
+                        try await eventually(within: .seconds(60), "the run has a container") {
                             try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
                         }
                         first.send(.kill)
@@ -112,18 +112,21 @@ struct DockerRecoveryTests {
                 }
             }
             try await docker.withWorker { _ in
-                try await eventually(within: .seconds(90), "all have crashed", every: .milliseconds(300)) {
+                try await eventually(within: .seconds(90), "all runs have crashed", every: .milliseconds(300)) {
                     try await bench.count(ofStates: ["CRASHED"]) == 16
                 }
-                // The Engine may still make a container for a worker that is gone: it never runs, and is swept up by its age.
-                try await eventually(within: .seconds(30), "no container is left that ran", every: .milliseconds(300)) {
+                // The Engine may still create a container for a killed worker. Such a container never runs, and is
+                // removed because of its age.
+                try await eventually(within: .seconds(30), "no container that ran remains", every: .milliseconds(300)) {
                     try await docker.containers(inStates: ["running", "exited", "dead", "removing"]).isEmpty
                 }
-                try await eventually(within: .seconds(30), "nothing is left in the ledger", every: .milliseconds(300)) {
+                try await eventually(
+                    within: .seconds(30), "no row and no run directory remains", every: .milliseconds(300)
+                ) {
                     try await bench.remains() == []
                 }
             }
-            // Two kills in a row while a run's container is created make that run one that is given up.
+            // Two kills in a row during the creation of a run's container make the worker give that run up.
             let givenUp = try await bench.givenUp(runs)
             #expect(givenUp.count < runs.count)
             let begun = bench.notes("begun")
@@ -132,7 +135,7 @@ struct DockerRecoveryTests {
         }
     }
 
-    @Test("a run whose container is removed by somebody else has crashed, unless it has ended by itself")
+    @Test("a run whose container is removed externally is Crashed, unless the run has already ended")
     func removed() async throws {
         try await withDockerBench { docker in
             let server = docker.bench.server
@@ -143,7 +146,7 @@ struct DockerRecoveryTests {
                     try await docker.waitForContainer(of: run), try await docker.waitForContainer(of: ended),
                 ]
                 for id in [run, ended] {
-                    try await eventually(within: .seconds(30), "it is told of") {
+                    try await eventually(within: .seconds(30), "the server has the run's container") {
                         try await server.flowRun(id)["infrastructure_pid"]?.stringValue != nil
                     }
                 }
@@ -156,7 +159,7 @@ struct DockerRecoveryTests {
     }
 
     @Test(
-        "a worker that is told to leave leaves its containers, and the next one goes on with them and with their output"
+        "containers continue after the shutdown of their worker, and the next worker adopts them with their output"
     )
     func handedOver() async throws {
         try await withDockerBench { docker in
@@ -176,13 +179,13 @@ struct DockerRecoveryTests {
                 #expect(try await docker.crash(of: run).contains("status code 8"))
                 return worker.output
             }
-            // What was printed while there was no worker is there, and nothing twice.
+            // The lines from the time without a worker are complete, and no line appears twice.
             ticks = ticks.filter { $0.hasPrefix("tick") }
             #expect(ticks.count > 5 && ticks == (1...ticks.count).map { "tick \($0)" })
         }
     }
 
-    @Test("without an Engine nothing is claimed and the worker is not ready; it goes on when there is one")
+    @Test("without an Engine a worker is not ready and claims nothing, and it continues when the Engine answers")
     func noEngine() async throws {
         try await withDockerBench { docker in
             let bench = docker.bench
@@ -196,13 +199,13 @@ struct DockerRecoveryTests {
                     $0.text.contains("does not answer") && $0.text.contains("DOCKER_HOST")
                 }
                 let probe = try await Probe(worker)
-                try await eventually(within: .seconds(20), "it is not ready, and alive") {
+                try await eventually(within: .seconds(20), "the worker is alive and not ready") {
                     let answer = try await probe.get("/ready")
                     let health = try await probe.get("/health")
                     return answer.hasPrefix("503") && answer.contains("Docker Engine") && health.hasPrefix("200")
                 }
                 let lag = "prefect_worker_watch_lag_seconds{backend=\"docker\"}"
-                try await eventually("that nothing is watched shows") { try await probe.metric(lag) ?? 0 > 0 }
+                try await eventually("the metric shows a watch lag") { try await probe.metric(lag) ?? 0 > 0 }
                 let began = Date().timeIntervalSince1970
                 try FileManager.default.createSymbolicLink(
                     atPath: socket, withDestinationPath: String(address.dropFirst("unix://".count)))

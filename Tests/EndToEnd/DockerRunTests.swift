@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Flows in Docker containers", .requires(.prefectServer, .docker), .dockerImages, .bounded)
 struct DockerRunTests {
-    @Test("a flow runs in a container of its image, is told of with its events, and what it prints is printed")
+    @Test("a flow runs in a container of its image, its events are sent, and its output is printed")
     func completes() async throws {
         try await withDockerBench { docker in
             let server = docker.bench.server
@@ -19,7 +19,9 @@ struct DockerRunTests {
                 let container = try #require(try await docker.containers(of: run).first)
                 #expect(done["infrastructure_pid"]?.stringValue == "http+docker://localhost:\(container)")
                 var events: [JSONValue] = []
-                try await eventually(within: .seconds(20), "its events have come", every: .milliseconds(300)) {
+                try await eventually(
+                    within: .seconds(20), "the container's events have arrived", every: .milliseconds(300)
+                ) {
                     events = try await server.events(
                         named: ["created", "running", "exited"].map { "prefect.docker.container.\($0)" },
                         resource: "prefect.flow-run.\(run)")
@@ -43,7 +45,7 @@ struct DockerRunTests {
     }
 
     @Test(
-        "a flow's failure is its own, an exit code is a crash with the last words, a kill and a want of memory are named"
+        "a failing flow is Failed, and crashes are reported with exit code, last output, signal or lack of memory"
     )
     func ends() async throws {
         try await withDockerBench { docker in
@@ -75,13 +77,13 @@ struct DockerRunTests {
                 let state = try await server.waitForRun(failed, toBe: ["Failed", "Crashed"], within: .seconds(90))
                 #expect(state["state_name"] == "Failed")
             }
-            // What could not be started is not left behind.
+            // A container that could not be started is removed.
             for run in [unknown, folder] { #expect(try await docker.containers(of: run) == []) }
         }
     }
 
     @Test(
-        "all that a container prints is printed: a last word without a line end, and long lines of a terminal as they are"
+        "all output of a container is printed, including a last line without line end and long terminal lines"
     )
     func output() async throws {
         try await withDockerBench { docker in
@@ -101,12 +103,12 @@ struct DockerRunTests {
                 #expect(worker.lines.contains { $0.text.contains(line) })
                 return worker
             }
-            // A line without an end is one as soon as something comes after it.
+            // An unterminated line becomes a line as soon as other output follows.
             for word in words { #expect(worker.lines.contains { $0.text.contains(word) }) }
         }
     }
 
-    @Test("a container joins its networks, has its volumes, and is removed at its end where the job says so")
+    @Test("a container joins its networks, mounts its volumes, and is removed after its end with auto_remove")
     func surroundings() async throws {
         try await withDockerBench { docker in
             let networks = ["a", "b"].map { "\(docker.bench.pool)-\($0)" }
@@ -122,13 +124,13 @@ struct DockerRunTests {
                     "container_create_kwargs": ["extra_hosts": ["there": "10.1.2.3"]],
                 ])
             try await docker.withWorker { _ in
-                // Its exit code is known although it is removed.
+                // The exit code is known although the container is removed.
                 #expect(try await docker.crash(of: run).contains("status code 3"))
                 try await eventually(within: .seconds(20), "the container is removed") {
                     try await docker.containers(of: run).isEmpty
                 }
             }
-            // The loopback device and one for each network.
+            // The loopback device, and one device for each network.
             #expect(docker.bench.notes("nets").first?.filter { !$0.isWhitespace } == "3")
             let hosts = docker.bench.notes("hosts")
             #expect(hosts.contains { $0.contains("10.1.2.3") && $0.contains("there") })
@@ -139,7 +141,7 @@ struct DockerRunTests {
         }
     }
 
-    @Test("what cannot be run as it is configured is refused in one line with the remedy, and leaves nothing")
+    @Test("a job with an invalid configuration is refused in one line with the remedy, and no container remains")
     func refusals() async throws {
         try await withDockerBench { docker in
             let cases: [(JSONValue, [String])] = [
@@ -180,12 +182,13 @@ struct DockerRunTests {
         }
     }
 
-    @Test("a pool that does not exist is created for Docker, and check says how its Engine is")
+    @Test("a missing pool is created for Docker, and check reports the state of the Engine")
     func newPool() async throws {
         try await withTestBench(createsPool: false) { bench in
             let docker = DockerBench(bench: bench)
             try await docker.withWorker { _ in
-                // A worker without runs ends at once, also between the pool's creation and its template.
+                // A worker without runs exits at once, also between the creation of the pool and the creation of its
+                // template.
                 try await eventually(within: .seconds(20), "the pool has its template") {
                     let pool = try? await bench.server.pool(bench.pool)
                     return pool?["base_job_template"]?["variables"]?["properties"]?["container_create_kwargs"] != nil
@@ -205,7 +208,7 @@ struct DockerRunTests {
         }
     }
 
-    @Test("names are made fit for the Engine, and one that is taken gets a number")
+    @Test("container names are made valid for the Engine, and a name in use gets a number")
     func names() async throws {
         try await withDockerBench { docker in
             let name = "Same Name, \(docker.bench.pool)/é!"
@@ -213,7 +216,7 @@ struct DockerRunTests {
             for _ in 0..<3 { runs.append(try await docker.run("true", name: name)) }
             try await docker.withWorker { _ in
                 for run in runs {
-                    try await eventually(within: .seconds(60), "it has run") {
+                    try await eventually(within: .seconds(60), "the run has a container") {
                         try await docker.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
                     }
                 }
@@ -228,18 +231,18 @@ struct DockerRunTests {
         }
     }
 
-    @Test("a run that is cancelled ends within seconds, whether its container runs or its image is being pulled")
+    @Test("a cancelled run ends within seconds, both while its container runs and while its image is pulled")
     func cancelled() async throws {
         try await withDockerBench { docker in
             let server = docker.bench.server
             let running = try await docker.shell("trap \"exit 0\" TERM; while :; do sleep 0.1; done")
-            // A registry that takes the connection and never says a word.
+            // A registry that accepts the connection and never answers.
             try await withHostileServer(HostileServer.Answer("")) { registry in
                 let address = registry.url.dropFirst("http://".count)
                 let pulling = try await docker.run("true", jobVariables: ["image": .string("\(address)/slow/image:1")])
                 try await docker.withWorker { worker in
                     _ = try await docker.waitForContainer(of: running)
-                    try await eventually(within: .seconds(30), "it is being pulled") {
+                    try await eventually(within: .seconds(30), "the image is being pulled") {
                         try await server.flowRun(pulling)["state_name"] == "Submitting"
                     }
                     for run in [running, pulling] {
@@ -265,10 +268,10 @@ struct DockerRunTests {
             var runs: [String] = []
             for _ in 0..<50 { runs.append(try await docker.bench.server.createRun(deployment: deployment)) }
             try await docker.withWorker { _ in
-                try await eventually(within: .seconds(150), "all have ended", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(150), "all runs have crashed", every: .milliseconds(500)) {
                     try await docker.bench.count(ofStates: ["CRASHED"]) == 50
                 }
-                try await eventually(within: .seconds(60), "all are removed", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(60), "all containers are removed", every: .milliseconds(500)) {
                     try await docker.containers().isEmpty
                 }
             }

@@ -18,7 +18,7 @@ struct DocumentationTests {
         }
     }
 
-    @Test("has the page of flags and settings that the program prints; `make settings-page` writes it anew")
+    @Test("the page of flags and settings equals the program's output; `make settings-page` writes the page")
     func settingsPage() async throws {
         let printed = try await run(["settings", "--markdown"], ["PREFECT_API_URL": "http://127.0.0.1:1/api"])
         let page = try Self.text("Sources/prefect-worker/Documentation.docc/Settings.md")
@@ -26,7 +26,7 @@ struct DocumentationTests {
         #expect(written.difference(from: printed).isEmpty, "\(written.difference(from: printed))")
     }
 
-    @Test("names every variable of the worker's own that the code reads")
+    @Test("the page of settings names every variable of the worker that the code reads")
     func ownVariables() throws {
         let page = try Self.text("Sources/prefect-worker/Documentation.docc/Settings.md")
         var read: Set<String> = []
@@ -40,7 +40,7 @@ struct DocumentationTests {
         #expect(read.filter { !page.contains("`\($0)`") } == [])
     }
 
-    @Test("has the man page that the program prints; `make man` writes it anew")
+    @Test("the man page equals the program's output; `make man` writes the page")
     func manPage() async throws {
         let printed = try await run(["settings", "--man"], ["PREFECT_API_URL": "http://127.0.0.1:1/api"])
         let written = try Self.text("systemd/prefect-worker.1")
@@ -49,18 +49,18 @@ struct DocumentationTests {
         for section in ["FILES", "ENVIRONMENT", "SIGNALS", "EXIT STATUS", "EXAMPLES"] {
             #expect(written.contains(".SH \(section)"))
         }
-        // A flag and its opposite are one entry, whose text is that of the flag.
+        // A flag and its opposite are one entry with the text of the flag.
         #expect(written.contains(#".B \-\-run\-once, \-\-no\-run\-once"#))
     }
 
-    @Test("goes with completions for types, policies and files", arguments: ["bash", "zsh", "fish"])
+    @Test("shell completions contain types, policies and file names", arguments: ["bash", "zsh", "fish"])
     func completions(shell: String) async throws {
         let script = try await run(["--generate-completion-script", shell]).joined(separator: "\n")
         for word in ["kubernetes", "if-not-present", "toml"] { #expect(script.contains(word), "\(word)") }
     }
 
     @Test(
-        "has no link to a file that is not there",
+        "no page has a link to a missing file",
         arguments: [
             "README.md", "BENCHMARKS.md", "examples/README.md", "examples/kubernetes/README.md",
             "Sources/prefect-worker/Documentation.docc/Operations.md",
@@ -79,7 +79,7 @@ struct DocumentationTests {
         }
     }
 
-    @Test("of the settings in force says what has set them, and shows no secret")
+    @Test("the command settings prints the source of each setting, and no secret")
     func settings() async throws {
         let secret = "pnu_0123456789abcdef"
         let lines = try await run(
@@ -89,7 +89,7 @@ struct DocumentationTests {
                 "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "true", "https_proxy": "http://me:hidden-word@proxy:3128",
                 "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": "one,two",
             ])
-        /// A setting's name, value and source, where something has set it.
+        /// The name, the value and, if something has set it, the source of a setting.
         func cells(_ name: String) -> [String] {
             guard let index = lines.firstIndex(where: { $0 == name || $0.hasPrefix(name + " ") }) else { return [] }
             let rest = lines[(index + 1)...].prefix { $0.hasPrefix("    ") }
@@ -99,7 +99,7 @@ struct DocumentationTests {
         #expect(
             cells("PREFECT_API_KEY") == ["PREFECT_API_KEY", "********", "set in the environment"])
         #expect(cells("PREFECT_WORKER_QUERY_SECONDS") == ["PREFECT_WORKER_QUERY_SECONDS", "10.0"])
-        // Paths of any length are the exception.
+        // Only lines with a path may be longer.
         #expect(lines.allSatisfy { $0.count <= 80 || $0.contains("/") }, "\(lines.filter { $0.count > 80 })")
         #expect(cells("PREFECT_WORKER_CANCELLATION_POLL_SECONDS")[1] == "5.0")
         #expect(cells("https_proxy")[1] == "http://me:********@proxy:3128")
@@ -111,7 +111,7 @@ struct DocumentationTests {
     }
 
     @Test(
-        "goes with units that allow no core files, write to few places, and leave shared memory to runs",
+        "the units allow no core files, write to few places, and do not remove shared memory of runs",
         arguments: ["prefect-worker.service", "prefect-worker@.service"])
     func units(name: String) throws {
         let lines = try Self.text("systemd/\(name)").split(separator: "\n").map(String.init)
@@ -121,7 +121,7 @@ struct DocumentationTests {
         #expect(!lines.contains { $0.hasPrefix("RemoveIPC=") })
     }
 
-    @Test("goes with an image whose base has a digest and whose Python packages are named by version and hash")
+    @Test("the image's base has a digest, and its Python packages are pinned by version and hash")
     func requirements() throws {
         let folder = "examples/container"
         let build = try Self.text("\(folder)/Dockerfile")

@@ -3,13 +3,13 @@ import TestSupport
 import Testing
 
 extension FaultTests {
-    /// Takes the API away: nobody can connect, and who was connected is so no more.
+    /// Makes the API unavailable: new connections are refused, and open connections are reset.
     private func beginOutage(_ proxy: FaultProxy) async throws {
         try await proxy.setMode(.refuse)
         await proxy.resetConnections()
     }
 
-    @Test("an API that is gone for twenty seconds while flows run, end, crash and are cancelled costs nothing")
+    @Test("no run and no report is lost in a 20-second outage while flows run, end, crash and are cancelled")
     func outage() async throws {
         try await withFaultBench { faults in
             try await faults.bench.withWorker(variables: faults.environment()) { worker in
@@ -37,7 +37,7 @@ extension FaultTests {
         }
     }
 
-    @Test("a worker that is killed and started again while the API is gone loses nothing and runs nothing twice")
+    @Test("a worker that is killed and restarted during an outage loses no run and starts none twice")
     func outageAcrossRestart() async throws {
         try await withFaultBench { faults in
             let variables = faults.environment()
@@ -54,14 +54,16 @@ extension FaultTests {
                     + faults.add(2, lasting: .until("back"))
                 crashing = try await faults.add(1, lasting: .until("gone"), ending: .crashed)
                 try await faults.wait(for: "begin", of: begun + crashing)
-                try await eventually(within: .seconds(60), "what runs them has been told", every: .milliseconds(200)) {
+                try await eventually(
+                    within: .seconds(60), "the server has the process of each run", every: .milliseconds(200)
+                ) {
                     try await faults.areTold(begun + crashing)
                 }
                 due = try await faults.add(2, lasting: .seconds(0.5))
                 try await beginOutage(faults.proxy)
                 due += try await faults.add(1, lasting: .seconds(0.5))
                 try faults.happens("gone")
-                try await eventually(within: .seconds(60), "the crash is written down", every: .milliseconds(200)) {
+                try await eventually(within: .seconds(60), "the ledger has the crash", every: .milliseconds(200)) {
                     let rows = try await WorkerProgram.run(
                         ["runs", "--json"], environment: bench.environment(), in: bench.folder
                     ).output
@@ -76,7 +78,7 @@ extension FaultTests {
                 try await worker.waitForLine(containing: "keeps trying")
                 try await faults.proxy.setMode(.pass)
                 try faults.happens("back")
-                // What waited to be told in the memory of the killed worker is lost; what is told of the ends is not.
+                // The killed worker loses the reports in its memory, but not the reports about the ends of runs.
                 try await faults.expectEnds(begun + due, telling: .process, workers: [worker])
                 try await faults.expectEnds(crashing, telling: [.process, .executedEvent], workers: [worker])
             }

@@ -3,15 +3,16 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("A worker whose way to the API is bad", .requires(.prefectServer), .bounded)
+@Suite("Faults between the worker and the API", .requires(.prefectServer), .bounded)
 struct FaultTests {
-    /// Lets runs be in flight, in all their stages, and fall due while a fault goes on, and expects that each of them ends
-    /// as it should, none runs twice, and everything is told.
+    /// Starts runs in all their stages, and lets runs fall due while a fault is active. Expects that each run ends as
+    /// it should, that none runs twice, and that everything is reported.
     ///
     /// - Parameters:
-    ///   - variables: The worker's environment besides the usual.
+    ///   - variables: The worker's additional environment variables.
     ///   - workers: The workers' names.
-    ///   - fault: Lets the fault begin, and returns when it is over or when it can go on until the end of the test.
+    ///   - fault: Begins the fault. Returns when the fault is over, or when the fault may continue until the end of the
+    ///     test.
     private func expectNothingLost(
         _ variables: [String: String] = [:], workers: [String] = ["bench"],
         through fault: (FaultBench) async throws -> Void
@@ -26,7 +27,7 @@ struct FaultTests {
                 try await fault(faults)
                 runs += try await more + crashing
                 try await faults.expectEnds(runs, workers: workers)
-                // What a worker says while it leaves is to be heard too.
+                // The last reports of a worker during its shutdown must arrive too.
                 faults.proxy.endInterceptions()
             }
         }
@@ -37,7 +38,7 @@ struct FaultTests {
         _ body: ([ChildProcess]) async throws -> Void
     ) async throws {
         guard let name = names.first else {
-            try await eventually(within: .seconds(60), "the server knows all workers", every: .milliseconds(100)) {
+            try await eventually(within: .seconds(60), "the server lists all workers", every: .milliseconds(100)) {
                 let path = "/work_pools/\(faults.bench.pool)/workers/filter"
                 return try await faults.bench.server.call("POST", path, [:]).arrayValue?.count == running.count
             }
@@ -48,7 +49,7 @@ struct FaultTests {
         }
     }
 
-    /// Changes the proxy so many times, at random moments, and lets everything pass again.
+    /// Changes the proxy `times` times, at random moments, and then lets everything pass again.
     private func disturb(
         _ proxy: FaultProxy, times: Int, _ random: inout FuzzRandom,
         _ change: (FaultProxy, inout FuzzRandom) async throws -> Void
@@ -60,14 +61,14 @@ struct FaultTests {
         try await proxy.setMode(.pass)
     }
 
-    @Test("a delay of 300 ms each way costs time and nothing else")
+    @Test("no run and no report is lost with a delay of 300 ms in each direction")
     func latency() async throws {
         try await expectNothingLost { faults in
             try await faults.proxy.setMode(.latency(.milliseconds(300)))
         }
     }
 
-    @Test("connections that are reset at any moment cost nothing", arguments: [1, 2])
+    @Test("no run and no report is lost when connections are reset at random moments", arguments: [1, 2])
     func resets(seed: UInt64) async throws {
         var random = FuzzRandom(seed: seed)
         try await expectNothingLost { faults in
@@ -76,19 +77,19 @@ struct FaultTests {
     }
 
     @Test(
-        "connections that are open and let nothing through cost nothing",
+        "no run and no report is lost while open connections transfer nothing",
         arguments: [FaultProxy.Direction.requests, .answers])
     func blackHole(_ direction: FaultProxy.Direction) async throws {
         try await expectNothingLost(["PREFECT_API_REQUEST_TIMEOUT": "2"]) { faults in
             try await faults.proxy.setMode(.blackHole(direction))
             try await Task.sleep(for: .seconds(7))
-            try await faults.proxy.waitUntil("bytes vanish") { $0.swallowedBytes > 0 }
+            try await faults.proxy.waitUntil("the proxy swallows bytes") { $0.swallowedBytes > 0 }
             try await faults.proxy.setMode(.pass)
         }
     }
 
     @Test(
-        "an API that refuses everything for a while, and every third request after that, costs nothing",
+        "no run and no report is lost while the API refuses all requests, and later one in three",
         arguments: [429, 500, 502, 503])
     func refusals(status: Int) async throws {
         let refusal = FaultProxy.Interception.answer(
@@ -99,24 +100,24 @@ struct FaultTests {
             try await Task.sleep(for: .seconds(5))
             try await faults.proxy.waitUntil("a request is refused") { !$0.requests.isEmpty }
             faults.proxy.endInterceptions()
-            // A bounded number of them: a request that is refused again and again is repeated ever more rarely.
+            // The number of refusals is limited, because a worker repeats a refused request more and more rarely.
             faults.proxy.intercept(times: 12, chance: .oneIn(3, seed: UInt64(status)), refusal)
         }
     }
 
-    @Test("answers that end in their midst cost nothing", arguments: [1, 2])
+    @Test("no run and no report is lost when answers are cut off", arguments: [1, 2])
     func cutAnswers(seed: UInt64) async throws {
         var random = FuzzRandom(seed: seed)
         try await expectNothingLost { faults in
             try await disturb(faults.proxy, times: 25, &random) { proxy, random in
-                // In the headers or in the body; now and then a request gets through.
+                // The cut is in the headers or in the body. Some requests pass.
                 let bytes = Int.random(in: 1...900, using: &random)
                 try await proxy.setMode(random.oneIn(4) ? .pass : .cutAnswers(afterBytes: bytes))
             }
         }
     }
 
-    @Test("requests that are applied and whose answers are lost cost nothing, with two workers on the pool")
+    @Test("no run and no report is lost when answers to applied requests are lost, with two workers on the pool")
     func lostAnswers() async throws {
         let requests: [(method: String, path: String)] = [
             ("POST", "/api/flow_runs/*/set_state"), ("PATCH", "/api/flow_runs/*"), ("POST", "/api/flow_runs/*/input"),
@@ -124,19 +125,19 @@ struct FaultTests {
         ]
         try await expectNothingLost(workers: ["one", "two"]) { faults in
             let proxy = faults.proxy
-            // Events go by requests where they cannot go over a WebSocket.
+            // Without a WebSocket, a worker sends events in requests.
             proxy.intercept(path: "/api/events/in", .answer(404))
             await proxy.resetConnections()
             proxy.forgetRequests()
             for (index, request) in requests.enumerated() {
-                // The first ones, and then every other of some.
+                // The first two answers are lost, and then up to four more with a chance of one in two.
                 proxy.intercept(method: request.method, path: request.path, times: 2, .loseAnswer)
                 proxy.intercept(
                     method: request.method, path: request.path, times: 4, chance: .oneIn(2, seed: UInt64(index)),
                     .loseAnswer)
             }
             for request in requests {
-                try await proxy.waitUntil("\(request) came", timeout: .seconds(120)) {
+                try await proxy.waitUntil("the proxy gets \(request)", timeout: .seconds(120)) {
                     !$0.requests(request.method, request.path).isEmpty
                 }
             }

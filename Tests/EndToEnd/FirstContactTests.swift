@@ -3,19 +3,19 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("The first hour with a worker", .requires(.prefectServer), .bounded)
+@Suite("First steps with a worker", .requires(.prefectServer), .bounded)
 struct FirstContactTests {
     private func run(_ arguments: [String], _ bench: TestBench) async throws -> WorkerProgram.Outcome {
         try await WorkerProgram.run(arguments, environment: bench.environment(), in: bench.folder)
     }
 
-    /// The names of the workers that a pool knows.
+    /// The names of a pool's workers on the server.
     private func workers(_ bench: TestBench) async throws -> Set<String> {
         let rows = try await bench.server.call("POST", "/work_pools/\(bench.pool)/workers/filter", [:])
         return Set((rows.arrayValue ?? []).compactMap { $0["name"]?.stringValue })
     }
 
-    /// The name under which a worker without `--name` starts.
+    /// The name that a worker without `--name` starts with.
     private func startedName(_ bench: TestBench, _ variables: [String: String] = [:]) async throws -> String {
         let outcome = try await WorkerProgram.run(
             ["start", "--pool", bench.pool, "--run-once"], environment: bench.environment(variables), in: bench.folder)
@@ -24,7 +24,7 @@ struct FirstContactTests {
         return String(name.1)
     }
 
-    @Test("a flow completes whose code is fetched from a folder that holds the worker's own directories")
+    @Test("a flow completes when its code's directory contains the worker's own directories")
     func codeAroundTheWorker() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -41,7 +41,7 @@ struct FirstContactTests {
         }
     }
 
-    @Test("a worker without a name keeps the one that was made up for it")
+    @Test("a worker without a name keeps its generated name, or uses the name of its pod")
     func keptName() async throws {
         try await withTestBench { bench in
             let made = try await startedName(bench)
@@ -49,12 +49,13 @@ struct FirstContactTests {
             #expect(try await startedName(bench) == made)
             let pod = ["KUBERNETES_SERVICE_HOST": "10.0.0.1", "HOSTNAME": "worker-5d9-x2"]
             #expect(try await startedName(bench, pod) == "worker-5d9-x2")
-            // A busy server may refuse the one heartbeat of a worker that polls once; one that stays sends others.
+            // A busy server may refuse the one heartbeat of a worker that polls once. A worker that continues sends
+            // more.
             try await withChildProcess(
                 WorkerProgram.path, ["start", "--pool", bench.pool], environment: bench.environment(),
                 workingDirectory: bench.folder
             ) { _ in
-                try await eventually(within: .seconds(90), "the API knows its name", every: .milliseconds(200)) {
+                try await eventually(within: .seconds(90), "the API has the worker's name", every: .milliseconds(200)) {
                     try await workers(bench).contains(made)
                 }
             }
@@ -62,7 +63,7 @@ struct FirstContactTests {
         }
     }
 
-    @Test("the instance of a unit names a pool as it is written, with escapes for what a unit's name cannot have")
+    @Test("--unit-instance is a pool's name in which only hexadecimal escapes are replaced")
     func unitInstance() async throws {
         try await withTestBench(createsPool: false) { bench in
             for (instance, pool) in [
@@ -80,7 +81,7 @@ struct FirstContactTests {
     }
 
     @Test(
-        "check names a program that is no Python, says that no pool was looked at, and finds no fault in what is made")
+        "check names a program that is not Python, reports unchecked pools, and accepts a pool to be created")
     func check() async throws {
         try await withTestBench { bench in
             let noPython = try await run(["check", "--python", "/bin/true"], bench)
@@ -93,7 +94,7 @@ struct FirstContactTests {
         }
     }
 
-    @Test("a server that is none of Prefect's is one sentence with the remedy, from check and from start")
+    @Test("check and start report a server other than Prefect's in one line with the remedy")
     func otherServer() async throws {
         try await withTestBench { bench in
             let root = String(bench.server.url.dropLast("/api".count))
@@ -112,7 +113,7 @@ struct FirstContactTests {
         }
     }
 
-    @Test("a pool is not created by a worker that could not serve it")
+    @Test("a worker does not create a pool that it cannot serve")
     func notCreated() async throws {
         try await withTestBench(createsPool: false) { bench in
             let outcome = try await run(
@@ -126,7 +127,7 @@ struct FirstContactTests {
         }
     }
 
-    @Test("SIGHUP reads the file of the pools again: pools come, change and go, and a bad file changes nothing")
+    @Test("SIGHUP reloads the configuration: pools are added, changed and removed, and an invalid file changes nothing")
     func reloadedPools() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -162,7 +163,7 @@ struct FirstContactTests {
                 _ = try await server.createRun(
                     deployment: bench.deploy(command: "\(script) a", queue: "fast", pool: first))
                 try await bench.waitForNotes("a")
-                // The run of the pool that is gone is watched to its end.
+                // The run of the removed pool is watched to its end.
                 #expect(try await server.flowRun(held)["state_type"] == "PENDING")
                 try FileManager.default.removeItem(atPath: bench.folder + "/hold-b")
                 try await worker.waitForLine(containing: "Worker 'two' stopped!")
@@ -173,7 +174,7 @@ struct FirstContactTests {
         }
     }
 
-    @Test("the README's commands work as they are written, on a pool `my-pool` of an API that wants a key")
+    @Test("the README's commands work as written, with a pool `my-pool` and an API that requires a key")
     func readme() async throws {
         let key = "pnu_0123456789abcdef"
         var configuration = FakeAPIConfiguration()

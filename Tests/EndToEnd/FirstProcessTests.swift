@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The worker as the first process of a container", .requires(.prefectServer), .bounded)
 struct FirstProcessTests {
-    /// Whether processes can be given a namespace of their own here.
+    /// Whether this machine permits process namespaces.
     private static func isPermitted() async -> Bool {
         let status = try? await withChildProcess("unshare", ["--pid", "--fork", "--mount-proc", "true"]) {
             try await $0.waitForExit()
@@ -14,7 +14,7 @@ struct FirstProcessTests {
         return status == .exited(0)
     }
 
-    /// The memory of a process in kB, of what it shares its part.
+    /// The proportional set size of a process in kB: its own memory, and its part of shared memory.
     private static func proportionalMemory(of process: Int32) throws -> Int? {
         let text = try String(contentsOfFile: "/proc/\(process)/smaps_rollup", encoding: .utf8)
         let line = text.split(separator: "\n").first { $0.hasPrefix("Pss:") }
@@ -22,13 +22,13 @@ struct FirstProcessTests {
     }
 
     @Test(
-        "is tiny, reaps what runs leave behind, knows how its own runs end, and ends with its own status when it is asked to",
+        "the first process is small, reaps orphans, hides no exit code, and exits with the worker's status",
         .enabled("needs the right to make process namespaces", isPermitted))
     func reaps() async throws {
         try await withTestBench { bench in
             let server = bench.server
             let namespace = ["--pid", "--fork", "--kill-child", "--mount-proc"]
-            // A process that ends while its parent, which does not wait for it, still runs.
+            // The process `sleep` ends while its parent, which does not wait for it, still runs.
             let script = try bench.script(
                 "leave", "sleep 0.2 &\nexec python3 -c 'import os, time; time.sleep(1); os._exit(3)'")
             try await withChildProcess(
@@ -46,7 +46,7 @@ struct FirstProcessTests {
                     let message = crash["state"]?["message"]?.stringValue ?? ""
                     #expect(message.contains("status code 3"), "\(message)")
                 }
-                try await eventually("nobody but the worker is left") {
+                try await eventually("only the worker's processes remain") {
                     ProcessTable.children(of: first).map(\.process) == [worker]
                         && ProcessTable.children(of: worker).isEmpty
                 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Flow runs, from end to end", .requires(.prefectServer), .bounded)
 struct FlowRunTests {
-    @Test("a flow that completes is told about in full: states, logs, labels, process and events")
+    @Test("a completed flow has all reports: states, logs, labels, process and events")
     func completes() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -14,7 +14,7 @@ struct FlowRunTests {
             let lines = try await bench.withWorker(name: worker) { worker in
                 try await server.waitForRun(run, toBe: ["Completed"])
                 try await worker.waitForLine(containing: "printed plover")
-                // Each of these reaches the API in its own time.
+                // These reports reach the API at different times.
                 try await eventually(within: .seconds(90), "the worker has reported the run and its end") {
                     let known = try await server.flowRun(run)
                     guard known["labels"]?["prefect.worker.name"]?.stringValue != nil,
@@ -35,7 +35,7 @@ struct FlowRunTests {
             #expect(labels?["prefect.worker.type"] == "process")
             #expect(labels?["prefect.work-pool.name"]?.stringValue == bench.pool)
             #expect(labels?["prefect.work-pool.id"] == pool["id"])
-            // The server names a run Late that has waited for long.
+            // The server gives a run that has waited for long the name Late.
             let history = try await server.stateHistory(of: run).filter { $0 != "Late" }
             #expect(history == ["Scheduled", "Pending", "Submitting", "Running", "Completed"])
             let logs = try await server.logs(of: run)
@@ -47,12 +47,12 @@ struct FlowRunTests {
         }
     }
 
-    /// The four events of a worker that ran one flow run.
+    /// Expects the four events of a worker that ran one flow run.
     private func expectEvents(of run: String, by worker: String, _ bench: TestBench) async throws {
         let slug = worker.lowercased().split(separator: " ").joined(separator: "-")
         let names = ["started", "submitted-flow-run", "executed-flow-run", "stopped"].map { "prefect.worker.\($0)" }
         var found: [String: JSONValue] = [:]
-        try await eventually("the worker's events are there", every: .milliseconds(200)) {
+        try await eventually("the server has the worker's events", every: .milliseconds(200)) {
             let events = try await bench.server.events(named: names, resource: "prefect.worker.process.\(slug)")
             #expect(events.count <= names.count)
             for event in events { found[event["event"]?.stringValue ?? ""] = event }
@@ -71,7 +71,7 @@ struct FlowRunTests {
         #expect(related.contains { $0["prefect.resource.role"] == "work-pool" })
     }
 
-    @Test("a flow that fails is Failed, one that exits or is killed is Crashed, with the reason and its hooks once")
+    @Test("a failing flow is Failed; an exiting or killed flow is Crashed, with the reason and one hook call")
     func fails() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -91,12 +91,12 @@ struct FlowRunTests {
                 #expect(reason.contains("-9"))
                 #expect(reason.contains("SIGKILL"))
                 try await bench.waitForNotes("crashed-hook")
-                try await eventually("the logs tell the flow's last words") {
+                try await eventually("the logs contain the flow's last lines") {
                     try await server.logs(of: exited).contains { $0.contains("these are the last words") }
                 }
                 #expect(worker.exitStatus == nil)
             }
-            // Only now, when nothing can follow any more.
+            // The hooks are counted here, because no hook can follow any more.
             #expect(bench.notes("crashed-hook") == ["Crashed"])
             #expect(try await server.stateHistory(of: failed).suffix(2) == ["Running", "Failed"])
             #expect(try await server.stateHistory(of: exited).suffix(2) == ["Running", "Crashed"])
@@ -105,7 +105,7 @@ struct FlowRunTests {
         }
     }
 
-    @Test("runs as large and as deep as the server takes complete, and one that is too large ends and hides none")
+    @Test("runs of the server's largest size and depth complete, and a too large run crashes without hiding others")
     func large() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -124,7 +124,7 @@ struct FlowRunTests {
             ]
             try await bench.withWorker(["--limit", "1"]) { _ in
                 for run in runs { try await server.waitForRun(run, toBe: ["Completed"]) }
-                try await eventually(within: .seconds(60), "the one that is too large has crashed") {
+                try await eventually(within: .seconds(60), "the run that is too large has crashed") {
                     let states = try await server.call("GET", "/flow_run_states/?flow_run_id=\(crashing)")
                     let messages = (states.arrayValue ?? []).compactMap { $0["message"]?.stringValue }
                     return messages.contains { $0.contains("the flow run is too large or nested too deep") }
@@ -133,7 +133,7 @@ struct FlowRunTests {
         }
     }
 
-    @Test("a suspended flow is taken again when it is resumed, a failed one when it is retried; subflows run")
+    @Test("a suspended flow runs again after its resumption, and a failed flow after its retry; subflows run")
     func comesBack() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -160,12 +160,12 @@ struct FlowRunTests {
         }
     }
 
-    @Test("a run that is due later starts when it is due: not before, and not two seconds after")
+    @Test("a run that is due later starts at its time, not earlier and less than two seconds later")
     func startsInTime() async throws {
         try await withTestBench { bench in
             let server = bench.server
             let deployment = try await bench.deploy("clock")
-            // All are taken at once, so that the last one's process has long begun when its time comes.
+            // All runs are claimed at once, so the last run's process has begun long before its time.
             try await bench.withWorker(["--prefetch-seconds", "100"]) { worker in
                 try await worker.waitForLine(containing: "started")
                 var runs: [String] = []
@@ -182,8 +182,8 @@ struct FlowRunTests {
                 let began = bench.notes("time").compactMap { Double($0) }
                 #expect(began.count == runs.count)
                 let lates = zip(began.sorted(), due.sorted()).map { $0 - $1 }
-                // The server rounds the time that it lets a flow wait to whole seconds. On a busy machine a flow may be
-                // late for other reasons, so that the quickest counts.
+                // The server rounds the wait of a flow to whole seconds. On a busy machine a flow may be late for other
+                // reasons, so only the smallest delay counts.
                 #expect(lates.allSatisfy { $0 > -0.5 } && (lates.min() ?? 99) < 2, "they began \(lates) s late")
             }
         }

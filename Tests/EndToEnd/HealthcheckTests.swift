@@ -1,10 +1,10 @@
 import TestSupport
 import Testing
 
-@Suite("The command for health checks", .bounded)
+@Suite("The command healthcheck", .bounded)
 struct HealthcheckTests {
     @Test(
-        "asks the worker of its own host, wherever that listens, past proxies, and does not wait for one that hangs",
+        "healthcheck asks the worker at any listen address, bypasses proxies, and fails when the worker hangs",
         arguments: ["0.0.0.0", "127.0.0.1", "::", "[::1]"])
     func asks(_ host: String) async throws {
         try await withFakePrefectAPI { api in
@@ -46,7 +46,7 @@ struct HealthcheckTests {
         }
     }
 
-    @Test("--metrics-host takes the metrics and the status away from the probes' port, to its own")
+    @Test("--metrics-host moves /metrics and /status from the probes' port to a separate port")
     func metricsHost() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")

@@ -3,11 +3,11 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("A job variable that names programs of the worker's host", .bounded)
+@Suite("A job variable that names a credential program of the worker's host", .bounded)
 struct HostCredentialsTests {
-    /// Serves a Kubernetes pool whose template names a cluster with a program for credentials, with a run that is due.
+    /// Serves a Kubernetes pool with a due run. The pool's template names a cluster with a credential program.
     ///
-    /// - Parameter body: Is given the API, the run's id and the file that the program writes.
+    /// - Parameter body: Gets the API, the run's id and the path of the file that the program creates.
     private func withRun(
         _ arguments: [String], variables: [String: String] = [:],
         _ body: (FakePrefectAPI, String, String) async throws -> Void
@@ -53,7 +53,7 @@ struct HostCredentialsTests {
         }
     }
 
-    @Test("crashes its run with a reason that names the member and the remedy, and no program is run")
+    @Test("without permission no credential program runs, and the run's crash names the member and the remedy")
     func refused() async throws {
         try await withRun([]) { api, run, marker in
             try await api.waitUntil("the run has crashed") { $0.run(run)?.stateType == .crashed }
@@ -64,7 +64,7 @@ struct HostCredentialsTests {
     }
 
     @Test(
-        "has them run where the operator allows it",
+        "a credential program runs where the operator allows it",
         arguments: [(["--allow-host-credentials"], [:]), ([], ["PREFECT_WORKER_ALLOW_HOST_CREDENTIALS": "true"])])
     func allowed(arguments: [String], variables: [String: String]) async throws {
         try await withRun(arguments, variables: variables) { _, _, marker in

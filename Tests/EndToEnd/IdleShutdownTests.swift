@@ -3,30 +3,30 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Ending a worker that has nothing in flight and waits for something", .bounded)
+@Suite("Shutdown of an idle worker that waits for an answer", .bounded)
 struct IdleShutdownTests {
-    /// A part of the API that takes requests and never answers.
+    /// A part of the API that accepts requests and never answers.
     struct Silence: Sendable, CustomTestStringConvertible {
         let testDescription: String
         var method: String?
         let path: String
 
         static let all = [
-            Silence(testDescription: "everything", path: "*"),
-            Silence(testDescription: "the pool at the start", method: "GET", path: "/work_pools/*"),
+            Silence(testDescription: "all requests", path: "*"),
+            Silence(testDescription: "the first read of the pool", method: "GET", path: "/work_pools/*"),
             Silence(testDescription: "the CSRF token", path: "/csrf-token"),
             Silence(testDescription: "heartbeats", path: "*/workers/heartbeat"),
             Silence(testDescription: "polls", path: "*/get_scheduled_flow_runs"),
-            Silence(testDescription: "the socket for events", path: "/events/in"),
-            Silence(testDescription: "the feed of events", path: "/events/out"),
+            Silence(testDescription: "the WebSocket for events to the API", path: "/events/in"),
+            Silence(testDescription: "the WebSocket for events from the API", path: "/events/out"),
             Silence(testDescription: "the worker channel", path: "*/workers/connect"),
-            Silence(testDescription: "events and their socket", path: "/events*"),
-            Silence(testDescription: "the other workers", path: "*/workers/filter"),
+            Silence(testDescription: "all requests and WebSockets for events", path: "/events*"),
+            Silence(testDescription: "the list of workers", path: "*/workers/filter"),
         ]
     }
 
-    /// A program that notes its process and then does not end. It may be run more than once, and be ended before it has
-    /// noted anything.
+    /// A program that notes its process id and does not end. It can run more than once, and can be ended before it has
+    /// noted its id.
     private struct HangingProgram {
         let path: String
         private let note: String
@@ -37,20 +37,20 @@ struct IdleShutdownTests {
             try Folder.write("#!/bin/sh\necho $$ >>'\(note)'\nsleep 300\n", to: path, isExecutable: true)
         }
 
-        /// The program's processes that have run so far.
+        /// The ids of the program's processes so far.
         var processes: [Int32] {
             let text = (try? String(contentsOfFile: note, encoding: .utf8)) ?? ""
             return text.split(separator: "\n").compactMap { Int32($0) }
         }
 
-        /// Whether none of them is left.
+        /// Whether all of these processes have ended.
         var hasEnded: Bool { processes.allSatisfy { ProcessTable.commandLine($0).isEmpty } }
     }
 
-    /// Starts a worker for a pool of the fake API and sends it SIGTERM once something has happened; expects that it ends
-    /// with status 0.
+    /// Starts a worker for a pool of the fake API, and sends SIGTERM after `happened` has returned. Expects that the
+    /// worker exits with status 0.
     ///
-    /// - Throws: ``TooSlow`` when it takes a second or more.
+    /// - Throws: ``TooSlow`` when the shutdown takes a second or more.
     private func expectEndWithinASecond(
         _ api: FakePrefectAPI, _ others: [String] = [], variables: [String: String] = [:],
         after happened: (ChildProcess, String) async throws -> Void
@@ -68,27 +68,29 @@ struct IdleShutdownTests {
                 let status = try await worker.waitForExit(timeout: .seconds(90))
                 let took = ContinuousClock.now - began
                 #expect(status == .exited(0), "\(worker.summary)")
-                // The last resort is for what nobody knows of.
+                // The forced exit after a time limit is only for unknown causes.
                 guard took < .seconds(1), !worker.errors.contains(where: { $0.contains("has not ended in time") })
                 else { throw TooSlow(detail: "\(took); \(worker.summary)") }
             }
         }
     }
 
-    @Test("an API that takes a request and never answers does not keep the worker", arguments: Silence.all)
+    @Test("an API that accepts a request and never answers does not delay the shutdown", arguments: Silence.all)
     func silentAPI(_ silence: Silence) async throws {
         try await onceOfThree {
             try await withFakePrefectAPI { api in
                 _ = api.addPool(name: "p", template: FakePrefectAPI.processTemplate)
                 let script = api.script(method: silence.method, path: silence.path, answer: .hang)
                 try await expectEndWithinASecond(api, ["--python", "none"]) { _, _ in
-                    try await eventually(within: .seconds(30), "something waits for it") { script.uses > 0 }
+                    try await eventually(within: .seconds(30), "the API has a request that it does not answer") {
+                        script.uses > 0
+                    }
                 }
             }
         }
     }
 
-    @Test("a program for credentials that does not end does not keep the worker, and ends with it")
+    @Test("a credential program that hangs does not delay the shutdown, and is ended with the worker")
     func credentialProgram() async throws {
         try await onceOfThree {
             try await withFakePrefectAPI { api in
@@ -112,7 +114,7 @@ struct IdleShutdownTests {
         }
     }
 
-    @Test("a Python that does not answer the check at the start does not keep the worker, and ends with it")
+    @Test("a Python that hangs in the startup check does not delay the shutdown, and is ended with the worker")
     func interpreter() async throws {
         try await onceOfThree {
             try await withFakePrefectAPI { api in
@@ -129,7 +131,7 @@ struct IdleShutdownTests {
     }
 
     @Test(
-        "infrastructure that takes a connection and never answers does not keep the worker",
+        "infrastructure that accepts a connection and never answers does not delay the shutdown",
         arguments: ["docker", "kubernetes", "systemd"])
     func silentInfrastructure(type: String) async throws {
         try await onceOfThree {
@@ -149,7 +151,7 @@ struct IdleShutdownTests {
                         "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=\(tools)/socket",
                     ]
                     try await expectEndWithinASecond(api, variables: variables) { _, _ in
-                        try await eventually(within: .seconds(30), "something waits for it") { silent.isWaitedFor }
+                        try await eventually(within: .seconds(30), "the worker has connected") { silent.isWaitedFor }
                     }
                 }
             }
@@ -177,14 +179,14 @@ struct IdleShutdownTests {
                         environment: environment, workingDirectory: folder
                     ) { worker in
                         try await worker.waitForLine(containing: "begun")
-                        // As from a supervisor that signals its child and the group of the child.
+                        // A supervisor may signal both its child and the process group of the child.
                         worker.send(.terminate)
                         try await worker.waitForLine(containing: "draining")
                         worker.send(.terminate)
                         worker.send(.terminate)
                         try Folder.write("", to: folder + "/go")
                         let status = try await worker.waitForExit()
-                        // Signals that came more than a second apart, since their sender had to wait.
+                        // The sender had to wait, so that the signals came more than a second apart.
                         guard !worker.errors.contains(where: { $0.contains("stopping") }) else {
                             throw TooSlow(detail: worker.summary)
                         }

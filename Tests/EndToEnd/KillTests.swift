@@ -3,18 +3,19 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("A worker that is killed", .requires(.prefectServer), .compiler, .bounded)
+@Suite("Killed workers and full disks", .requires(.prefectServer), .compiler, .bounded)
 struct KillTests {
-    /// The calls at which a worker is killed, each once before and once after it; together they part every stage of a run
-    /// from the next, and much that is within one. Rounds of two calls follow each other directly: one of the two is mostly
-    /// outside of the work on a run, or too many runs would be given up.
+    /// The calls at which a worker is killed, each once before and once after the call. Together they separate every
+    /// stage of a run from the next, and many steps within a stage. Rounds with two of these calls follow each other
+    /// directly. One of the two calls is mostly outside the work on a run, or too many runs would be given up.
     private static let calls = ["spawn", "recv", "mkdir", "send", "pwrite", "rmdir"]
 
-    /// At which call of a life the worker is killed, or after what time when it does not come to that.
+    /// The call at which the worker is killed, and a time. A worker that does not reach the call is killed after that
+    /// time.
     private static func death(_ round: Int, _ random: inout FuzzRandom) -> (call: String?, after: Duration) {
         let limit = Duration.milliseconds(Int.random(in: 60...900, using: &random))
         guard round % 3 > 0 else { return (nil, limit) }
-        // The number of the rounds before this one that were of a call.
+        // The number of earlier rounds with a call.
         let turn = round / 3 * 2 + round % 3 - 1
         let call = calls[turn % calls.count]
         let most = ["spawn": 2, "mkdir": 4, "rmdir": 3, "pwrite": 24, "send": 16, "recv": 32][call] ?? 1
@@ -23,7 +24,7 @@ struct KillTests {
         return ("\(call):\(when):\(number)", .milliseconds(2000))
     }
 
-    @Test("a worker whose disk is full says so and runs what is due all the same", arguments: [1, 40])
+    @Test("a worker with a full disk reports the failure and still executes the due runs", arguments: [1, 40])
     func fullDisk(from write: Int) async throws {
         try await withTestBench { bench in
             let shim = try await bench.compileShared("kill_at")
@@ -43,7 +44,7 @@ struct KillTests {
         }
     }
 
-    @Test("a run of which the worker dies twice is not tried a third time, and the others run")
+    @Test("a run at whose start the worker has died twice is given up, and other runs complete")
     func poison() async throws {
         try await withTestBench { bench in
             let shim = try await bench.compileShared("kill_at")
@@ -72,7 +73,7 @@ struct KillTests {
         }
     }
 
-    @Test("killed again and again at random and at every boundary, it runs each run exactly once")
+    @Test("a worker that is killed repeatedly, at random times and at system calls, runs each run exactly once")
     func loop() async throws {
         try await withTestBench { bench in
             let seed = UInt64.random(in: 0...UInt64.max)
@@ -84,7 +85,7 @@ struct KillTests {
             var deathsAtBoundaries = 0
             let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 60 : 200
             for round in 0..<rounds {
-                // One every other round, so that there is something to be done in each.
+                // A new run in every second round gives each round some work.
                 if round % 2 == 0 { runs.append(try await bench.server.createRun(deployment: deployment)) }
                 let death = Self.death(round, &random)
                 var variables = ["PREFECT_WORKER_QUERY_SECONDS": "0.2"]
@@ -96,7 +97,7 @@ struct KillTests {
                     WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
                     workingDirectory: bench.folder
                 ) { worker in
-                    // A slow worker gets more time to come to the call, while too few have come to theirs.
+                    // A slow worker gets more time to reach the call, as long as too few workers have reached theirs.
                     let isBehind = death.call != nil && deathsAtBoundaries * 6 <= round
                     let patience = isBehind ? Duration.seconds(9) : death.after
                     if (try? await worker.waitForExit(timeout: patience)) == nil {
@@ -111,9 +112,12 @@ struct KillTests {
             #expect(deathsAtBoundaries > rounds / 7)
             try await bench.withWorker { worker in
                 do {
-                    try await eventually(within: .seconds(120), "nothing is left to be done", every: .seconds(1)) {
+                    try await eventually(
+                        within: .seconds(120), "all runs have ended and nothing remains", every: .seconds(1)
+                    ) {
                         let isTold = try await bench.count(ofStates: ["SCHEDULED", "PENDING", "RUNNING"]) == 0
-                        // A directory may stay until the next start where a worker was killed while it ended a run.
+                        // The directory of a run may remain until the next start, if a worker was killed while it ended
+                        // that run.
                         let givenUp = try await bench.givenUp(runs)
                         let remains = try await bench.remains().filter { name in
                             !givenUp.contains { name.hasPrefix("prefect-run-\($0)") }
@@ -125,8 +129,8 @@ struct KillTests {
                     throw Explained(error: error, detail: detail)
                 }
             }
-            // A kill that hits the few milliseconds of work on one run twice in a row makes that run one to be given up. Some
-            // of the calls are in the midst of that work.
+            // Two kills in a row within the few milliseconds of work on one run make the worker give that run up. Some
+            // of the calls are in the middle of that work.
             let givenUp = try await bench.givenUp(runs)
             #expect(givenUp.count <= runs.count / 3, "seed \(seed)")
             runs.removeAll { givenUp.contains($0) }

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Live connections", .requires(.prefectServer), .bounded)
 struct LiveConnectionTests {
-    /// Nothing is found by polling within the time of a test.
+    /// Settings with which polling finds nothing within the time of a test.
     private static let deaf = Probe.anyPort.merging([
         "PREFECT_WORKER_QUERY_SECONDS": "600", "PREFECT_WORKER_CANCELLATION_POLL_SECONDS": "600",
         "PREFECT_WORKER_HEARTBEAT_SECONDS": "600", "PREFECT_WORKER_PREFETCH_SECONDS": "1",
@@ -19,7 +19,7 @@ struct LiveConnectionTests {
         ].allSatisfy { $0?["live"] == true }
     }
 
-    /// Waits until all three are there; the feed needs a moment until it misses nothing.
+    /// Waits until all three connections are live. The event feed needs a moment until it misses nothing.
     private func waitUntilLive(_ probe: Probe, within timeout: Duration = .seconds(30)) async throws {
         try await eventually(within: timeout, "all connections are live", every: .milliseconds(100)) {
             isLive(try await probe.status())
@@ -29,10 +29,11 @@ struct LiveConnectionTests {
     /// Seconds from a run's creation to its Pending state, by the server's clock.
     private func pickUpTime(_ run: String, on server: PrefectServerClient) async throws -> Double {
         var times: [String: Double] = [:]
-        try await eventually(within: .seconds(20), "run \(run) is picked up", every: .milliseconds(100)) {
+        try await eventually(within: .seconds(20), "run \(run) is Pending", every: .milliseconds(100)) {
             for state in try await server.call("GET", "/flow_run_states/?flow_run_id=\(run)").arrayValue ?? [] {
                 let time = try #require(state["timestamp"]?.stringValue.flatMap { Timestamp($0) })
-                // The first of each type: Late is one of SCHEDULED, and Submitting one of PENDING.
+                // The first state of each type counts. Late has the type SCHEDULED, and Submitting has the type
+                // PENDING.
                 let type = state["type"]?.stringValue ?? ""
                 times[type] = min(Double(time.microseconds) / 1e6, times[type] ?? .infinity)
             }
@@ -41,7 +42,7 @@ struct LiveConnectionTests {
         return try #require(times["PENDING"]) - #require(times["SCHEDULED"])
     }
 
-    @Test("a new run is picked up and a running one cancelled at once, though the next poll is minutes away")
+    @Test("without polls, a new run is claimed at once and a running run is cancelled at once")
     func atOnce() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -52,7 +53,7 @@ struct LiveConnectionTests {
                 try await waitUntilLive(probe)
                 var times: [Double] = []
                 for _ in 0..<10 { times.append(try await pickUpTime(server.createRun(deployment: quick), on: server)) }
-                // A server that shares two cores with other tests may take its time for some.
+                // A server that shares two cores with other tests may be slow for some runs.
                 #expect(times.sorted()[5] < 5, "\(times)")
 
                 let run = try await server.createRun(deployment: lingering)
@@ -60,15 +61,17 @@ struct LiveConnectionTests {
                 let clock = ContinuousClock()
                 let began = clock.now
                 try await server.setState(of: run, to: "CANCELLING", name: "Cancelling")
-                try await eventually(within: .seconds(20), "it has ended") { !ProcessTable.isAlive(process) }
-                // The flow's own hooks run before that, on a busy machine.
+                try await eventually(within: .seconds(20), "the run's process has ended") {
+                    !ProcessTable.isAlive(process)
+                }
+                // The flow's own hooks run first, which takes time on a busy machine.
                 #expect(clock.now - began < .seconds(30))
                 try await server.waitForRun(run, toBe: ["Cancelled"], within: .seconds(30))
             }
         }
     }
 
-    @Test("a run that is due later starts then, though no poll is due")
+    @Test("without polls, a run that is due later starts at its time")
     func later() async throws {
         try await withTestBench { bench in
             let script = try bench.script("note", "date +%s >>'\(bench.folder)/began'")
@@ -76,23 +79,23 @@ struct LiveConnectionTests {
             try await bench.withWorker(["--with-healthcheck"], variables: Self.deaf) { worker in
                 try await waitUntilLive(try await Probe(worker))
                 var lates: [Double] = []
-                // The server calls a run Late 15 seconds after its time, which wakes the worker too. One of three has to
-                // begin before that, since on a busy machine one may be late for other reasons.
+                // The server gives a run the name Late 15 seconds after its time, which also wakes the worker. One of
+                // three runs must begin before that, because on a busy machine a run may be late for other reasons.
                 for number in 1...3 where (lates.min() ?? 99) > 14 {
                     let due = Date.now.timeIntervalSince1970 + 6
                     _ = try await bench.server.createRun(deployment: deployment, after: .seconds(6))
-                    try await eventually(within: .seconds(60), "it has begun", every: .milliseconds(50)) {
+                    try await eventually(within: .seconds(60), "the run has begun", every: .milliseconds(50)) {
                         bench.notes("began").count == number
                     }
                     lates.append(try #require(Double(bench.notes("began")[number - 1])) - due)
                 }
-                // It is taken a second ahead, which the settings of the worker say.
+                // The worker's settings let it claim the run a second early.
                 #expect(lates.allSatisfy { $0 >= -2.5 } && (lates.min() ?? 99) <= 14, "\(lates)")
             }
         }
     }
 
-    @Test("a pause and a template that somebody changes are in force within a second or two")
+    @Test("without polls, a pause and a changed template take effect within seconds")
     func poolChanges() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -104,7 +107,9 @@ struct LiveConnectionTests {
                 for isPaused in [true, false] {
                     let change: JSONValue = ["is_paused": .bool(isPaused)]
                     _ = try await server.send("PATCH", "/work_pools/\(bench.pool)", change)
-                    try await eventually(within: .seconds(10), "paused: \(isPaused)", every: .milliseconds(50)) {
+                    try await eventually(
+                        within: .seconds(10), "the worker has the state paused: \(isPaused)", every: .milliseconds(50)
+                    ) {
                         try await probe.status()["pools"]?.arrayValue?.first?["paused"] == .bool(isPaused)
                     }
                 }
@@ -112,16 +117,16 @@ struct LiveConnectionTests {
                 var template = try #require(try await server.pool(bench.pool)["base_job_template"])
                 template["job_configuration"]?["env"] = ["COLOUR": "blue"]
                 _ = try await server.send("PATCH", "/work_pools/\(bench.pool)", ["base_job_template": template])
-                // A run that is taken a moment too early has the template as it was.
-                try await eventually(within: .seconds(20), "the template is in force", every: .seconds(1)) {
+                // A run that is claimed too early still has the old template.
+                try await eventually(within: .seconds(20), "the new template applies", every: .seconds(1)) {
                     _ = try await server.createRun(deployment: deployment)
                     try await Task.sleep(for: .seconds(1))
                     return bench.notes("colour").contains("blue")
                 }
 
-                // A pool that is deleted by mistake is there again, and served.
+                // A pool that was deleted by mistake is created again and served.
                 try await server.deletePool(bench.pool)
-                try await eventually(within: .seconds(20), "the pool is there again", every: .milliseconds(200)) {
+                try await eventually(within: .seconds(20), "the pool exists again", every: .milliseconds(200)) {
                     let answer = try await server.send("GET", "/work_pools/\(bench.pool)")
                     return answer.status == 200 && answer.body["id"] != id
                 }
@@ -130,7 +135,7 @@ struct LiveConnectionTests {
         }
     }
 
-    @Test("when the server is restarted, all connections come back soon, and each run runs once")
+    @Test("after a restart of the server all connections recover soon, and each run runs once")
     func restart() async throws {
         try await withTemporaryDirectory { folder in
             let own = try OwnServer(folder: folder)
@@ -145,16 +150,16 @@ struct LiveConnectionTests {
                         var runs = [try await bench.server.createRun(deployment: deployment)]
                         try await bench.waitForNotes("began")
                         try await own.stop()
-                        try await eventually(within: .seconds(10), "the loss shows") {
+                        try await eventually(within: .seconds(10), "the status shows the lost connection") {
                             try await probe.status()["connections"]?["events_from_api"]?["live"] == false
                         }
                         try await own.start()
                         runs.append(try await bench.server.createRun(deployment: deployment))
                         let back = try await ContinuousClock().measure { try await waitUntilLive(probe) }
-                        // Fifteen are promised; tests share their machine with the server.
+                        // The promise is 15 seconds, but the tests share their machine with the server.
                         #expect(back < .seconds(40))
                         runs.append(try await bench.server.createRun(deployment: deployment))
-                        try await eventually(within: .seconds(30), "all have run") {
+                        try await eventually(within: .seconds(30), "all runs have run") {
                             bench.notes("began").count >= runs.count
                         }
                         #expect(bench.notes("began").sorted() == runs.sorted())
@@ -165,7 +170,7 @@ struct LiveConnectionTests {
         }
     }
 
-    @Test("a connection over which nothing comes any more is noticed when its pings are not answered")
+    @Test("a connection that transfers nothing any more is detected by its unanswered pings")
     func halfOpen() async throws {
         try await withTestBench { bench in
             let proxy = try await FaultProxy.start(to: bench.server.url)
@@ -174,8 +179,10 @@ struct LiveConnectionTests {
                 let probe = try await Probe(worker)
                 try await waitUntilLive(probe)
                 try await proxy.setMode(.blackHole(.both))
-                // A ping every 20 seconds, and 20 for its answer.
-                try await eventually(within: .seconds(50), "all are known to be away", every: .milliseconds(500)) {
+                // The worker sends a ping every 20 seconds, and waits 20 seconds for the answer.
+                try await eventually(
+                    within: .seconds(50), "the status shows the lost connections", every: .milliseconds(500)
+                ) {
                     let status = try await probe.status()
                     return status["connections"]?["events_from_api"]?["live"] == false
                         && status["pools"]?.arrayValue?.first?["channel"]?["live"] == false
@@ -188,7 +195,7 @@ struct LiveConnectionTests {
         }
     }
 
-    @Test("through an HTTP proxy, and over TLS by a private authority, all connections come about")
+    @Test("all connections work through an HTTP proxy and over TLS with a private authority")
     func proxyAndTLS() async throws {
         try await withTestBench { bench in
             let key = "\(bench.folder)/key.pem"

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("A worker on a kernel without openat2", .requires(.prefectServer), .compiler, .bounded)
 struct OldKernelTests {
-    /// The changes that a run makes in its own directory, as Python.
+    /// The changes that a run makes in its own directory, as Python code.
     private enum Trick: String, CaseIterable {
         case none = "pass"
         case fifo = "os.remove('progress'); os.mkfifo('progress')"
@@ -12,7 +12,7 @@ struct OldKernelTests {
         case outputIsElsewhere = "os.rename('output', 'old'); os.symlink('/dev', 'output')"
     }
 
-    @Test("runs a flow, and is not harmed by runs that play with their files, over a restart too")
+    @Test("a worker runs a flow, and runs that replace their own files do no harm, also over a restart")
     func runs() async throws {
         try await withTestBench { bench in
             let shim = try await bench.compileShared("no_openat2")
@@ -46,7 +46,9 @@ struct OldKernelTests {
             try await bench.withWorker(arguments, variables: variables) { _ in
                 try bench.write("go", "")
                 for run in tricks { try await bench.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(90)) }
-                try await eventually(within: .seconds(60), "nothing is left", every: .milliseconds(200)) {
+                try await eventually(
+                    within: .seconds(60), "no row and no run directory remains", every: .milliseconds(200)
+                ) {
                     try await bench.remains() == []
                 }
             }

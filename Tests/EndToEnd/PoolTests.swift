@@ -17,7 +17,7 @@ struct PoolTests {
                 }
             }
             let begun = bench.notes("runs").filter { $0.hasPrefix("begin ") }.map { String($0.dropFirst(6)) }
-            // Says what happened to a run that was executed more than once, or not at all.
+            // Reports the states of a run that was executed more than once, or not at all.
             for run in runs where begun.filter({ $0 == run }).count != 1 {
                 let history = try await bench.server.stateHistory(of: run)
                 Issue.record("run \(run) was executed \(begun.filter { $0 == run }.count) times: \(history)")
@@ -30,7 +30,7 @@ struct PoolTests {
         }
     }
 
-    @Test("one daemon serves the pools of a configuration, each in its way, and finds the runs of all of them again")
+    @Test("one worker serves all pools of a configuration with their settings, and recovers their runs after a kill")
     func severalPools() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -57,10 +57,10 @@ struct PoolTests {
                     environment: bench.environment(), workingDirectory: bench.folder, body)
             }
             try await start { worker in
-                try await eventually("the queue is there") {
+                try await eventually("the queue exists") {
                     try await server.send("GET", "/work_pools/\(others[0])/queues/express").status == 200
                 }
-                try await eventually("the third pool is there") {
+                try await eventually("the third pool exists") {
                     try await server.send("GET", "/work_pools/\(others[1])").status == 200
                 }
                 let deployments = try await [
@@ -72,7 +72,7 @@ struct PoolTests {
                 try await eventually(within: .seconds(60), "a run of each pool has begun") {
                     bench.notes("runs").count == 3
                 }
-                // One more of each has to wait for a slot.
+                // One more run of each deployment must wait for a slot.
                 for deployment in deployments { _ = try await server.createRun(deployment: deployment) }
                 let rows = try await WorkerProgram.run(
                     ["runs", "--json"], environment: bench.environment(), in: bench.folder
@@ -89,8 +89,10 @@ struct PoolTests {
             }
             try await start { worker in
                 try await bench.waitForCompletedRuns(6)
-                // A worker that ends has only a short time for its last reports.
-                try await eventually(within: .seconds(60), "all runs have their worker", every: .milliseconds(200)) {
+                // A worker that exits has only a short time for its last reports.
+                try await eventually(
+                    within: .seconds(60), "all runs have the label of their worker", every: .milliseconds(200)
+                ) {
                     try await runs().allSatisfy { $0["labels"]?["prefect.worker.name"]?.stringValue != nil }
                 }
                 worker.send(.terminate)
@@ -120,26 +122,26 @@ struct PoolTests {
         }
     }
 
-    @Test("a queue that does not exist is created and served, and no other is")
+    @Test("a missing queue is created and served, and no other queue is served")
     func newQueue() async throws {
         try await withTestBench { bench in
             let server = bench.server
             let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.folder)/runs'")
             let elsewhere = try await server.createRun(deployment: bench.deploy(command: script))
             try await bench.withWorker(["--work-queue", "brand-new"]) { _ in
-                try await eventually("the queue is there") {
+                try await eventually("the queue exists") {
                     try await server.send("GET", "/work_pools/\(bench.pool)/queues/brand-new").status == 200
                 }
                 let run = try await server.createRun(
                     deployment: bench.deploy(command: script, queue: "brand-new"))
                 #expect(try await bench.waitForNotes("runs") == [run])
             }
-            // By its type: a run that waits for long is named Late.
+            // The type is compared, because the server gives a run that has waited for long the name Late.
             #expect(try await server.flowRun(elsewhere)["state_type"] == "SCHEDULED")
         }
     }
 
-    @Test("a pool that does not exist is created with the template of a file, and served")
+    @Test("a missing pool is created with the template of a file, and served")
     func newPool() async throws {
         try await withTestBench(createsPool: false) { bench in
             let server = bench.server
@@ -148,7 +150,7 @@ struct PoolTests {
             let file = try bench.write("template.json", template.serialized(.pretty))
             let script = try bench.script("note", "echo \"$FROM_TEMPLATE\" >>'\(bench.folder)/runs'")
             try await bench.withWorker(["--base-job-template", file]) { _ in
-                try await eventually("the pool is there") {
+                try await eventually("the pool exists") {
                     try await server.send("GET", "/work_pools/\(bench.pool)").status == 200
                 }
                 let pool = try await server.pool(bench.pool)
@@ -160,14 +162,14 @@ struct PoolTests {
         }
     }
 
-    @Test("a pool that does not exist and is not to be created is said to be missing, and served once it is there")
+    @Test("with --no-create-pool-if-not-found a missing pool is reported, and served as soon as it exists")
     func noNewPool() async throws {
         try await withTestBench(createsPool: false) { bench in
             let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
             try await bench.withWorker(
                 ["--no-create-pool-if-not-found"], variables: ["PREFECT_WORKER_HEARTBEAT_SECONDS": "1"]
             ) { worker in
-                try await worker.waitForLine("a line that says that the pool is missing") {
+                try await worker.waitForLine("a line about the missing pool") {
                     $0.text.contains("'\(bench.pool)'") && $0.text.contains("not")
                 }
                 #expect(try await bench.server.send("GET", "/work_pools/\(bench.pool)").status == 404)
@@ -179,7 +181,7 @@ struct PoolTests {
         }
     }
 
-    @Test("a paused pool gives out nothing until it goes on")
+    @Test("a worker gets no run from a paused pool until the pool is resumed")
     func pausedPool() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -188,10 +190,10 @@ struct PoolTests {
             try await server.call("PATCH", "/work_pools/\(bench.pool)", ["is_paused": true])
             try await withFaultProxy(to: server.url) { proxy in
                 try await bench.withWorker(variables: ["PREFECT_API_URL": proxy.url]) { _ in
-                    try await eventually(within: .seconds(90), "the pool is polled") {
+                    try await eventually(within: .seconds(90), "the pool is polled three times") {
                         proxy.requests.filter { $0.path.hasSuffix("/get_scheduled_flow_runs") }.count >= 3
                     }
-                    // By its type: a run that waits for long is named Late.
+                    // The type is compared, because the server gives a run that has waited for long the name Late.
                     #expect(try await server.flowRun(run)["state_type"] == "SCHEDULED")
                     try await server.call("PATCH", "/work_pools/\(bench.pool)", ["is_paused": false])
                     try await bench.waitForNotes("runs")

@@ -7,7 +7,7 @@ import Testing
     "Metrics, as Prometheus reads them", .requires(.prefectServer),
     .requires(programs: ["prometheus", "promtool"], of: "prometheus"), .bounded)
 struct PrometheusTests {
-    /// Runs a command of the shell to its end, which has to be a good one, and returns what it wrote.
+    /// Runs a shell command, which must succeed, and returns its output.
     private func shell(_ command: String, _ arguments: [String] = [], in folder: String) async throws -> [String] {
         let environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "HOME": folder]
         return try await withChildProcess(
@@ -19,7 +19,7 @@ struct PrometheusTests {
         }
     }
 
-    /// Lets a Prometheus read a worker every three seconds while something is done with the Prometheus.
+    /// Runs a Prometheus that reads a worker every three seconds, and passes its address to `body`.
     private func withPrometheus(
         of probe: Probe, in folder: String, _ body: (String) async throws -> Void
     ) async throws {
@@ -45,7 +45,7 @@ struct PrometheusTests {
         }
     }
 
-    @Test("what a worker tells passes promtool, names no run, and gives every query of the dashboard its data")
+    @Test("the worker's metrics pass promtool, contain no name of a run, and supply every query of the dashboard")
     func scraped() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -57,12 +57,12 @@ struct PrometheusTests {
                 try await withPrometheus(of: probe, in: bench.folder) { prometheus in
                     try await server.waitForRun(good, toBe: ["Completed"])
                     try await server.waitForRun(bad, toBe: ["Crashed"])
-                    // Rates are of a few samples.
+                    // Rates need several samples.
                     let outcomes =
                         "sum+by+(outcome)(max_over_time(prefect_worker_run_outcomes_total[1m]))"
                         + "+and+on()+(count_over_time(up[1m])%3E3)"
                     try await eventually(
-                        within: .seconds(60), "Prometheus has seen both end", every: .milliseconds(500)
+                        within: .seconds(60), "Prometheus has the ends of both runs", every: .milliseconds(500)
                     ) {
                         let answer = try await PrefectServerClient(url: prometheus)
                             .call("GET", "/api/v1/query?query=\(outcomes)")
@@ -86,7 +86,7 @@ struct PrometheusTests {
         let text = try String(contentsOfFile: "\(bench.folder)/metrics.txt", encoding: .utf8)
         #expect(text.contains(#"prefect_worker_run_outcomes_total{outcome="crashed",pool="\#(bench.pool)"} 1"#))
         #expect(text.contains(#"prefect_worker_api_requests_total{code="201",method="POST",route="/flow_runs/{id}"#))
-        // The pool of the bench has its flow's name.
+        // The pool of the bench has the same name as its flow.
         let labels = text.replacing("pool=\"\(bench.pool)\"", with: "")
         for name in names { #expect(!labels.contains(name)) }
     }
@@ -94,10 +94,10 @@ struct PrometheusTests {
     private func checkDashboard(_ prometheus: String, _ bench: TestBench) async throws {
         let examples = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../examples")
         let script = examples.appending(path: "prometheus/check.sh").path
-        // A process pool has no watch.
+        // A process pool has no watch, so this query has no data.
         let missing = ["Infrastructure unwatched for A: no data"]
         var lines: [String] = []
-        // The worker may have been read too seldom of late, on a busy machine.
+        // On a busy machine Prometheus may have read the worker too rarely.
         for attempt in 0..<3 where lines.filter({ $0.hasSuffix("no data") }) != missing {
             if attempt > 0 { try await Task.sleep(for: .seconds(10)) }
             lines = try await shell("exec \"$1\" \"$2\"", [script, prometheus], in: bench.folder)
@@ -109,7 +109,7 @@ struct PrometheusTests {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Runs a test only where programs are on `PATH`, as a package of Debian's has them.
+    /// Runs a test only where programs of a Debian package are on `PATH`.
     static func requires(programs: [String], of package: String) -> Self {
         .enabled("needs \(programs.joined(separator: " and ")), as Debian's package \(package) has them") {
             let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")

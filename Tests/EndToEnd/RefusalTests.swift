@@ -2,17 +2,17 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("What a user can get wrong", .bounded)
+@Suite("User errors", .bounded)
 struct RefusalTests {
-    /// Something wrong, and what is said about it.
+    /// A user error, and the parts of its message.
     struct Mistake: Sendable, CustomTestStringConvertible {
         let testDescription: String
         let arguments: [String]
-        /// Variables; the API's URL is one where nothing listens unless they say otherwise.
+        /// Environment variables. Unless they set the API's URL, nothing listens at it.
         var variables: [String: String] = [:]
-        /// Files in the folder where the program runs; `FOLDER` in arguments and variables stands for it.
+        /// Files in the working directory. `FOLDER` in arguments and variables stands for that directory.
         var files: [String: String] = [:]
-        /// What the message has to contain.
+        /// The parts that the message must contain.
         let says: [String]
         var status: Int32 = 1
     }
@@ -22,16 +22,16 @@ struct RefusalTests {
             testDescription: "no API URL", arguments: ["start", "--pool", "p"], variables: ["PREFECT_API_URL": ""],
             says: ["PREFECT_API_URL"]),
         Mistake(
-            testDescription: "an API URL that is none", arguments: ["start", "--pool", "p"],
+            testDescription: "an invalid API URL", arguments: ["start", "--pool", "p"],
             variables: ["PREFECT_API_URL": "127.0.0.1:4200/api"], says: ["PREFECT_API_URL"]),
         Mistake(
-            testDescription: "a health check of a worker that does not answer", arguments: ["healthcheck"],
+            testDescription: "a health check without an answer from a worker", arguments: ["healthcheck"],
             variables: ["PREFECT_WORKER_WEBSERVER_PORT": "1"],
             says: ["http://127.0.0.1:1/health", "--with-healthcheck"]),
         Mistake(
-            testDescription: "a health check at any port", arguments: ["healthcheck"],
+            testDescription: "a health check with port 0", arguments: ["healthcheck"],
             variables: ["PREFECT_WORKER_WEBSERVER_PORT": "0"], says: ["PREFECT_WORKER_WEBSERVER_PORT"]),
-        Mistake(testDescription: "no pool, and nobody to ask", arguments: ["start"], says: ["--pool"]),
+        Mistake(testDescription: "no pool and no interactive terminal", arguments: ["start"], says: ["--pool"]),
         Mistake(
             testDescription: "a slash in the name", arguments: ["start", "--pool", "p", "--name", "a/b"],
             says: ["--name", "'/'", "a/b"]),
@@ -42,17 +42,17 @@ struct RefusalTests {
             testDescription: "a slash in the name of a pool", arguments: ["start", "--pool", "a/b"],
             says: ["--pool", "cannot contain '/'", "a/b"]),
         Mistake(
-            testDescription: "a slash in the name of a pool to be looked at", arguments: ["check", "--pool", "a/b"],
+            testDescription: "a slash in the name of a pool to check", arguments: ["check", "--pool", "a/b"],
             says: ["--pool", "cannot contain '/'", "a/b"]),
         Mistake(
             testDescription: "a slash in the name of a pool in a configuration",
             arguments: ["start", "--config", "c.toml"],
             files: ["c.toml": "[pools.\"a/b\"]\n"], says: ["[pools.\"a/b\"]", "c.toml", "cannot contain '/'"]),
         Mistake(
-            testDescription: "an instance of a unit beside a configuration",
+            testDescription: "a unit instance together with a configuration",
             arguments: ["start", "--unit-instance", "p", "--config", "c.toml"], says: ["--unit-instance", "c.toml"]),
         Mistake(
-            testDescription: "queues that may be any pool's",
+            testDescription: "queues with several pools",
             arguments: ["start", "--pool", "p", "--pool", "q", "--work-queue", "a"], says: ["--work-queue", "--config"]),
         Mistake(
             testDescription: "pools in flags and in a configuration",
@@ -64,7 +64,7 @@ struct RefusalTests {
             testDescription: "a configuration without a pool", arguments: ["start", "--config", "c.toml"],
             files: ["c.toml": "limit = 3\n"], says: ["c.toml", "[pools.NAME]"]),
         Mistake(
-            testDescription: "a configuration with a key that is not known", arguments: ["start"],
+            testDescription: "an unknown key in a configuration", arguments: ["start"],
             variables: ["PREFECT_WORKER_CONFIG": "FOLDER/c.toml"],
             files: ["c.toml": "[pools.p]\nqueue = \"a\"\n"], says: ["'pools.p.queue'", "c.toml", "queues"]),
         Mistake(
@@ -72,10 +72,11 @@ struct RefusalTests {
             arguments: ["start", "--pool", "p", "--type", "systemd", "--state-dir", "/proc/none"],
             says: ["'/proc/none'", "cannot be used", "systemd pool", "--state-dir"]),
         Mistake(
-            testDescription: "a configuration with a limit that is none", arguments: ["start", "--config", "c.toml"],
+            testDescription: "an invalid limit in a configuration", arguments: ["start", "--config", "c.toml"],
             files: ["c.toml": "[pools.p]\nlimit = \"3\"\n"], says: ["'pools.p.limit'", "whole number"]),
         Mistake(
-            testDescription: "a configuration with a slash in a name", arguments: ["start", "--config", "c.toml"],
+            testDescription: "a slash in the name of a worker in a configuration",
+            arguments: ["start", "--config", "c.toml"],
             files: ["c.toml": "[pools.p]\nname = \"a/b\"\n"], says: ["pools.p.name", "a/b"]),
         Mistake(
             testDescription: "a type that does not exist", arguments: ["start", "--pool", "p", "--type", "abacus"],
@@ -88,7 +89,7 @@ struct RefusalTests {
             arguments: ["start", "--pool", "p", "--base-job-template", "t.json"],
             files: ["t.json": "{\n  \"job_configuration\": {,}\n}"], says: ["t.json", "line 2"]),
         Mistake(
-            testDescription: "a template without its keys",
+            testDescription: "a template without its required keys",
             arguments: ["start", "--pool", "p", "--base-job-template", "t.json"],
             files: ["t.json": "{\"variables\": {}}"], says: ["t.json", "job_configuration"]),
         Mistake(
@@ -105,30 +106,31 @@ struct RefusalTests {
             says: ["prefect.toml", "3"]
         ),
         Mistake(
-            testDescription: "a setting that cannot be read", arguments: ["start", "--pool", "p"],
+            testDescription: "a setting with an invalid value", arguments: ["start", "--pool", "p"],
             variables: ["PREFECT_WORKER_QUERY_SECONDS": "soon"], says: ["PREFECT_WORKER_QUERY_SECONDS"]),
         Mistake(
-            testDescription: "a time to drain that is no time", arguments: ["start", "--pool", "p"],
+            testDescription: "an invalid drain timeout", arguments: ["start", "--pool", "p"],
             variables: ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "1e300"],
             says: ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS", "from 0 to 1000000000", "1e300"]),
         Mistake(
-            testDescription: "an interval of a log batch that is no time", arguments: ["start", "--pool", "p"],
+            testDescription: "an invalid interval of log batches", arguments: ["start", "--pool", "p"],
             variables: ["PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "nan"],
             says: ["PREFECT_LOGGING_TO_API_BATCH_INTERVAL", "at most 1000000000"]),
         Mistake(
-            testDescription: "a time for Docker's answers that is no time",
+            testDescription: "an invalid timeout for Docker's answers",
             arguments: ["start", "--pool", "p", "--type", "docker"],
             variables: ["DOCKER_CLIENT_TIMEOUT": "inf", "DOCKER_HOST": "unix:///nowhere"],
             says: ["DOCKER_CLIENT_TIMEOUT", "at most 86400"]),
         Mistake(
-            testDescription: "a type that steers the terminal",
+            testDescription: "a type with terminal control characters",
             arguments: ["start", "--pool", "p", "--type", "a\u{1B}[2J\u{9B}1m\u{202E}b\nError: all is well"],
             says: [#"'a\x1b[2J\x9b1m\u202eb\nError: all is well'"#]),
         Mistake(
-            testDescription: "a profile that steers the terminal",
+            testDescription: "a profile with terminal control characters",
             arguments: ["--profile", "a\u{1B}[2J\nb", "start", "--pool", "p"], says: ["'a [2J b'"]),
         Mistake(
-            testDescription: "a template of no type", arguments: ["template", "abacus"], says: ["abacus", "process"]),
+            testDescription: "a template of an unknown type", arguments: ["template", "abacus"],
+            says: ["abacus", "process"]),
         Mistake(
             testDescription: "an input that does not exist", arguments: ["render", "--input", "none.json"],
             says: ["none.json"]),
@@ -136,15 +138,15 @@ struct RefusalTests {
             testDescription: "an input that is not JSON", arguments: ["render", "--input", "i.json"],
             files: ["i.json": "nothing"], says: ["i.json", "JSON"]),
         Mistake(
-            testDescription: "an input that lacks the run", arguments: ["render", "--input", "i.json"],
+            testDescription: "an input without the run", arguments: ["render", "--input", "i.json"],
             files: ["i.json": "{\"work_pool\": {\"id\": \"1\", \"name\": \"p\", \"type\": \"process\"}}"],
             says: ["input", "flow_run"]),
         Mistake(
-            testDescription: "a deployment that is not named in full", arguments: ["render", "--deployment", "flow"],
+            testDescription: "an incomplete name of a deployment", arguments: ["render", "--deployment", "flow"],
             says: ["flow", "FLOW/NAME"]),
     ]
 
-    @Test("is said in one line, without a trace of the program's insides", arguments: mistakes)
+    @Test("a user error is reported in one line, without internal details", arguments: mistakes)
     func mistake(_ mistake: Mistake) async throws {
         try await withTemporaryDirectory { folder in
             for (name, text) in mistake.files { try Folder.write(text, to: "\(folder)/\(name)") }
@@ -159,7 +161,8 @@ struct RefusalTests {
                 timeout: .seconds(10))
             #expect(worker.status == .exited(mistake.status), "\(worker.text)")
             #expect(worker.output == [])
-            // A mistake that shows only when the backend is made comes after the first look for the API, which is not there.
+            // A mistake that is found only when the backend is created comes after the first message about the missing
+            // API.
             let errors = worker.errors.filter { !$0.contains("The Prefect API cannot be used yet") }
             #expect(errors.count == 1, "\(worker.text)")
             for part in mistake.says { #expect(worker.text.contains(filled(part)), "\(worker.text)") }
@@ -167,7 +170,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "a flag that does not exist, or has a value that it cannot have, is refused with the usage and status 64",
+        "an unknown flag and a flag with an invalid value are refused with the usage and status 64",
         arguments: [
             (["start", "--pool", "p", "--no-such-flag"], "--no-such-flag"), (["begin"], "begin"),
             (["start", "--pool", "p", "--limit", "none"], "--limit"),
@@ -189,7 +192,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("wrong credentials end the worker, and are not repeated")
+    @Test("wrong credentials end the worker, and its message does not contain them")
     func wrongCredentials() async throws {
         var configuration = FakeAPIConfiguration()
         configuration.authorization = "Basic YWRtaW46cmlnaHQ="
@@ -205,7 +208,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "a push pool, and a pool of another type, are refused with what can be done",
+        "a push pool, a managed pool and a pool of an unknown type are refused by name and type",
         arguments: [
             ("ecs:push", "push"), ("prefect:managed", "managed"), ("ecs", "ecs"),
         ])
@@ -219,7 +222,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("a port that is taken is said before anything is served")
+    @Test("a port in use is reported before the worker polls")
     func portInUse() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
@@ -235,12 +238,12 @@ struct RefusalTests {
         }
     }
 
-    @Test("an interpreter without Prefect ends the worker, unless every job is said to bring its command")
+    @Test("an interpreter without Prefect ends the worker, except with `--python none`")
     func interpreterWithoutPrefect() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
             try await withTemporaryDirectory { folder in
-                // Without its site packages no Python has Prefect.
+                // A Python without its site packages has no Prefect.
                 let python = "\(folder)/python-alone"
                 try Folder.write("#!/bin/sh\nexec python3 -S -I \"$@\"\n", to: python, isExecutable: true)
                 let worker = try await WorkerProgram.run(
@@ -256,7 +259,7 @@ struct RefusalTests {
     }
 
     @Test(
-        "with --run-once the status is 0 when there is nothing to run or a run fails, 1 when the API does not say",
+        "with --run-once the status is 0 without due runs or with a failed run, and 1 when the API fails",
         arguments: ["idle", "missing", "to be created", "paused", "failed run", "503"])
     func runOnce(situation: String) async throws {
         try await withFakePrefectAPI { api in
@@ -299,7 +302,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("a deployment that is gone when its run is taken cancels that run")
+    @Test("a run whose deployment is gone at the claim is cancelled")
     func deploymentIsGone() async throws {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p")
@@ -328,7 +331,7 @@ struct RefusalTests {
         }
     }
 
-    @Test("a number out of its range is refused with what is allowed, in the words of `prefect worker start` too")
+    @Test("a number out of range is refused with the allowed range, also in the form `worker start`")
     func numbers() async throws {
         try await withTemporaryDirectory { folder in
             for (arguments, says) in [

@@ -2,13 +2,13 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Looking at a real server", .requires(.prefectServer), .bounded)
+@Suite("Commands with a real server", .requires(.prefectServer), .bounded)
 struct ServedTests {
     private func run(_ arguments: [String], _ bench: TestBench) async throws -> WorkerProgram.Outcome {
         try await WorkerProgram.run(arguments, environment: bench.environment(), in: bench.folder)
     }
 
-    @Test("render shows a deployment's and a run's configuration with blocks masked and variables shown")
+    @Test("render shows the configuration of a deployment or a run, with blocks masked and variables shown")
     func render() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -46,7 +46,7 @@ struct ServedTests {
         }
     }
 
-    @Test("render of what does not exist is one line that names it")
+    @Test("render reports a missing object in one line that names the object")
     func renderMissing() async throws {
         try await withTestBench { bench in
             let deployment = try await bench.deploy(
@@ -68,7 +68,7 @@ struct ServedTests {
         }
     }
 
-    @Test("check says that all is well, or what is not, and its status says so too")
+    @Test("check reports each result as ok or WRONG, and its exit status agrees")
     func check() async throws {
         try await withTestBench { bench in
             let good = try await run(["check", "--pool", bench.pool, "--work-queue", "default"], bench)
@@ -93,7 +93,7 @@ struct ServedTests {
         }
     }
 
-    @Test("a profile says where the API is; every line of a JSON log is an object")
+    @Test("a profile can set the API's address, and every line of a JSON log is an object")
     func profileAndLog() async throws {
         try await withTestBench(createsPool: false) { bench in
             try bench.write(
@@ -113,7 +113,7 @@ struct ServedTests {
         }
     }
 
-    @Test("a secret is never shown: not in the log, not in an API's log, not in a command line")
+    @Test("no secret appears in the worker's log, in the API's logs or in a command line")
     func secrets() async throws {
         let key = "pnu_e2eKeyThatNobodyMaySee"
         let password = "admin:e2ePasswordThatNobodyMaySee"
@@ -140,12 +140,12 @@ struct ServedTests {
             ]
             let output = try await bench.withWorker(variables: variables) { worker in
                 for run in runs { try await server.waitForRun(run, toBe: ["Crashed", "Completed"]) }
-                try await eventually("the logs are there") { try await server.logs(of: homeless).count >= 2 }
+                try await eventually("the server has the run's logs") { try await server.logs(of: homeless).count >= 2 }
                 let commands = ProcessTable.commandLine(worker.processID)
                 #expect(!commands.contains("MaySee"))
                 return worker
             }.lines.map(\.text)
-            // The process itself is given them, or it could not work.
+            // The process itself gets the secrets, because it needs them.
             #expect(bench.notes("variables").contains("SECRET=\(secret)"))
             #expect(bench.notes("variables").contains("PREFECT_API_KEY=\(key)"))
             var shown = output + bench.notes("commands")
@@ -158,7 +158,7 @@ struct ServedTests {
         }
     }
 
-    @Test("a worker starts without its API, says so, is alive and not ready, and serves when the API comes")
+    @Test("a worker starts without its API, is alive but not ready, and serves when the API becomes available")
     func apiComesLater() async throws {
         try await withTestBench { bench in
             let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
@@ -183,7 +183,7 @@ struct ServedTests {
         }
     }
 
-    @Test("the name of a run begins no line and steers no terminal, in the worker's log and in `runs`")
+    @Test("a run's name cannot begin a line or control the terminal, in the worker's log and in `runs`")
     func hostileName() async throws {
         try await withTestBench { bench in
             let script = try bench.script(
@@ -205,8 +205,10 @@ struct ServedTests {
                     }
                 }
                 try bench.write("end", "")
-                // A worker that leaves before it has reported the run's end keeps it for its next start.
-                try await eventually(within: .seconds(60), "nothing is left") { try await bench.remains() == [] }
+                // A worker that exits before it has reported the run's end keeps the run for its next start.
+                try await eventually(within: .seconds(60), "no row and no run directory remains") {
+                    try await bench.remains() == []
+                }
             }
             let nothing = try await self.run(["runs"], bench)
             #expect(nothing.output == ["No flow run is in flight on this host."])
@@ -214,7 +216,7 @@ struct ServedTests {
         }
     }
 
-    /// Whether a character is of the controls C0 and C1, or changes the direction of text.
+    /// Whether a character is a C0 or C1 control character, or changes the direction of text.
     private static func steersTerminal(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.value {
         case 0..<0x20, 0x7f...0x9f, 0x202a...0x202e, 0x2066...0x2069: true

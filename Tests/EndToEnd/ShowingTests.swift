@@ -3,7 +3,7 @@ import OrderedCollections
 import TestSupport
 import Testing
 
-@Suite("What the program shows")
+@Suite("Output of the program")
 struct ShowingTests {
     private func run(
         _ arguments: [String], environment: [String: String]? = nil
@@ -14,7 +14,7 @@ struct ShowingTests {
         }
     }
 
-    /// Standard output as the one JSON document that it has to be.
+    /// Standard output as one JSON document.
     private func document(_ outcome: WorkerProgram.Outcome) throws -> JSONValue {
         #expect(outcome.status == .exited(0), "\(outcome.text)")
         return try JSONValue(parsing: outcome.output.joined(separator: "\n"))
@@ -24,7 +24,7 @@ struct ShowingTests {
         try #require(Resource.json("prepared_golden").arrayValue)
     }
 
-    /// Renders a recorded input in exactly the environment in which it was recorded.
+    /// Renders a recorded input in exactly the environment of the recording.
     private func render(_ input: JSONValue, _ arguments: [String] = []) async throws -> WorkerProgram.Outcome {
         let environment = (input["process_env"]?.objectValue ?? [:]).compactMap { member in
             member.value.stringValue.map { (member.key, $0) }
@@ -37,7 +37,7 @@ struct ShowingTests {
         }
     }
 
-    @Test("settings show no password of a URL and nothing that steers the terminal")
+    @Test("settings prints no password of a URL and no terminal control characters")
     func harmlessSettings() async throws {
         let outcome = try await withTemporaryDirectory { folder in
             try await WorkerProgram.run(
@@ -55,7 +55,7 @@ struct ShowingTests {
         #expect(!outcome.output.contains { $0.hasPrefix("PREFECT_API_KEY  y") })
     }
 
-    /// The Python worker's preparation, without the worker's own settings where a job runs elsewhere.
+    /// The Python worker's preparation. For jobs outside the host it excludes the worker's own settings.
     private static func expectation(_ golden: JSONValue) throws -> JSONValue {
         var expected = try #require(golden["expected"])
         guard golden["input"]?["work_pool"]?["type"] != "process", let env = expected["env"]?.objectValue else {
@@ -67,7 +67,7 @@ struct ShowingTests {
         return expected
     }
 
-    @Test("render gives what the Python worker prepares, from the same objects in the same environment")
+    @Test("render gives the Python worker's configuration, from the same objects in the same environment")
     func renderPrepared() async throws {
         let goldens = try Self.goldens()
         #expect(goldens.count == 5)
@@ -79,7 +79,7 @@ struct ShowingTests {
     }
 
     @Test(
-        "a job elsewhere is given none of the worker's own settings, whatever sets them",
+        "a Docker or Kubernetes job gets none of the worker's own settings, from any source of settings",
         arguments: ["docker", "kubernetes"])
     func workersOwnSettings(type: String) async throws {
         let object: JSONValue = ["id": "00000000-0000-4000-8000-000000000000", "name": "x"]
@@ -111,7 +111,7 @@ struct ShowingTests {
         }
     }
 
-    @Test("render --raw gives the template's result without what is added for the run")
+    @Test("render --raw gives the template's result without the additions for the run")
     func renderRaw() async throws {
         let input = try #require(Self.goldens()[0]["input"])
         let shown = try document(await render(input, ["--raw"]))
@@ -122,7 +122,7 @@ struct ShowingTests {
         #expect(shown["name"] == .null)
     }
 
-    @Test("render masks what the environment says is secret, and shows it on demand")
+    @Test("render masks secret values of the environment, and shows them with --show-secrets")
     func renderMasks() async throws {
         var input = try #require(Self.goldens()[0]["input"])
         input["flow_run"]?["job_variables"] = ["env": ["DATABASE_PASSWORD": "hunter2-hunter2", "PLAIN": "seen"]]
@@ -132,7 +132,7 @@ struct ShowingTests {
         #expect(try document(await render(input, ["--show-secrets"]))["env"]?["DATABASE_PASSWORD"] == "hunter2-hunter2")
     }
 
-    @Test("render of a template with a placeholder that leads nowhere is one line that names it")
+    @Test("render refuses an invalid placeholder in one line that names the placeholder")
     func renderWrongPlaceholder() async throws {
         var input = try #require(Self.goldens()[0]["input"])
         input["flow_run"]?["job_variables"] = ["env": ["A": "{{ prefect.blocks.secret }}"]]
@@ -144,7 +144,7 @@ struct ShowingTests {
     }
 
     @Test(
-        "template gives the default base job template of a type of pool, its keys in order",
+        "template prints the default base job template of a pool type, with its keys in order",
         arguments: ["process", "docker"])
     func template(type: String) async throws {
         let shown = try document(await run(["template", type]))
@@ -157,7 +157,7 @@ struct ShowingTests {
             shown["variables"]?["properties"].map(Self.keys) == expected["variables"]?["properties"].map(Self.keys))
     }
 
-    /// A schema without what it says to people.
+    /// A schema without its descriptions.
     private static func withoutProse(_ value: JSONValue) -> JSONValue {
         guard let members = value.objectValue else { return value }
         return .object(
@@ -167,7 +167,7 @@ struct ShowingTests {
     private static func keys(_ value: JSONValue) -> [String] { (value.objectValue ?? [:]).map(\.key) }
 
     @Test(
-        "--version and --help answer at once, on standard output, without any settings",
+        "--version and --help print to standard output, without any settings",
         arguments: [
             (["--version"], "prefect-worker "), (["--help"], "OVERVIEW"), (["start", "--help"], "--base-job-template"),
             (["render", "--help"], "--show-secrets"), (["check", "--help"], "--work-queue"),
@@ -180,7 +180,7 @@ struct ShowingTests {
         #expect(shown.errors == [])
     }
 
-    @Test("start takes every flag of `prefect worker start`")
+    @Test("start accepts every flag of `prefect worker start`")
     func flags() async throws {
         let shown = try await run(["start", "--help"])
         let flags = [

@@ -3,9 +3,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Ending a worker", .requires(.prefectServer), .bounded)
+@Suite("Shutdown of a worker", .requires(.prefectServer), .bounded)
 struct ShutdownTests {
-    @Test("an idle worker leaves within a second of SIGTERM, with status 0")
+    @Test("an idle worker exits within a second of SIGTERM, with status 0")
     func idle() async throws {
         try await withTestBench { bench in
             try await onceOfThree {
@@ -21,7 +21,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("SIGTERM ends the flow that runs, reports it, and leaves no process")
+    @Test("SIGTERM ends the running flow, reports the crash, and no process remains")
     func whileRunning() async throws {
         try await withTestBench { bench in
             let run = try await bench.server.createRun(deployment: bench.deploy("linger"))
@@ -31,8 +31,8 @@ struct ShutdownTests {
                 #expect(try await worker.waitForExit(timeout: .seconds(75)) == .exited(0))
                 return worker.errors
             }
-            // At once: the worker has left. A busy server may take longer than the worker has for its farewell; then the
-            // next worker reports it.
+            // The run is Crashed as soon as the worker has exited. A busy server may take longer than the worker's last
+            // reports may; then the next worker reports the crash.
             if try await bench.server.flowRun(run)["state_name"] != "Crashed" {
                 #expect(lines.contains { $0.contains("is left to the next start of this worker") }, "\(lines)")
                 try await bench.withWorker { _ in try await bench.server.waitForRun(run, toBe: ["Crashed"]) }
@@ -42,10 +42,10 @@ struct ShutdownTests {
         }
     }
 
-    /// No limit to the time that runs may take to end.
+    /// A drain without a time limit.
     private static let draining = ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": ""]
 
-    @Test("the first SIGTERM lets the run in flight end, while probes say so and no other run is taken")
+    @Test("after the first SIGTERM the run in flight ends by itself, probes report the drain, and no run is claimed")
     func drain() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -72,7 +72,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a service manager is told what the worker does, and runs are not let speak in its name")
+    @Test("the worker reports its status to the service manager, and flow runs do not inherit NOTIFY_SOCKET")
     func serviceManager() async throws {
         try await withTestBench { bench in
             let manager = try #require(NotifySocket(bench.folder + "/notify"))
@@ -85,7 +85,7 @@ struct ShutdownTests {
             try await bench.withWorker(variables: variables) { worker in
                 var told: [String] = []
                 func waitToBeTold(_ line: String) async throws {
-                    try await eventually(within: .seconds(30), "the service manager is told '\(line)'") {
+                    try await eventually(within: .seconds(30), "the service manager gets '\(line)'") {
                         told += manager.lines()
                         return told.contains(line)
                     }
@@ -102,7 +102,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("the second SIGTERM stops what runs, the third leaves at once, and the next worker says what became of it")
+    @Test("the second SIGTERM stops the runs, the third ends the worker at once, and the next worker reports the crash")
     func thrice() async throws {
         try await withTestBench { bench in
             let script = try bench.script(
@@ -128,7 +128,7 @@ struct ShutdownTests {
             try await bench.withWorker { worker in
                 try await worker.waitForLine(containing: "still runs as '\(process)': watching it")
                 ProcessTable.kill(process)
-                try await eventually(within: .seconds(60), "it is reported") {
+                try await eventually(within: .seconds(60), "the run is reported as Crashed") {
                     try await bench.server.flowRun(run)["state_name"] == "Crashed"
                 }
             }
@@ -137,7 +137,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("with --detach-on-exit runs go on without the worker, and the next one goes on with them and their output")
+    @Test("with --detach-on-exit runs continue without the worker, and the next worker adopts them with their output")
     func detach() async throws {
         try await withTestBench { bench in
             let program = try bench.write(
@@ -153,21 +153,23 @@ struct ShutdownTests {
             }
             #expect(!bench.survivors().isEmpty)
             try await bench.withWorker(["--detach-on-exit"]) { worker in
-                // It ends only when the next worker watches it.
+                // The run ends only when the next worker watches it.
                 try await worker.waitForLine(containing: "still runs as")
                 try bench.write("go", "")
-                try await eventually(within: .seconds(60), "the next worker prints it") {
+                try await eventually(within: .seconds(60), "the next worker prints the output") {
                     worker.output.contains("the end")
                 }
                 try await bench.waitForCompletedRuns(1)
-                try await eventually(within: .seconds(60), "nothing is left") { try await bench.remains() == [] }
+                try await eventually(within: .seconds(60), "no row and no run directory remains") {
+                    try await bench.remains() == []
+                }
             }
             #expect(bench.notes("runs") == ["begin \(run)", "end \(run)"])
             #expect(bench.survivors() == [])
         }
     }
 
-    @Test("SIGHUP reads the profile again, for the worker and for the runs that begin after that")
+    @Test("SIGHUP reloads the profile for the worker and for later runs")
     func reload() async throws {
         try await withTestBench { bench in
             let server = bench.server
@@ -190,7 +192,7 @@ struct ShutdownTests {
                     let setting = "PREFECT_LOGGING_TO_API_BATCH_INTERVAL"
                     try bench.write("prefect/profiles.toml", profile("DEBUG") + "\(setting) = '\(number)'\n")
                     worker.send(.hangup)
-                    try await eventually("the number \(number) is refused by its setting's name") {
+                    try await eventually("the message about the number \(number) names its setting") {
                         worker.errors.contains {
                             $0.contains("the settings stay as they were") && $0.contains(setting) && $0.contains(number)
                         }
@@ -200,7 +202,9 @@ struct ShutdownTests {
                 worker.send(.hangup)
                 try await worker.waitForLine(containing: "changed: PREFECT_API_KEY, PREFECT_LOGGING_LEVEL")
                 _ = try await server.createRun(deployment: deployment)
-                try await eventually(within: .seconds(60), "another has run") { bench.notes("runs").count == 2 }
+                try await eventually(within: .seconds(60), "the second run has written its note") {
+                    bench.notes("runs").count == 2
+                }
                 #expect(!worker.errors.contains { $0.contains("secret") })
             }
             #expect(bench.notes("runs") == ["WARNING", "DEBUG"])
@@ -208,7 +212,7 @@ struct ShutdownTests {
     }
 
     @Test(
-        "a state directory that another worker has is refused by name, and one that cannot be written is done without")
+        "a worker refuses another worker's state directory, and works without a state directory that it cannot use")
     func stateDirectory() async throws {
         try await withTestBench { bench in
             let state = ["--state-dir", bench.folder + "/state"]
@@ -227,7 +231,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a worker that was started with SIGINT ignored, as a shell does in the background, heeds SIGTERM and SIGINT")
+    @Test("a worker that starts with SIGINT ignored, as in a shell's background job, obeys SIGTERM and SIGINT")
     func interruptIgnored() async throws {
         try await withTestBench { bench in
             for signal in [ChildProcess.Signal.terminate, .interrupt] {
@@ -244,7 +248,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("with --run-once a worker does what is due and leaves, also when nothing is")
+    @Test("with --run-once a worker executes the due runs and exits, also when no run is due")
     func runOnce() async throws {
         try await withTestBench { bench in
             let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")

@@ -1,7 +1,7 @@
 import Testing
 
-/// Keeps the number of tests small that start workers and flows at the same time: a machine of two cores would be too
-/// busy for any of them to be in time.
+/// Limits the number of tests that start workers and flows at the same time. On a machine with two cores, more of them
+/// would miss their time limits.
 struct Bounded: TestTrait, SuiteTrait, TestScoping {
     var isRecursive: Bool { true }
     fileprivate let slots: Slots
@@ -72,9 +72,9 @@ extension Trait where Self == Bounded {
     /// At most three of these tests run at a time.
     static var bounded: Self { .few }
 
-    /// One of these tests runs at a time: some of them take from the machine with systemd what the others need.
+    /// One of these tests runs at a time, because some of them stop services of the systemd machine that others need.
     static var oneOnMachine: Self { Bounded.machineSlot }
 
-    /// One of these tests runs at a time: some of them take the cluster's API server or a node away.
+    /// One of these tests runs at a time, because some of them make the cluster's API server or a node unavailable.
     static var oneOnCluster: Self { Bounded.clusterSlot }
 }

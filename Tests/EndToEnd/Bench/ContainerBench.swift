@@ -3,31 +3,31 @@ import JSON
 import TestSupport
 import Testing
 
-/// The image of the worker, as `make image` makes it, on the Engine of the tests and the real server: containers that serve
-/// a process pool, in the host's network, with the bench's folder at the same place.
+/// The image that `make image` builds, on the Engine of the tests and with the real server. Its containers serve a
+/// process pool in the host's network. They have the bench's directory at the same path.
 struct ContainerBench: Sendable {
     let bench: TestBench
-    /// What containers are made of.
+    /// The name of the image.
     let image: String
-    /// Where the worker answers probes.
+    /// The port of the worker's probes.
     private let port: PortReservation
 
     init(_ bench: TestBench, image: String) throws {
         self.bench = bench
         self.image = image
         port = try PortReservation()
-        // The worker is a user whom this machine does not know.
+        // This machine has no user with the worker's user id, so everyone gets access.
         for folder in [bench.folder, "\(bench.folder)/code", "\(bench.folder)/tmp"] {
             try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder)
         }
     }
 
-    /// The image that a variable names.
+    /// The image that an environment variable names; `nil` without one.
     static func image(_ variable: String) -> String? {
         ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// Serves the pool in a container while something is done, and removes the container with its volume afterwards.
+    /// Serves the pool from a container while `body` runs. The container and its volume are removed afterwards.
     func withContainer<Result>(
         _ arguments: [String] = ["--python", "none"], variables: [String: String] = [:],
         isolation: isolated (any Actor)? = #isolation, _ body: (Container) async throws -> Result
@@ -53,20 +53,20 @@ struct ContainerBench: Sendable {
         }
     }
 
-    /// A container with a worker.
+    /// A container that runs a worker.
     struct Container: Sendable {
         let id: String
 
-        /// What the Engine says of it.
+        /// The container as `docker inspect` prints it.
         func inspect() async throws -> JSONValue {
             let text = try await DockerBench.docker(["inspect", id]).joined(separator: "\n")
             return try JSONValue(parsing: Array(text.utf8))[0] ?? .null
         }
 
-        /// How its first process ended.
+        /// The exit code of the container's first process.
         func exitCode() async throws -> Int? { try await inspect()["State"]?["ExitCode"]?.intValue }
 
-        /// The states and names of its processes: `S prefect-worker`, `Z sleep`.
+        /// The states and names of the container's processes: `S prefect-worker`, `Z sleep`.
         func processes() async throws -> [String] {
             try await DockerBench.docker(["top", id, "-eo", "pid,stat,comm"]).dropFirst().map { line in
                 let words = line.split(separator: " ")
@@ -74,14 +74,14 @@ struct ContainerBench: Sendable {
             }
         }
 
-        /// Waits until the Engine says that it is well.
+        /// Waits until the Engine reports the container as healthy.
         func waitUntilHealthy() async throws {
             try await eventually(within: .seconds(60), "the container is healthy", every: .milliseconds(200)) {
                 try await inspect()["State"]?["Health"]?["Status"] == "healthy"
             }
         }
 
-        /// Everything that it wrote.
+        /// All lines that the container has written.
         func log() async -> [String] {
             let lines = try? await withChildProcess("docker", ["logs", id]) { client in
                 _ = try await client.waitForExit()
@@ -91,7 +91,7 @@ struct ContainerBench: Sendable {
         }
 
         func waitForLine(containing part: String) async throws {
-            try await eventually(within: .seconds(60), "it says '\(part)'", every: .milliseconds(100)) {
+            try await eventually(within: .seconds(60), "the container writes '\(part)'", every: .milliseconds(100)) {
                 await log().contains { $0.contains(part) }
             }
         }
@@ -100,7 +100,7 @@ struct ContainerBench: Sendable {
     }
 }
 
-/// Does something with an image that a variable names, on a pool of its own.
+/// Runs `body` with the image that an environment variable names and with a new pool.
 func withContainerBench<Result>(
     _ variable: String = "TEST_IMAGE", isolation: isolated (any Actor)? = #isolation,
     _ body: (ContainerBench) async throws -> Result
@@ -110,7 +110,7 @@ func withContainerBench<Result>(
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless the Engine has the image that a variable names.
+    /// Skips the test, with the reason, unless the Engine has the image that an environment variable names.
     static func image(_ variable: String, madeBy target: String) -> Self {
         .enabled("needs an image of the worker, as `make \(target)` makes it, whose name \(variable) is") {
             guard let image = ContainerBench.image(variable), await Engine.docker.isAvailable else { return false }

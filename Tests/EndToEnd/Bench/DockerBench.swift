@@ -4,8 +4,8 @@ import OrderedCollections
 import TestSupport
 import Testing
 
-/// A Docker pool on the real server and the real Engine, whose flows run in the image `prefect:lab` and whose commands run in
-/// `busybox:lab`. The folder of the flows is mounted in each container at the same place.
+/// A Docker pool on the real server and the real Engine. Its flows run in the image `prefect:lab`, and its commands in
+/// `busybox:lab`. Each container has the directory of the flows at the same path.
 struct DockerBench: Sendable {
     let bench: TestBench
 
@@ -27,7 +27,7 @@ struct DockerBench: Sendable {
         try await run("sh -c '\(script.replacing("'", with: "'\"'\"'"))'", jobVariables: jobVariables, name: name)
     }
 
-    /// What mounts the folder.
+    /// The volume that mounts the bench's directory.
     var mount: JSONValue { .string("\(bench.folder):\(bench.folder)") }
 
     private func merged(_ variables: JSONValue, _ others: JSONValue) -> JSONValue {
@@ -36,7 +36,7 @@ struct DockerBench: Sendable {
         return result
     }
 
-    /// Serves the pool while something is done.
+    /// Runs a worker on the pool while `body` runs.
     func withWorker<Result>(
         _ others: [String] = [], variables: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
         _ body: (ChildProcess) async throws -> Result
@@ -44,24 +44,25 @@ struct DockerBench: Sendable {
         try await bench.withWorker(["--type", "docker"] + others, variables: environment(variables), body)
     }
 
-    /// The environment of a worker with the Engine of the tests.
+    /// The environment of a worker that uses the Engine of the tests.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
         ["DOCKER_HOST": Engine.docker.address ?? ""].merging(others) { $1 }
     }
 
-    /// Waits until a run has crashed, and returns what is said of it.
+    /// Waits until a run has crashed, and returns the message of its state.
     func crash(of run: String, within timeout: Duration = .seconds(60)) async throws -> String {
         let crash = try await bench.server.waitForRun(run, toBe: ["Crashed", "Completed", "Failed"], within: timeout)
         #expect(crash["state_name"] == "Crashed")
         return crash["state"]?["message"]?.stringValue ?? ""
     }
 
-    /// The ids of the containers of a run, or of all runs of the bench, in whatever state they are.
+    /// The ids of the containers of a run, or of all runs of the bench. With `running`, only those that run.
     func containers(of run: String? = nil, running: Bool = false) async throws -> [String] {
         try await containers(of: run, inStates: running ? ["running"] : [])
     }
 
-    /// The ids of the containers of a run, or of all runs of the bench, that are in one of some states; without one, in any.
+    /// The ids of the containers of a run, or of all runs of the bench, in one of these states. No states means any
+    /// state.
     func containers(of run: String? = nil, inStates states: [String]) async throws -> [String] {
         let filter = run.map { "label=io.prefect.flow-run-id=\($0)" } ?? "label=io.prefect.work-pool-name=\(bench.pool)"
         let filters = ([filter] + states.map { "status=\($0)" }).flatMap { ["--filter", $0] }
@@ -78,7 +79,7 @@ struct DockerBench: Sendable {
         return try #require(found.first)
     }
 
-    /// What Docker's own client writes, a line each.
+    /// Runs Docker's own client, which must succeed, and returns its lines.
     @discardableResult
     static func docker(_ arguments: [String]) async throws -> [String] {
         try await withChildProcess("docker", arguments) { client in
@@ -94,7 +95,7 @@ struct DockerBench: Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless the Engine has the images that the runs use.
+    /// Skips the test, with the reason, unless the Engine has the images of the runs.
     static var dockerImages: Self {
         .enabled("needs the images prefect:lab and busybox:lab on the Engine at DOCKER_HOST") {
             guard await Engine.docker.isAvailable else { return false }
@@ -103,7 +104,7 @@ extension Trait where Self == ConditionTrait {
     }
 }
 
-/// Does something with a new Docker pool, and removes everything afterwards, containers included.
+/// Runs `body` with a new Docker pool. Everything is removed afterwards, containers included.
 func withDockerBench<Result>(
     on server: PrefectServerClient? = nil, isolation: isolated (any Actor)? = #isolation,
     _ body: (DockerBench) async throws -> Result

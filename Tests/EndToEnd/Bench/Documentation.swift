@@ -2,15 +2,15 @@ import FoundationEssentials
 
 /// The text of the documentation.
 enum Documentation {
-    /// The folder of the package.
+    /// The directory of the package.
     static let root = #filePath.components(separatedBy: "/Tests/EndToEnd/")[0]
 
-    /// A file of the package.
+    /// The text of a file of the package.
     static func text(_ path: String) throws -> String {
         String(decoding: try Data(contentsOf: URL(filePath: "\(root)/\(path)")), as: UTF8.self)
     }
 
-    /// The lines of the first block of commands after a line that ends in a text, without their indentation and empty lines.
+    /// The lines of the first indented block after a line that ends in `line`, without indentation and empty lines.
     static func block(after line: String, in path: String) throws -> [String] {
         try text(path).split(separator: "\n", omittingEmptySubsequences: false)
             .drop { !$0.hasSuffix(line) }.dropFirst()

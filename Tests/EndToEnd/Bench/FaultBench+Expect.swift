@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension FaultBench {
-    /// What is to be told of a run, besides its end.
+    /// The reports that a run must have, besides its end.
     struct Telling: OptionSet {
         let rawValue: Int
         /// Its process and the worker's labels.
@@ -17,15 +17,17 @@ extension FaultBench {
         static let all: Telling = [.process, .submission, .submittedEvent, .executedEvent]
     }
 
-    /// Waits until all runs have ended as they should, all of it has been told, and nothing is left but the workers; and
-    /// expects that no run began twice and no event was told twice.
+    /// Waits until all runs have ended as expected with all reports, and nothing but the workers remains. Expects that
+    /// no run began twice and that no event was sent twice.
     func expectEnds(_ runs: [Run], telling: Telling = .all, workers: [ChildProcess]) async throws {
         var problems: [String] = []
         do {
-            try await eventually(within: .seconds(240), "all has ended and been told", every: .milliseconds(500)) {
+            try await eventually(
+                within: .seconds(240), "all runs have ended and been reported", every: .milliseconds(500)
+            ) {
                 let states = try await states()
                 problems = runs.flatMap { problemsOfState($0, states[$0.id] ?? .null, telling) }
-                // A run that has ended otherwise stays as it is.
+                // A run with another final state does not change any more.
                 let isWrong = runs.contains { run in
                     let type = states[run.id]?["state_type"]?.stringValue ?? ""
                     return Self.finalStates.contains(type) && type != run.ending.rawValue.uppercased()
@@ -51,7 +53,7 @@ extension FaultBench {
         Issue.record("\(problems.joined(separator: "\n"))\n\(workers.map(\.summary).joined(separator: "\n"))")
     }
 
-    /// What happened to runs, for messages.
+    /// The states and the requests of runs, for messages.
     private func histories(_ runs: [Run]) async throws -> [String] {
         var histories: [String] = []
         for run in runs {
@@ -64,14 +66,14 @@ extension FaultBench {
 
     private static let finalStates = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 
-    /// All runs of the bench as the server has them.
+    /// All runs of the bench on the server, by their ids.
     private func states() async throws -> [String: JSONValue] {
         let filter: JSONValue = ["flows": ["id": ["any_": [.string(bench.flow)]]]]
         let runs = try await bench.server.call("POST", "/flow_runs/filter", filter).arrayValue ?? []
         return Dictionary(runs.map { ($0["id"]?.stringValue ?? "", $0) }) { $1 }
     }
 
-    /// Whether the server knows the processes of these runs, and whose they are.
+    /// Whether the server has the process and the worker of each of these runs.
     func areTold(_ runs: [Run]) async throws -> Bool {
         let states = try await states()
         return runs.allSatisfy { run in

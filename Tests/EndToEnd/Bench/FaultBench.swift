@@ -2,20 +2,20 @@ import JSON
 import TestSupport
 import Testing
 
-/// A bench whose workers reach the server through a fault proxy alone, while the tests and, unless they are told
-/// otherwise, the runs speak to the server itself.
+/// A bench whose workers reach the server only through a fault proxy. The tests connect to the server directly. So do
+/// the runs, by default.
 struct FaultBench: Sendable {
-    /// The pool, the server and the folder.
+    /// The pool, the server and the directory.
     let bench: TestBench
-    /// What stands between the workers and the server.
+    /// The proxy between the workers and the server.
     let proxy: FaultProxy
     private let deployment: String
     private let program: String
 
-    /// How a run is to end.
+    /// The expected end of a run.
     enum Ending: String, Sendable {
         case completed = "Completed"
-        /// With the exit code 3, after a last word.
+        /// With the exit code 3, after a last line.
         case crashed = "Crashed"
         case cancelled = "Cancelled"
     }
@@ -40,20 +40,20 @@ struct FaultBench: Sendable {
         deployment = try await bench.deploy(command: "true")
     }
 
-    /// How long a run lasts.
+    /// The duration of a run.
     enum Span: Sendable {
         case seconds(Double)
-        /// Until `happens(_:)` says that this has happened.
+        /// Until `happens(_:)` is called with this word.
         case until(String)
     }
 
     /// Creates runs that are due now.
     ///
     /// - Parameters:
-    ///   - count: How many.
-    ///   - span: How long each lasts.
-    ///   - ending: How each is to end.
-    ///   - throughProxy: Whether the runs, too, speak to the server through the proxy.
+    ///   - count: The number of runs.
+    ///   - span: The duration of each run.
+    ///   - ending: The expected end of each run.
+    ///   - throughProxy: Whether the runs also reach the server through the proxy.
     func add(
         _ count: Int, lasting span: Span, ending: Ending = .completed, throughProxy: Bool = false
     ) async throws -> [Run] {
@@ -75,12 +75,12 @@ struct FaultBench: Sendable {
         return runs
     }
 
-    /// Ends the runs that last until this.
+    /// Ends the runs that last until this word.
     func happens(_ word: String) throws {
         _ = try bench.write(word, "")
     }
 
-    /// What is there once something has happened.
+    /// The path of the file that `happens(_:)` creates for a word.
     private func file(of word: String) -> String { "\(bench.folder)/\(word)" }
 
     /// The environment of a worker behind the proxy.
@@ -88,12 +88,12 @@ struct FaultBench: Sendable {
         ["PREFECT_API_URL": proxy.url].merging(others) { $1 }
     }
 
-    /// The runs that have noted something (`begin`, `end`), in the order of their doing so.
+    /// The ids of the runs that have noted this word (`begin` or `end`), in the order of their notes.
     func noted(_ word: String) -> [String] {
         bench.notes("runs").filter { $0.hasPrefix(word + " ") }.map { String($0.dropFirst(word.count + 1)) }
     }
 
-    /// Waits until all of these runs have noted something.
+    /// Waits until all of these runs have noted this word.
     func wait(for word: String, of runs: [Run]) async throws {
         let what = "\(runs.count) runs have noted their \(word)"
         try await eventually(within: .seconds(120), what, every: .milliseconds(50)) {
@@ -102,7 +102,7 @@ struct FaultBench: Sendable {
     }
 }
 
-/// Does something with a new bench behind a fault proxy, and removes everything afterwards.
+/// Runs `body` with a new bench behind a fault proxy, and removes everything afterwards.
 func withFaultBench<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (FaultBench) async throws -> Result
 ) async throws -> Result {

@@ -1,4 +1,5 @@
-/// The flows that the tests run. What they do they note in files, one line each, in the folder `notes`.
+/// The flows of the tests. They write notes, one line each, into files in the directory that the parameter `notes`
+/// names.
 enum FlowSource {
     static let text = #"""
         import os
@@ -94,8 +95,9 @@ enum FlowSource {
             note(notes, "time", time.time())
         """#
 
-    /// A program that does for a run what a flow's engine does, in a moment: it says Running, notes the run's id in the
-    /// file that it is told, and, after so many seconds or once the file exists that it is told, says Completed.
+    /// A program that replaces a flow's engine and starts quickly. It sets the state Running and notes the run's id in
+    /// the file of its first argument. Then it waits for a number of seconds or for a file, as the second argument
+    /// states. At the end it sets the state Completed.
     static let quickRun = #"""
         import http.client, json, os, sys, time, urllib.request
 

@@ -1,10 +1,10 @@
 import Glibc
 
-/// Stands in for a service manager: takes what a service tells it through `NOTIFY_SOCKET`.
+/// A substitute for a service manager. It receives the messages that a service sends to `NOTIFY_SOCKET`.
 final class NotifySocket {
     private let descriptor: Int32
 
-    /// Listens at a path; `nil` when that cannot be done.
+    /// Listens at a path; `nil` when that is not possible.
     init?(_ path: String) {
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
         var address = sockaddr_un()
@@ -22,7 +22,7 @@ final class NotifySocket {
 
     deinit { close(descriptor) }
 
-    /// What has come since the last call, line by line.
+    /// The lines received since the last call.
     func lines() -> [String] {
         var lines: [String] = []
         var bytes = [UInt8](repeating: 0, count: 4096)

@@ -4,16 +4,17 @@ import JSON
 import TestSupport
 import Testing
 
-/// A Docker Engine of a test's own, which may be stopped and started without anybody else's noticing it. Its containers have
-/// the image `busybox:lab` of the Engine at `DOCKER_HOST`, and no network that leads anywhere.
+/// A Docker Engine for one test. A stop and a start of it affect no other test. Its containers have the image
+/// `busybox:lab` of the Engine at `DOCKER_HOST`, and no connection to a network.
 struct OwnEngine: Sendable {
     private let folder: String
     private let arguments: [String]
 
-    /// What the worker and Docker's client find it by.
+    /// The address of the Engine for the worker and for Docker's client.
     var address: String { "unix://\(folder)/e.sock" }
 
-    /// An Engine that keeps everything in a folder, and whose containers go on without it where it restores them.
+    /// An Engine that keeps all its files in a directory. With `restoresContainers`, its containers continue while it
+    /// is stopped.
     init(in folder: String, restoresContainers: Bool) async throws {
         self.folder = folder
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -24,7 +25,7 @@ struct OwnEngine: Sendable {
             "\(folder)/pid", "--iptables=false", "--storage-driver", "vfs",
         ]
         if restoresContainers { arguments.append("--live-restore") }
-        // Where containers need a runtime of their own, these do as well.
+        // Some machines need a runtime other than `runc`, and the Engine at `DOCKER_HOST` has it as its default.
         let name = info["DefaultRuntime"]?.stringValue ?? "runc"
         if name != "runc", let path = info["Runtimes"]?[name]?["path"]?.stringValue {
             arguments += ["--add-runtime", "\(name)=\(path)", "--default-runtime", name]
@@ -32,12 +33,12 @@ struct OwnEngine: Sendable {
         self.arguments = arguments
     }
 
-    /// Runs the Engine while something is done. It is ended by `signal`, and nobody waits for its containers.
+    /// Runs the Engine while `body` runs, and then ends it with `signal`. Does not wait for the containers.
     func life<Result>(
         endingWith signal: ChildProcess.Signal, isolation: isolated (any Actor)? = #isolation,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        // In a network of its own: two Engines would share, and take from each other, the bridge `docker0`.
+        // The Engine gets a network namespace, because two Engines would interfere at the bridge `docker0`.
         try await withChildProcess("unshare", ["-n", "dockerd"] + arguments, workingDirectory: "/") { engine in
             do {
                 try await eventually(within: .seconds(60), "the Engine answers", every: .milliseconds(200)) {
@@ -56,7 +57,7 @@ struct OwnEngine: Sendable {
         }
     }
 
-    /// Gives the Engine the image.
+    /// Loads the image into the Engine.
     func loadImage() async throws {
         let file = "\(folder)/image.tar"
         try await DockerBench.docker(["save", "-o", file, "busybox:lab"])
@@ -76,7 +77,7 @@ struct OwnEngine: Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless it can start an Engine.
+    /// Skips the test, with the reason, unless it can start an Engine.
     static var ownEngine: Self {
         .enabled("needs dockerd and the right to start it") {
             let path = ProcessInfo.processInfo.environment["PATH"] ?? ""

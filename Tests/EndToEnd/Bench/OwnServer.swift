@@ -2,12 +2,12 @@ import FoundationEssentials
 import JSON
 import TestSupport
 
-/// A Prefect server of a test's own, which can be stopped and started again, and wants credentials.
+/// A Prefect server for one test. It can be stopped and started again, and requires credentials.
 struct OwnServer: Sendable {
-    /// The user and the password that it wants.
+    /// The user and the password that the server requires.
     static let credentials = "operator:top-secret"
 
-    /// A client of it.
+    /// A client of the server.
     let client: PrefectServerClient
     private let reservation: PortReservation
     private let folder: String
@@ -24,7 +24,7 @@ struct OwnServer: Sendable {
     /// The server's port.
     var port: Int { reservation.port }
 
-    /// Runs the server, with settings besides the usual, while something is done.
+    /// Runs the server, with additional settings, while `body` runs.
     func whileRunning<Result>(
         settings: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
         _ body: () async throws -> Result
@@ -35,7 +35,7 @@ struct OwnServer: Sendable {
                 "PREFECT_HOME": "\(folder)/server", "PREFECT_SERVER_API_AUTH_STRING": Self.credentials,
                 "PREFECT_API_AUTH_STRING": Self.credentials, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             ].merging(settings) { $1 })
-        // It begins anew whenever it has ended, unless it is held.
+        // The server starts again whenever it has ended, unless the file `hold` exists.
         let script = """
             while :; do
               while [ -e hold ]; do sleep 0.1; done
@@ -63,7 +63,7 @@ struct OwnServer: Sendable {
         try await eventually(within: .seconds(10), "the server has ended") { !ProcessTable.isAlive(process) }
     }
 
-    /// Starts the server again, with all that it knew, and waits until it answers.
+    /// Starts the server again with its old data, and waits until it answers.
     func start() async throws {
         try FileManager.default.removeItem(atPath: "\(folder)/hold")
         try await waitUntilUp()

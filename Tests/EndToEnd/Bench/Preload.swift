@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Libraries that are loaded into the program under test, to make happen what would happen too rarely by itself.
+/// Libraries that are preloaded into the program under test, to cause events that are otherwise too rare.
 enum Preload {
-    /// The C compiler: one comes with Swift.
+    /// The path of a C compiler; Swift includes one.
     static let compiler: String? = {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         for name in ["cc", "clang", "gcc"] {
@@ -17,12 +17,12 @@ enum Preload {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test preloads a library, which has to be compiled.
+    /// Skips the test, with the reason, without a C compiler. The test compiles a library and preloads it.
     static var compiler: Self { .enabled(if: Preload.compiler != nil, "needs a C compiler on the PATH") }
 }
 
 extension TestBench {
-    /// Compiles a C file of the tests into a library that can be preloaded, and returns its path.
+    /// Compiles a C file of the tests into a library for preloading, and returns its path.
     func compileShared(_ name: String) async throws -> String {
         let source = try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: "c")).path
         let library = "\(folder)/\(name).so"

@@ -12,7 +12,7 @@ enum ProcessTable {
         }
     }
 
-    /// The processes that a process is the parent of; `isZombie` for those that have ended and were not waited for.
+    /// The child processes of a process. `isZombie` marks those that have ended and were not waited for.
     static func children(of parent: Int32) -> [(process: Int32, isZombie: Bool)] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return entries.compactMap { Int32($0) }.compactMap { process in
@@ -22,20 +22,20 @@ enum ProcessTable {
         }
     }
 
-    /// Whether a process is there and has not ended.
+    /// Whether a process exists and has not ended.
     static func isAlive(_ process: Int32) -> Bool {
         guard let state = standing(of: process).first else { return false }
         return !["Z", "X"].contains(state)
     }
 
-    /// The state of a process, its parent and so on; empty when it does not exist.
+    /// The fields of `/proc/<id>/stat` from the state and the parent on; empty when the process does not exist.
     private static func standing(of process: Int32) -> [Substring] {
-        // What is meant follows the name, which is in parentheses and may hold anything.
+        // The fields follow the name, which is in parentheses and may contain any character.
         let status = String(decoding: read("/proc/\(process)/stat"), as: UTF8.self)
         return status.lastIndex(of: ")").map { status[$0...].dropFirst().split(separator: " ") } ?? []
     }
 
-    /// The command line of a process, its words parted by blanks.
+    /// The command line of a process, its words separated by spaces.
     static func commandLine(_ process: Int32) -> String {
         read("/proc/\(process)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
             .joined(separator: " ")

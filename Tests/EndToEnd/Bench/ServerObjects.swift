@@ -27,9 +27,9 @@ extension PrefectServerClient {
 }
 
 extension FlowRunTests {
-    /// A time of the API's as a number.
+    /// A time of the API in seconds since 1970.
     static func seconds(since1970 text: String) throws -> Double {
-        // Microseconds are more than the parser takes, and it takes no fraction without being told.
+        // The parser does not accept microseconds, and accepts a fraction only on request.
         let whole = text.prefix(19) + "Z"
         let fraction = text.dropFirst(19).prefix { $0 == "." || $0.isNumber }
         let date = try Date(String(whole), strategy: .iso8601)

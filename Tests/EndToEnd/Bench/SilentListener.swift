@@ -1,14 +1,14 @@
 import Glibc
 import TestSupport
 
-/// A server whose connections are made, by the system, and that never reads nor writes: at a Unix socket and at a port.
+/// A server that never reads or writes, at a Unix socket and at a TCP port. The kernel accepts its connections.
 final class SilentListener: Sendable {
     /// The port on the loopback address.
     let port: Int
     private let reservation: PortReservation
     private let listeners: [Int32]
 
-    /// Listens at a path and at a port of the system's choice.
+    /// Listens at a path and at a free port.
     init(_ path: String) throws {
         reservation = try PortReservation()
         port = reservation.port
@@ -42,7 +42,7 @@ final class SilentListener: Sendable {
         }
     }
 
-    /// Whether somebody has connected.
+    /// Whether a client has connected.
     var isWaitedFor: Bool {
         var polled = listeners.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         return poll(&polled, nfds_t(polled.count), 0) > 0

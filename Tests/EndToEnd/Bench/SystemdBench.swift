@@ -3,13 +3,13 @@ import JSON
 import TestSupport
 import Testing
 
-/// A pool on the real server, and a folder with the worker's program on a machine that a real systemd has booted, where
-/// workers are services.
+/// A pool on the real server, and a directory with the worker's program on a machine that a real systemd has booted.
+/// Workers are services of that machine.
 struct SystemdBench: Sendable {
     /// The pool and the server.
     let bench: TestBench
     let machine: SystemdMachine
-    /// The folder on the machine; the workers' home, too.
+    /// The bench's directory on the machine. It is also the home directory of the workers.
     var home: String { "/var/lib/\(bench.pool)" }
     /// The worker's program on the machine.
     var program: String { "\(home)/bin/prefect-worker" }
@@ -30,8 +30,8 @@ struct SystemdBench: Sendable {
     ///
     /// - Parameters:
     ///   - arguments: Arguments besides the pool and the name.
-    ///   - variables: Environment variables besides the usual.
-    ///   - directives: Lines of the section `[Service]`.
+    ///   - variables: Additional environment variables.
+    ///   - directives: Additional lines of the section `[Service]`.
     func unit(
         _ arguments: [String] = [], variables: [String: String] = [:], directives: [String] = []
     ) -> String {
@@ -54,7 +54,7 @@ struct SystemdBench: Sendable {
         try await machine.run("systemctl", "start", service)
     }
 
-    /// Waits for a line of the worker's in the journal.
+    /// Waits until the worker writes a line with a text into the journal.
     func waitForLine(containing part: String, within timeout: Duration = .seconds(30)) async throws {
         do {
             try await eventually(within: timeout, "the worker writes '\(part)'", every: .milliseconds(200)) {
@@ -65,47 +65,47 @@ struct SystemdBench: Sendable {
         }
     }
 
-    /// What the worker has written.
+    /// The lines that the worker has written into the journal.
     func lines() async throws -> [String] {
         try await machine.journal("_SYSTEMD_UNIT=\(service)").compactMap { $0["MESSAGE"]?.stringValue }
     }
 
-    /// How the worker's service stands and what it wrote last, for messages.
+    /// The state of the worker's service and its last lines, for messages.
     func report() async throws -> String {
         let status = try await machine.outcome(["systemctl", "status", "--no-pager", "--lines=0", service]).text
         return "\(status)\n\(try await lines().suffix(40).joined(separator: "\n"))"
     }
 
-    /// The unit of a run that runs.
+    /// The name of the unit of a running flow run; `nil` when no such unit exists.
     func unit(of run: String) async throws -> String? {
         try await machine.run("systemctl", "list-units", "--quiet", "--plain", "prefect-run-\(run)*").first?
             .split(separator: " ").first.map(String.init)
     }
 
-    /// The folders of units that the workers have left.
+    /// The names of all unit directories in the workers' state directories.
     func folders() -> [String] {
         let root = "\(home)/prefect/prefect-worker"
         return machine.names(in: root).flatMap { machine.names(in: "\(root)/\($0)/units") }
     }
 
-    /// The lines of a file in the folder; none while it does not exist.
+    /// The lines of a file in the directory; empty while the file does not exist.
     func notes(_ name: String) -> [String] { machine.lines("\(home)/\(name)") }
 
-    /// Writes a file into the folder and returns its path on the machine.
+    /// Writes a file into the directory and returns its path on the machine.
     @discardableResult
     func write(_ name: String, _ text: String, isExecutable: Bool = false) throws -> String {
         try machine.write(text, to: "\(home)/\(name)", isExecutable: isExecutable)
         return "\(home)/\(name)"
     }
 
-    /// Creates a run of a shell script, with the folder as `$OUT`.
+    /// Creates a run of a shell script. `$OUT` is the bench's directory.
     func shell(_ script: String, jobVariables: JSONValue = [:], name: String? = nil) async throws -> String {
         let file = try write("run-\(TestBench.unique()).sh", "OUT=\(home)\n\(script)\n")
         return try await bench.server.createRun(
             deployment: bench.deploy(command: "/bin/sh \(file)", jobVariables: jobVariables), name: name)
     }
 
-    /// Deploys a function of ``FlowSource``, whose code and whose notes are in the folder.
+    /// Deploys a function of ``FlowSource``. Its code and its notes are in the bench's directory.
     func deploy(_ function: String, jobVariables: JSONValue = [:]) async throws -> String {
         try write("code/flows.py", FlowSource.text)
         let onMachine = TestBench(
@@ -113,7 +113,7 @@ struct SystemdBench: Sendable {
         return try await onMachine.deploy(function, jobVariables: jobVariables)
     }
 
-    /// Waits until a run is in one of some states, and returns it.
+    /// Waits until a run is in one of these states, and returns it.
     @discardableResult
     func waitForRun(
         _ run: String, toBe names: Set<String>, within timeout: Duration = .seconds(60)
@@ -126,7 +126,7 @@ struct SystemdBench: Sendable {
     }
 }
 
-/// Does something with a new pool and a folder on the machine, and removes everything afterwards, units included.
+/// Runs `body` with a new pool and a directory on the machine. Everything is removed afterwards, units included.
 func withSystemdBench<Result>(
     type: String = "process", isolation: isolated (any Actor)? = #isolation,
     _ body: (SystemdBench) async throws -> Result

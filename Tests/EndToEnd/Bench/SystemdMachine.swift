@@ -4,13 +4,14 @@ import JSON
 import TestSupport
 import Testing
 
-/// A machine that a real systemd has booted, and that tests may change: its `/` is the folder `TEST_SYSTEMD_ROOT` of this
-/// one, whose network it shares. A container that runs systemd is one, and so is a folder that `systemd` was started in.
+/// A machine that a real systemd has booted and that tests may change. `TEST_SYSTEMD_ROOT` names the directory of this
+/// machine that is its `/`, and both share a network. The systemd machine is a container that runs systemd, or a
+/// directory that `systemd` was started in.
 struct SystemdMachine: Sendable {
-    /// The process here that is the machine's first.
+    /// The id, on this machine, of the first process of the systemd machine.
     let leader: String
 
-    /// The machine of the environment, where there is one.
+    /// The machine of the environment; `nil` without one.
     static let current: SystemdMachine? = {
         guard let root = ProcessInfo.processInfo.environment["TEST_SYSTEMD_ROOT"], let wanted = identity(of: root)
         else { return nil }
@@ -22,16 +23,16 @@ struct SystemdMachine: Sendable {
             }.map(SystemdMachine.init)
     }()
 
-    /// The path, on the machine, of a Python that has Prefect, where there is one.
+    /// The path, on the machine, of a Python with Prefect; `nil` without one.
     static let python = ProcessInfo.processInfo.environment["TEST_SYSTEMD_PYTHON"]
 
-    /// What tells a file from all others.
+    /// The device and the inode of a file, which identify it.
     private static func identity(of path: String) -> [UInt64]? {
         var status = stat()
         return stat(path, &status) == 0 ? [UInt64(status.st_dev), UInt64(status.st_ino)] : nil
     }
 
-    /// What a command wrote and how it ended.
+    /// Runs a command on the machine and returns its output and its exit status.
     func outcome(_ command: [String], timeout: Duration = .seconds(60)) async throws -> WorkerProgram.Outcome {
         let place = ["--target", leader, "--pid", "--mount", "--uts", "--ipc", "--root", "--wd"]
         return try await withChildProcess("nsenter", place + command) { child in
@@ -40,7 +41,7 @@ struct SystemdMachine: Sendable {
         }
     }
 
-    /// Whether a command has failed because the bus or the manager was away: tests have them begin again.
+    /// Whether a command failed because the bus or the manager was unavailable. Some tests restart both.
     private static func foundNoManager(_ outcome: WorkerProgram.Outcome) -> Bool {
         outcome.status != .exited(0)
             && ["message bus", "to bus", "Transport endpoint", "org.freedesktop.systemd1"].contains {
@@ -48,7 +49,7 @@ struct SystemdMachine: Sendable {
             }
     }
 
-    /// Runs a command, which has to succeed, and returns its lines. One that does not find the manager is run again.
+    /// Runs a command, which must succeed, and returns its lines. A command that finds no manager is run again.
     @discardableResult
     func run(_ command: String...) async throws -> [String] {
         var outcome = try await outcome(command)
@@ -64,31 +65,32 @@ struct SystemdMachine: Sendable {
         return outcome.output
     }
 
-    /// Where a file of the machine is on this one.
+    /// The path, on this machine, of a file of the systemd machine.
     func path(_ path: String) -> String { "/proc/\(leader)/root\(path)" }
 
-    /// Writes a file, with the folders that it needs.
+    /// Writes a file and creates the directories above it.
     func write(_ text: String, to path: String, isExecutable: Bool = false) throws {
         let folder = (self.path(path) as NSString).deletingLastPathComponent
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Folder.write(text, to: self.path(path), isExecutable: isExecutable)
     }
 
-    /// The lines of a file; none while it does not exist.
+    /// The lines of a file; empty while the file does not exist.
     func lines(_ path: String) -> [String] {
         let bytes = FileManager.default.contents(atPath: self.path(path)) ?? Data()
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    /// Whether there is a file.
+    /// Whether a file exists.
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: self.path(path)) }
 
-    /// What is in a folder; nothing while it does not exist.
+    /// The names in a directory; empty while the directory does not exist.
     func names(in folder: String) -> [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []
     }
 
-    /// Puts a program of this machine into a folder, with the libraries beside it that the machine lacks.
+    /// Copies a program of this machine into a directory. Libraries that the systemd machine lacks go into the same
+    /// directory.
     func install(_ program: String, in folder: String) async throws {
         try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
         let libraries = try await withChildProcess("ldd", [program]) { child in
@@ -100,7 +102,7 @@ struct SystemdMachine: Sendable {
         for file in [program] + libraries.filter({ !FileManager.default.fileExists(atPath: path($0)) }) {
             let copy = path(folder) + "/" + (file as NSString).lastPathComponent
             let origin = URL(filePath: file).resolvingSymlinksInPath().path
-            // A second name costs nothing, where it can be had.
+            // A hard link takes no space. Where it is not possible, the file is copied.
             guard (try? FileManager.default.linkItem(atPath: origin, toPath: copy)) == nil else { continue }
             try FileManager.default.copyItem(atPath: origin, toPath: copy)
         }
@@ -108,13 +110,13 @@ struct SystemdMachine: Sendable {
 
     // MARK: Units
 
-    /// Installs the file of a unit, or one that says something else than before.
+    /// Installs the file of a unit, or replaces it.
     func installUnit(_ name: String, _ text: String) async throws {
         try write(text, to: "/etc/systemd/system/\(name)")
         try await run("systemctl", "daemon-reload")
     }
 
-    /// Stops units by their names or patterns and forgets how they ended; those with a file lose it.
+    /// Stops units by their names or patterns, resets their failed state, and removes their unit files.
     func removeUnits(_ names: [String]) async throws {
         _ = try await outcome(["systemctl", "kill", "--signal=KILL"] + names)
         _ = try await outcome(["systemctl", "stop"] + names)
@@ -123,7 +125,7 @@ struct SystemdMachine: Sendable {
         _ = try await outcome(["systemctl", "reset-failed"] + names)
     }
 
-    /// A unit's property as `systemctl show` has it; empty for one that is not set.
+    /// A property of a unit as `systemctl show` prints it; empty when the property is not set.
     func property(_ name: String, of unit: String) async throws -> String {
         try await run("systemctl", "show", "--value", "--property", name, unit).joined(separator: "\n")
     }
@@ -141,7 +143,7 @@ struct SystemdMachine: Sendable {
         }
     }
 
-    /// The entries of the journal that match, like `_SYSTEMD_UNIT=x.service`, oldest first.
+    /// The journal entries that match, for example `_SYSTEMD_UNIT=x.service`, oldest first.
     func journal(_ matches: String...) async throws -> [JSONValue] {
         try await outcome(["journalctl", "--output=json", "--all", "--quiet"] + matches).output.map(
             JSONValue.init(parsing:))
@@ -149,14 +151,14 @@ struct SystemdMachine: Sendable {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless there is a machine that systemd has booted.
+    /// Skips the test, with the reason, unless there is a machine that systemd has booted.
     static var systemdMachine: Self {
         .enabled(
             if: SystemdMachine.current != nil,
             "needs a systemd that was booted with the folder TEST_SYSTEMD_ROOT as its /")
     }
 
-    /// The test is skipped, with a comment that says why, unless flows can run on the machine that systemd has booted.
+    /// Skips the test, with the reason, when the systemd machine has no Python with Prefect.
     static var systemdPython: Self {
         .enabled(
             if: SystemdMachine.current == nil || SystemdMachine.python != nil,

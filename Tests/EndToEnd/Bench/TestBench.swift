@@ -3,15 +3,15 @@ import Glibc
 import JSON
 import TestSupport
 
-/// A pool of a test's own on the real server, flows in a folder, and workers that serve the pool.
+/// A new pool on the real server for one test, a directory with flows, and workers that serve the pool.
 struct TestBench: Sendable {
     /// The server.
     let server: PrefectServerClient
     /// The pool's name.
     let pool: String
-    /// The folder with the flows and what they note; everybody's home.
+    /// The directory with the flows and their notes. It is the home directory of all workers and runs.
     let folder: String
-    /// The flow's id, whose deployments all are.
+    /// The id of the flow that all deployments belong to.
     let flow: String
     /// The flow's name.
     let flowName: String
@@ -25,7 +25,7 @@ struct TestBench: Sendable {
             path: folder + "/code", jobVariables: jobVariables, others: others)
     }
 
-    /// Deploys something that is run by a command instead of a flow's code.
+    /// Deploys a command that runs instead of a flow's code.
     func deploy(
         command: String, jobVariables: JSONValue = [:], name: String? = nil, queue: String? = nil, pool: String? = nil
     ) async throws -> String {
@@ -46,7 +46,7 @@ struct TestBench: Sendable {
         return path
     }
 
-    /// Writes a file into the folder and returns its path.
+    /// Writes a file into the directory and returns its path.
     @discardableResult
     func write(_ name: String, _ text: String) throws -> String {
         let path = "\(folder)/\(name)"
@@ -54,22 +54,22 @@ struct TestBench: Sendable {
         return path
     }
 
-    /// The lines of a file in the folder; none while it does not exist.
+    /// The lines of a file in the directory; empty while the file does not exist.
     func notes(_ name: String) -> [String] {
         guard let data = try? Data(contentsOf: URL(filePath: "\(folder)/\(name)")) else { return [] }
         return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
-    /// Waits until a file in the folder has a line, and returns its lines.
+    /// Waits until a file in the directory has a line, and returns its lines.
     @discardableResult
     func waitForNotes(_ name: String, within timeout: Duration = .seconds(60)) async throws -> [String] {
-        try await eventually(within: timeout, "there are notes in \(name)", every: .milliseconds(50)) {
+        try await eventually(within: timeout, "the file \(name) has a line", every: .milliseconds(50)) {
             !notes(name).isEmpty
         }
         return notes(name)
     }
 
-    /// How many runs of the bench are in a state of one of these types.
+    /// The number of runs of the bench in a state of one of these types.
     func count(ofStates types: [String]) async throws -> Int? {
         let filter: JSONValue = [
             "flows": ["id": ["any_": [.string(flow)]]],
@@ -78,7 +78,7 @@ struct TestBench: Sendable {
         return try await server.call("POST", "/flow_runs/count", filter).intValue
     }
 
-    /// Waits until so many runs of the bench are Completed.
+    /// Waits until `count` runs of the bench are Completed.
     func waitForCompletedRuns(_ count: Int) async throws {
         let filter: JSONValue = [
             "flows": ["id": ["any_": [.string(flow)]]], "flow_runs": ["state": ["name": ["any_": ["Completed"]]]],
@@ -92,7 +92,7 @@ struct TestBench: Sendable {
         }
     }
 
-    /// The runs of the bench that are not Completed, with what became of them.
+    /// The runs of the bench that are not Completed, each with its states, its worker and its process.
     func unfinished() async throws -> String {
         let filter: JSONValue = ["flows": ["id": ["any_": [.string(flow)]]]]
         var lines: [String] = []
@@ -106,7 +106,7 @@ struct TestBench: Sendable {
         return "unfinished are" + lines.joined()
     }
 
-    /// The runs that a worker has given up because processes had died of them.
+    /// The runs that were given up because the worker's process died twice while it handled them.
     func givenUp(_ runs: some Sequence<String>) async throws -> Set<String> {
         var givenUp: Set<String> = []
         for run in runs {
@@ -116,7 +116,7 @@ struct TestBench: Sendable {
         return givenUp
     }
 
-    /// What is left in the workers' state directories: rows of ledgers, and folders of runs.
+    /// The remaining content of the workers' state directories: rows of ledgers, and directories of runs.
     func remains() async throws -> [String] {
         let root = "\(folder)/prefect/prefect-worker"
         let rows = try await WorkerProgram.run(["runs", "--json"], environment: environment(), in: folder).output
@@ -127,8 +127,8 @@ struct TestBench: Sendable {
         return rows + runs
     }
 
-    /// The environment of the workers. A worker that is told to end stops its runs at once, unless a test wants it to
-    /// drain.
+    /// The environment of the workers. A worker that receives SIGTERM stops its runs at once, unless a test sets
+    /// another drain timeout.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
         WorkerProgram.environment(
             home: folder,
@@ -143,13 +143,13 @@ struct TestBench: Sendable {
         ["start", "--pool", pool, "--name", name] + others
     }
 
-    /// Serves the pool while something is done, and then ends the worker, which has to leave with status 0.
+    /// Runs a worker on the pool while `body` runs, and then ends the worker. The worker must exit with status 0.
     ///
     /// - Parameters:
     ///   - name: The worker's name.
     ///   - others: Arguments besides the pool and the name.
-    ///   - variables: Environment variables besides the usual.
-    ///   - body: What to do meanwhile.
+    ///   - variables: Additional environment variables.
+    ///   - body: The test's work while the worker runs.
     @discardableResult
     func withWorker<Result>(
         name: String = "bench", _ others: [String] = [], variables: [String: String] = [:],
@@ -163,7 +163,7 @@ struct TestBench: Sendable {
             do {
                 result = try await body(worker)
             } catch {
-                // What the worker said, and what runs then, explains most failures.
+                // The lines of the worker and the running processes explain most failures.
                 let processes = survivors().map { "\n  \($0): \(ProcessTable.commandLine($0))" }.joined()
                 let detail = "\(worker.summary)\nthe processes are\(processes)"
                 await end(worker)
@@ -178,7 +178,7 @@ struct TestBench: Sendable {
         }
     }
 
-    /// Ends a worker of a test that has failed, with what it runs.
+    /// Ends a worker of a failed test, together with its runs.
     private func end(_ worker: ChildProcess) async {
         worker.send(.terminate)
         try? await Task.sleep(for: ChildProcess.signalWindow)
@@ -186,13 +186,13 @@ struct TestBench: Sendable {
         _ = try? await worker.waitForExit(timeout: .seconds(10))
     }
 
-    /// The processes that a worker of this bench, or what it ran, has left.
+    /// The running processes whose `HOME` is the bench's directory: workers and runs.
     func survivors() -> [Int32] { ProcessTable.processes(withVariable: "HOME", folder) }
 
     static func unique() -> String { UUID().uuidString.prefix(8).lowercased() }
 }
 
-/// A failure, and how things stood.
+/// An error with additional details.
 struct Explained: Error, CustomStringConvertible {
     let error: any Error
     let detail: String
@@ -200,25 +200,25 @@ struct Explained: Error, CustomStringConvertible {
     var description: String { "\(error); \(detail)" }
 }
 
-/// Does something with a new pool, and removes everything from the server and the machine afterwards.
+/// Runs `body` with a new pool, and removes everything from the server and the machine afterwards.
 ///
 /// - Parameters:
-///   - server: The server; without it the one of the environment.
+///   - server: The server; by default the server of the environment.
 ///   - createsPool: Whether the pool exists at the beginning.
-///   - body: What to do.
+///   - body: The test's work.
 func withTestBench<Result>(
     on server: PrefectServerClient? = nil, createsPool: Bool = true, isolation: isolated (any Actor)? = #isolation,
     _ body: (TestBench) async throws -> Result
 ) async throws -> Result {
     try await withTemporaryDirectory { folder in
         var server = try server ?? PrefectServerClient.fromEnvironment()
-        // The server's database may keep a request waiting for a minute.
+        // The server's database can delay a request for a minute.
         server.timeout = .seconds(90)
         server.patience = .seconds(180)
         let name = "e2e-\(TestBench.unique())"
         let flow = try await server.createFlow(name: name)
         let bench = TestBench(server: server, pool: name, folder: folder, flow: flow, flowName: name)
-        // The code is copied for each run, so that nothing else may be in its folder.
+        // The worker copies the code's directory for each run, so it must contain nothing else.
         for name in ["tmp", "code"] {
             try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
         }
@@ -236,7 +236,7 @@ func withTestBench<Result>(
 }
 
 extension TestBench {
-    /// Removes everything; what cannot be removed stays, since a test's outcome does not depend on it.
+    /// Removes everything. Failures are ignored, because the outcome of a test does not depend on the removal.
     fileprivate func remove() async {
         for process in survivors() { ProcessTable.kill(process) }
         _ = try? await server.send("DELETE", "/flows/\(flow)")

@@ -3,14 +3,14 @@ import TestSupport
 
 /// The program under test.
 enum WorkerProgram {
-    /// Where it is: as `PREFECT_WORKER_BINARY` says, else beside the tests' own program.
+    /// The path of the program: `PREFECT_WORKER_BINARY`, or else the program next to the tests' own executable.
     static let path: String = {
         if let path = ProcessInfo.processInfo.environment["PREFECT_WORKER_BINARY"], !path.isEmpty { return path }
         let tests = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return String(tests.prefix(upTo: tests.lastIndex(of: "/") ?? tests.startIndex)) + "/prefect-worker"
     }()
 
-    /// An environment with nothing of the tests' own but where programs are, and a home in a folder.
+    /// An environment with a home directory and with only `PATH` from the tests' own environment.
     static func environment(home: String, _ others: [String: String] = [:]) -> [String: String] {
         [
             "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin", "HOME": home,
@@ -18,23 +18,23 @@ enum WorkerProgram {
         ].merging(others) { $1 }
     }
 
-    /// What a program that has ended left.
+    /// The result of a program that has ended.
     struct Outcome: Sendable {
         let status: ChildProcess.ExitStatus
         let output: [String]
         let errors: [String]
 
-        /// Everything it wrote.
+        /// The lines of standard output, then those of standard error.
         var text: String { (output + errors).joined(separator: "\n") }
     }
 
     /// Runs the program to its end.
     ///
     /// - Parameters:
-    ///   - arguments: Its arguments.
-    ///   - environment: All of its environment.
-    ///   - folder: Where it runs.
-    ///   - timeout: How long it may take.
+    ///   - arguments: The arguments of the program.
+    ///   - environment: The complete environment of the program.
+    ///   - folder: The working directory.
+    ///   - timeout: The time limit.
     static func run(
         _ arguments: [String], environment: [String: String], in folder: String, timeout: Duration = .seconds(90)
     ) async throws -> Outcome {
@@ -46,6 +46,6 @@ enum WorkerProgram {
 }
 
 extension ChildProcess {
-    /// Signals that come within a second count as one for the worker; this is a little longer.
+    /// A pause after which the worker counts a second signal. Signals within one second count as one.
     static var signalWindow: Duration { .milliseconds(1100) }
 }

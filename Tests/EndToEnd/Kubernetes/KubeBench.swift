@@ -3,23 +3,23 @@ import JSON
 import TestSupport
 import Testing
 
-/// A bench whose pool is served in a namespace of its own of the cluster that `KUBECONFIG` names.
+/// A bench whose pool uses a new namespace of the cluster that `KUBECONFIG` names.
 ///
-/// The pods are on the host's network, so that they reach the server, and have the bench's folder at its own path.
+/// The pods use the host's network to reach the server, and have the bench's directory at the same path.
 struct KubeBench: Sendable {
-    /// The pool, the server and the folder.
+    /// The pool, the server and the directory.
     let bench: TestBench
     /// The namespace.
     let namespace: String
-    /// The kubeconfig that the workers get.
+    /// The kubeconfig of the workers.
     let kubeconfig: String
 
-    /// The image that flows run in.
+    /// The image of the flows.
     static let image = ProcessInfo.processInfo.environment["PREFECT_TEST_IMAGE"] ?? "prefecthq/prefect:3-latest"
 
     var server: PrefectServerClient { bench.server }
 
-    /// Runs `kubectl` in the namespace and returns what it prints.
+    /// Runs `kubectl` in the namespace and returns its output.
     @discardableResult
     func kubectl(_ arguments: String..., input: String? = nil) async throws -> String {
         var arguments = arguments
@@ -49,7 +49,7 @@ struct KubeBench: Sendable {
         try await bench.deploy(command: "sh -c '\(shell)'", jobVariables: jobVariables)
     }
 
-    /// Serves the pool while something is done.
+    /// Runs a worker on the pool while `body` runs.
     func withWorker<Result>(
         name: String = "bench", _ others: [String] = [], kubeconfig: String? = nil, variables: [String: String] = [:],
         isolation: isolated (any Actor)? = #isolation, _ body: (ChildProcess) async throws -> Result
@@ -58,7 +58,7 @@ struct KubeBench: Sendable {
             name: name, others, variables: self.variables(kubeconfig: kubeconfig).merging(variables) { $1 }, body)
     }
 
-    /// The variables of a worker besides the usual.
+    /// The additional environment variables of a worker.
     func variables(kubeconfig: String? = nil) -> [String: String] {
         ["KUBECONFIG": kubeconfig ?? self.kubeconfig, "PREFECT_WORKER_CANCELLATION_POLL_SECONDS": "1"]
     }
@@ -81,7 +81,7 @@ struct KubeBench: Sendable {
         return found ?? ""
     }
 
-    /// The name of the job of a run, once the API knows it.
+    /// The name of a run's job. Waits until the API has it.
     func job(of run: String) async throws -> String {
         var name = ""
         try await eventually(within: .seconds(30), "the run has a job", every: .milliseconds(200)) {
@@ -98,7 +98,7 @@ struct KubeBench: Sendable {
     }
 }
 
-/// Does something with a new pool and a new namespace, and removes both afterwards.
+/// Runs `body` with a new pool and a new namespace, and removes both afterwards.
 func withKubeBench<Result>(
     template change: (inout JSONValue) -> Void = { _ in }, isolation: isolated (any Actor)? = #isolation,
     _ body: (KubeBench) async throws -> Result
@@ -135,7 +135,7 @@ func withKubeBench<Result>(
 }
 
 extension KubeBench {
-    /// Nobody waits for the end of it.
+    /// Removes the namespace, without waiting for the end of the removal.
     fileprivate func remove() async {
         _ = try? await kubectl("delete", "pods", "--all", "--grace-period=0", "--force")
         _ = try? await Self.kubectl(["delete", "namespace", namespace, "--wait=false"])
@@ -143,7 +143,7 @@ extension KubeBench {
 }
 
 extension JSONValue {
-    /// Changes the object at a path; one that is not there is made.
+    /// Changes the object at a path, and creates missing objects on the way.
     mutating func change(_ path: [String], _ body: (inout JSONValue) -> Void) {
         guard let key = path.first else { return body(&self) }
         var member = self[key] ?? [:]

@@ -10,14 +10,14 @@ import Testing
 struct KubernetesExampleTests {
     private static let namespace = "prefect"
 
-    /// Whether the example's namespace is nobody's, so that it can be made and removed.
+    /// Whether the example's namespace does not exist, so that the test may create and remove it.
     private static func isFree() async -> Bool {
         let found = try? await KubeBench.kubectl(["get", "namespace", namespace, "--ignore-not-found", "-o", "name"])
         return found?.isEmpty == true
     }
 
     @Test(
-        "the commands of its README, in their order, make a worker that an API with credentials takes and that runs flows",
+        "the commands of the example's README install a worker that runs flows, for an API with credentials",
         .enabled("needs a cluster without a namespace 'prefect'", isFree))
     func readme() async throws {
         try await withTemporaryDirectory { folder in
@@ -65,13 +65,13 @@ struct KubernetesExampleTests {
         _ = try? await KubeBench.kubectl(["delete", "namespace", Self.namespace, "--timeout=100s"])
     }
 
-    /// A copy of the example, set up for a pool as its README's first step says.
+    /// A copy of the example, configured for a pool as the first step of its README describes.
     ///
-    /// The worker's pod reaches the server and the cluster on the host's network, and is given its account's token by a volume: a
-    /// cluster of the tests may have neither a network for pods nor tokens in them by itself.
+    /// The worker's pod uses the host's network to reach the server and the cluster. A volume gives the pod its
+    /// account's token. The clusters of the tests may have no network for pods, and may give pods no tokens.
     private struct Example {
         static let pool = "my-pool"
-        /// Where the commands are run.
+        /// The working directory of the commands.
         let folder: String
 
         init(_ bench: TestBench) async throws {
@@ -113,14 +113,15 @@ struct KubernetesExampleTests {
             _ = try await bench.server.createPool(name: Self.pool, type: "kubernetes", template: template)
         }
 
-        /// The commands of the README: what is indented and begins with `kubectl`.
+        /// The commands of the README: its indented lines that begin with `kubectl`.
         func commands() throws -> [String] {
             try String(contentsOfFile: "\(folder)/examples/kubernetes/README.md", encoding: .utf8)
                 .split(separator: "\n").filter { $0.hasPrefix("    ") }
                 .map { $0.trimmingCharacters(in: .whitespaces) }.filter { $0.hasPrefix("kubectl ") }
         }
 
-        /// The credentials that a cluster gives each pod by itself, with the address at which the tests reach the cluster.
+        /// A patch with the credentials that a cluster normally gives each pod, and with the cluster's address for the
+        /// tests.
         private static func patch(server: String) -> String {
             let address = server.replacing("https://", with: "").split(separator: ":")
             return """
@@ -153,7 +154,7 @@ struct KubernetesExampleTests {
                 """
         }
 
-        /// The authority of the cluster's certificate: as the tests' kubeconfig has it, else as the cluster shows it.
+        /// The authority of the cluster's certificate, from the tests' kubeconfig or else from the cluster itself.
         private static func authority(of cluster: JSONValue, server: String) async throws -> String {
             if let data = cluster["certificate-authority-data"]?.stringValue.flatMap({ Data(base64Encoded: $0) }) {
                 return String(decoding: data, as: UTF8.self)

@@ -3,22 +3,22 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Kubernetes jobs when things go wrong", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
+@Suite("Faults with Kubernetes jobs", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
 struct KubernetesFaultTests {
-    /// A program that takes the run through its states by itself, and notes it, until there is a file in the bench's
-    /// folder.
+    /// Deploys a program that sets the run's states itself and notes them. It runs until a file exists in the bench's
+    /// directory.
     private func quickRun(_ kube: KubeBench, until end: String) async throws -> String {
         let program = try kube.bench.write("quick.py", FlowSource.quickRun)
         let folder = kube.bench.folder
         return try await kube.bench.deploy(command: "python \(program) \(folder)/runs \(folder)/\(end)")
     }
 
-    /// A shell that exits with a code once there is a file in the bench's folder.
+    /// Deploys a shell that exits with a code as soon as a file exists in the bench's directory.
     private func shell(_ kube: KubeBench, until end: String, exit code: Int) async throws -> String {
         try await kube.deploy(shell: "while [ ! -e \(kube.bench.folder)/\(end) ]; do sleep 0.2; done; exit \(code)")
     }
 
-    @Test("a job that somebody deletes is Crashed; a pod that somebody deletes runs its flow again in no other job")
+    @Test("a deleted job crashes its run; a flow with a deleted pod runs again, in one active job")
     func deleted() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -35,8 +35,8 @@ struct KubernetesFaultTests {
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("was deleted") || message.contains("status code 1"), "\(message)")
 
-                // The flow gives its run back when its pod is told to end; the job's own next pod, or another job of the
-                // same run, takes it, and never two at a time.
+                // The flow gives its run back when its pod is ended. The job's next pod, or another job of the same
+                // run, takes the run, and never two at a time.
                 try await kube.bench.waitForNotes("pid", within: .seconds(90))
                 let first = try await kube.job(of: flow)
                 let flowPod = try await kube.kubectl("get", "pods", "-l", "job-name=\(first)", "-o", "name")
@@ -56,7 +56,7 @@ struct KubernetesFaultTests {
         }
     }
 
-    @Test("the API server is away in the middle of ten runs: none is taken for crashed, all are told")
+    @Test("during an outage of the API server no run is taken for crashed, and afterwards all ends are reported")
     func outage() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -68,30 +68,32 @@ struct KubernetesFaultTests {
             let crashing = try await server.createRun(deployment: shell(kube, until: "go", exit: 9))
             try await kube.withWorker(["--with-healthcheck"], kubeconfig: config, variables: Probe.anyPort) { worker in
                 let probe = try await Probe(worker)
-                try await eventually(within: .seconds(60), "all run", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(60), "all pods run", every: .milliseconds(500)) {
                     try await kube.objects("pods").filter { $0["status"]?["phase"] == "Running" }.count == 10
                 }
                 try await proxy.setMode(.refuse)
                 await proxy.resetConnections()
                 try kube.bench.write("go", "")
-                try await eventually(within: .seconds(60), "all have ended", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(60), "all jobs have ended", every: .milliseconds(500)) {
                     try await kube.objects("jobs").allSatisfy { $0["status"]?["conditions"] != nil }
                 }
                 #expect(try await server.flowRun(crashing)["state_type"] == "PENDING")
                 try await worker.waitForLine(containing: "cannot be watched")
                 let lag = "prefect_worker_watch_lag_seconds{backend=\"kubernetes\"}"
-                try await eventually("that nothing is watched shows") { try await probe.metric(lag) ?? 0 > 0 }
+                try await eventually("the metric shows a watch lag") { try await probe.metric(lag) ?? 0 > 0 }
                 try await proxy.setMode(.pass)
                 let crash = try await server.waitForRun(crashing, toBe: ["Crashed"], within: .seconds(60))
                 #expect(crash["state"]?["message"]?.stringValue?.contains("code 9") == true)
-                try await eventually(within: .seconds(60), "all are told and let go", every: .milliseconds(500)) {
+                try await eventually(
+                    within: .seconds(60), "all runs are reported and forgotten", every: .milliseconds(500)
+                ) {
                     try await kube.bench.remains().isEmpty
                 }
                 for (outcome, count) in [("ended", 9), ("crashed", 1)] {
                     let sample = "prefect_worker_run_outcomes_total{outcome=\"\(outcome)\",pool=\"\(kube.bench.pool)\"}"
                     try await eventually("the runs are counted") { try await probe.metric(sample) == Double(count) }
                 }
-                try await eventually("all is watched again") { try await probe.metric(lag) == 0 }
+                try await eventually("the metric shows no watch lag") { try await probe.metric(lag) == 0 }
             }
             await proxy.stop()
             for run in runs {
@@ -102,7 +104,7 @@ struct KubernetesFaultTests {
         }
     }
 
-    @Test("a worker that is killed and started again tells the ends that it has missed, once, and starts nothing twice")
+    @Test("a worker that is killed and restarted reports each missed end once, and starts no run twice")
     func restart() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -118,7 +120,7 @@ struct KubernetesFaultTests {
                 try await worker.waitForExit()
             }
             try kube.bench.write("short", "")
-            try await eventually(within: .seconds(60), "the short one has failed", every: .milliseconds(500)) {
+            try await eventually(within: .seconds(60), "the short run's job has failed", every: .milliseconds(500)) {
                 try await kube.objects("jobs").contains { $0["status"]?["failed"] == 1 }
             }
             #expect(try await server.flowRun(short)["state_type"] == "PENDING")
@@ -128,7 +130,9 @@ struct KubernetesFaultTests {
                 try await worker.waitForLine(containing: "still runs as '\(kube.namespace):")
                 try kube.bench.write("long", "")
                 try await server.waitForRun(long, toBe: ["Completed", "Crashed"], within: .seconds(60))
-                try await eventually(within: .seconds(90), "nothing is left", every: .milliseconds(500)) {
+                try await eventually(
+                    within: .seconds(90), "no row and no run directory remains", every: .milliseconds(500)
+                ) {
                     try await kube.bench.remains().isEmpty
                 }
             }
@@ -141,7 +145,7 @@ struct KubernetesFaultTests {
                     try await kube.objects("pods").first {
                         $0["metadata"]?["labels"]?["prefect.io/flow-run-id"]?.stringValue == run
                     }?["metadata"]?["uid"]?.stringValue)
-                // What was told in the last moment before the kill may be lost with the worker.
+                // Reports of the last moment before the kill may be lost with the worker.
                 let names = run == short ? ["failed"] : ["running", "succeeded"]
                 try await kube.expectEvents(
                     names.map { "prefect.kubernetes.pod.\($0)" }, of: "prefect.kubernetes.pod.\(pod)")
@@ -149,7 +153,7 @@ struct KubernetesFaultTests {
         }
     }
 
-    @Test("a worker with few rights runs what it may, and says which verbs it lacks")
+    @Test("a worker with limited permissions runs flows, and names the verbs that it lacks")
     func rights() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -170,7 +174,7 @@ struct KubernetesFaultTests {
                 try await server.waitForRun(slow, toBe: ["Cancelled"], within: .seconds(120))
                 #expect(!worker.output.contains { $0.contains("unheard") })
             }
-            // A check calls each of them wrong, in every namespace that the pool's jobs go to.
+            // The command `check` reports each missing verb as WRONG, for every namespace of the pool's jobs.
             _ = try await kube.deploy(shell: "true", jobVariables: ["namespace": "kube-public"])
             let check = try await WorkerProgram.run(
                 ["check", "--pool", kube.bench.pool],
@@ -183,7 +187,7 @@ struct KubernetesFaultTests {
             ] {
                 #expect(check.output.contains { $0.hasPrefix("WRONG") && $0.contains(lack) }, "\(check.text)")
             }
-            // With the right to create jobs alone, a run is refused nothing, and its end is known by its own word.
+            // Without the right to create jobs, the run crashes, and the reason names the missing right.
             let bare = try await kube.serviceAccount(rules: "get::pods")
             let refused = try await server.createRun(deployment: kube.deploy(shell: "true"))
             try await kube.withWorker(kubeconfig: bare) { _ in
@@ -195,7 +199,7 @@ struct KubernetesFaultTests {
     }
 
     @Test(
-        "a worker without a cluster, or with a context that does not exist, leaves and says why; one with an old token waits"
+        "a worker without a cluster or its context exits with the reason; a worker with an expired token waits"
     )
     func noCluster() async throws {
         try await withKubeBench { kube in
@@ -214,14 +218,14 @@ struct KubernetesFaultTests {
                 try await worker.waitForLine(containing: "the worker keeps trying")
                 try await worker.waitForLine(containing: "is connected")
                 #expect(try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED")
-                // It has not started: it can take no run.
+                // The worker has not started, because it cannot take runs.
                 #expect(!worker.errors.contains { $0.contains("started!") })
             }
             #expect(try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED")
         }
     }
 
-    @Test("a worker without a cluster serves a pool whose template names one")
+    @Test("a worker without a cluster serves a pool whose template names a cluster")
     func clusterOfThePool() async throws {
         let config = try String(contentsOfFile: Engine.kubernetes.address ?? "", encoding: .utf8)
         try await withKubeBench { template in
@@ -243,9 +247,9 @@ struct KubernetesFaultTests {
         }
     }
 
-    @Test("a pod that is evicted is told as such")
+    @Test("an evicted pod is reported as evicted")
     func evicted() async throws {
-        // No scheduler takes the pod, so that nobody else speaks of it.
+        // No scheduler takes the pod, so nothing else changes its status.
         try await withKubeBench { template in
             template.change(["job_configuration", "job_manifest", "spec", "template", "spec"]) {
                 $0["schedulerName"] = "nobody"
@@ -255,13 +259,14 @@ struct KubernetesFaultTests {
             try await kube.withWorker { _ in
                 _ = try await kube.job(of: run)
                 var pod: JSONValue = .null
-                try await eventually(within: .seconds(30), "there is a pod", every: .milliseconds(300)) {
+                try await eventually(within: .seconds(30), "the job has a pod", every: .milliseconds(300)) {
                     pod = try await kube.objects("pods").first ?? .null
                     return pod != .null
                 }
-                // The worker reports no phase that is over before the worker has read it.
+                // The worker does not report a phase that ends before the worker has read it.
                 let uid = try #require(pod["metadata"]?["uid"]?.stringValue)
-                try await eventually(within: .seconds(60), "the pod's event is reported", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(60), "the server has the pod's event", every: .milliseconds(500))
+                {
                     try await !kube.server.events(
                         named: ["prefect.kubernetes.pod.pending"], resource: "prefect.kubernetes.pod.\(uid)"
                     ).isEmpty
@@ -285,7 +290,7 @@ struct KubernetesFaultTests {
 }
 
 extension KubeBench {
-    /// Waits until events of these names are there for a resource, and expects each of them once.
+    /// Waits until a resource has events of these names, and expects each of them once.
     fileprivate func expectEvents(_ names: [String], of resource: String) async throws {
         var found: [String] = []
         try await eventually(within: .seconds(60), "\(resource) has its events", every: .milliseconds(500)) {
@@ -295,7 +300,7 @@ extension KubeBench {
         #expect(found.sorted() == names.sorted())
     }
 
-    /// The cluster of the tests' own kubeconfig.
+    /// The tests' own kubeconfig, reduced to its current context.
     private func cluster() async throws -> JSONValue {
         try JSONValue(parsing: await Self.kubectl(["config", "view", "--raw", "--minify", "-o", "json"]))
     }
@@ -305,7 +310,7 @@ extension KubeBench {
         return try #require(server.split(separator: ":").last.flatMap { Int($0) })
     }
 
-    /// Writes a kubeconfig with another address or another token, for the namespace.
+    /// Writes a kubeconfig for the namespace, with another address or another token.
     fileprivate func write(kubeconfig server: String?, token: String? = nil) async throws -> String {
         var config = try await cluster()
         let address = server ?? config["clusters"]?[0]?["cluster"]?["server"]?.stringValue ?? ""
@@ -321,7 +326,7 @@ extension KubeBench {
         return try bench.write("kubeconfig-\(TestBench.unique())", config.serialized())
     }
 
-    /// A kubeconfig of a service account that may do so much: `verbs:group:resources …`.
+    /// A kubeconfig of a service account with these permissions: `verbs:group:resources …`.
     fileprivate func serviceAccount(rules: String) async throws -> String {
         let name = "account-\(TestBench.unique())"
         let written = rules.split(separator: " ").map { rule in

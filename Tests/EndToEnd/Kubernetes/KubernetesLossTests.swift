@@ -2,12 +2,14 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Kubernetes jobs of which something is lost", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
+@Suite(
+    "Loss of nodes, jobs, ledgers and workers with Kubernetes", .requires(.prefectServer, .kubernetes), .oneOnCluster,
+    .bounded)
 struct KubernetesLossTests {
-    @Test("a node that goes away takes its pod along, and not the run: the job's next pod is waited for")
+    @Test("after the loss of a node and its pod, the run waits for the job's next pod")
     func node() async throws {
         let node = "gone-\(TestBench.unique())"
-        // The pods are the node's, which no kubelet looks after: nobody else is concerned when it goes.
+        // The pods belong to a node without a kubelet, so the removal of the node affects nothing else.
         try await withKubeBench { template in
             template.change(["job_configuration", "job_manifest", "spec", "template", "spec"]) {
                 $0["nodeName"] = .string(node)
@@ -19,11 +21,11 @@ struct KubernetesLossTests {
             try await kube.withWorker { worker in
                 let job = try await kube.job(of: run)
                 var pod: JSONValue = .null
-                try await eventually(within: .seconds(30), "there is a pod", every: .milliseconds(300)) {
+                try await eventually(within: .seconds(30), "the job has a pod", every: .milliseconds(300)) {
                     pod = try await kube.objects("pods").first ?? .null
                     return pod != .null
                 }
-                // As a kubelet says it.
+                // The status is as a kubelet reports it.
                 pod["status"] = [
                     "phase": "Running",
                     "containerStatuses": [
@@ -40,19 +42,20 @@ struct KubernetesLossTests {
                     "replace", "--raw", "/api/v1/namespaces/\(kube.namespace)/pods/\(name)/status", "-f",
                     kube.bench.write("running.json", pod.serialized()),
                 ])
-                try await eventually(within: .seconds(30), "the pod's event is told", every: .milliseconds(500)) {
+                try await eventually(within: .seconds(30), "the server has the pod's event", every: .milliseconds(500))
+                {
                     try await !server.events(
                         named: ["prefect.kubernetes.pod.running"], resource: "prefect.kubernetes.pod.\(uid)"
                     ).isEmpty
                 }
                 _ = try await KubeBench.kubectl(["delete", "node", node])
-                // The cluster notices after about a minute.
+                // The cluster notices the loss after about a minute.
                 try await eventually(within: .seconds(150), "the job has another pod", every: .seconds(1)) {
                     let pods = try await kube.objects("pods").compactMap { $0["metadata"]?["uid"]?.stringValue }
                     return !pods.isEmpty && !pods.contains(uid)
                 }
                 #expect(try await server.flowRun(run)["state_type"] == "PENDING")
-                // Nobody is left to end the pods of the node.
+                // No kubelet remains to end the pods of the node.
                 try await kube.kubectl("delete", "job", job, "--wait=false")
                 try await kube.kubectl("delete", "pods", "--all", "--grace-period=0", "--force", "--wait=false")
                 let crash = try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
@@ -63,7 +66,7 @@ struct KubernetesLossTests {
         }
     }
 
-    @Test("jobs that are removed by their time to live before anybody has read them: what their flows said is true")
+    @Test("when a TTL removes unread jobs, a Completed run stays Completed, and a run without a final state is Crashed")
     func timeToLive() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -93,7 +96,9 @@ struct KubernetesLossTests {
                 let crash = try await server.waitForRun(silent, toBe: ["Crashed"], within: .seconds(60))
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("ended while no worker was watching it"), "\(message)")
-                try await eventually(within: .seconds(30), "nothing is left", every: .milliseconds(500)) {
+                try await eventually(
+                    within: .seconds(30), "no row and no run directory remains", every: .milliseconds(500)
+                ) {
                     try await kube.bench.remains().isEmpty
                 }
             }
@@ -102,7 +107,7 @@ struct KubernetesLossTests {
     }
 
     @Test(
-        "a worker without the ledger of the one it replaces reports the crashes of its runs, and of two workers one does"
+        "crashed runs of an earlier worker are reported without its ledger, by exactly one of two workers"
     )
     func ledger() async throws {
         try await withKubeBench { kube in
@@ -125,7 +130,7 @@ struct KubernetesLossTests {
                 try await worker.waitForExit()
             }
             try kube.bench.write("early", "")
-            try await eventually(within: .seconds(60), "its job has failed", every: .milliseconds(300)) {
+            try await eventually(within: .seconds(60), "the early run's job has failed", every: .milliseconds(300)) {
                 try await kube.objects("jobs").contains { $0["status"]?["failed"] == 1 }
             }
             func withAnother(_ name: String, _ body: () async throws -> Void) async throws {
@@ -143,7 +148,7 @@ struct KubernetesLossTests {
                         let message = crash["state"]?["message"]?.stringValue ?? ""
                         #expect(message.contains("status code 6") && message.contains("last words"), "\(message)")
                     }
-                    // For as long as the other worker would wait for the one whose mark was first.
+                    // The wait is as long as the other worker would wait for the worker whose mark was first.
                     try await kube.waitForLog(of: late, containing: "last words")
                 }
             }
@@ -155,7 +160,7 @@ struct KubernetesLossTests {
         }
     }
 
-    @Test("a run whose worker is gone for good is reported by a worker of another pool that observes its namespace")
+    @Test("a run whose worker never returns is reported by another pool's worker that observes the namespace")
     func worker() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -184,7 +189,9 @@ struct KubernetesLossTests {
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("status code 6") && message.contains("last words"), "\(message)")
                 let pod = try await kube.objects("pods").first?["metadata"]?["uid"]?.stringValue ?? ""
-                try await eventually(within: .seconds(30), "the pod's end is told", every: .milliseconds(500)) {
+                try await eventually(
+                    within: .seconds(30), "the server has the event of the pod's end", every: .milliseconds(500)
+                ) {
                     try await server.events(
                         named: ["prefect.kubernetes.pod.failed"], resource: "prefect.kubernetes.pod.\(pod)"
                     ).count == 1

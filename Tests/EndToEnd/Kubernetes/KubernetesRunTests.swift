@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Flow runs as Kubernetes jobs", .requires(.prefectServer, .kubernetes), .oneOnCluster, .bounded)
 struct KubernetesRunTests {
-    @Test("a flow that completes is told about in full: states, logs, labels, job, output and the events of its pod")
+    @Test("a completed flow has all reports: states, logs, labels, job, output and the events of its pod")
     func completes() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -17,7 +17,7 @@ struct KubernetesRunTests {
                 try await server.waitForRun(run, toBe: ["Completed", "Crashed", "Failed"], within: .seconds(90))
                 try await child.waitForLine(containing: "printed plover")
                 try await eventually(
-                    within: .seconds(60), "the worker has told the run's end", every: .milliseconds(300)
+                    within: .seconds(60), "the worker has reported the run's end", every: .milliseconds(300)
                 ) {
                     try await !server.events(
                         named: ["prefect.worker.executed-flow-run"], resource: "prefect.flow-run.\(run)"
@@ -44,13 +44,14 @@ struct KubernetesRunTests {
         }
     }
 
-    /// The events of the pod of a run that has completed: each phase once, related to what the run belongs to.
+    /// Expects the events of a completed run's pod, each phase once. The run, the worker and the pool are related
+    /// resources.
     private func expectPodEvents(of run: String, by worker: String, _ kube: KubeBench) async throws {
         let names = ["pending", "running", "succeeded"].map { "prefect.kubernetes.pod.\($0)" }
         let pod = try #require(try await kube.objects("pods").first?["metadata"])
         let uid = try #require(pod["uid"]?.stringValue)
         var events: [JSONValue] = []
-        try await eventually(within: .seconds(30), "the pod's events are there", every: .milliseconds(300)) {
+        try await eventually(within: .seconds(30), "the server has the pod's events", every: .milliseconds(300)) {
             events = try await kube.server.events(named: names, resource: "prefect.kubernetes.pod.\(uid)")
             return Set(events.compactMap { $0["event"]?.stringValue }).isSuperset(of: names.suffix(2))
         }
@@ -65,7 +66,7 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("a flow that fails is Failed; a command that exits with 7, and one that uses too much memory, are Crashed")
+    @Test("a failing flow is Failed; a command that exits with 7 or exceeds its memory limit is Crashed")
     func fails() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -94,7 +95,7 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("a job that cannot begin is explained in the run's log, waited for, and cancelled when that is asked")
+    @Test("a job that cannot begin is explained in the run's log, stays pending, and can be cancelled")
     func cannotBegin() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -119,11 +120,13 @@ struct KubernetesRunTests {
                 let message = wrong["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("cluster refuses"), "\(message)")
                 try await kube.waitForLog(of: nobody, containing: "exceeds a quota")
-                // The others ask for no memory, which a quota on memory demands.
+                // The other runs request no memory, and a quota on memory refuses such pods.
                 try await kube.kubectl("delete", "quota", "small")
                 try await kube.waitForLog(of: missing, containing: "cannot be pulled", within: .seconds(90))
                 try await kube.waitForLog(of: huge, containing: "Insufficient cpu", within: .seconds(90))
-                try await eventually(within: .seconds(60), "it is reported as pending", every: .milliseconds(500)) {
+                try await eventually(
+                    within: .seconds(60), "the run is reported as InfrastructurePending", every: .milliseconds(500)
+                ) {
                     try await server.stateHistory(of: missing).contains("InfrastructurePending")
                 }
                 for run in [missing, huge, nobody] {
@@ -132,11 +135,11 @@ struct KubernetesRunTests {
                 func waitUntilCancelled(_ run: String) async throws {
                     try await server.waitForRun(run, toBe: ["Cancelled", "Crashed"], within: .seconds(60))
                 }
-                // Alone, so that its time is not that of several.
+                // This run is cancelled alone, so that the others do not add to the time.
                 try await server.setState(of: missing, to: "CANCELLING", name: "Cancelling")
                 let asked = ContinuousClock.now
                 try await waitUntilCancelled(missing)
-                // Nothing has begun in it, so that it has no grace, which is 30 seconds.
+                // Nothing has begun in the pod, so it gets no grace period, which would be 30 seconds.
                 let duration = ContinuousClock.now - asked
                 #expect(duration < .seconds(28), "\(duration)")
                 for run in [huge, nobody] {
@@ -151,7 +154,7 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("a running flow that is cancelled runs its hook once, ends as Cancelled, and leaves no pod")
+    @Test("a cancelled flow runs its hook once, becomes Cancelled, and no pod keeps running")
     func cancelled() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -174,7 +177,7 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("the environment is kept in a secret that is its job's, and goes when the run has ended")
+    @Test("the environment is in a secret that the job owns, and the secret is removed after the run")
     func secretEnvironment() async throws {
         try await withKubeBench { kube in
             let server = kube.server
@@ -206,7 +209,7 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("with --run-once the worker leaves as soon as the jobs are made, also one whose pod can never begin")
+    @Test("with --run-once the worker exits as soon as the jobs exist, even if a pod can never start")
     func runOnce() async throws {
         try await withKubeBench { kube in
             let run = try await kube.server.createRun(
@@ -221,7 +224,7 @@ struct KubernetesRunTests {
         }
     }
 
-    @Test("labels and names that the cluster would refuse are made fit for it")
+    @Test("labels and names that the cluster would refuse are made valid")
     func labels() async throws {
         try await withKubeBench { kube in
             let run = try await kube.server.createRun(

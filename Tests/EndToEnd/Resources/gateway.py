@@ -1,8 +1,8 @@
-"""What stands between a worker and a server in some networks: a TLS server, and the HTTP proxy that alone reaches it.
+"""Stands between a worker and a server as in some networks: a TLS server, and the only HTTP proxy that reaches it.
 
     gateway.py SERVER_PORT CERTIFICATE KEY
 
-Prints the ports of both, then a line for each tunnel. The certificate is for a name that only the proxy knows.
+Prints the port of the proxy, then a line for each tunnel. The certificate has a name that only the proxy resolves.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A flow that writes what it sees of its surroundings; each line that it and its hook write is one JSON object."""
+"""A flow that writes its surroundings. Each line that the flow or its hook writes is one JSON object."""
 import importlib
 import json
 import os
@@ -13,7 +13,7 @@ OWN = ("WS_", "PREFECT__FLOW_ENTRYPOINT", "PREFECT__STORAGE_BASE_PATH", "PREFECT
 
 
 def of_the_interpreter(entry):
-    """Names an entry of sys.path that comes with the interpreter, so that interpreters can be compared."""
+    """Replaces an entry of sys.path that belongs to the interpreter by a name, so that interpreters can be compared."""
     paths = sysconfig.get_paths()
     if entry in site.getsitepackages() + [paths["purelib"], paths["platlib"]]:
         return "<packages>"
@@ -46,7 +46,7 @@ def below(directory):
 
 
 def brought():
-    """Which modules of the test were there before this one was read."""
+    """The names of the test's modules that were loaded before this module."""
     names = {"pf", "pkg", "pkg.mod", "sibling", "late", "wsteps", "own"} - {__name__}
     return sorted(names & set(sys.modules))
 
@@ -67,7 +67,7 @@ def write(out, name, **seen):
         pass
     umask = os.umask(0o22)
     os.umask(umask)
-    # The program that runs hooks is each worker's own, and so is its folder, which Python puts first.
+    # Each worker has its own program for hooks. Python puts the directory of that program first.
     own = os.path.dirname(os.path.abspath(sys.argv[0])) if "program" in seen else None
     seen = {
         "directory": os.getcwd(),

@@ -1,4 +1,4 @@
-"""Pull steps of the workspaces' tests."""
+"""Pull steps of the tests of workspaces."""
 import importlib
 import os
 import shutil

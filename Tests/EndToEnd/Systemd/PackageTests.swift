@@ -4,14 +4,14 @@ import TestSupport
 import Testing
 
 @Suite(
-    "The package on a machine with systemd", .requires(.prefectServer), .systemdMachine, .package, .oneOnMachine,
+    "The Debian package on a machine with systemd", .requires(.prefectServer), .systemdMachine, .package, .oneOnMachine,
     .bounded)
 struct PackageTests {
     private static let service = "prefect-worker.service"
     private static let settings = "/etc/prefect-worker"
 
     @Test(
-        "installed, it runs flows, goes on with them over restarts, is ended when it hangs, drains, and goes for good")
+        "the installed worker runs flows, keeps them over restarts, restarts when it hangs, drains, and can be purged")
     func life() async throws {
         let machine = try #require(SystemdMachine.current)
         try await withTestBench { bench in
@@ -28,7 +28,7 @@ struct PackageTests {
     }
 
     @Test(
-        "the commands of the documentation serve a pool `my-pool` of an API that wants a key, run as they are written")
+        "the commands of the documentation work as written, with a pool `my-pool` and an API that requires a key")
     func documentedCommands() async throws {
         let machine = try #require(SystemdMachine.current)
         let service = "prefect-worker@my-pool.service"
@@ -38,9 +38,11 @@ struct PackageTests {
         try await withFakePrefectAPI(configuration: configuration) { api in
             do {
                 try await installPackage(on: machine)
-                // Who sits there: root, without sudo, and with an editor that writes what the comment says.
+                // The commands run as root, without sudo. A replacement for sudo runs its arguments, and a replacement
+                // for the editor writes the settings that the documentation asks for.
                 try machine.write("#!/bin/sh\nexec \"$@\"\n", to: "/usr/local/bin/sudo", isExecutable: true)
-                // A machine without the right to mount passes no credentials to units; there the key is in the environment.
+                // A machine without the right to mount passes no credentials to units. On such a machine the key is in
+                // the environment.
                 let passing = ["systemd-run", "--pipe", "--wait", "--property=SetCredential=a:b", "sh", "-c"]
                 let passed = try await machine.outcome(passing + ["test -s \"$CREDENTIALS_DIRECTORY/a\""])
                 let variable = passed.status == .exited(0) ? "" : " PREFECT_API_KEY=\(key)"
@@ -52,7 +54,7 @@ struct PackageTests {
                 let readme = try Documentation.block(after: "A first start as a service:", in: "README.md")
                 #expect(operations.count == 5 && readme.count == 3)
                 for line in operations + readme {
-                    // The key is pasted; a log that is followed never ends.
+                    // The key is the input of each command. A log that is followed never ends, so `-f` is replaced.
                     let command = line.replacing("my-pool -f", with: "my-pool --no-pager")
                     let outcome = try await machine.outcome(["bash", "-c", "echo \(key) | { \(command)\n}"])
                     #expect(outcome.status == .exited(0), "\(line): \(outcome.text)")
@@ -94,7 +96,7 @@ struct PackageTests {
 
     private func install(on machine: SystemdMachine, _ bench: TestBench) async throws {
         try await installPackage(on: machine)
-        // What an operator writes before the first start.
+        // The settings that an operator writes before the first start.
         try machine.write(
             """
             PREFECT_API_URL=\(bench.server.url)
@@ -103,8 +105,8 @@ struct PackageTests {
 
             """, to: "\(Self.settings)/environment")
         try machine.write("[pools.\(bench.pool)]\ntype = \"process\"\n", to: "\(Self.settings)/worker.toml")
-        // Faster than a machine in use needs it, and not so fast that a busy worker is taken for one that hangs; with a
-        // folder that flows may write to.
+        // The limits are shorter than on a real machine, but long enough that a busy worker is not taken for a hanging
+        // one. Flows may write to the bench's directory.
         let home = SystemdBench(bench: bench, machine: machine).home
         try await machine.run("mkdir", "-p", home)
         try machine.write(
@@ -127,7 +129,7 @@ struct PackageTests {
     private func live(on machine: SystemdMachine, _ bench: TestBench) async throws {
         let service = Self.service
         func process() async throws -> String { try await machine.property("MainPID", of: service) }
-        /// A run that lasts until there is a file of that name, and exits with 3.
+        /// A run that lasts until the file of this word exists, and exits with 3.
         func lastingRun(_ word: String) async throws -> String {
             let file = "/tmp/\(bench.pool)-\(word)"
             let command =
@@ -141,7 +143,7 @@ struct PackageTests {
             }
             return run
         }
-        /// Lets a run end, which must have gone on until now and must be told of once.
+        /// Lets a run end. The run must have continued until now, and must be reported once.
         func end(_ word: String, _ run: String) async throws {
             var history = try await bench.server.stateHistory(of: run)
             #expect(history.last == "Submitting", "\(history)")
@@ -154,14 +156,17 @@ struct PackageTests {
                 try await machine.journal("FLOW_RUN_ID=\(run)", "SYSLOG_IDENTIFIER=prefect-run")
                     .compactMap { $0["MESSAGE"]?.stringValue }
             }
-            // The journal writes in its own time.
-            try await eventually(within: .seconds(30), "its last line is in the journal", every: .milliseconds(200)) {
+            // The journal writes with a delay.
+            try await eventually(
+                within: .seconds(30), "the run's last line is in the journal", every: .milliseconds(200)
+            ) {
                 try await printed().contains("end-\(word)")
             }
             #expect(try await printed() == ["begin-\(word)", "end-\(word)"])
         }
         func waitForNewProcess(than old: String) async throws {
-            try await eventually(within: .seconds(60), "another process serves", every: .milliseconds(200)) {
+            try await eventually(within: .seconds(60), "another process of the service runs", every: .milliseconds(200))
+            {
                 let (new, state) = try await (process(), machine.property("SubState", of: service))
                 return state == "running" && new != old && new != "0"
             }
@@ -171,7 +176,7 @@ struct PackageTests {
             ["systemd-analyze", "security", "--offline=true", "--threshold=35", "/lib/systemd/system/\(service)"])
         #expect(analysis.status == .exited(0), "\(analysis.text)")
 
-        // `systemctl start` returns once the worker is ready, which is once it knows its pool.
+        // `systemctl start` returns as soon as the worker is ready. The worker is ready as soon as it knows its pool.
         try await machine.run("systemctl", "start", service)
         #expect(try await machine.property("StatusText", of: service) == "serving, 0 flow runs in flight")
         #expect(try await bench.server.send("GET", "/work_pools/\(bench.pool)").status == 200)
@@ -182,7 +187,7 @@ struct PackageTests {
                 deployment: flow.deploy("succeed"), parameters: ["word": "plover"])
             try await machine.run("chown", "-R", "prefect-worker", flow.home)
             try await bench.server.waitForRun(run, toBe: ["Completed"], within: .seconds(120))
-            try await eventually("what it logs is there") {
+            try await eventually("the server has the flow's log") {
                 try await bench.server.logs(of: run).contains("the word is plover")
             }
             try await machine.run("rm", "-r", flow.home)
@@ -197,7 +202,7 @@ struct PackageTests {
         #expect(said["PRIORITY"] == "6" && said["WORK_POOL"] == .string(bench.pool) && said["WORKER"] == "packaged")
 
         try await machine.run("systemctl", "reload", service)
-        // The command does not wait for the worker.
+        // The command does not wait until the worker has read the settings.
         try await eventually(within: .seconds(30), "the settings were read again", every: .milliseconds(200)) {
             try await machine.journal("_SYSTEMD_UNIT=\(service)").contains {
                 $0["MESSAGE"]?.stringValue?.contains("the settings were read again") == true
@@ -205,7 +210,7 @@ struct PackageTests {
         }
         try await machine.waitForUnit(service, "ActiveState", toBe: "active")
 
-        // The run goes on over a restart, and over the death of the worker.
+        // The run continues over a restart and over a kill of the worker.
         var old = try await process()
         try await machine.run("systemctl", "restart", service)
         #expect(try await process() != old)
@@ -214,16 +219,16 @@ struct PackageTests {
         try await waitForNewProcess(than: old)
         try await end("restart", first)
 
-        // A worker that hangs is ended by the watchdog; its run goes on.
+        // The watchdog ends a worker that hangs, and the run continues.
         let second = try await lastingRun("hang")
         old = try await process()
         try await machine.run("systemctl", "kill", "--kill-who=main", "--signal=STOP", service)
         try await waitForNewProcess(than: old)
-        // Once for the one that was killed, and once for this one.
+        // One restart after the kill, and one after the watchdog.
         #expect(try await machine.property("NRestarts", of: service) == "2")
         try await end("hang", second)
 
-        // Stopped, it waits for what runs.
+        // A stopped worker waits for its runs.
         let third = try await lastingRun("drain")
         async let stopped = machine.run("systemctl", "stop", service)
         try await eventually(within: .seconds(30), "the worker drains", every: .milliseconds(100)) {
@@ -236,7 +241,7 @@ struct PackageTests {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless there is a package to install.
+    /// Skips the test, with the reason, unless there is a package to install.
     static var package: Self {
         .enabled(
             if: ProcessInfo.processInfo.environment["TEST_PACKAGE"] != nil,

@@ -2,9 +2,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Units that outlive something", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
+@Suite("Recovery of systemd units", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
 struct SystemdRecoveryTests {
-    @Test("runs go on when the worker is restarted or killed, and the ends that it missed are told as they were")
+    @Test("runs continue when the worker is restarted or killed, and missed ends are reported with their exit codes")
     func restarts() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let server = systemd.bench.server
@@ -19,7 +19,7 @@ struct SystemdRecoveryTests {
                 systemd.unit(
                     ["--type", "systemd", "--python", "none"], directives: ["Restart=always", "RestartSec=100ms"]))
             for run in [restarted, missed, killed] {
-                try await eventually(within: .seconds(60), "it is known what runs it") {
+                try await eventually(within: .seconds(60), "the server has the run's unit") {
                     try await server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
                 }
             }
@@ -44,7 +44,7 @@ struct SystemdRecoveryTests {
             crash = try await systemd.waitForRun(killed, toBe: ["Crashed"])
             #expect(crash["state"]?["message"]?.stringValue?.contains("status code 8") == true)
             for name in ["restarted", "missed", "killed"] { #expect(systemd.notes(name) == ["begin"]) }
-            try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
+            try await eventually(within: .seconds(20), "no unit directory remains") { systemd.folders().isEmpty }
         }
     }
 
@@ -66,13 +66,13 @@ struct SystemdRecoveryTests {
                 try await systemd.machine.run("systemctl", "kill", "--signal=KILL", systemd.service)
             }
             do {
-                try await eventually(within: .seconds(90), "all have crashed", every: .milliseconds(300)) {
+                try await eventually(within: .seconds(90), "all runs have crashed", every: .milliseconds(300)) {
                     try await systemd.bench.count(ofStates: ["CRASHED"]) == 12
                 }
             } catch {
                 throw Explained(error: error, detail: try await systemd.report())
             }
-            // Two kills in a row while a run's unit is started make that run one that is given up.
+            // Two kills in a row during the start of a run's unit make the worker give that run up.
             let givenUp = try await systemd.bench.givenUp(runs)
             #expect(givenUp.count < runs.count)
             let begun = systemd.notes("begun")
@@ -83,19 +83,19 @@ struct SystemdRecoveryTests {
                 Issue.record("\(run) ran \(count) times: \(message)\n\(lines.joined(separator: "\n"))")
             }
             do {
-                try await eventually(within: .seconds(20), "nothing is left") { systemd.folders().isEmpty }
+                try await eventually(within: .seconds(20), "no unit directory remains") { systemd.folders().isEmpty }
             } catch {
                 throw Explained(error: error, detail: "\(systemd.folders())\n\(try await systemd.report())")
             }
         }
     }
 
-    @Test("a manager that reads its configuration anew or begins again ends nothing")
+    @Test("a reload or a re-execution of the service manager ends no run")
     func reload() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let run = try await systemd.shell("while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; exit 3")
             try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
-            try await eventually(within: .seconds(40), "it runs") {
+            try await eventually(within: .seconds(40), "the server has the run's unit") {
                 try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
             }
             try await systemd.machine.run("systemctl", "daemon-reload")
@@ -108,13 +108,13 @@ struct SystemdRecoveryTests {
         }
     }
 
-    @Test("a bus that is away is waited for: no run is claimed, none has ended, and what ended meanwhile is told then")
+    @Test("while the bus is unavailable no run is claimed or reported as ended, and later the missed ends are reported")
     func busAway() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let server = systemd.bench.server
             let first = try await systemd.shell("while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; exit 3")
             try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
-            try await eventually(within: .seconds(40), "it runs") {
+            try await eventually(within: .seconds(40), "the server has the run's unit") {
                 try await server.flowRun(first)["infrastructure_pid"]?.stringValue != nil
             }
             do {
@@ -125,7 +125,7 @@ struct SystemdRecoveryTests {
                 try await eventually(within: .seconds(20), "the unit is gone", every: .milliseconds(200)) {
                     try await systemd.unit(of: first) == nil
                 }
-                // Longer than it takes a worker that can start runs to do so.
+                // A worker that could start runs would do so within this time.
                 try await Task.sleep(for: .seconds(4))
                 #expect(try await server.flowRun(first)["state_name"] != "Crashed")
                 #expect(try await server.flowRun(second)["state_type"] == "SCHEDULED")

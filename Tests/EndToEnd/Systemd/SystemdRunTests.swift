@@ -2,9 +2,9 @@ import JSON
 import TestSupport
 import Testing
 
-@Suite("Flow runs as units", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
+@Suite("Flow runs as systemd units", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
 struct SystemdRunTests {
-    @Test("a flow run is a unit with its limits, in the journal under its id, and its private directory goes with it")
+    @Test("a flow run is a unit with limits and journal fields, and the end of the run removes its directory")
     func completes() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let server = systemd.bench.server
@@ -16,7 +16,7 @@ struct SystemdRunTests {
                 "pwd >\"$OUT/place\"; touch here; echo 'out %n $HOME'; printf '%s' \"$GREETING\"",
                 jobVariables: ["env": ["GREETING": "it's\n$HOME `id` \\n %i"]])
             try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
-            try await eventually(within: .seconds(40), "it has begun") {
+            try await eventually(within: .seconds(40), "the run has begun") {
                 systemd.machine.exists("\(systemd.home)/begun")
             }
             let unit = try #require(try await systemd.unit(of: run))
@@ -27,7 +27,7 @@ struct SystemdRunTests {
                 let shown = try await systemd.machine.property(property, of: unit)
                 #expect(shown == value, "\(property)")
             }
-            // Everybody may read what a unit is made of, and the names of processes.
+            // Every user can read the properties of a unit and the command lines of processes.
             let shown = try await systemd.machine.outcome(["systemctl", "show", "--all", unit]).text
             #expect(shown.contains(run) && !shown.contains("hush-hush"))
             let processes = try await systemd.machine.outcome(["ps", "axww", "-o", "args"]).text
@@ -38,7 +38,7 @@ struct SystemdRunTests {
             try await server.setState(of: run, to: "COMPLETED", force: true)
             try systemd.write("go", "")
 
-            try await eventually(within: .seconds(20), "it has printed") {
+            try await eventually(within: .seconds(20), "the run's output is in the journal") {
                 try await systemd.machine.journal("FLOW_RUN_ID=\(printing)", "SYSLOG_IDENTIFIER=prefect-run").count >= 3
             }
             let lines = try await systemd.machine.journal("FLOW_RUN_ID=\(printing)", "SYSLOG_IDENTIFIER=prefect-run")
@@ -50,7 +50,7 @@ struct SystemdRunTests {
             #expect(lines.first?["SYSLOG_IDENTIFIER"]?.stringValue == "prefect-run")
             let place = try #require(systemd.notes("place").first)
             #expect(place.hasPrefix("/var/cache/prefect-run/prefect-run-\(printing)"))
-            try await eventually(within: .seconds(20), "nothing is left of it") {
+            try await eventually(within: .seconds(20), "the run's directories are removed") {
                 !systemd.machine.exists(place) && systemd.folders().isEmpty
             }
             #expect(
@@ -59,7 +59,7 @@ struct SystemdRunTests {
         }
     }
 
-    @Test("the end of a run is told as systemd knows it: exit code, signal, memory, time, what cannot be started")
+    @Test("the end of a run is reported with its cause: exit code, signal, memory limit, time limit or failed start")
     func ends() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let seven = try await systemd.shell("echo these are the last words >&2; exit 7")
@@ -94,7 +94,7 @@ struct SystemdRunTests {
     }
 
     @Test(
-        "Prefect's flows run in units, and their hooks: one completes, one fails, some crash, one is cancelled",
+        "Prefect flows and their hooks run in units, for completed, failed, crashed and cancelled flows",
         .systemdPython)
     func flows() async throws {
         let python = try #require(SystemdMachine.python)
@@ -105,7 +105,7 @@ struct SystemdRunTests {
                 parameters: ["word": "plover"])
             let failing = try await server.createRun(deployment: systemd.deploy("fail"))
             let exiting = try await server.createRun(deployment: systemd.deploy("exit_seven"))
-            // Less than the interpreter and Prefect need.
+            // The limit is less than the interpreter and Prefect need.
             let hungry = try await server.createRun(
                 deployment: systemd.deploy("rest", jobVariables: ["memory_max": "24M"]))
             let dying = try await server.createRun(deployment: systemd.deploy("kill_itself"))
@@ -115,11 +115,11 @@ struct SystemdRunTests {
                     ["--type", "systemd", "--python", python, "--allow-job-variable", "protect_system"]))
 
             try await systemd.waitForRun(completing, toBe: ["Completed"], within: .seconds(120))
-            try await eventually("what it prints is there") {
+            try await eventually("the flow's output is in the journal") {
                 try await systemd.machine.journal("FLOW_RUN_ID=\(completing)", "SYSLOG_IDENTIFIER=prefect-run")
                     .contains { $0["MESSAGE"] == "printed plover" }
             }
-            try await eventually("what it logs is there") {
+            try await eventually("the server has the flow's log") {
                 try await server.logs(of: completing).contains("the word is plover")
             }
             let failure = try await systemd.waitForRun(failing, toBe: ["Failed"], within: .seconds(120))
@@ -133,33 +133,33 @@ struct SystemdRunTests {
             }
 
             try await systemd.waitForRun(resting, toBe: ["Running"], within: .seconds(120))
-            try await eventually(within: .seconds(60), "its code runs") { !systemd.notes("pid").isEmpty }
+            try await eventually(within: .seconds(60), "the flow's code runs") { !systemd.notes("pid").isEmpty }
             try await server.setState(of: resting, to: "CANCELLING", name: "Cancelling")
             try await systemd.waitForRun(resting, toBe: ["Cancelled"])
-            // The hooks have no process of their flow's to run in any more.
+            // The flow's process has ended, so the hooks run without it.
             #expect(systemd.notes("cancelled-hook") == ["Cancelling"])
-            try await eventually(within: .seconds(60), "the hook of the one that crashed has run") {
+            try await eventually(within: .seconds(60), "the hook of the crashed flow has run") {
                 systemd.notes("crashed-hook") == ["Crashed"]
             }
-            try await eventually(within: .seconds(30), "no unit is left") {
+            try await eventually(within: .seconds(30), "no unit remains") {
                 try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-*")
                     .allSatisfy { !$0.contains(resting) && !$0.contains(completing) }
             }
         }
     }
 
-    @Test("a run that is cancelled is told to end, and after its time all of its processes are killed")
+    @Test("a cancelled run gets SIGTERM, and after its stop timeout all of its processes are killed")
     func cancelled() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let server = systemd.bench.server
-            // The shell writes the file itself: systemd signals also processes that begin while it signals.
+            // The shell writes the file itself, because systemd also signals processes that begin while it signals.
             let orderly = try await systemd.shell(
                 "trap ': > \"$OUT/told\"; exit 0' TERM; touch \"$OUT/first\"; sleep 600 & wait")
             let stubborn = try await systemd.shell(
                 "trap '' TERM; (trap '' TERM; sleep 600) & touch \"$OUT/second\"; sleep 600; wait",
                 jobVariables: ["timeout_stop_sec": 1])
             try await systemd.start(systemd.unit(["--type", "systemd", "--python", "none"]))
-            try await eventually(within: .seconds(40), "both run") {
+            try await eventually(within: .seconds(40), "both runs have begun") {
                 systemd.machine.exists("\(systemd.home)/first") && systemd.machine.exists("\(systemd.home)/second")
             }
             for run in [orderly, stubborn] {
@@ -177,7 +177,7 @@ struct SystemdRunTests {
     }
 
     @Test(
-        "a run of another user is in the sandbox that its variables make, with a directory and an environment of its own"
+        "a run of another user has the sandbox of its variables, its own directory and its own environment"
     )
     func sandboxed() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
@@ -201,22 +201,24 @@ struct SystemdRunTests {
                 systemd.unit(
                     ["--type", "systemd", "--python", "none"],
                     variables: ["PREFECT_WORKER_ALLOWED_JOB_VARIABLES": allowed]))
-            try await eventually(within: .seconds(40), "it has said all") {
+            try await eventually(within: .seconds(40), "the run has written all lines") {
                 systemd.notes("open/said").contains { $0.hasPrefix("NoNewPrivs") }
             }
             let said = systemd.notes("open/said")
             #expect(said.starts(with: ["nobody", "for nobody", "wrote"]))
             #expect(said.contains("kept out") && said.contains("NoNewPrivs:\t1"))
-            try await eventually(within: .seconds(20), "its directory is gone", every: .milliseconds(100)) {
+            try await eventually(within: .seconds(20), "the run's directory is removed", every: .milliseconds(100)) {
                 !systemd.machine.names(in: "/var/cache/prefect-run").contains { $0.contains(run) }
             }
-            try await eventually(within: .seconds(60), "its infrastructure is recorded", every: .milliseconds(200)) {
+            try await eventually(
+                within: .seconds(60), "the run's infrastructure is recorded", every: .milliseconds(200)
+            ) {
                 try await systemd.bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
             }
         }
     }
 
-    @Test("a worker that uses its user's own manager runs flows there, and refuses what that cannot do")
+    @Test("a worker with its user's manager runs flows there, and refuses variables that need the system's manager")
     func userManager() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let folder = "\(systemd.home)/.config/systemd/user"
@@ -261,7 +263,7 @@ struct SystemdRunTests {
         }
     }
 
-    @Test("a pool that a worker creates has the template, and check says whether units can be started")
+    @Test("a pool that a worker creates has the template, and check reports whether the worker can start units")
     func poolAndCheck() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
             let server = systemd.bench.server

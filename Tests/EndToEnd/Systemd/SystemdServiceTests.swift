@@ -1,9 +1,9 @@
 import TestSupport
 import Testing
 
-@Suite("What systemd hands over")
+@Suite("Credentials from systemd")
 struct CredentialTests {
-    @Test("a key that systemd hands over as a credential is used, and not shown")
+    @Test("a key in a systemd credential is used, and its value is not printed")
     func credentials() async throws {
         try await withTemporaryDirectory { folder in
             try Folder.write("hush-hush\n", to: "\(folder)/prefect-api-key")
@@ -21,7 +21,7 @@ struct CredentialTests {
 
 @Suite("The worker as a service", .requires(.prefectServer), .systemdMachine, .oneOnMachine, .bounded)
 struct SystemdServiceTests {
-    @Test("a worker that systemd has started runs flows, and leaves when systemd says so")
+    @Test("a worker that systemd starts runs flows, and exits successfully when systemd stops it")
     func service() async throws {
         try await withSystemdBench { systemd in
             let run = try await systemd.shell("echo it ran >\"$OUT/note\"; exit 3")

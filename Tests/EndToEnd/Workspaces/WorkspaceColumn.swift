@@ -4,25 +4,25 @@ import OrderedCollections
 import TestSupport
 import Testing
 
-/// A worker's own copy of all rows: their files, their deployments and runs in one pool, and what came of them.
+/// All rows with one worker: their files, their deployments and runs in one pool, and the observations.
 struct WorkspaceColumn: Sendable {
     /// The column's name, for messages and for `without`.
     let name: String
     let rows: [WorkspaceRow]
     let bench: TestBench
-    /// The folder with everything, as flows see it; it is their home directory.
+    /// The directory with all files, as flows see it. It is also their home directory.
     let root: String
-    /// Where the folder is for the test.
+    /// The path of that directory for the test.
     let localRoot: String
-    /// Patterns of the directories that the worker makes for its runs.
+    /// Patterns of the directories that the worker creates for its runs.
     let workspaces: [String]
     /// Job variables of all rows.
     var variables: JSONValue = [:]
 
-    /// What a row's run came to, by the row's name.
+    /// The observation of each row, by the row's name.
     typealias Observations = OrderedDictionary<String, JSONValue>
 
-    /// Writes the files and creates the runs, has a worker run them, and looks at what came of them.
+    /// Writes the files and creates the runs, lets a worker execute them, and returns the observations.
     func observe(
         isolation: isolated (any Actor)? = #isolation,
         whileServing serve: (() async throws -> Void) async throws -> Void
@@ -75,7 +75,7 @@ struct WorkspaceColumn: Sendable {
             jobVariables: Self.merged(variables, row.variables).mapStrings(insert), others: others)
     }
 
-    /// Removes what the rows use of the server besides their flow and their pool.
+    /// Removes the blocks and the variable of the rows from the server.
     private func removeBlocks() async {
         let filter: JSONValue = ["block_documents": ["name": ["like_": .string(bench.pool)]]]
         let blocks = try? await bench.server.call("POST", "/block_documents/filter", filter).arrayValue
@@ -85,7 +85,7 @@ struct WorkspaceColumn: Sendable {
         _ = try? await bench.server.send("DELETE", "/variables/name/\(bench.pool)")
     }
 
-    /// Waits until all runs are in a final state, and the hooks of those that crash have run.
+    /// Waits until all runs are in a final state and the hooks of crashed runs have run.
     private func waitForEnds(of runs: inout [(row: WorkspaceRow, run: String)]) async throws {
         let final: [JSONValue] = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
         let filter: JSONValue = [
@@ -103,7 +103,7 @@ struct WorkspaceColumn: Sendable {
             let ids = Set(ended.compactMap { $0["id"]?.stringValue })
             return runs.allSatisfy { ids.contains($0.run) }
         }
-        // A hook that does not run is for the comparison.
+        // The comparison reports a hook that has not run.
         try? await eventually(within: .seconds(20), "the hooks have run", every: .milliseconds(200)) {
             rows.allSatisfy {
                 !$0.hasHook || FileManager.default.fileExists(atPath: "\(localRoot)/out/\($0.name)/hook")
@@ -111,15 +111,15 @@ struct WorkspaceColumn: Sendable {
         }
     }
 
-    /// Whether a run has crashed since the Python worker gives up at the first answer of a server that is busy.
+    /// Whether a run has crashed because the Python worker gives up when a busy server refuses a request.
     ///
-    /// Nothing of it was started then, and another run takes its place.
+    /// Nothing of that run was started, so another run replaces it.
     private static func isRefused(_ run: JSONValue) -> Bool {
         let message = run["state"]?["message"]?.stringValue ?? ""
         return message.hasPrefix("Failed to submit flow run to infrastructure: PrefectHTTPStatusError")
     }
 
-    // MARK: Before
+    // MARK: Preparation
 
     private static func source(_ name: String) throws -> String {
         try String(contentsOfFile: Resource.path(name, "py"), encoding: .utf8)
@@ -180,9 +180,10 @@ struct WorkspaceColumn: Sendable {
         }
     }
 
-    // MARK: Afterwards
+    // MARK: Observation
 
-    /// How a run ended, and what it, its hooks and its steps wrote, with names for what differs from column to column.
+    /// The end of a run, and the lines of the run, its hooks and its steps. Placeholders replace values that differ
+    /// between columns.
     private func observation(of row: WorkspaceRow, _ run: String) async throws -> JSONValue {
         let state = try await bench.server.flowRun(run)["state"] ?? .null
         let out = "\(localRoot)/out/\(row.name)"
@@ -205,10 +206,10 @@ struct WorkspaceColumn: Sendable {
         }
     }
 
-    /// A pattern of a path itself.
+    /// A pattern that matches exactly this path.
     static func pattern(of path: String) -> String { NSRegularExpression.escapedPattern(for: path) }
 
-    /// Writes the observations into the folder `WORKSPACE_RECORD`, for somebody to look at.
+    /// Writes the observations into the directory that `WORKSPACE_RECORD` names, for manual inspection.
     private func record(_ observations: Observations) throws {
         guard let folder = ProcessInfo.processInfo.environment["WORKSPACE_RECORD"], !folder.isEmpty else { return }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -217,7 +218,7 @@ struct WorkspaceColumn: Sendable {
 }
 
 extension WorkspaceColumn {
-    /// What two columns see differently of a row, a line each.
+    /// The differences of two observations of a row, one in each string.
     static func differences(_ left: JSONValue, _ right: JSONValue, at place: String = "") -> [String] {
         if let left = left.objectValue, let right = right.objectValue {
             return OrderedSet(Array(left.keys) + Array(right.keys)).flatMap { key in

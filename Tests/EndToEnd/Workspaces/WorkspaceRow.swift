@@ -6,34 +6,34 @@ import Testing
 
 /// A row of the table `workspaces.json`: a deployment, the files that it finds, and how its run ends.
 ///
-/// Members of a row, all but the name with a default:
-/// - `path`, `entrypoint`: of the deployment; `{row}` and `pf.py:tell` where they are absent.
-/// - `files`: texts by their names below the row's directory, or below the home directory from `~/` on; `@flow` and
-///   `@steps` are the two programs of the tests, `->name` is a link.
-/// - `repository`: a Git repository named `repository` with these files, by branches.
+/// Members of a row. All but the name have a default:
+/// - `path`, `entrypoint`: the deployment's; by default `{row}` and `pf.py:tell`.
+/// - `files`: texts by their names below the row's directory, or below the home directory for names with `~/`.
+///   `@flow` and `@steps` are the two programs of the tests, and `->name` is a link.
+/// - `repository`: the files of a Git repository named `repository`, by branch.
 /// - `storage`: the base path of a block that the deployment names as its storage.
 /// - `variables`: job variables.
-/// - `steps`: the pull steps, as pairs of a name and of inputs; `set`, `shell` and `clone` are short names of Prefect's
-///   own.
-/// - `counts`: whether the first of the steps notes that it was executed.
-/// - `then`: what the flow does when it has told what it sees.
-/// - `ends`: the state that the Python worker's run ends in.
-/// - `hook`: whether the flow's hook for crashes runs.
+/// - `steps`: the pull steps, as pairs of a name and inputs. `set`, `shell` and `clone` are short names of Prefect's
+///   own steps.
+/// - `counts`: whether an additional first step notes each execution.
+/// - `then`: the flow's action after its report: `return`, `raise`, `exit` or `kill`.
+/// - `ends`: the final state of the Python worker's run.
+/// - `hook`: whether the flow's crash hook runs.
 /// - `directory`: the directory of the flow with the Python worker.
-/// - `oddity`: what is odd with the Python worker, and holds for all.
-/// - `without`: why a column lacks the row, by the column's name.
-/// - `differs`: why a column rightly differs, by the column's name and by the place of the difference, like
+/// - `oddity`: an odd behaviour of the Python worker that all columns share.
+/// - `without`: the reason why a column lacks the row, by the column's name.
+/// - `differs`: the reason for an allowed difference, by the column's name and the place of the difference, such as
 ///   `hook.program`.
-/// - `more`: whether the row is run only where it is asked for.
-/// - `brief`: whether CI runs the row in units and containers too, where all of them would take too long.
+/// - `more`: whether the row runs only on request, by `WORKSPACE_ROWS`.
+/// - `brief`: whether CI also runs the row in units and containers. All rows would take too long there.
 struct WorkspaceRow: Sendable {
     let name: String
     let fields: JSONValue
 
-    /// The rows that tests run: those that `WORKSPACE_ROWS` names, separated by commas; all of them where it is `all`;
-    /// and where it is not set, all but those that say `more`.
+    /// The rows of the tests. `WORKSPACE_ROWS` selects rows by their names, separated by commas, or selects `all`.
+    /// Without it, these are all rows without `more`.
     ///
-    /// - Parameter column: The column, whose missing rows are left out.
+    /// - Parameter column: The column. Rows that it lacks are excluded.
     static func table(without column: String? = nil) throws -> [WorkspaceRow] {
         let all = try (Resource.json("workspaces").arrayValue ?? []).map {
             WorkspaceRow(name: try #require($0["name"]?.stringValue), fields: $0)
@@ -52,11 +52,11 @@ struct WorkspaceRow: Sendable {
         return rows.filter { names.contains($0.name) }
     }
 
-    /// The state that the run ends in.
+    /// The final state of the run.
     var end: String { fields["ends"]?.stringValue ?? "Completed" }
-    /// Whether the first pull step notes that it was executed.
+    /// Whether an additional first pull step notes each execution.
     var counts: Bool { fields["counts"]?.boolValue == true }
-    /// Whether the flow's hook runs.
+    /// Whether the flow's crash hook runs.
     var hasHook: Bool { fields["hook"]?.boolValue == true }
 
     /// Whether CI runs the row in units and containers.
@@ -80,7 +80,7 @@ struct WorkspaceRow: Sendable {
             })
     }
 
-    /// The job variables; steps of the tests are where `PYTHONPATH` says.
+    /// The job variables. `PYTHONPATH` names the directory of the tests' own steps.
     var variables: JSONValue {
         var variables = fields["variables"] ?? [:]
         guard steps.serialized().contains("\"wsteps.") else { return variables }
@@ -92,7 +92,7 @@ struct WorkspaceRow: Sendable {
 }
 
 extension JSONValue {
-    /// The value with all its strings, but not the keys, changed.
+    /// The value with all its strings changed, except the keys.
     func mapStrings(_ change: (String) -> String) -> JSONValue {
         switch self {
         case .string(let text): .string(change(text))

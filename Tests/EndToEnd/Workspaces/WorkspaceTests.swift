@@ -4,10 +4,10 @@ import OrderedCollections
 import TestSupport
 import Testing
 
-// A test waits for the machine before it takes one of the places for busy tests, so each test names both itself.
+// Each test names `.bounded` itself, so that it waits for the systemd machine before it takes a slot for busy tests.
 @Suite("The directory, the code and the environment of a flow", .requires(.prefectServer), .pythonWorker)
 struct WorkspaceTests {
-    @Test("the Python worker's runs end as the table says, and their pull steps are executed once", .bounded)
+    @Test("the Python worker's runs end as the table states, and run their pull steps once", .bounded)
     func peer() async throws {
         let seen = try await PythonColumn.shared.observations()
         for row in try WorkspaceRow.table() {
@@ -19,7 +19,9 @@ struct WorkspaceTests {
         }
     }
 
-    @Test("a process pool's flows have what the Python worker gives them: every row of the table", .bounded)
+    @Test(
+        "a process pool gives flows the same directory, code and environment as the Python worker, in every row",
+        .bounded)
     func processes() async throws {
         let peer = try await PythonColumn.shared.observations()
         let own = try await withTestBench { bench in
@@ -37,7 +39,8 @@ struct WorkspaceTests {
     }
 
     @Test(
-        "a systemd pool's flows have what the Python worker gives them", .systemdMachine, .systemdPython, .oneOnMachine,
+        "a systemd pool gives flows the same directory, code and environment as the Python worker", .systemdMachine,
+        .systemdPython, .oneOnMachine,
         .bounded)
     func units() async throws {
         let python = try #require(SystemdMachine.python)
@@ -64,7 +67,8 @@ struct WorkspaceTests {
     }
 
     @Test(
-        "a container's flows have what the Python worker gives its own", .requires(.docker), .dockerImages,
+        "a Docker pool gives flows the same directory, code and environment as the Python worker", .requires(.docker),
+        .dockerImages,
         .bounded)
     func containers() async throws {
         let peer = try await PythonColumn.shared.observations()
@@ -83,10 +87,10 @@ struct WorkspaceTests {
         try expect("docker", own, toBe: peer)
     }
 
-    /// A worker that is told to end does so when it has done all that its runs need.
+    /// The drain timeout lets a worker complete the work on its runs after SIGTERM.
     private static let drain = ["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "60"]
 
-    /// Records each row that a column sees otherwise than the Python worker's, and each stated difference that is none.
+    /// Records each row with a difference from the Python worker, and each expected difference that was not found.
     private func expect(
         _ name: String, _ own: WorkspaceColumn.Observations, toBe peer: WorkspaceColumn.Observations
     ) throws {
@@ -139,7 +143,7 @@ actor PythonColumn {
 }
 
 extension Trait where Self == ConditionTrait {
-    /// The test is skipped, with a comment that says why, unless Prefect's own worker can be started.
+    /// Skips the test, with the reason, unless Prefect's own worker can be started.
     static var pythonWorker: Self {
         .enabled("needs Prefect's own program `prefect` in PATH") {
             (try? await withChildProcess("prefect", ["--version"]) { try await $0.waitForExit() }) == .exited(0)
