@@ -8,7 +8,7 @@ import Worker
 
 @Suite("Docker job configurations")
 struct ConfigurationTests {
-    /// The settings that the recordings' environment sets.
+    /// The settings in the environment of the recordings.
     private static let settings: [(name: String, value: String)] = [
         ("PREFECT_HOME", "/home/worker/.prefect"), ("PREFECT_API_URL", "http://127.0.0.1:4200/api"),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", #"{"X-A": "b"}"#), ("PREFECT_LOGGING_LEVEL", "INFO"),
@@ -43,7 +43,7 @@ struct ConfigurationTests {
         ).body
     }
 
-    @Test("a configuration is prepared like the Python worker does it")
+    @Test("a prepared configuration is equal to that of the Python worker")
     func goldens() async throws {
         let goldens = try #require(try Resource.json("prepared_docker").arrayValue)
         for golden in goldens {
@@ -69,7 +69,7 @@ struct ConfigurationTests {
         #expect(goldens.count == 3)
     }
 
-    @Test("the default template has the keys, types, defaults and placeholders of the Python worker's")
+    @Test("the default template has the keys, types, defaults and placeholders of the Python worker's template")
     func template() throws {
         let expected = try Resource.json("docker_template")
         let ours = DefaultTemplates.docker().json
@@ -99,7 +99,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("an API on the worker's host is reached by the host's network, or else by another name")
+    @Test("an API on the worker's host is reached through the host network or as host.docker.internal")
     func localAPI() throws {
         func prepared(_ rendered: JSONValue) throws -> DockerConfiguration {
             try DockerConfiguration(rendered: rendered).prepared(for: Self.context())
@@ -116,7 +116,7 @@ struct ConfigurationTests {
         #expect(try prepared(["env": ["PREFECT_API_URL": "https://api.example.com/api"]]).networkMode == nil)
     }
 
-    @Test("an image without a tag, or with the tag latest, is always pulled; others when they are missing")
+    @Test("an image without a tag or with the tag latest is always pulled, and others if missing")
     func pullPolicy() throws {
         func policy(_ image: String, _ policy: String? = nil) throws -> String {
             try DockerConfiguration(rendered: ["image": .string(image), "image_pull_policy": JSONValue(policy)])
@@ -128,7 +128,7 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "what cannot be meant is refused by name before anything is created",
+        "an invalid job variable is refused with its name or value",
         arguments: [
             (["image": nil], "image"), (["image_pull_policy": "Sometimes"], "Sometimes"),
             (["mem_limit": "lots"], "mem_limit"), (["memswap_limit": "1x"], "memswap_limit"),
@@ -149,7 +149,7 @@ struct ConfigurationTests {
         #expect(error?.message.contains("\n") == false)
     }
 
-    @Test("a container is created with what the job variables say")
+    @Test("the request for a container follows the job variables")
     func body() throws {
         let body = try Self.request([
             "image": "i:1", "command": "sh -c 'a b'", "env": ["A": "1", "B": nil], "networks": ["n1", "n2"],
@@ -165,7 +165,7 @@ struct ConfigurationTests {
         #expect(host["NetworkMode"] == "n1" && host["Privileged"] == true)
         #expect(host["Memory"] == .int(128 << 20) && host["MemorySwap"] == -1)
         #expect(host["ExtraHosts"] == ["host.docker.internal:host-gateway"])
-        // The worker removes it, after it has seen how it ended.
+        // The worker removes the container, after it has read how the container ended.
         #expect(host["AutoRemove"] == nil)
         let labels = try #require(body["Labels"])
         #expect(labels["mine"] == "1" && labels["io.prefect.flow-run-id"] == "i")
@@ -173,7 +173,7 @@ struct ConfigurationTests {
         #expect(labels["prefect-worker.remove-at-end"] == "true")
     }
 
-    @Test("the keywords of docker-py become the Engine's members")
+    @Test("the keyword arguments of docker-py become fields of the Engine's request")
     func keywords() throws {
         let body = try Self.request([
             "container_create_kwargs": [
@@ -214,7 +214,7 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "numbers of bytes are read as docker-py reads them",
+        "numbers of bytes are parsed as by docker-py",
         arguments: [
             ("128m", 128 << 20), ("128 m", 128 << 20), (" 128M", 128 << 20), ("2GB", 2 << 30), ("2 gb", 2 << 30),
             ("100000b", 100_000), ("7bb", 7), ("1k", 1024), ("1.5g", 3 << 29), (".5k", 512), ("5.m", 5 << 20), ("7", 7),
@@ -228,7 +228,7 @@ struct ConfigurationTests {
     }
 }
 
-/// A template without references.
+/// References without any blocks or variables.
 struct NoReferences: TemplateReferences {
     func blockDocument(id: String) async throws -> JSONValue { throw ReferenceNotFound() }
     func blockDocument(typeSlug: String, name: String) async throws -> JSONValue { throw ReferenceNotFound() }

@@ -5,7 +5,7 @@ import Worker
 
 @testable import DockerBackend
 
-@Suite("What Engines stream")
+@Suite("Streams of an Engine")
 struct DecoderTests {
     private static func frame(_ stream: UInt8, _ text: String) -> [UInt8] {
         let bytes = Array(text.utf8)
@@ -15,7 +15,7 @@ struct DecoderTests {
 
     private static let times = (0..<4).map { "2026-11-21T10:00:0\($0).00000000\($0)Z" }
 
-    @Test("records keep their stream and time, however the answer is cut into portions")
+    @Test("records keep their stream and time for any division of the answer into portions")
     func cuts() async throws {
         let bytes =
             Self.frame(1, "\(Self.times[0]) one\n") + Self.frame(2, "\(Self.times[1]) two") + Self.frame(1, "")
@@ -35,7 +35,7 @@ struct DecoderTests {
         }
     }
 
-    @Test("a container with a terminal sends lines, the last one perhaps without an end")
+    @Test("a container with a terminal sends lines, and the last line may lack a line end")
     func terminal() throws {
         var decoder = LogDecoder(hasTTY: true)
         let records = try decoder.decode(Array("\(Self.times[0]) a\r\nplain\n\(Self.times[1]) b".utf8))
@@ -43,11 +43,11 @@ struct DecoderTests {
         #expect(decoder.finish().map { String(decoding: $0.bytes, as: UTF8.self) } == "b")
     }
 
-    @Test("a long line of a terminal comes in parts, without the times that the Engine puts between them")
+    @Test("a long line of a terminal is delivered in parts, without the times that the Engine inserts")
     func longTerminalLine() async throws {
         let stamp = "\(Self.times[0]) "
         let part = String(repeating: "x", count: 16 << 10)
-        // A time that the container itself writes stays.
+        // A time that the container itself has written stays.
         let bytes = Array("\(stamp)\(part)\(stamp)\(part)\(stamp)\(Self.times[1]) end\r\n\(Self.times[1]) next\n".utf8)
         let whole = "\(part)\(part)\(Self.times[1]) end\r\nnext\n"
         try await Fuzz.run(mostCases: 100) { random in
@@ -60,12 +60,12 @@ struct DecoderTests {
                 rest = rest.dropFirst(count)
             }
             #expect(String(decoding: records.flatMap(\.bytes), as: UTF8.self) == whole)
-            // As many records as the Engine has, so that a second reading can pass over them.
+            // There are as many records as in the Engine, so that a second reading can skip them.
             #expect(records.map(\.time) == [0, 0, 0, 1].map { OutputTime(Self.times[$0]) })
         }
     }
 
-    @Test("a time that comes again where a record is too large for one piece is taken out as well")
+    @Test("a time that the Engine inserts at the size limit of a record is removed as well")
     func timeAtTheBound() throws {
         let stamp = "\(Self.times[0]) "
         for length in (LogDecoder.largestRecord - 70)...LogDecoder.largestRecord where length % 7 == 0 {
@@ -76,7 +76,7 @@ struct DecoderTests {
         }
     }
 
-    @Test("whatever comes is refused or taken apart, and never kept beyond the bounds")
+    @Test("any bytes are decoded or refused, and never buffered beyond the bounds")
     func anything() async throws {
         let good = Self.frame(1, "\(Self.times[0]) one\n") + Self.frame(2, "\(Self.times[1]) two\n")
         try await Fuzz.run(mostCases: 20_000) { random in
@@ -94,7 +94,7 @@ struct DecoderTests {
         }
     }
 
-    @Test("an answer with any numbers is a container, a pull that can be told of, or none")
+    @Test("answers with arbitrary numbers cause no crash in containers, events or pull progress")
     func anyAnswer() async throws {
         let container: JSONValue = [
             "Id": "c", "Name": "/n", "State": ["Status": "exited", "ExitCode": 0, "OOMKilled": true, "Error": ""],
@@ -121,7 +121,7 @@ struct DecoderTests {
         #expect(ByteCount.text(1_610_612_736) == "1.5 GiB")
     }
 
-    @Test("a record that is larger than any should be is handed out in parts")
+    @Test("a record above the size limit is delivered in parts")
     func large() throws {
         let size = LogDecoder.largestRecord + 10
         for hasTTY in [false, true] {
@@ -132,7 +132,7 @@ struct DecoderTests {
         }
     }
 
-    @Test("JSON values come a line each; other lines are refused")
+    @Test("each line is decoded as one JSON value, and other lines are refused")
     func lines() throws {
         var decoder = JSONLineDecoder()
         #expect(try decoder.decode(Array("{\"a\":1}\r\n\n{\"b\"".utf8)) == [["a": 1]])

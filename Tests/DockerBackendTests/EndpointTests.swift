@@ -7,14 +7,14 @@ import Worker
 
 @testable import DockerBackend
 
-@Suite("Where the Engine is")
+@Suite("The address of the Engine")
 struct EndpointTests {
     private static func endpoint(_ environment: [String: String]) throws -> EngineEndpoint {
         try EngineEndpoint(environment: environment, files: DockerConfigurationFolder(environment: environment))
     }
 
     @Test(
-        "DOCKER_HOST names it, and the identifier's form follows",
+        "DOCKER_HOST determines the address of the Engine and the form of identifiers",
         arguments: [
             ("unix:///run/docker.sock", "http+docker://localhost", "unix:///run/docker.sock"),
             ("tcp://h:2375", "http://h:2375", "tcp://h:2375"), ("tcp://h", "http://h:2375", "tcp://h:2375"),
@@ -30,7 +30,7 @@ struct EndpointTests {
     }
 
     @Test(
-        "what is no address is refused with the setting's name and the remedy",
+        "an invalid DOCKER_HOST is refused with the setting's name, and with a remedy for ssh",
         arguments: [
             "ssh://me@h", "npipe:////./pipe/docker", "unix://", "tcp://", "tcp://h:x", "fd://", "tcp://u:p@h:1",
         ])
@@ -41,7 +41,7 @@ struct EndpointTests {
         if host.hasPrefix("ssh") { #expect(error?.message.contains("ssh -NL") == true) }
     }
 
-    @Test("the certificates are those of DOCKER_CERT_PATH, the server's is checked with DOCKER_TLS_VERIFY")
+    @Test("certificates are read from DOCKER_CERT_PATH, and DOCKER_TLS_VERIFY enables the verification of the server")
     func tls() throws {
         try withFolder { folder in
             for name in ["ca.pem", "cert.pem", "key.pem"] {
@@ -58,7 +58,7 @@ struct EndpointTests {
         }
     }
 
-    @Test("without DOCKER_HOST the context decides: DOCKER_CONTEXT, then the configuration's")
+    @Test("without DOCKER_HOST, the address comes from DOCKER_CONTEXT, or else from the current context")
     func contexts() throws {
         try withFolder { folder in
             let meta = "\(folder)/contexts/meta/0123"
@@ -83,7 +83,7 @@ struct EndpointTests {
         }
     }
 
-    @Test("the proxies of Docker's configuration are those of the Engine, else the default ones")
+    @Test("proxies come from the configuration's entry for the Engine, or else from its default entry")
     func proxies() throws {
         try withFolder { folder in
             let text =
@@ -108,7 +108,7 @@ struct EndpointTests {
         }
     }
 
-    @Test("any DOCKER_HOST is an address or refused in one line")
+    @Test("any DOCKER_HOST is an address or refused")
     func anything() async throws {
         let pieces = ["unix://", "tcp://", "ssh://", "://", "/", "h", ":", "2375", "[", "]", "@", "\n", "é", " ", "-"]
         try await Fuzz.run(mostCases: 5000) { random in
@@ -122,7 +122,7 @@ struct EndpointTests {
     }
 }
 
-/// Calls a body with a folder that is removed afterwards.
+/// Calls a body with a directory that is removed afterwards.
 func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
     let folder = "/tmp/docker-backend-tests-\(UUID().uuidString)"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -7,7 +7,7 @@ import Worker
 
 @testable import DockerBackend
 
-/// A backend with an Engine that answers as a test says, while it watches.
+/// A backend that watches a scripted Engine.
 struct EngineBench: Sendable {
     let backend: DockerBackend
     let engine: ScriptedEngine
@@ -60,7 +60,7 @@ extension EngineBench {
             ])
     }
 
-    /// The answers of an Engine on which everything goes well, the run included.
+    /// The script of an Engine on which every request succeeds. Its container has exited with code 3.
     static let well: ScriptedEngine.Script = { request in
         switch (request.method, request.path) {
         case (_, "/images/i:1/json"): present

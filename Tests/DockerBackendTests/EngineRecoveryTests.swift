@@ -7,28 +7,30 @@ import Worker
 
 @testable import DockerBackend
 
-@Suite("Finding containers again, whatever the Engine answers")
+@Suite("Recovery of containers")
 struct EngineRecoveryTests {
-    @Test("an Engine that cannot answer for a while is asked again, and nothing is claimed meanwhile")
+    @Test("an Engine that does not answer is reported as unavailable, and requests are retried")
     func away() async throws {
         let isAway = Mutex(true)
         try await withBackend { request in
             guard isAway.withLock({ $0 }) else { return EngineBench.well(request) }
             return .drop
         } _: { bench in
-            try await eventually("it is known") { bench.backend.trouble?.contains("does not answer") == true }
+            try await eventually("the Engine is reported as unavailable") {
+                bench.backend.trouble?.contains("does not answer") == true
+            }
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)
             async let started = bench.backend.start(bench.job())
             isAway.withLock { $0 = false }
             _ = try await started
-            try await eventually("it is known that it is back") { bench.backend.trouble == nil }
-            try await eventually("it is watched") { bench.backend.watchLag == .zero }
+            try await eventually("the Engine is reported as available again") { bench.backend.trouble == nil }
+            try await eventually("the Engine is watched again") { bench.backend.watchLag == .zero }
             #expect(bench.log.messages().count == 2)
         }
     }
 
-    @Test("a container of another Engine is out of reach, one that is gone from this one has ended")
+    @Test("a container of another Engine is out of reach, and a missing container of this Engine has ended")
     func remains() async throws {
         try await withBackend { request in
             request.path.hasSuffix("/json") && request.path != "/containers/json"
@@ -49,7 +51,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("what an earlier process created is gone on with where it was started, and removed where it was not")
+    @Test("a started container of an earlier process is resumed, and one that was never started is removed")
     func found() async throws {
         for (status, isRunning) in [("created", false), ("running", true), ("created", true)] {
             try await withBackend { request in
@@ -68,7 +70,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("a sweep removes what has ended and should be gone, or was never started, of this worker's alone")
+    @Test("a sweep removes only this worker's containers that never started, or ended and are marked for removal")
     func sweep() async throws {
         let owner = Mutex("")
         func container(_ id: String, _ state: String, created: Int, removed: Bool, run: String = "r") -> JSONValue {
@@ -99,7 +101,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("a container of the Python worker's is stopped with the run's grace")
+    @Test("a container of the Python worker is stopped with the run's grace period")
     func stop() async throws {
         try await withBackend(EngineBench.well) { bench in
             try await bench.backend.stop(
@@ -110,7 +112,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("the mark of a worker's containers is kept in its state directory")
+    @Test("the owner mark of a worker's containers is kept in its state directory")
     func owner() throws {
         try withFolder { folder in
             let mark = OwnerMark.take(in: folder)
@@ -119,7 +121,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("how far output was printed is kept by the container, and nothing else is touched")
+    @Test("the printed position of the output is kept for each container, and other files are not touched")
     func outputMarks() throws {
         try withFolder { folder in
             let marks = OutputMarks(stateDirectory: folder, ofType: "docker")
@@ -135,7 +137,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("what is no Engine, or one of another time, is said to be so")
+    @Test("a server that is no Engine, or has an unsupported version, is refused")
     func versions() {
         #expect(throws: EngineError.self) { try EngineVersion(["version": "1"]) }
         #expect(throws: EngineError.self) { try EngineVersion(["ApiVersion": "9.0", "MinAPIVersion": "8.0"]) }
@@ -144,7 +146,7 @@ struct EngineRecoveryTests {
         #expect((try? EngineVersion(["ApiVersion": "1.40", "Version": "19.03.1"]))?.knowsHostGateway == false)
     }
 
-    @Test("a log that breaks off is read again from where it was, without a line twice")
+    @Test("a log that breaks off is resumed at its last line, without repeated lines")
     func logResumes() async throws {
         func frame(_ text: String) -> [UInt8] { [1, 0, 0, 0, 0, 0, 0, UInt8(text.utf8.count)] + Array(text.utf8) }
         let one = frame("2026-01-01T00:00:01.000000001Z one\n")
@@ -167,7 +169,7 @@ struct EngineRecoveryTests {
             let identifier = try await bench.backend.start(job)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { _ = try? await bench.backend.wait(for: identifier, job: job) }
-                try? await eventually("all is printed") { bench.sink.text.contains("three") }
+                try? await eventually("all lines are printed") { bench.sink.text.contains("three") }
                 group.cancelAll()
             }
             #expect(bench.sink.text == "one\ntwo\nthree\n")
@@ -175,7 +177,7 @@ struct EngineRecoveryTests {
     }
 
     @Test(
-        "the last that a container wrote is printed, also where the Engine ends the stream before it has sent it",
+        "the last output of a container is printed, even if the Engine ends the log stream too early",
         arguments: [[], ["first\n"], ["first\n", "second\n"]])
     func lastWords(before: [String]) async throws {
         @Sendable func frame(_ text: String, second: Int) -> [UInt8] {
@@ -202,7 +204,7 @@ struct EngineRecoveryTests {
         }
     }
 
-    @Test("events are asked for as Podman understands it too, which finds none by a label's name alone")
+    @Test("events are requested without a label, because Podman finds no events by a label's name alone")
     func podmanEvents() async throws {
         let queries = Mutex<[String]>([])
         try await withBackend { request in

@@ -7,11 +7,9 @@ import Worker
 
 @testable import DockerBackend
 
-@Suite("Starting a container, whatever the Engine answers")
+@Suite("Starting a container")
 struct EngineTests {
-    @Test(
-        "a run takes eight requests: its image, its container, the start, an inspection, its output to the end, and its removal"
-    )
+    @Test("a run takes eight requests: image, creation, start, inspection, three for its output, and removal")
     func requests() async throws {
         try await withBackend(EngineBench.well) { bench in
             let job = try bench.job(["auto_remove": true])
@@ -32,7 +30,7 @@ struct EngineTests {
         }
     }
 
-    @Test("a creation whose answer is lost is found by its claim, and nothing is created twice")
+    @Test("a container whose creation answer is lost is found by its claim and not created twice")
     func lostAnswer() async throws {
         let creations = Mutex(0)
         try await withBackend { request in
@@ -47,15 +45,15 @@ struct EngineTests {
         } _: { bench in
             let identifier = try await bench.backend.start(bench.job())
             #expect(identifier.rawValue.hasSuffix(":\(EngineBench.id)"))
-            // libcurl itself repeats a request whose kept connection was closed before a byte came, on the next of those it
-            // has kept and on a new one; all of them ask for the same name, which the Engine gives once.
+            // libcurl itself repeats a request whose kept connection was closed before the first byte. It tries its
+            // other kept connections and a new one. All requests have the same name, which the Engine assigns once.
             #expect(Set(bench.engine.requests.filter { $0.path == "/containers/create" }.map(\.query)).count == 1)
             #expect(creations.withLock { $0 } <= 6)
             #expect(bench.engine.calls.contains("POST /containers/\(EngineBench.id)/start"))
         }
     }
 
-    @Test("a name that is taken by the claim's own container is no conflict; one that is another's gets a number")
+    @Test("a name taken by the claim's own container is no conflict; with another container, it gets a number")
     func conflicts() async throws {
         for isOwn in [true, false] {
             let conflict = ScriptedEngine.Reply.message(
@@ -74,7 +72,7 @@ struct EngineTests {
         }
     }
 
-    @Test("a start whose answer is lost is not made again when the container has run")
+    @Test("a start whose answer is lost is not repeated when the container has run")
     func lostStart() async throws {
         try await withBackend { request in
             request.path.hasSuffix("/start") ? .drop : EngineBench.well(request)
@@ -82,14 +80,15 @@ struct EngineTests {
             let job = try bench.job()
             let identifier = try await bench.backend.start(job)
             #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
-            // libcurl may repeat the start by itself on each kept connection, but only before its loss is known.
+            // libcurl itself may repeat the start on each kept connection, but only before the worker inspects the
+            // container.
             let calls = bench.engine.calls
             let looked = try #require(calls.firstIndex(of: "GET /containers/\(EngineBench.id)/json"))
             #expect(!calls[looked...].contains { $0.hasSuffix("/start") })
         }
     }
 
-    @Test("a failure that a registry reports in the middle of a pull is the run's, in the registry's words")
+    @Test("a failure that a registry reports during a pull fails the run with the registry's message")
     func pullFails() async throws {
         try await withBackend { request in
             switch request.path {
@@ -109,7 +108,7 @@ struct EngineTests {
         }
     }
 
-    @Test("where a pull is only to be tried, the image that is there does")
+    @Test("with the policy IfPossible, a failed pull falls back to the existing image")
     func pullIfPossible() async throws {
         try await withBackend { request in
             request.path == "/images/create" ? .message(500, "no route to host") : EngineBench.well(request)
@@ -119,7 +118,7 @@ struct EngineTests {
         }
     }
 
-    @Test("credentials are checked by the registry and shown to it alone; refused ones are the run's failure")
+    @Test("credentials are checked by their registry and sent only to it, and refused credentials fail the run")
     func credentials() async throws {
         let secret: JSONValue = ["username": "u", "password": "top-secret", "registry_url": "https://r.io"]
         for (image, isShown) in [("r.io/a:1", true), ("other.io/a:1", false)] {

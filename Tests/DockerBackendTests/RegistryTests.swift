@@ -8,7 +8,7 @@ import Testing
 @Suite("Images and registries")
 struct RegistryTests {
     @Test(
-        "an image's name is told from its tag, its digest and its registry",
+        "an image reference is split into its name, its tag or digest, and its registry",
         arguments: [
             ("a", "a", nil, "docker.io"), ("a:1", "a", "1", "docker.io"), ("h:5000/a", "h:5000/a", nil, "h:5000"),
             ("h:5000/b/a:1", "h:5000/b/a", "1", "h:5000"), ("u/a:latest", "u/a", "latest", "docker.io"),
@@ -23,14 +23,14 @@ struct RegistryTests {
         #expect(reference.registry == registry)
     }
 
-    @Test("spellings of a registry's address are compared by what they mean")
+    @Test("equivalent spellings of a registry's address denote the same registry")
     func addresses() {
         #expect(RegistryCredentials.isSame("https://index.docker.io/v1/", "docker.io"))
         #expect(RegistryCredentials.isSame("http://R.io", "r.io"))
         #expect(!RegistryCredentials.isSame("r.io:5000", "r.io"))
     }
 
-    @Test("credentials show neither password nor token when they are printed")
+    @Test("printed credentials show neither the password nor the token")
     func secrecy() {
         let credentials = RegistryCredentials(
             username: "u", password: "top-secret", identityToken: "top-secret", server: "r.io")
@@ -41,7 +41,7 @@ struct RegistryTests {
         }
     }
 
-    @Test("the configuration's credentials are those of the registry, from the file or from its helper")
+    @Test("credentials for a registry come from the configuration file or from its helper")
     func configured() async throws {
         try await withTemporaryDirectory { folder in
             let helper = "\(folder)/docker-credential-lab"
@@ -90,7 +90,7 @@ struct RegistryTests {
         }
     }
 
-    @Test("a pull that takes long is told of every five seconds and at its end, a short one is not")
+    @Test("a long pull is reported every five seconds and at its end, and a short one is not")
     func progress() {
         let began = ContinuousClock.now
         var progress = PullProgress(image: "i", began: began)

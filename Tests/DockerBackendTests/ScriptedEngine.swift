@@ -3,11 +3,11 @@ import Glibc
 import JSON
 import Synchronization
 
-/// An Engine on a Unix socket that answers as a test says, and remembers what it was asked.
+/// An Engine on a Unix socket that answers by a test's script, and records the requests.
 final class ScriptedEngine: Sendable {
     struct Request: Sendable {
         let method: String
-        /// Without the version.
+        /// The path without the API version.
         let path: String
         let query: String
         let headers: [String: String]
@@ -16,13 +16,13 @@ final class ScriptedEngine: Sendable {
 
     enum Reply: Sendable {
         case json(Int, JSONValue)
-        /// Lines one after the other, and the end of the stream.
+        /// These values as lines, and the end of the stream.
         case lines([JSONValue])
         /// These bytes, and the end of the stream.
         case bytes([UInt8])
         /// A stream that begins with these bytes and stays open until the Engine is stopped.
         case open([UInt8])
-        /// These bytes of a longer answer, and the end of the connection.
+        /// The first bytes of a longer answer, and the end of the connection.
         case cut([UInt8])
         /// The end of the connection without an answer.
         case drop
@@ -63,9 +63,9 @@ final class ScriptedEngine: Sendable {
         }
     }
 
-    /// Ends all connections and takes no more.
+    /// Ends all connections and accepts no more.
     func stop() {
-        // With the lock: a connection that is closed meanwhile may have left its number to another test's.
+        // The lock keeps connections from being closed meanwhile. Another test could then own the descriptor's number.
         state.withLock { state in
             state.isStopped = true
             for connection in state.open { shutdown(connection, Int32(SHUT_RDWR)) }
@@ -74,10 +74,10 @@ final class ScriptedEngine: Sendable {
         unlink(path)
     }
 
-    /// What it was asked, in order; the version's requests left out.
+    /// The received requests in order, without those for the version.
     var requests: [Request] { state.withLock { $0.requests.filter { $0.path != "/version" } } }
 
-    /// The paths of these, with their methods.
+    /// The methods and paths of the requests.
     var calls: [String] { requests.map { "\($0.method) \($0.path)" } }
 
     private func serve(_ connection: Int32) {

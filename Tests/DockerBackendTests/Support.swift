@@ -6,7 +6,7 @@ import Worker
 
 @testable import DockerBackend
 
-/// The files of the tests.
+/// The resource files of the tests.
 enum Resource {
     static func json(_ name: String) throws -> JSONValue {
         let url = try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: "json"))
@@ -14,7 +14,7 @@ enum Resource {
     }
 }
 
-/// A sink that keeps what it is given.
+/// A sink that records all bytes.
 final class RecordingSink: OutputSink {
     private let bytes = Mutex<[UInt8]>([])
 
@@ -26,7 +26,7 @@ final class RecordingSink: OutputSink {
     var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
 }
 
-/// A reporter that keeps what it is told.
+/// A reporter that records all messages and events.
 final class RecordingReporter: JobReporter {
     private let state = Mutex((lines: [String](), events: [String]()))
 
@@ -36,7 +36,7 @@ final class RecordingReporter: JobReporter {
     var events: [String] { state.withLock { $0.events } }
 }
 
-/// A container of a status as an inspection shows it.
+/// The facts of a container with this status, as an inspection gives them.
 func facts(_ id: String, _ status: String, code: Int = 0, oom: Bool = false) throws -> ContainerFacts {
     try ContainerFacts([
         "Id": .string(id), "Name": .string("/name-of-\(id)"),

@@ -14,7 +14,7 @@ struct TLSTests {
         }
     }
 
-    /// The certificates of an authority, an Engine and a client, by the names that Docker gives them.
+    /// Creates the certificates of an authority, an Engine and a client, under the names that Docker uses.
     private static func makeCertificates(in folder: String) async throws {
         for (name, extensions, signed) in [
             ("ca", [], false), ("server", ["subjectAltName=IP:127.0.0.1"], true), ("client", [], true),
@@ -34,7 +34,7 @@ struct TLSTests {
             .write(to: URL(filePath: "\(folder)/version"))
     }
 
-    @Test("it is shown the client's certificate, and its own is checked")
+    @Test("the client's certificate is presented to the Engine, and the Engine's certificate is verified")
     func checked() async throws {
         try await withTemporaryDirectory { folder in
             try await Self.makeCertificates(in: folder)

@@ -12,7 +12,7 @@ struct WatchTests {
         return .happened(try #require(ContainerEvent(json)))
     }
 
-    @Test("a container that ends is inspected, and its exit code is the inspection's")
+    @Test("a container that ends is inspected, and the inspection gives its exit code")
     func end() throws {
         var watch = ContainerWatch()
         #expect(watch.handle(.watched("a")) == [])
@@ -27,7 +27,7 @@ struct WatchTests {
         #expect(watch.count == 0)
     }
 
-    @Test("what happened while nobody could hear it is found out by an inspection of each")
+    @Test("changes during a disconnection are found by an inspection of each container")
     func gap() throws {
         var watch = ContainerWatch()
         _ = watch.handle(.connected)
@@ -36,7 +36,7 @@ struct WatchTests {
             _ = watch.handle(.inspected(id, try facts(id, "running")))
         }
         #expect(watch.handle(.disconnected) == [])
-        // An Engine that does not answer says nothing about its containers.
+        // An Engine that does not answer gives no information about its containers.
         #expect(watch.handle(.inspectionFailed("a")) == [])
         #expect(watch.count == 2)
         #expect(watch.handle(.connected) == [.inspect("a"), .inspect("b")])
@@ -47,7 +47,7 @@ struct WatchTests {
         #expect(watch.handle(.inspected("b", try facts("b", "running"))) == [])
     }
 
-    @Test("an event that comes during an inspection is not lost to what that shows")
+    @Test("an event during an inspection leads to another inspection")
     func race() throws {
         var watch = ContainerWatch()
         _ = watch.handle(.connected)
@@ -56,7 +56,7 @@ struct WatchTests {
         #expect(watch.handle(.inspected("a", try facts("a", "running"))).contains(.inspect("a")))
     }
 
-    @Test("a container that was removed has ended, with the code that its end was told with or none")
+    @Test("a removed container has ended, with the exit code of its die event or without one")
     func removed() throws {
         for code in [nil, 137] as [Int?] {
             var watch = ContainerWatch()
@@ -72,7 +72,7 @@ struct WatchTests {
         }
     }
 
-    @Test("an inspection that fails while the Engine is there is made again")
+    @Test("an inspection that fails while the Engine is connected is repeated")
     func again() {
         var watch = ContainerWatch()
         _ = watch.handle(.connected)
@@ -83,7 +83,7 @@ struct WatchTests {
         #expect(watch.handle(.inspectionFailed("a")) == [])
     }
 
-    @Test("in whatever order things become known, an end is told once, and only when it was seen")
+    @Test("in any order of inputs, an end is reported at most once, and nothing is reported afterwards")
     func anyOrder() async throws {
         try await Fuzz.run(mostCases: 20_000) { random in
             var watch = ContainerWatch()
@@ -118,7 +118,7 @@ struct WatchTests {
                     default: break
                     }
                 }
-                // One inspection at a time, so that no older one can overtake.
+                // Only one inspection runs at a time, so that an older one cannot overtake a newer one.
                 guard pending <= 1 else { throw WaitTimeout(what: "one inspection", timeout: .zero, detail: "two") }
             }
         }

@@ -3,7 +3,7 @@ import Testing
 @testable import HTTPTransport
 
 @Suite("Admission to the network") struct AdmissionTests {
-    /// Lets transfers enter one after another, and tells which may start.
+    /// Enters transfers one after another, and returns which of them may start.
     private func enter(_ admission: inout Admission, _ ids: ClosedRange<UInt64>, _ origin: String) -> [Bool] {
         ids.map { admission.enter($0, origin: origin) }
     }
@@ -12,7 +12,7 @@ import Testing
         ids.map { admission.leave($0) }
     }
 
-    @Test("whoever ends makes room for the first that waits")
+    @Test("a transfer that ends makes room for the first waiting transfer")
     func order() {
         var admission = Admission(limitPerOrigin: 2, limit: nil)
         #expect(enter(&admission, 1...4, "a") == [true, true, false, false])
@@ -20,24 +20,24 @@ import Testing
         #expect(enter(&admission, 5...5, "a") == [true])
     }
 
-    @Test("a full origin does not hold up another, but the limit over all does")
+    @Test("a full origin does not block other origins, but the total limit does")
     func origins() {
         var admission = Admission(limitPerOrigin: 1, limit: 2)
         #expect(enter(&admission, 1...2, "a") == [true, false])
         #expect(enter(&admission, 3...3, "b") == [true])
         #expect(enter(&admission, 4...4, "c") == [false])
-        // "a" is still full when 3 ends, so its applicant is passed over.
+        // Origin "a" is still full when 3 ends, so its waiting transfer is skipped.
         #expect(leave(&admission, 3, 1) == [4, 2])
     }
 
-    @Test("who gives up waiting takes no place and frees none")
+    @Test("a waiting transfer that gives up takes no place and frees none")
     func givingUp() {
         var admission = Admission(limitPerOrigin: 1, limit: nil)
         #expect(enter(&admission, 1...3, "a") == [true, false, false])
         #expect(leave(&admission, 2, 2, 1) == [nil, nil, 3])
     }
 
-    @Test("no limit admits everyone, and a senseless one still admits one", arguments: [0, -1])
+    @Test("without limits all transfers are admitted, and a limit below one still admits one", arguments: [0, -1])
     func limits(_ senseless: Int) {
         var open = Admission(limitPerOrigin: nil, limit: nil)
         let admitted = enter(&open, 1...1000, "a")
@@ -46,7 +46,7 @@ import Testing
         #expect(enter(&narrow, 1...2, "a") == [true, false])
     }
 
-    @Test("everyone is admitted in the end, never more than the limits at once")
+    @Test("every transfer is finally admitted, and never more than the limits at once")
     func all() {
         var admission = Admission(limitPerOrigin: 3, limit: 5)
         var running: [UInt64] = []

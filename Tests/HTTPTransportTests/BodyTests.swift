@@ -2,7 +2,7 @@ import HTTPTransport
 import Testing
 
 @Suite("Bodies") struct BodyTests {
-    @Test("chunks are handed out as they arrive, long before the end", .timeLimit(.minutes(1)))
+    @Test("chunks are delivered as they arrive, before the end of the body", .timeLimit(.minutes(1)))
     func streaming() async throws {
         let steps = [Signal(), Signal()]
         let server = try ScriptedServer { connection in
@@ -28,7 +28,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a body that comes byte by byte is whole in the end")
+    @Test("a body that arrives byte by byte is received completely")
     func byteByByte() async throws {
         let text = String(repeating: "slow but sure ", count: 50)
         let server = try ScriptedServer { connection in
@@ -42,7 +42,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a body without a length ends with its connection")
+    @Test("a body without a length ends with the connection")
     func untilClose() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.readRequest()
@@ -56,7 +56,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a reader that does not read stops the sender, and gets everything once it does", .timeLimit(.minutes(1)))
+    @Test("a stalled reader stops the sender, and gets the whole body once it reads", .timeLimit(.minutes(1)))
     func backPressure() async throws {
         let total = 48 << 20
         let written = Counter()
@@ -69,7 +69,7 @@ import Testing
         defer { server.stop() }
         let transport = try makeTransport()
         let response = try await transport.send(HTTPRequest(url: server.url))
-        // The sender comes to a stop long before the end.
+        // The sender stops long before the end of the body.
         var last = -1
         var unchangedSince = ContinuousClock.now
         let stopped = await eventually(within: .seconds(20)) {
@@ -96,9 +96,9 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("an answer that waits for its reader is not idle")
+    @Test("a response that waits for its reader does not run into the idle deadline")
     func slowReader() async throws {
-        // More than the transport buffers, less than the system does: the server is done before the reading begins.
+        // The transport buffers less than this and the system more, so the server finishes before the reading begins.
         let total = 1 << 20
         let done = Signal()
         let server = try ScriptedServer { connection in
@@ -118,7 +118,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a body that is let go ends its transfer and closes the connection")
+    @Test("an abandoned body ends its transfer and closes the connection")
     func abandoned() async throws {
         let closed = Signal()
         let server = try ScriptedServer { connection in
@@ -142,7 +142,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a body that is let go while the sender is held back ends too")
+    @Test("a body that is abandoned while the sender is held back ends its transfer")
     func abandonedHeldBack() async throws {
         let blocked = Signal()
         let server = try ScriptedServer { connection in
@@ -162,7 +162,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a cancelled body fails its reader")
+    @Test("a cancelled body fails with cancelled for its reader")
     func cancelled() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.readRequest()
@@ -178,7 +178,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("collecting stops at the limit, and the limit itself is still allowed")
+    @Test("collecting fails above the limit, and a body of exactly the limit is allowed")
     func limit() async throws {
         let closed = Signal()
         let server = try ScriptedServer { connection in
@@ -202,7 +202,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("many streams at once do not disturb each other", .timeLimit(.minutes(1)))
+    @Test("many concurrent streams do not disturb each other", .timeLimit(.minutes(1)))
     func manyStreams() async throws {
         let server = try ScriptedServer { connection in
             guard let request = connection.readRequest() else { return }

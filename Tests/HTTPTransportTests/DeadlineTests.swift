@@ -21,15 +21,15 @@ import Testing
         let error = await transportError {
             try await transport.text(HTTPRequest(method: method, url: server.url, body: body, deadlines: deadlines))
         }
-        // Half the time of the deadlines that are not given.
+        // This is half of the default deadlines, so only a given deadline can have expired.
         #expect(began.duration(to: .now) < .seconds(30))
-        // The connection of a transfer that ran out of time is not kept.
+        // The connection of a transfer that timed out is closed and not reused.
         #expect(await eventually { closed.isSet })
         await transport.shutdown()
         return error
     }
 
-    @Test("a server that never begins to answer meets the deadline for the first byte")
+    @Test("a server that never starts its response runs into the first-byte deadline")
     func firstByte() async throws {
         let error = try await error(Deadlines(firstByte: short)) { _ = $0.readRequest() }
         #expect(error?.kind == .firstByteTimeout)
@@ -37,7 +37,7 @@ import Testing
         #expect(error?.cause.contains("0.1 s") == true)
     }
 
-    @Test("an answer that stops meets the idle deadline")
+    @Test("a response that stalls runs into the idle deadline")
     func idle() async throws {
         let error = try await error(Deadlines(idle: short)) { connection in
             _ = connection.readRequest()
@@ -46,7 +46,7 @@ import Testing
         #expect(error?.kind == .idleTimeout)
     }
 
-    @Test("an answer that never comes to its end meets the deadline for the whole")
+    @Test("a response without end runs into the deadline for the whole request")
     func whole() async throws {
         let error = try await error(Deadlines(idle: .seconds(5), whole: .milliseconds(200))) { connection in
             _ = connection.readRequest()
@@ -56,7 +56,7 @@ import Testing
         #expect(error?.kind == .wholeTimeout)
     }
 
-    @Test("the whole counts redirects too")
+    @Test("the deadline for the whole request includes redirects")
     func wholeOverRedirects() async throws {
         let error = try await error(Deadlines(whole: .milliseconds(200))) { connection in
             while connection.readRequest() != nil {
@@ -67,7 +67,7 @@ import Testing
         #expect(error?.kind == .wholeTimeout)
     }
 
-    @Test("a connection that does not come about meets the connect deadline")
+    @Test("a connection attempt that hangs runs into the connect deadline")
     func connect() async throws {
         // The backlog of this socket is full: further connections hang as with a host that drops packets.
         let (listener, port) = try Sockets.listenOnLoopback()
@@ -87,7 +87,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("waiting for a free connection counts as connecting")
+    @Test("the connect deadline includes the wait for a free connection")
     func queue() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.readRequest()
@@ -106,7 +106,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("cancelling the task ends a request that waits for its answer")
+    @Test("cancelling the task ends a request that waits for its response")
     func cancelBeforeHead() async throws {
         let asked = Signal()
         let closed = Signal()
@@ -160,7 +160,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a task that is cancelled already sends nothing")
+    @Test("an already cancelled task sends no request")
     func cancelledBefore() async throws {
         let server = try ScriptedServer { _ in }
         defer { server.stop() }

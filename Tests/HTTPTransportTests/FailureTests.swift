@@ -2,7 +2,7 @@ import HTTPTransport
 import Testing
 
 @Suite("Failures") struct FailureTests {
-    /// The error when a server does this to the first request.
+    /// The error of a first request to a server whose connections run this handler.
     private func error(
         of request: HTTPRequest = HTTPRequest(url: ""), _ handler: @escaping ScriptedServer.Handler
     ) async throws -> TransportError? {
@@ -16,7 +16,7 @@ import Testing
         return error
     }
 
-    @Test("a refused connection says so, and that nothing was sent")
+    @Test("a refused connection fails with couldNotConnect, and its error states that nothing was sent")
     func refused() async throws {
         let port = try Sockets.closedPort()
         let transport = try makeTransport()
@@ -34,7 +34,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a name without address says so")
+    @Test("a host name without an address fails with couldNotResolve")
     func unresolved() async throws {
         let transport = try makeTransport()
         let error = await transportError { try await transport.text(HTTPRequest(url: "http://nowhere.invalid/")) }
@@ -43,19 +43,19 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a connection closed without an answer may have taken the request")
+    @Test("after a connection closes without a response, the request counts as possibly sent")
     func nothing() async throws {
         let error = try await error { _ = $0.readRequest() }
         #expect(error?.kind == .receiveFailed)
         #expect(error?.requestMayHaveBeenSent == true)
     }
 
-    @Test("a request that libcurl sends again, since the connection it reused was dead, is known as repeated")
+    @Test("a request that libcurl resends because the reused connection was dead is marked as repeated")
     func repeated() async throws {
         let server = try ScriptedServer { connection in
             guard connection.readRequest() != nil else { return }
             connection.answer("200 OK")
-            // The next one on this connection is taken and gets no answer.
+            // The next request on this connection is read and gets no response.
             _ = connection.readRequest()
         }
         defer { server.stop() }
@@ -69,7 +69,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a connection reset before the answer fails the receipt")
+    @Test("a connection reset before the response is a receive failure")
     func reset() async throws {
         let error = try await error { connection in
             _ = connection.readRequest()
@@ -79,7 +79,7 @@ import Testing
         #expect(error?.requestMayHaveBeenSent == true)
     }
 
-    @Test("a body cut short hands out what came, then fails")
+    @Test("a truncated body delivers the received bytes, then fails")
     func partial() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.readRequest()
@@ -97,7 +97,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a chunked body cut short fails")
+    @Test("a truncated chunked body fails")
     func cutChunks() async throws {
         let error = try await error { connection in
             _ = connection.readRequest()
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test(
-        "an answer that is not HTTP is a violation of the protocol",
+        "a response that is not HTTP is a protocol violation",
         arguments: [
             "SSH-2.0-OpenSSH_9.2\r\n\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a length\r\n",
@@ -125,7 +125,7 @@ import Testing
         #expect(error?.kind == .protocolViolation)
     }
 
-    @Test("a head without end is given up")
+    @Test("a response head without end is a protocol violation")
     func endlessHead() async throws {
         let error = try await error { connection in
             _ = connection.readRequest()
@@ -136,7 +136,7 @@ import Testing
         #expect(error?.kind == .protocolViolation)
     }
 
-    @Test("a server that stops reading a large body and goes away fails the request")
+    @Test("a request fails when the server resets the connection during a large request body")
     func resetWhileSending() async throws {
         let body = [UInt8](repeating: 1, count: 32 << 20)
         let error = try await error(of: HTTPRequest(method: .post, url: "", body: .bytes(body))) { connection in
@@ -147,7 +147,7 @@ import Testing
         #expect(error?.requestMayHaveBeenSent == true)
     }
 
-    @Test("an early answer to a large body is an answer")
+    @Test("an early response to a large request body is delivered")
     func earlyAnswer() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.read()

@@ -2,7 +2,7 @@ import HTTPTransport
 import Testing
 
 @Suite("Headers") struct HTTPHeadersTests {
-    @Test("a name is found whatever its case")
+    @Test("header lookup ignores the case of names")
     func lookup() {
         let headers: HTTPHeaders = ["Content-Type": "a"]
         #expect(headers["content-TYPE"] == "a")
@@ -17,7 +17,7 @@ import Testing
         #expect(headers.map(\.name) == ["A", "B", "a"])
     }
 
-    @Test("setting a value replaces every field of the name where the first one was")
+    @Test("setting a value replaces all fields of the name, at the position of the first field")
     func setting() {
         var headers: HTTPHeaders = ["X": "0", "A": "1", "B": "2", "a": "3"]
         headers["a"] = "4"

@@ -4,8 +4,8 @@ import Testing
 
 @testable import HTTPTransport
 
-@Suite("The life of a transport", .timeLimit(.minutes(5))) struct LifecycleTests {
-    @Test("shutting down fails what is in flight, and what comes after")
+@Suite("Transport lifecycle", .timeLimit(.minutes(5))) struct LifecycleTests {
+    @Test("a shutdown fails the requests in flight and all later requests")
     func shutdown() async throws {
         let asked = Counter()
         let server = try ScriptedServer { connection in
@@ -37,7 +37,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("an answer can be read after the transport was let go")
+    @Test("a response can be read after the last reference to its transport is gone")
     func answerOutlivesTransport() async throws {
         let goOn = Signal()
         let server = try ScriptedServer { connection in
@@ -55,9 +55,9 @@ import Testing
         #expect(try await response.body.collect(upTo: 5) == Array("later".utf8))
     }
 
-    @Test("two thousand requests leave no descriptor behind, and transports no thread")
+    @Test("two thousand requests leak no descriptors, and released transports leak no threads")
     func noLeaks() async {
-        // In a process of its own, whose descriptors nobody else opens.
+        // The test runs in its own process, in which no other test opens descriptors.
         await #expect(processExitsWith: .success) {
             let server = try ScriptedServer { connection in
                 while let request = connection.readRequest() {
@@ -72,12 +72,12 @@ import Testing
                 _ = try await transport.fetch(request, maxBodyBytes: 4000)
             }
             for _ in 0..<50 { try await post() }
-            // The runtime opens its timer's descriptor with the first sleep, which is not the transport's.
+            // The runtime opens a descriptor for its timer with the first sleep. It does not belong to the transport.
             try await Task.sleep(for: .milliseconds(1))
             let descriptors = try LifecycleTests.entries("/proc/self/fd")
             for number in 0..<2000 {
                 if number.isMultiple(of: 10) {
-                    // A failure and an abandoned answer now and then.
+                    // Every tenth round adds a failure and an abandoned response.
                     try? await post("/cut")
                     _ = try await transport.send(HTTPRequest(url: server.url)).status
                 }
@@ -113,13 +113,13 @@ import Testing
 
     private static func threads(named name: String) throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count { task in
-            // A thread may end between the two looks.
+            // A thread may end between the listing and this read.
             let text = try? String(contentsOfFile: "/proc/self/task/\(task)/comm", encoding: .utf8)
             return text == name + "\n"
         }
     }
 
-    @Test("a connection is not inherited by the programs that are started")
+    @Test("started programs do not inherit connections")
     func closeOnExec() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.readRequest()
@@ -136,7 +136,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("work handed to the loop runs on its thread, in order, until it stops")
+    @Test("work submitted to the event loop runs on its thread, in order, until the loop stops")
     func execute() async throws {
         let loop = try EventLoop(TransportConfiguration(proxies: .direct))
         let log = Log<Int>()
@@ -155,7 +155,7 @@ import Testing
         #expect(log.all.count == 100)
     }
 
-    @Test("a watched descriptor is reported when it is ready, until it is no longer watched")
+    @Test("a watched descriptor is reported as ready until it is unwatched")
     func watch() async throws {
         var ends: [Int32] = [0, 0]
         try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)

@@ -6,7 +6,7 @@ import Testing
         ProxyPolicy(environment: environment)
     }
 
-    @Test("each scheme has its variable, and all_proxy serves the rest")
+    @Test("each scheme has its own variable, and all_proxy applies to the others")
     func schemes() {
         let policy = policy(["http_proxy": "http://h:1", "ALL_PROXY": "http://a:2"])
         #expect(policy.proxy(for: "http://x/") == "http://h:1")
@@ -14,20 +14,20 @@ import Testing
         #expect(ProxyPolicy.direct.proxy(for: "http://x/") == nil)
     }
 
-    @Test("upper-case names are read, also for http", arguments: ["HTTP_PROXY", "http_proxy"])
+    @Test("upper-case variable names are read, including HTTP_PROXY", arguments: ["HTTP_PROXY", "http_proxy"])
     func upperCase(_ name: String) {
         #expect(policy([name: "http://p:1"]).proxy(for: "http://x/") == "http://p:1")
         #expect(policy([name: "http://p:1"]).proxy(for: "https://x/") == nil)
     }
 
-    @Test("a lower-case name wins, even an empty one")
+    @Test("a lower-case variable takes precedence, even if it is empty")
     func precedence() {
         #expect(policy(["HTTPS_PROXY": "u", "https_proxy": "l"]).proxy(for: "https://x/") == "l")
         #expect(policy(["HTTPS_PROXY": "u", "https_proxy": ""]).proxy(for: "https://x/") == nil)
     }
 
     @Test(
-        "no_proxy names what is reached directly",
+        "no_proxy lists the hosts that are reached directly",
         arguments: [
             ("*", "http://anything/", true),
             ("example.com", "http://example.com/", true),

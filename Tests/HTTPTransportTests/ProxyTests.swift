@@ -3,7 +3,7 @@ import HTTPTransport
 import Testing
 
 @Suite("Proxies", .timeLimit(.minutes(1))) struct ProxyTests {
-    /// What an http URL, or an https one, ends in behind a proxy that does this.
+    /// The error of a request for an http or https URL through a proxy that runs this handler.
     private func error(
         url: String, _ handler: @escaping ScriptedServer.Handler
     ) async throws -> TransportError? {
@@ -20,7 +20,7 @@ import Testing
         return error
     }
 
-    @Test("an http URL is asked for in full, with the proxy's credentials and the request's own")
+    @Test("a proxied http request has an absolute URL, the proxy's credentials and its own")
     func forward() async throws {
         let asked = Log<ReceivedRequest>()
         let proxy = try ScriptedServer { connection in
@@ -46,9 +46,9 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("the policy decides, whatever libcurl finds in the environment")
+    @Test("the proxy policy overrides the proxy variables that libcurl finds in the environment")
     func environment() async {
-        // In a process of its own, since the environment belongs to all tests.
+        // The test runs in its own process because all tests share the environment.
         await #expect(processExitsWith: .success) {
             let server = try ScriptedServer { connection in
                 while let request = connection.readRequest() { connection.answer(body: request.target) }
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test("what no_proxy names is reached directly")
+    @Test("hosts in no_proxy are reached directly")
     func direct() async throws {
         let server = try ScriptedServer { connection in
             while connection.readRequest() != nil { connection.answer(body: "direct") }
@@ -76,7 +76,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a redirect gets the proxy of the host it leads to")
+    @Test("a redirect uses the proxy of its target host")
     func redirect() async throws {
         let server = try ScriptedServer { connection in
             while connection.readRequest() != nil { connection.answer(body: "direct") }
@@ -97,7 +97,8 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a tunnel that the proxy refuses is the proxy's error", arguments: ["403 Forbidden", "407 Who", "502 Bad"])
+    @Test(
+        "a tunnel that the proxy refuses fails with a proxy error", arguments: ["403 Forbidden", "407 Who", "502 Bad"])
     func refusedTunnel(_ status: String) async throws {
         let error = try await error(url: "https://api.test/") { connection in
             _ = connection.readRequest()
@@ -108,7 +109,7 @@ import Testing
         #expect(error?.cause.contains("127.0.0.1") == true)
     }
 
-    @Test("a proxy that wants other credentials for an http URL is the proxy's error")
+    @Test("status 407 for an http URL is a proxy error")
     func refusedForward() async throws {
         let error = try await error(url: "http://api.test/") { connection in
             _ = connection.readRequest()
@@ -117,14 +118,14 @@ import Testing
         #expect(error?.kind == .proxy)
     }
 
-    @Test("a tunnel that breaks off is the proxy's error")
+    @Test("a proxy that closes the connection before the tunnel is open causes a proxy error")
     func brokenTunnel() async throws {
         let error = try await error(url: "https://api.test/") { _ = $0.readRequest() }
         #expect(error?.kind == .proxy)
         #expect(error?.requestMayHaveBeenSent == false)
     }
 
-    @Test("a proxy that cannot be reached, found or understood is named without its password")
+    @Test("an unreachable or invalid proxy causes a proxy error without the proxy's password")
     func unusable() async throws {
         let port = try Sockets.closedPort()
         for url in ["http://api.test/", "https://api.test/"] {

@@ -2,7 +2,7 @@ import HTTPTransport
 import Testing
 
 @Suite("Redirects", .timeLimit(.minutes(1))) struct RedirectTests {
-    /// Redirects `/from` with a status to a location, and notes what is asked.
+    /// A server that redirects `/from` to a location with a status, and logs the requests.
     private func server(_ log: Log<ReceivedRequest>, _ status: String, to location: String) throws -> ScriptedServer {
         try ScriptedServer { connection in
             while let request = connection.readRequest() {
@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(
-        "the method and the body are kept or dropped as the status says",
+        "the status determines whether a redirect keeps the method and the body",
         arguments: [
             ("301 Moved", "POST", "GET"), ("302 Found", "POST", "GET"), ("302 Found", "PUT", "PUT"),
             ("303 See Other", "PUT", "GET"), ("307 Temporary", "POST", "POST"), ("308 Permanent", "PATCH", "PATCH"),
@@ -40,13 +40,13 @@ import Testing
         #expect(second.body == (expected == "GET" ? [] : Array("body".utf8)))
         #expect(second.value("Content-Type") == (expected == "GET" ? nil : "text/plain"))
         #expect(second.value("Authorization") == "Bearer k")
-        // An empty redirecting answer leaves its connection usable.
+        // A redirect without a body keeps the connection usable.
         #expect(server.connectionCount == 1)
         await transport.shutdown()
     }
 
     @Test(
-        "what could have a body does not go to another origin, and both are named",
+        "a request that may have a body is not redirected to another origin, and the error names both",
         arguments: ["301 Moved", "303 See Other", "307 Temporary", "308 Permanent"], ["POST", "PATCH", "DELETE"])
     func bodies(_ status: String, _ method: String) async throws {
         let log = Log<ReceivedRequest>()
@@ -66,7 +66,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("nothing that a user or the worker has set goes to another origin")
+    @Test("credentials and headers set by the user or the worker are not sent to another origin")
     func crossOrigin() async throws {
         let log = Log<ReceivedRequest>()
         let target = try server(log, "200 OK", to: "")
@@ -90,7 +90,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("user and password of the URL go on to the same origin")
+    @Test("a redirect within the same origin keeps the user and password of the URL")
     func sameOriginCredentials() async throws {
         let log = Log<ReceivedRequest>()
         let server = try server(log, "302 Found", to: "/to")
@@ -101,7 +101,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a redirect is handed out when it is not to be followed, or leads nowhere")
+    @Test("a redirect is returned as the response when following is disabled or the location is missing")
     func notFollowed() async throws {
         let server = try server(Log(), "302 Found", to: "/to")
         defer { server.stop() }
@@ -118,7 +118,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("redirects in a circle end", arguments: ["/from", "http://127.0.0.1:PORT/from"])
+    @Test("a redirect loop fails after 20 redirects", arguments: ["/from", "http://127.0.0.1:PORT/from"])
     func circle(_ location: String) async throws {
         let log = Log<ReceivedRequest>()
         let server = try ScriptedServer { connection in
@@ -139,7 +139,7 @@ import Testing
     }
 
     @Test(
-        "a redirect to something else than HTTP is refused",
+        "a redirect to a URL that is not HTTP is refused",
         arguments: ["file:///etc/passwd", "ftp://x/", "http://"])
     func scheme(_ location: String) async throws {
         let server = try server(Log(), "302 Found", to: location)
@@ -150,7 +150,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a redirect does not lead from a socket to another host")
+    @Test("a redirect from a Unix socket to another host is refused")
     func socket() async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }

@@ -2,7 +2,7 @@ import HTTPTransport
 import Testing
 
 @Suite("Requests and answers") struct RequestTests {
-    /// Answers every request, on as many connections as come, and notes what was asked.
+    /// A server that answers every request on any number of connections, and logs the requests.
     private func recordingServer(_ log: Log<ReceivedRequest>, body: String = "ok") throws -> ScriptedServer {
         try ScriptedServer { connection in
             while let request = connection.readRequest() {
@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test("a GET brings back status, headers, version and body")
+    @Test("a GET returns status, headers, version and body")
     func get() async throws {
         let log = Log<ReceivedRequest>()
         let server = try recordingServer(log, body: "hello")
@@ -30,7 +30,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a POST sends its bytes, and only the headers it was given")
+    @Test("a POST sends its body unchanged, with the given headers and one correct length")
     func post() async throws {
         let log = Log<ReceivedRequest>()
         let server = try recordingServer(log)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(
-        "every method goes out by its name, with a length where a body is expected",
+        "every method is sent under its name, with a Content-Length where a body is expected",
         arguments: [
             ("PUT", "0"), ("PATCH", "0"), ("POST", "0"), ("DELETE", nil), ("OPTIONS", nil), ("GET", nil),
             ("HEAD", nil),
@@ -78,7 +78,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a body of more than a megabyte does not wait for leave to be sent")
+    @Test("a body of more than a megabyte is sent without Expect: 100-continue")
     func noExpectation() async throws {
         let log = Log<ReceivedRequest>()
         let server = try recordingServer(log)
@@ -91,7 +91,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("one connection serves request after request")
+    @Test("one connection serves consecutive requests")
     func keepAlive() async throws {
         let log = Log<ReceivedRequest>()
         let server = try recordingServer(log)
@@ -103,7 +103,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("requests beyond the limit of connections wait for one, and all are answered")
+    @Test("requests beyond the connection limit wait, and all of them are answered")
     func connectionLimit() async throws {
         let server = try ScriptedServer { connection in
             while connection.readRequest() != nil { connection.answer() }
@@ -120,7 +120,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a request that waits for a connection ends with the transport, or with its task")
+    @Test("a request that waits for a connection ends when the transport shuts down or its task is cancelled")
     func waitingEnds() async throws {
         let asked = Signal()
         let server = try ScriptedServer { connection in
@@ -148,10 +148,10 @@ import Testing
         #expect(server.connectionCount == 1)
     }
 
-    @Test("a kept connection that the server has closed is replaced unseen")
+    @Test("a kept connection that the server has closed is replaced without an error")
     func staleConnection() async throws {
         let server = try ScriptedServer { connection in
-            // One request a connection, then closed without having said so.
+            // The server closes each connection after one request, without announcing it.
             if connection.readRequest() != nil { connection.answer() }
         }
         defer { server.stop() }
@@ -164,7 +164,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("interim answers are passed over")
+    @Test("interim responses are skipped")
     func interim() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.readRequest()
@@ -180,7 +180,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a compressed body is handed out decompressed, unless the request says otherwise")
+    @Test("a compressed body is decompressed unless the request disables it")
     func compression() async throws {
         let bytes = gzipFixture
         let server = try ScriptedServer { connection in
@@ -196,7 +196,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a Unix socket is spoken to by its path, and no proxy comes between")
+    @Test("a request to a Unix socket uses the socket's path and no proxy")
     func unixSocket() async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
@@ -224,7 +224,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("user and password of the URL become basic authentication")
+    @Test("the user and password of the URL become basic authentication")
     func userinfo() async throws {
         let log = Log<ReceivedRequest>()
         let server = try recordingServer(log)

@@ -32,7 +32,7 @@ struct TLSTests {
         if case .failure(let error) = result { error.kind } else { nil }
     }
 
-    @Test("an authority of one's own is trusted from a file and from memory, and only where it is named")
+    @Test("a private authority from a file or from memory is trusted, and only where it is configured")
     func authorities() async throws {
         let server = try TLSServer(certificates)
         defer { server.stop() }
@@ -48,7 +48,7 @@ struct TLSTests {
         #expect(error.remedy != nil)
     }
 
-    @Test("a named authority replaces the system's")
+    @Test("a server is refused when the configured authority did not sign its certificate or cannot be read")
     func replaced() async throws {
         let server = try TLSServer(certificates)
         defer { server.stop() }
@@ -58,7 +58,7 @@ struct TLSTests {
         #expect(kind(try await outcome(server, missing)) == .tls)
     }
 
-    @Test("a certificate for another name is refused, unless that name is asked for")
+    @Test("a certificate for another name is refused unless the configuration expects that name")
     func serverName() async throws {
         let server = try TLSServer(certificates, certificate: "named")
         defer { server.stop() }
@@ -72,14 +72,14 @@ struct TLSTests {
         #expect(kind(try await outcome(server, named)) == .invalidRequest)
     }
 
-    @Test("without verification neither the authority nor the name matters")
+    @Test("without verification, neither the authority nor the name is checked")
     func unverified() async throws {
         let server = try TLSServer(certificates, certificate: "named")
         defer { server.stop() }
         #expect(kind(try await outcome(server, TLSConfiguration(verifyPeer: false))) == nil)
     }
 
-    @Test("a client's certificate is shown from files and from memory")
+    @Test("a client certificate is presented from files and from memory")
     func clientCertificate() async throws {
         let server = try TLSServer(certificates, demandsClientCertificate: true)
         defer { server.stop() }
@@ -99,7 +99,7 @@ struct TLSTests {
         #expect(kind(try await outcome(server, tls)) == .tls)
     }
 
-    @Test("configurations do not share connections or trust on one transport")
+    @Test("TLS configurations on one transport share neither connections nor trust")
     func separation() async throws {
         let server = try TLSServer(certificates)
         defer { server.stop() }
@@ -112,7 +112,7 @@ struct TLSTests {
         await transport.shutdown()
     }
 
-    @Test("a server that speaks no TLS is told apart")
+    @Test("a server without TLS causes a TLS error")
     func plainServer() async throws {
         let server = try ScriptedServer { connection in
             _ = connection.read()
@@ -128,7 +128,7 @@ struct TLSTests {
         await transport.shutdown()
     }
 
-    @Test("a server that goes away during the handshake could not be connected to", arguments: [true, false])
+    @Test("a connection that ends during the handshake fails with couldNotConnect", arguments: [true, false])
     func brokenHandshake(withReset: Bool) async throws {
         let server = try ScriptedServer { connection in
             _ = connection.read()
@@ -144,7 +144,7 @@ struct TLSTests {
         await transport.shutdown()
     }
 
-    @Test("an https URL goes through the proxy's tunnel, which sees none of the request's headers")
+    @Test("an https request uses the proxy's tunnel, and the proxy sees none of its headers")
     func tunnel() async throws {
         let server = try TLSServer(certificates)
         defer { server.stop() }
@@ -170,7 +170,7 @@ struct TLSTests {
         await transport.shutdown()
     }
 
-    @Test("where HTTP/2 is allowed but not offered, HTTP/1 is spoken")
+    @Test("HTTP/1 is used when HTTP/2 is allowed but the server does not offer it")
     func fallback() async throws {
         let server = try TLSServer(certificates)
         defer { server.stop() }
@@ -187,7 +187,7 @@ struct TLSTests {
         if: Certificates.isPossible && ChildProcess.isInstalled("nghttpd"), "nghttpd or openssl is not installed"),
     .timeLimit(.minutes(1)))
 struct HTTP2Tests {
-    @Test("HTTP/2 is spoken where it is offered and allowed, with streams, limits and abandoned bodies")
+    @Test("HTTP/2 is used where offered and allowed, and unread or abandoned bodies do not block other requests")
     func negotiated() async throws {
         let certificates = try Certificates.shared.get()
         let directory = try TemporaryDirectory()
@@ -212,7 +212,7 @@ struct HTTP2Tests {
         let response = try await transport.send(HTTPRequest(url: url + "/large"))
         #expect(response.version == .http2)
         #expect(response.status == 200)
-        // Held back and let go: the connection goes on serving others.
+        // One response is not read yet, and this one is abandoned. The connection must still serve other requests.
         var abandoned: HTTPResponse? = try await transport.send(HTTPRequest(url: url + "/large"))
         #expect(abandoned?.status == 200)
         abandoned = nil

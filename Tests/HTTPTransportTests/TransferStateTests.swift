@@ -23,7 +23,7 @@ import Testing
         if case .fail(let kind, _) = actions.first { kind } else { nil }
     }
 
-    @Test("an answer goes from the connection to the head and the end")
+    @Test("a successful transfer goes from the connection to the head and the end")
     func success() {
         var state = state()
         #expect(state.handle(.connectionReady, at: after(0.1)) == [])
@@ -35,7 +35,7 @@ import Testing
         #expect(state.nextDeadline == nil)
     }
 
-    @Test("each stage has a deadline of its own kind")
+    @Test("each stage of a transfer has its own deadline and error kind")
     func deadlines() {
         var connecting = state()
         #expect(connecting.nextDeadline == after(1))
@@ -54,7 +54,7 @@ import Testing
         #expect(kind(reading.handle(.clock, at: after(5))) == .idleTimeout)
     }
 
-    @Test("the whole has a deadline that no progress moves")
+    @Test("progress does not extend the deadline for the whole transfer")
     func whole() {
         var state = state(whole: .seconds(4))
         _ = state.handle(.connectionReady, at: after(0.5))
@@ -64,7 +64,7 @@ import Testing
         #expect(kind(state.handle(.clock, at: after(4))) == .wholeTimeout)
     }
 
-    @Test("time in which the reader holds the transfer back is not idle")
+    @Test("the idle deadline does not run while the reader holds the transfer back")
     func heldBack() {
         var state = state()
         _ = state.handle(.connectionReady, at: after(0))
@@ -76,7 +76,7 @@ import Testing
         #expect(state.nextDeadline == after(1003))
     }
 
-    @Test("a body that is still going out does not use up the time to the first byte")
+    @Test("upload progress restarts the first-byte deadline")
     func upload() {
         var state = state()
         _ = state.handle(.connectionReady, at: after(0))
@@ -86,7 +86,7 @@ import Testing
         #expect(kind(state.handle(.clock, at: after(3.5))) == .firstByteTimeout)
     }
 
-    @Test("after a 1xx head the first byte is awaited again")
+    @Test("after a 1xx head, the first-byte deadline applies again")
     func interim() {
         var state = state()
         _ = state.handle(.connectionReady, at: after(0))
@@ -95,7 +95,7 @@ import Testing
         #expect(kind(state.handle(.clock, at: after(3))) == .firstByteTimeout)
     }
 
-    @Test("without deadlines nothing expires")
+    @Test("a transfer without deadlines does not expire")
     func unlimited() {
         var state = state(connect: nil, firstByte: nil, idle: nil)
         #expect(state.nextDeadline == nil)
@@ -103,7 +103,7 @@ import Testing
         #expect(state.handle(.clock, at: after(1_000_000)) == [])
     }
 
-    @Test("once a connection was ready the request may have been sent, whatever follows")
+    @Test("once the connection is ready, the request counts as possibly sent, even after a failure")
     func sent() {
         var state = state()
         #expect(!state.requestMayHaveBeenSent)
@@ -112,7 +112,7 @@ import Testing
         #expect(state.requestMayHaveBeenSent)
     }
 
-    @Test("after the end nothing happens any more")
+    @Test("a transfer that has ended ignores all further events")
     func ended() {
         var state = state()
         #expect(state.handle(.failed(.receiveFailed, "x"), at: after(0)) == [.fail(.receiveFailed, "x")])
@@ -121,13 +121,13 @@ import Testing
         #expect(state.handle(.clock, at: after(100)) == [])
     }
 
-    @Test("a success without a head is a violation of the protocol")
+    @Test("a success without a head is a protocol violation")
     func headless() {
         var state = state()
         #expect(kind(state.handle(.succeeded, at: after(0))) == .protocolViolation)
     }
 
-    @Test("durations are written in seconds and rounded up to milliseconds")
+    @Test("durations are formatted in seconds and rounded up to milliseconds")
     func durations() {
         #expect(Duration.seconds(60).inSeconds == "60 s")
         #expect(Duration.milliseconds(250).inSeconds == "0.25 s")
@@ -139,13 +139,13 @@ import Testing
     }
 }
 
-@Suite("Reading a head") struct HeadParserTests {
+@Suite("Parsing a response head") struct HeadParserTests {
     private func outcomes(_ lines: [String]) -> [HeadParser.Outcome] {
         var parser = HeadParser(url: "http://x/")
         return lines.map { parser.consume(Array(($0 + "\r\n").utf8)) }
     }
 
-    @Test("the lines become a head, with repeated and folded fields")
+    @Test("the lines become a head with repeated, folded and empty fields")
     func head() {
         let last = outcomes([
             "HTTP/1.1 201 Created", "A: 1", "a:  2 ", "Folded: x", "  y", "Empty:", "",
@@ -156,7 +156,7 @@ import Testing
         #expect(last == .head(.init(status: 201, version: .http11, headers: headers, url: "http://x/")))
     }
 
-    @Test("1xx heads are passed over, and what follows the head is a trailer")
+    @Test("1xx heads are skipped, and lines after the final head are trailers")
     func interim() {
         let outcomes = outcomes(["HTTP/1.1 103 Early Hints", "Link: x", "", "HTTP/2 204", "", "Trailer: 1"])
         #expect(outcomes[2] == .interim)
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test(
-        "what is not a head is malformed",
+        "lines that are not an HTTP head are malformed",
         arguments: [["SSH-2.0-x"], ["HTTP/1.1 abc"], ["HTTP/1.1 200 OK", "no colon"], ["HTTP/9 200"]])
     func malformed(_ lines: [String]) {
         guard case .malformed = outcomes(lines).last else {
@@ -174,7 +174,7 @@ import Testing
         }
     }
 
-    @Test("a head without end is given up")
+    @Test("a head without end is malformed")
     func endless() {
         let line = "X: " + String(repeating: "y", count: 64 * 1024)
         guard case .malformed = outcomes(["HTTP/1.1 200 OK"] + Array(repeating: line, count: 5)).last else {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Health server", .timeLimit(.minutes(1)))
 struct HealthServerTests {
-    @Test("a live worker is healthy and a ready one is ready")
+    @Test("a live worker gets status 200 from /health, and a ready one from /ready")
     func goodProbes() async throws {
         try await withServer { port in
             let health = try await TestClient.request("GET /health", port: port)
@@ -17,7 +17,7 @@ struct HealthServerTests {
         }
     }
 
-    @Test("a stuck worker gets the Python worker's words, and an unready one says why")
+    @Test("a stuck worker gets the Python worker's message, and an unready one its reason")
     func badProbes() async throws {
         try await withServer(liveness: .bad("stuck"), readiness: .bad(#"pool "etl" is gone"#)) { port in
             let health = try await TestClient.request("GET /health", port: port)
@@ -40,7 +40,7 @@ struct HealthServerTests {
     }
 
     @Test(
-        "everything else is not found, in JSON",
+        "any other request gets status 404 with a JSON body",
         arguments: ["GET /", "GET /health/", "POST /health", "DELETE /ready"])
     func notFound(line: String) async throws {
         try await withServer { port in
@@ -51,7 +51,7 @@ struct HealthServerTests {
         }
     }
 
-    @Test("a further route is answered as it says")
+    @Test("an additional route returns its own answer")
     func furtherRoute() async throws {
         let metrics = StatusRoute(path: "/metrics") {
             RouteAnswer(status: 200, contentType: "text/plain", body: "runs 3\n")
@@ -63,7 +63,7 @@ struct HealthServerTests {
         }
     }
 
-    @Test("one connection can ask many times")
+    @Test("one connection serves several requests")
     func keepAlive() async throws {
         try await withServer { port in
             let client = try TestClient(port: port)
@@ -84,7 +84,7 @@ struct HealthServerTests {
         }
     }
 
-    @Test("nothing is logged at the level of news")
+    @Test("a health request logs nothing at info level")
     func quiet() async throws {
         let capture = LogCapture()
         try await withServer(logger: capture.logger(level: .info)) { port in
@@ -93,7 +93,7 @@ struct HealthServerTests {
         #expect(capture.lines.isEmpty)
     }
 
-    @Test("the date header has the form that HTTP wants")
+    @Test("the date header has the format that HTTP requires")
     func date() async throws {
         try await withServer { port in
             let head = try await TestClient.request("GET /health", port: port).head

@@ -2,7 +2,7 @@ import Testing
 
 @testable import HealthServer
 
-@Suite("Clients of a health server that mean it ill", .timeLimit(.minutes(1)))
+@Suite("Hostile clients of a health server", .timeLimit(.minutes(1)))
 struct HostileClientTests {
     @Test("a client that never sends a request is disconnected")
     func silent() async throws {
@@ -38,7 +38,7 @@ struct HostileClientTests {
     }
 
     @Test(
-        "a transfer coding that is not known is not implemented, and its connection ends",
+        "an unknown transfer coding gets status 501, and its connection is closed",
         arguments: ["gzip", "xchunked", "identity", "gzip, chunked"])
     func codings(coding: String) async throws {
         try await withServer { port in
@@ -50,7 +50,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("a long body ends its connection")
+    @Test("a body that is too long ends its connection")
     func longBody() async throws {
         try await withServer { port in
             let client = try TestClient(port: port)
@@ -60,7 +60,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("a route that hangs ends with its request's time")
+    @Test("a route that hangs is ended after the request time")
     func hangingRoute() async throws {
         let (never, end) = AsyncStream.makeStream(of: Void.self)
         let hanging = StatusRoute(path: "/hangs") {
@@ -76,7 +76,7 @@ struct HostileClientTests {
     }
 
     @Test(
-        "too much of a header is refused",
+        "an oversized head or a request that is not HTTP is refused",
         arguments: [
             "GET /health HTTP/1.1\r\nX: \(String(repeating: "x", count: 10_000))\r\n\r\n",
             "GET /\(String(repeating: "x", count: 10_000)) HTTP/1.1\r\n\r\n",
@@ -92,7 +92,7 @@ struct HostileClientTests {
         }
     }
 
-    @Test("clients that only hold connections do not lock out a probe")
+    @Test("clients that hold idle connections do not lock out a probe")
     func heldConnections() async throws {
         try await withServer(limits: .wide(connections: 4)) { port in
             let holders = try (0..<20).map { _ in try TestClient(port: port) }

@@ -12,7 +12,7 @@ struct ListeningTests {
         }
     }
 
-    @Test("a port in use is one line with the address and the setting")
+    @Test("the error for a port in use is one line with the address and the setting")
     func portInUse() async throws {
         try await withServer { port in
             let error = await failure(host: "127.0.0.1", port: port)
@@ -24,7 +24,7 @@ struct ListeningTests {
         }
     }
 
-    @Test("a host of another machine is named with its setting")
+    @Test("the error for a host of another machine names the setting")
     func foreignAddress() async throws {
         let error = await failure(host: "203.0.113.1", port: 0)
         #expect(error?.cause == .foreignAddress)
@@ -32,7 +32,7 @@ struct ListeningTests {
         #expect(line.contains("PREFECT_WORKER_WEBSERVER_HOST"))
     }
 
-    @Test("a host without an address is named")
+    @Test("the error for a host without an address names the host and the port")
     func unknownHost() async throws {
         let error = await failure(host: "no-such-host.invalid", port: 8080)
         #expect(error?.cause == .unknownHost)
@@ -40,7 +40,7 @@ struct ListeningTests {
         #expect(line.contains("no-such-host.invalid:8080"))
     }
 
-    @Test("a number that is no port is refused", arguments: [-1, 65536])
+    @Test("an invalid port number is refused", arguments: [-1, 65536])
     func invalidPort(port: Int) async throws {
         #expect(await failure(host: "::1", port: port)?.cause == .invalidPort)
     }

@@ -3,7 +3,7 @@ import Synchronization
 
 @testable import HealthServer
 
-/// Lines that a logger was given, for tests that look at them.
+/// Records the lines of a logger for tests.
 final class LogCapture: Sendable {
     private let messages = Mutex<[String]>([])
 
@@ -31,7 +31,7 @@ final class LogCapture: Sendable {
 }
 
 extension HealthServer.Limits {
-    /// Limits that no test reaches but those that are given: no other one may end a connection in their place.
+    /// Limits that no test reaches, apart from the given ones. So no other limit can end a connection first.
     static func wide(
         idleTime: Duration = .seconds(600), requestTime: Duration = .seconds(600), connections: Int = 128
     ) -> Self {
@@ -39,9 +39,9 @@ extension HealthServer.Limits {
     }
 }
 
-/// Runs a server on a free port for the time of `body`, then cancels it.
+/// Runs a server on a free port during `body`, then cancels it.
 ///
-/// - Returns: How long the server took to end.
+/// - Returns: The time from the cancellation until the server ended.
 @discardableResult
 func withServer(
     host: String = "127.0.0.1", liveness: ProbeAnswer = .good, readiness: ProbeAnswer = .good,

@@ -4,9 +4,9 @@ import Testing
 
 @testable import HealthServer
 
-@Suite("The end of a health server", .timeLimit(.minutes(1)))
+@Suite("Health server shutdown", .timeLimit(.minutes(1)))
 struct ShutdownTests {
-    @Test("cancellation ends it at once, whatever connections are open")
+    @Test("cancellation ends the server immediately, even with open connections")
     func openConnections() async throws {
         let (clients, keep) = AsyncStream.makeStream(of: TestClient.self)
         let time = try await withServer { port in
@@ -17,7 +17,7 @@ struct ShutdownTests {
             halfway.send("GET /hea")
             for client in [asked, halfway, try TestClient(port: port)] { keep.yield(client) }
         }
-        // Open connections that were waited for would end with their limits, after ten minutes.
+        // A server that waited for open connections would end only with their limits, after ten minutes.
         #expect(time < .seconds(20))
         keep.finish()
         for await client in clients {
@@ -25,7 +25,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a cancelled task does not even start serving for long")
+    @Test("a server that is started in a cancelled task ends")
     func cancelledBefore() async throws {
         let server = HealthServer(
             host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: LogCapture().logger())
@@ -36,7 +36,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("connections that arrive during the shutdown do no harm")
+    @Test("connections that arrive during the shutdown cause no error")
     func storm() async throws {
         for _ in 0..<20 {
             let server = HealthServer(
@@ -59,7 +59,7 @@ struct ShutdownTests {
         }
     }
 
-    @Test("a graceful shutdown around it leaves it answering until it is cancelled")
+    @Test("the server keeps answering during a graceful shutdown until it is cancelled")
     func gracefulShutdown() async throws {
         struct Hosted: Service {
             let server: HealthServer
@@ -83,12 +83,12 @@ struct ShutdownTests {
                 #expect(status == 200)
             }
             group.cancelAll()
-            // How the group words its own cancellation is not ours to test.
+            // The error of the group's own cancellation is not part of this test.
             while await group.nextResult() != nil {}
         }
     }
 
-    @Test("the moment of the date header is the right one")
+    @Test("the date header has the correct date and time")
     func httpDate() {
         #expect(HTTPDate.text(secondsSince1970: 784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
     }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// A client on a plain TCP socket that sends what it is told, well-formed or not. It never blocks its thread.
+/// A client on a plain TCP socket that sends any text, well-formed or not. It never blocks its thread.
 final class TestClient: Sendable {
     private let socket: Int32
 
@@ -8,7 +8,7 @@ final class TestClient: Sendable {
         let description: String
     }
 
-    /// Connects to loopback.
+    /// Connects to the loopback address.
     init(port: Int, isIPv6: Bool = false) throws {
         socket = Glibc.socket(isIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         let bigEndianPort = in_port_t(port).bigEndian
@@ -48,7 +48,7 @@ final class TestClient: Sendable {
         _ = Glibc.send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
     }
 
-    /// The text that has arrived once `isEnough` or the connection has ended; fails after thirty seconds.
+    /// The text received until `isEnough` returns true or the connection ends. Throws an error after thirty seconds.
     func receive(until isEnough: (String) -> Bool) async throws -> (text: String, isClosed: Bool) {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -67,12 +67,12 @@ final class TestClient: Sendable {
         throw Failure(description: "no end after thirty seconds: \(String(decoding: bytes, as: UTF8.self))")
     }
 
-    /// Waits until the server has closed the connection.
+    /// Waits until the server has closed the connection, and returns the text received before.
     func waitForClose() async throws -> String {
         try await receive { _ in false }.text
     }
 
-    /// A request and its answer, on a connection that is closed afterwards.
+    /// Sends a request on a connection that is closed afterwards, and returns the answer.
     static func request(
         _ line: String, port: Int, isIPv6: Bool = false
     ) async throws -> (status: Int, head: String, body: String) {
@@ -86,7 +86,7 @@ final class TestClient: Sendable {
 }
 
 extension String {
-    /// The range of a part, without Foundation.
+    /// The range of a substring, without Foundation.
     func range(of part: String) -> Range<String.Index>? {
         ranges(of: part).first
     }

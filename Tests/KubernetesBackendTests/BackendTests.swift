@@ -8,7 +8,7 @@ import Worker
 
 @Suite("Runs in a cluster")
 struct BackendTests {
-    @Test("a run that ends well is told from creation to end: its job, its pod's events, its output")
+    @Test("a successful run is reported from creation to end: its job, its pod's events and its output")
     func completes() async throws {
         try await withWorkbench { bench in
             let status = try await bench.follow(bench.job()) {
@@ -16,7 +16,7 @@ struct BackendTests {
                 let name = bench.jobName
                 #expect(name == "otter-" + JobName.suffix(claimID: "claim-1"))
                 bench.api.putPod("p", ofJob: name, phase: "Pending")
-                try await eventually("it is told that the run waits") { bench.reporter.pendingReports == 1 }
+                try await eventually("the run is reported as pending") { bench.reporter.pendingReports == 1 }
                 bench.api.setLog(
                     "2026-01-01T00:00:00Z hello\n2026-01-01T00:00:01Z world\n", namespace: "default", pod: "p")
                 bench.api.putPod("p", ofJob: name, phase: "Running", state: ["running": [:]])
@@ -34,7 +34,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a run whose container fails ends with its exit code, its last lines and what was wrong")
+    @Test("a run whose container fails ends with the exit code, the last lines and the reason")
     func fails() async throws {
         try await withWorkbench { bench in
             let status = try await bench.follow(bench.job(["stream_output": false])) {
@@ -54,7 +54,7 @@ struct BackendTests {
         }
     }
 
-    @Test("the events of the worker's own runs are kept back as well where the settings name namespaces or labels")
+    @Test("namespaces and labels in the settings also limit the events of the worker's own runs")
     func scope() async throws {
         let prefix = "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_"
         let cases: [(variables: [String: String], isTold: Bool)] = [
@@ -78,7 +78,7 @@ struct BackendTests {
     }
 
     @Test(
-        "a crash is explained by all pods that failed, by what a container printed before, and by the other containers")
+        "a crash is explained by the output of all failed pods, previous containers and other containers")
     func lastWords() async throws {
         try await withWorkbench { bench in
             let status = try await bench.follow(bench.job(["stream_output": false])) {
@@ -129,7 +129,7 @@ struct BackendTests {
         }
     }
 
-    @Test("credentials that go into a manifest in clear are named, once, with the setting that keeps them out")
+    @Test("each credential in clear text in a manifest causes one warning with the setting that prevents it")
     func credentialsInClear() async throws {
         let prefix = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_"
         let job: JSONValue = ["env": ["PREFECT_API_AUTH_STRING": "u:swordfish", "PREFECT_API_KEY": "pnu_swordfish"]]
@@ -158,15 +158,15 @@ struct BackendTests {
 
     // MARK: Creation
 
-    /// Begins the watches, which keep both open connections busy: libcurl itself repeats a request whose kept connection
-    /// breaks, and the tests count requests.
+    /// Starts the watches, which keep both open connections busy. libcurl itself repeats a request whose kept
+    /// connection breaks, and the tests count requests.
     private func occupyConnections(_ bench: Workbench) async throws {
         let other = InfrastructureIdentifier(rawValue: "default:elsewhere")
         await bench.backend.adopt(other, flowRunID: "r", flowRunName: "r")
         try await bench.waitUntilWatched()
     }
 
-    @Test("a job whose creation was answered by nobody is found again and not made twice")
+    @Test("a job whose creation answer is lost is found again and not created twice")
     func lostAnswer() async throws {
         try await withWorkbench { bench in
             try await occupyConnections(bench)
@@ -179,7 +179,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a creation that is repeated because its answer was lost, and could not be looked up, meets the job itself")
+    @Test("a creation that is repeated after a lost answer and a failed look-up finds the existing job")
     func lostAnswerTwice() async throws {
         try await withWorkbench { bench in
             try await occupyConnections(bench)
@@ -191,7 +191,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a creation waits for as long as the API server asks, and for one that is away")
+    @Test("a creation waits as long as the API server requests, and until an absent API server returns")
     func comesBack() async throws {
         try await withWorkbench { bench in
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .answer(429, retryAfter: 1))
@@ -200,22 +200,22 @@ struct BackendTests {
             #expect(ContinuousClock.now - began >= .seconds(1))
             await bench.api.goAway()
             async let identifier = bench.backend.start(bench.job(run: "run-2", claim: "claim-2"))
-            try await eventually("the run's log says that it waits") {
+            try await eventually("the run's log reports the wait") {
                 bench.reporter.lines.count { $0.contains("trying again") } == 2
             }
-            // A connection that was open is reset first, which says less than one that cannot be made.
-            try await eventually("the cluster is known to be away") {
+            // An open connection is reset first. Only the failure of a new one shows that the server cannot be reached.
+            try await eventually("the cluster is reported as unreachable") {
                 bench.backend.trouble?.contains("cannot be reached") == true
             }
             try await bench.api.comeBack()
             _ = try await identifier
             #expect(bench.api.names(of: "jobs").count == 2)
-            try await eventually("the cluster can be used again") { bench.backend.trouble == nil }
+            try await eventually("the cluster is reported as available again") { bench.backend.trouble == nil }
         }
     }
 
     @Test(
-        "a creation that the cluster refuses is not tried again, and the refusal says why",
+        "a creation that the cluster refuses is not retried, and the error states the reason",
         arguments: [
             (403, "Forbidden", "exceeded quota: small", "quota"),
             (404, "NotFound", "namespaces \"default\" not found", "does not exist"),
@@ -233,7 +233,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a creation that fails inside the cluster is tried as often as the settings say")
+    @Test("a creation that fails inside the cluster is tried as often as the settings specify")
     func serverError() async throws {
         try await withWorkbench { bench in
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .answer(500, message: "webhook"), times: nil)
@@ -243,7 +243,7 @@ struct BackendTests {
         }
     }
 
-    @Test("another run's job of the same name is not taken for one's own")
+    @Test("a creation fails if another run's job has the same name")
     func nameTaken() async throws {
         try await withWorkbench { bench in
             let name = "otter-" + JobName.suffix(claimID: "claim-1")
@@ -252,7 +252,7 @@ struct BackendTests {
         }
     }
 
-    @Test("the secret of a job is created before it, belongs to it, and goes when the job is refused")
+    @Test("a job's secret is created before the job, belongs to it, and is removed if it is refused")
     func secrets() async throws {
         let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_STORE_ENV_AS_SECRET": "true"]
         try await withWorkbench(environment: variables) { bench in
@@ -274,7 +274,7 @@ struct BackendTests {
     }
 
     @Test(
-        "the secret of a job is removed when its run has ended, with no more rights than to create, update and delete",
+        "a job's secret is removed after its run, with only the rights to create, update and delete secrets",
         arguments: ["CREATE_SECRET_FOR_API_KEY", "STORE_ENV_AS_SECRET"])
     func secretsEnd(setting: String) async throws {
         let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_\(setting)": "true"]
@@ -292,7 +292,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a job whose secret is there already, of an attempt whose answer was lost, gets its own values")
+    @Test("a job whose secret exists from an attempt with a lost answer gets its own values")
     func secretOfEarlierAttempt() async throws {
         let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_STORE_ENV_AS_SECRET": "true"]
         try await withWorkbench(environment: variables) { bench in
@@ -305,7 +305,7 @@ struct BackendTests {
 
     // MARK: Recovery
 
-    @Test("what an earlier process has left is found by its identifier, or by its claim, or was never there")
+    @Test("a job of an earlier process is found by its identifier or claim, or reported as never started")
     func remains() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
@@ -313,7 +313,7 @@ struct BackendTests {
             let identifier = try await bench.backend.start(job)
             #expect(try await bench.backend.remains(of: job, identifier: identifier) == .running(identifier))
             #expect(try await bench.backend.remains(of: job, identifier: nil) == .running(identifier))
-            // An earlier launch of the same run is not this one's.
+            // The job of an earlier claim of the same run does not belong to this claim.
             let later = try bench.job(claim: "claim-2")
             #expect(try await bench.backend.remains(of: later, identifier: nil) == .neverStarted)
             let elsewhere = JobPlace(namespace: "default", name: bench.jobName, uid: "u", server: "https://other")
@@ -328,7 +328,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a job that ended while nobody watched is told as it ended")
+    @Test("a job that ended unwatched is reported with its result")
     func endedMeanwhile() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
@@ -340,7 +340,7 @@ struct BackendTests {
             await bench.backend.adopt(identifier, flowRunID: "run-1", flowRunName: "otter")
             #expect(try await bench.backend.wait(for: identifier, job: job).code == 7)
         }
-        // One that has ended well is in no list, and is asked for.
+        // A job that has succeeded is in no list, so the worker requests it.
         try await withWorkbench { bench in
             let job = try bench.job()
             bench.api.put("jobs", ["metadata": ["name": "good", "labels": ["prefect.io/flow-run-id": "run-1"]]])
@@ -351,7 +351,7 @@ struct BackendTests {
         }
     }
 
-    @Test("what a pod printed before the worker was started again is not printed again", arguments: [false, true])
+    @Test("output that a pod printed before a restart of the worker is not printed again", arguments: [false, true])
     func earlierOutput(isNoted: Bool) async throws {
         let folder = try TemporaryFolder()
         try await withWorkbench(stateDirectory: folder.path) { bench in
@@ -372,7 +372,7 @@ struct BackendTests {
             let identifier = InfrastructureIdentifier(rawValue: "default:old")
             await bench.backend.adopt(identifier, flowRunID: "run-1", flowRunName: "otter")
             async let status = bench.backend.wait(for: identifier, job: job)
-            try await eventually("it is printed") { bench.output.text.hasSuffix("after\n") }
+            try await eventually("the last line is printed") { bench.output.text.hasSuffix("after\n") }
             bench.api.finishJob("old", "Complete")
             #expect(try await status.code == 0)
             #expect(bench.output.text == (isNoted ? "meanwhile\nafter\n" : "after\n"))
@@ -386,7 +386,7 @@ struct BackendTests {
 
     // MARK: Stopping
 
-    @Test("stopping deletes the job in the foreground with its grace, and nothing else of that name")
+    @Test("stopping deletes the job in the foreground with the grace period, and no other job of that name")
     func stop() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
@@ -405,7 +405,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a pod in which nothing has begun is deleted at once, as it was seen, and one in which something has is not")
+    @Test("stopping deletes a pod without a started container immediately, and keeps a pod with a started container")
     func unbegun() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
@@ -423,7 +423,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a pod that begins in the moment of its deletion keeps its grace")
+    @Test("a pod that starts at the moment of its deletion keeps its grace period")
     func begunMeanwhile() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
@@ -436,14 +436,14 @@ struct BackendTests {
         }
     }
 
-    @Test("a flow that is being cancelled is left to end by itself in its pod")
+    @Test("the job of a cancelled flow that ends by itself is not deleted")
     func cooperation() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
             let identifier = try await bench.backend.start(job)
             bench.api.putPod("p", ofJob: bench.jobName, phase: "Running", state: ["running": [:]])
             async let stopped: Void = bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
-            try await bench.api.waitUntil("the job is looked at") {
+            try await bench.api.waitUntil("the job is requested") {
                 $0.requests("GET", "/jobs/\(bench.jobName)").count >= 2
             }
             bench.api.finishJob(bench.jobName, "Complete")
@@ -455,7 +455,7 @@ struct BackendTests {
     // MARK: Checks
 
     @Test(
-        "a check asks in the namespaces that the template and the deployments of a pool name, and says which lacks what"
+        "a check covers the namespaces of a pool's template and deployments, and reports each missing permission"
     )
     func namespaces() async throws {
         try await withWorkbench { bench in
@@ -479,7 +479,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a check whose deployments cannot be read says so")
+    @Test("a check reports a pool whose deployments cannot be read")
     func unreadableDeployments() async throws {
         try await withWorkbench { bench in
             let report = await bench.backend.check([try poolJobs(in: "jobs", [], fails: CancellationError())])
@@ -487,7 +487,7 @@ struct BackendTests {
         }
     }
 
-    @Test("a check names the verbs that are missing and what is lost without them")
+    @Test("a check names the missing verbs, and reports credentials that the cluster does not know")
     func check() async throws {
         try await withWorkbench { bench in
             let good = await bench.backend.check()

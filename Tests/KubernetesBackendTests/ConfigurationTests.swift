@@ -10,7 +10,7 @@ import Worker
 
 @Suite("Job configurations")
 struct ConfigurationTests {
-    /// The settings that the recordings' environment sets.
+    /// The settings in the environment of the recordings.
     private static let settings: [(name: String, value: String)] = [
         ("PREFECT_HOME", "/home/worker/.prefect"), ("PREFECT_API_URL", "http://127.0.0.1:4200/api"),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", #"{"X-A": "b"}"#), ("PREFECT_LOGGING_LEVEL", "INFO"),
@@ -42,7 +42,7 @@ struct ConfigurationTests {
                 settingsEnvironment: settings))
     }
 
-    @Test("are equal to those that the Python worker prepares")
+    @Test("prepared configurations are equal to those of the Python worker")
     func goldens() async throws {
         let goldens = Self.goldens.filter { $0["expected"] != nil }
         #expect(goldens.count == 3)
@@ -59,7 +59,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("name the paths of a manifest that lacks something, or has something else than it must")
+    @Test("the error of an invalid manifest names the paths of missing and of wrong values")
     func manifestPaths() async throws {
         for golden in Self.goldens where golden["error"] != nil {
             let message = golden["message"]?.stringValue ?? ""
@@ -84,7 +84,7 @@ struct ConfigurationTests {
         #expect(refusal(of: manifest { $0["containers"] = [["name": "prefect-job"], ["name": "sidecar"]] }) == nil)
     }
 
-    /// A manifest that is complete but for a change of the pod's specification.
+    /// A complete manifest with a change to the pod's specification.
     private func manifest(_ change: (inout JSONValue) -> Void) -> JSONValue {
         var spec: JSONValue = [
             "parallelism": 1, "completions": 1, "restartPolicy": "Never", "containers": [["name": "prefect-job"]],
@@ -124,7 +124,7 @@ struct ConfigurationTests {
         configuration.manifest["spec"]?["template"]?["spec"]?["containers"]?[0]?["env"]?.arrayValue ?? []
     }
 
-    @Test("take the environment as a list, with values from elsewhere in the cluster")
+    @Test("the environment can be a list, with values from other objects of the cluster")
     func listEnvironment() throws {
         let secret: JSONValue = ["name": "TOKEN", "valueFrom": ["secretKeyRef": ["name": "s", "key": "k"]]]
         let configuration = try prepared(["env": [["name": "A", "value": "1"], secret]])
@@ -137,7 +137,7 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "say what a flow does with its run at the end of its pod, by whether Kubernetes tries the job again",
+        "the SIGTERM behaviour of a flow depends on whether Kubernetes retries its job",
         arguments: [
             (0, nil, "reschedule"), (0, "crash", "crash"), (0, "", "reschedule"), (3, nil, "relinquish"),
             (3, "crash", "relinquish"), (nil, nil, "relinquish"),
@@ -150,7 +150,7 @@ struct ConfigurationTests {
         #expect(found.map { $0["value"]?.stringValue } == [expected])
     }
 
-    @Test("begin the job's name as the manifest has it, or with the run's name")
+    @Test("the name of a job begins with the manifest's prefix or with the run's name")
     func namePrefix() throws {
         func prefix(_ own: JSONValue?, name: JSONValue = nil) throws -> String? {
             var job = manifest { _ in }
@@ -168,7 +168,7 @@ struct ConfigurationTests {
         #expect(throws: InfrastructureError.self) { try prefix(7) }
     }
 
-    @Test("split a command that is a text into words, and keep one that is a list")
+    @Test("a command that is a text is split into words, and a list is kept")
     func command() throws {
         func arguments(_ own: JSONValue?) throws -> (JSONValue?, Bool) {
             let job = manifest { $0["containers"] = [["name": "prefect-job", "args": own ?? nil]] }
@@ -185,7 +185,7 @@ struct ConfigurationTests {
         #expect(throws: InfrastructureError.self) { try arguments("sh -c 'exit") }
     }
 
-    @Test("keep secrets out of the manifest as the settings ask for it")
+    @Test("secrets are kept out of the manifest as the settings request it")
     func secrets() throws {
         let configuration = try prepared([
             "env": ["PREFECT_API_KEY": "pnu_1", "PREFECT_API_AUTH_STRING": "u:p", "A": "1"]
@@ -220,7 +220,7 @@ struct ConfigurationTests {
         #expect(all.0?.object(namespace: "n", flowRunID: "r")["stringData"]?["A"] == "1")
     }
 
-    @Test("have labels and annotations that the cluster takes, whatever their names and values are")
+    @Test("labels and annotations of any name and value are converted to ones that the cluster accepts")
     func labelTexts() throws {
         #expect(LabelText.labelKey("Example.COM/Team") == "example.com/Team")
         #expect(LabelText.annotationKey("Example.COM/Team") == "Example.COM/Team")
@@ -235,7 +235,7 @@ struct ConfigurationTests {
         #expect(metadata?["labels"]?["..."] == nil && metadata?["annotations"]?["__"] == nil)
     }
 
-    @Test("are shown before they are prepared with the environment in the form that it came in")
+    @Test("an unprepared configuration is shown with the environment in its original form")
     func common() throws {
         let env: JSONValue = [
             ["name": "A", "value": "1"], ["name": "B", "valueFrom": ["fieldRef": ["fieldPath": "x"]]],
@@ -245,7 +245,7 @@ struct ConfigurationTests {
         #expect(try KubernetesConfiguration.common(["env": ["A": 1]])["env"] == ["A": "1"])
     }
 
-    @Test("are refused with the field when it is of the wrong type")
+    @Test("a field of the wrong type is refused with its name")
     func fields() {
         func refusal(_ rendered: JSONValue) -> String {
             do {
@@ -263,7 +263,7 @@ struct ConfigurationTests {
         #expect(refusal([:]).isEmpty)
     }
 
-    @Test("of the default template have the fields and the variables that the Python worker's has")
+    @Test("the default template has the fields and the variables of the Python worker's template")
     func defaultTemplate() throws {
         let template = KubernetesBackend.defaultBaseJobTemplate.json
         #expect(
@@ -279,7 +279,7 @@ struct ConfigurationTests {
     }
 }
 
-/// No block and no variable exists.
+/// References without any blocks or variables.
 struct NoReferences: TemplateReferences {
     func blockDocument(id: String) throws -> JSONValue { throw ReferenceNotFound() }
     func blockDocument(typeSlug: String, name: String) throws -> JSONValue { throw ReferenceNotFound() }

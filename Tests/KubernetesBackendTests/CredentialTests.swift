@@ -6,7 +6,7 @@ import Testing
 
 @testable import KubernetesBackend
 
-// One after the other: a program cannot be run while another test's child still holds the descriptor that wrote it.
+// Serialized, because a program cannot be run while another test's child still holds the descriptor that wrote it.
 @Suite("Credentials", .serialized)
 struct CredentialTests {
     private func plugin(_ folder: TemporaryFolder, _ script: String) throws -> CredentialPlugin {
@@ -18,10 +18,10 @@ struct CredentialTests {
 
     private static let path = ["PATH": "/usr/bin:/bin"]
 
-    @Test("of a plug-in are kept until they expire or are refused")
+    @Test("credentials of a plug-in are kept until they expire or are refused")
     func pluginCache() async throws {
         let folder = try TemporaryFolder()
-        // Each run of the plug-in hands out another token.
+        // Each run of the plug-in returns another token.
         let plugin = try plugin(
             folder,
             """
@@ -36,10 +36,10 @@ struct CredentialTests {
         #expect(try await source.current() == first)
         let second = try await source.current(insteadOf: first)
         #expect(second.authorization == "Bearer yes-2")
-        // The third has expired when it comes, so that the next one asks again.
+        // The third token has already expired when it arrives, so that the next call runs the plug-in again.
         #expect(try await source.current(insteadOf: second).authorization == "Bearer yes-3")
         #expect(try await source.current().authorization == "Bearer yes-4")
-        // Many at once are one run.
+        // Concurrent calls share one run of the plug-in.
         let third = try await source.current()
         try await withThrowingTaskGroup(of: String?.self) { group in
             for _ in 0..<8 { group.addTask { try await source.current(insteadOf: third).authorization } }
@@ -48,7 +48,7 @@ struct CredentialTests {
     }
 
     @Test(
-        "of a plug-in that fails are missed in one line that names it",
+        "the error of a failing plug-in names the plug-in and the cause",
         arguments: [
             ("echo oops >&2; exit 3", "oops"), ("echo nothing", "has not written an ExecCredential"),
             (#"echo '{"kind": "ExecCredential", "status": {}}'"#, "neither a token nor a certificate"),
@@ -70,7 +70,7 @@ struct CredentialTests {
         #expect(hint?.description.contains("install it") == true)
     }
 
-    @Test("of a token file are read again when the cluster refuses them")
+    @Test("a token file is read again when the cluster refuses its token")
     func tokenFile() async throws {
         let folder = try TemporaryFolder()
         let path = try folder.write("token", "one\n")

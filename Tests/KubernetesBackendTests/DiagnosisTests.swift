@@ -21,7 +21,7 @@ struct DiagnosisTests {
             ])
     }
 
-    @Test("name the categories of the Python observer")
+    @Test("a diagnosis has the category that the Python observer gives it")
     func categories() {
         let expected: [(PodSnapshot, Diagnosis.Category)] = [
             (waiting("ImagePullBackOff"), .imagePull), (waiting("ErrImagePull"), .imagePull),
@@ -52,14 +52,14 @@ struct DiagnosisTests {
         }
         #expect(Diagnosis(ProgressTests.pod("Running", state: ["running": [:]])) == nil)
         #expect(Diagnosis(ProgressTests.pod("Failed", state: ProgressTests.ended(1))) == nil)
-        // What that observer does not know has no part in its events.
+        // A problem that the Python observer does not know has no category, because its events do not contain it.
         let config = Diagnosis(waiting("CreateContainerConfigError", "secret \"x\" not found"))
         #expect(config != nil && config?.category == nil)
         #expect(Diagnosis(waiting("ContainerCreating")) == nil)
     }
 
     @Test(
-        "quote the message of a container that has failed, whatever the reason",
+        "a diagnosis quotes the message of a failed container for any reason",
         arguments: [
             (127, "ContainerCannotRun", "could not be started (ContainerCannotRun)"),
             (128, "StartError", "could not be started (StartError)"),
@@ -75,7 +75,7 @@ struct DiagnosisTests {
         #expect(Diagnosis(ProgressTests.pod("Succeeded", state: success)) == nil)
     }
 
-    @Test("are another one only when the reasons change, not how many nodes they are counted for")
+    @Test("a diagnosis changes only with its reasons, not with their numbers of nodes")
     func sameness() {
         let first = Diagnosis(unschedulable("0/3 nodes are available: 1 Insufficient cpu, 2 Insufficient memory."))
         let second = Diagnosis(unschedulable("0/4 nodes are available: 3 Insufficient memory, 1 Insufficient cpu."))
@@ -94,7 +94,7 @@ struct DiagnosisTests {
         return fact
     }
 
-    @Test("are found in what Kubernetes noted about a job that gets no pod")
+    @Test("the events of a job without a pod give a diagnosis")
     func events() {
         let quota = fact("FailedCreate", "pods \"x\" is forbidden: exceeded quota: small, requested: pods=1")
         #expect(Diagnosis(events: [quota])?.line.contains("quota") == true)
@@ -113,7 +113,7 @@ struct DiagnosisTests {
         origin: "context 'x' of f")
 
     @Test(
-        "of refusals say what to do about them",
+        "the message of a refusal names the problem or a remedy",
         arguments: [
             (401, "Unauthorized", "", "renew those of the context 'x'"),
             (
@@ -139,7 +139,7 @@ struct DiagnosisTests {
 
 @Suite("Pod events")
 struct PodEventTests {
-    @Test("have the ids that the Python observer gives them")
+    @Test("pod events have the ids that the Python observer gives them")
     func ids() {
         let pending = PodEvent(ProgressTests.pod("Pending", uid: "0b1e"), diagnosis: nil)
         #expect(pending.id == "292b5c40-d58d-59ed-bc31-1ad10ff46e39")
@@ -159,7 +159,7 @@ struct PodEventTests {
         #expect(failed.resource["prefect.resource.id"] == "prefect.kubernetes.pod.8b8a2c9e-7f0b-4a37-9c1e-0f4d0a5a7b11")
     }
 
-    @Test("happened when Kubernetes says so")
+    @Test("pod events have the times that Kubernetes reports")
     func times() {
         #expect(PodEvent(ProgressTests.pod("Pending"), diagnosis: nil).occurred == Timestamp("2026-01-01T00:00:00Z"))
         let running = ProgressTests.pod("Running", state: ["running": ["startedAt": "2026-01-01T00:00:05Z"]])
@@ -173,7 +173,7 @@ struct PodEventTests {
         #expect(names.map(\.id) == PodEvent(evicted, diagnosis: nil).names.map(\.id))
     }
 
-    @Test("belong to jobs whose names are those of their claim")
+    @Test("the name of a job is determined by its manifest and its claim")
     func names() {
         let manifest: JSONValue = ["metadata": ["generateName": "otter-"]]
         let name = JobName.name(in: manifest, claimID: "c1")

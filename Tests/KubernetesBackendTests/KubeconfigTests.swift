@@ -44,7 +44,7 @@ struct KubeconfigTests {
         try Kubeconfig(YAMLDocument.parse(text), name: "/etc/kube/config", folder: folder)
     }
 
-    @Test("name a cluster with its authority, the user's credentials and the namespace of the current context")
+    @Test("the current context gives the cluster with its authority, the user's credentials and the namespace")
     func current() throws {
         let access = try config(Self.whole).access()
         #expect(access.server == "https://api.example:6443")
@@ -55,7 +55,7 @@ struct KubeconfigTests {
         #expect(access.proxyURL == nil)
     }
 
-    @Test("hold everything that a context can bring along")
+    @Test("a context can have TLS options, a proxy and every kind of credentials")
     func contexts() throws {
         let config = try config(Self.whole)
         let other = try config.access(context: "other")
@@ -80,7 +80,7 @@ struct KubeconfigTests {
     }
 
     @Test(
-        "say in one line what is wrong with them",
+        "the error of an invalid kubeconfig names the cause in one line",
         arguments: [
             (Self.whole, "ghost context", "has no context 'ghost context'; it has: 'basic', 'file', 'lab'"),
             (Self.whole, "nobody", "names the user 'ghost'"), (Self.whole, "nowhere", "names the cluster 'ghost'"),
@@ -95,7 +95,7 @@ struct KubeconfigTests {
         #expect(error?.description.contains("\n") == false)
     }
 
-    @Test("are merged: the first to name something decides, files that are missing are passed over")
+    @Test("kubeconfig files are merged: the first definition has precedence, and missing files are skipped")
     func merging() throws {
         let folder = try TemporaryFolder()
         try folder.write("a", "current-context: two\nusers: [{name: u, user: {token: first}}]")
@@ -118,7 +118,7 @@ struct KubeconfigTests {
         #expect(error?.description.contains("set KUBECONFIG") == true)
     }
 
-    @Test("come from a block as an object or as text, with a context")
+    @Test("a block can hold a kubeconfig as an object or as text, with a context")
     func block() throws {
         let object = try ClusterAccess.block(
             ["config": YAMLDocument.parse(Self.whole), "context_name": "file"], allowsHostCredentials: true)
@@ -143,7 +143,7 @@ struct KubeconfigTests {
     }
 
     @Test(
-        "of a block name no program and no file of the worker's host, unless that is allowed",
+        "the kubeconfig of a block may not name programs or files of the worker's host unless allowed",
         arguments: ["exec", "auth-provider", "tokenFile", "client-certificate", "client-key", "certificate-authority"])
     func hostCredentials(member: String) throws {
         let values: [String: JSONValue] = [
@@ -152,7 +152,7 @@ struct KubeconfigTests {
         ]
         let value = values[member] ?? "/etc/hostname"
         var user: JSONValue = [member: value]
-        // Each of the two is nothing without the other.
+        // A client certificate is only valid together with its key.
         if member == "client-key" { user["client-certificate-data"] = "UEVN" }
         if member == "client-certificate" { user["client-key-data"] = "UEVN" }
         let block =
@@ -166,7 +166,7 @@ struct KubeconfigTests {
         _ = try ClusterAccess.block(block, allowsHostCredentials: true)
     }
 
-    @Test("of a block may hold a token, a password, certificates and an authority inline")
+    @Test("the kubeconfig of a block may hold a token, a password, certificates and an authority inline")
     func inlineCredentials() throws {
         let pem: JSONValue = .string(Data("PEM".utf8).base64EncodedString())
         let users: [JSONValue] = [
@@ -180,7 +180,7 @@ struct KubeconfigTests {
         }
     }
 
-    @Test("are not needed in a cluster, where the pod's service account says everything")
+    @Test("within a cluster, the pod's service account replaces a kubeconfig")
     func inCluster() throws {
         let folder = try TemporaryFolder()
         let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"]
@@ -197,7 +197,7 @@ struct KubeconfigTests {
         #expect(access.credentials == .tokenFile("\(folder.path)/token"))
     }
 
-    @Test("are read as YAML with its types, and neither aliases nor depth make them larger than they are")
+    @Test("YAML is read with its types, and documents with excessive aliases or depth are refused")
     func yaml() throws {
         let value = try YAMLDocument.parse(
             "a: 1\nb: \"1\"\nc: true\nd: null\ne: 2001-01-01\nf: 1.5\ng: &x [1]\nh: *x\n'i': ~")
@@ -226,7 +226,7 @@ struct KubeconfigTests {
     }
 }
 
-/// A folder that is removed when nobody holds it any more.
+/// A directory that is removed with the last reference to this object.
 final class TemporaryFolder: Sendable {
     let path: String
 

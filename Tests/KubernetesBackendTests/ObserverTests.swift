@@ -8,7 +8,7 @@ import Worker
 
 @testable import KubernetesBackend
 
-/// The runs of other workers, as a test says that they stand.
+/// Runs of other workers, with the states that a test sets.
 final class ScriptedRuns: OtherRuns {
     private struct State {
         var standings: [String: OtherRunStanding] = [:]
@@ -17,7 +17,7 @@ final class ScriptedRuns: OtherRuns {
         var crashes: [String: [Worker.ExitStatus]] = [:]
         var questions = 0
         var marks: [String: Int] = [:]
-        /// When the first mark was to be left on a run, and when its first crash was reported.
+        /// The time of the first attempt to mark a run, and of its first crash report.
         var marked: [String: ContinuousClock.Instant] = [:]
         var crashed: [String: ContinuousClock.Instant] = [:]
         var leavesMarks = true
@@ -40,10 +40,10 @@ final class ScriptedRuns: OtherRuns {
     func crashes(_ run: String) -> [Worker.ExitStatus] { state.withLock { $0.crashes[run] ?? [] } }
     var questions: Int { state.withLock { $0.questions } }
 
-    /// How often a mark was to be left on a run.
+    /// The number of attempts to mark a run.
     func marks(_ run: String) -> Int { state.withLock { $0.marks[run] ?? 0 } }
 
-    /// How long after the first mark the first crash of a run was reported.
+    /// The time from the first mark of a run to its first crash report.
     func patience(_ run: String) -> Duration? {
         state.withLock { state in
             guard let marked = state.marked[run], let crashed = state.crashed[run] else { return nil }
@@ -51,7 +51,7 @@ final class ScriptedRuns: OtherRuns {
         }
     }
 
-    /// Another worker's marks are always first.
+    /// Makes another worker's mark always the first.
     func loseMarks() { state.withLock { $0.leavesMarks = false } }
 
     // MARK: OtherRuns
@@ -102,7 +102,7 @@ final class ScriptedRuns: OtherRuns {
     }
 }
 
-@Suite("The runs of other workers")
+@Suite("Runs of other workers")
 struct ObserverTests {
     private static let namespaces = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": "default"]
 
@@ -135,15 +135,15 @@ struct ObserverTests {
         bench.api.finishJob(name, "Failed", reason: "BackoffLimitExceeded")
     }
 
-    /// Something that comes after all that was done before has been seen.
+    /// Waits until a later change has been observed, and therefore all earlier changes too.
     private func waitUntilSeen(_ bench: Workbench, _ runs: ScriptedRuns) async throws {
         runs.set("marker")
         putJob("marker", run: "marker", bench)
         fail("marker", bench)
-        try await eventually("the marker is told") { !runs.crashes("marker").isEmpty }
+        try await eventually("the crash of the marker is reported") { !runs.crashes("marker").isEmpty }
     }
 
-    @Test("are left alone unless the settings ask for them")
+    @Test("runs of other workers are not observed unless the settings enable it")
     func unasked() async throws {
         try await withObserver([:]) { bench, runs in
             putJob("other", run: "r", bench)
@@ -156,7 +156,7 @@ struct ObserverTests {
         }
     }
 
-    @Test("have their pods' events told, and crash when their job has failed and nobody says so")
+    @Test("pod events of an observed run are reported, and the run crashes when its job fails unreported")
     func crashes() async throws {
         try await withObserver { bench, runs in
             runs.set("r", infrastructure: "default:job")
@@ -165,13 +165,13 @@ struct ObserverTests {
             bench.api.putPod("job-p", ofJob: "job", phase: "Pending")
             bench.api.putPod("job-p", ofJob: "job", phase: "Running", state: ["running": [:]])
             bench.api.setLog("last words\n", namespace: "default", pod: "job-p")
-            try await eventually("its events are told") {
+            try await eventually("the pod events are reported") {
                 runs.reporter("r")?.events.map(\.name) == ["pending", "running"].map { "prefect.kubernetes.pod.\($0)" }
             }
-            try await eventually("it is told that the run waits") { runs.reporter("r")?.pendingReports == 1 }
+            try await eventually("the run is reported as pending") { runs.reporter("r")?.pendingReports == 1 }
             #expect(runs.questions == 0)
             fail("job", bench)
-            try await eventually("it has crashed") { !runs.crashes("r").isEmpty }
+            try await eventually("the run has crashed") { !runs.crashes("r").isEmpty }
             #expect(runs.crashes("r").map(\.code) == [3])
             #expect(runs.crashes("r").first?.lastOutput == "last words\n")
             try await waitUntilSeen(bench, runs)
@@ -179,7 +179,7 @@ struct ObserverTests {
         }
     }
 
-    @Test("that were there before are met, and those that had ended well or are over by then are let go")
+    @Test("existing runs are observed, except those whose job has succeeded or that are already over")
     func met() async throws {
         try await withObserver { bench, runs in
             for name in ["crashed", "over", "well", "gone"] { putJob("job-\(name)", run: name, bench) }
@@ -189,9 +189,9 @@ struct ObserverTests {
             runs.set("over", isInFlight: false)
             runs.set("gone", infrastructure: "default:job-gone")
         } _: { bench, runs in
-            try await eventually("it has crashed") { !runs.crashes("crashed").isEmpty }
+            try await eventually("the failed run has crashed") { !runs.crashes("crashed").isEmpty }
             bench.api.remove("jobs", "job-gone")
-            try await eventually("the deleted one has crashed") { !runs.crashes("gone").isEmpty }
+            try await eventually("the run of the deleted job has crashed") { !runs.crashes("gone").isEmpty }
             #expect(runs.crashes("gone").first?.reason?.contains("was deleted") == true)
             try await waitUntilSeen(bench, runs)
             #expect(runs.crashes("over").isEmpty && runs.crashes("well").isEmpty)
@@ -199,7 +199,7 @@ struct ObserverTests {
         }
     }
 
-    @Test("do not crash while anything speaks for them: their state, a newer claim, another job, this worker")
+    @Test("no crash is reported for a run that is over, newly claimed, in another job or this worker's own")
     func spared() async throws {
         let names = ["over", "moved", "claimed", "twin", "own"]
         try await withObserver { bench, runs in
@@ -219,14 +219,14 @@ struct ObserverTests {
         }
     }
 
-    @Test("of which the worker takes one are its own from then on")
+    @Test("an observed run that the worker claims is its own from then on")
     func takenOver() async throws {
         try await withObserver { bench, runs in
             let job = try bench.job()
             let name = JobName.name(in: job.configuration.manifest, claimID: job.claimID)
             putJob(name, run: "run-1", bench)
             runs.set("run-1")
-            try await eventually("it is observed") { runs.reporter("run-1") != nil }
+            try await eventually("the run is observed") { runs.reporter("run-1") != nil }
             let status = try await bench.follow(job) {
                 bench.api.finishJob(name, "Failed", reason: "BackoffLimitExceeded")
             }
@@ -236,14 +236,14 @@ struct ObserverTests {
         }
     }
 
-    @Test("are observed where they have the labels that are asked for, in the whole cluster if no namespaces are")
+    @Test("runs with the configured labels are observed, in the whole cluster if no namespaces are configured")
     func scope() async throws {
         let filters = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_ADDITIONAL_LABEL_FILTERS": "team=a"]
         try await withObserver(filters) { bench, runs in
             for name in ["a", "b"] { putJob("job-\(name)", run: name, labels: ["team": name], namespace: "far", bench) }
         } _: { bench, runs in
-            try await eventually("the one is met") { runs.reporter("a") != nil }
-            // The worker's own runs need no watch besides.
+            try await eventually("the run with the label is observed") { runs.reporter("a") != nil }
+            // The worker's own runs need no additional watch.
             let status = try await bench.follow(bench.job()) {
                 bench.api.finishJob(bench.jobName, "Complete")
             }
@@ -254,7 +254,7 @@ struct ObserverTests {
         }
     }
 
-    @Test("of a served pool crash without any setting, when their job ends badly and no other worker reports them")
+    @Test("runs of a served pool crash without any setting when their job fails and no other worker reports them")
     func orphans() async throws {
         let own = ["prefect.io/work-pool-id": "pool-1"]
         try await withObserver([:], pools: [try poolJobs(id: "pool-1", in: "default")]) { bench, runs in
@@ -267,18 +267,18 @@ struct ObserverTests {
             runs.take("mine")
             for name in ["before", "over", "other", "mine"] { fail("job-\(name)", bench) }
         } _: { bench, runs in
-            try await eventually("the one that had failed has crashed") { !runs.crashes("before").isEmpty }
+            try await eventually("the run of the failed job has crashed") { !runs.crashes("before").isEmpty }
             #expect(runs.crashes("before").map(\.code) == [3])
-            try await bench.api.waitUntil("jobs alone are watched") { $0.openWatches == 1 }
+            try await bench.api.waitUntil("only jobs are watched") { $0.openWatches == 1 }
             fail("job-later", bench)
             for name in ["deleted", "cancelled"] { bench.api.remove("jobs", "job-\(name)") }
-            try await eventually("both have crashed") {
+            try await eventually("both runs have crashed") {
                 ["later", "deleted"].allSatisfy { runs.crashes($0).count == 1 }
             }
             putJob("job-last", run: "last", labels: own, bench)
             runs.set("last")
             fail("job-last", bench)
-            try await eventually("the last has crashed") { !runs.crashes("last").isEmpty }
+            try await eventually("the last run has crashed") { !runs.crashes("last").isEmpty }
             for name in ["other", "over", "cancelled", "mine"] { #expect(runs.crashes(name).isEmpty, "\(name)") }
             for name in ["before", "later", "deleted"] {
                 #expect(runs.crashes(name).count == 1 && runs.marks(name) == 1)
@@ -287,7 +287,7 @@ struct ObserverTests {
         }
     }
 
-    @Test("are reported by the worker whose mark is first, and by another when that one does not")
+    @Test("a worker whose mark is not the first reports a crash only after a delay")
     func marks() async throws {
         let own = ["prefect.io/work-pool-id": "pool-1"]
         try await withObserver([:], pools: [try poolJobs(id: "pool-1", in: "default")]) { bench, runs in
@@ -296,15 +296,15 @@ struct ObserverTests {
             runs.set("r")
             fail("job", bench)
         } _: { bench, runs in
-            try await eventually("it has crashed all the same") { runs.crashes("r").count == 1 }
-            // Four times the courtesy of these tests.
+            try await eventually("the run has crashed") { runs.crashes("r").count == 1 }
+            // The delay is four times the `courtesy` of these tests.
             let patience = try #require(runs.patience("r"))
             #expect(patience >= .milliseconds(200))
             #expect(runs.marks("r") == 1)
         }
     }
 
-    @Test("that may not be listed in the whole cluster cost nothing of the worker's own")
+    @Test("missing cluster-wide list permission does not affect the worker's own runs")
     func refused() async throws {
         let asked = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_ENABLED": "true"]
         try await withObserver(asked) { bench, _ in

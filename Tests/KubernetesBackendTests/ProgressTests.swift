@@ -51,7 +51,7 @@ struct ProgressTests {
         ["terminated": ["exitCode": .int(code), "reason": .string(reason), "message": .string(message)]]
     }
 
-    @Test("a job that has failed ends the run with the exit code of its last pod, once its pods have been asked for")
+    @Test("a failed job ends the run with the exit code of its last pod, after its pods have been requested")
     func failure() {
         var progress = JobProgress(uid: "u1")
         #expect(progress.handle(.job(Self.job())) == [])
@@ -67,13 +67,13 @@ struct ProgressTests {
         #expect(exit == ExitStatus(code: 7, lastOutput: "words"))
     }
 
-    @Test("a job that is being deleted has ended when its last pod has, however long the cluster takes to remove it")
+    @Test("a job that is being deleted ends with its last pod, even before the cluster removes the job")
     func draining() {
         let deleted = Self.job(deleted: "2026-01-01T00:00:00Z")
         let running = Self.pod("Running", state: ["running": [:]])
         let ended = Self.pod("Failed", state: Self.ended(143))
         var progress = JobProgress(uid: "u1")
-        // Without a pod it may yet get one, whose creation was on its way.
+        // A job without a pod may still get one whose creation is in progress.
         #expect(progress.handle(.job(deleted)) == [])
         _ = progress.handle(.pod(running))
         #expect(progress.handle(.job(deleted)) == [])
@@ -84,13 +84,13 @@ struct ProgressTests {
         #expect(progress.handle(pods: []) == [])
         #expect(progress.isOver && progress.end == .gone)
         #expect(progress.exit(jobName: "j", lastOutput: nil).code == 143)
-        // One that nobody deletes makes another pod.
+        // A job that is not being deleted creates another pod.
         var other = JobProgress(uid: "u1")
         _ = other.handle(.job(Self.job()))
         #expect(other.handle(.pod(ended)) == [.tell(ended)])
     }
 
-    @Test("a job that has failed for another reason than its flow has no exit code, and says why")
+    @Test("a job that has failed for another reason than its flow has a reason and no exit code")
     func failureWithoutCode() {
         var progress = JobProgress(uid: nil)
         _ = progress.handle(.job(Self.job(Self.failed)))
@@ -106,7 +106,7 @@ struct ProgressTests {
         #expect(evicted.exit(jobName: "j", lastOutput: nil).reason?.contains("low on memory") == true)
     }
 
-    @Test("a deletion that the watch tells is believed only when the API server confirms it")
+    @Test("a deletion that the watch reports counts only when the API server confirms it")
     func deletion() {
         var progress = JobProgress(uid: "u1")
         #expect(progress.handle(.jobDeleted(uid: "u1")) == [.readJob])
@@ -116,7 +116,7 @@ struct ProgressTests {
         #expect(progress.handle(.jobUnlisted) == [.readJob])
         #expect(progress.handle(read: nil) == [.readPods])
         #expect(progress.end == .gone)
-        // Its pod ends by and by, and how it does belongs to the run's end.
+        // The pod of the job ends later, and its exit code belongs to the end of the run.
         _ = progress.handle(pods: [Self.pod("Running", state: ["running": [:]])])
         #expect(!progress.isOver)
         _ = progress.handle(.pod(Self.pod("Failed", state: Self.ended(143))))
@@ -126,7 +126,7 @@ struct ProgressTests {
         #expect(exit.reason?.contains("was deleted") == true)
     }
 
-    @Test("another job of the same name means that the run's own is gone")
+    @Test("another job of the same name means that the run's own job is gone")
     func replaced() {
         var progress = JobProgress(uid: "u1")
         #expect(progress.handle(.job(Self.job(uid: "u2"))) == [.readPods])
@@ -134,14 +134,14 @@ struct ProgressTests {
         #expect(progress.handle(.pod(Self.pod("Running", job: "u2"))) == [])
     }
 
-    @Test("a job that has ended well and is removed by its time to live is a success")
+    @Test("a job that has succeeded and is removed by its time to live is a success")
     func timeToLive() {
         var progress = JobProgress(uid: "u1")
         _ = progress.handle(.job(Self.job(Self.complete)))
         _ = progress.handle(.jobDeleted(uid: "u1"))
         _ = progress.handle(pods: [])
         #expect(progress.exit(jobName: "j", lastOutput: nil) == ExitStatus(code: 0))
-        // Seen by its pod alone.
+        // Only the pod of this job has shown the success.
         var pod = JobProgress(uid: "u1")
         _ = pod.handle(.pod(Self.pod("Succeeded", state: Self.ended(0, "Completed"))))
         _ = pod.handle(.jobDeleted(uid: "u1"))
@@ -151,7 +151,7 @@ struct ProgressTests {
         #expect(pod.exit(jobName: "j", lastOutput: nil).code == 0)
     }
 
-    @Test("that nothing can be watched is no end of anything")
+    @Test("a job that cannot be watched has not ended")
     func unwatched() {
         var progress = JobProgress(uid: "u1")
         #expect(progress.handle(.unwatched) == [.readJob])
@@ -167,7 +167,7 @@ struct ProgressTests {
         return error
     }
 
-    @Test("a watch goes on from where it was, and begins with a list only when that is forgotten")
+    @Test("a watch resumes at its last version, and starts with a list only when the version has expired")
     func resuming() {
         var progress = WatchProgress()
         #expect(progress.step == .list)
@@ -183,12 +183,12 @@ struct ProgressTests {
         progress.handle(.progressed(version: "9"))
         progress.handle(.failed(error(.expired)))
         #expect(progress.step == .list)
-        // A list that is forgotten again and again is not begun again at once.
+        // A list that expires repeatedly is not started again immediately.
         progress.handle(.failed(error(.expired)), jitter: 0.5)
         #expect(progress.step == .pause(.seconds(2)))
     }
 
-    @Test("failures make the pauses longer, up to half a minute, and the API server's wish counts")
+    @Test("failures lengthen the pauses up to half a minute, unless the API server requests a longer pause")
     func backingOff() {
         var progress = WatchProgress()
         var pauses: [Duration] = []
@@ -206,7 +206,7 @@ struct ProgressTests {
         #expect(progress.step == .pause(.seconds(1)))
     }
 
-    @Test("who may not watch lists, and who may not list leaves the runs to ask for themselves")
+    @Test("without permission to watch, jobs are listed; without permission to list, each run requests its own job")
     func forbidden() {
         var progress = WatchProgress()
         progress.handle(.listed(version: "1"))

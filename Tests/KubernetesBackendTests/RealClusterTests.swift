@@ -8,7 +8,7 @@ import Testing
 
 @Suite("A real API server", .requires(.kubernetes))
 struct RealClusterTests {
-    @Test("is spoken to by HTTP/2")
+    @Test("requests and watches of a real API server use HTTP/2")
     func http2() async throws {
         let environment = ProcessInfo.processInfo.environment
         let access = try ClusterAccess.surroundings(environment: environment, serviceAccount: "/nowhere")

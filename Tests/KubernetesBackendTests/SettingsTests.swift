@@ -16,7 +16,7 @@ struct SettingsTests {
             ))
     }
 
-    @Test("have Prefect's defaults, but for the runs of others, which are not observed")
+    @Test("the settings have Prefect's defaults, except that runs of other workers are not observed")
     func defaults() {
         let defaults = settings([:])
         #expect(
@@ -25,7 +25,7 @@ struct SettingsTests {
         #expect(defaults.observed == nil && defaults.warnings.isEmpty)
     }
 
-    @Test("are taken from the environment in any case, by their old names too, and what is wrong with one is said")
+    @Test("settings are read from the environment in any case and under old names, and invalid values cause warnings")
     func environment() {
         let prefix = "PREFECT_INTEGRATIONS_KUBERNETES_"
         let settings = KubernetesSettings(
@@ -50,7 +50,7 @@ struct SettingsTests {
             ])
     }
 
-    @Test("are taken from the files of Prefect's own settings in their order, with lists and tables")
+    @Test("settings are read from Prefect's own settings files in their order, including lists and tables")
     func files() throws {
         let folder = try TemporaryFolder()
         _ = try folder.write(
@@ -97,7 +97,7 @@ struct SettingsTests {
     }
 
     @Test(
-        "ask for the runs of others by namespaces, by labels, or by saying so, in all forms that Prefect takes",
+        "namespaces, labels or a switch enable the observation of other workers' runs, in all of Prefect's forms",
         arguments: [
             (["OBSERVER_NAMESPACES": "a, b"], ObservationScope(namespaces: ["a", "b"])),
             (["OBSERVER_NAMESPACES": #"["a","b"]"#], ObservationScope(namespaces: ["a", "b"])),
@@ -110,7 +110,7 @@ struct SettingsTests {
     func observed(variables: [String: String], expected: ObservationScope?) {
         let settings = settings(variables)
         #expect(settings.observed == expected)
-        // The worker's own pods are told of within the same bounds.
+        // The events of the worker's own pods have the same scope.
         #expect(
             settings.replicated == expected ?? (variables["OBSERVER_ENABLED"] == "false" ? nil : ObservationScope()))
     }

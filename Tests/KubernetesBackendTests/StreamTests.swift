@@ -6,7 +6,7 @@ import Testing
 
 @testable import KubernetesBackend
 
-@Suite("What comes over the wire")
+@Suite("Answers of the API server")
 struct StreamTests {
     private static func items(_ text: String, portions: [Int]) throws -> ([JSONValue], ItemScanner) {
         var scanner = ItemScanner()
@@ -21,7 +21,7 @@ struct StreamTests {
         return (items, scanner)
     }
 
-    @Test("is taken apart into the items of a list, whatever stands in them and wherever a portion ends")
+    @Test("a list is split into its items, for any content and any division into portions")
     func scanner() throws {
         let text = #"""
             {"kind": "JobList", "metadata": {"resourceVersion": "7", "continue": "c", "items": [1, {"a": 2}]},
@@ -43,7 +43,7 @@ struct StreamTests {
         #expect(throws: ItemScanner.Problem.self) { try Self.items("]", portions: []) }
     }
 
-    @Test("is taken apart in the same way for any list, and never ends the process")
+    @Test("random lists are split into the same items as by the JSON parser, and damaged lists cause no crash")
     func scannerFuzz() async throws {
         try await Fuzz.run(mostCases: 3000) { random in
             let items = (0..<random.below(5)).map { _ in JSONValue.object(["v": random.json(3)]) }
@@ -57,7 +57,7 @@ struct StreamTests {
             try Fuzz.require(found == parsed["items"]?.arrayValue ?? [], "other items in \(text)")
             let envelope = try JSONValue(parsing: scanner.envelope)
             try Fuzz.require(envelope["a"] == parsed["a"], "another envelope of \(text)")
-            // What is broken is refused or cut short, not more.
+            // A damaged list may only be refused or cut short.
             var broken = Array(text.utf8)
             for _ in 0..<1 + random.below(4) { broken[random.below(broken.count)] = UInt8(random.below(256)) }
             var survivor = ItemScanner()
@@ -76,7 +76,7 @@ struct StreamTests {
         return events
     }
 
-    @Test("is a watch's events, a line each, with bookmarks and errors")
+    @Test("each line of a watch is an event, including bookmarks and errors")
     func watch() throws {
         let lines = """
             {"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1"}}}
@@ -103,7 +103,7 @@ struct StreamTests {
         }
     }
 
-    @Test("never ends the process, and an object of any shape is a job, a pod, an event, or none")
+    @Test("watch events with objects of any shape cause no crash")
     func watchFuzz() async throws {
         try await Fuzz.run(mostCases: 3000) { random in
             var object = random.json(0)
@@ -144,7 +144,7 @@ struct StreamTests {
         }
     }
 
-    @Test("an object with any numbers, and a refusal with any pause, is one that can be used")
+    @Test("pods with arbitrary numbers cause no crash, and the pause of a refusal is at most an hour")
     func numbersFuzz() async throws {
         let pod: JSONValue = [
             "metadata": ["name": "p", "namespace": "n", "uid": "u", "creationTimestamp": "2026-11-21T10:00:00Z"],
@@ -170,7 +170,7 @@ struct StreamTests {
         }
     }
 
-    @Test("is a log's lines without their times, each once although the log was read twice")
+    @Test("a log that is read twice gives its lines once each, without their times")
     func logs() {
         var lines = LogLines()
         var seen: [String] = []
@@ -196,7 +196,7 @@ struct StreamTests {
         #expect(seen.suffix(3) == ["\n", "no time here\n", "end"])
     }
 
-    @Test("is an error with the fields that were refused, and the time to wait")
+    @Test("an error has the refused fields and the time to wait")
     func errors() {
         let body: JSONValue = [
             "kind": "Status", "reason": "Invalid", "message": "Job.batch \"x\" is invalid",
@@ -218,7 +218,7 @@ struct StreamTests {
         #expect(busy.detail == "slow down")
     }
 
-    @Test("has paths from which no name can break out")
+    @Test("names are escaped in the paths of requests")
     func paths() {
         #expect(Resource.jobs.path(namespace: "a/b", name: "..") == "/apis/batch/v1/namespaces/a%2Fb/jobs/%2E%2E")
         #expect(

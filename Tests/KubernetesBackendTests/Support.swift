@@ -9,7 +9,7 @@ import Worker
 
 @testable import KubernetesBackend
 
-/// A reporter that keeps what it is told.
+/// A reporter that records all messages and events.
 final class RecordingReporter: JobReporter {
     struct Emitted: Sendable {
         let name: String
@@ -43,7 +43,7 @@ final class RecordingReporter: JobReporter {
     var pendingReports: Int { state.withLock { $0.pending } }
 }
 
-/// A sink that keeps what it is given.
+/// A sink that records all bytes.
 final class RecordingSink: OutputSink {
     private let bytes = Mutex<[UInt8]>([])
 
@@ -55,7 +55,7 @@ final class RecordingSink: OutputSink {
     var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
 }
 
-/// A backend for a cluster that a test has in hand.
+/// A backend for a fake cluster that a test controls.
 struct Workbench: Sendable {
     let api: FakeKubernetesAPI
     let backend: KubernetesBackend
@@ -89,10 +89,10 @@ struct Workbench: Sendable {
             reporter: reporter)
     }
 
-    /// The name of the only job that the backend has made.
+    /// The name of the only job that the backend has created.
     var jobName: String { api.names(of: "jobs").first { $0.hasPrefix("otter-") } ?? "" }
 
-    /// Starts a job and follows it while something happens; returns how it ended.
+    /// Starts a job, waits for its end while `meanwhile` runs, and returns its exit status.
     func follow(
         _ job: Job<KubernetesConfiguration>, isolation: isolated (any Actor)? = #isolation,
         _ meanwhile: () async throws -> Void
@@ -105,11 +105,11 @@ struct Workbench: Sendable {
 
     /// Waits until the jobs and pods are watched.
     func waitUntilWatched() async throws {
-        try await api.waitUntil("both are watched") { $0.openWatches == 2 }
+        try await api.waitUntil("jobs and pods are watched") { $0.openWatches == 2 }
     }
 }
 
-/// Runs something with a backend for a fake cluster, which takes a watch or a log for dead after so much silence.
+/// Calls a body with a backend for a fake cluster. The backend treats a watch or a log as dead after this much silence.
 func withWorkbench<Result>(
     environment: [String: String] = [:], stateDirectory: String? = nil, silence: Duration = .seconds(30),
     isolation: isolated (any Actor)? = #isolation, _ body: (Workbench) async throws -> Result

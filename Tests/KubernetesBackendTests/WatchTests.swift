@@ -6,10 +6,10 @@ import Worker
 
 @testable import KubernetesBackend
 
-@Suite("Watches that go wrong")
+@Suite("Failing watches")
 struct WatchTests {
-    /// Follows a run while something happens to its watch, after which the run ends well; nothing may be lost and nothing
-    /// may be taken for an end.
+    /// Follows a run while its watch fails, and then lets the run succeed. Expects that no event is lost and that the
+    /// failure does not end the run. Returns the requests to the API.
     private func endsWell(
         _ fields: JSONValue = [:], silence: Duration = .seconds(30), before prepare: (Workbench) -> Void = { _ in },
         _ trouble: (Workbench) async throws -> Void
@@ -35,25 +35,25 @@ struct WatchTests {
         requests.filter { $0.path.hasSuffix("/jobs") && $0.query["watch"] == "true" }
     }
 
-    @Test("one that ends goes on from where it was, without a list")
+    @Test("a watch that ends is resumed at its last version, without a list")
     func ends() async throws {
         let requests = try await endsWell { bench in
             bench.api.put("jobs", ["metadata": ["name": "zz-of-nobody"]])
             bench.api.bookmark()
             bench.api.endWatches()
-            try await eventually("it is watched again") { watches(bench.api.requests).count >= 2 }
+            try await eventually("the jobs are watched again") { watches(bench.api.requests).count >= 2 }
             try await bench.waitUntilWatched()
         }
         #expect(lists(requests) == 1)
         let versions = watches(requests).compactMap { $0.query["resourceVersion"].flatMap { Int($0) } }
-        // On a busy machine the second watch may have to be begun once more.
+        // On a busy machine the second watch may have to be started once more.
         #expect(versions.count >= 2 && versions[0] < versions[1] && versions == versions.sorted())
         #expect(requests.allSatisfy { $0.query["watch"] == nil || $0.query["allowWatchBookmarks"] == "true" })
         #expect(
             requests.allSatisfy { $0.query["watch"] == nil || $0.query["labelSelector"] == "prefect.io/flow-run-id" })
     }
 
-    @Test("one whose version is forgotten begins with a list")
+    @Test("a watch whose version has expired starts again with a list")
     func expires() async throws {
         let requests = try await endsWell { bench in
             bench.api.expire()
@@ -62,12 +62,12 @@ struct WatchTests {
         #expect(lists(requests) == 2)
     }
 
-    @Test("one that says nothing for too long is dead, and begun again")
+    @Test("a watch that is silent for too long counts as dead and is started again")
     func silence() async throws {
         let requests = try await endsWell(silence: .seconds(1)) { bench in
             bench.api.silenceWatches(true)
             let before = bench.api.requests.count
-            try await bench.api.waitUntil("the watches are begun again") { api in
+            try await bench.api.waitUntil("the watches are started again") { api in
                 api.requests.dropFirst(before).count { $0.query["watch"] == "true" } >= 2
             }
             bench.api.silenceWatches(false)
@@ -75,17 +75,17 @@ struct WatchTests {
         #expect(lists(requests) == 1)
     }
 
-    @Test("one that breaks off in the middle of an event loses none")
+    @Test("a watch that breaks off in the middle of an event loses no event")
     func cut() async throws {
         let requests = try await endsWell { bench in
             bench.api.fail(RequestPattern(method: "GET", path: "*/jobs"), .cut(afterBytes: 60))
             bench.api.endWatches()
-            try await bench.api.waitUntil("it is begun again", timeout: .seconds(20)) { $0.openWatches == 2 }
+            try await bench.api.waitUntil("the watches are open again", timeout: .seconds(20)) { $0.openWatches == 2 }
         }
         #expect(watches(requests).count >= 3)
     }
 
-    @Test("an API server that goes away and comes back is no end of any run", arguments: [true, false])
+    @Test("an API server that is absent for a time does not end a run", arguments: [true, false])
     func away(forgets: Bool) async throws {
         var absence = Duration.zero
         let requests = try await endsWell { bench in
@@ -93,23 +93,23 @@ struct WatchTests {
             let began = ContinuousClock.now
             await bench.api.goAway()
             if forgets { bench.api.expire() }
-            try await eventually("somebody has noticed") { !bench.log.messages().isEmpty }
+            try await eventually("the absence is logged") { !bench.log.messages().isEmpty }
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)
             try await bench.api.comeBack()
             absence = ContinuousClock.now - began
-            try await bench.api.waitUntil("it is watched again", timeout: .seconds(20)) { $0.openWatches == 2 }
-            if forgets { try await eventually("nothing is unwatched") { bench.backend.watchLag == .zero } }
+            try await bench.api.waitUntil("the watches are open again", timeout: .seconds(20)) { $0.openWatches == 2 }
+            if forgets { try await eventually("the watch has no lag") { bench.backend.watchLag == .zero } }
         }
         if forgets {
             #expect(lists(requests) == 2)
         } else if absence < .seconds(3) {
-            // A watch that fails a fourth time, after 3.5 s at the earliest, begins with a list.
+            // A watch that fails a fourth time, after 3.5 s at the earliest, starts with a list.
             #expect(lists(requests) == 1)
         }
     }
 
-    @Test("a job that ended while the API server was away is told when it is back")
+    @Test("the end of a job during an absence of the API server is reported afterwards")
     func endedWhileAway() async throws {
         try await withWorkbench { bench in
             let status = try await bench.follow(bench.job()) {
@@ -124,7 +124,7 @@ struct WatchTests {
         }
     }
 
-    @Test("a deletion that was not seen is confirmed by asking, and then it is one")
+    @Test("a deletion that the watch missed is confirmed by a request, and then ends the run")
     func deletedWhileAway() async throws {
         try await withWorkbench { bench in
             let status = try await bench.follow(bench.job()) {
@@ -141,7 +141,7 @@ struct WatchTests {
         }
     }
 
-    @Test("a list that is forgotten in its middle is read again, and at last in one piece")
+    @Test("a list that expires between two pages is read again, and finally in one piece")
     func listExpires() async throws {
         try await withFakeKubernetesAPI { api in
             for number in 0..<25 { api.put("jobs", ["metadata": ["name": .string("j\(number)")]]) }
@@ -157,7 +157,7 @@ struct WatchTests {
             #expect(try await read() == "26")
             #expect(names.count == 25)
             #expect(api.requests.map { $0.query["limit"] } == ["10", "10", "10"])
-            // The second page of the first attempt, and of the second.
+            // The second page of the first attempt and of the second attempt fails.
             api.fail(RequestPattern(method: "GET", path: "*/jobs"), .answer(410, reason: "Expired"), times: 2)
             _ = try await read()
             #expect(names.count == 25)
@@ -168,13 +168,12 @@ struct WatchTests {
         }
     }
 
-    @Test("one that is forbidden is done without: by lists, or by asking for each job")
+    @Test("without permission to list or watch jobs, each job is requested individually")
     func forbidden() async throws {
-        // Without lists the jobs of runs are asked for by themselves.
         try await withWorkbench { bench in
             bench.api.forbid("list jobs", "watch jobs", "list pods", "watch pods", "get pods/log")
             let status = try await bench.follow(bench.job()) {
-                try await bench.api.waitUntil("the job is asked for") {
+                try await bench.api.waitUntil("the job is requested") {
                     !$0.requests("GET", "/jobs/\(bench.jobName)").isEmpty
                 }
                 bench.api.finishJob(bench.jobName, "Failed", reason: "BackoffLimitExceeded")
@@ -186,10 +185,10 @@ struct WatchTests {
         }
     }
 
-    @Test("a pod that does not begin in time is explained by what the cluster noted, and waited for")
+    @Test("a pod that does not start in time is explained by the cluster's events, and still waited for")
     func late() async throws {
         try await withWorkbench { bench in
-            // Before the job is there: the events are read once, as soon as the second is over.
+            // The event exists before the job, because the events are read only once, after the time-out of one second.
             bench.api.put(
                 "events",
                 [
@@ -200,7 +199,7 @@ struct WatchTests {
                 ])
             let status = try await bench.follow(bench.job(["pod_watch_timeout_seconds": 1])) {
                 try await bench.waitUntilWatched()
-                try await eventually("the run's log explains it") {
+                try await eventually("the run's log explains the delay") {
                     bench.reporter.lines.contains { $0.contains("exceeds a quota") && $0.contains("keeps waiting") }
                 }
                 bench.api.finishJob(bench.jobName, "Complete")
@@ -210,16 +209,16 @@ struct WatchTests {
         }
     }
 
-    @Test("a job of which nothing is heard for as long as its watch time-out is asked for")
+    @Test("a job without any event for the length of its watch time-out is requested")
     func jobWatchTimeout() async throws {
         _ = try await endsWell(["job_watch_timeout_seconds": 1]) { bench in
-            try await bench.api.waitUntil("the job is asked for") {
+            try await bench.api.waitUntil("the job is requested") {
                 $0.requests("GET", "/jobs/\(bench.jobName)").count >= 2
             }
         }
     }
 
-    @Test("logs that break off are read on, each line once")
+    @Test("a log that breaks off is resumed, with each line once")
     func logs() async throws {
         try await withWorkbench { bench in
             let status = try await bench.follow(bench.job()) {
@@ -229,7 +228,7 @@ struct WatchTests {
                 bench.api.fail(RequestPattern(method: "GET", path: "*/log"), .cut(afterBytes: 70))
                 bench.api.fail(RequestPattern(method: "GET", path: "*/log"), .answer(503))
                 bench.api.putPod("p", ofJob: bench.jobName, phase: "Running", state: ["running": [:]])
-                try await eventually("all is copied") { bench.output.text.contains("line 4") }
+                try await eventually("all lines are copied") { bench.output.text.contains("line 4") }
                 bench.api.finishJob(bench.jobName, "Complete")
             }
             #expect(status.code == 0)
@@ -238,7 +237,7 @@ struct WatchTests {
         }
     }
 
-    @Test("a log that says nothing for too long is read on, without losing or repeating a line")
+    @Test("a log that is silent for too long is resumed, without a lost or repeated line")
     func quietLog() async throws {
         try await withWorkbench(silence: .seconds(1)) { bench in
             let status = try await bench.follow(bench.job()) {
@@ -246,7 +245,7 @@ struct WatchTests {
                 bench.api.setLog("2026-01-01T00:00:00Z one\n", namespace: "default", pod: "p")
                 bench.api.fail(RequestPattern(method: "GET", path: "*/log"), .ignore)
                 bench.api.putPod("p", ofJob: bench.jobName, phase: "Running", state: ["running": [:]])
-                try await eventually("it is read on") { bench.output.text == "one\n" }
+                try await eventually("the log is resumed") { bench.output.text == "one\n" }
                 bench.api.finishJob(bench.jobName, "Complete")
             }
             #expect(status.code == 0)
@@ -254,7 +253,7 @@ struct WatchTests {
         }
     }
 
-    @Test("what is not followed any more is let go")
+    @Test("a job is no longer watched after its cleanup")
     func lettingGo() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()

@@ -6,7 +6,7 @@ import Worker
 @testable import ProcessBackend
 
 struct AdoptionTests {
-    /// Starts something that is nobody's child here, as what an earlier worker has left, and waits for its pid.
+    /// Starts a process that is no child of this process, like one of an earlier worker, and returns its pid.
     private func orphan(_ bench: Workbench, _ script: String, flowRunID: String) async throws -> pid_t {
         _ = try await bench.run(
             bench.shell(
@@ -22,7 +22,7 @@ struct AdoptionTests {
         ).identifier
     }
 
-    @Test("the identifier is the pid, and its handle survives JSON")
+    @Test("the identifier is the pid, and its handle survives a round trip through JSON")
     func roundTrip() throws {
         let identifier = try identifier(getpid())
         #expect(identifier.rawValue == String(getpid()))
@@ -32,17 +32,17 @@ struct AdoptionTests {
         #expect(try ProcessHandle(copy).locate(flowRunID: "").pid == getpid())
     }
 
-    @Test("a process of an earlier worker is watched to its end")
+    @Test("a process of an earlier worker is watched until its end")
     func watch() async throws {
         let bench = try Workbench()
         let job = try bench.shell("")
         let pid = try await orphan(bench, "while [ ! -e $T/go ]; do sleep 0.01; done; exit 7", flowRunID: job.flowRunID)
         let identifier = try identifier(pid)
-        // The wait may begin after the end, when a process that was not watched cannot be found any more.
+        // The wait may begin after the end of the process. Without the adoption, the process could not be found then.
         await bench.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
         async let status = bench.backend.wait(for: identifier, job: job)
         _ = try bench.directory.write("go", "")
-        // Known only where the kernel tells it to others than the parent.
+        // The exit code is known only where the kernel reports it to other processes than the parent.
         #expect(try await [nil, 7].contains(status.code))
         #expect(!isAlive(pid))
         #expect(try await bench.backend.wait(for: identifier, job: job).conclusion == nil)
@@ -54,12 +54,12 @@ struct AdoptionTests {
         let job = try bench.shell("")
         let pid = try await orphan(
             bench, "trap '' TERM; sleep 1000 & while :; do sleep 1000; done", flowRunID: job.flowRunID)
-        await eventually("its child runs") { processes(of: job.flowRunID).count >= 2 }
+        await eventually("the child process is running") { processes(of: job.flowRunID).count >= 2 }
         try await bench.backend.stop(identifier(pid), job: job, grace: .milliseconds(50), reason: .cancelled)
         #expect(processes(of: job.flowRunID) == [])
     }
 
-    @Test("a later worker goes on copying the output where the earlier one stopped")
+    @Test("a later worker resumes the copying of output where the earlier worker stopped")
     func output() async throws {
         let directory = try TemporaryDirectory()
         let (identifier, job) = try await leave(directory)
@@ -68,10 +68,10 @@ struct AdoptionTests {
         _ = try directory.write("go", "")
         #expect(try await status.code == 5)
         #expect(try await status.lastOutput == "gone")
-        await eventually("the second line is there") { later.output.text == "two\n" }
+        await eventually("the second line is copied") { later.output.text == "two\n" }
     }
 
-    /// A worker that ends while its run goes on.
+    /// Runs a worker that ends while its run continues.
     private func leave(_ directory: TemporaryDirectory) async throws -> (
         InfrastructureIdentifier, Job<ProcessConfiguration>
     ) {
@@ -79,13 +79,13 @@ struct AdoptionTests {
         let job = try earlier.shell(
             "echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two; echo gone >&2; exit 5")
         let identifier = try await earlier.backend.start(job)
-        await eventually("the first line is there") { earlier.output.text == "one\n" }
-        // A line is printed before it is noted how far the copying has come.
+        await eventually("the first line is copied") { earlier.output.text == "one\n" }
+        // A line is printed before the position of the copying is recorded.
         #expect(await earlier.backend.flushOutput(within: .seconds(10)))
         return (identifier, job)
     }
 
-    @Test("a number that was given out again is not taken for the run")
+    @Test("a reused pid is not mistaken for the run")
     func reusedNumber() async throws {
         let bench = try Workbench()
         let job = try bench.shell("")
@@ -106,7 +106,7 @@ struct AdoptionTests {
         try await fails(bench, job, InfrastructureIdentifier(rawValue: "1"), .notReachable)
     }
 
-    @Test("a bare pid is trusted only when the process runs this flow run")
+    @Test("a pid without a handle is trusted only if the process runs this flow run")
     func barePID() async throws {
         let bench = try Workbench()
         let job = try bench.shell("")
@@ -133,7 +133,7 @@ struct AdoptionTests {
         #expect(waiting?.kind == kind, sourceLocation: sourceLocation)
     }
 
-    @Test("the facts of a process are read whatever its name")
+    @Test("the facts of a process are parsed correctly for any process name")
     func facts() {
         let line = "42 (a) b (c) S 7 41 40 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 123456 1 1\n"
         let facts = ProcessFacts(stat: Array(line.utf8))

@@ -8,7 +8,7 @@ import Worker
 @testable import ProcessBackend
 
 struct ConfigurationTests {
-    @Test("a configuration is prepared like the Python worker does it")
+    @Test("a prepared configuration is equal to that of the Python worker")
     func goldens() throws {
         let file = try #require(
             Bundle.module.url(forResource: "Resources/prepared_process", withExtension: "json"))
@@ -58,7 +58,7 @@ struct ConfigurationTests {
         #expect(error?.message.contains(field) == true)
     }
 
-    @Test("the spellings of a boolean that Prefect takes are taken")
+    @Test("Prefect's spellings of a boolean are accepted")
     func booleans() throws {
         for (value, expected) in [("off", false), ("No", false), ("true", true), ("1", true)] as [(JSONValue, Bool)] {
             #expect(try ProcessConfiguration(rendered: ["stream_output": value]).streamsOutput == expected)
@@ -82,7 +82,7 @@ struct ConfigurationTests {
         #expect(message.contains("PATH"))
     }
 
-    @Test("a job without a command is refused when there is no interpreter on purpose")
+    @Test("a job without a command is refused when the interpreter is disabled on purpose")
     func noInterpreter() async throws {
         let bench = try Workbench()
         let configuration = try bench.backend.configuration(rendered: [:])
@@ -97,7 +97,7 @@ struct ConfigurationTests {
         #expect(report.findings.contains { $0.detail.contains("on purpose") })
     }
 
-    @Test("the check says what is wrong with an interpreter and what to do")
+    @Test("the check reports the problem of an unusable interpreter")
     func check() async throws {
         let directory = try TemporaryDirectory()
         let cases = [

@@ -20,7 +20,7 @@ struct ControlSessionTests {
     private let reported =
         #"{"disposition":"STATE_REPORTED","state_id":"00000000-0000-4000-8000-000000000003","state_name":"Done","state_type":"COMPLETED"}"#
 
-    @Test("a process that negotiates receipts has its receipt acknowledged, byte by byte or all at once")
+    @Test("a negotiated receipt is acknowledged, whether it arrives byte by byte or all at once")
     func receipts() {
         for step in [1, 7, 4096] {
             var session = ControlSession()
@@ -40,14 +40,14 @@ struct ControlSessionTests {
         }
     }
 
-    @Test("an older process is answered with the older protocol, and its receipt is not taken")
+    @Test("an older process is answered in the older protocol, and its receipt is not accepted")
     func oldProtocol() {
         var session = admitted()
         #expect(session.handle(.received([0, 0x50, 0x46, 1, 0])) == [.send([0, 0x50, 0x46, 1, 0])])
         #expect(session.handle(.received(receipt(reported))) == [.close])
     }
 
-    @Test("an acknowledged cancellation is the conclusion, once")
+    @Test("an acknowledged cancellation is the only conclusion")
     func cancellation() {
         var session = admitted()
         _ = session.handle(.received(hello))
@@ -59,7 +59,7 @@ struct ControlSessionTests {
         #expect(session.handle(.closed) == [])
     }
 
-    @Test("a receipt that crosses a request to cancel wins, and the request is answered")
+    @Test("a receipt that crosses a cancel request is the conclusion, and the request is reported as unanswered")
     func crossing() {
         var session = admitted()
         _ = session.handle(.received(hello))
@@ -72,7 +72,7 @@ struct ControlSessionTests {
         #expect(session.conclusion == .abortedByAPI)
     }
 
-    @Test("a request to cancel is answered when the connection ends or is silent", arguments: [false, true])
+    @Test("a cancel request is reported as unanswered when the connection ends or times out", arguments: [false, true])
     func noAnswer(isTimeout: Bool) {
         var session = admitted()
         _ = session.handle(.cancelRequested)
@@ -83,7 +83,7 @@ struct ControlSessionTests {
     }
 
     @Test(
-        "whatever is malformed closes the connection without a conclusion",
+        "malformed data closes the connection without a conclusion",
         arguments: [
             [0x61], [0x7A], [0, 0, 0, 0, 0], [0, 0x50, 0x46, 2, 1, 1, 0, 0, 0x10, 0x01],
             [0, 0x50, 0x46, 2, 1, 1, 0, 0, 0, 2, 0x7B, 0x7D],
@@ -108,7 +108,7 @@ struct ControlSessionTests {
         #expect(session.handle(.received(receipt(json))) == [.close])
     }
 
-    @Test("a stranger can make the worker keep very little")
+    @Test("an unauthenticated connection can make the worker buffer only a limited number of bytes")
     func bounds() {
         var session = ControlSession()
         #expect(session.handle(.received([UInt8](repeating: 65, count: 200))) == [.close])
@@ -118,7 +118,7 @@ struct ControlSessionTests {
         #expect(session.handle(.admitted) == [])
     }
 
-    @Test("a connection that shows no token is dropped")
+    @Test("a connection without a valid token is dropped")
     func strangers() async throws {
         let loop = try #require(EventLoop.started(name: "test"))
         let supervisor = ProcessSupervisor(

@@ -5,7 +5,7 @@ import Worker
 
 @testable import ProcessBackend
 
-/// What the tests against a real Prefect need: an API, and a Python that finds Prefect.
+/// The requirements of the tests against a real Prefect: an API, and a Python that can import Prefect.
 private enum Prefect {
     static let environment = ProcessInfo.processInfo.environment
 
@@ -64,7 +64,7 @@ struct EndToEndTests {
             pass
         """
 
-    /// Asks the API something, with the HTTP client that Prefect brings.
+    /// Runs a script that calls the API with the HTTP client of Prefect's own dependencies, and returns its result.
     private func api(_ bench: Workbench, _ script: String) async throws -> JSONValue {
         let program = """
             import httpx, json, os, time
@@ -95,11 +95,11 @@ struct EndToEndTests {
         return try JSONValue(parsing: bench.directory.read("answer") ?? "null")
     }
 
-    /// A bench with the flow's file, and a run of one of its flows.
+    /// A bench with the file of the flows, and a job for a run of one of them.
     private func prepared(flow: String = "hooked", mode: String, env: [String: String] = [:]) async throws
         -> (Workbench, Job<ProcessConfiguration>)
     {
-        // On a busy machine Prefect's engine may answer a request to cancel late, and hooks may take minutes.
+        // On a busy machine Prefect's engine may answer a cancel request late, and hooks may take minutes.
         let bench = try Workbench(
             interpreter: Prefect.python, environment: Prefect.environment, hookTimeLimit: .seconds(300),
             cancelPatience: .seconds(10))
@@ -139,11 +139,11 @@ struct EndToEndTests {
         -> InfrastructureIdentifier
     {
         let identifier = try await bench.backend.start(job)
-        await eventually("the flow runs", within: .seconds(300)) { bench.directory.read("running") != nil }
+        await eventually("the flow is running", within: .seconds(300)) { bench.directory.read("running") != nil }
         return identifier
     }
 
-    /// Each hook has run once for a state, and the broken one did not keep the others from it.
+    /// Expects that each hook has run once for a state, although one of them is broken.
     private func expectHooks(
         _ bench: Workbench, _ job: Job<ProcessConfiguration>, name: String, type: String,
         sourceLocation: SourceLocation = #_sourceLocation
@@ -163,7 +163,7 @@ struct EndToEndTests {
         #expect(bench.directory.read("broken") == nil)
     }
 
-    @Test("a flow that cooperates ends orderly when it is cancelled, and leaves the state and the hooks to the worker")
+    @Test("a cooperative flow ends orderly when it is cancelled, and the worker handles the state and the hooks")
     func cooperative() async throws {
         let (bench, job) = try await prepared(mode: "wait")
         let identifier = try await running(bench, job)
@@ -182,7 +182,7 @@ struct EndToEndTests {
         expectHooks(bench, job, name: "Cancelling", type: "CANCELLING")
     }
 
-    @Test("a flow that ignores SIGTERM is killed, and its cancellation hooks are run for it")
+    @Test("a flow that ignores SIGTERM is killed, and the worker runs its cancellation hooks")
     func stubborn() async throws {
         let (bench, job) = try await prepared(mode: "stubborn")
         let identifier = try await running(bench, job)
@@ -196,7 +196,7 @@ struct EndToEndTests {
         #expect(bench.reporter.messages.isEmpty, "\(bench.reporter.messages)")
     }
 
-    @Test("the crash hooks of a flow that was killed are run for it, and its log says so")
+    @Test("the worker runs the crash hooks of a killed flow, and the run's log reports them")
     func crashed() async throws {
         let (bench, job) = try await prepared(mode: "wait")
         let identifier = try await running(bench, job)
@@ -212,9 +212,9 @@ struct EndToEndTests {
         #expect(!FileManager.default.fileExists(atPath: identifier.handle["directory"]?.stringValue ?? ""))
     }
 
-    @Test("a project that depends on Prefect runs its flow and its hooks by uv, where that is asked for")
+    @Test("a project that depends on Prefect runs its flow and its hooks with uv if configured")
     func project() async throws {
-        // Stands in for uv: notes what it was asked for, and runs the program with the Python that there is.
+        // A stand-in for uv that records its arguments, and runs the program with the available Python.
         let tools = try TemporaryDirectory()
         _ = try tools.write(
             "uv",
@@ -243,11 +243,11 @@ struct EndToEndTests {
         #expect(calls.last?.contains("/hooks-") == true)
     }
 
-    @Test("hooks run in the workspace that the run had, and are not run where it never had one")
+    @Test("hooks run in the workspace of the run, and do not run if it never had one")
     func workspace() async throws {
         let (bench, job) = try await prepared(mode: "wait")
         let identifier = try await running(bench, job)
-        // A second look at the storage would find something else.
+        // Hooks that fetched the code again would get this version.
         _ = try bench.directory.write("code/flows.py", "raise RuntimeError('the code was fetched again')")
         kill(pid_t(identifier.rawValue) ?? 0, SIGKILL)
         _ = try await bench.backend.wait(for: identifier, job: job)
@@ -262,7 +262,7 @@ struct EndToEndTests {
         #expect(bench.directory.read("broken") == "x")
     }
 
-    @Test("a flow without hooks is passed over quietly, even when it never had a process")
+    @Test("a flow without hooks causes no messages, even if it never had a process")
     func noHooks() async throws {
         let (bench, job) = try await prepared(flow: "bare", mode: "wait")
         let before = bench.runDirectories.count

@@ -5,7 +5,7 @@ import Worker
 
 @testable import ProcessBackend
 
-/// How hooks are run, with a stand-in for Python; what they do in a real one is tested end to end.
+/// Tests of how hooks are run, with a stand-in for Python. ``EndToEndTests`` run hooks in a real Python.
 struct HookTests {
     private let state: JSONValue = ["type": "CRASHED", "name": "Crashed"]
 
@@ -16,7 +16,7 @@ struct HookTests {
             hookTimeLimit: hookTimeLimit)
     }
 
-    @Test("hooks are run where the run was, with its environment, and their output is the run's")
+    @Test("hooks run in the run's directory with its environment, and their output is copied like the run's")
     func place() async throws {
         let bench = try bench(
             "echo hooked; pwd > $T/place; echo $2 > $T/kind; cat $3 > $T/state; echo $A $PREFECT__CONTROL_TOKEN > $T/env\n"
@@ -36,7 +36,7 @@ struct HookTests {
         #expect(bench.runDirectories.isEmpty)
     }
 
-    @Test("hooks that take too long are ended with all that they started")
+    @Test("hooks that exceed the time limit are ended with all processes that they started")
     func deadline() async throws {
         let bench = try bench("trap '' TERM; sleep 1000 & sleep 1000\n", hookTimeLimit: .milliseconds(50))
         let job = try bench.job("true", deploymentID: "d")
@@ -47,7 +47,7 @@ struct HookTests {
         #expect(bench.runDirectories.isEmpty)
     }
 
-    @Test("hooks that cannot be run are reported, with the reason")
+    @Test("hooks that cannot be run are reported with the reason")
     func failure() async throws {
         let bench = try bench("echo 'first' >&2; echo 'no such module' >&2; exit 1\n")
         await bench.backend.runHooks(.crashed, state: state, of: nil, job: try bench.job("true", deploymentID: "d"))
@@ -56,7 +56,7 @@ struct HookTests {
         #expect(bench.reporter.messages.first?.level == .warning)
     }
 
-    @Test("a run without a deployment has its hooks passed over, and so has one without a Python")
+    @Test("hooks are skipped for a run without a deployment and for a worker without a Python")
     func skipped() async throws {
         let bench = try bench("touch $T/ran\n")
         await bench.backend.runHooks(.crashed, state: state, of: nil, job: try bench.job("true"))
@@ -67,7 +67,7 @@ struct HookTests {
         #expect(without.reporter.messages.map(\.level) == [.info])
     }
 
-    @Test("the Python that a job's own command names runs its hooks")
+    @Test("hooks run with the Python in the job's own command")
     func ownPython() async throws {
         let bench = try bench("touch $T/wrong\n")
         let python = try bench.directory.write("python3.12", "#!/bin/sh\ntouch $T/right\n", mode: 0o755)

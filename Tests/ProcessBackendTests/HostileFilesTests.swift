@@ -6,9 +6,10 @@ import Worker
 
 @testable import ProcessBackend
 
-@Suite("A run that plays with its files", .serialized, .timeLimit(.minutes(2)))
+@Suite("A run that manipulates its files", .serialized, .timeLimit(.minutes(2)))
 struct HostileFilesTests {
-    /// The attack of a run on its own directory, as Python that has it in `D`, the innocent run's in `I`, and `os`.
+    /// The attack of a run on its own directory, as Python code that has `os`. `D` is its own directory, and `I` that
+    /// of the innocent run.
     enum Trick: String, CaseIterable, CustomTestStringConvertible {
         case progressIsFIFO = "os.remove(D + '/progress'); os.mkfifo(D + '/progress')"
         case progressIsLink = "os.remove(D + '/progress'); os.symlink('/dev/zero', D + '/progress')"
@@ -60,21 +61,21 @@ struct HostileFilesTests {
         try #require(identifier.handle["directory"]?.stringValue)
     }
 
-    @Test("harms no other run and leaves nothing behind", arguments: Trick.allCases)
+    @Test("a hostile run harms no other run, and the cleanup removes its directory", arguments: Trick.allCases)
     func oneWorker(trick: Trick) async throws {
         let bench = try Workbench()
         let good = try innocent(bench)
         let goodID = try await bench.backend.start(good)
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
         let badID = try await bench.backend.start(bad)
-        await eventually("the first lines are there") { bench.output.text.contains("begun\n") }
+        await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try bench.directory.write("play", "")
-        await eventually("the line that follows is there") { bench.output.text.contains("two\n") }
+        await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         _ = try bench.directory.write("go", "")
         let status = try await bench.backend.wait(for: goodID, job: good)
         #expect(status.code == 5 && status.lastOutput == "sad")
         #expect(try await bench.backend.wait(for: badID, job: bad).code == 3)
-        await eventually("the last line is there") { bench.output.text.contains("three\n") }
+        await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         await bench.backend.cleanUp(goodID, job: good)
         await bench.backend.cleanUp(badID, job: bad)
@@ -82,7 +83,7 @@ struct HostileFilesTests {
         #expect(bench.output.lines.filter { ["one", "two", "three"].contains($0) } == ["one", "two", "three"])
     }
 
-    @Test("harms no other run after a restart of the worker either", arguments: Trick.allCases)
+    @Test("a hostile run harms no other run after a restart of the worker", arguments: Trick.allCases)
     func restarted(trick: Trick) async throws {
         let directory = try TemporaryDirectory()
         let (good, bad) = try await play(trick, in: directory)
@@ -95,14 +96,14 @@ struct HostileFilesTests {
         let status = try await bench.backend.wait(for: good.0, job: good.1)
         #expect([nil, 5].contains(status.code) && status.lastOutput == "sad")
         #expect(try await [nil, 3].contains(bench.backend.wait(for: bad.0, job: bad.1).code))
-        await eventually("the last line is there") { bench.output.text.contains("three\n") }
+        await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         #expect(bench.output.lines.filter { ["one", "two", "three"].contains($0) } == ["three"])
         for (identifier, job) in [bad, good] { await bench.backend.cleanUp(identifier, job: job) }
         #expect(bench.runDirectories == [])
     }
 
-    /// A worker that ends after a trick, with two runs that outlive it.
+    /// Runs a worker that ends after a trick, with two runs that continue.
     private func play(_ trick: Trick, in directory: TemporaryDirectory) async throws -> (
         good: (InfrastructureIdentifier, Job<ProcessConfiguration>),
         bad: (InfrastructureIdentifier, Job<ProcessConfiguration>)
@@ -112,14 +113,14 @@ struct HostileFilesTests {
         let goodID = try await bench.backend.start(good)
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
         let badID = try await bench.backend.start(bad)
-        await eventually("the first lines are there") { bench.output.text.contains("begun\n") }
+        await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try directory.write("play", "")
-        await eventually("the line that follows is there") { bench.output.text.contains("two\n") }
+        await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         return ((goodID, good), (badID, bad))
     }
 
-    @Test("does not hold up its hooks for ever")
+    @Test("a FIFO in place of the workspace manifest does not block the hooks")
     func manifest() async throws {
         let directory = try TemporaryDirectory()
         _ = try directory.write("hooks.py", HookScript.source)
@@ -141,7 +142,7 @@ struct HostileFilesTests {
         return String(decoding: copied, as: UTF8.self)
     }
 
-    @Test("is copied without the holes that it makes")
+    @Test("output is copied without the holes that the run makes in its file")
     func holes() throws {
         let directory = try TemporaryDirectory()
         let log = try directory.write("log", "one\nunended")
@@ -157,7 +158,7 @@ struct HostileFilesTests {
         #expect(copyAll(follower) == "")
     }
 
-    @Test("is copied only so far when something still writes after its end")
+    @Test("the copying stops at a limit when a process still writes after the end of the run")
     func afterEnd() throws {
         let directory = try TemporaryDirectory()
         let line = String(repeating: "x", count: 1023) + "\n"
@@ -182,7 +183,7 @@ struct HostileFilesTests {
 
     // MARK: - Trees
 
-    @Test("has its directory removed however deep and odd the tree in it is")
+    @Test("a run's directory is removed with any tree in it, however deep or unreadable")
     func tree() throws {
         let directory = try TemporaryDirectory()
         let outside = try directory.write("outside", "kept")

@@ -6,7 +6,7 @@ import Worker
 @testable import ProcessBackend
 
 struct LaunchTests {
-    @Test("a process inherits nothing: no descriptor, no blocked or ignored signal, no terminal, no session")
+    @Test("a process inherits no descriptors, no blocked signals, no standard input and no session")
     func nothingInherited() async throws {
         let bench = try Workbench()
         let leak = open("/dev/null", O_RDONLY)
@@ -38,7 +38,7 @@ struct LaunchTests {
         #expect(facts["directory"]?.stringValue == (facts["base"]?.stringValue ?? "") + "/work")
     }
 
-    @Test("the environment is exactly the job's, with what the run needs to report")
+    @Test("the environment is exactly the job's, plus the worker's own variables for the run")
     func environment() async throws {
         let bench = try Workbench()
         let job = try bench.shell("tr '\\0' '\\n' < /proc/$$/environ | cut -d= -f1 | sort", env: ["A": "1"])
@@ -60,7 +60,7 @@ struct LaunchTests {
         #expect(try await bench.run(bench.shell("kill -USR2 $$; exit 0")).code == -Int(SIGUSR2))
     }
 
-    @Test("the exit code is the process's own, and a signal's number is negative", arguments: [0, 1, 7, 255, -9, -15])
+    @Test("the exit code is that of the process, or a signal's negative number", arguments: [0, 1, 7, 255, -9, -15])
     func exitCodes(code: Int) async throws {
         let bench = try Workbench()
         let status = try await bench.run(bench.shell(code < 0 ? "kill \(code) $$; sleep 100" : "exit \(code)"))
@@ -78,7 +78,7 @@ struct LaunchTests {
         try await refused(bench, bench.job("special-tool"), 127, "'special-tool'")
     }
 
-    @Test("what cannot be started is refused with the thing's name, the customary code and nothing left behind")
+    @Test("a job that cannot be started is refused with the cause and exit code, and no directory remains")
     func refusals() async throws {
         let bench = try Workbench()
         let plain = try bench.directory.write("plain", "x", mode: 0o644)
@@ -112,7 +112,7 @@ struct LaunchTests {
         #expect(error?.message.contains("hush") == false, sourceLocation: sourceLocation)
     }
 
-    @Test("cleaning up removes the run's directory, whatever it holds, and never the working directory")
+    @Test("the cleanup removes the run's directory with any content, and never the working directory")
     func cleanUp() async throws {
         let bench = try Workbench()
         let job = try bench.shell(
@@ -127,7 +127,7 @@ struct LaunchTests {
         await bench.backend.cleanUp(identifier, job: job)
     }
 
-    @Test("a running process's directory is not removed, nor is a directory that is no run's")
+    @Test("the cleanup keeps the directory of a running process and directories that belong to no run")
     func noCleanUp() async throws {
         let bench = try Workbench()
         let job = try bench.shell("sleep 100")
@@ -141,7 +141,7 @@ struct LaunchTests {
         #expect(FileManager.default.fileExists(atPath: bench.directory.path))
     }
 
-    @Test("an empty working directory is the worker's own, as with the Python worker", arguments: ["", "."])
+    @Test("an empty working directory means the worker's directory, as with the Python worker", arguments: ["", "."])
     func ownDirectory(path: String) async throws {
         let bench = try Workbench()
         #expect(try await bench.run(bench.job("pwd", workingDirectory: path)).code == 0)
@@ -149,7 +149,7 @@ struct LaunchTests {
         await eventually("the directory is printed") { bench.output.text == own + "\n" }
     }
 
-    @Test("a working directory may begin with the home directory's sign")
+    @Test("a leading tilde in the working directory means the job's home directory")
     func home() async throws {
         let bench = try Workbench()
         try FileManager.default.createDirectory(atPath: bench.directory.file("sub"), withIntermediateDirectories: true)
@@ -158,7 +158,7 @@ struct LaunchTests {
         await eventually("the directory is printed") { bench.output.text == bench.directory.file("sub") + "\n" }
     }
 
-    @Test("a hundred processes at a time are all seen to their own ends")
+    @Test("a hundred concurrent processes all report their own exit codes")
     func crowd() async throws {
         let bench = try Workbench()
         let codes = try await withThrowingTaskGroup(of: (Int, Int?).self) { group in
@@ -172,11 +172,11 @@ struct LaunchTests {
         }
         #expect(codes.count == 100)
         #expect(codes.allSatisfy { $0.key == $0.value })
-        // Output is copied to its end, and its files closed, after the runs' ends are reported.
+        // The rest of the output is copied, and the files are closed, after the ends of the runs are reported.
         try await eventually("the runs' files are closed") { try bench.openDescriptors() < 60 }
     }
 
-    @Test("a wait that is cancelled leaves the process alone")
+    @Test("a cancelled wait does not stop the process")
     func cancelledWait() async throws {
         let bench = try Workbench()
         let job = try bench.shell("sleep 100")
@@ -196,7 +196,7 @@ struct LaunchTests {
 }
 
 extension Workbench {
-    /// Descriptors of this process that belong to runs of this bench.
+    /// The number of this process's descriptors that belong to runs of this bench.
     func openDescriptors() throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
             (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)"))?

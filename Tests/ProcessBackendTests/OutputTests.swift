@@ -7,34 +7,34 @@ import Worker
 @testable import ProcessBackend
 
 struct OutputTests {
-    @Test("what a run prints is copied to the worker's output, each stream to its own")
+    @Test("the output of a run is copied to the worker's output, each stream to its own")
     func streams() async throws {
         let bench = try Workbench()
         let status = try await bench.run(bench.shell("echo out; echo err >&2; printf 'no end'"))
         #expect(status.lastOutput == "err")
-        await eventually("all is copied") { bench.output.text == "out\nno end\n" && bench.errors.text == "err\n" }
+        await eventually("both are copied") { bench.output.text == "out\nno end\n" && bench.errors.text == "err\n" }
     }
 
-    @Test("output is copied while the run goes on")
+    @Test("output is copied while the run is in progress")
     func live() async throws {
         let bench = try Workbench()
         let job = try bench.shell("echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two")
         let identifier = try await bench.backend.start(job)
-        await eventually("the first line is there") { bench.output.text == "one\n" }
+        await eventually("the first line is copied") { bench.output.text == "one\n" }
         _ = try bench.directory.write("go", "")
         #expect(try await bench.backend.wait(for: identifier, job: job).code == 0)
-        await eventually("the second line is there") { bench.output.text == "one\ntwo\n" }
+        await eventually("the second line is copied") { bench.output.text == "one\ntwo\n" }
     }
 
-    @Test("bytes that are not UTF-8 arrive as they are, and are repaired where they become text")
+    @Test("bytes that are not UTF-8 are copied unchanged, and repaired where they become text")
     func bytes() async throws {
         let bench = try Workbench()
         let status = try await bench.run(bench.shell("printf '\\377\\376a\\000b\\n'; printf 'x\\377y\\n' >&2"))
         #expect(status.lastOutput == "x\u{FFFD}y")
-        await eventually("the bytes are there") { bench.output.content == [255, 254, 97, 0, 98, 10] }
+        await eventually("the bytes are copied") { bench.output.content == [255, 254, 97, 0, 98, 10] }
     }
 
-    @Test("lines of different runs are not mixed up")
+    @Test("lines of different runs are not mixed")
     func interleaving() async throws {
         let bench = try Workbench()
         let script = "n=0; while [ $n -lt 200 ]; do printf '%s' $WHO; printf '%s\\n' $WHO; n=$((n+1)); done"
@@ -44,11 +44,11 @@ struct OutputTests {
             }
             try await group.waitForAll()
         }
-        await eventually("all lines are there") { bench.output.lines.count == 600 }
+        await eventually("all lines are copied") { bench.output.lines.count == 600 }
         #expect(Set(bench.output.lines) == ["aaaaaa", "bbbbbb", "cccccc"])
     }
 
-    @Test("without streaming nothing is copied, and the end of standard error still explains a crash")
+    @Test("without streaming no output is copied, and the end of standard error still explains a crash")
     func withoutStreaming() async throws {
         let bench = try Workbench()
         let status = try await bench.run(bench.shell("echo out; echo reason >&2; exit 1", streams: false))
@@ -58,7 +58,7 @@ struct OutputTests {
         #expect(bench.output.content.isEmpty && bench.errors.content.isEmpty)
     }
 
-    @Test("the explanation is at most the last twenty lines, and eight kibibytes")
+    @Test("the explanation of a crash has at most the last twenty lines and eight kibibytes")
     func tail() async throws {
         let bench = try Workbench()
         let lines = try await bench.run(bench.shell("seq 1 5000 >&2")).lastOutput?.split(separator: "\n")
@@ -71,17 +71,17 @@ struct OutputTests {
         #expect(one.lastOutput?.allSatisfy { $0 == "é" } == true)
     }
 
-    @Test("a flood is given back to the file system while it is copied")
+    @Test("the disk space of copied output is freed while the run is in progress")
     func flood() async throws {
         let sink = CountingSink()
         let bench = try Workbench(output: sink)
         let job = try bench.shell("head -c 50000000 /dev/zero | tr '\\0' 'x' | fold -w 99; touch $T/done; sleep 1000")
         let identifier = try await bench.backend.start(job)
-        await eventually("the flood has been copied", within: .seconds(180)) {
+        await eventually("the output has been copied", within: .seconds(180)) {
             bench.directory.read("done") != nil && sink.count >= 50_500_000
         }
         let directory = try #require(identifier.handle["directory"]?.stringValue)
-        await eventually("little of it takes up space") {
+        await eventually("the copied output takes little disk space") {
             var status = stat()
             return stat(directory + "/output/stdout", &status) == 0 && status.st_size >= 50_500_000
                 && status.st_blocks * 512 < 4_000_000
@@ -101,10 +101,10 @@ struct OutputTests {
         #expect(await bench.backend.flushOutput(within: .milliseconds(20)) == false)
         sink.open()
         #expect(await bench.backend.flushOutput(within: .seconds(60)))
-        await eventually("the rest follows") { sink.count == 3_000_000 }
+        await eventually("the rest is copied") { sink.count == 3_000_000 }
     }
 
-    @Test("a broken output of the worker breaks nothing")
+    @Test("a broken output of the worker does not affect the run")
     func broken() async throws {
         var ends: [Int32] = [0, 0]
         #expect(pipe(&ends) == 0)
@@ -116,7 +116,7 @@ struct OutputTests {
         #expect(status.lastOutput == "fine")
     }
 
-    @Test("a descriptor that takes nothing is given up on for the moment, not for good")
+    @Test("a sink stops at a full pipe, and writes again after the pipe is read")
     func fullPipe() throws {
         var ends: [Int32] = [0, 0]
         #expect(pipe(&ends) == 0)
@@ -153,7 +153,7 @@ struct OutputTests {
         return String(decoding: copied, as: UTF8.self)
     }
 
-    @Test("a follower goes on where the one before it stopped")
+    @Test("a follower resumes where the previous follower stopped")
     func resuming() throws {
         let directory = try TemporaryDirectory()
         let log = try directory.write("log", "one\ntwo\nthr")
@@ -170,7 +170,7 @@ struct OutputTests {
         #expect(copyAll(try #require(makeFollower(directory))) == "")
     }
 
-    @Test("a follower makes no file in a directory that is being removed")
+    @Test("a follower creates no file in a directory that is being removed")
     func removal() throws {
         let directory = try TemporaryDirectory()
         _ = try directory.write("log", "one\n")
@@ -180,7 +180,7 @@ struct OutputTests {
         #expect(!FileManager.default.fileExists(atPath: directory.file("progress")))
     }
 
-    @Test("a run that empties its own output is followed from the beginning")
+    @Test("output that its run truncates is followed from the beginning")
     func truncated() throws {
         let directory = try TemporaryDirectory()
         _ = try directory.write("log", "one\ntwo\n")
@@ -198,7 +198,7 @@ struct OutputTests {
         #expect(copyAll(follower).utf8.count == 8 + OutputFollower.chunkSize)
     }
 
-    @Test("what waits longer than there is space for is dropped with a notice")
+    @Test("output beyond the limit of the backlog is dropped with a notice")
     func backlog() throws {
         let directory = try TemporaryDirectory()
         _ = try directory.write("log", String(repeating: "0123456\n", count: 2000))
@@ -211,7 +211,7 @@ struct OutputTests {
     }
 }
 
-/// A sink that only counts.
+/// A sink that only counts bytes.
 private final class CountingSink: OutputSink {
     private let total = Mutex(0)
     var count: Int { total.withLock { $0 } }
@@ -221,7 +221,7 @@ private final class CountingSink: OutputSink {
     }
 }
 
-/// A sink that takes nothing until it is opened.
+/// A sink that accepts no bytes until it is opened.
 private final class BlockedSink: OutputSink {
     private let state = Mutex((isOpen: false, count: 0))
     var count: Int { state.withLock { $0.count } }

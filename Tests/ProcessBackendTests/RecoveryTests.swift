@@ -5,7 +5,7 @@ import Worker
 
 @testable import ProcessBackend
 
-@Suite("What earlier workers have left")
+@Suite("Recovery of runs of earlier workers")
 struct RecoveryTests {
     private let directory: TemporaryDirectory
 
@@ -13,12 +13,12 @@ struct RecoveryTests {
 
     private func worker() throws -> Workbench { try Workbench(directory: directory, ownsRunDirectories: true) }
 
-    /// A private directory as a worker makes it that dies before it starts the run's process.
+    /// A private directory of a worker that died before it started the run's process.
     private func abandon(_ flowRunID: String, by maker: String = "other") throws -> RunDirectory {
         try RunDirectory.created(under: directory.file("runs"), flowRunID: flowRunID, maker: maker)
     }
 
-    @Test("a process whose worker died before it could note the pid is found by the mark and the environment")
+    @Test("a process whose worker died before it recorded the pid is found by its mark and environment")
     func found() async throws {
         let earlier = try worker()
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end")
@@ -29,12 +29,12 @@ struct RecoveryTests {
         async let status = later.backend.wait(for: identifier, job: job)
         _ = try directory.write("go", "")
         _ = try await status
-        await eventually("what it prints is copied") { later.output.text.contains("the end") }
+        await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         await later.backend.cleanUp(identifier, job: job)
         #expect(later.runDirectories.isEmpty)
     }
 
-    @Test("a process that began and ended unwatched is known to have done so, and is not started again")
+    @Test("a process that began and ended unwatched is reported as ended")
     func ended() async throws {
         let earlier = try worker()
         let job = try earlier.shell("exit 0")
@@ -49,14 +49,14 @@ struct RecoveryTests {
         #expect(later.runDirectories.isEmpty)
     }
 
-    @Test("a run whose process was never started leaves nothing, and none can be started for it any more")
+    @Test("a run without a process is reported as never started, and its process can no longer start")
     func neverStarted() async throws {
         let job = try worker().shell("")
         let directory = try abandon(job.flowRunID)
         let later = try worker()
         #expect(try await later.backend.remains(of: job, identifier: nil) == .neverStarted)
         #expect(later.runDirectories.isEmpty)
-        // A child of the dead worker that is only now about to become the run's process cannot make its mark.
+        // A child of the dead worker that is only now about to become the run's process cannot create its mark.
         let request = Launcher.Request(
             executable: "/bin/sh", arguments: ["sh", "-c", "echo >\(self.directory.file("ran"))"], environment: [:],
             directory: "/", mark: directory.started)
@@ -64,7 +64,7 @@ struct RecoveryTests {
         #expect(self.directory.read("ran") == nil)
     }
 
-    @Test("another run's directory is not taken for this one's")
+    @Test("the directory of another run is not mistaken for the run's own")
     func others() async throws {
         let job = try worker().shell("")
         let other = try abandon("\(job.flowRunID)0")
@@ -72,7 +72,7 @@ struct RecoveryTests {
         #expect(other.exists)
     }
 
-    @Test("a process is found by its identifier, known to have ended, or out of reach")
+    @Test("an identifier resolves to a running process, an ended process or one out of reach")
     func identified() async throws {
         let earlier = try worker()
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done")
@@ -89,7 +89,7 @@ struct RecoveryTests {
         #expect(try await worker().backend.remains(of: job, identifier: identifier) == .ended(identifier))
     }
 
-    @Test("the end of an adopted process is seen before anything else is known of its run")
+    @Test("the end of an adopted process is observed before its run is recovered")
     func adopted() async throws {
         let earlier = try worker()
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end; echo last >&2")
@@ -97,32 +97,32 @@ struct RecoveryTests {
         let later = try worker()
         await later.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
         _ = try directory.write("go", "")
-        await eventually("what it prints is copied") { later.output.text.contains("the end") }
-        // Known as a run of this worker's, though the process is gone.
+        await eventually("the output of the run is copied") { later.output.text.contains("the end") }
+        // The worker still knows the run as its own, although the process is gone.
         _ = try await earlier.backend.wait(for: identifier, job: job)
         #expect(try await later.backend.remains(of: job, identifier: identifier) == .running(identifier))
         #expect(try await later.backend.wait(for: identifier, job: job).lastOutput != nil)
     }
 
-    @Test("what a run that ended unwatched has left in its session goes with its directory")
+    @Test("the cleanup of a run that ended unwatched also ends the processes in its session")
     func leftovers() async throws {
         let earlier = try worker()
         let job = try earlier.shell("sleep 1000 & echo $! >$T/left; while [ ! -e $T/go ]; do sleep 0.01; done")
         let identifier = try await earlier.backend.start(job)
-        await eventually("it has a child") { directory.read("left")?.hasSuffix("\n") == true }
+        await eventually("the run has a child process") { directory.read("left")?.hasSuffix("\n") == true }
         let child = try #require(pid_t(directory.read("left")?.dropLast() ?? ""))
-        // The leader goes while nobody but the kernel looks on.
+        // The leader is killed without a worker that watches its end.
         let leader = try #require(pid_t(identifier.rawValue))
         kill(leader, SIGSTOP)
         kill(child, SIGSTOP)
         kill(leader, SIGKILL)
         let later = try worker()
         await later.backend.cleanUp(identifier, job: job)
-        await eventually("nothing is left") { !isAlive(child) }
+        await eventually("the child process has ended") { !isAlive(child) }
         #expect(later.runDirectories.isEmpty)
     }
 
-    @Test("directories of runs that are over are removed, those that are used or expected are not")
+    @Test("directories of finished runs are removed, and those in use or expected are kept")
     func discard() async throws {
         let earlier = try worker()
         let job = try earlier.shell("sleep 1000")

@@ -8,7 +8,7 @@ import Worker
 
 struct ShellWordsTests {
     @Test(
-        "a command line is split like a shell does it",
+        "a command line is split as by a shell",
         arguments: [
             ("python -m prefect.engine --flag 'a b'", ["python", "-m", "prefect.engine", "--flag", "a b"]),
             ("a\"b c\"d 'e'\"f\"", ["ab cd", "ef"]), ("\\ a \"\\\"\\x\"", [" a", "\"\\x"]), ("a '' b", ["a", "", "b"]),
@@ -18,14 +18,14 @@ struct ShellWordsTests {
         #expect(try ShellWords.split(line) == words)
     }
 
-    @Test("what cannot be split says why")
+    @Test("a command line that cannot be split fails with the reason")
     func failures() {
         #expect(throws: ShellWords.Failure.noClosingQuotation) { try ShellWords.split("a 'b") }
         #expect(throws: ShellWords.Failure.noClosingQuotation) { try ShellWords.split("a \"b\\\"") }
         #expect(throws: ShellWords.Failure.noEscapedCharacter) { try ShellWords.split("a \\") }
     }
 
-    @Test("random command lines are split exactly like Python's shlex does it")
+    @Test("random command lines are split exactly as by Python's shlex")
     func differential() async throws {
         var random = SystemRandomNumberGenerator()
         let alphabet = Array("ab'\"\\ \t\n#$é\r;").map(String.init)

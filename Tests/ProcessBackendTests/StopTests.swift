@@ -6,7 +6,7 @@ import Worker
 @testable import ProcessBackend
 
 struct StopTests {
-    /// Starts a job of shell and waits until it has made the file `ready`.
+    /// Starts a job and waits until it has created the file `ready`.
     private func started(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws
         -> InfrastructureIdentifier
     {
@@ -15,20 +15,20 @@ struct StopTests {
         return identifier
     }
 
-    @Test("SIGTERM comes first, and an orderly end within the grace period is left to its own")
+    @Test("a run that ends within the grace period after SIGTERM keeps its own exit code")
     func orderly() async throws {
         let bench = try Workbench()
         let job = try bench.shell("trap 'echo bye; exit 3' TERM; touch $T/ready; while :; do sleep 0.01; done")
         let identifier = try await started(bench, job)
         try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .shutdown)
         #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
-        await eventually("its last words are copied") { bench.output.text == "bye\n" }
+        await eventually("the output after SIGTERM is copied") { bench.output.text == "bye\n" }
     }
 
-    @Test("what ignores SIGTERM is killed after the grace period, with its group, its session and who left that")
+    @Test("a run that ignores SIGTERM is killed after the grace period, with processes in other groups and sessions")
     func stubborn() async throws {
         let bench = try Workbench()
-        // In the group; in the session with a group of its own; in a session of its own; the same as an orphan.
+        // One child is in the group, one has its own group, and two have their own sessions, the last as an orphan.
         let job = try bench.shell(
             """
             trap '' TERM
@@ -40,7 +40,7 @@ struct StopTests {
             while :; do sleep 1000; done
             """)
         let identifier = try await bench.backend.start(job)
-        await eventually("everything runs") { processes(of: job.flowRunID).count >= 6 }
+        await eventually("all processes are running") { processes(of: job.flowRunID).count >= 6 }
         let start = ContinuousClock.now
         try await bench.backend.stop(identifier, job: job, grace: .milliseconds(200), reason: .shutdown)
         #expect(.now - start >= .milliseconds(200))
@@ -48,7 +48,7 @@ struct StopTests {
         #expect(try await bench.backend.wait(for: identifier, job: job).code == -9)
     }
 
-    @Test("a child that left the session and its environment is found by its parents")
+    @Test("a child outside the session and without the environment is found by its parents")
     func escaped() async throws {
         let bench = try Workbench()
         let job = try bench.shell(
@@ -61,7 +61,7 @@ struct StopTests {
         #expect(!isAlive(escaped))
     }
 
-    @Test("another attempt of the same flow run on this host is not touched")
+    @Test("stopping a run does not affect another attempt of the same flow run on this host")
     func otherAttempt() async throws {
         let bench = try Workbench()
         let job = try bench.shell("sleep 1000")
@@ -72,7 +72,7 @@ struct StopTests {
         try await bench.backend.stop(second, job: job, grace: .seconds(5), reason: .shutdown)
     }
 
-    @Test("stopping twice at the same time, and again afterwards, sends one SIGTERM and is no error")
+    @Test("concurrent and repeated stops send one SIGTERM and cause no error")
     func twice() async throws {
         let bench = try Workbench()
         let job = try bench.shell(
@@ -94,14 +94,14 @@ struct StopTests {
         }
         try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
         #expect(try await bench.backend.wait(for: identifier, job: job).code == 4)
-        await eventually("the signal is counted") { !bench.output.text.isEmpty }
+        await eventually("the signal is printed") { !bench.output.text.isEmpty }
         #expect(bench.output.text == "term\n")
     }
 
-    @Test("after a normal end nothing of the process group is left, and a daemon with a session of its own is")
+    @Test("after a normal end, the process group is gone, and a daemon with its own session still runs")
     func leftovers() async throws {
         let bench = try Workbench()
-        // The leader ends only when the daemon has its own session: before, it still belongs to the group.
+        // The leader ends only once the daemon has its own session. Before that, the daemon belongs to the group.
         let job = try bench.shell(
             """
             sh -c 'trap "" TERM; touch $T/ready; while :; do sleep 1000; done' &
@@ -114,12 +114,12 @@ struct StopTests {
         #expect(status.code == 0)
         let left = processes(of: job.flowRunID)
         #expect(left.count == 1)
-        // A stop that comes afterwards takes that as well.
+        // A later stop ends the daemon as well.
         try await bench.backend.stop(identifier, job: job, grace: .seconds(1), reason: .shutdown)
         #expect(processes(of: job.flowRunID) == [])
     }
 
-    @Test("a grandchild that keeps the output open delays nothing")
+    @Test("a grandchild that keeps the output open does not delay the end of the run")
     func openOutput() async throws {
         let bench = try Workbench()
         let job = try bench.shell("echo begun; setsid sleep 1000 & exit 6")
@@ -127,13 +127,13 @@ struct StopTests {
         let start = ContinuousClock.now
         #expect(try await bench.backend.wait(for: identifier, job: job).code == 6)
         #expect(.now - start < .seconds(10))
-        await eventually("the output is there") { bench.output.text == "begun\n" }
+        await eventually("the output is copied") { bench.output.text == "begun\n" }
         try await bench.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
     }
 
     // MARK: - Control sessions
 
-    /// A stand-in for a flow's engine, which speaks its side of the session.
+    /// A stand-in for a flow's engine that implements its side of the control session.
     private func engine(_ body: String) -> String {
         """
         import json, os, signal, socket, struct, sys, time
@@ -151,7 +151,7 @@ struct StopTests {
         """
     }
 
-    @Test("what an engine reports about its run is the conclusion, whatever its exit code")
+    @Test("the report of an engine about its run is the conclusion, regardless of the exit code")
     func receipt() async throws {
         let bench = try Workbench()
         let failed = try await bench.run(
@@ -165,7 +165,7 @@ struct StopTests {
         #expect(aborted.conclusion == .abortedByAPI)
     }
 
-    @Test("a cancelled engine is told so before SIGTERM, and its clean end leaves the state to the worker")
+    @Test("a cancelled engine is notified before SIGTERM, and its clean end gives no conclusion")
     func cancelled() async throws {
         let bench = try Workbench()
         let job = try bench.python(
@@ -187,7 +187,7 @@ struct StopTests {
         #expect(status.conclusion == nil)
     }
 
-    @Test("an engine that has reported its end gets no SIGTERM when its run is cancelled after that")
+    @Test("an engine that has reported its end gets no SIGTERM from a later cancellation")
     func cancelledAfterItsEnd() async throws {
         let bench = try Workbench()
         let job = try bench.python(
@@ -207,7 +207,7 @@ struct StopTests {
                 """))
         let identifier = try await started(bench, job)
         async let stopped: Void = bench.backend.stop(identifier, job: job, grace: .seconds(60), reason: .cancelled)
-        // The request to cancel is under way, and a SIGTERM would be as well.
+        // By then the cancel request has been sent, and a SIGTERM would have been sent as well.
         try await Task.sleep(for: .milliseconds(200))
         _ = try bench.directory.write("may-end", "")
         try await stopped
@@ -216,7 +216,7 @@ struct StopTests {
         #expect(status.conclusion == .abortedByAPI)
     }
 
-    @Test("an engine that acknowledges a cancellation and is killed over it has concluded nothing")
+    @Test("an engine that acknowledges a cancellation and is then killed gives no conclusion")
     func cancelledAndKilled() async throws {
         let bench = try Workbench()
         let job = try bench.python(
@@ -235,7 +235,7 @@ struct StopTests {
         #expect(status.conclusion == nil)
     }
 
-    @Test("a process that does not answer is sent SIGTERM after a second; a shutdown asks nothing")
+    @Test("an engine that does not answer gets SIGTERM on shutdown, and a second after a cancel request")
     func unanswered() async throws {
         for reason in [StopReason.cancelled, .shutdown] {
             let bench = try Workbench()

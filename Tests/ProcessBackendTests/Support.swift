@@ -8,7 +8,7 @@ import Worker
 
 @testable import ProcessBackend
 
-/// A sink that keeps what it is given.
+/// A sink that records all bytes.
 final class RecordingSink: OutputSink {
     private let bytes = Mutex<[UInt8]>([])
 
@@ -22,7 +22,7 @@ final class RecordingSink: OutputSink {
     var lines: [String] { text.split(separator: "\n").map(String.init) }
 }
 
-/// A reporter that keeps what it is told.
+/// A reporter that records all messages.
 final class RecordingReporter: JobReporter {
     private let entries = Mutex<[(level: RunLogLevel, message: String)]>([])
 
@@ -31,7 +31,7 @@ final class RecordingReporter: JobReporter {
     var messages: [(level: RunLogLevel, message: String)] { entries.withLock { $0 } }
 }
 
-/// A directory that is removed when nobody holds it any more.
+/// A directory that is removed with the last reference to this object.
 final class TemporaryDirectory: Sendable {
     let path: String
 
@@ -54,7 +54,7 @@ final class TemporaryDirectory: Sendable {
     func read(_ name: String) -> String? { try? String(contentsOfFile: file(name), encoding: .utf8) }
 }
 
-/// A backend with everything around it that a test looks at.
+/// A backend with the directory, the outputs and the reporter that a test inspects.
 struct Workbench {
     let directory: TemporaryDirectory
     let output = RecordingSink()
@@ -95,7 +95,7 @@ struct Workbench {
             reporter: reporter)
     }
 
-    /// A job that runs the flow engine, prepared as the worker does it.
+    /// A job that runs the flow engine, prepared as by the worker.
     func engineJob(
         env: [String: String], workingDirectory: String? = nil, flowRunID: String = UUID().uuidString.lowercased(),
         deploymentID: String? = nil
@@ -111,7 +111,7 @@ struct Workbench {
             configuration: configuration, reporter: reporter)
     }
 
-    /// A job that runs lines of shell.
+    /// A job that runs a shell script.
     func shell(
         _ script: String, env: [String: String] = [:], streams: Bool = true, workingDirectory: String? = nil
     ) throws -> Job<ProcessConfiguration> {
@@ -132,7 +132,7 @@ struct Workbench {
     }
 }
 
-/// Waits until a condition holds; fails the test when it does not in time.
+/// Waits until a condition holds. Records an issue if it does not hold within the limit.
 func eventually(
     _ what: Comment, within limit: Duration = .seconds(90), sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
@@ -145,7 +145,7 @@ func eventually(
     Issue.record(what, sourceLocation: sourceLocation)
 }
 
-/// A word as a POSIX shell reads it back.
+/// A word quoted for a POSIX shell.
 func shellQuoted(_ word: String) -> String {
     "'" + word.replacingOccurrences(of: "'", with: "'\"'\"'") + "'"
 }

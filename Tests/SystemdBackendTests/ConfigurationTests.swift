@@ -23,7 +23,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("limits are the manager's properties, in its units")
+    @Test("limits become the manager's properties, in the manager's units")
     func limits() throws {
         #expect(try property("MemoryMax", ["memory_max": "1.5G"]) == .uint64(1_610_612_736))
         #expect(try property("MemoryHigh", ["memory_high": 1000]) == .uint64(1000))
@@ -42,7 +42,7 @@ struct ConfigurationTests {
     }
 
     @Test(
-        "a value that is none is refused by the name of its variable",
+        "an invalid value is refused with the name of its variable",
         arguments: [
             ("memory_max", "lots"), ("memory_high", -5), ("memory_max", "1e3"), ("cpu_quota", "fast"), ("cpu_quota", 0),
             ("cpu_weight", 10_001), ("io_weight", 0), ("tasks_max", "1.5"), ("runtime_max_sec", "1h"),
@@ -60,7 +60,7 @@ struct ConfigurationTests {
         #expect(refusal(["command": "A=b python"])?.contains("'A=b'") == true)
     }
 
-    @Test("the environment is what a shell reads back, and leaves out what belongs to the worker's own unit and user")
+    @Test("a shell restores the environment exactly, without variables of the worker's own unit and user")
     func environment() throws {
         let prepared = PreparedJobConfiguration(
             command: "x", commandIsConfigured: true, env: ["A": "it's\n$HOME `id` \\ \u{1B}", "EMPTY": ""],
@@ -87,7 +87,7 @@ struct ConfigurationTests {
         #expect(try UnitEnvironment(inherited: inherited, prepared: prepared, hasUser: false).text.contains("HOME="))
     }
 
-    @Test("a run is not given how the worker works, and a run of another user not where the worker's files are")
+    @Test("a run gets no settings of the worker, and a run of another user no paths of the worker")
     func workersOwn() throws {
         let settings = [
             ("PREFECT_HOME", "/w"), ("PREFECT_WORKER_QUERY_SECONDS", "5.0"), ("PREFECT_API_URL", "http://a"),
@@ -101,14 +101,14 @@ struct ConfigurationTests {
         let other = try SystemdConfiguration(rendered: ["command": "x", "user": "u"])
             .prepared(for: context, defaultCommand: nil)
         #expect(!other.environment.text.contains("/w") && other.environment.text.contains("PREFECT_API_URL"))
-        // Its own job sets it all the same.
+        // The job's own environment can still set it.
         context.settingsEnvironment = []
         let set = try SystemdConfiguration(rendered: ["command": "x", "user": "u", "env": ["PREFECT_HOME": "/mine"]])
             .prepared(for: context, defaultCommand: nil)
         #expect(set.environment.text.contains("PREFECT_HOME='/mine'"))
     }
 
-    @Test("a variable that no shell can set is refused by its name")
+    @Test("a variable that no shell can set is refused")
     func badVariables() {
         for name in ["a-b", "1A", "", "UID"] {
             let prepared = PreparedJobConfiguration(
@@ -120,7 +120,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("no property of a unit holds its environment, and what the manager would expand stays as it is")
+    @Test("no property of a unit has its environment, and characters that the manager expands stay unchanged")
     func properties() throws {
         let context = PreparationContext(
             flowRun: ["id": "11111111-2222-4333-8444-555555555555", "name": "a\nrun"],
@@ -142,7 +142,7 @@ struct ConfigurationTests {
         let fields = properties.first { $0.name == "LogExtraFields" }?.value
         #expect(fields?.elements?.contains(.bytes("FLOW_RUN_NAME=a run")) == true)
         #expect(fields?.elements?.contains(.bytes("WORK_POOL=pool")) == true)
-        // A reload spoils what has a '$' or a ';' in it.
+        // A reload of the manager corrupts words that contain '$' or ';'.
         for (name, words) in [
             ("ExecStart", ["/bin/sh", "-s"]), ("ExecStopPost", ["/bin/sh", "/state/units/\(unit.stem)/finish"]),
         ] {
@@ -151,7 +151,7 @@ struct ConfigurationTests {
         }
         #expect(!properties.contains { $0.name == "RuntimeMaxUSec" })
 
-        // Hooks are in the place of the command, with the same secrets and a time of their own.
+        // Hooks replace the command, with the same secrets and their own time limit.
         let hooks = TransientUnit(
             unit: unit.hooks(.crashed), folder: UnitFolder(of: unit.hooks(.crashed), in: "/state/units"),
             configuration: configuration, flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun",
@@ -163,7 +163,7 @@ struct ConfigurationTests {
         #expect(limits == [.uint64(60_000_000)])
     }
 
-    @Test("the hooks of a run's engine use its private directory, which is removed when the run has been dealt with")
+    @Test("the hooks of a run's engine use the run's private directory, and so does the unit that removes it")
     func workspace() throws {
         let context = PreparationContext(
             flowRun: ["id": "11111111-2222-4333-8444-555555555555", "name": "a-run"], flow: nil)
@@ -194,7 +194,7 @@ struct ConfigurationTests {
         #expect([run, hooks, alone].map(\.ownsKeptDirectory) == [true, false, false])
     }
 
-    @Test("a unit is named after the run and the claim, and found again by its identifier on its own host only")
+    @Test("a unit name contains the run and the claim, and its identifier is valid only on its host")
     func names() throws {
         let run = "11111111-2222-4333-8444-555555555555"
         let unit = UnitName(flowRunID: run, claimID: "01a1ffe0-0000-7000-8000-0123456789ab")
@@ -215,7 +215,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("root uses the system's manager, others their own, and the setting wins")
+    @Test("root uses the system's manager, other users use their own, and the setting has precedence")
     func managers() throws {
         #expect(try SystemdBackend.manager(in: [:], isRoot: true) == .system)
         #expect(try SystemdBackend.manager(in: [:], isRoot: false) == .user)
@@ -225,7 +225,7 @@ struct ConfigurationTests {
         }
     }
 
-    @Test("the template renders to a configuration, and asks for nothing that a job does not")
+    @Test("the default template has the configuration's fields, and an empty configuration sets no properties")
     func template() throws {
         let template = SystemdBackend.defaultBaseJobTemplate
         let fields = Set(template.jobConfiguration.keys)

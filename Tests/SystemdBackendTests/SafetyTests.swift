@@ -7,11 +7,11 @@ import Worker
 
 @testable import SystemdBackend
 
-@Suite("The rights of a unit")
+@Suite("Privileges of a unit")
 struct SafetyTests {
     // MARK: - The state directory
 
-    /// A folder for a test, below the sticky `/tmp`.
+    /// Calls a body with a directory below the sticky `/tmp`, and removes it afterwards.
     private func withFolder(_ body: (String) throws -> Void) throws {
         let folder = "/tmp/systemd-safety-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
@@ -34,7 +34,7 @@ struct SafetyTests {
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
     }
 
-    @Test("a state directory that only its owner can change is taken")
+    @Test("a state directory that only its owner can change is accepted")
     func safe() throws {
         try withFolder { folder in
             try make("\(folder)/state", mode: 0o700)
@@ -48,7 +48,7 @@ struct SafetyTests {
         }
     }
 
-    @Test("a state directory that others can change is refused with its cause", arguments: [0o777, 0o770, 0o1777])
+    @Test("a state directory that others can change is refused with the cause", arguments: [0o777, 0o770, 0o1777])
     func shared(mode: Int) throws {
         try withFolder { folder in
             try make("\(folder)/state/units", mode: mode)
@@ -61,7 +61,7 @@ struct SafetyTests {
         }
     }
 
-    @Test("a state directory behind a link into a place of others is refused")
+    @Test("a state directory behind a link into a shared directory is refused")
     func linked() throws {
         try withFolder { folder in
             try make("\(folder)/shared", mode: 0o777)
@@ -99,7 +99,7 @@ struct SafetyTests {
 
     // MARK: - Job variables
 
-    /// The configuration of a run of a pool, as a worker makes it.
+    /// The configuration of a run of a pool, prepared as by a worker.
     private func configuration(
         _ template: BaseJobTemplate = SystemdBackend.defaultBaseJobTemplate, deployment: JSONValue = [:],
         run: JSONValue = [:], allowed: Set<String> = []
@@ -127,7 +127,7 @@ struct SafetyTests {
     }
 
     @Test(
-        "a deployment or a flow run does not set who a run is or what it may do",
+        "a deployment or a flow run cannot set the user, the group or the sandbox of a run",
         arguments: [
             ("user", "root"), ("group", "root"), ("private_tmp", true), ("private_network", true),
             ("private_devices", true), ("no_new_privileges", true), ("protect_system", "no"), ("protect_home", "no"),
@@ -145,7 +145,7 @@ struct SafetyTests {
         }
     }
 
-    @Test("the pool's own default holds, and may be repeated")
+    @Test("the pool's default for the user applies, and job variables may repeat it")
     func defaults() async throws {
         let template = template("user", default: "nobody")
         #expect(try await configuration(template).resources.user == "nobody")
@@ -153,7 +153,7 @@ struct SafetyTests {
         await #expect(throws: InfrastructureError.self) {
             _ = try await configuration(template, deployment: ["user": "root"])
         }
-        // Null and an empty text would make it the manager's own user.
+        // With null or an empty text, the run would have the manager's own user.
         for nothing in [JSONValue.null, ""] {
             await #expect(throws: InfrastructureError.self) {
                 _ = try await configuration(template, deployment: ["user": nothing])
@@ -164,7 +164,8 @@ struct SafetyTests {
             try await configuration(template, run: ["user": "daemon"], allowed: ["user"]).resources.user == "daemon")
     }
 
-    @Test("a variable by another name that fills such a field counts, and one without a placeholder is refused always")
+    @Test(
+        "a variable that fills a privileged field is restricted under any name, and refused without a placeholder")
     func placeholders() async throws {
         let original = SystemdBackend.defaultBaseJobTemplate
         var fields = original.jobConfiguration
@@ -181,7 +182,7 @@ struct SafetyTests {
             _ = try await configuration(template, run: ["user": "root"], allowed: ["user"])
         }
         #expect(without?.message.contains("no placeholder") == true)
-        // Unrelated variables are the run's to set, as before.
+        // A run may still set unrelated variables.
         #expect(try await configuration(run: ["memory_max": "1G"]).resources.user == nil)
     }
 }

@@ -8,7 +8,7 @@ struct UnitWatchTests {
     private let running = UnitStanding(activeState: "active", hasJob: false)
     private let failed = UnitStanding(activeState: "failed", hasJob: false)
 
-    @Test("a unit that a list does not have has ended, one that is about to start has not")
+    @Test("a unit that is missing from a list has ended, and one that is about to start has not")
     func ends() {
         var watch = UnitWatch()
         #expect(watch.handle(.watched("a")) == [])
@@ -23,20 +23,20 @@ struct UnitWatchTests {
         #expect(watch.handle(.tick) == [])
     }
 
-    @Test("a signal is no proof of an end, and one of a unit that nobody watches is nothing")
+    @Test("a signal does not prove an end, and a signal of an unwatched unit is ignored")
     func signals() {
         var watch = UnitWatch()
         _ = watch.handle(.connected)
         #expect(watch.handle(.watched("a")) == [.list])
         #expect(watch.handle(.listed(["a": running])) == [])
         #expect(watch.handle(.changed("x")) == [])
-        // A manager that is reloaded says that all units are removed.
+        // A manager that reloads reports all units as removed.
         #expect(watch.handle(.changed("a")) == [.list])
         #expect(watch.handle(.listed(["a": running])) == [])
         #expect(watch.handle(.changed(nil)) == [.list])
     }
 
-    @Test("a list that was asked for before a unit was watched says nothing of it, and is followed by another")
+    @Test("a list requested before a unit was watched does not end the unit, and another list follows")
     func stale() {
         var watch = UnitWatch()
         _ = watch.handle(.connected)
@@ -46,7 +46,7 @@ struct UnitWatchTests {
         #expect(watch.handle(.listed(["a": running])) == [.end("b")])
     }
 
-    @Test("a lost connection ends nothing; with the next one all are listed")
+    @Test("a lost connection ends no unit, and all units are listed after the next connection")
     func reconnect() {
         var watch = UnitWatch()
         _ = watch.handle(.connected)
@@ -60,7 +60,7 @@ struct UnitWatchTests {
         #expect(watch.handle(.listed([:])) == [.end("a")])
     }
 
-    @Test("a unit that is forgotten meanwhile is not told of")
+    @Test("a unit that is forgotten meanwhile is not reported")
     func forgotten() {
         var watch = UnitWatch()
         _ = watch.handle(.connected)

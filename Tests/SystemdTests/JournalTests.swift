@@ -4,7 +4,7 @@ import Testing
 
 @testable import Systemd
 
-@Suite("Entries for the journal")
+@Suite("Journal entries")
 struct JournalTests {
     /// The fields of an entry, as the journal reads them.
     private func fields(_ entry: [UInt8]) -> [String: String] {
@@ -21,7 +21,7 @@ struct JournalTests {
         return fields
     }
 
-    @Test("an entry has its fields, and texts of several lines stay whole")
+    @Test("an encoded entry has all its fields, and values of several lines stay intact")
     func encoding() {
         var entry = JournalEntry(message: "one\ntwo=2".utf8, priority: .warning, identifier: "tester")
         entry.add("flow_run_id", "1f".utf8)
@@ -35,7 +35,7 @@ struct JournalTests {
             ])
     }
 
-    @Test("an entry arrives, a journal that takes nothing is full, and one that is away refuses")
+    @Test("an entry is delivered, a journal that does not read is full, and an absent one refuses")
     func sending() throws {
         let path = "/tmp/journal-tests-\(UUID().uuidString)"
         defer { unlink(path) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Systemd
 
-@Suite("What a service tells its manager")
+@Suite("Notifications of a service to its manager")
 struct ServiceNoticesTests {
     private static let start = ContinuousClock.now
 
@@ -12,7 +12,7 @@ struct ServiceNoticesTests {
         ServiceNotices.Standing(status: status, hasStarted: hasStarted, isStopping: isStopping, isAlive: isAlive)
     }
 
-    @Test("it is ready once it has started, and asks for time until then")
+    @Test("a service asks for time until it has started, and then reports that it is ready")
     func start() {
         var notices = ServiceNotices(watchdog: nil)
         let now = Self.start
@@ -27,7 +27,7 @@ struct ServiceNoticesTests {
         #expect(notices.next(standing("other", hasStarted: false), now: now + .seconds(70)) == [.status("other")])
     }
 
-    @Test("it says once that it stops, and asks for time while that takes")
+    @Test("a service reports once that it is stopping, and asks for time until it ends")
     func stop() {
         var notices = ServiceNotices(watchdog: nil)
         let now = Self.start
@@ -40,7 +40,7 @@ struct ServiceNoticesTests {
         #expect(notices.next(draining, now: now + .seconds(6)) == [.extendTimeout(.seconds(30))])
     }
 
-    @Test("a service that is told to stop before it has started is never ready")
+    @Test("a service that stops before it has started never reports that it is ready")
     func early() {
         var notices = ServiceNotices(watchdog: nil)
         let told = notices.next(standing(isStopping: true), now: Self.start)
@@ -48,7 +48,7 @@ struct ServiceNoticesTests {
         #expect(!notices.next(standing(isStopping: true), now: Self.start + .seconds(1)).contains(.ready))
     }
 
-    @Test("all is well three times an interval, as long as the loops make progress")
+    @Test("the watchdog is notified three times per interval while the loops make progress")
     func watchdog() {
         var notices = ServiceNotices(watchdog: .seconds(9))
         let now = Self.start
@@ -60,7 +60,7 @@ struct ServiceNoticesTests {
         #expect(notices.next(standing(), now: now + .seconds(61)) == [.watchdog])
     }
 
-    @Test("a service whose loops stand still gets no more time to stop")
+    @Test("a service whose loops are stuck does not ask for time to stop")
     func stuck() {
         var notices = ServiceNotices(watchdog: nil)
         _ = notices.next(standing(), now: Self.start)
@@ -68,7 +68,7 @@ struct ServiceNoticesTests {
         #expect(told == [.stopping, .status("draining")])
     }
 
-    @Test("a status is one line")
+    @Test("a notification is encoded as assignments, with the status on one line")
     func lines() {
         #expect(ServiceNotice.status("one\ntwo").assignment == "STATUS=one two")
         #expect(ServiceNotice.extendTimeout(.seconds(30)).assignment == "EXTEND_TIMEOUT_USEC=30000000")

@@ -17,7 +17,7 @@ struct LogFormatterTests {
         return String(decoding: LogFormatter(format: format, redact: redact).line(record), as: UTF8.self)
     }
 
-    /// The human line behind its time.
+    /// The human-readable line without its time.
     private func human(
         level: Logger.Level = .info, logger: String = "prefect", _ message: String, metadata: Logger.Metadata = [:]
     ) -> String {
@@ -28,7 +28,7 @@ struct LogFormatterTests {
         try JSONValue(parsing: line(.json, message, metadata: metadata))
     }
 
-    @Test("a line for people has the time of the day here, the level in seven columns, the logger and the message")
+    @Test("a human-readable line has the local time, the level in seven columns, the logger and the message")
     func humanForm() {
         var seconds = time_t(time.seconds)
         var parts = tm()
@@ -50,23 +50,23 @@ struct LogFormatterTests {
         #expect(human(level: level, "x") == " | \(name) | prefect - x\n")
     }
 
-    @Test("a line about a flow run names the run in the logger's place")
+    @Test("a line about a flow run has the run's name in place of the logger")
     func flowRun() {
         let context: Logger.Metadata = ["flow_run_name": "tall-newt", "flow_run_id": "1f", "work_pool": "p"]
         #expect(human("exited", metadata: context) == " | INFO    | Flow run 'tall-newt' - exited\n")
     }
 
-    @Test("further metadata stands at the end, sorted")
+    @Test("additional metadata is at the end of the line, sorted")
     func details() {
         #expect(human("slow", metadata: ["b": "2", "a": "1"]) == " | INFO    | prefect - slow [a=1, b=2]\n")
     }
 
-    @Test("colour is put on the level alone, and does not change the columns")
+    @Test("only the level has a colour, and the columns stay the same")
     func colors() {
         #expect(line(.human(colors: true), level: .error, "x").contains(" | \u{1B}[31mERROR\u{1B}[0m   | prefect"))
     }
 
-    @Test("nothing from outside steers the terminal or begins a line")
+    @Test("external text can neither control the terminal nor start a line")
     func escapes() {
         let message = "a\u{1B}[2Jb\u{9B}1mc\rd\u{7F}\u{202E}e\n\tf\u{0}"
         #expect(human(message) == " | INFO    | prefect - a\\x1b[2Jb\\x9b1mc\\rd\\x7f\\u202ee\\n\\tf\\x00\n")
@@ -78,7 +78,7 @@ struct LogFormatterTests {
         #expect(human("m", metadata: ["k\n": "\u{1B}v\n"]) == " | INFO    | prefect - m [k\\n=\\x1bv\\n]\n")
     }
 
-    @Test("a line for programs is one JSON object with its time in UTC")
+    @Test("a JSON line is one object with its time in UTC")
     func jsonForm() {
         #expect(
             line(.json, level: .warning, "größer\n\"2\"", metadata: ["worker": "w", "flow_run_id": "1f", "n": "\(3)"])
@@ -87,7 +87,7 @@ struct LogFormatterTests {
                 + #""flow_run_id":"1f","worker":"w","n":"3"}"# + "\n")
     }
 
-    @Test("metadata keeps its shape in JSON and cannot take the place of a line's own members")
+    @Test("metadata keeps its structure in JSON and cannot replace a line's own members")
     func jsonMetadata() throws {
         let value = try json(
             "m",
@@ -102,7 +102,7 @@ struct LogFormatterTests {
         #expect(value["list"]?.serialized() == #"["a",{"k":"v"}]"#)
     }
 
-    @Test("a secret is taken out wherever it stands and whatever characters it has", arguments: [true, false])
+    @Test("a secret is redacted in every part of a line, even with special characters", arguments: [true, false])
     func redaction(isJSON: Bool) {
         let secret = "p\"w\n\u{1B}1"
         let text = line(
@@ -116,7 +116,7 @@ struct LogFormatterTests {
         #expect(text.contains("http://****@host"))
     }
 
-    @Test("a message without end is cut between two characters")
+    @Test("a message that is too long is cut at a character boundary")
     func truncation() throws {
         let message = "x" + String(repeating: "é", count: LogFormatter.longestMessage)
         let text = try #require(try json(message)["message"]?.stringValue)
@@ -127,7 +127,7 @@ struct LogFormatterTests {
 
 @Suite("Log settings")
 struct LogSettingsTests {
-    @Test("the names of the level setting are known in any case, and no other")
+    @Test("the level setting accepts its names in any case, and no other names")
     func levelNames() {
         #expect(Logger.Level(prefectName: "DEBUG") == .debug)
         #expect(Logger.Level(prefectName: "info") == .info)
@@ -137,7 +137,7 @@ struct LogSettingsTests {
         #expect(Logger.Level(prefectName: "LOUD") == nil)
     }
 
-    @Test("colours need a terminal and nobody who refuses them")
+    @Test("colours need a terminal, and the setting, NO_COLOR or a dumb terminal disables them")
     func colors() {
         let terminal = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
         let pipe = TestPipe()

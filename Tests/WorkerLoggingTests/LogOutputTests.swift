@@ -15,7 +15,7 @@ struct LogOutputTests {
         try text.split(separator: "\n").map { try JSONValue(parsing: String($0))["message"]?.stringValue ?? "" }
     }
 
-    @Test("a logger's line carries its own metadata, the call's and the error")
+    @Test("a log line has the metadata of the logger, the provider and the call, and the error")
     func handler() async throws {
         let pipe = TestPipe()
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json)
@@ -39,7 +39,7 @@ struct LogOutputTests {
         let description = "it broke"
     }
 
-    @Test("a reader that does not read costs lines, which are counted, and never makes a logging thread wait")
+    @Test("a stalled reader causes counted losses of lines, and never blocks a logging thread")
     func stuckReader() async throws {
         let pipe = TestPipe()
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json, capacity: 50_000)
@@ -62,13 +62,13 @@ struct LogOutputTests {
         withExtendedLifetime(pipe) {}
     }
 
-    @Test("a report of losses stands before the next line that finds room")
+    @Test("a report of lost lines precedes the next accepted line")
     func reportInPlace() async throws {
         let pipe = TestPipe()
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json, capacity: 50_000)
         for number in 0..<2000 { output.write(record("\(number)")) }
         #expect(output.lostLines > 0)
-        // Makes room by and by, until a line is taken again.
+        // Makes room step by step until the output accepts a line again.
         var text = ""
         var lost: Int
         repeat {
@@ -84,7 +84,7 @@ struct LogOutputTests {
             ])
     }
 
-    @Test("a descriptor in non-blocking mode loses nothing")
+    @Test("a descriptor in non-blocking mode loses no lines")
     func nonBlocking() async throws {
         let pipe = TestPipe(isNonBlocking: true)
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json)
@@ -94,7 +94,7 @@ struct LogOutputTests {
         #expect(output.lostLines == 0)
     }
 
-    @Test("a reader that went away costs lines, not the process")
+    @Test("a closed reading end causes lost lines and does not end the process")
     func brokenPipe() async throws {
         let pipe = TestPipe()
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json)
@@ -105,7 +105,7 @@ struct LogOutputTests {
         withExtendedLifetime(pipe) {}
     }
 
-    @Test("lines of many tasks stay whole, and each task's in order")
+    @Test("lines of concurrent tasks stay intact, and each task's lines stay in order")
     func concurrency() async throws {
         let pipe = TestPipe(size: 1 << 20)
         let output = try LogOutput(descriptor: pipe.writingEnd, format: .json)
@@ -121,7 +121,7 @@ struct LogOutputTests {
         }
     }
 
-    @Test("a released output still writes what it was given")
+    @Test("a released output still writes its pending lines")
     func release() async throws {
         let pipe = TestPipe()
         do {

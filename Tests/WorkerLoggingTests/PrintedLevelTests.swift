@@ -2,10 +2,10 @@ import Systemd
 import Testing
 import WorkerLogging
 
-@Suite("The priority of what runs print")
+@Suite("Journal priorities of printed lines")
 struct PrintedLevelTests {
     @Test(
-        "is the level of a line in Prefect's format, and that of information for any other",
+        "a line in Prefect's format has the priority of its level, and any other line has info",
         arguments: [
             ("12:34:56.789 | CRITICAL | prefect.flow_runs - text", JournalEntry.Priority.critical),
             ("12:34:56.789 | ERROR   | Flow run 'owl' - a | b", .error),

@@ -1,13 +1,13 @@
 import Glibc
 
-/// A pipe that stands for standard error. Its reading end never blocks.
+/// A pipe in place of standard error. Its reading end never blocks.
 final class TestPipe: Sendable {
     let writingEnd: Int32
     private let readingEnd: Int32
 
     /// - Parameters:
-    ///   - isNonBlocking: Whether writing to a full pipe fails instead of waiting, too.
-    ///   - size: How much the pipe holds: the smallest that the kernel grants.
+    ///   - isNonBlocking: Whether a write to a full pipe fails instead of blocking.
+    ///   - size: The capacity in bytes; the default is the smallest that the kernel grants.
     init(isNonBlocking: Bool = false, size: Int32 = 4096) {
         var ends: [Int32] = [0, 0]
         _ = pipe(&ends)
@@ -16,7 +16,7 @@ final class TestPipe: Sendable {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(readingEnd, F_SETFL, O_NONBLOCK)
         if isNonBlocking { _ = fcntl(writingEnd, F_SETFL, O_NONBLOCK) }
-        // F_SETPIPE_SZ, which Glibc's module leaves out.
+        // 1031 is F_SETPIPE_SZ, which Glibc's module does not define.
         _ = fcntl(writingEnd, 1031, size)
     }
 
@@ -27,13 +27,13 @@ final class TestPipe: Sendable {
 
     /// Makes every further write fail with `EPIPE`.
     func loseReader() {
-        // The descriptor stays taken, so that no other file gets its number before the end.
+        // The descriptor stays in use, so that no other file gets its number before `deinit`.
         let other = open("/dev/null", O_RDONLY | O_CLOEXEC)
         dup2(other, readingEnd)
         close(other)
     }
 
-    /// The text that has arrived once `isEnough`, or after thirty seconds.
+    /// The text received until `isEnough` returns true, or within thirty seconds.
     func read(until isEnough: (String) -> Bool) async throws -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)

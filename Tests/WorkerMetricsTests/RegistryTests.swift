@@ -12,7 +12,7 @@ struct RegistryTests {
         MetricDescription("duration_seconds", "Times.", buckets: [0.5, 2]),
     ])
 
-    /// The lines of a metric.
+    /// The rendered lines of a metric.
     private func lines(_ name: String) -> [String] {
         registry.render().split(separator: "\n").map(String.init).filter { line in
             line.hasPrefix("# HELP \(name) ") || line.hasPrefix("# TYPE \(name) ") || line.hasPrefix(name)
@@ -32,7 +32,7 @@ struct RegistryTests {
             ])
     }
 
-    @Test("the same name and labels are one series, in whatever order the labels come")
+    @Test("the same name and labels form one series, in any order of the labels")
     func oneSeries() {
         for labels in [[("a", "1"), ("b", "2")], [("b", "2"), ("a", "1")]] {
             Counter(label: "requests_total", dimensions: labels, factory: registry).increment()
@@ -40,7 +40,7 @@ struct RegistryTests {
         #expect(lines("requests_total").last == #"requests_total{a="1",b="2"} 2"#)
     }
 
-    @Test("a meter and a gauge show their last value, and the numbers that are no ordinary ones")
+    @Test("a meter and a gauge show their last value, including infinities and NaN")
     func gauges() {
         let meter = Meter(label: "level", factory: registry)
         meter.set(7)
@@ -57,7 +57,7 @@ struct RegistryTests {
         }
     }
 
-    @Test("a timer is a histogram in seconds whose buckets hold all that is not above them")
+    @Test("a timer is a histogram in seconds whose buckets count all values up to their bound")
     func histograms() {
         let timer = Timer(label: "duration_seconds", dimensions: [("pool", "p")], factory: registry)
         for milliseconds in [100, 500, 501, 2000, 60_000] { timer.recordMilliseconds(milliseconds) }
@@ -70,7 +70,7 @@ struct RegistryTests {
             ])
     }
 
-    @Test("a recorder that aggregates is a histogram, and what is no number is left out of it")
+    @Test("an aggregating recorder is a histogram that ignores infinities and NaN")
     func recorders() {
         let recorder = Recorder(label: "size_bytes", factory: registry)
         for value in [10.0, 11, 1000, .nan, .infinity] { recorder.record(value) }
@@ -81,7 +81,7 @@ struct RegistryTests {
             ])
     }
 
-    @Test("label values are escaped, and names made ones that the format allows")
+    @Test("label values are escaped, and names are converted to ones that the format allows")
     func escaping() {
         Counter(
             label: "2nd.requests-made", dimensions: [("pool.name:x", "a \"b\" \\c\nd é")], factory: registry
@@ -92,7 +92,7 @@ struct RegistryTests {
         #expect(TextFormat.name("a:b") == "a:b")
     }
 
-    @Test("a name that is another kind's already counts nothing and spoils nothing")
+    @Test("a metric under the name of another kind is ignored, and the existing metric stays intact")
     func anotherKind() {
         Counter(label: "requests_total", factory: registry).increment()
         Meter(label: "requests_total", factory: registry).set(5)
@@ -100,7 +100,7 @@ struct RegistryTests {
         #expect(lines("requests_total").dropFirst() == ["# TYPE requests_total counter", "requests_total 1"])
     }
 
-    @Test("a metric with ever more labels stops growing")
+    @Test("a metric accepts no new label sets beyond the series limit")
     func bounded() {
         for number in 0..<PrometheusRegistry.seriesLimit + 100 {
             Counter(label: "requests_total", dimensions: [("n", "\(number)")], factory: registry).increment()
@@ -108,7 +108,7 @@ struct RegistryTests {
         #expect(lines("requests_total").count == PrometheusRegistry.seriesLimit + 2)
     }
 
-    @Test("what is destroyed is not shown any more")
+    @Test("a destroyed metric is no longer shown")
     func destroyed() {
         let counter = Counter(label: "requests_total", factory: registry)
         let meter = Meter(label: "level", factory: registry)
@@ -121,7 +121,7 @@ struct RegistryTests {
         for name in ["requests_total", "level", "duration_seconds", "size_bytes"] { #expect(lines(name).isEmpty) }
     }
 
-    @Test("values from many tasks at once are all counted")
+    @Test("values from concurrent tasks are all counted")
     func concurrency() async {
         let counter = Counter(label: "requests_total", factory: registry)
         let timer = Timer(label: "duration_seconds", factory: registry)
@@ -139,7 +139,7 @@ struct RegistryTests {
         #expect(lines("duration_seconds").suffix(2) == ["duration_seconds_sum 8000", "duration_seconds_count 8000"])
     }
 
-    @Test("the process tells its figures")
+    @Test("the metrics of the process are included")
     func process() throws {
         func value(_ name: String) throws -> Double {
             try #require(lines(name).last?.split(separator: " ").last.flatMap { Double($0) })
@@ -152,7 +152,7 @@ struct RegistryTests {
         #expect(age > -2 && age < 3600 * 24)
     }
 
-    @Test("every metric of the worker is described once, with the ending that its kind has")
+    @Test("every worker metric is described once, with the prefix, a help sentence and sorted buckets")
     func descriptions() {
         let names = MetricDescription.worker.map(\.name)
         #expect(Set(names).count == names.count)

@@ -2,18 +2,18 @@ import FoundationEssentials
 import Glibc
 import HTTPTransport
 
-/// An authority and certificates signed by it, made with the `openssl` command.
+/// A certificate authority and certificates that it has signed, created with the `openssl` command.
 struct Certificates: Sendable {
     let directory: String
 
     static let isPossible: Bool = {
         guard ChildProcess.isInstalled("openssl") else { return false }
-        // Made before any test runs: making them holds threads of the pool.
+        // The certificates are created before any test runs, because their creation blocks threads of the pool.
         _ = shared
         return true
     }()
 
-    /// Made once for all tests, and removed when the process ends.
+    /// The certificates for all tests, created once and removed when the process exits.
     static let shared: Result<Certificates, any Error> = Result {
         let certificates = try Certificates()
         atexit {

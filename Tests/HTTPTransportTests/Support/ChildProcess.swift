@@ -1,14 +1,14 @@
 import Glibc
 
-/// A program a test runs beside itself, such as a TLS server.
+/// A program that a test runs as a child process, such as a TLS server.
 final class ChildProcess: Sendable {
     private let identifier: pid_t
     private let output: Int32
 
-    /// Starts a program of the PATH; what it writes can be read with `waitForLine`.
+    /// Starts a program from the PATH. `waitForLine` reads its output.
     init(_ arguments: [String]) throws {
         var ends: [Int32] = [0, 0]
-        // A pipe that no child started meanwhile by another test keeps open.
+        // The ends are close-on-exec, so that a child that another test starts meanwhile does not keep them open.
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
             throw SystemError(operation: "socketpair")
         }
@@ -21,7 +21,7 @@ final class ChildProcess: Sendable {
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) }
         defer { for word in words { free(word) } }
         words.append(nil)
-        // Threads of the cooperative pool block signals, and the child would go on doing so.
+        // Threads of the cooperative pool block signals, and the child would inherit that.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -46,7 +46,7 @@ final class ChildProcess: Sendable {
         close(output)
     }
 
-    /// Runs a program to its end; true when it succeeded.
+    /// Runs a program until it exits, and returns whether it succeeded.
     static func run(_ arguments: [String]) -> Bool {
         guard let child = try? ChildProcess(arguments) else { return false }
         while child.readLine() != nil {}
@@ -58,7 +58,7 @@ final class ChildProcess: Sendable {
         return String(cString: path).split(separator: ":").contains { access("\($0)/\(program)", X_OK) == 0 }
     }
 
-    /// The first line with this beginning; nil if the program ends before.
+    /// The first line of output with this prefix; nil if the program ends before that.
     func waitForLine(beginningWith prefix: String) -> String? {
         while let line = readLine() {
             if line.hasPrefix(prefix) { return line }

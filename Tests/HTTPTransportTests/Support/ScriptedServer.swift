@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// A server on a real socket that does exactly what a test tells it to. Each connection is served by a blocking
-/// closure on a thread of its own, and closed when that returns.
+/// A server on a real socket, scripted by a test. A blocking closure serves each connection on a thread of its own.
+/// When the closure returns, the server closes the connection.
 final class ScriptedServer: Sendable {
     typealias Handler = @Sendable (Connection) -> Void
 
@@ -25,7 +25,7 @@ final class ScriptedServer: Sendable {
             (listener, port) = try Sockets.listenOnLoopback()
         }
         startThread { [weak self, listener] in
-            // Closed here and nowhere else, so that its number is not another server's while this thread uses it.
+            // Only this thread closes the listener, so no other server gets its number while this thread uses it.
             defer { close(listener) }
             while true {
                 guard let descriptor = Sockets.accept(from: listener) else { return }
@@ -59,10 +59,10 @@ final class ScriptedServer: Sendable {
 
     var url: String { "http://127.0.0.1:\(port)" }
 
-    /// How many connections were made so far.
+    /// The number of connections accepted so far.
     var connectionCount: Int { state.withLock { $0.accepted } }
 
-    /// Wakes every handler by ending its connection.
+    /// Stops listening, and wakes every handler by ending its connection.
     func stop() {
         let open = state.withLock { state -> [Connection] in
             if state.isStopped { return [] }
@@ -83,7 +83,7 @@ final class Connection: Sendable {
         self.descriptor = Mutex(descriptor)
     }
 
-    /// Reads one request with its body; nil when the peer has closed.
+    /// Reads one request with its body; nil when the peer has closed the connection.
     func readRequest() -> ReceivedRequest? {
         var bytes = unread.withLock { $0 }
         while true {
@@ -103,12 +103,12 @@ final class Connection: Sendable {
         return count > 0 ? Array(buffer.prefix(count)) : nil
     }
 
-    /// Blocks until the peer closes or resets the connection, however much it sends before.
+    /// Blocks until the peer closes or resets the connection, and discards all bytes that arrive before.
     func waitForPeerToClose() {
         while read() != nil {}
     }
 
-    /// False when the peer has gone.
+    /// Writes all bytes; false when the peer has ended the connection.
     @discardableResult
     func write(_ bytes: some Collection<UInt8>) -> Bool {
         var rest = Array(bytes)[...]
@@ -126,7 +126,7 @@ final class Connection: Sendable {
         write(Array(text.utf8))
     }
 
-    /// A complete answer with a length.
+    /// Writes a complete response with a `Content-Length`.
     @discardableResult
     func answer(_ status: String = "200 OK", headers: [String] = [], body: String = "") -> Bool {
         answer(status, headers: headers, bytes: Array(body.utf8))
@@ -148,7 +148,7 @@ final class Connection: Sendable {
         }
     }
 
-    /// Closes with a reset instead of an orderly end.
+    /// Closes the connection with a reset instead of an orderly end.
     func reset() {
         descriptor.withLock { descriptor in
             guard let open = descriptor else { return }
@@ -166,7 +166,8 @@ final class Connection: Sendable {
         }
     }
 
-    /// Connects somewhere else, and copies bytes both ways until either side ends: a proxy's tunnel.
+    /// Acts as a proxy's tunnel: connects to another port, and copies bytes both ways until either side ends. Returns
+    /// false if it cannot connect.
     func tunnel(toPort port: Int) -> Bool {
         guard let other = Sockets.connectToLoopback(port: port).map(Connection.init) else { return false }
         write("HTTP/1.1 200 Connection established\r\n\r\n")
@@ -184,11 +185,11 @@ final class Connection: Sendable {
     }
 }
 
-/// A request as it came over the wire.
+/// A request as received.
 struct ReceivedRequest: Sendable {
     var method = ""
     var target = ""
-    /// The lines between the request line and the empty line, as they are.
+    /// The lines between the request line and the empty line, unparsed.
     var lines: [String] = []
     var body: [UInt8] = []
 
@@ -202,7 +203,7 @@ struct ReceivedRequest: Sendable {
 
     func value(_ name: String) -> String? { values(name).first }
 
-    /// The first request of some bytes and what follows it; nil while it is incomplete.
+    /// The first request in the bytes, and the bytes after it; nil while the request is incomplete.
     static func parse(_ bytes: [UInt8]) -> (ReceivedRequest, [UInt8])? {
         guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
         var lines = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)

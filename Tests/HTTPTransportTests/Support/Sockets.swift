@@ -10,12 +10,13 @@ struct SystemError: Error, CustomStringConvertible {
 enum Sockets {
     private static let spawning = Mutex(())
 
-    /// Starts a child without a connection accepted meanwhile leaking into it, which would never close then.
+    /// Starts a child while no connection is being accepted. Otherwise the child could inherit a new connection, which
+    /// would then never close.
     static func withoutAccepting<Result: ~Copyable>(_ spawn: () -> sending Result) -> Result {
         spawning.withLock { _ in spawn() }
     }
 
-    /// The next connection, not inherited by children; nil when the listener was shut down.
+    /// The next connection, which children do not inherit; nil when the listener was shut down.
     static func accept(from listener: Int32) -> Int32? {
         while true {
             var waiting = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
@@ -68,10 +69,10 @@ enum Sockets {
         return descriptor
     }
 
-    /// A port nobody listens on: bound until the process ends, so that no other test is given it.
+    /// A port without a listener. It stays bound until the process ends, so that no other test gets it.
     static func closedPort() throws -> Int {
         let (descriptor, port) = try bindToLoopback()
-        // For nghttpd, which asks for it too and may listen on the port then.
+        // nghttpd sets SO_REUSEADDR too, and may therefore listen on this port.
         var isOn: Int32 = 1
         guard setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &isOn, socklen_t(MemoryLayout<Int32>.size)) == 0 else {
             throw SystemError(operation: "setsockopt")
@@ -94,7 +95,7 @@ enum Sockets {
         return nil
     }
 
-    /// The port a TCP connection leads to; nil for anything else.
+    /// The peer's port of a TCP connection; nil for any other descriptor.
     static func peerPort(of descriptor: Int32) -> Int? {
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -114,7 +115,7 @@ enum Sockets {
     }
 }
 
-/// Runs blocking code beside the cooperative pool.
+/// Runs blocking code on a thread outside the cooperative pool.
 func startThread(_ body: @escaping @Sendable () -> Void) {
     final class Box {
         let body: @Sendable () -> Void

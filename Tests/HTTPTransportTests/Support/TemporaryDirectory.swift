@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Glibc
 
-/// A folder of a test's own, short enough to hold a Unix socket.
+/// A directory for one test, with a path short enough for a Unix socket.
 struct TemporaryDirectory {
     let path: String
 

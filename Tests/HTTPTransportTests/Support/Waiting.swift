@@ -3,7 +3,7 @@ import HTTPTransport
 import Synchronization
 import Testing
 
-/// Waits until something holds; false after the limit.
+/// Waits until a condition holds; false after the limit.
 func eventually(within limit: Duration = .seconds(30), _ condition: () -> Bool) async -> Bool {
     let deadline = ContinuousClock.now.advanced(by: limit)
     while !condition() {
@@ -13,7 +13,7 @@ func eventually(within limit: Duration = .seconds(30), _ condition: () -> Bool) 
     return true
 }
 
-/// Something that happens once: a thread of a server can wait for it, and a test can ask.
+/// An event that happens once. A server's thread can wait for it, and a test can check it.
 final class Signal: Sendable {
     private let semaphore = DispatchSemaphore(value: 0)
     private let happened = Mutex(false)
@@ -25,14 +25,15 @@ final class Signal: Sendable {
 
     var isSet: Bool { happened.withLock { $0 } }
 
-    /// For threads of servers only. Gives up after some seconds, so that no failing test leaves a thread behind.
+    /// Blocks until the event has happened; for threads of servers only. Gives up after ten seconds, so that a failing
+    /// test leaves no thread behind.
     func wait() {
         _ = semaphore.wait(timeout: .now() + 10)
         semaphore.signal()
     }
 }
 
-/// What several threads add to.
+/// A list to which several threads append.
 final class Log<Element: Sendable>: Sendable {
     private let entries = Mutex<[Element]>([])
 
@@ -40,7 +41,7 @@ final class Log<Element: Sendable>: Sendable {
     var all: [Element] { entries.withLock { $0 } }
 }
 
-/// A transport that no environment variable changes.
+/// A transport that does not depend on environment variables.
 func makeTransport(
     http2: Bool = false, tls: TLSConfiguration = TLSConfiguration(), proxies: ProxyPolicy = .direct,
     maxConnectionsPerHost: Int? = 16
@@ -50,7 +51,7 @@ func makeTransport(
             http2: http2, tls: tls, proxies: proxies, maxConnectionsPerHost: maxConnectionsPerHost))
 }
 
-/// The error a request or a body ends in.
+/// The error with which a request or a body ends. Records an issue if there is none.
 func transportError(
     _ body: () async throws -> some Any, sourceLocation: SourceLocation = #_sourceLocation
 ) async -> TransportError? {
@@ -67,7 +68,7 @@ func transportError(
 }
 
 extension HTTPTransport {
-    /// The status and the body as text.
+    /// Sends a request, and returns the status and the body as text.
     func text(_ request: HTTPRequest) async throws -> (status: Int, text: String) {
         let (head, body) = try await fetch(request, maxBodyBytes: 1 << 20)
         return (head.status, String(decoding: body, as: UTF8.self))

@@ -2,9 +2,9 @@ import Testing
 
 @testable import HTTPTransport
 
-@Suite("The frames of a client") struct FrameTests {
+@Suite("Client frames") struct FrameTests {
     @Test(
-        "a frame has the shortest length, a mask and the masked payload",
+        "a frame has its length in the shortest form, a mask and the masked payload",
         arguments: [0, 1, 7, 8, 125, 126, 1000, 65535, 65536, 100_001])
     func encoded(_ length: Int) throws {
         let payload = (0..<length).map { UInt8(truncatingIfNeeded: $0 * 7) }
@@ -17,14 +17,14 @@ import Testing
         #expect(frame.mask.sorted() == [0x12, 0x34, 0x56, 0x78])
     }
 
-    @Test("the example of RFC 6455 is written as it stands there")
+    @Test("the example of RFC 6455 is encoded byte for byte")
     func example() {
         let mask = [0x37, 0xfa, 0x21, 0x3d].withUnsafeBytesOfMask()
         let bytes = Frame.encoded(.text, payload: Array("Hello".utf8), mask: mask)
         #expect(bytes == [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58])
     }
 
-    @Test("a close reason is cut between characters where the frame ends")
+    @Test("a close reason that is too long is cut at a character boundary")
     func closeReason() {
         #expect(Frame.closePayload(.normal, reason: "bye") == [0x03, 0xe8] + Array("bye".utf8))
         let long = Frame.closePayload(.goingAway, reason: String(repeating: "ü", count: 100))

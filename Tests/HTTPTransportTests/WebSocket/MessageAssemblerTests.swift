@@ -14,7 +14,7 @@ import Testing
         if case .violation(let violation) = events(bytes, limit: limit).last { violation.code } else { nil }
     }
 
-    @Test("text and binary messages of all lengths come out whole", arguments: [0, 1, 125, 126, 65535, 65536])
+    @Test("text and binary messages of all lengths are fully assembled", arguments: [0, 1, 125, 126, 65535, 65536])
     func lengths(_ length: Int) {
         let bytes = [UInt8](repeating: UInt8(ascii: "a"), count: length)
         #expect(events(serverFrame(2, bytes), limit: 65536) == [.message(.binary(bytes))])
@@ -22,7 +22,7 @@ import Testing
         #expect(events(serverFrame(1, bytes), limit: 65536) == [.message(.text(text))])
     }
 
-    @Test("a message in pieces is one message, and control frames in between come at once")
+    @Test("fragments form one message, and control frames in between are delivered immediately")
     func fragments() {
         let bytes =
             serverFrame(1, Array("Grü".utf8.dropLast()), isFinal: false) + serverFrame(9, [1, 2])
@@ -31,7 +31,7 @@ import Testing
         #expect(events(bytes) == [.ping([1, 2]), .pong([3]), .message(.text("Grüße"))])
     }
 
-    @Test("byte by byte it is the same")
+    @Test("bytes that arrive one by one give the same messages")
     func singleBytes() {
         let bytes = serverFrame(1, Array("héllo".utf8), isFinal: false) + serverFrame(9) + serverFrame(0, [0x21])
         var assembler = MessageAssembler(maximumMessageBytes: 100)
@@ -39,19 +39,19 @@ import Testing
     }
 
     @Test(
-        "what no frame may be is a protocol error, as soon as its first wrong byte is there",
+        "an invalid frame is a protocol error as soon as its first wrong byte arrives",
         arguments: [
             // Reserved bits, one after the other.
             [0xc1], [0xa1], [0x91],
-            // Opcodes that mean nothing.
+            // Undefined opcodes.
             [0x83], [0x87], [0x8b], [0x8f],
-            // A mask.
+            // A masked frame from a server.
             [0x81, 0x80],
-            // Control frames that are cut, or too long.
+            // Control frames that are fragmented or too long.
             [0x08], [0x09], [0x0a], [0x88, 126], [0x89, 127], [0x8a, 126],
-            // A length that is negative, or not written in its shortest form.
+            // A length that is negative or not in its shortest form.
             [0x82, 127, 0x80], [0x82, 126, 0, 125], [0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
-            // A continuation of nothing, and a message in a message.
+            // A continuation without a message, and a new message within a message.
             [0x80, 0], [0x00, 0], [0x01, 0, 0x81, 0], [0x02, 0, 0x02, 0],
         ] as [[UInt8]])
     func protocolErrors(_ bytes: [UInt8]) {
@@ -59,7 +59,7 @@ import Testing
         #expect(events(Array(bytes.dropLast())).allSatisfy { if case .violation = $0 { false } else { true } })
     }
 
-    @Test("a message beyond the limit is refused by its length, before its bytes come")
+    @Test("a message above the limit is refused by its length, before its payload arrives")
     func tooBig() {
         #expect(code([0x82, 126, 0x03, 0xe8]) == nil)
         #expect(code([0x82, 126, 0x03, 0xe9]) == .messageTooBig)
@@ -70,7 +70,7 @@ import Testing
         #expect(code(half + [0x80, 127, 0x7f] + [UInt8](repeating: 0xff, count: 7)) == .messageTooBig)
     }
 
-    @Test("text that is not UTF-8 is refused at its first wrong byte, also across frames")
+    @Test("text that is not UTF-8 is refused at its first wrong byte, even across frames")
     func invalidText() {
         #expect(code([0x81, 100, 0x61, 0xff]) == .invalidData)
         #expect(code(serverFrame(1, [0xc3], isFinal: false) + [0x80, 5, 0x28]) == .invalidData)
@@ -79,7 +79,7 @@ import Testing
         #expect(code(serverFrame(2, [0xff])) == nil)
     }
 
-    @Test("a close frame has no payload, or a code with a reason")
+    @Test("a close frame has no payload, or a code with an optional reason")
     func close() {
         #expect(events(serverFrame(8)) == [.close(.noStatus, reason: "")])
         #expect(events(serverFrame(8, [0x03, 0xe8])) == [.close(.normal, reason: "")])
@@ -87,7 +87,7 @@ import Testing
         #expect(events(serverFrame(8, payload)) == [.close(.init(rawValue: 4001), reason: "bye ✓")])
     }
 
-    @Test("a close frame with half a code, a forbidden one or a broken reason is refused")
+    @Test("a close frame with half a code, a forbidden code or an invalid reason is refused")
     func invalidClose() {
         #expect(code(serverFrame(8, [0x03])) == .protocolError)
         for number: UInt16 in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
@@ -100,7 +100,7 @@ import Testing
         #expect(code(serverFrame(8, [0x03, 0xe8, 0xc3])) == .invalidData)
     }
 
-    @Test("after a close or a violation nothing is looked at")
+    @Test("bytes after a close or a violation are ignored")
     func over() {
         #expect(events(serverFrame(8) + serverFrame(1) + [0xff]) == [.close(.noStatus, reason: "")])
         var assembler = MessageAssembler(maximumMessageBytes: 10)

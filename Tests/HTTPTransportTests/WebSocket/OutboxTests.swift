@@ -2,7 +2,7 @@ import Testing
 
 @testable import HTTPTransport
 
-@Suite("What is written, and in which order") struct OutboxTests {
+@Suite("Order of outgoing frames") struct OutboxTests {
     private struct Fixed: RandomNumberGenerator {
         mutating func next() -> UInt64 { 0x0102_0304_0506_0708 }
     }
@@ -16,7 +16,7 @@ import Testing
         return frames
     }
 
-    @Test("messages go out in order, each with its ticket at its end")
+    @Test("messages are written in order, and the last frame of each has its ticket")
     func order() {
         var outbox = Outbox()
         outbox.add(.text("one"), ticket: 1)
@@ -27,7 +27,7 @@ import Testing
         #expect(outbox.isEmpty)
     }
 
-    @Test("a large message is cut into frames, and control frames go in between")
+    @Test("a large message is split into frames, and control frames are written in between")
     func fragments() {
         let payload = (0..<150_000).map { UInt8(truncatingIfNeeded: $0) }
         var outbox = Outbox()
@@ -46,7 +46,7 @@ import Testing
         #expect(pieces.allSatisfy { $0.count <= Outbox.largestPayload })
     }
 
-    @Test("a message is withdrawn as long as nothing of it is written")
+    @Test("a message can be withdrawn until its first frame is written")
     func withdraw() {
         var outbox = Outbox()
         outbox.add(.binary([UInt8](repeating: 1, count: 100_000)), ticket: 1)
@@ -57,7 +57,7 @@ import Testing
         #expect(drain(&outbox).map(\.finishes) == [1])
     }
 
-    @Test("only the latest ping is answered when several came meanwhile")
+    @Test("only the latest of several pending pings is answered")
     func pongs() {
         var outbox = Outbox()
         for number: UInt8 in 0..<100 { outbox.addPong([number]) }
@@ -76,7 +76,7 @@ import Testing
         #expect(drain(&outbox).map(\.frame) == [.init(opcode: 10, payload: [1]), .init(opcode: 8, payload: [3, 232])])
     }
 
-    @Test("every frame has another mask")
+    @Test("frames have different masks")
     func masks() {
         var outbox = Outbox()
         var generator = SystemRandomNumberGenerator()

@@ -17,7 +17,7 @@ import Testing
 
     private let firstPing: [UInt8] = [0, 0, 0, 1]
 
-    @Test("messages are delivered and pings answered, in the order in which they came")
+    @Test("messages are delivered and pings are answered in order of arrival")
     func messages() {
         var state = state()
         let bytes = serverFrame(1, [0x61]) + serverFrame(9, [7]) + serverFrame(2, [1])
@@ -27,7 +27,7 @@ import Testing
             ])
     }
 
-    @Test("a ping goes out after every interval, and its pong counts as one")
+    @Test("a ping is sent after each interval, and its pong starts the next interval")
     func interval() {
         var state = state()
         #expect(state.nextDeadline == after(20))
@@ -39,7 +39,7 @@ import Testing
         #expect(state.handle(.clock, at: after(42)) == [.writePing([0, 0, 0, 2])])
     }
 
-    @Test("without a pong in time the connection is lost, whatever other pongs come")
+    @Test("without a matching pong in time, the connection is lost")
     func lost() {
         var state = state()
         _ = state.handle(.clock, at: after(20))
@@ -51,7 +51,7 @@ import Testing
         #expect(state.nextDeadline == nil)
     }
 
-    @Test("as long as bytes come or go, a late pong is not missed")
+    @Test("traffic in either direction extends the deadline for a pong")
     func activity() {
         var state = state()
         _ = state.handle(.clock, at: after(20))
@@ -62,7 +62,7 @@ import Testing
         #expect(state.handle(.clock, at: after(33)).last == .drop)
     }
 
-    @Test("while messages wait to be received no pong is missed and no ping sent")
+    @Test("while messages wait for their reader, no ping is sent and no pong deadline expires")
     func heldBack() {
         var state = state()
         _ = state.handle(.clock, at: after(20))
@@ -73,7 +73,7 @@ import Testing
         #expect(state.nextDeadline == after(1005))
     }
 
-    @Test("a user's ping is answered by its pong, or by that of a later ping")
+    @Test("an explicit ping is answered by its own pong or by the pong of a later ping")
     func userPings() {
         var state = state(interval: nil)
         #expect(state.nextDeadline == nil)
@@ -89,7 +89,7 @@ import Testing
         #expect(state.nextDeadline == nil)
     }
 
-    @Test("the server's close is answered with its code, and its end of the connection awaited for a moment")
+    @Test("the server's close is answered with its code, and the server gets time to end the connection")
     func closedByServer() {
         var state = state()
         let close = serverFrame(8, [0x0f, 0xa1] + Array("bye".utf8))
@@ -107,7 +107,7 @@ import Testing
         #expect(patient.handle(.clock, at: after(3)) == [.drop])
     }
 
-    @Test("a close without a code is answered without one")
+    @Test("a close frame without a code is answered without a code")
     func closedWithoutCode() {
         var state = state()
         #expect(
@@ -115,7 +115,7 @@ import Testing
                 == [.writeClose([]), .end(.closed(code: .noStatus, reason: ""))])
     }
 
-    @Test("a close from here waits for the server's, drops messages meanwhile and answers pings")
+    @Test("a local close waits for the server's close, and meanwhile drops messages and answers pings")
     func closedFromHere() {
         var state = state()
         #expect(
@@ -130,7 +130,7 @@ import Testing
         #expect(state.nextDeadline == nil)
     }
 
-    @Test("a server that does not answer the close is lost after the limit")
+    @Test("a close that the server does not answer ends as lost after the close timeout")
     func closeUnanswered() {
         var state = state()
         _ = state.handle(.close(.normal, reason: ""), at: start)
@@ -139,7 +139,7 @@ import Testing
                 == [.end(.lost("the server did not answer the close within 3 s")), .drop])
     }
 
-    @Test("a violation is told to the server and to the user, and ends it")
+    @Test("a violation is reported to the server and to the user, and ends the WebSocket")
     func violation() {
         var state = state()
         let actions = state.handle(.received([0x82, 101]), at: start)
@@ -151,7 +151,7 @@ import Testing
         #expect(state.handle(.clock, at: after(2)) == [.drop])
     }
 
-    @Test("an end of the connection without a close is a loss")
+    @Test("an end of the connection without a close frame counts as lost")
     func endOfStream() {
         var open = state()
         #expect(open.handle(.endOfStream, at: start).last == .drop)

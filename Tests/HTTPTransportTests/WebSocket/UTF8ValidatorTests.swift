@@ -2,8 +2,8 @@ import Testing
 
 @testable import HTTPTransport
 
-@Suite("Text in pieces") struct UTF8ValidatorTests {
-    /// Whether the bytes are whole text, whatever the size of the pieces they come in.
+@Suite("UTF-8 validation in pieces") struct UTF8ValidatorTests {
+    /// Whether the bytes are complete text when they arrive in pieces of this size.
     private func isText(_ bytes: [UInt8], piece: Int) -> Bool {
         var validator = UTF8Validator()
         var rest = bytes[...]
@@ -14,7 +14,7 @@ import Testing
         return !validator.isInsideCharacter
     }
 
-    @Test("it agrees with the standard library about every first character of up to three bytes")
+    @Test("the validator agrees with the standard library on every first byte with up to three continuation bytes")
     func threeBytes() {
         for first: UInt8 in 0x7e...0xff {
             for second: UInt8 in [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff] {

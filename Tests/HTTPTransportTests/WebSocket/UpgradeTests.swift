@@ -36,7 +36,7 @@ import Testing
         return (own + ["Sec-WebSocket-Accept: \(accept)"] + lines).joined(separator: "\r\n") + "\r\n\r\n"
     }
 
-    @Test("SHA-1 has the digests of its standard")
+    @Test("SHA-1 produces the digests of its standard")
     func digests() {
         func hex(_ text: String) -> String {
             SHA1.digest(Array(text.utf8)).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
@@ -49,12 +49,12 @@ import Testing
         #expect(hex(String(repeating: "a", count: 1000)) == "291e9a6c66994949b57ba5e650361e98fc36b1ba")
     }
 
-    @Test("the answer to the key is that of RFC 6455")
+    @Test("the accept value for the example key is that of RFC 6455")
     func acceptKey() {
         #expect(UpgradeRequest.accept(for: key) == accept)
     }
 
-    @Test("the request has the fields of the handshake, those of the caller and nothing twice")
+    @Test("the request has the handshake's fields and the caller's fields, and none of them twice")
     func requestLines() {
         let upgrade = request(
             WebSocketRequest(
@@ -83,7 +83,8 @@ import Testing
     }
 
     @Test(
-        "an agreement opens it, whatever pieces it comes in, and frames behind it are kept", arguments: [1, 7, 10_000])
+        "an accepting response in pieces of any size opens the WebSocket, and frames behind it are kept",
+        arguments: [1, 7, 10_000])
     func agreed(_ piece: Int) throws {
         let early = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
         let text = early + agreement(["Sec-WebSocket-Protocol: prefect", "X-A: 1"]) + "frames"
@@ -97,7 +98,7 @@ import Testing
         #expect(rest == Array("frames".utf8))
     }
 
-    @Test("an agreement to something else is a mismatch")
+    @Test("status 101 with wrong handshake fields is a mismatch")
     func mismatches() throws {
         let wrong = [
             agreement().replacing("WebSocket", with: "h2c"), agreement().replacing("upgrade", with: "close"),
@@ -115,7 +116,7 @@ import Testing
         #expect(try outcome(agreement(["Sec-WebSocket-Protocol: x"])) != .incomplete)
     }
 
-    @Test("a refusal has its status, headers and body, as its framing tells")
+    @Test("a refusal has a status, headers and a body delimited by its framing")
     func refusals() throws {
         func refusal(_ text: String, ends: Bool = false) throws -> WebSocketRefusal? {
             if case .refused(let refusal) = try outcome(text, ends: ends) { refusal } else { nil }
@@ -136,7 +137,7 @@ import Testing
         #expect(try refusal("HTTP/1.1 500 No\r\nContent-Length: -5\r\n\r\n")?.body == [])
     }
 
-    @Test("what is not HTTP, or a head without end, is malformed")
+    @Test("a response that is not HTTP, or a head without end, is malformed")
     func malformed() throws {
         for text in ["SSH-2.0-x\r\n", "HTTP/1.1 101 x\r\nno colon\r\n", String(repeating: "x", count: 300_000)] {
             guard case .malformed = try outcome(text) else {

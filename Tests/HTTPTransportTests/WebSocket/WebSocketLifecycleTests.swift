@@ -3,8 +3,8 @@ import Glibc
 import HTTPTransport
 import Testing
 
-@Suite("The life of a WebSocket", .timeLimit(.minutes(1))) struct WebSocketLifecycleTests {
-    /// Sends every message back, and answers pings and closes.
+@Suite("WebSocket lifecycle", .timeLimit(.minutes(1))) struct WebSocketLifecycleTests {
+    /// A server that echoes every message, and answers pings and closes.
     private static func echo() throws -> ScriptedServer {
         try RawPeer.server { peer in
             while let frame = peer.readFrame() {
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    @Test("cancelling the opening ends it, and its connection")
+    @Test("cancelling the opening of a WebSocket closes its connection")
     func cancelOpening() async throws {
         let asked = Signal()
         let gone = Signal()
@@ -41,7 +41,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("cancelling a receive or a ping leaves the WebSocket as it is")
+    @Test("cancelling a receive or a ping keeps the WebSocket usable")
     func cancelWaiting() async throws {
         let server = try Self.echo()
         defer { server.stop() }
@@ -61,7 +61,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a task that is cancelled already sends and receives nothing, and closes without waiting")
+    @Test("an already cancelled task sends and receives nothing, and closes the WebSocket without waiting")
     func cancelledBefore() async throws {
         let closed = Log<UInt16?>()
         let server = try RawPeer.server { peer in
@@ -89,7 +89,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a send that is cancelled halfway is finished all the same, and the next one follows whole")
+    @Test("a partly sent message is completed after its send is cancelled, and unsent messages are withdrawn")
     func cancelSend() async throws {
         let goOn = Signal()
         let frames = Log<ClientFrame>()
@@ -125,7 +125,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("WebSockets take no places of requests, and requests none of their connections")
+    @Test("WebSockets and requests do not share connections or connection limits")
     func besideRequests() async throws {
         let server = try Self.echo()
         defer { server.stop() }
@@ -149,7 +149,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a WebSocket outlives the last other reference to its transport")
+    @Test("a WebSocket works after the last other reference to its transport is gone")
     func outlivesTransport() async throws {
         let server = try Self.echo()
         defer { server.stop() }
@@ -159,9 +159,9 @@ import Testing
         await socket.close()
     }
 
-    @Test("three hundred WebSockets leave no descriptor behind")
+    @Test("three hundred WebSockets leak no descriptors")
     func noLeaks() async {
-        // In a process of its own, whose descriptors nobody else opens.
+        // The test runs in its own process, in which no other test opens descriptors.
         await #expect(processExitsWith: .success) {
             let server = try WebSocketLifecycleTests.echo()
             let transport = try makeTransport()
@@ -177,7 +177,7 @@ import Testing
             try await use(1)
             let before = descriptors()
             for number in 0..<300 { try await use(number) }
-            // The runtime opens a few of its own when it first needs them, such as for timers.
+            // The runtime opens a few descriptors when it first needs them, such as for timers.
             guard await eventually({ descriptors() <= before + 10 }) else { exit(EXIT_FAILURE) }
             await transport.shutdown()
             server.stop()

@@ -2,10 +2,10 @@ import HTTPTransport
 import Testing
 
 @Suite(
-    "A WebSocket and Python's websockets", .serialized,
+    "A WebSocket with Python's websockets", .serialized,
     .enabled(if: PythonPeer.isPossible, "python3-websockets is not installed"), .timeLimit(.minutes(1)))
 struct WebSocketPeerTests {
-    @Test("messages of all sizes come back as they went, text as text and bytes as bytes")
+    @Test("echoed messages of all sizes keep their content and their type")
     func echo() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -25,7 +25,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a message of 16 MiB comes back whole, pings of this side in between")
+    @Test("a message of 16 MiB is echoed completely, with client pings in between")
     func large() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -45,7 +45,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a message in fragments is put together, also where they cut a character")
+    @Test("a fragmented message is reassembled, even if a fragment ends within a character")
     func fragments() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -75,7 +75,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("the server's code and reason reach who receives, sends and pings")
+    @Test("the server's close code and reason reach receives, sends and pings")
     func closedByServer() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -89,12 +89,12 @@ struct WebSocketPeerTests {
         #expect(await socketError { try await socket.ping() }?.kind == expected)
         #expect(await socketError { try await socket.receive() }?.kind == expected)
         await socket.close()
-        // It has our answer, which repeats the code alone.
+        // The server has the client's answer, which repeats only the code.
         #expect(await server.line("CLOSED") == "CLOSED 4001 ")
         await transport.shutdown()
     }
 
-    @Test("a code and reason of this side reach the server, and who waits here learns of the end")
+    @Test("the client's close code and reason reach the server and a waiting receive")
     func closedFromHere() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -107,7 +107,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a body that throws closes with 1001, and its error is the one that comes out")
+    @Test("a body that throws closes the WebSocket with 1001, and its error is rethrown")
     func throwingBody() async throws {
         struct Own: Error {}
         let server = try await PythonPeer.start()
@@ -120,7 +120,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a WebSocket that is let go, and one whose transport is shut down, leave with 1001")
+    @Test("a released WebSocket closes with 1001, and so does one whose transport shuts down")
     func letGo() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -143,7 +143,7 @@ struct WebSocketPeerTests {
         #expect(late?.kind == .shutDown)
     }
 
-    @Test("headers, query, credentials and subprotocols reach the server, and its choice comes back")
+    @Test("headers, query, credentials and subprotocols reach the server, and the client gets the server's choice")
     func handshake() async throws {
         let server = try await PythonPeer.start(subprotocols: ["prefect"])
         defer { server.stop() }
@@ -168,7 +168,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a server that takes none of the subprotocols is refused")
+    @Test("the handshake fails when the server accepts none of the subprotocols")
     func subprotocol() async throws {
         let server = try await PythonPeer.start(subprotocols: ["else"])
         defer { server.stop() }
@@ -179,7 +179,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a refusal tells status, headers and the beginning of its body, and not what was sent")
+    @Test("a refusal has status, headers and the start of its body, and its description no secrets")
     func refused() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -209,7 +209,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a reader that does not read holds the server back, and loses nothing")
+    @Test("a stalled reader holds the server back and loses no message")
     func inboundPressure() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -220,7 +220,7 @@ struct WebSocketPeerTests {
             url: server.url("/flood/\(count)/\(size)"), pingInterval: .milliseconds(20), pongTimeout: .seconds(5))
         let socket = try await transport.webSocket(request)
         let sent = HTTPRequest(url: server.url("/sent", scheme: "http"))
-        // It stands still when the sockets' buffers are full, long before the end. For longer than pongs may take.
+        // The server stops when the sockets' buffers are full, long before the end. The wait exceeds the pong timeout.
         var last = ""
         var unchanged = 0
         while unchanged < 600 {
@@ -238,7 +238,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("a server that does not read holds the writer back, who can be cancelled")
+    @Test("a server that does not read holds the writer back, and the blocked send can be cancelled")
     func outboundPressure() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }
@@ -265,7 +265,7 @@ struct WebSocketPeerTests {
         await transport.shutdown()
     }
 
-    @Test("many tasks send at once, and every message arrives")
+    @Test("many tasks can send at once, and every message arrives")
     func manyWriters() async throws {
         let server = try await PythonPeer.start()
         defer { server.stop() }

@@ -1,8 +1,8 @@
 import HTTPTransport
 import Testing
 
-@Suite("A WebSocket and a server that misbehaves", .timeLimit(.minutes(1))) struct WebSocketRawTests {
-    /// How a WebSocket ends when the server sends these bytes, and the code the server gets.
+@Suite("A WebSocket with a misbehaving server", .timeLimit(.minutes(1))) struct WebSocketRawTests {
+    /// The error with which a WebSocket ends after these bytes from the server, and the close code for the server.
     private func end(
         _ bytes: [UInt8], limit: Int = 1 << 20
     ) async throws -> (kind: WebSocketError.Kind?, told: UInt16?) {
@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test(
-        "hostile frames close it with the code that fits, which the server gets too",
+        "invalid frames close the WebSocket with the matching code, which the server gets too",
         arguments: [
             ([0xc1, 0], 1002), ([0x83, 0], 1002), ([0x81, 0x81, 1, 2, 3, 4, 5], 1002), ([0x89, 126, 0, 126], 1002),
             ([0x09, 0], 1002), ([0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], 1002), ([0x80, 0], 1002), ([0x88, 1, 3], 1002),
@@ -30,7 +30,7 @@ import Testing
             ([0x82, 127, 0x7f, 255, 255, 255, 255, 255, 255, 255], 1009),
         ] as [([UInt8], UInt16)])
     func hostile(_ bytes: [UInt8], _ code: UInt16) async throws {
-        // What came before is still received.
+        // A valid message precedes the invalid bytes.
         let (kind, told) = try await end(serverFrame(1, [0x61]) + bytes)
         guard case .violation(let own, let cause) = kind else {
             Issue.record("\(String(describing: kind))")
@@ -41,7 +41,7 @@ import Testing
         #expect(told == code)
     }
 
-    @Test("an end of the connection is a loss, orderly or not")
+    @Test("a connection that ends without a close frame is lost, whether by close or by reset")
     func lost() async throws {
         for isReset in [false, true] {
             let server = try RawPeer.server { peer in
@@ -64,7 +64,7 @@ import Testing
         }
     }
 
-    @Test("a server that answers nothing any more is noticed within the ping's deadline")
+    @Test("a server that stops answering is detected within the pong timeout")
     func halfOpen() async throws {
         let pings = Log<ClientFrame>()
         let server = try RawPeer.server { peer in
@@ -84,7 +84,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a user's ping without a pong is lost too, without an interval")
+    @Test("an explicit ping without a pong loses the connection, even without a ping interval")
     func userPing() async throws {
         let server = try RawPeer.server { $0.connection.waitForPeerToClose() }
         defer { server.stop() }
@@ -96,7 +96,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a writer whose server has stopped reading is not kept waiting for ever")
+    @Test("a blocked send ends with the pong timeout when the server has stopped reading")
     func stuckWriter() async throws {
         let goOn = Signal()
         let server = try RawPeer.server { _ in goOn.wait() }
@@ -113,7 +113,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("a server that does not answer the close is left after the limit")
+    @Test("a close that the server does not answer ends after the close timeout")
     func unansweredClose() async throws {
         let server = try RawPeer.server { $0.connection.waitForPeerToClose() }
         defer { server.stop() }
@@ -126,7 +126,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("the close of a reader who did not read finds the server's answer behind what was not read")
+    @Test("a close finds the server's answer behind messages that were not received")
     func closeWhileHeldBack() async throws {
         let server = try RawPeer.server { peer in
             for _ in 0..<300 { peer.write(serverFrame(2, [UInt8](repeating: 0, count: 60_000))) }
@@ -144,7 +144,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("frames that come with the handshake's answer are not lost, and thousands of small ones come in order")
+    @Test("frames that arrive with the handshake response are kept, and thousands of small frames stay in order")
     func together() async throws {
         let server = try ScriptedServer { connection in
             guard let request = connection.readRequest() else { return }
@@ -160,7 +160,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("every frame of the client is masked, and a large message is cut into several")
+    @Test("every client frame is masked, and a large message is split into several frames")
     func frames() async throws {
         let frames = Log<ClientFrame>()
         let server = try RawPeer.server { peer in
@@ -179,9 +179,9 @@ import Testing
         await transport.shutdown()
     }
 
-    // MARK: Before it is open
+    // MARK: Before the WebSocket is open
 
-    @Test("what cannot be connected to, or is not HTTP, says so")
+    @Test("failed connections, invalid requests and responses that are not HTTP have their own error kinds")
     func notConnected() async throws {
         let transport = try makeTransport()
         func kind(_ url: String, _ request: (inout WebSocketRequest) -> Void = { _ in }) async -> WebSocketError? {
@@ -216,7 +216,7 @@ import Testing
         await transport.shutdown()
     }
 
-    @Test("connection and handshake share one deadline, and a refusal without end is one all the same")
+    @Test("connection and handshake share one deadline, and a refusal with an incomplete body is still a refusal")
     func deadline() async throws {
         for isRefusal in [false, true] {
             let server = try ScriptedServer { connection in
@@ -226,7 +226,7 @@ import Testing
             }
             defer { server.stop() }
             let transport = try makeTransport()
-            // A refusal has to arrive within it.
+            // The refusal has to arrive within the timeout, which is therefore longer.
             let request = WebSocketRequest(
                 url: server.socketURL, connectTimeout: isRefusal ? .seconds(5) : .milliseconds(500))
             let error = await socketError { try await transport.webSocket(request) }
@@ -243,7 +243,7 @@ import Testing
         }
     }
 
-    @Test("a tunnel that the proxy refuses is the proxy's error", arguments: ["403 Forbidden", "407 Who"])
+    @Test("a tunnel that the proxy refuses fails with a proxy error", arguments: ["403 Forbidden", "407 Who"])
     func refusedTunnel(_ status: String) async throws {
         let proxy = try ScriptedServer { connection in
             _ = connection.readRequest()

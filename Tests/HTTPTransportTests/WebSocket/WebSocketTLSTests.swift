@@ -7,7 +7,7 @@ import Testing
         if: PythonPeer.isPossible && Certificates.isPossible, "python3-websockets or openssl is not installed"),
     .timeLimit(.minutes(1)))
 struct WebSocketTLSTests {
-    @Test("wss trusts a private authority, and nobody else's; large messages pass")
+    @Test("wss trusts only the configured authority, and large messages pass")
     func authority() async throws {
         let certificates = try Certificates.shared.get()
         let server = try await PythonPeer.start(certificates)
@@ -31,7 +31,7 @@ struct WebSocketTLSTests {
         await transport.shutdown()
     }
 
-    @Test("both schemes go through the proxy's tunnel, and what no_proxy names does not", arguments: ["ws", "wss"])
+    @Test("both schemes use the proxy's tunnel, except for hosts in no_proxy", arguments: ["ws", "wss"])
     func tunnel(_ scheme: String) async throws {
         let certificates = try Certificates.shared.get()
         let server = try await PythonPeer.start(scheme == "wss" ? certificates : nil)
@@ -65,7 +65,7 @@ struct WebSocketTLSTests {
         await transport.shutdown()
     }
 
-    @Test("a proxy that is spoken to over TLS carries both schemes, also TLS within TLS", arguments: ["ws", "wss"])
+    @Test("a proxy reached over TLS carries both schemes, including TLS within TLS", arguments: ["ws", "wss"])
     func secureProxy(_ scheme: String) async throws {
         let certificates = try Certificates.shared.get()
         let server = try await PythonPeer.start(scheme == "wss" ? certificates : nil)

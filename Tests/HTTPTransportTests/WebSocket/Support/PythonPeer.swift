@@ -2,26 +2,27 @@ import Glibc
 import HTTPTransport
 import Testing
 
-/// A server made of Python's `websockets`, which knows nothing of this implementation.
+/// A server that uses Python's `websockets`, which is independent of this implementation.
 struct PythonPeer: Sendable {
     let port: Int
     private let process: ChildProcess
 
-    /// A Python that has the package; nil without one.
+    /// A Python with the `websockets` package; nil without one.
     static let python = ["/usr/bin/python3", "python3"].first {
         ChildProcess.run([$0, "-c", "from websockets.legacy.server import serve"])
     }
 
     static var isPossible: Bool { python != nil }
 
-    /// Waits on a thread of its own: blocked, the few threads of the pool would keep other tests from their deadlines.
+    /// Starts the server, and waits for its port on a thread of its own. If the few threads of the pool were blocked,
+    /// other tests would miss their deadlines.
     static func start(_ certificates: Certificates? = nil, subprotocols: [String] = []) async throws -> PythonPeer {
         var arguments = [server, subprotocols.joined(separator: ",")]
         if let certificates { arguments += [certificates.path("server.pem"), certificates.path("server.key")] }
         return try await start(arguments)
     }
 
-    /// An HTTP proxy that is itself spoken to over TLS, and does nothing but `CONNECT`.
+    /// Starts an HTTP proxy that is reached over TLS and supports only `CONNECT`.
     static func startProxy(_ certificates: Certificates) async throws -> PythonPeer {
         try await start([proxy, certificates.path("server.pem"), certificates.path("server.key")])
     }
@@ -43,7 +44,7 @@ struct PythonPeer: Sendable {
         "\(scheme)://\(host):\(port)\(path)"
     }
 
-    /// The next line it says that begins like this.
+    /// The next line of the server's output with this prefix.
     func line(_ prefix: String) async -> String? {
         await onThread { [process] in process.waitForLine(beginningWith: prefix) }
     }
@@ -158,7 +159,7 @@ private func onThread<Result: Sendable>(_ body: @escaping @Sendable () -> Result
     }
 }
 
-/// The error a WebSocket's use ends in.
+/// The error with which an operation on a WebSocket ends. Records an issue if there is none.
 func socketError(
     _ body: () async throws -> some Any, sourceLocation: SourceLocation = #_sourceLocation
 ) async -> WebSocketError? {

@@ -1,6 +1,6 @@
 @testable import HTTPTransport
 
-/// A frame as a server writes it, right or wrong.
+/// The bytes of a frame from a server, valid or invalid.
 func serverFrame(_ opcode: UInt8, _ payload: [UInt8] = [], isFinal: Bool = true) -> [UInt8] {
     var bytes = [opcode | (isFinal ? 0x80 : 0)]
     switch payload.count {
@@ -11,7 +11,7 @@ func serverFrame(_ opcode: UInt8, _ payload: [UInt8] = [], isFinal: Bool = true)
     return bytes + payload
 }
 
-/// A frame of the client.
+/// A frame from the client.
 struct ClientFrame: Equatable, Sendable {
     var opcode: UInt8
     var isFinal: Bool
@@ -39,7 +39,7 @@ struct ClientFrame: Equatable, Sendable {
             == (right.opcode, right.isFinal, right.isMasked, right.payload)
     }
 
-    /// The first frame of some bytes and what follows it; nil while it is incomplete.
+    /// The first frame in the bytes, and the bytes after it; nil while the frame is incomplete.
     static func parse(_ bytes: [UInt8]) -> (frame: ClientFrame, rest: [UInt8])? {
         guard bytes.count >= 2 else { return nil }
         let width = bytes[1] & 0x7f == 126 ? 2 : bytes[1] & 0x7f == 127 ? 8 : 0
@@ -53,13 +53,14 @@ struct ClientFrame: Equatable, Sendable {
     }
 }
 
-/// A server without a library that agrees to a WebSocket and then does what a test tells it to, on its own thread.
+/// A server without a WebSocket library, scripted by a test on its own thread. It accepts the handshake before the
+/// script runs.
 final class RawPeer {
     let connection: Connection
     let request: ReceivedRequest
     private var unread: [UInt8] = []
 
-    /// Nil when the client has gone.
+    /// Reads the request and accepts the handshake; nil when the client has ended the connection.
     init?(_ connection: Connection, headers: [String] = []) {
         guard let request = connection.readRequest() else { return nil }
         self.connection = connection
@@ -73,7 +74,7 @@ final class RawPeer {
         return "HTTP/1.1 101 Switching Protocols\r\n" + lines.joined(separator: "\r\n") + "\r\n\r\n"
     }
 
-    /// The client's next frame; nil when it has ended the connection.
+    /// The client's next frame; nil when the client has ended the connection.
     func readFrame() -> ClientFrame? {
         while true {
             if let (frame, rest) = ClientFrame.parse(unread) {
@@ -85,7 +86,7 @@ final class RawPeer {
         }
     }
 
-    /// Reads on until a close frame: its code.
+    /// Reads frames until a close frame, and returns its code; nil when the connection ends before.
     func readClose() -> UInt16? {
         while let frame = readFrame() {
             guard frame.opcode == 8 else { continue }
