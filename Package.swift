@@ -53,7 +53,15 @@ let package = Package(
         .target(name: "CInit", path: "Sources/C/CInit"),
         .target(name: "CLinux", path: "Sources/C/CLinux"),
         .target(name: "Files", dependencies: ["CLinux"], path: "Sources/Base/Files", swiftSettings: settings),
-        .target(name: "Threads", dependencies: ["CLinux"], path: "Sources/Base/Threads", swiftSettings: settings),
+        .target(
+            name: "Concurrency", dependencies: ["CLinux"], path: "Sources/Base/Concurrency", swiftSettings: settings),
+        .target(
+            name: "HelperPrograms",
+            dependencies: [
+                "Concurrency", .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Sources/Base/HelperPrograms", swiftSettings: settings),
         .target(name: "CSQLite", path: "Sources/C/CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
         .target(name: "CYAML", path: "Sources/C/CYAML", linkerSettings: [.linkedLibrary("yaml")]),
         .target(name: "CSystemd", path: "Sources/C/CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
@@ -64,7 +72,8 @@ let package = Package(
         .target(
             name: "PrefectAPI",
             dependencies: [
-                "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics, logging,
+                "Concurrency", "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics,
+                logging,
             ],
             path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
         .target(
@@ -73,34 +82,34 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "CSQLite", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging, coreMetrics,
+                "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
+                coreMetrics,
                 tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
         .target(
             name: "ProcessBackend",
-            dependencies: ["CLinux", "Files", "JSON", "JobTemplates", "Threads", "Worker", orderedCollections],
+            dependencies: ["CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Worker", orderedCollections],
             path: "Sources/Backends/ProcessBackend", swiftSettings: settings),
         .target(
             name: "DockerBackend",
             dependencies: [
-                "CLinux", "Files", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Threads", "Worker",
-                orderedCollections, logging,
+                "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
+                "PrefectAPI", "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
-                "CYAML", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "Worker", orderedCollections, logging,
-                .product(name: "Subprocess", package: "swift-subprocess"),
-                .product(name: "SystemPackage", package: "swift-system"),
+                "CYAML", "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "PrefectAPI",
+                "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
             name: "SystemdBackend",
             dependencies: [
-                "CLinux", "Files", "JSON", "JobTemplates", "Systemd", "Threads", "Worker", orderedCollections,
+                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "Worker", orderedCollections,
                 logging,
             ],
             path: "Sources/Backends/SystemdBackend", swiftSettings: settings),
@@ -114,10 +123,10 @@ let package = Package(
             ] + nio,
             path: "Sources/Transport/HealthServer", swiftSettings: settings),
         .target(
-            name: "Systemd", dependencies: ["CLinux", "CSystemd", "Threads"], path: "Sources/Base/Systemd",
+            name: "Systemd", dependencies: ["CLinux", "CSystemd", "Concurrency"], path: "Sources/Base/Systemd",
             swiftSettings: settings),
         .target(
-            name: "WorkerLogging", dependencies: ["JSON", "Systemd", "Threads", orderedCollections, logging],
+            name: "WorkerLogging", dependencies: ["Concurrency", "JSON", "Systemd", orderedCollections, logging],
             path: "Sources/Base/WorkerLogging", swiftSettings: settings),
         .target(
             name: "WorkerMetrics", dependencies: [coreMetrics], path: "Sources/Base/WorkerMetrics",
@@ -125,7 +134,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CInit", "CLinux", "DockerBackend", "HTTPTransport", "HealthServer", "JSON", "JobTemplates",
+                "CInit", "CLinux", "Concurrency", "DockerBackend", "HTTPTransport", "HealthServer", "JSON",
+                "JobTemplates",
                 "KubernetesBackend", "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker",
                 "WorkerLogging", "WorkerMetrics", coreMetrics, logging, orderedCollections,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -146,13 +156,15 @@ let package = Package(
         .testTarget(
             name: "PrefectAPITests",
             dependencies: [
-                "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WorkerMetrics", orderedCollections, coreMetrics,
+                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WorkerMetrics",
+                orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker", "WorkerMetrics",
+                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker",
+                "WorkerMetrics",
                 orderedCollections, logging, coreMetrics, tracing,
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
@@ -177,7 +189,7 @@ let package = Package(
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
-                "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport", "Worker",
+                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport", "Worker",
                 orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),

@@ -1,15 +1,16 @@
+import Concurrency
 import Logging
 import PrefectAPI
 import Worker
 
 /// Prefect's settings, which can be reloaded, with the secrets of all settings that were ever in force.
 final class LiveSettings: Sendable {
-    private let settings: Live<PrefectSettings>
-    private let redactors: Live<[SecretRedactor]>
+    private let settings: ObservedValue<PrefectSettings>
+    private let redactors: ObservedValue<[SecretRedactor]>
 
     init(_ settings: PrefectSettings) {
-        self.settings = Live(settings)
-        redactors = Live([settings.redactor])
+        self.settings = ObservedValue(settings)
+        redactors = ObservedValue([settings.redactor])
     }
 
     /// The settings in force.

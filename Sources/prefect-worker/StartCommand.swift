@@ -1,5 +1,6 @@
 import ArgumentParser
 import CLinux
+import Concurrency
 import FoundationEssentials
 import HealthServer
 import JSON
@@ -184,7 +185,7 @@ struct StartCommand: AsyncParsableCommand {
             settings: settings, live: live, loadSettings: loadSettings, client: client, output: output,
             journal: journal, logsAsJSON: common.logFormat == .json,
             probes: WorkerProbes(), metrics: metrics, shutdown: shutdown,
-            settingsEnvironment: Live(settings.environmentForJobs()))
+            settingsEnvironment: ObservedValue(settings.environmentForJobs()))
         defer { output.flush(within: session.flushLimit) }
         try await session.run(
             StartSession.Request(

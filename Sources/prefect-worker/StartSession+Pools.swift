@@ -1,3 +1,4 @@
+import Concurrency
 import FoundationEssentials
 import Logging
 import PrefectAPI
@@ -11,11 +12,11 @@ struct Serving: Sendable {
     /// The slots that all pools share.
     let slots: SlotLimiter
     /// The operator's plan that is currently in force.
-    let plan: Live<ServingPlan>
+    let plan: ObservedValue<ServingPlan>
     /// The kinds of the pools, by their names.
-    let kinds = Live<[String: BackendKind]>([:])
+    let kinds = ObservedValue<[String: BackendKind]>([:])
     /// The backends, by the type of the pools that they serve.
-    let backends: Live<[String: any InfrastructureBackend]>
+    let backends: ObservedValue<[String: any InfrastructureBackend]>
     let backendRequest: BackendKind.Request
     /// Returns the name of a worker without a name in the plan.
     let defaultName: @Sendable (BackendKind) -> String
@@ -98,7 +99,7 @@ extension StartSession {
         while isWanted: @Sendable () -> Bool = { true }
     ) async throws -> FoundPool? {
         let discovery = PoolDiscovery(api: client, supportedTypes: Backends.types)
-        var pause = Duration.seconds(1)
+        var failures = 0
         var hasSaid = false
         while shutdown.isServing, isWanted() {
             let found = try await shutdown.whileServing {
@@ -115,6 +116,8 @@ extension StartSession {
                 if !hasSaid { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
                 hasSaid = true
                 if let kind = plan.type.flatMap(Backends.kind) { return FoundPool(plan: plan, kind: kind, pool: nil) }
+                failures += 1
+                let pause = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
                 if request.runsOnce, pause > Self.patienceOfOnePoll {
                     throw Refusal(
                         "The type of work pool '\(plan.name)' is not known, since the Prefect API cannot be used: \(error)"
@@ -122,7 +125,6 @@ extension StartSession {
                 }
                 probes.setBeginning("the Prefect API does not answer")
                 await shutdown.sleep(for: pause)
-                pause = min(pause * 2, .seconds(30))
             }
         }
         return nil
@@ -162,7 +164,8 @@ extension StartSession {
         let serving = Serving(
             daemon: WorkerDaemon(
                 pools: [], backends: Array(backends.values), services: services, drainTimeout: request.drainTimeout),
-            services: services, slots: SlotLimiter(limit: plan.limit), plan: Live(plan), backends: Live(backends),
+            services: services, slots: SlotLimiter(limit: plan.limit), plan: ObservedValue(plan),
+            backends: ObservedValue(backends),
             backendRequest: backendRequest, defaultName: name.of)
         for pool in found {
             guard let worker = makeWorker(request, pool, in: serving) else { continue }

@@ -1,3 +1,4 @@
+import Concurrency
 import JSON
 import Logging
 import PrefectAPI

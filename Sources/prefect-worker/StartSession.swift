@@ -1,3 +1,4 @@
+import Concurrency
 import FoundationEssentials
 import HealthServer
 import JSON
@@ -25,11 +26,11 @@ struct StartSession: Sendable {
     let metrics: PrometheusRegistry?
     let shutdown: ShutdownSignal
     /// Whether a signal has requested the end of the worker while no run was in flight.
-    let endsIdle = Live(false)
+    let endsIdle = ObservedValue(false)
     /// Prefect's settings as they are passed on to jobs.
-    let settingsEnvironment: Live<[(name: String, value: String)]>
+    let settingsEnvironment: ObservedValue<[(name: String, value: String)]>
     /// The pools that are served, once they are known.
-    let serving = Live<Serving?>(nil)
+    let serving = ObservedValue<Serving?>(nil)
 
     /// The options of the command line.
     struct Request: Sendable {

@@ -117,9 +117,14 @@ struct DockerRecoveryTests {
                 }
                 // The Engine may still create a container for a killed worker. Such a container never runs, and is
                 // removed because of its age.
+                // The container of a run that was given up is removed by the next sweep.
+                var kept: Set<String> = []
+                for run in try await bench.givenUp(runs) { kept.formUnion(try await docker.containers(of: run)) }
+                let exempt = kept
                 try await eventually(within: .seconds(30), "no container that ran remains", every: .milliseconds(300)) {
-                    try await docker.containers(inStates: ["running", "exited", "dead", "removing"]).isEmpty
+                    exempt.isSuperset(of: try await docker.containers(inStates: ["exited", "dead", "removing"]))
                 }
+                #expect(try await docker.containers(inStates: ["running"]).isEmpty)
                 try await eventually(
                     within: .seconds(30), "no row and no run directory remains", every: .milliseconds(300)
                 ) {

@@ -244,6 +244,18 @@ struct PoisonTests {
         }
     }
 
+    @Test("a run that is given up while it is being cancelled ends as cancelled")
+    func cancelled() async throws {
+        try await withLives { api, deployment, backend, lives in
+            let run = try await runAndDie(2, api, deployment, backend, lives)
+            api.setState(of: run, to: .cancelling)
+            try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
+                try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
+                try await eventually("the ledger no longer holds the run") { try lives.entry(run) == nil }
+            }
+        }
+    }
+
     @Test("a death before the crash report is accepted does not count, and a later worker reports the crash")
     func diesOfReport() async throws {
         try await withLives { api, deployment, backend, lives in

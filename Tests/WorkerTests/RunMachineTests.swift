@@ -16,7 +16,7 @@ struct RunMachineTests {
         }
         return [
             .done, .settled, .refused, .refusedForCancellation, .unanswered(again: true), .unanswered(again: false),
-            .deleted, .deploymentDeleted, .failed, .interrupted,
+            .deleted, .deploymentDeleted, .failed, .stale, .interrupted,
         ] + RunMachine.Reading.allCases.map { .read($0) } + statuses.map { .status($0) }
             + infrastructure.map { .found($0) } + RunMachine.End.allCases.map { .ended($0) }
     }()
@@ -106,5 +106,51 @@ struct RunMachineTests {
             #expect(left.stage == machine.stage)
             #expect(left.step == (machine.step == .finished ? .finished : .left))
         }
+    }
+
+    private func advance(_ machine: inout RunMachine, _ event: RunMachine.Event) {
+        let isLegal = machine.handle(event)
+        #expect(isLegal, "\(machine.step) cannot have the result \(event)")
+    }
+
+    /// A run that has had these results, from the poll on.
+    private func machine(_ events: RunMachine.Event...) -> RunMachine {
+        var machine = RunMachine()
+        for event in events { advance(&machine, event) }
+        return machine
+    }
+
+    @Test("a run whose infrastructure may have given it back is reported only if it is still this worker's")
+    func givenBack() {
+        var machine = machine(.done, .done, .done, .done, .done, .ended(.failedOrGaveBack))
+        #expect(machine.step == .readBeforeReport)
+        var other = machine
+        advance(&machine, .status(RunStatus(situation: .running, isOurs: true)))
+        #expect(machine.step == .crash)
+        advance(&other, .status(RunStatus(situation: .running, isOurs: false)))
+        #expect(other.step == .conclude)
+    }
+
+    @Test("a claim that is refused because of a cancellation is settled before the run is cancelled")
+    func refusedClaim() {
+        var machine = machine(.refusedForCancellation)
+        let status = RunMachine.Event.status(RunStatus(situation: .cancelling, isOurs: true))
+        for (event, step) in [
+            (status, RunMachine.Step.settle), (.settled, .readCancelling), (status, .cancelUnstarted),
+            (.done, .finished),
+        ] {
+            advance(&machine, event)
+            #expect(machine.step == step)
+        }
+        #expect(machine.outcome == .cancelled)
+    }
+
+    @Test("a run whose interrupted start cannot be examined is left to the next process")
+    func outOfReach() {
+        var machine = machine(.done, .done, .done, .done)
+        machine.requestStop(.shutdown)
+        advance(&machine, .interrupted)
+        advance(&machine, .found(.outOfReach))
+        #expect(machine.step == .left && machine.stage == .submitted)
     }
 }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Logging
@@ -24,7 +25,7 @@ final class Clusters: Sendable {
     private let allowsHostCredentials: Bool
     private let logger: Logger
     private let state = Mutex(State())
-    private let changed = Wakeup()
+    private let changed = AsyncSignal()
     /// The access to the worker's own cluster, or the reason why there is none.
     let own: Result<ClusterAccess, ClusterConfigurationError>
 
@@ -96,7 +97,7 @@ final class Clusters: Sendable {
 final class Availability: Sendable {
     private let client: KubernetesClient
     private let state = Mutex<String?>(nil)
-    private let lost = Wakeup()
+    private let lost = AsyncSignal()
 
     init(_ client: KubernetesClient) { self.client = client }
 

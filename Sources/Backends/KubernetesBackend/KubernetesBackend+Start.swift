@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import OrderedCollections
 public import Worker
@@ -93,8 +94,9 @@ private struct Creation {
                 }
                 pauses += 1
                 let settings = backend.settings
+                let delay = settings.creationDelay
                 let pause =
-                    settings.creationDelay * (isAway ? 1 << min(pauses - 1, 4) : 1)
+                    Backoff(from: delay, to: isAway ? delay * 16 : delay).pause(afterFailures: pauses)
                     + .seconds(Double.random(in: settings.creationJitter))
                 try await Task.sleep(for: max(min(pause, .seconds(30)), error.retryAfter ?? .zero))
             }

@@ -1,3 +1,4 @@
+internal import Concurrency
 public import JSON
 public import JobTemplates
 public import Logging
@@ -146,7 +147,8 @@ public final class KubernetesBackend: InfrastructureBackend {
             } catch let error as KubernetesError {
                 cluster.availability.note(error)
                 failures += 1
-                if error.isTransient, failures < 5, (try? await Task.sleep(for: .seconds(1 << failures / 2))) != nil {
+                let pause = Backoff(from: .seconds(1), to: .seconds(8)).pause(afterFailures: failures)
+                if error.isTransient, failures < 5, (try? await Task.sleep(for: pause)) != nil {
                     continue
                 }
                 job.reporter.log(

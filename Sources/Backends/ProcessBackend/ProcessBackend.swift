@@ -1,9 +1,9 @@
+internal import Concurrency
 internal import Files
 internal import Glibc
 public import JSON
 public import JobTemplates
 internal import OrderedCollections
-internal import Threads
 public import Worker
 
 /// Runs flow runs as processes on the worker's own host, for work pools of the type `process`.

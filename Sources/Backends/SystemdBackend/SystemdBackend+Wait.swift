@@ -1,6 +1,6 @@
+internal import Concurrency
 internal import Synchronization
 internal import Systemd
-internal import Threads
 public import Worker
 
 // Watching a unit to its end.

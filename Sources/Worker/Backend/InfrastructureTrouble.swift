@@ -1,3 +1,4 @@
+internal import Concurrency
 package import Logging
 internal import PrefectAPI
 
@@ -7,7 +8,7 @@ internal import PrefectAPI
 package final class InfrastructureTrouble: Sendable {
     private let end: String
     private let logger: Logger
-    private let current = Live<String?>(nil)
+    private let current = ObservedValue<String?>(nil)
 
     /// Creates the state of available infrastructure.
     /// - Parameters:

@@ -5,40 +5,43 @@ internal import PrefectAPI
 
 /// The runs of other workers, for a backend that observes their infrastructure as well.
 public protocol OtherRuns: Sendable {
-    /// Whether this worker has the run in its own hands.
+    /// Whether this worker itself holds the run.
     func isOwn(_ flowRunID: String) -> Bool
 
-    /// How a run stands, asked for as long as it takes; `nil` when the API has no such run, or does not tell.
-    /// Throws `CancellationError` when the worker leaves before there is an answer.
+    /// Reads a run's status, for as long as it takes; `nil` when the API has no such run, or does not return it. Throws
+    /// `CancellationError` when the worker shuts down before it has an answer.
     func standing(of flowRunID: String) async throws -> OtherRunStanding?
 
-    /// Where to write what happens to a run's infrastructure; its events are related to `related`.
+    /// The reporter of messages about a run's infrastructure. Its events are related to `related`.
     func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter
 
-    /// Which of these runs their infrastructure has to bring to an end. Throws `CancellationError` when the worker leaves.
+    /// Returns those of these runs that are in flight: their infrastructure must still bring them to an end. Throws
+    /// `CancellationError` when the worker shuts down before it has an answer.
     func inFlight(among flowRunIDs: [String]) async throws -> Set<String>
 
-    /// Does something for each pool of a type, as soon as the API has described it.
+    /// Calls `body` for each pool of a type, as soon as the API has described the pool.
     func forEachPool(ofType workerType: String, _ body: @escaping @Sendable (PoolJobs) async -> Void) async
 
-    /// Leaves a mark on a run that only the first of several workers can leave. Returns whether it is this worker's.
+    /// Writes a mark on a run, which only the first of several workers can write. Returns whether the mark is this
+    /// worker's.
     func leaveMark(_ name: String, onFlowRun id: String) async throws -> Bool
 
-    /// Proposes that the run has crashed, since its infrastructure has ended like this, and writes into its log why. A
-    /// run that has ended by itself stays as it is.
+    /// Proposes Crashed for a run whose infrastructure has ended with this status, and writes the cause into the run's
+    /// log. A run that has ended by itself keeps its state.
     func reportCrash(ofFlowRun id: String, _ status: ExitStatus, reporter: any JobReporter) async throws
 }
 
-/// How the run of another worker stands at the API.
+/// The status of another worker's run at the API.
 public struct OtherRunStanding: Sendable, Hashable {
-    /// Whether its infrastructure has to bring it to an end: it is neither over, nor being cancelled, nor planned anew.
+    /// Whether the run's infrastructure must still bring it to an end: it is neither over, nor being cancelled, nor
+    /// rescheduled.
     public let isInFlight: Bool
-    /// The infrastructure that was recorded for it last.
+    /// The infrastructure that was recorded for the run last.
     public let infrastructure: String?
-    /// When a worker has taken it, if since then nothing is known of infrastructure for it.
+    /// The time at which a worker claimed the run, if no infrastructure for the run is known since then.
     public let claimed: Timestamp?
 
-    /// A standing.
+    /// A status.
     public init(isInFlight: Bool, infrastructure: String?, claimed: Timestamp?) {
         self.isInFlight = isInFlight
         self.infrastructure = infrastructure

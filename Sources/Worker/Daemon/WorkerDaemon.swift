@@ -1,12 +1,13 @@
+internal import Concurrency
 internal import Logging
-public import PrefectAPI
+internal import PrefectAPI
 
 /// The daemon, with any number of pools. They share one connection to the API, one log and one shutdown; the pools of
 /// one type share a backend.
 public struct WorkerDaemon: Sendable {
     let services: WorkerServices
-    private let served: Live<[any PoolService]>
-    private let backends: Live<[any InfrastructureBackend]>
+    private let served: ObservedValue<[any PoolService]>
+    private let backends: ObservedValue<[any InfrastructureBackend]>
     private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any InfrastructureBackend>)
     private let drainTimeout: Duration?
     private let metrics: DaemonMetrics
@@ -21,8 +22,8 @@ public struct WorkerDaemon: Sendable {
         pools: [any PoolService], backends: [any InfrastructureBackend], services: WorkerServices,
         drainTimeout: Duration? = nil
     ) {
-        served = Live(pools)
-        self.backends = Live(backends)
+        served = ObservedValue(pools)
+        self.backends = ObservedValue(backends)
         arrivals = (Arrivals(), Arrivals())
         self.services = services
         self.drainTimeout = drainTimeout
@@ -96,12 +97,7 @@ public struct WorkerDaemon: Sendable {
             APIClient.Attribution(workerName: name, workerID: state?.workerID)
         }
         await APIClient.$caller.withValue(caller) {
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await serveAndSayFarewell() }
-                group.addTask { await limitShutdown() }
-                await group.next()
-                group.cancelAll()
-            }
+            await raceOf({ await serveAndSayFarewell() }, { await limitShutdown() })
         }
     }
 

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PrefectAPI
 internal import Synchronization
 
@@ -91,7 +92,7 @@ struct PollAgenda: Sendable {
 /// A ``PollAgenda`` that other parts of the worker write to and the poll loop follows.
 final class PollHints: Sendable {
     private let agenda = Mutex(PollAgenda())
-    private let changed = Wakeup()
+    private let changed = AsyncSignal()
 
     /// Changes the agenda.
     func update<Result>(_ change: (inout PollAgenda) -> sending Result) -> sending Result {

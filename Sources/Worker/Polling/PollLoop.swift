@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Logging
@@ -5,7 +6,7 @@ internal import PrefectAPI
 
 /// Polls the API for due runs, at most as many as there are free slots, and passes each of them on once.
 struct PollLoop: Sendable {
-    let live: Live<ServedPool>
+    let live: ObservedValue<ServedPool>
     let services: WorkerServices
     let state: PoolState
     let slots: SlotLimiter
@@ -104,19 +105,15 @@ struct PollLoop: Sendable {
         while taking.isServing, !Task.isCancelled {
             guard end > .now else { return }
             if earliest <= .now, hints.isPollDue(whileFailing: outcome.hasFailed) { return }
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask {
+            await raceOf(
+                {
                     let next = min(end, .now + .seconds(30))
                     if earliest > .now {
                         try? await Task.sleep(until: min(next, earliest), clock: .continuous)
                     } else {
                         await hints.wait(until: next, whileFailing: outcome.hasFailed)
                     }
-                }
-                group.addTask { await taking.wait(for: .draining) }
-                await group.next()
-                group.cancelAll()
-            }
+                }, { await taking.wait(for: .draining) })
             state.tick()
         }
     }
@@ -131,19 +128,15 @@ struct PollLoop: Sendable {
 
     private func waitForFreeSlot() async {
         guard slots.free == 0 else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await slots.waitForFreeSlot() }
-            group.addTask { await taking.wait(for: .draining) }
-            group.addTask {
+        await raceOf(
+            { await slots.waitForFreeSlot() }, { await taking.wait(for: .draining) },
+            {
                 // While all slots are taken, waiting counts as progress.
                 while !Task.isCancelled {
                     state.tick()
                     try? await Task.sleep(for: .seconds(5))
                 }
-            }
-            await group.next()
-            group.cancelAll()
-        }
+            })
     }
 
     private func poll(_ size: inout PollSize) async -> Outcome {

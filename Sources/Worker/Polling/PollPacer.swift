@@ -1,10 +1,11 @@
+internal import Concurrency
 internal import PrefectAPI
 
 /// Decides after each poll when the next one is due. This type reads no clock; callers report the outcome of each poll.
 struct PollPacer: Sendable, Hashable {
     /// The ordinary time between polls.
     var interval: Duration
-    /// The longest time between polls while the API does not answer.
+    /// The longest mean time between polls while the API does not answer, unless the API requests a longer one.
     static let maximumBackoff: Duration = .seconds(60)
     /// The shortest time between polls while more runs are waiting than the worker took.
     static let minimumPause: Duration = .milliseconds(500)
@@ -31,12 +32,10 @@ struct PollPacer: Sendable, Hashable {
             return mayHaveMore ? min(pause, Self.minimumPause) : pause
         case .failed(let retryAfter):
             failures += 1
-            let doubled = interval.inSeconds * Double(1 << min(failures - 1, 10))
             // The first attempt after an outage follows soon, even when the ordinary interval is long.
-            let ceiling = max(min(Self.maximumBackoff.inSeconds, max(interval.inSeconds, 60)), 0)
-            let backoff = Duration.seconds(
-                Jitter.clampedPoisson(mean: min(doubled, ceiling), factor: 0.3, random: random))
-            return max(retryAfter ?? .zero, backoff)
+            let mean = Backoff(from: interval, to: Self.maximumBackoff).pause(afterFailures: failures)
+            let pause = Jitter.clampedPoisson(mean: mean.inSeconds, factor: 0.3, random: random)
+            return max(retryAfter ?? .zero, .seconds(pause))
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import Concurrency
 public import PrefectAPI
 
 /// The worker's current knowledge of a pool, and the progress of its loops. The loops write it and probes read it.
@@ -16,7 +17,7 @@ public final class PoolState: Sendable {
         var isServable: Bool { trouble == nil && pool != nil }
     }
 
-    private let state = Live(State())
+    private let state = ObservedValue(State())
     private let infrastructureTrouble: @Sendable () -> String?
 
     /// A pool of which nothing is known yet. `infrastructureTrouble` returns why nothing can be started at the moment.

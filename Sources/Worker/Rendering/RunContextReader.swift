@@ -1,11 +1,12 @@
+internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
 internal import PrefectAPI
 internal import Synchronization
 
-/// Reads the parts of a run, once for runs that ask together: its deployment, not older than the run is held, and its
-/// flow, which is kept, since only its tags can change.
+/// Reads the deployment and the flow of a run, once for all runs that request them at the same time. The deployment is
+/// not older than the worker's hold on the run. The flow is cached, because only its tags can change.
 final class RunContextReader: Sendable {
     private let api: APIClient
     private let readingDeployments = SharedFlights<Deployment>()
@@ -17,8 +18,8 @@ final class RunContextReader: Sendable {
 
     init(api: APIClient) { self.api = api }
 
-    /// The deployment, by a reading that began at a moment or later, or was under way by then. Throws ``APIError`` 404
-    /// when it was deleted.
+    /// The deployment, from a read that began at `moment` or later, or that was already under way. Throws ``APIError``
+    /// 404 when the deployment was deleted.
     func deployment(id: String, since moment: ContinuousClock.Instant) async throws -> Deployment {
         try await readingDeployments.run(id) {
             if let known = self.deployments.value(of: id, since: moment) { return known }
@@ -33,7 +34,7 @@ final class RunContextReader: Sendable {
     func flow(id: String) async throws -> Flow {
         if let known = keptFlow(id: id) { return known }
         return try await readingFlows.run(id) {
-            // The flight before this one may have brought it.
+            // An earlier attempt may have read the flow meanwhile.
             if let known = self.keptFlow(id: id) { return known }
             let flow = try await self.api.readFlow(id: id, effort: .persistent)
             self.flows.keep(flow, of: id, readAt: .now)
@@ -44,7 +45,7 @@ final class RunContextReader: Sendable {
     private func keptFlow(id: String) -> Flow? { flows.value(of: id, since: .now - Self.flowLifetime) }
 }
 
-/// The values that were read last, each with the moment at which the reading began.
+/// The values that were read last, each with the moment of its read.
 private final class Kept<Value: Sendable>: Sendable {
     private let values = Mutex<OrderedDictionary<String, (value: Value, readAt: ContinuousClock.Instant)>>([:])
 
@@ -62,7 +63,7 @@ private final class Kept<Value: Sendable>: Sendable {
     }
 }
 
-/// A ``SingleFlight`` for each key that somebody wants at the moment.
+/// A ``SingleFlight`` for each key that callers request at the moment.
 private final class SharedFlights<Value: Sendable>: Sendable {
     private let flights = Mutex<[String: (flight: SingleFlight<Value>, riders: Int)]>([:])
 

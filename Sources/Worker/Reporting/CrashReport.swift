@@ -1,11 +1,11 @@
-/// What is told of a run whose infrastructure has ended without a word about it.
+/// The report of a run whose infrastructure has ended without a report of its own.
 struct CrashReport: Sendable, Hashable {
-    /// What the state says to people.
+    /// The message of the state, for people.
     let message: String
     private let lastOutput: String?
     private let resolution: String?
 
-    /// A report of an end, with an explanation of one's own.
+    /// A report of an end, with an explanation by the caller.
     init(_ explanation: String, _ status: ExitStatus, resolution: String?) {
         var message = explanation
         if let line = status.lastOutput.flatMap(ErrorLine.line(of:)) { message += " Last output: \(line.prefix(300))" }
@@ -14,7 +14,7 @@ struct CrashReport: Sendable, Hashable {
         self.resolution = resolution
     }
 
-    /// A report of an end by what is known of it.
+    /// A report of an end, with an explanation that follows from the exit status.
     init(_ status: ExitStatus) {
         if let code = status.code {
             let hint = ExitHint(code: code)
@@ -30,9 +30,9 @@ struct CrashReport: Sendable, Hashable {
         }
     }
 
-    /// Writes into the run's log what the state leaves out, once the API has accepted it.
+    /// Writes the details that the state omits into the run's log, once the API has accepted the state.
     ///
-    /// - Parameter outputIsPrinted: Whether the worker has printed the run's output already, so that only the API's log
+    /// - Parameter outputIsPrinted: Whether the worker has already printed the run's output, so that only the API's log
     ///   of the run needs its last lines.
     func log(flowRunID: String, to reporter: any JobReporter, outputIsPrinted: Bool) {
         if let lastOutput {

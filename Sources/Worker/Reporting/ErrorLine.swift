@@ -1,7 +1,7 @@
 /// The line of a program's last output that explains best why the program failed.
 enum ErrorLine {
-    /// The exception of the last Python traceback; without a traceback, the last line that looks like an error; else the
-    /// last line. `nil` for a text without a word.
+    /// The exception of the last Python traceback; without a traceback, the last line that looks like an error;
+    /// otherwise the last line. `nil` for a text of whitespace only.
     static func line(of output: String) -> Substring? {
         let lines = output.split(whereSeparator: \.isNewline).filter { $0.contains { !$0.isWhitespace } }
         return exception(in: lines) ?? lines.last(where: looksLikeError) ?? lines.last

@@ -1,8 +1,8 @@
-/// What an exit code usually means, and what can be done about it.
+/// The usual meaning of an exit code, with a remedy.
 struct ExitHint: Sendable, Hashable {
-    /// What it means.
+    /// The usual meaning of the exit code.
     let explanation: String
-    /// What to do.
+    /// The remedy.
     let resolution: String
 
     /// The hint for an exit code; signals are negative.

@@ -1,23 +1,24 @@
+internal import Concurrency
 internal import Logging
 internal import PrefectAPI
 
-/// Finds out which of the runs in flight are being cancelled, and has them stopped.
+/// Looks up which of the runs in flight are being cancelled, and requests that they stop.
 struct CancellationWatch: Sendable {
-    let live: Live<ServedPool>
+    let live: ObservedValue<ServedPool>
     let services: WorkerServices
     let registry: RunRegistry
-    private let hint = Wakeup()
+    private let hint = AsyncSignal()
 
-    /// While the API tells of cancellations, they are looked for so much more rarely.
+    /// The factor by which lookups are less frequent while the API sends notifications of cancellations.
     private static let patience = 6.0
 
-    init(live: Live<ServedPool>, services: WorkerServices, registry: RunRegistry) {
+    init(live: ObservedValue<ServedPool>, services: WorkerServices, registry: RunRegistry) {
         self.live = live
         self.services = services
         self.registry = registry
     }
 
-    /// Looks for cancellations while there are runs, until its task is cancelled.
+    /// Looks up cancellations while runs are held, until the task is cancelled.
     func run() async {
         await services.api.reachability.whileObserving({ lookNow() }) { await keepLooking() }
     }
@@ -33,17 +34,18 @@ struct CancellationWatch: Sendable {
             let pause = Jitter.clampedPoisson(
                 mean: services.feed.connection.isLive ? interval * Self.patience : interval, factor: 0.3,
                 random: .random(in: 0..<1))
-            // A look that failed may have been the one that somebody waits for.
-            await hint.wait(atMost: .seconds(failures > 0 ? min(pause, Double(1 << min(failures, 5))) : pause))
+            // After a failure the pause is short, because a user may wait for the cancellation that the lookup missed.
+            let backoff = Backoff(from: .seconds(2), to: .seconds(32)).pause(afterFailures: failures)
+            await hint.wait(atMost: failures > 0 ? min(.seconds(pause), backoff) : .seconds(pause))
             if Task.isCancelled { return }
             failures = await look() ? 0 : failures + 1
         }
     }
 
-    /// Looks at once: a run is said to be cancelled, or that could have gone unheard.
+    /// Looks up cancellations at once: a notification has arrived, or may have been missed.
     func lookNow() { hint.signal() }
 
-    /// Returns whether the API said which runs are being cancelled.
+    /// Looks up cancellations once. Returns `false` when the API did not answer.
     private func look() async -> Bool {
         let ids = registry.all.filter { $0.stopReason == nil }.map(\.id)
         guard !ids.isEmpty else { return true }

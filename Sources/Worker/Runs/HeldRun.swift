@@ -1,18 +1,19 @@
+internal import Concurrency
 internal import JSON
 internal import PrefectAPI
 internal import Synchronization
 
-/// A flow run that this worker holds, with what others ask of it.
+/// A flow run that this worker holds, with the requests that other parts of the worker make for it.
 public final class HeldRun: Sendable {
     /// The flow run's id.
     public let id: String
     /// The flow run's name.
     public let name: String
-    /// The transitions by which this worker brings the run forward.
+    /// The transitions by which this worker advances the run.
     let transitions: RunTransitions
-    /// When the run was due that a poll has returned.
+    /// The due time of the run that a poll has returned.
     let due: Timestamp?
-    /// When this worker took hold of it.
+    /// When this process began to hold the run.
     let takenAt = ContinuousClock.now
 
     private struct State {
@@ -28,7 +29,7 @@ public final class HeldRun: Sendable {
 
         init(machine: RunMachine) { self.machine = machine }
 
-        /// The worker has got past all that processes died of.
+        /// Resets the count of deaths, because the worker has completed the work during which processes died.
         mutating func forgetDeaths() {
             deaths = 0
             work = nil
@@ -37,8 +38,8 @@ public final class HeldRun: Sendable {
     }
 
     private let state: Mutex<State>
-    private let stopRequested = Wakeup()
-    private let leaveRequested = Wakeup()
+    private let stopRequested = AsyncSignal()
+    private let leaveRequested = AsyncSignal()
 
     /// A run that a poll has returned.
     init(_ flowRun: FlowRun) {
@@ -49,7 +50,7 @@ public final class HeldRun: Sendable {
         state = Mutex(State(machine: RunMachine()))
     }
 
-    /// A run that an earlier process has left.
+    /// A run that an earlier process held.
     init(_ entry: LedgerEntry) {
         id = entry.flowRunID
         name = entry.flowRunName
@@ -66,19 +67,19 @@ public final class HeldRun: Sendable {
         self.state = Mutex(state)
     }
 
-    /// Where the run is on its path.
+    /// The run's position on its path.
     var machine: RunMachine { state.withLock { $0.machine } }
 
-    /// How far the run is.
+    /// The run's stage.
     public var stage: RunStage { machine.stage }
 
-    /// The run's infrastructure, once there is any.
+    /// The run's infrastructure, once it exists.
     public var identifier: InfrastructureIdentifier? { state.withLock { $0.identifier } }
 
-    /// Why the run is to end, when somebody asked for that.
+    /// Why a stop of the run was requested; `nil` without a request.
     public var stopReason: StopReason? { machine.stopReason }
 
-    /// Moves the run on by the result of its current step. Returns whether the ledger has to hold what has changed.
+    /// Applies the result of the run's current step. Returns whether the ledger must record the change.
     func handle(_ event: RunMachine.Event) throws -> Bool {
         let (before, isLegal, after) = state.withLock { state in
             let before = state.machine
@@ -92,7 +93,7 @@ public final class HeldRun: Sendable {
         return after.stage != before.stage || after.step == .watch
     }
 
-    /// A step had a result that it cannot have: a fault of the program.
+    /// The error for a result that a step cannot have: a fault of the program.
     struct IllegalEvent: Error, CustomStringConvertible {
         let step: RunMachine.Step
         let event: RunMachine.Event
@@ -100,11 +101,11 @@ public final class HeldRun: Sendable {
         var description: String { "the step '\(step)' cannot have the result '\(event)'" }
     }
 
-    /// Leaves the run to the next process.
+    /// Passes the run to the next process.
     func leave() { state.withLock { $0.machine.leave() } }
 
-    /// Whether a run that is pending by this transition may still be started by this worker. Where claims are settled,
-    /// a mere Pending of another worker's is that of one that lost: it goes no further.
+    /// Whether this worker may still start a run that is pending by this transition. If this worker has settled its
+    /// claim, another worker's state named Pending belongs to a claim that lost.
     func mayGoOn(in stateName: String, by transition: String?) -> Bool {
         state.withLock { state in
             guard let transition, !transitions.contains(transition) else { return true }
@@ -112,19 +113,19 @@ public final class HeldRun: Sendable {
         }
     }
 
-    /// Notes that a proposal by one of the transitions may be carried out late: an attempt had no answer.
+    /// Notes that the API may apply a proposal by one of the transitions late, because an attempt had no answer.
     func doubt() { state.withLock { $0.doubtfulAt = .now } }
 
-    /// Whether a proposal by one of the transitions may be carried out late, over what has happened meanwhile.
+    /// Whether the API may apply a proposal by one of the transitions late, over a newer state.
     var isDoubtful: Bool { state.withLock { $0.doubtfulAt != nil } }
 
-    /// Notes that the API has just said that the run is this worker's.
+    /// Notes that the API has just confirmed that the run is this worker's.
     func confirm() { state.withLock { $0.confirmedAt = .now } }
 
-    /// How long ago the API said so.
+    /// The time since the API last confirmed that the run is this worker's.
     var timeSinceConfirmation: Duration { state.withLock { ContinuousClock.now - $0.confirmedAt } }
 
-    /// What the ledger holds of the run.
+    /// The run's current entry for the ledger.
     func entry(api: String, pool: String, workerType: String) -> LedgerEntry {
         state.withLock { state in
             LedgerEntry(
@@ -135,13 +136,13 @@ public final class HeldRun: Sendable {
         }
     }
 
-    /// How many processes have died while they were at work on the run, one that is at work now included.
+    /// The number of processes that died during work on the run alone. Work in progress counts as one.
     var deaths: Int { state.withLock { $0.deaths } }
 
-    /// The work on the run alone that was begun last.
+    /// The work on the run alone that the worker began last.
     var work: RunWork? { state.withLock { $0.work } }
 
-    /// Notes that some work on the run alone begins; a death counts from now on.
+    /// Notes that some work on the run alone begins. From now on, a death of the process counts.
     func begin(_ work: RunWork) {
         state.withLock { state in
             state.work = work
@@ -170,22 +171,23 @@ public final class HeldRun: Sendable {
     /// Notes the run's infrastructure.
     func setIdentifier(_ identifier: InfrastructureIdentifier) { state.withLock { $0.identifier = identifier } }
 
-    /// Asks for the run's end. A cancellation outranks a shutdown, since its end is the run's own.
+    /// Requests that the run stop. A cancellation takes precedence over a shutdown, because it also ends the run
+    /// itself.
     func requestStop(_ reason: StopReason) {
         state.withLock { $0.machine.requestStop(reason) }
         stopRequested.signal()
     }
 
-    /// Asks that the run be left as it is, to a later process.
+    /// Requests that this process pass the run to a later process, as it is.
     func requestLeave() {
         state.withLock { $0.isToBeLeft = true }
         leaveRequested.signal()
     }
 
-    /// Whether the run is to be left to a later process.
+    /// Whether this process is to pass the run to a later process.
     var isToBeLeft: Bool { state.withLock { $0.isToBeLeft } }
 
-    /// Waits until the run is to be left, or for the task's cancellation.
+    /// Waits until this process is to pass the run to a later one, or until the task is cancelled.
     func waitForLeave() async {
         while !Task.isCancelled, !isToBeLeft { await leaveRequested.wait() }
     }
@@ -193,12 +195,13 @@ public final class HeldRun: Sendable {
     /// Whether the run's infrastructure has ended.
     var hasEnded: Bool { stage == .exited || stage == .reported }
 
-    /// Waits until the run's infrastructure has ended, for so long at most.
+    /// Waits until the run's infrastructure has ended, for at most `duration`.
     func waitForEnd(atMost duration: Duration) async {
         await stopRequested.wait(atMost: duration, unless: { self.hasEnded })
     }
 
-    /// Waits until the run's end is asked for; `nil` when it has ended before that, and on cancellation of the task.
+    /// Waits until a stop of the run is requested; `nil` when its infrastructure ends before, or when the task is
+    /// cancelled.
     func waitForStopRequest() async -> StopReason? {
         while !Task.isCancelled {
             if hasEnded { return nil }

@@ -1,17 +1,19 @@
+internal import Concurrency
 internal import JSON
 internal import Logging
 internal import PrefectAPI
 
-/// Restores the states of runs that a proposal of this worker has overwritten because the API carried it out late.
+/// Restores run states that a proposal of this worker has overwritten because the API applied it late.
 ///
-/// A connection that breaks can leave a proposal with the server, where it waits for the database. The worker sends it
-/// again and the run takes its course; then the first one is accepted over the run's end, and the run seems to wait for
-/// a worker. So runs with such a proposal are looked at for a while after they have ended. Before their end, their own
-/// next state replaces the late one.
+/// When a connection breaks, a proposal may remain at the server, where it waits for the database. The worker sends it
+/// again, and the run continues to its end. Then the server accepts the first proposal over that end, and the run seems
+/// to wait for a worker. So the worker checks runs with such a proposal for a while after they have ended. Before their
+/// end, their own next state replaces the late one.
 struct LateProposals: Sendable {
-    /// For how long the API may carry a proposal out late. Prefect's server on SQLite waits 60 seconds for its database.
+    /// How long the API may take to apply a proposal late. Prefect's server on SQLite waits 60 seconds for its
+    /// database.
     static let lifetime: Duration = .seconds(75)
-    /// The pause between two looks.
+    /// The pause between two checks.
     private static let interval: Duration = .seconds(3)
 
     private struct Run: Sendable {
@@ -21,15 +23,16 @@ struct LateProposals: Sendable {
 
     let services: WorkerServices
     let state: PoolState
-    private let runs = Live<[String: Run]>([:])
-    private let added = Wakeup()
+    private let runs = ObservedValue<[String: Run]>([:])
+    private let added = AsyncSignal()
 
     init(services: WorkerServices, state: PoolState) {
         self.services = services
         self.state = state
     }
 
-    /// Looks at a run that has ended, from now on, unless no proposal of it can come any more. Returns whether it does.
+    /// Begins to check a run that has ended, unless none of its proposals can be applied late any more. Returns whether
+    /// it does.
     func watch(_ entry: LedgerEntry) -> Bool {
         guard let doubtfulAt = entry.doubtfulAt else { return false }
         let age = Duration.pause(seconds: Timestamp.now.seconds(since: doubtfulAt))
@@ -39,7 +42,7 @@ struct LateProposals: Sendable {
         return true
     }
 
-    /// Looks at the runs until the task is cancelled.
+    /// Checks the runs until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
             await runs.wait { !$0.isEmpty }
@@ -49,8 +52,8 @@ struct LateProposals: Sendable {
         }
     }
 
-    /// Looks at the runs once. Runs whose time is over are removed from the ledger; the others stay in it for
-    /// the next process.
+    /// Checks the runs once. Runs whose time is over are removed from the ledger; the others stay in it for the next
+    /// process.
     func look() async {
         let (watched, now) = (runs.value, ContinuousClock.now)
         guard !watched.isEmpty else { return }
@@ -72,7 +75,8 @@ struct LateProposals: Sendable {
         }
     }
 
-    /// Restores a run's state if that was overwritten; `false` when it is to be tried again. One run keeps no other.
+    /// Restores a run's state if it was overwritten; `false` when the worker must try again. A failure for one run does
+    /// not affect the others.
     private func isDealtWith(_ run: FlowRun, _ entry: LedgerEntry) async -> Bool {
         do {
             try await restore(run, entry)
@@ -96,8 +100,8 @@ struct LateProposals: Sendable {
 }
 
 extension RunTransitions {
-    /// The state that one of these transitions was written over late: an end, or another plan. `nil` when nothing has
-    /// happened to the run since these transitions but what they did.
+    /// The state that one of these transitions has overwritten late: a final state, or a later schedule. `nil` when
+    /// they have overwritten no such state.
     func overwrittenState(in history: [RecordedState]) -> RecordedState? {
         let others = history.filter { $0.transitionID.map(contains) != true }
         let own = history.filter { $0.transitionID.map(contains) == true }

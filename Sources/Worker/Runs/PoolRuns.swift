@@ -1,11 +1,12 @@
+internal import Concurrency
 internal import JSON
 internal import Logging
 internal import PrefectAPI
 
-/// What all flow runs of a pool share, and the two ways in which a run begins: by a poll, or from the ledger.
+/// The values that all flow runs of a pool share, and the two ways in which a run begins: from a poll or the ledger.
 struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
     let backend: Backend
-    let live: Live<ServedPool>
+    let live: ObservedValue<ServedPool>
     var services: WorkerServices
     let contexts: RunContextReader
     let registry: RunRegistry
@@ -19,22 +20,22 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
         WorkerEvents(events: services.events, workerName: served.workerName, workerType: Backend.workerType)
     }
 
-    /// What the ledger holds of a run.
+    /// The run's current entry for the ledger.
     func entry(of held: HeldRun) -> LedgerEntry {
         held.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: Backend.workerType)
     }
 
-    /// Follows a run that a poll has returned to its end.
+    /// Takes a run that a poll has returned through all of its steps.
     func execute(_ run: DueRun) async {
         let runs = forRun(run.held)
         guard let pool = state.pool else { return await services.ledger.remove(run.held.id) }
         await RunDriver(held: run.held, flowRun: run.flowRun, pool: pool, runs: runs).run()
     }
 
-    /// Follows a run that an earlier process held to its end.
+    /// Takes a run that an earlier process held through all of its steps.
     func recover(_ held: HeldRun, _ entry: LedgerEntry) async {
         let runs = forRun(held)
-        // What the run is made of comes from the API, which may be away for long.
+        // The API may be unavailable for a long time, and both reads wait for it.
         guard let flowRun = try? await runs.services.persistently({ try await runs.read(entry) }),
             let pool = try? await runs.services.persistently({ try await runs.readPool(entry) })
         else {
@@ -45,7 +46,7 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
         await RunDriver(held: held, flowRun: flowRun, pool: pool, runs: runs).run()
     }
 
-    /// Each line in the worker's log says which run it is about.
+    /// The same values for one run: each line in the worker's log names the run.
     private func forRun(_ held: HeldRun) -> PoolRuns {
         var runs = self
         runs.services = services.forRun(held.id, named: held.name)

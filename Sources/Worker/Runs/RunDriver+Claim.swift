@@ -2,11 +2,11 @@ internal import JSON
 internal import Logging
 internal import PrefectAPI
 
-// The steps that make a run this worker's, and this worker's alone.
+// The steps by which this worker claims a run and ensures that no other worker has it.
 extension RunDriver {
     /// Proposes Pending. Only an accepted proposal makes the run this worker's.
     func claim() async throws {
-        // A run of an earlier process may be claimed no more by a worker that shuts down, and a new one neither.
+        // A worker that shuts down claims no run, neither a new one nor one of an earlier process.
         guard services.shutdown.isServing else { return try await take(.refused) }
         reporter.log(.info, "Worker '\(served.workerName)' submitting flow run '\(flowRun.id)'")
         do {
@@ -27,8 +27,8 @@ extension RunDriver {
         }
     }
 
-    /// Reads whose the run is after a claim without an answer. Until the API is back the slot is kept, since the run may be
-    /// this worker's.
+    /// Reads which worker has the run after a claim without an answer. Until the API is available again, the run keeps
+    /// its slot, because it may be this worker's.
     func readAfterClaim() async throws {
         do {
             let current = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
@@ -61,6 +61,7 @@ extension RunDriver {
         case .accepted(let state), .rejected(let state, _):
             let name = state["name"]?.stringValue ?? state["type"]?.stringValue ?? "unknown"
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: the API put it into the state '\(name)'")
+            if state["type"] == "CANCELLING" { return .refusedForCancellation }
         case .aborted(let reason):
             if flowRun.deploymentID != nil, reason.contains("Deployment not found") { return .deploymentDeleted }
             runs.contest.noteLostClaim()
@@ -69,7 +70,8 @@ extension RunDriver {
         return .refused
     }
 
-    /// Settles, where other workers serve the pool, whose an accepted claim is: the first to leave its mark has the run.
+    /// Settles which worker's accepted claim counts, where other workers serve the pool. The first worker that writes
+    /// its mark has the run.
     func settle() async throws {
         let result = try await settlement()
         if result != .refused { held.confirm() }
@@ -86,18 +88,19 @@ extension RunDriver {
             }
             if isOurs, try await !isStartedWithoutMark() { return .settled }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
-            // The run may have ended before its claim was carried out.
+            // The API may have applied the claim after the end of the run.
             held.doubt()
             return .refused
         } catch let error as APIError {
-            // An API without marks: a run is not lost for want of one.
+            // An API without marks refuses the request, and the run must not be lost for that reason.
             services.logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
             return .done
         }
     }
 
-    /// Whether a worker that saw no other, and so left no mark, has already brought the run forward: its claim is followed by
-    /// more than itself since the run was planned last.
+    /// Whether a worker that saw no other worker, and so wrote no mark, has already advanced the run. In that case, a
+    /// transition that is not this worker's has set Submitting, Running or a final state since the run was last
+    /// scheduled.
     private func isStartedWithoutMark() async throws -> Bool {
         let history = try await readHistory().sorted { $0.timestamp < $1.timestamp }
         let planned = history.lastIndex { $0.type == "SCHEDULED" }

@@ -4,7 +4,7 @@ internal import PrefectAPI
 
 // The steps for a run that an earlier process of the worker held.
 extension RunDriver {
-    /// Reads what the API knows of the run.
+    /// Reads the run's status from the API.
     func readStatusOfEarlierProcess(_ memory: inout Memory) async throws {
         // The earlier process may have died with a proposal under way.
         if [.due, .configured].contains(held.stage) { held.doubt() }
@@ -14,7 +14,7 @@ extension RunDriver {
         logDecision()
     }
 
-    /// Asks the backend which infrastructure the run has, until it can answer.
+    /// Asks the backend which infrastructure the run has, until the backend can answer.
     func findInfrastructure(_ memory: inout Memory) async throws {
         let prepared = try await prepareAgain()
         memory.prepared = prepared
@@ -57,8 +57,8 @@ extension RunDriver {
         logDecision()
     }
 
-    /// Makes the job of a run whose infrastructure may exist already. Where its configuration cannot be made as it was,
-    /// the backend's defaults are used: the job is not started with it, only watched and stopped.
+    /// Makes the job of a run whose infrastructure may already exist. Uses the backend's defaults if the configuration
+    /// cannot be made again. The worker only watches and stops such a job, and does not start it.
     private func prepareAgain() async throws -> RunJobs<Backend>.Prepared {
         do {
             return try await jobs.prepare(mark: mark)
@@ -88,14 +88,20 @@ extension RunDriver {
         services.logger.info("Flow run '\(flowRun.name)' of an earlier process of this worker \(decision)")
     }
 
-    // MARK: Runs of which the process dies
+    // MARK: Runs that are given up
 
-    /// Reports a run at which a process has died twice already, instead of trying it a third time.
+    /// Reports a run during whose work a process has died twice, instead of a third attempt.
     ///
-    /// The report is not work that a death is blamed on: a worker that is killed often would drop the run otherwise.
+    /// The report does not count as work that causes a death. Otherwise a worker that is killed often would drop the
+    /// run.
     func reportGivenUp() async throws {
-        _ = try await proposePersistently(.crashed(reasonToGiveUp))
-        try await take(.done)
+        switch try await proposePersistently(.crashed(reasonToGiveUp)) {
+        case .accepted?: try await take(.done)
+        case .rejected(let current, _)? where current["type"] == "CANCELLING":
+            _ = try await proposePersistently(.cancelled("The flow run was cancelled. \(reasonToGiveUp)"), force: true)
+            try await take(.refusedForCancellation)
+        default: try await take(.refused)
+        }
     }
 
     private var reasonToGiveUp: String {
@@ -103,14 +109,15 @@ extension RunDriver {
             + "tried again; see the worker's log and the system's log for the cause."
     }
 
-    /// Stops the run's infrastructure without a look at its configuration; where a process has died of that, too, it is left.
+    /// Stops the run's infrastructure without reading its configuration. If a process has died during that too, the
+    /// infrastructure is not touched.
     func endGivenUp() async throws {
         reporter.log(.error, "Flow run '\(flowRun.name)' is given up. \(reasonToGiveUp)")
         if let result = try await endInfrastructure() { reporter.log(.warning, result) }
         try await take(.done)
     }
 
-    /// Stops what the run may have left; the result in one line, or `nil` when there is nothing.
+    /// Stops infrastructure that the run may have. Returns the result in one line, or `nil` when there is none.
     private func endInfrastructure() async throws -> String? {
         guard [.submitted, .running].contains(held.stage) else { return nil }
         let name = held.identifier.map { "Infrastructure '\($0)'" } ?? "Infrastructure of the flow run"
@@ -147,7 +154,7 @@ extension RunDriver {
         }
     }
 
-    /// Stops infrastructure; `false` when it had ended already.
+    /// Stops infrastructure; `false` when it had already ended.
     private func stop(
         _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
     ) async throws -> Bool {
@@ -160,5 +167,5 @@ extension RunDriver {
     }
 }
 
-/// Infrastructure may exist where this worker cannot look.
+/// The error for infrastructure that may exist out of this worker's reach.
 private struct OutOfReach: Error {}

@@ -3,15 +3,15 @@ internal import Logging
 internal import OrderedCollections
 internal import PrefectAPI
 
-// The steps that wait for the end of the infrastructure, or bring it about, and report it where the run could not.
+// The steps that wait for the end of the infrastructure or stop it, and report an end that the run could not report.
 extension RunDriver {
-    /// Waits for the end of the infrastructure, and stops it when that is asked for.
+    /// Waits until the infrastructure ends, and stops it on request.
     func watch(_ memory: Memory) async throws {
         let job = try memory.job()
         guard let identifier = held.identifier else { throw MissingJob() }
         async let _: Void = leaveUnlessEnded()
-        // The end of the infrastructure must not cut off a stop that is under way: all of it has to end. So the two run side
-        // by side, and the end tells the other that there is nothing more to wait for.
+        // A stop that is under way must complete although the infrastructure has ended, so that all of it ends. So the
+        // wait and the stop run side by side, and the end also ends the wait for a stop request.
         async let stopping: Void = stopWhenAsked(identifier, job)
         let status = try await waitForEnd(identifier, job)
         held.setExit(status.mapTexts(reporter.redact))
@@ -19,7 +19,7 @@ extension RunDriver {
         await stopping
     }
 
-    /// How infrastructure ended, as far as that decides what is reported.
+    /// How infrastructure ended, in the detail that decides what the worker reports.
     func end(_ status: ExitStatus, _ job: Job<Backend.Configuration>) -> RunMachine.End {
         switch status.conclusion {
         case .stateReported(type: "CANCELLED", _): .cancelled
@@ -28,14 +28,15 @@ extension RunDriver {
         case nil:
             switch status.code {
             case nil: .unseen
-            // A command of the user's own that ends well needs no report.
+            // A user's command that ends without an error needs no report.
             case 0: job.configuration.runsFlowEngine ? .silent : .reported
             default: Backend.outlivesWorker ? .failedOrGaveBack : .failed
             }
         }
     }
 
-    /// Leaves a run that an earlier process has started and that this one does not wait for, unless it ends within 10 s.
+    /// Passes a run of an earlier process to the next process, unless the run ends within 10 s. This applies to a
+    /// worker that does not wait for such runs.
     private func leaveUnlessEnded() async {
         guard served.runsOnce, Backend.isDoneOnceStarted else { return }
         if (try? await Task.sleep(for: .seconds(10))) != nil { held.requestLeave() }
@@ -49,7 +50,7 @@ extension RunDriver {
                 do {
                     return try await backend.wait(for: identifier, job: job)
                 } catch let error as InfrastructureError where error.kind == .notFound {
-                    // It has ended, and nobody saw how.
+                    // It has ended, and how it ended is unknown.
                     return ExitStatus(code: nil)
                 }
             }
@@ -78,7 +79,7 @@ extension RunDriver {
                 try await backend.stop(identifier, job: job, grace: served.stopGrace, reason: reason)
                 return
             } catch let error as InfrastructureError where error.kind == .unavailable {
-                // Nobody else asks again: the run would continue for ever.
+                // No other part of the worker repeats the stop, so the run would continue forever.
                 reporter.log(.warning, "Flow run '\(flowRun.name)' could not be stopped, trying again: \(error)")
                 await held.waitForEnd(atMost: served.cancellationPollInterval)
             } catch let error as InfrastructureError where error.kind == .notFound {
@@ -93,18 +94,20 @@ extension RunDriver {
         }
     }
 
-    // MARK: What is to be reported
+    // MARK: Reporting the end
 
-    /// Reads whether a run of an earlier process is this worker's still and has not ended.
+    /// Reads whether a run of an earlier process is still this worker's and has not ended.
     func readBeforeReport() async throws {
         let status = try await readStatus()?.status ?? .unread
         try await take(.status(status))
         if held.machine.step == .conclude, !(status.isOurs && status.isActive) {
-            reporter.log(.debug, "Flow run '\(flowRun.name)' has ended or is another worker's now")
+            reporter.log(
+                .info,
+                "Flow run '\(flowRun.name)' has ended, waits again or is another worker's: not reporting its end")
         }
     }
 
-    /// Reads the state that decides what is to be reported.
+    /// Reads the run's state, which decides what the worker reports.
     func readAfterEnd(_ memory: inout Memory) async throws {
         let current = try await readRun()
         memory.state = current?.state ?? .null
@@ -114,20 +117,16 @@ extension RunDriver {
         case .ended where isCancelled:
             reporter.log(
                 .info, "Flow run '\(flowRun.name)' ended as '\(current?.stateName ?? "")' before it was cancelled")
-        case .waiting where !isCancelled && Backend.outlivesWorker:
-            reporter.log(
-                .info,
-                "Flow run '\(flowRun.name)' is '\(current?.stateName ?? "")': its infrastructure has given it back")
         default: break
         }
         try await take(.read(reading))
     }
 
-    /// Reports a run as crashed whose infrastructure ended without a final state.
+    /// Reports that a run has crashed, because its infrastructure ended without a final state.
     func crash(_ memory: inout Memory) async throws {
         let job = try memory.job()
         let status = held.exit ?? ExitStatus(code: nil)
-        // A flow engine that ends well without a final state has left its run unfinished.
+        // A flow engine that ends without an error and without a final state has not finished its run.
         let report =
             status.code == 0
             ? CrashReport(
@@ -146,10 +145,11 @@ extension RunDriver {
         }
     }
 
-    /// Ends a run that is being cancelled and whose infrastructure is gone.
+    /// Ends a run that is being cancelled and whose infrastructure has ended.
     func cancel(_ memory: Memory) async throws {
         let made = try memory.made()
-        // An engine that is stopped in the middle of its flow may have set Crashed, which its hooks are not for.
+        // An engine that is stopped in the middle of its flow may have set Crashed. The cancellation hooks are not for
+        // that state.
         let cancelling: JSONValue =
             memory.state["type"] == "CANCELLING" ? memory.state : ["type": "CANCELLING", "name": "Cancelling"]
         await backend.runHooks(.cancellation, state: cancelling, of: held.identifier, job: made.job)
@@ -161,14 +161,14 @@ extension RunDriver {
         try await take(.done)
     }
 
-    /// Sends the event of a run that ended as cancelled by itself after the worker's request. Infrastructure that
-    /// outlives the worker has a runner of its own, which sends that event.
+    /// Sends the event of a run that set Cancelled itself after the worker's request. Infrastructure that outlives the
+    /// worker has its own runner, which sends that event.
     func noteCancelled(_ memory: Memory) async throws {
         if !Backend.outlivesWorker { events.cancelled(related: try memory.made().relatedToCancellation) }
         try await take(.done)
     }
 
-    /// Sends the event of the end.
+    /// Sends the event that the worker has executed the run.
     func conclude(_ memory: Memory) async throws {
         guard let identifier = held.identifier else { throw MissingJob() }
         if case .stateReported? = held.exit?.conclusion, held.stopReason != .cancelled {
@@ -180,7 +180,7 @@ extension RunDriver {
         try await take(.done)
     }
 
-    /// Removes what the run leaves behind.
+    /// Removes the run's resources.
     func cleanUp(_ memory: Memory) async throws {
         let job = try memory.job()
         if let identifier = held.identifier {
@@ -191,8 +191,9 @@ extension RunDriver {
 
     // MARK: Recording the infrastructure
 
-    /// Records at the API which worker runs the flow run, and on which infrastructure, as far as it does not know. The two
-    /// requests follow each other: both write the same row, and a server on SQLite refuses one of two at the same time.
+    /// Records at the API which worker runs the flow run, and on which infrastructure, where the API lacks these
+    /// values. The two requests follow each other, because both write the same row. A server on SQLite refuses one of
+    /// two requests at the same time.
     func recordInfrastructure(_ identifier: InfrastructureIdentifier) async {
         if !held.machine.isRecovered || flowRun.infrastructurePID != identifier.rawValue {
             await recordIdentifier(identifier)
@@ -209,18 +210,18 @@ extension RunDriver {
         } catch let error as APIError {
             reporter.log(.warning, "The flow run's infrastructure '\(identifier)' could not be recorded: \(error)")
         } catch {
-            // The worker shuts down; the next one records it, if the run still runs then.
+            // The worker shuts down. The next process records the infrastructure if the run still runs then.
         }
     }
 
-    /// Puts the worker's labels on the run, for as long as it takes. They help people to find things; a run does not
-    /// fail for want of them.
+    /// Adds the worker's labels to the run, for as long as it takes. They only help people to search, and a run does
+    /// not fail without them.
     private func label() async {
         let labels: OrderedDictionary<String, String> = [
             "prefect.worker.name": served.workerName, "prefect.worker.type": Backend.workerType,
             "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool.id,
         ]
-        // An earlier attempt at the run, or an earlier process, may have set the same.
+        // An earlier attempt at the run, or an earlier process, may have set the same labels.
         if labels.allSatisfy({ flowRun.labels[$0.key] == .string($0.value) }) { return }
         do {
             try await persistently { try await api.addLabels(labels, toFlowRun: flowRun.id, effort: .persistent) }

@@ -1,10 +1,11 @@
+internal import Concurrency
 internal import JSON
 internal import Logging
 internal import PrefectAPI
 
-// The steps from a claimed run to its infrastructure, and the ends of runs that get none.
+// The steps from a claimed run to its infrastructure, and the ends of runs without infrastructure.
 extension RunDriver {
-    /// Reads deployment and flow, renders the template and prepares the backend's configuration.
+    /// Reads the deployment and the flow, renders the template and prepares the backend's configuration.
     func configure(_ memory: inout Memory) async throws {
         do {
             memory.prepared = try await jobs.prepare(continuing: memory.trace, mark: mark)
@@ -21,18 +22,15 @@ extension RunDriver {
 
     // MARK: Submitting
 
-    /// Proposes Submitting, and finds out by that whether the run is still this worker's and may start.
+    /// Proposes Submitting. The result shows whether the run is still this worker's and may start.
     ///
-    /// A server on SQLite may accept the claims of two workers that come within the same moment. Of the two that continue,
-    /// the first to propose Submitting has it accepted, and the other, refused, sees whose the run is. Only a proposal
-    /// that comes late could be accepted over what has happened since: then the run is looked at before.
+    /// A server on SQLite may accept the claims of two workers that arrive within the same moment. If both continue,
+    /// the server accepts Submitting from the first worker. It refuses the other worker's Submitting, and that worker
+    /// reads which of them has the run. Only a late proposal could be accepted over a newer state. So the worker reads
+    /// the run before a late proposal.
     func submit(_ memory: inout Memory) async throws {
         if memory.submitted == nil { memory.submitted = memory.prepared.map { events.submitted(related: $0.related) } }
-        if held.timeSinceConfirmation > Self.confirmationLifetime {
-            let reading = try await readToGoOn()
-            try await take(reading)
-            guard reading == .read(.ours) else { return }
-        }
+        if held.timeSinceConfirmation > Self.confirmationLifetime { return try await take(.stale) }
         memory.submissions += 1
         do {
             let outcome = try await api.propose(
@@ -47,7 +45,7 @@ extension RunDriver {
                 return try await take(.deleted)
             }
             services.logger.debug("Flow run '\(flowRun.name)' does not show that it is being submitted: \(error)")
-            // The name of a state is not worth the run.
+            // Submitting is only the name of a state, so the run must not fail for lack of it.
             let again = error.isTransient && memory.submissions < Self.submissionAttempts
             if error.isTransient { try await api.pause(error.retryAfter ?? .milliseconds(Int.random(in: 500...1500))) }
             try await take(.unanswered(again: again))
@@ -55,10 +53,10 @@ extension RunDriver {
     }
 
     private static var submissionAttempts: Int { 4 }
-    /// For how long no other worker can have taken and brought forward a run that was this worker's.
+    /// How long after a confirmation no other worker can have claimed and advanced the run.
     private static var confirmationLifetime: Duration { .milliseconds(500) }
 
-    /// Reads whether the run is still pending by this worker's doing.
+    /// Reads whether the run is still pending and this worker may start it.
     func readToGoOn() async throws -> RunMachine.Event {
         let current = try await readRun()
         let reading = RunMachine.Reading(current) { held.mayGoOn(in: $0.stateName, by: $0.transitionID) }
@@ -75,14 +73,15 @@ extension RunDriver {
         return .read(reading)
     }
 
-    /// A worker that shuts down starts nothing, whether or not the run was asked to stop.
+    /// Requests a stop of the run if the worker shuts down. Such a worker starts nothing, whether or not a stop was
+    /// requested.
     private func noteShutdown() {
         if !services.shutdown.isServing { held.requestStop(.shutdown) }
     }
 
     // MARK: Starting
 
-    /// Creates the infrastructure, and writes down at once what was created.
+    /// Creates the infrastructure, and records it in the ledger at once.
     func start(_ memory: inout Memory) async throws {
         let job = try memory.job()
         do {
@@ -106,18 +105,14 @@ extension RunDriver {
         }
     }
 
-    /// The infrastructure that was created; `nil` when the run is to stop before that is done, which may take long.
+    /// Creates the infrastructure, which may take long. Returns `nil` when a stop of the run is requested before that
+    /// is done.
     private func create(_ job: Job<Backend.Configuration>) async throws -> InfrastructureIdentifier? {
         do {
             return try await withThrowingTaskGroup(of: InfrastructureIdentifier?.self) { group in
                 group.addTask { try await backend.start(job) }
                 group.addTask {
-                    await withTaskGroup(of: Void.self) { requests in
-                        requests.addTask { _ = await held.waitForStopRequest() }
-                        requests.addTask { await held.waitForLeave() }
-                        await requests.next()
-                        requests.cancelAll()
-                    }
+                    await raceOf({ _ = await held.waitForStopRequest() }, { await held.waitForLeave() })
                     return nil
                 }
                 while let result = try await group.next() {
@@ -139,7 +134,7 @@ extension RunDriver {
         reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
     }
 
-    /// Asks the backend what an interrupted start has created, until it can answer.
+    /// Asks the backend which infrastructure an interrupted start has created, until the backend can answer.
     func findInterrupted(_ memory: Memory) async throws {
         let job = try memory.job()
         try await mark.during(.starting) {
@@ -161,22 +156,22 @@ extension RunDriver {
 
     // MARK: Ends without infrastructure
 
-    /// Ends a run as cancelled that has no infrastructure yet.
+    /// Sets Cancelled for a run that has no infrastructure yet.
     func cancelUnstarted() async throws {
         _ = try await proposePersistently(
             .cancelled("The flow run was cancelled before it was started."), force: true)
         try await take(.done)
     }
 
-    /// Ends a run as cancelled whose deployment was deleted.
-    func cancelOrphaned() async throws {
+    /// Sets Cancelled for a run whose deployment was deleted.
+    func cancelWithoutDeployment() async throws {
         let message = "Deployment \(flowRun.deploymentID ?? "") no longer exists, cancelled run."
         reporter.log(.warning, message)
         _ = try await proposePersistently(.cancelled(message), force: true)
         try await take(.done)
     }
 
-    /// Reports a run as crashed that could not be configured or started.
+    /// Reports that a run has crashed, because it could not be configured or started.
     func crashUnstarted(_ memory: Memory) async throws {
         let cause = memory.failure.map { "\($0)" } ?? "unknown"
         reporter.log(.error, "Failed to submit flow run '\(flowRun.name)' to infrastructure: \(cause)")
@@ -187,7 +182,7 @@ extension RunDriver {
         }
     }
 
-    /// Plans a run anew for other workers, unless something else has become of it.
+    /// Reschedules a run for other workers, unless this worker may no longer start it.
     func giveBack() async throws {
         let current = try await readRun()
         let reading = RunMachine.Reading(current) { held.mayGoOn(in: $0.stateName, by: $0.transitionID) }
@@ -196,7 +191,7 @@ extension RunDriver {
             let proposal = StateProposal(
                 type: "SCHEDULED", name: "Scheduled",
                 message: "Worker '\(served.workerName)' shut down before it started the flow run.",
-                // Another time than before: the mark of this worker's claim stands for the old one.
+                // The time must differ from the old one, to which the mark of this worker's claim belongs.
                 scheduledTime: max(held.due?.adding(seconds: 0.000_001) ?? .now, .now))
             _ = try await proposePersistently(proposal)
         }

@@ -3,9 +3,9 @@ internal import JobTemplates
 internal import Logging
 internal import PrefectAPI
 
-/// Carries out the steps of ``RunMachine`` for one flow run, and hands their results back to it.
+/// Carries out the steps of ``RunMachine`` for one flow run, and passes their results back to it.
 ///
-/// A failure concerns this run alone: nothing is thrown out of ``run()``.
+/// A failure affects only this run: ``run()`` throws no error.
 struct RunDriver<Backend: InfrastructureBackend>: Sendable {
     let held: HeldRun
     let flowRun: FlowRun
@@ -31,7 +31,7 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
     var served: ServedPool { runs.served }
     var events: WorkerEvents { runs.events }
 
-    /// What a step leaves for those after it.
+    /// The values that a step passes to later steps.
     struct Memory {
         /// The trace that the run's process continues.
         let trace: TraceContext?
@@ -45,20 +45,20 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         var submissions = 0
         /// Why the run could not be configured or started.
         var failure: (any Error)?
-        /// The state in which the run was found after the end of its infrastructure.
+        /// The state that was read after the end of the run's infrastructure.
         var state = JSONValue.null
 
-        /// The run's job, for a step that comes after the one that makes it.
+        /// The run's job, for a step after the one that makes it.
         func job() throws -> Job<Backend.Configuration> { try made().job }
 
-        /// The run's job and what the events say of it.
+        /// The run's job, and the resources that its events are related to.
         func made() throws -> RunJobs<Backend>.Prepared {
             guard let prepared else { throw MissingJob() }
             return prepared
         }
     }
 
-    /// A step needs what an earlier one makes: a fault of the program.
+    /// The error for a step that lacks the result of an earlier step: a fault of the program.
     struct MissingJob: Error, CustomStringConvertible {
         let description = "its job configuration has not been made"
     }
@@ -88,7 +88,7 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         return machine.outcome
     }
 
-    /// Takes the run out of the ledger, at once or when no proposal of it can come late any more.
+    /// Removes the run from the ledger, at once or when the API can no longer apply any of its proposals late.
     private func forget() async {
         var entry = entry
         entry.stage = .reported
@@ -118,9 +118,9 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    /// Brings a run with infrastructure to its end. Meanwhile the infrastructure is recorded at the API.
+    /// Watches a run with infrastructure and reports its end. Meanwhile, records the infrastructure at the API.
     private func watchAndReport(_ memory: inout Memory) async throws {
-        // Infrastructure that is only removed belongs to a run that has ended, or to another worker's.
+        // Infrastructure that is only removed needs no record: its run has ended or is another worker's.
         guard let identifier = held.identifier, held.machine.step != .cleanUp || memory.isOurs else {
             return try await carryOutAll(of: .watch, &memory)
         }
@@ -133,10 +133,10 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         await recorded
     }
 
-    /// Hands the result of the current step to the machine, and writes down how far the run is.
+    /// Passes the result of the current step to the machine, and records the run's stage in the ledger.
     func take(_ event: RunMachine.Event) async throws {
         guard try held.handle(event) else { return }
-        // The start is written down with the mark that it is under way.
+        // The note in the ledger that a start is under way also records the stage.
         if held.machine.step != .start { await services.ledger.record([entry]) }
     }
 
@@ -152,12 +152,12 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         case .settle: try await settle()
         case .configure: try await configure(&memory)
         case .submit: try await submit(&memory)
-        case .readAfterSubmission: try await take(readToGoOn())
+        case .readBeforeSubmission, .readAfterSubmission: try await take(readToGoOn())
         case .readCancelling: try await take(.status(readStatus()?.status ?? .unread))
         case .start: try await start(&memory)
         case .findInterrupted: try await findInterrupted(memory)
         case .cancelUnstarted: try await cancelUnstarted()
-        case .cancelOrphaned: try await cancelOrphaned()
+        case .cancelWithoutDeployment: try await cancelWithoutDeployment()
         case .crashUnstarted: try await crashUnstarted(memory)
         case .giveBack: try await giveBack()
         case .watch: try await watch(memory)
@@ -172,16 +172,16 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    // MARK: What every step may need
+    // MARK: Helpers of the steps
 
-    /// What the ledger holds of the run.
+    /// The run's current entry for the ledger.
     var entry: LedgerEntry { runs.entry(of: held) }
 
     /// Marks in the ledger that work on this run alone is under way.
     var mark: RunWorkMark { RunWorkMark(held: held, services: services, entry: { entry }) }
 
-    /// The run as it is now; `nil` when it was deleted. Its state is the one that it would have without proposals that were
-    /// carried out late; a run that is too large to be read has the last of its states.
+    /// The run as it is now; `nil` when it was deleted. Its state is the one before any proposals that the API applied
+    /// late. A run that is too large to be read has the last of its states.
     func readRun() async throws -> FlowRun? {
         do {
             let run = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
@@ -203,14 +203,14 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
     }
 
-    /// What the API knows of the run, and the run that this was read from; `nil` when it was deleted.
+    /// The run's status, and the run from which it was read; `nil` when the run was deleted.
     func readStatus() async throws -> (run: FlowRun, status: RunStatus)? {
         guard let current = try await readRun() else { return nil }
         return (current, RunStatus(current, history: try await readHistory(), entry: entry))
     }
 
-    /// Proposes a state that must be reported, for as long as it takes, without the secrets that its message may hold. A
-    /// refusal is logged: a run that is gone or has ended by itself is fine.
+    /// Proposes a state that must be reported, for as long as it takes, without secrets in its message. A refusal is
+    /// only logged, because the run may be deleted or may have ended by itself.
     func proposePersistently(_ proposal: StateProposal, force: Bool = false) async throws -> ProposalOutcome? {
         var proposal = proposal
         proposal.message = proposal.message.map(reporter.redact)
@@ -230,14 +230,14 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    /// ``WorkerServices/persistently(_:)``
+    /// Calls ``WorkerServices/persistently(_:)``.
     func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
         try await services.persistently(body)
     }
 }
 
 extension RunMachine {
-    /// The part of the path that a step belongs to; each has a span of its own.
+    /// A part of the path. Each part has its own span.
     enum Part: String {
         case recover
         case claim
@@ -254,8 +254,9 @@ extension RunMachine.Step {
         case .readStatus, .findInfrastructure, .reportGivenUp, .endGivenUp: .recover
         case .claim, .readAfterClaim, .claimAgain, .settle: .claim
         case .configure: .configure
-        case .submit, .readAfterSubmission, .readCancelling, .start, .findInterrupted, .cancelUnstarted,
-            .cancelOrphaned, .crashUnstarted, .giveBack:
+        case .submit, .readBeforeSubmission, .readAfterSubmission, .readCancelling, .start, .findInterrupted,
+            .cancelUnstarted,
+            .cancelWithoutDeployment, .crashUnstarted, .giveBack:
             .start
         case .watch, .readBeforeReport, .readAfterEnd, .crash, .cancel, .noteCancelled, .conclude, .cleanUp, .finished,
             .left:
@@ -265,8 +266,8 @@ extension RunMachine.Step {
 }
 
 extension RunMachine.Reading {
-    /// The state of a run that was read; `nil` was deleted. `isOurs` says whether a run that is pending may be started by
-    /// this worker.
+    /// The state of a run that was read; `nil` means a deleted run. `isOurs` states whether this worker may start a
+    /// pending run.
     init(_ run: FlowRun?, isOurs: (FlowRun) -> Bool = { _ in false }) {
         guard let run else {
             self = .deleted

@@ -1,35 +1,36 @@
+internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import PrefectAPI
 
-/// Makes the job of one flow run from what the API says of it at the moment.
+/// Makes the job of one flow run from the current data of the API.
 struct RunJobs<Backend: InfrastructureBackend>: Sendable {
     let runs: PoolRuns<Backend>
     let flowRun: FlowRun
     let pool: WorkPool
-    /// The worker's claim on the run.
+    /// The id of the worker's claim on the run.
     let claimID: String
-    /// The deployment that is used is not older than this.
+    /// The deployment of the job is not older than this moment.
     let deploymentSince: ContinuousClock.Instant
     let reporter: RunReporter
 
-    /// A job with what the worker's events say of its run.
+    /// A job, and the resources that the worker's events of its run are related to.
     struct Prepared: Sendable {
         let job: Job<Backend.Configuration>
         /// The resources that the worker's events of the run are related to.
         let related: [JSONValue]
-        /// Those that the event of a cancellation is related to.
+        /// The resources that the event of a cancellation is related to.
         let relatedToCancellation: [JSONValue]
     }
 
-    /// The run's deployment does not exist any more.
+    /// The error for a run whose deployment no longer exists.
     struct MissingDeployment: Error, CustomStringConvertible {
         let id: String
 
         var description: String { "its deployment \(id) no longer exists" }
     }
 
-    /// The run itself cannot be read.
+    /// The error for a run that itself cannot be read.
     struct UnreadableRun: Error, CustomStringConvertible {
         let reason: String
 
@@ -38,11 +39,12 @@ struct RunJobs<Backend: InfrastructureBackend>: Sendable {
 
     private var services: WorkerServices { runs.services }
 
-    /// Makes the job as the pool, the deployment and the blocks say at the moment. Waits for an API that is away.
+    /// Makes the job from the current pool, deployment and blocks. Waits while the API is unavailable.
     ///
     /// - Parameters:
-    ///   - trace: The trace that the job continues; `nil` means that of the run.
-    ///   - mark: Marks in the ledger that the configuration is being made; `nil` for a run that the ledger does not hold.
+    ///   - trace: The trace that the job continues; `nil` means the trace of the run.
+    ///   - mark: Marks in the ledger that the configuration is being made; `nil` for a run that the ledger does not
+    ///     hold.
     /// - Throws: ``MissingDeployment``, ``UnreadableRun``, errors of the API and of the template.
     func prepare(continuing trace: TraceContext? = nil, mark: RunWorkMark? = nil) async throws -> Prepared {
         if let reason = flowRun.unreadable { throw UnreadableRun(reason: reason) }
@@ -69,7 +71,7 @@ struct RunJobs<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    /// The job with nothing but the backend's defaults: enough to watch and to stop infrastructure that exists.
+    /// The job with only the backend's defaults, which is enough to watch and to stop existing infrastructure.
     func bare() throws -> Prepared {
         prepared(try runs.backend.configuration(rendered: [:]), flow: nil, deployment: nil)
     }

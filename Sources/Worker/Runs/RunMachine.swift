@@ -1,95 +1,99 @@
-/// The path of one flow run through this worker, as a value: where the run is, and where each event takes it.
+/// The path of one flow run through this worker, as a value. It holds the run's current step, and determines the next
+/// step from the result of the current one.
 ///
-/// ``Step`` lists the steps in the order in which a run takes them. ``RunDriver`` carries the current step out and hands
-/// its result to ``handle(_:)``. Recovery is the same machine, begun from a row of the ledger. Nothing here waits, asks or
-/// logs, so that the tests' model explores this value itself, with two workers and a crash at every step.
+/// ``Step`` lists the steps in the order in which a run takes them. ``RunDriver`` carries out the current step and
+/// passes the result to ``handle(_:)``. Recovery uses the same machine, which then begins from a row of the ledger.
+/// Nothing here waits, sends requests or logs. So a model in the tests explores this value itself, with two workers and
+/// a crash at every step.
 struct RunMachine: Sendable, Hashable {
-    /// What is to be done next about the run.
+    /// The next action on the run.
     enum Step: UInt8, Sendable, Hashable, CaseIterable {
         // Recovery: only for a run that an earlier process of the worker held.
-        /// Read what the API knows of the run.
+        /// Read the run's status from the API.
         case readStatus
         /// Ask the backend which infrastructure the run has.
         case findInfrastructure
-        /// Propose Crashed for a run of which the process died too often.
+        /// Propose Crashed, because processes of the worker died too often during work on the run.
         case reportGivenUp
-        /// Stop the infrastructure of such a run.
+        /// Stop the infrastructure of a run that is given up.
         case endGivenUp
 
         // Claim
         /// Propose Pending.
         case claim
-        /// The claim had no answer: read whose the run is.
+        /// The claim had no answer: read which worker has the run.
         case readAfterClaim
-        /// The claim did not reach the API: propose it again until there is an answer.
+        /// The run still waits after a claim without an answer: propose Pending again until there is an answer.
         case claimAgain
-        /// Decide, where other workers serve the pool, whose of several accepted claims counts.
+        /// Where other workers serve the pool, decide which of several accepted claims counts.
         case settle
 
         // Configure
-        /// Read the run's parts and make its job configuration.
+        /// Read the run's deployment and flow, and make its job configuration.
         case configure
 
         // Submit
         /// Propose Submitting.
         case submit
-        /// Submitting was not accepted: read whether the run is still this worker's.
+        /// The last confirmation is old, so that a proposal may come late: read whether this worker may still start the run.
+        case readBeforeSubmission
+        /// Submitting was refused or had no answer: read whether this worker may still start the run.
         case readAfterSubmission
-        /// The run is being cancelled: read whether it is this worker's to cancel.
+        /// The run is being cancelled: read whether this worker has it.
         case readCancelling
         /// Create the infrastructure.
         case start
-        /// The start was interrupted: ask the backend what it created.
+        /// The start was interrupted: ask the backend which infrastructure it created.
         case findInterrupted
 
         // The end of a run that has no infrastructure
         /// Set Cancelled.
         case cancelUnstarted
         /// Set Cancelled, since the run's deployment was deleted.
-        case cancelOrphaned
+        case cancelWithoutDeployment
         /// Propose Crashed, since the run cannot be configured or started.
         case crashUnstarted
-        /// Plan the run anew for another worker, since this one shuts down.
+        /// Reschedule the run for another worker, because this one shuts down.
         case giveBack
 
         // Watch
-        /// Wait for the end of the infrastructure, and stop it when that is asked for.
+        /// Wait until the infrastructure ends, and stop it on request.
         case watch
 
         // Report
-        /// An earlier process held the run: read whether it is still this worker's to report.
+        /// An earlier process held the run: read whether this worker must still report its end.
         case readBeforeReport
-        /// Read the run's state, which decides what is to be reported.
+        /// Read the run's state, which decides what the worker reports.
         case readAfterEnd
-        /// Propose Crashed, and run the hooks for that.
+        /// Propose Crashed, and run the hooks for a crash.
         case crash
         /// Run the hooks for a cancellation, and set Cancelled.
         case cancel
-        /// Send the event of a run that set Cancelled itself.
+        /// Send the event of a requested cancellation for which the run set Cancelled itself.
         case noteCancelled
-        /// Send the event of the end.
+        /// Send the event that the worker has executed the run.
         case conclude
-        /// Remove what the run leaves behind.
+        /// Remove the run's resources.
         case cleanUp
 
-        // Nothing is left to be done.
+        // This process has no more work on the run.
         /// Remove the run from the ledger.
         case finished
         /// Keep the run in the ledger for the next process.
         case left
     }
 
-    /// What carrying out a step has brought.
+    /// The result of a step.
     enum Event: Sendable, Hashable {
         /// The step is done, or its proposal was accepted.
         case done
-        /// The claim's mark is this worker's; `done` says that none was needed.
+        /// The claim's mark is this worker's. With `done`, the worker continues without a mark.
         case settled
-        /// The proposal was refused, or somebody else has the run.
+        /// The proposal was refused, or another worker has the run.
         case refused
         /// The proposal was refused because the run is being cancelled.
         case refusedForCancellation
-        /// No answer came. `again` says whether the same proposal is to be made once more.
+        /// The proposal had no answer. `again` states whether the worker makes the same proposal once more.
         case unanswered(again: Bool)
         /// The run was deleted.
         case deleted
@@ -97,11 +101,13 @@ struct RunMachine: Sendable, Hashable {
         case deploymentDeleted
         /// The step cannot succeed.
         case failed
+        /// The last confirmation that the run is this worker's is too old for the step.
+        case stale
         /// The start was interrupted by a request to stop.
         case interrupted
         /// The run was read.
         case read(Reading)
-        /// The run was read with all the states that it had.
+        /// The run was read, with all the states that it had.
         case status(RunStatus)
         /// The backend has looked for the run's infrastructure.
         case found(Infrastructure)
@@ -114,19 +120,19 @@ struct RunMachine: Sendable, Hashable {
         case deleted
         /// Scheduled, or paused.
         case waiting
-        /// Pending, and this worker's to go on with.
+        /// Pending, and this worker may start it.
         case ours
-        /// Pending by another worker's claim.
+        /// Pending by another worker's claim, or by a claim that was not examined.
         case pending
         case running
         case cancelling
         case cancelled
-        /// Completed or Failed: a word of the run's own.
+        /// Completed or Failed, which the run itself has set.
         case ended
         case crashed
     }
 
-    /// What a backend found of a run's infrastructure.
+    /// The state of a run's infrastructure, as the backend reports it.
     enum Infrastructure: Sendable, Hashable {
         case neverStarted
         case present
@@ -134,38 +140,42 @@ struct RunMachine: Sendable, Hashable {
         case outOfReach
     }
 
-    /// How infrastructure ended, as far as that decides what is reported.
+    /// How infrastructure ended, in the detail that decides what the worker reports.
     enum End: UInt8, Sendable, Hashable, CaseIterable {
-        /// It has not, or nobody knows how.
+        /// It has not ended, or how it ended is unknown.
         case unseen
         /// The run has set Cancelled itself.
         case cancelled
-        /// The run has set another state itself, or is a command of the user's that needs no report.
+        /// The run has set another state itself, or a user's command ended without an error and needs no report.
         case reported
-        /// The API did not let the run begin.
+        /// The API instructed the process not to continue the run.
         case aborted
-        /// A flow engine ended well without a final state.
+        /// A flow engine ended without an error and without a final state.
         case silent
-        /// With an error.
+        /// It ended with an error.
         case failed
-        /// With an error, where infrastructure that is asked to end may have given its run back before.
+        /// It ended with an error. This backend's infrastructure may give its run back before it ends on request.
         case failedOrGaveBack
     }
 
-    /// The step that is to be carried out.
+    /// The step to carry out next.
     private(set) var step: Step
-    /// How far the run is; the ledger holds this.
+    /// The run's stage, which the ledger records.
     private(set) var stage: RunStage
-    /// Whether the claim's mark is this worker's: of several workers whose claims were accepted, this one has the run.
+    /// Whether the claim's mark is this worker's. If the API accepted the claims of several workers, the one with the
+    /// mark has the run.
     private(set) var isSettled: Bool
-    /// Whether an earlier process began with the run, so that the API may know more of it than this one.
+    /// Whether an earlier process began with the run, so that the API may know more of it than this process.
     let isRecovered: Bool
-    /// Whether processes of the worker died of the run so often that it is not tried again.
+    /// Whether processes of the worker died so often during work on the run that it is not tried again.
     private let isGivenUp: Bool
-    /// Why the run is to end, when somebody asked for that.
+    /// Why a stop of the run was requested; `nil` without a request.
     private(set) var stopReason: StopReason?
+    /// How the infrastructure ended.
     private var end = End.unseen
+    /// The status that a recovery has read; needed only until the backend has found the infrastructure.
     private var status = RunStatus.unread
+    /// The outcome, where the stage does not determine it.
     private var knownOutcome: RunOutcome?
 
     /// A run that a poll has returned.
@@ -186,35 +196,38 @@ struct RunMachine: Sendable, Hashable {
         self.isGivenUp = isGivenUp
     }
 
-    /// Whether nothing is left to be done by this process.
+    /// Whether this process has no more work on the run.
     var isOver: Bool { step == .finished || step == .left }
 
-    /// What became of the run.
+    /// The outcome of this worker's work on the run.
     var outcome: RunOutcome {
         if step == .left { return .left }
         return knownOutcome ?? (stage == .exited || stage == .reported ? .ended : .notStarted)
     }
 
-    // MARK: What others ask for
+    // MARK: Requests
 
-    /// Asks for the run's end. A cancellation outranks a shutdown, since its end is the run's own.
+    /// Requests that the run stop. A cancellation takes precedence over a shutdown, because it also ends the run
+    /// itself.
     mutating func requestStop(_ reason: StopReason) {
         if stopReason != .cancelled { stopReason = reason }
     }
 
-    /// Leaves the run to the next process.
+    /// Passes the run to the next process; a finished run stays finished.
     mutating func leave() { if step != .finished { step = .left } }
 
     // MARK: The path
 
-    /// Moves on by the result of the current step. Returns `false` for a result that the step cannot have.
+    /// Applies the result of the current step. Returns `false`, without a change, for a result that the step cannot
+    /// have.
     mutating func handle(_ event: Event) -> Bool {
         switch step {
         case .readStatus, .findInfrastructure, .reportGivenUp, .endGivenUp: recover(event)
         case .claim, .readAfterClaim, .claimAgain, .settle: claim(event)
         case .configure: configure(event)
-        case .submit, .readAfterSubmission, .readCancelling, .start, .findInterrupted: submit(event)
-        case .cancelUnstarted, .cancelOrphaned, .crashUnstarted, .giveBack: endUnstarted(event)
+        case .submit, .readBeforeSubmission, .readAfterSubmission, .readCancelling, .start, .findInterrupted:
+            submit(event)
+        case .cancelUnstarted, .cancelWithoutDeployment, .crashUnstarted, .giveBack: endUnstarted(event)
         case .watch: watch(event)
         case .readBeforeReport, .readAfterEnd, .crash, .cancel, .noteCancelled, .conclude, .cleanUp: report(event)
         case .finished, .left: false
@@ -241,19 +254,22 @@ struct RunMachine: Sendable, Hashable {
             let mayHaveInfrastructure = [.submitted, .running, .exited].contains(stage)
             return mayHaveInfrastructure ? go(to: .findInfrastructure) : resume(with: .neverStarted)
         case (.findInfrastructure, .found(let infrastructure)): return resume(with: infrastructure)
-        case (.reportGivenUp, _):
+        case (.reportGivenUp, .done), (.reportGivenUp, .refused):
             knownOutcome = .crashed
+            return go(to: .endGivenUp)
+        case (.reportGivenUp, .refusedForCancellation):
+            knownOutcome = .cancelled
             return go(to: .endGivenUp)
         case (.endGivenUp, .done): return finish()
         default: return false
         }
     }
 
-    /// Resumes a run where an earlier process left it. Infrastructure that is there is watched, whatever the API says:
-    /// whether the run is another worker's now is looked at again when it has ended. Infrastructure is created only for a run
-    /// that is pending by this worker's claim.
+    /// Resumes a run at the point that an earlier process had reached. Existing infrastructure is watched, whatever the
+    /// API reports. When it has ended, the worker reads again whether another worker has the run. Infrastructure is
+    /// created only for a run that is pending by this worker's claim.
     private mutating func resume(with infrastructure: Infrastructure) -> Bool {
-        let status = status
+        let status = self.status
         self.status = .unread
         switch infrastructure {
         case .present:
@@ -261,12 +277,15 @@ struct RunMachine: Sendable, Hashable {
             if status.situation == .cancelling { stopReason = .cancelled }
             return go(to: .watch)
         case .ended(let end):
-            guard status.isOurs, status.isActive else { return go(to: .cleanUp) }
+            guard status.isOurs, status.isActive else {
+                knownOutcome = .ended
+                return go(to: .cleanUp)
+            }
             self.end = end
             stage = .exited
             return go(to: .readBeforeReport)
         case .neverStarted where status.mayBeClaimed:
-            // The claim may have been sent and not have come. The same transition does no harm twice.
+            // An earlier claim may still be on its way. A second claim by the same transition does no harm.
             return go(to: .claim)
         case .neverStarted where status.isOurs && status.situation == .pending:
             return go(to: stage == .due ? .settle : .configure)
@@ -282,20 +301,31 @@ struct RunMachine: Sendable, Hashable {
         switch (step, event) {
         case (.claim, .done), (.claimAgain, .done): return go(to: .settle)
         case (.claim, .unanswered): return go(to: .readAfterClaim)
-        case (.claim, .deploymentDeleted), (.claimAgain, .deploymentDeleted): return go(to: .cancelOrphaned)
+        case (.claim, .deploymentDeleted), (.claimAgain, .deploymentDeleted): return go(to: .cancelWithoutDeployment)
         case (.readAfterClaim, .read(.ours)): return go(to: .settle)
         case (.readAfterClaim, .read(.waiting)): return go(to: .claimAgain)
         case (.readAfterClaim, .read(.cancelling)): return go(to: .readCancelling)
-        case (.settle, .done), (.settle, .settled):
-            if event == .settled { isSettled = true }
-            stage = .claimed
-            return go(to: stopReason == .cancelled ? .readCancelling : .configure)
-        case (_, .refused), (_, .failed), (_, .deleted), (.readAfterClaim, .read): return finish()
+        // An earlier attempt of this claim may have been accepted.
+        case (.claim, .refusedForCancellation), (.claimAgain, .refusedForCancellation):
+            return go(to: .readCancelling)
+        case (.settle, .settled):
+            isSettled = true
+            return beginConfiguration()
+        case (.settle, .done): return beginConfiguration()
+        case (.claim, .refused), (.claim, .failed), (.claim, .deleted), (.readAfterClaim, .read),
+            (.readAfterClaim, .failed), (.claimAgain, .refused), (.claimAgain, .failed), (.settle, .refused):
+            return finish()
         default: return false
         }
     }
 
-    /// Cancels a run that is this worker's by its claim. Where the claim is not settled, another worker may have the run.
+    private mutating func beginConfiguration() -> Bool {
+        stage = .claimed
+        return go(to: stopReason == .cancelled ? .readCancelling : .configure)
+    }
+
+    /// Cancels a run that this worker has claimed. An unsettled claim is settled first, because another worker may have
+    /// the run.
     private mutating func cancelOwn() -> Bool {
         stopReason = .cancelled
         return go(to: stage == .due ? .settle : .cancelUnstarted)
@@ -308,7 +338,7 @@ struct RunMachine: Sendable, Hashable {
         case .done:
             stage = .configured
             return go(to: .submit)
-        case .deploymentDeleted: return go(to: .cancelOrphaned)
+        case .deploymentDeleted: return go(to: .cancelWithoutDeployment)
         case .failed: return go(to: .crashUnstarted)
         default: return false
         }
@@ -320,10 +350,11 @@ struct RunMachine: Sendable, Hashable {
         case (.submit, .unanswered(let again)): return go(to: again ? .submit : .readAfterSubmission)
         case (.submit, .refused): return go(to: .readAfterSubmission)
         case (.submit, .deleted): return finish()
-        // A proposal that would come late is preceded by a look at the run.
-        case (.submit, .read(.ours)): return true
-        case (.submit, .read(.cancelling)), (.readAfterSubmission, .read(.cancelling)): return go(to: .readCancelling)
-        case (.submit, .read), (.readAfterSubmission, .read): return finish()
+        case (.submit, .stale): return go(to: .readBeforeSubmission)
+        case (.readBeforeSubmission, .read(.ours)): return go(to: .submit)
+        case (.readBeforeSubmission, .read(.cancelling)), (.readAfterSubmission, .read(.cancelling)):
+            return go(to: .readCancelling)
+        case (.readBeforeSubmission, .read), (.readAfterSubmission, .read): return finish()
         case (.readCancelling, .status(let status)): return status.isOurs ? cancelOwn() : finish()
         case (.start, .done):
             stage = .running
@@ -333,12 +364,14 @@ struct RunMachine: Sendable, Hashable {
         case (.findInterrupted, .found(.present)), (.findInterrupted, .found(.ended)):
             stage = .running
             return go(to: .watch)
+        // Infrastructure may exist: only the next process can find out.
+        case (.findInterrupted, .found(.outOfReach)) where stopReason != .cancelled: return go(to: .left)
         case (.findInterrupted, .found): return endBeforeStart()
         default: return false
         }
     }
 
-    /// The run is this worker's and Submitting: it is started, unless it is to end.
+    /// Starts a run that is still this worker's after the proposal of Submitting, unless a stop was requested.
     private mutating func beginStart() -> Bool {
         if stopReason != nil { return endBeforeStart() }
         stage = .submitted
@@ -353,7 +386,7 @@ struct RunMachine: Sendable, Hashable {
 
     private mutating func endUnstarted(_ event: Event) -> Bool {
         switch (step, event) {
-        case (.cancelUnstarted, .done), (.cancelOrphaned, .done): return finish(.cancelled)
+        case (.cancelUnstarted, .done), (.cancelWithoutDeployment, .done): return finish(.cancelled)
         case (.crashUnstarted, .done), (.crashUnstarted, .refused): return finish(.failedToStart)
         case (.crashUnstarted, .refusedForCancellation), (.giveBack, .read(.cancelling)):
             return go(to: .readCancelling)
@@ -368,10 +401,12 @@ struct RunMachine: Sendable, Hashable {
         guard case .ended(let end) = event else { return false }
         self.end = end
         stage = .exited
-        return isRecovered ? go(to: .readBeforeReport) : beginReport()
+        // Another worker may have the run by now: its infrastructure may have given it back before it ended.
+        let mayBeGivenBack = stopReason != .cancelled && (end == .failedOrGaveBack || end == .unseen)
+        return isRecovered || mayBeGivenBack ? go(to: .readBeforeReport) : beginReport()
     }
 
-    /// What is known of the end tells whether the run's state has to be read before anything is reported.
+    /// Decides by the known end whether the worker must read the run's state before it reports anything.
     private mutating func beginReport() -> Bool {
         if stopReason == .cancelled {
             knownOutcome = .cancelled
@@ -379,8 +414,8 @@ struct RunMachine: Sendable, Hashable {
         }
         switch end {
         case .cancelled, .reported: return go(to: .conclude)
-        case .failed: return go(to: .crash)
-        case .failedOrGaveBack, .unseen, .aborted, .silent: return go(to: .readAfterEnd)
+        case .failed, .failedOrGaveBack: return go(to: .crash)
+        case .unseen, .aborted, .silent: return go(to: .readAfterEnd)
         }
     }
 
@@ -389,11 +424,11 @@ struct RunMachine: Sendable, Hashable {
         case (.readBeforeReport, .status(let status)):
             return status.isOurs && status.isActive ? beginReport() : go(to: .conclude)
         case (.readAfterEnd, .read(let reading)):
-            return stopReason == .cancelled ? finishCancellation(reading) : conclude(reading)
+            return stopReason == .cancelled ? reportCancellation(reading) : reportEnd(reading)
         case (.crash, .done):
             knownOutcome = .crashed
             return go(to: .conclude)
-        // Somebody cancelled the run at the last moment, and no infrastructure is left to be stopped.
+        // The run was cancelled at the last moment, and its infrastructure has already ended.
         case (.crash, .refusedForCancellation): return go(to: .cancel)
         case (.crash, .refused): return go(to: .conclude)
         case (.cancel, .done):
@@ -402,15 +437,15 @@ struct RunMachine: Sendable, Hashable {
         case (.noteCancelled, .done): return go(to: .conclude)
         case (.conclude, .done): return go(to: .cleanUp)
         case (.cleanUp, .done):
-            // A run of which nothing was reported keeps its stage.
+            // A run about which the worker reported nothing keeps its stage.
             if stage == .exited { stage = .reported }
             return finish()
         default: return false
         }
     }
 
-    /// The end of a run that this worker was asked to cancel.
-    private mutating func finishCancellation(_ reading: Reading) -> Bool {
+    /// Ends a run that this worker was asked to cancel, by the state that was read.
+    private mutating func reportCancellation(_ reading: Reading) -> Bool {
         switch reading {
         case .cancelled: return go(to: .noteCancelled)
         case .deleted: return go(to: .conclude)
@@ -422,11 +457,11 @@ struct RunMachine: Sendable, Hashable {
         }
     }
 
-    /// The end of a run of which the state decides what is reported.
-    private mutating func conclude(_ reading: Reading) -> Bool {
+    /// Decides by the state that was read what the worker reports about the run's end.
+    private mutating func reportEnd(_ reading: Reading) -> Bool {
         switch reading {
         case .cancelling: go(to: .cancel)
-        case .running, .ours, .pending: go(to: end == .aborted ? .conclude : .crash)
+        case .running, .pending, .ours: go(to: end == .aborted ? .conclude : .crash)
         case .deleted, .waiting, .cancelled, .ended, .crashed: go(to: .conclude)
         }
     }

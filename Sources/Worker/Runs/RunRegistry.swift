@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PrefectAPI
 internal import Synchronization
 
@@ -5,21 +6,21 @@ internal import Synchronization
 public final class RunRegistry: Sendable {
     private struct State {
         var runs: [String: HeldRun] = [:]
-        /// The runs that were let go since the poll under way began.
+        /// The runs that were removed since the current poll began.
         var leftSincePoll: Set<String> = []
     }
 
     private let state = Mutex(State())
-    private let changed = Wakeup()
+    private let changed = AsyncSignal()
 
     /// A registry without runs.
     public init() {}
 
-    /// Notes that a poll begins. What it returns may be older than what this worker does meanwhile: a run that is let go
-    /// before the answer is there has been dealt with, and is not taken again because of it.
+    /// Notes that a poll begins. Its answer may be older than what this worker does meanwhile. A run that is removed
+    /// before the answer arrives needs no more work, so the answer does not register it again.
     func beginPoll() { state.withLock { $0.leftSincePoll = [] } }
 
-    /// Registers a run of the poll under way; `nil` when it is held, or was held when the poll began.
+    /// Registers a run that the current poll returned; `nil` when it is held, or was held when the poll began.
     func register(_ flowRun: FlowRun) -> HeldRun? {
         let held = state.withLock { state -> HeldRun? in
             guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
@@ -31,7 +32,7 @@ public final class RunRegistry: Sendable {
         return held
     }
 
-    /// Registers a run that an earlier process has left.
+    /// Registers a run that an earlier process held.
     func restore(_ entry: LedgerEntry) -> HeldRun {
         let held = HeldRun(entry)
         state.withLock { $0.runs[held.id] = held }
@@ -56,12 +57,12 @@ public final class RunRegistry: Sendable {
     /// How many runs are held.
     public var count: Int { state.withLock { $0.runs.count } }
 
-    /// How many of the runs are not yet this worker's, so that a poll may still return them.
+    /// The number of runs that this worker has not yet claimed, so that a poll may still return them.
     var unclaimedCount: Int { state.withLock { $0.runs.values.count(where: { $0.stage == .due }) } }
 
-    /// The run of an id, when it is held.
+    /// The run with this id; `nil` when it is not held.
     public func run(_ id: String) -> HeldRun? { state.withLock { $0.runs[id] } }
 
-    /// Waits until a run has been registered, or for the task's cancellation.
+    /// Waits until a run is registered, or until the task is cancelled.
     func waitForRegistration() async { await changed.wait() }
 }

@@ -1,12 +1,13 @@
 internal import PrefectAPI
 
-/// What the API says of a run that this worker has begun with, by the run itself and by all the states that it had.
+/// The status of a run that this worker has begun with, derived from the run itself and from all the states that it
+/// had.
 struct RunStatus: Sendable, Hashable {
-    /// What can be done with a run in its state.
+    /// The run's current state, in the detail that decides what the worker can do with the run.
     enum Situation: UInt8, Sendable, Hashable {
         /// It was deleted.
         case deleted
-        /// It waits to be claimed, or for a person.
+        /// It waits for a claim, or for a person.
         case waiting
         case pending
         case running
@@ -18,10 +19,10 @@ struct RunStatus: Sendable, Hashable {
     let situation: Situation
     /// Whether the last claim that the API accepted is this worker's.
     let isOurs: Bool
-    /// Whether it still waits as it did when this worker was about to claim it, so that the claim may be on its way yet.
+    /// Whether the run still waits as it did before this worker's claim, so that the claim may still be on its way.
     let mayBeClaimed: Bool
 
-    /// The status of a run that was deleted, and of one that nobody has read.
+    /// The status of a deleted run, and of a run that was not read yet.
     static let unread = RunStatus(situation: .deleted, isOurs: false)
 
     init(situation: Situation, isOurs: Bool, mayBeClaimed: Bool = false) {
@@ -30,17 +31,18 @@ struct RunStatus: Sendable, Hashable {
         self.mayBeClaimed = mayBeClaimed
     }
 
-    /// Whether somebody has to bring the run to its end.
+    /// Whether a worker must still bring the run to its end.
     var isActive: Bool { [.pending, .running, .cancelling].contains(situation) }
 
-    /// Whether nothing can become of the run any more.
+    /// Whether the run has ended or was deleted.
     var isOver: Bool { situation == .final || situation == .deleted }
 
     /// The status of a run by all the states that it had; `history` need not be in order.
     ///
-    /// The last state of the type PENDING is the last claim. A mere Pending of another worker's that follows our own does
-    /// not count where this one holds the claim's mark: it was accepted beside ours, and lost. Nor does it where the mark
-    /// is still to be asked for. One that follows after the run was planned anew is another claim.
+    /// The last state of the type PENDING is the last claim. Another worker's claim may follow this worker's own, as a
+    /// state named Pending. It does not count if this worker has the claim's mark, because it was accepted too and
+    /// lost. It does not count either while this worker has yet to request the mark. A Pending after a rescheduling of
+    /// the run is a new claim.
     init(_ run: FlowRun, history: [RecordedState], entry: LedgerEntry) {
         let situation: Situation =
             switch run.stateType {
@@ -50,7 +52,7 @@ struct RunStatus: Sendable, Hashable {
             case "COMPLETED", "FAILED", "CRASHED", "CANCELLED": .final
             default: .waiting
             }
-        // A state that says that infrastructure is pending is no claim: anybody who observes it may set it.
+        // A state that reports pending infrastructure is no claim: any observer of the infrastructure may set it.
         let steps = history.filter { $0.type == "PENDING" || $0.type == "SCHEDULED" }
             .filter { $0.name != StateProposal.infrastructurePending }
             .sorted { $0.timestamp < $1.timestamp }
@@ -61,7 +63,7 @@ struct RunStatus: Sendable, Hashable {
         {
             last = steps[own]
         }
-        // A run that is too large to be read does not say for when it is planned.
+        // The API does not return the planned time of a run that is too large to be read.
         let isPlannedAsBefore = run.expectedStartTime == entry.due || run.unreadable != nil
         self.init(
             situation: situation, isOurs: last?.transitionID.map(entry.transitions.contains) ?? false,

@@ -1,14 +1,16 @@
-/// Notes in the ledger that work on a run is under way, so that a run of which the process dies twice is not tried again.
+/// Notes in the ledger that work on a run is under way. So the worker does not try a run again after the process has
+/// died twice during such work.
 struct RunWorkMark: Sendable {
     let held: HeldRun
     let services: WorkerServices
-    /// The run's row for the ledger as it is now.
+    /// The run's current entry for the ledger.
     let entry: @Sendable () -> LedgerEntry
 
-    /// Does some work. The note is made before, and taken back when the work has ended in any way but the process's death, or
-    /// has gone on for so long that a death after that has other causes.
+    /// Performs some work. The note is written before. It is removed when the work has ended in any way except by the
+    /// process's death. It is also removed when the work takes so long that a later death has other causes.
     ///
-    /// Runs at which a process has died already do theirs one after the other, so that the next death blames one of them.
+    /// A run during whose work a process has already died waits for its turn. So the next death identifies one such run
+    /// as its cause.
     func during<Result>(_ work: RunWork, _ body: () async throws -> Result) async rethrows -> Result {
         guard services.ledger.contains(held.id) else { return try await body() }
         let turn = await turn()
@@ -35,7 +37,7 @@ struct RunWorkMark: Sendable {
         return nil
     }
 
-    /// Takes the note back where the work takes long.
+    /// Removes the note when the work takes long, and ends the run's turn.
     private func acquit(_ turn: Slot?) async {
         guard (try? await Task.sleep(for: services.workPatience)) != nil else { return }
         await end()

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PrefectAPI
 
 /// The progress of the worker's shutdown. Every part of the worker refers to this one object.
@@ -15,8 +16,8 @@ public final class ShutdownSignal: Sendable {
         public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
     }
 
-    private let current = Live(Phase.serving)
-    private let firstRefusal = Live<String?>(nil)
+    private let current = ObservedValue(Phase.serving)
+    private let firstRefusal = ObservedValue<String?>(nil)
 
     private let whole: ShutdownSignal?
 
@@ -52,12 +53,7 @@ public final class ShutdownSignal: Sendable {
     /// Waits until a phase is reached, or until the task is cancelled.
     public func wait(for phase: Phase) async {
         guard let whole else { return await current.wait { $0 >= phase } }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.current.wait { $0 >= phase } }
-            group.addTask { await whole.wait(for: phase) }
-            await group.next()
-            group.cancelAll()
-        }
+        await raceOf({ await self.current.wait { $0 >= phase } }, { await whole.wait(for: phase) })
     }
 
     /// Pauses between two attempts at the same operation. While the worker serves, the pause is as long as the API
@@ -94,11 +90,6 @@ public final class ShutdownSignal: Sendable {
     /// Sleeps, at most until a phase is reached.
     public func sleep(for duration: Duration, orUntil phase: Phase = .draining) async {
         guard self.phase < phase else { return }
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await Task.sleep(for: duration) }
-            group.addTask { await self.wait(for: phase) }
-            await group.next()
-            group.cancelAll()
-        }
+        await raceOf({ try? await Task.sleep(for: duration) }, { await self.wait(for: phase) })
     }
 }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PrefectAPI
 internal import Synchronization
 
@@ -9,7 +10,7 @@ public final class SlotLimiter: Sendable {
         var limit: Int?
         var used = 0
         /// The parts of this limiter, which wait for its slots.
-        var parts: [Wakeup] = []
+        var parts: [AsyncSignal] = []
     }
 
     /// The number of slots; `nil` means any number.
@@ -17,7 +18,7 @@ public final class SlotLimiter: Sendable {
     /// The limiter that contains this one.
     public let whole: SlotLimiter?
     private let state: Mutex<State>
-    private let freed = Wakeup()
+    private let freed = AsyncSignal()
 
     /// A limiter with free slots only. With `whole`, they are within a limit that several limiters share.
     public init(limit: Int?, within whole: SlotLimiter? = nil) {

@@ -1,3 +1,4 @@
+public import Concurrency
 public import CoreMetrics
 public import Logging
 public import PrefectAPI
@@ -35,7 +36,7 @@ public struct WorkerServices: Sendable {
     /// The environment of the worker's process.
     public var environment: [String: String]
     /// Prefect's settings in the form that jobs receive.
-    public var settingsEnvironment: Live<[(name: String, value: String)]>
+    public var settingsEnvironment: ObservedValue<[(name: String, value: String)]>
     /// Removes the worker's own secrets from a text.
     public var redact: @Sendable (String) -> String
 
@@ -46,7 +47,7 @@ public struct WorkerServices: Sendable {
         ledger: RunLedger, shutdown: ShutdownSignal, farewell: Duration = .seconds(15),
         workPatience: Duration = .seconds(30), idleExitLimit: Duration = .milliseconds(500),
         environment: [String: String],
-        settingsEnvironment: Live<[(name: String, value: String)]>,
+        settingsEnvironment: ObservedValue<[(name: String, value: String)]>,
         redact: @escaping @Sendable (String) -> String
     ) {
         self.api = api

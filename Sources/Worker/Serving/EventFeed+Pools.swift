@@ -1,9 +1,10 @@
+internal import Concurrency
 internal import PrefectAPI
 internal import Synchronization
 
 extension EventFeed {
     /// Passes each event to its pool, until the task is cancelled. A change of the pools requires a new subscription.
-    func run(for served: Live<[any PoolService]>) async {
+    func run(for served: ObservedValue<[any PoolService]>) async {
         while !Task.isCancelled {
             let pools = served.value
             let names = pools.map(\.served.name)

@@ -1,16 +1,17 @@
+internal import Concurrency
 internal import FoundationEssentials
 internal import JSON
 internal import Logging
 internal import PrefectAPI
 
-/// The runs of other workers, at the API that this one serves.
+/// The runs of other workers, at the API of this worker.
 struct OtherRunsOfAPI: OtherRuns {
     let services: WorkerServices
-    let served: Live<[any PoolService]>
-    /// The value of this process's marks, by which the API tells several workers apart.
+    let served: ObservedValue<[any PoolService]>
+    /// The value of this process's marks, by which the API distinguishes several workers.
     private let mark = APIClient.newTransitionID()
 
-    init(services: WorkerServices, served: Live<[any PoolService]>) {
+    init(services: WorkerServices, served: ObservedValue<[any PoolService]>) {
         self.services = services
         self.served = served
     }
@@ -26,7 +27,7 @@ struct OtherRunsOfAPI: OtherRuns {
                     try await services.api.readFlowRun(id: flowRunID, effort: .persistent)
                 })
         } catch let error as APIError {
-            // A label can say anything, and whoever has written it is not this worker.
+            // The id comes from a label, which other programs write and which may contain anything.
             if !error.isNotFound {
                 services.logger.warning("Flow run '\(flowRunID)' of another worker cannot be looked at: \(error)")
             }
@@ -35,7 +36,7 @@ struct OtherRunsOfAPI: OtherRuns {
     }
 
     func inFlight(among flowRunIDs: [String]) async throws -> Set<String> {
-        // A label can say anything; the API refuses a list with something that is no id.
+        // A label may contain anything, and the API refuses a list with a value that is no id.
         let ids = Set(flowRunIDs.filter { UUID(uuidString: $0) != nil }).sorted()
         do {
             let runs = try await services.persistently {

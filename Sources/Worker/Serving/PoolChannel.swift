@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
@@ -11,7 +12,7 @@ final class PoolChannel: Sendable {
 
     /// The channel's connection.
     let connection: Connection
-    private let live: Live<ServedPool>
+    private let live: ObservedValue<ServedPool>
     private let workerType: String
     private let defaultTemplate: BaseJobTemplate
     private let services: WorkerServices
@@ -21,10 +22,10 @@ final class PoolChannel: Sendable {
     private let isInDoubt = Mutex(false)
     private let isPausing = Mutex(false)
     private let search = Mutex(Search())
-    private let doubt = Wakeup()
+    private let doubt = AsyncSignal()
 
     init(
-        live: Live<ServedPool>, workerType: String, defaultTemplate: BaseJobTemplate, services: WorkerServices,
+        live: ObservedValue<ServedPool>, workerType: String, defaultTemplate: BaseJobTemplate, services: WorkerServices,
         state: PoolState,
         cleanup: (kinds: [String], handler: @Sendable (CleanupMessage) async throws -> CleanupVerdict)
     ) {

@@ -1,9 +1,10 @@
+public import Concurrency
 internal import PrefectAPI
 
 /// One of the pools that a daemon serves.
 public protocol PoolService: Sendable {
     /// The pool with its current settings.
-    var live: Live<ServedPool> { get }
+    var live: ObservedValue<ServedPool> { get }
     /// The worker's knowledge of the pool.
     var state: PoolState { get }
     /// The runs in flight.

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
@@ -6,7 +7,7 @@ internal import PrefectAPI
 /// Keeps the worker's knowledge of its pool up to date, creates missing objects, and sends heartbeats. It uses the
 /// worker channel while that is open, and requests otherwise.
 struct PoolSynchronizer: Sendable {
-    let live: Live<ServedPool>
+    let live: ObservedValue<ServedPool>
     let workerType: String
     let defaultTemplate: BaseJobTemplate
     let services: WorkerServices
@@ -37,9 +38,9 @@ struct PoolSynchronizer: Sendable {
     private func keepUp(afterFirst first: Bool) async {
         var failures = first ? 0 : 1
         while !Task.isCancelled {
-            let pause = Jitter.clampedPoisson(
-                mean: min(served.heartbeatInterval.inSeconds, failures > 0 ? Double(1 << min(failures, 6)) : .infinity),
-                factor: 0.3, random: .random(in: 0..<1))
+            let backoff = Backoff(from: .seconds(2), to: .seconds(64)).pause(afterFailures: failures)
+            let mean = failures > 0 ? min(served.heartbeatInterval, backoff) : served.heartbeatInterval
+            let pause = Jitter.clampedPoisson(mean: mean.inSeconds, factor: 0.3, random: .random(in: 0..<1))
             await channel.waitForDoubt(atMost: .seconds(pause), afterFailure: failures > 0)
             if Task.isCancelled { return }
             failures = await synchronize() ? 0 : failures + 1

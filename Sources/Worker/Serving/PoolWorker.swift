@@ -1,20 +1,21 @@
+public import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
 public import PrefectAPI
 
-/// Serves one work pool with one backend: keeps in touch with the API, takes the runs that are due and follows each of
-/// them to its end.
+/// Serves one work pool with one backend. It stays in contact with the API, takes the runs that are due and follows
+/// each of them to its end.
 public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
-    /// The pool and how it is served, as the settings say at the moment.
-    public let live: Live<ServedPool>
-    /// What is known of the pool; for probes.
+    /// The pool with its current settings.
+    public let live: ObservedValue<ServedPool>
+    /// The worker's knowledge of the pool, for probes.
     public let state: PoolState
     /// The runs in flight.
     public let registry = RunRegistry()
     /// The slots of the pool's limit.
     public let slots: SlotLimiter
-    /// What is measured of the pool.
+    /// The metrics of the pool.
     public let metrics: PoolMetrics
 
     private let backend: Backend
@@ -24,24 +25,24 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private let channel: PoolChannel
     private let hints = PollHints()
     private let cancellations: CancellationWatch
-    /// Whether runs of this pool are still taken.
+    /// Whether the worker still takes runs of this pool.
     private let taking: ShutdownSignal
     private let onRefusal: @Sendable (String) -> Void
 
     /// A worker for a pool.
     ///
     /// - Parameters:
-    ///   - backend: What the pool's runs run on; other pools of the type may use it too.
-    ///   - slots: The slots that the pools of the daemon share, when they do.
-    ///   - justRead: The pool as it was read a moment ago, when it was.
-    ///   - onRefusal: Is called with the reason when the API refuses for good what is needed of a pool that is not known yet.
-    ///     The whole worker ends then if nothing is given.
+    ///   - backend: The infrastructure for the pool's runs; other pools of the type may use it too.
+    ///   - slots: The slots that the pools of the daemon share, if they do.
+    ///   - justRead: The pool, if it was read a moment ago.
+    ///   - onRefusal: Called with the reason when the API permanently refuses a request that the worker needs for a
+    ///     pool that is not known yet. If nothing is given, the whole worker ends then.
     public init(
         served: ServedPool, backend: Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
         justRead: WorkPool? = nil, onRefusal: (@Sendable (String) -> Void)? = nil
     ) {
         self.onRefusal = onRefusal ?? { services.shutdown.refuse($0) }
-        live = Live(served)
+        live = ObservedValue(served)
         self.backend = backend
         taking = ShutdownSignal(within: services.shutdown)
         state = PoolState(infrastructureTrouble: { backend.trouble })
@@ -74,11 +75,11 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             })
     }
 
-    /// How the pool's worker channel is.
+    /// The connection of the pool's worker channel.
     public var connection: Connection { channel.connection }
 
-    /// Serves the pool, the runs that were left included, until the worker shuts down, or, for a pool that is served once,
-    /// until the runs of one poll have ended. Returns when every run has been dealt with.
+    /// Serves the pool and the runs of an earlier process, until the worker shuts down. A pool that is served once is
+    /// served until the runs of one poll have ended. Returns when no run needs more work.
     public func run(_ left: LeftRuns) async {
         let caller = APIClient.Caller { [name = served.workerName, state] in
             APIClient.Attribution(workerName: name, workerID: state.workerID)
@@ -91,7 +92,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             events: services.events, workerName: served.workerName, workerType: Backend.workerType)
         await withTaskGroup(of: Void.self) { group in
             let isSynchronized = await isSynchronizedFirst()
-            let started = Live<Event?>(nil)
+            let started = ObservedValue<Event?>(nil)
             @Sendable func announce() {
                 started.update { $0 = events.started(pool: state.pool) }
                 services.logger.info("Worker '\(served.workerName)' started!")
@@ -116,13 +117,15 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    /// Whether the pool can be served at the beginning; a worker that shuts down meanwhile does not wait for the answer.
+    /// Whether the pool can be served at the beginning. A worker that shuts down meanwhile does not wait for the
+    /// answer.
     private func isSynchronizedFirst() async -> Bool {
         let known = justRead
         return (try? await taking.whileServing { await synchronizer.synchronize(justRead: known) }) ?? false
     }
 
-    /// Polls and runs what comes, and goes on with what was left; returns when polling has ended and no run is left.
+    /// Polls, runs the returned runs, and resumes the runs of an earlier process. Returns when polling and all runs
+    /// have ended.
     private func poll(goingOnWith left: LeftRuns) async {
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
@@ -138,7 +141,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
                 for run in left.runs { inFlight.addTask { await recover(run) } }
                 for await run in due { inFlight.addTask { await execute(run) } }
             }
-            // All runs have ended; the watch for the shutdown is the only task left.
+            // All runs have ended. The wait for the shutdown is the only remaining task.
             group.cancelAll()
         }
     }
@@ -153,7 +156,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     // MARK: Changes
 
-    /// Serves the pool in another way from now on; runs in flight are not touched.
+    /// Changes how the pool is served from now on; runs in flight are not affected.
     public func change(_ change: (inout ServedPool) -> Void) {
         let (before, after) = live.update { served in
             let before = served
@@ -161,7 +164,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             return (before, served)
         }
         slots.setLimit(after.limit)
-        // Queues that do not exist are created by the next synchronisation.
+        // The next synchronisation creates queues that do not exist.
         if before.queues != after.queues { state.setLostQueues(true) }
         hints.update { $0.ask() }
     }
@@ -169,9 +172,9 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     /// Takes no more runs of the pool. Those in flight are watched to their end; then ``run(_:)`` returns.
     public func retire() { taking.advance(to: .draining) }
 
-    // MARK: News
+    // MARK: Notifications
 
-    /// Acts on what has happened to a run, if it concerns this worker.
+    /// Acts on a notification about a run, if it concerns this worker.
     public func take(_ news: RunNews) {
         switch news {
         case .scheduled(let id, let queue):
@@ -183,7 +186,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    /// Looks for what has happened while no news came.
+    /// Looks up the changes for which notifications may be missing.
     public func catchUp() {
         hints.update { $0.ask() }
         cancellations.lookNow()
@@ -194,7 +197,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     // MARK: Recovery
 
-    /// Takes hold of the runs that an earlier process has left, before the first poll could return one of them.
+    /// Registers the orphaned runs of an earlier process, before the first poll could return one of them.
     public func takeUp() async -> LeftRuns {
         func isOfPool(_ entry: LedgerEntry) -> Bool {
             entry.pool == served.name && entry.workerType == Backend.workerType
@@ -212,12 +215,12 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         }
         let running = left.runs.filter { $0.entry.stage == .running && !$0.entry.isToBeGivenUp }
         await adopt(running.filter { $0.entry.deaths == 0 })
-        // One by one, so that a death of the process blames one of them.
+        // One by one, so that a death of the process identifies one of them as its cause.
         for run in running where run.entry.deaths > 0 { await adopt([run]) }
         return left
     }
 
-    /// Has infrastructure watched again, with a note in the ledger that this is being done.
+    /// Has the backend watch infrastructure again, and notes in the ledger that this work is under way.
     private func adopt(_ left: [LeftRuns.LeftRun]) async {
         func note() async {
             await services.ledger.record(left.map { runs.entry(of: $0.held) })
@@ -242,8 +245,8 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     // MARK: Shutdown
 
-    /// Leaves the runs that outlive the worker, and stops the others when they have been waited for long enough. A run
-    /// that is handed over after that finds out by itself.
+    /// Passes runs that outlive the worker to the next process. Stops the other runs when the shutdown reaches
+    /// ``ShutdownSignal/Phase/stopping``. A run that is handed over after that detects the shutdown itself.
     private func followShutdown() async {
         await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
@@ -257,7 +260,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     }
 }
 
-/// The runs of a pool that an earlier process of the worker has left, held and with their slots.
+/// The orphaned runs of a pool that an earlier process of the worker held, registered and with their slots.
 public struct LeftRuns: Sendable {
     struct LeftRun: Sendable {
         let entry: LedgerEntry

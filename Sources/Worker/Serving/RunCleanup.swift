@@ -1,8 +1,8 @@
 internal import Logging
 internal import PrefectAPI
 
-/// Removes what is left of a run that the API has ended by itself, because its cancellation took too long. Whichever
-/// worker of the pool is told to does it, whoever has started the run.
+/// Removes the infrastructure of a run that the API itself has ended, because its cancellation took too long. Any
+/// worker of the pool does this when the API requests it, whichever worker started the run.
 struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     let runs: PoolRuns<Backend>
 
@@ -10,10 +10,11 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
 
     private typealias Reason = CleanupVerdict.Reason
 
-    /// What the worker asks to be told of: a backend whose infrastructure ends with its worker has nothing to remove.
+    /// The kinds of cleanups that the worker requests. A backend whose infrastructure ends with its worker has nothing
+    /// to remove.
     static var kinds: [String] { Backend.outlivesWorker ? [CleanupMessage.Kind.cancellingTimeout] : [] }
 
-    /// Removes what a message is about, and tells what became of it.
+    /// Removes the infrastructure that a message names, and returns the result.
     func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
         services.logger.info("The API asks to clean up after flow run '\(message.flowRunID)'")
         if let held = runs.registry.run(message.flowRunID) { return try await end(held) }
@@ -41,7 +42,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
         return try await stop(InfrastructureIdentifier(rawValue: pid), job)
     }
 
-    /// A run that this worker watches ends by the ordinary way.
+    /// Cancels, in the usual way, a run that this worker holds. Returns when the worker no longer holds it.
     private func end(_ held: HeldRun) async throws -> CleanupVerdict {
         held.requestStop(.cancelled)
         while runs.registry.run(held.id) === held {

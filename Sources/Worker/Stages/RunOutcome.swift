@@ -1,17 +1,17 @@
-/// What became of a flow run in this worker's hands; how the flow itself ended is the API's to say.
+/// The outcome of this worker's work on a flow run. Only the API reports how the flow itself ended.
 public enum RunOutcome: String, Sendable, Hashable, CaseIterable {
-    /// It was not started: another worker's, deleted, or in another state by then.
+    /// It was not started: another worker had it, it was deleted, or it was in another state by then.
     case notStarted = "not_started"
-    /// It could not be configured, or its infrastructure not be started.
+    /// It could not be configured, or its infrastructure could not be started.
     case failedToStart = "failed_to_start"
-    /// Its infrastructure has ended, and nothing had to be said about that.
+    /// Its infrastructure has ended, and the worker had nothing to report about that.
     case ended
     /// This worker has reported it as Crashed.
     case crashed
     /// It was cancelled.
     case cancelled
-    /// It is left to this worker's next start, or to other workers, since this one leaves.
+    /// It passes to this worker's next start, or to other workers, because this process ends.
     case left
-    /// The API has refused what had to be known of it or to be said about it.
+    /// The API refused a request that reads or reports the run.
     case abandoned
 }

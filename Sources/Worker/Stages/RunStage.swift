@@ -1,10 +1,10 @@
 internal import PrefectAPI
 
-/// How far a flow run is in this worker's hands.
+/// How far this worker has brought a flow run.
 public enum RunStage: String, Sendable, Hashable, CaseIterable {
     /// Returned by a poll, not yet this worker's.
     case due
-    /// The API has accepted it as this worker's.
+    /// The API has accepted it as this worker's run.
     case claimed
     /// Its job configuration has been made.
     case configured
@@ -14,19 +14,19 @@ public enum RunStage: String, Sendable, Hashable, CaseIterable {
     case running
     /// Its infrastructure has ended.
     case exited
-    /// All that was to be said about it has been said.
+    /// The worker has nothing more to report about it.
     case reported
 }
 
-/// The transitions by which a worker brings a run forward. They are chosen before the first of them is proposed, so that
-/// whoever knows them can tell from the API's states what came of it.
+/// The transitions by which a worker advances a run. Their ids are chosen before the first proposal. So a process that
+/// knows them finds the results of the proposals in the API's states.
 public struct RunTransitions: Sendable, Hashable {
-    /// To Pending.
+    /// The id of the transition to Pending.
     public let claim: String
-    /// To Submitting.
+    /// The id of the transition to Submitting.
     public let submission: String
 
-    /// Transitions that nobody else has.
+    /// New transitions, which no other worker has.
     init() { self.init(claim: APIClient.newTransitionID(), submission: APIClient.newTransitionID()) }
 
     init(claim: String, submission: String) {

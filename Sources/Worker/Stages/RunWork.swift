@@ -1,14 +1,14 @@
-/// Work of the worker on one run alone. A process that dies meanwhile has most likely died of that run.
+/// Work of the worker on one run alone. A process that dies during such work has most likely died because of that run.
 ///
-/// Waiting is no work: a run that is watched, or that waits for the API, is not to blame for the end of a process.
+/// Waiting is no such work: a run that is watched, or that waits for the API, does not cause a process's death.
 public enum RunWork: String, Sendable, Hashable, CaseIterable {
-    /// Its job configuration is made from the template.
+    /// The worker makes its job configuration from the template.
     case configuring
-    /// Its infrastructure is created.
+    /// The worker creates its infrastructure.
     case starting
-    /// An earlier process's infrastructure is looked for, or watched again.
+    /// The worker looks for infrastructure of an earlier process, or begins to watch it again.
     case recovering
-    /// Its remains are removed.
+    /// The worker removes its resources.
     case cleaningUp = "cleaning_up"
 
     /// The work in words, for messages.

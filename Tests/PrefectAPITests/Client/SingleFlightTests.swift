@@ -1,3 +1,4 @@
+import Concurrency
 import PrefectAPI
 import Synchronization
 import TestSupport

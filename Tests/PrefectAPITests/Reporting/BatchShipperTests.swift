@@ -1,3 +1,4 @@
+import Concurrency
 import Synchronization
 import TestSupport
 import Testing
@@ -295,7 +296,7 @@ struct BatchShipperTests {
 struct WakeupTests {
     @Test("signals without a waiter are kept for the next wait, as a single signal")
     func kept() async {
-        let wakeup = Wakeup()
+        let wakeup = AsyncSignal()
         wakeup.signal()
         wakeup.signal()
         await wakeup.wait()
@@ -306,7 +307,7 @@ struct WakeupTests {
 
     @Test("a signal or a cancellation ends a wait")
     func ends() async throws {
-        let wakeup = Wakeup()
+        let wakeup = AsyncSignal()
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await wakeup.wait() }
             group.addTask { wakeup.signal() }
@@ -319,7 +320,7 @@ struct WakeupTests {
 
     @Test("a signal does not end a wait whose condition is false")
     func meant() async throws {
-        let wakeup = Wakeup()
+        let wakeup = AsyncSignal()
         let isMeant = Gate()
         let hasEnded = Gate()
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -94,7 +94,8 @@ extension ClaimModel {
         case (.none, _): return
         case (.claim, .no):
             world[id].isContestOn = true
-            visitTaking(.refused, world, id, step, visit)
+            let isCancelling = world.server.state.kind == .cancelling
+            visitTaking(isCancelling ? .refusedForCancellation : .refused, world, id, step, visit)
         case (.mark, .no), (.submission, .no): visitTaking(.refused, world, id, step, visit)
         case (.mark, .yes): visitTaking(.settled, world, id, step, visit)
         case (.claim, .yes), (.submission, .yes): visitTaking(.done, world, id, step, visit)
@@ -126,7 +127,7 @@ extension ClaimModel {
             let transition = ModelTransition(.submission, of: id, attempt: world[id].attempt)
             send(.submission, transition, "sends Submitting", world, id, visit)
         case .readAfterClaim: readAfterClaim(world, id, visit)
-        case .readAfterSubmission:
+        case .readBeforeSubmission, .readAfterSubmission:
             guard let reading = readToGoOn(world, id) else { return }
             visitTaking(.read(reading), world, id, ModelStep(id.title, "reads whether it may go on"), visit)
         case .readStatus, .readCancelling, .readBeforeReport: readStatus(world, id, visit)
@@ -140,7 +141,7 @@ extension ClaimModel {
             take(.read(reading(world.server.state.kind)), &next, id)
             visit(ModelStep(id.title, "reads what the run's state is"), false, next)
         case .crash, .crashUnstarted: crash(world, id, visit)
-        case .cancel, .cancelUnstarted, .cancelOrphaned: cancel(world, id, visit)
+        case .cancel, .cancelUnstarted, .cancelWithoutDeployment: cancel(world, id, visit)
         case .finished:
             var next = world
             next[id].release()

@@ -1,3 +1,4 @@
+import Concurrency
 import CoreMetrics
 import HTTPTransport
 import JSON
@@ -64,7 +65,7 @@ func withWorker<Result: Sendable>(
         ledger: RunLedger(directory: stateDirectory, logger: log.logger), shutdown: ShutdownSignal(),
         farewell: farewell,
         workPatience: workPatience, idleExitLimit: idleExitLimit,
-        environment: ["HOME": "/nowhere"], settingsEnvironment: Live([(name: "PREFECT_API_URL", value: api.url)]),
+        environment: ["HOME": "/nowhere"], settingsEnvironment: ObservedValue([(name: "PREFECT_API_URL", value: api.url)]),
         redact: { $0.replacing("top-secret", with: "********") })
     var served = ServedPool(
         name: "p", workerName: "tester", pollInterval: .milliseconds(30), prefetch: .seconds(1),

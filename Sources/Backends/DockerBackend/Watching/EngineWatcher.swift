@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Logging
 internal import Synchronization
 internal import Worker
@@ -85,13 +86,14 @@ final class EngineWatcher: Sendable {
 
     /// Keeps the connection for events open.
     private func follow() async {
-        var pause = Duration.milliseconds(200)
+        let backoff = Backoff(from: .milliseconds(200), to: .seconds(3))
+        var failures = 0
         while !Task.isCancelled {
             do {
                 // Another Engine with another version may be running by now.
                 try await engine.version(fresh: true)
                 let events = try await engine.events()
-                pause = .milliseconds(200)
+                failures = 0
                 note(nil)
                 handle(.connected)
                 for try await json in events {
@@ -107,8 +109,9 @@ final class EngineWatcher: Sendable {
                 if !wasConnected { note(error) }
                 if wasConnected { continue }
             }
+            failures += 1
+            let pause = backoff.pause(afterFailures: failures)
             try? await Task.sleep(for: pause + .milliseconds(Int.random(in: 0...100)))
-            pause = min(pause * 2, .seconds(3))
         }
     }
 

@@ -1,10 +1,9 @@
 internal import FoundationEssentials
 internal import HTTPTransport
+internal import HelperPrograms
 internal import JSON
 internal import OrderedCollections
 internal import PrefectAPI
-internal import Subprocess
-internal import SystemPackage
 
 /// A program that issues credentials, as kubeconfigs name it in `exec`: `client.authentication.k8s.io`.
 struct CredentialPlugin: Sendable, Hashable {
@@ -67,34 +66,18 @@ struct CredentialPlugin: Sendable, Hashable {
     func run(environment: [String: String]) async throws -> Credential {
         var merged = environment.merging(variables) { $1 }
         merged["KUBERNETES_EXEC_INFO"] = information
-        let values = Dictionary(
-            merged.map { (Environment.Key(stringLiteral: $0.key), $0.value) }, uniquingKeysWith: { $1 })
-        let executable: Executable = command.contains("/") ? .path(FilePath(command)) : .name(command)
-        let result: (status: TerminationStatus, output: String?, errors: String?)
+        let program = HelperProgram(
+            command, arguments: arguments, environment: merged, limit: Self.timeLimit)
+        let answer: HelperProgram.Answer
         do {
-            result = try await withDeadline(Self.timeLimit, for: command) {
-                // The program has a process group of its own, so that the whole group ends when the wait for the
-                // credential ends.
-                var platform = PlatformOptions()
-                platform.processGroupID = 0
-                platform.teardownSequence = [
-                    .send(signal: .kill, toProcessGroup: true, allowedDurationToNextStep: .zero)
-                ]
-                let result = try await Subprocess.run(
-                    executable, arguments: Arguments(arguments), environment: .custom(values),
-                    platformOptions: platform, output: .string(limit: 1 << 20), error: .string(limit: 1 << 16))
-                return (result.terminationStatus, result.standardOutput, result.standardError)
-            }
-        } catch let error as SubprocessError {
-            throw failure("cannot be run: \(error.description.split(whereSeparator: \.isNewline).first ?? "")")
-        } catch is DeadlineExceeded {
-            throw failure("took longer than \(Self.timeLimit)")
+            answer = try await program.run()
+        } catch let error as HelperProgram.Failure {
+            throw failure(error.description)
         }
-        guard result.status.isSuccess else {
-            let last = result.errors?.split(whereSeparator: \.isNewline).last.map { ": \($0.prefix(200))" } ?? ""
-            throw failure("ended with \(result.status)\(last)")
+        guard answer.isSuccess else {
+            throw failure("ended with \(answer.ending)\(answer.lastError.map { ": \($0.prefix(200))" } ?? "")")
         }
-        return try Self.credential(in: result.output ?? "", failure: failure)
+        return try Self.credential(in: answer.output, failure: failure)
     }
 
     private func failure(_ problem: String) -> ClusterConfigurationError {

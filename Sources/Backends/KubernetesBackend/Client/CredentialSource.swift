@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
@@ -18,7 +19,7 @@ actor CredentialSource {
     private let environment: [String: String]
     private var kept: (current: Current, until: Timestamp)?
     private var isReading = false
-    private let hasRead = Wakeup()
+    private let hasRead = AsyncSignal()
 
     init(_ credentials: ClusterAccess.Credentials, environment: [String: String]) {
         self.credentials = credentials

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import PrefectAPI
 internal import Synchronization
 
@@ -18,7 +19,7 @@ enum JobNews: Sendable, Hashable {
 /// The notifications of one job, kept until its follower takes them.
 final class JobFeed: Sendable {
     private let news = Mutex<[JobNews]>([])
-    private let hasNews = Wakeup()
+    private let hasNews = AsyncSignal()
     private let isOver = Mutex(false)
     /// Whether none of the job's output was printed before, because this process has created the job.
     let hasAllOutput: Bool

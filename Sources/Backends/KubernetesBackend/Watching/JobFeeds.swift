@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import OrderedCollections
 internal import PrefectAPI
@@ -42,7 +43,7 @@ final class JobFeeds: Sendable {
         var pools: Set<String> = []
         /// The namespaces of the jobs of these pools.
         var poolNamespaces: Set<String> = []
-        var listeners: [Wakeup] = []
+        var listeners: [AsyncSignal] = []
     }
 
     /// The runs of other workers that are observed; `nil` for none.
@@ -58,8 +59,8 @@ final class JobFeeds: Sendable {
     }
 
     /// A listener that is signalled when another namespace is to be watched; for one waiter.
-    func listener() -> Wakeup {
-        let listener = Wakeup()
+    func listener() -> AsyncSignal {
+        let listener = AsyncSignal()
         state.withLock { $0.listeners.append(listener) }
         return listener
     }

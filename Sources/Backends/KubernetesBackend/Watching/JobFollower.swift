@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import PrefectAPI
 internal import Synchronization
@@ -176,7 +177,8 @@ struct JobFollower: Sendable {
                         "The end of runs cannot be seen: "
                             + Refusal.explanation(error, verb: verb, namespace: namespace, access: client.access))
                 }
-                let pause = Duration.seconds(Double(min(1 << min(failures - 1, 5), 30)) * .random(in: 0.75...1.25))
+                let backoff = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
+                let pause = backoff * .random(in: 0.75...1.25)
                 try await Task.sleep(for: max(pause, error.retryAfter ?? .zero))
             }
         }
@@ -295,7 +297,7 @@ final class PendingReport: Sendable {
     }
 
     private let state = Mutex(State())
-    private let changed = Wakeup()
+    private let changed = AsyncSignal()
 
     /// Requests a report, because a pod is pending.
     func request() {

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
@@ -132,7 +133,7 @@ struct RunObserver: Sendable {
 /// Jobs that had ended before they were found, until their runs are looked at.
 private final class EndedJobs: Sendable {
     private let jobs = Mutex<[FoundJob]>([])
-    private let changed = Wakeup()
+    private let changed = AsyncSignal()
 
     func add(_ job: FoundJob) {
         jobs.withLock { $0.append(job) }

@@ -1,3 +1,5 @@
+internal import Concurrency
+
 /// The next step in watching one kind of object in one namespace. A list comes first, then watches from the last
 /// version, and another list when that version is forgotten. A value without I/O.
 struct WatchProgress: Sendable, Hashable {
@@ -70,9 +72,9 @@ struct WatchProgress: Sendable, Hashable {
             isPolling = true
             return rest(Self.pollInterval, then: .list)
         }
-        let seconds = min(Double(1 << min(failures - 1, 5)), 30) * (0.5 + jitter)
+        let pause = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures) * (0.5 + jitter)
         let asked = error.retryAfter ?? .zero
-        rest(max(.seconds(seconds), asked), then: version.map { .watch(from: $0) } ?? .list)
+        rest(max(pause, asked), then: version.map { .watch(from: $0) } ?? .list)
     }
 
     /// Records that the followers have been notified to read their jobs themselves.

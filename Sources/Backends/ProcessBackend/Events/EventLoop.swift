@@ -1,8 +1,8 @@
 internal import CLinux
+internal import Concurrency
 internal import Files
 internal import Glibc
 internal import Synchronization
-internal import Threads
 
 /// One thread that waits for descriptors and deadlines. An actor runs on the same thread, so that events reach it
 /// without a lock or a change of threads.

@@ -1,9 +1,9 @@
 internal import CLinux
+internal import Concurrency
 internal import Files
 internal import Glibc
 internal import Synchronization
 internal import Systemd
-internal import Threads
 internal import Worker
 
 /// Copies the output of runs from the journal to the worker's own output, and continues where an earlier process

@@ -1,7 +1,7 @@
 internal import CLinux
+internal import Concurrency
 internal import Glibc
 internal import Synchronization
-internal import Threads
 
 /// The error of a failed call over the bus.
 public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import CSystemd
+internal import Concurrency
 internal import Glibc
 internal import Synchronization
 
@@ -37,13 +38,13 @@ final class BusThread {
 
     /// Maintains a connection until the bus is closed.
     func run() {
-        var pause = 100
+        let backoff = Backoff(from: .milliseconds(100), to: .seconds(3))
+        var failures = 0
         while true {
             let problem = connect() ?? serve()
-            if isReady { pause = 100 }
+            failures = isReady ? 1 : failures + 1
             disconnect(problem)
-            guard problem != nil, waitWithoutConnection(.milliseconds(pause), problem) else { break }
-            pause = min(pause * 2, 3000)
+            guard problem != nil, waitWithoutConnection(backoff.pause(afterFailures: failures), problem) else { break }
         }
         events.finish()
         close(wakeUp)

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Synchronization
 
 /// Whether the API answers, derived from the results of attempts. A value without a clock: the caller passes the time.
@@ -75,7 +76,7 @@ package final class APIReachability: Sendable {
         var actions: [Int: @Sendable () -> Void] = [:]
     }
 
-    private let model = Live(Reachability())
+    private let model = ObservedValue(Reachability())
     private let observers = Mutex(Observers())
 
     /// Creates the reachability of an API before the first attempt.

@@ -1,3 +1,5 @@
+internal import Concurrency
+
 /// The pauses before a WebSocket that failed to open, or was lost, is opened again. A value without I/O.
 struct ReconnectPolicy: Sendable, Hashable {
     /// The longest pause after the first failure; it doubles with each further failure.
@@ -23,7 +25,7 @@ struct ReconnectPolicy: Sendable, Hashable {
             return .seconds(Jitter.clampedPoisson(mean: lasting / .seconds(1), factor: 0.3, random: random))
         }
         failures += 1
-        return min(shortest * (1 << min(failures - 1, 16)), longest) * (1 - random / 2)
+        return Backoff(from: shortest, to: longest).pause(afterFailures: failures) * (1 - random / 2)
     }
 
     /// Notes that the socket has worked.

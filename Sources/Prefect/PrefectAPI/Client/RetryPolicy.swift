@@ -1,3 +1,5 @@
+internal import Concurrency
+
 /// Decides which answers are worth another attempt, and how long to wait before it.
 ///
 /// Mirrors the policy of Prefect's own client. It retries 408, 429, 502, 503 and the codes of
@@ -91,9 +93,8 @@ public struct RetryPolicy: Sendable, Hashable {
     }
 
     private func backoff(_ attempt: Int, random: Double) -> Duration {
-        let ceiling = maximumDelay.inSeconds
-        let seconds = attempt >= 10 ? ceiling : min(Double(1 << attempt), ceiling)
-        return .seconds(Jitter.clampedPoisson(mean: seconds, factor: jitterFactor, random: random))
+        let mean = Backoff(from: .seconds(2), to: maximumDelay).pause(afterFailures: attempt)
+        return .seconds(Jitter.clampedPoisson(mean: mean.inSeconds, factor: jitterFactor, random: random))
     }
 
     private func stretched(_ retryAfter: Duration, random: Double) -> Duration {

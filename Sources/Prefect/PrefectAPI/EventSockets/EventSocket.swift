@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Synchronization
@@ -27,7 +28,7 @@ final class EventStream: Sendable {
     private struct Session {
         let socket: WebSocket
         /// Ends the session when a delivery fails.
-        let failure: Wakeup
+        let failure: AsyncSignal
     }
 
     private struct State {
@@ -39,7 +40,7 @@ final class EventStream: Sendable {
     private let api: APIClient
     private let timing: Timing
     private let state: Mutex<State>
-    private let wakeup = Wakeup()
+    private let wakeup = AsyncSignal()
     private let opened = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// A stream that is not open yet.
@@ -117,7 +118,7 @@ final class EventStream: Sendable {
         let prospect: EventSocketError.Prospect
         do {
             let socket = try await api.eventSocket(.toAPI, deadline: timing.opening)
-            let session = Session(socket: socket, failure: Wakeup())
+            let session = Session(socket: socket, failure: AsyncSignal())
             state.withLock { state in
                 state.session = session
                 state.machine.opened()
@@ -136,13 +137,10 @@ final class EventStream: Sendable {
 
     /// Waits for the end of a socket: the connection is lost, a delivery over it has failed, or the task is cancelled.
     private func keep(_ session: Session) async {
-        await withTaskGroup(of: Void.self) { group in
+        await raceOf(
             // The server sends nothing here, but only a pending receive detects the end of the connection.
-            group.addTask { while (try? await session.socket.receive()) != nil {} }
-            group.addTask { await session.failure.wait() }
-            await group.next()
-            group.cancelAll()
-        }
+            { while (try? await session.socket.receive()) != nil {} },
+            { await session.failure.wait() })
         if Task.isCancelled { await session.socket.close() }
     }
 }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Synchronization
@@ -41,7 +42,7 @@ public final class EventSubscription: Sendable {
     private let current = Mutex(State.idle)
     private let onConnect: @Sendable () async -> Void
     private let onState: @Sendable (State) -> Void
-    private let wakeup = Wakeup()
+    private let wakeup = AsyncSignal()
 
     /// Creates a subscription; ``run(_:)`` does the work.
     ///

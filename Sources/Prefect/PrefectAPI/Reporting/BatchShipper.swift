@@ -1,3 +1,4 @@
+internal import Concurrency
 public import CoreMetrics
 internal import DequeModule
 public import Logging
@@ -79,7 +80,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 
     private let limits: Limits
     private let state = Mutex(State())
-    private let wakeup = Wakeup()
+    private let wakeup = AsyncSignal()
     private let deliver: @Sendable ([Item]) async -> BatchDelivery
     private let isImmediate: @Sendable () -> Bool
     private let reachability: APIReachability?
@@ -186,7 +187,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                 if !hasToldOfDropping { hasToldOfDropping = tellDropping() }
                 failures += 1
                 let backoff = Jitter.clampedPoisson(
-                    mean: failures >= 6 ? 60 : Double(1 << failures), factor: 0.3, random: .random(in: 0..<1))
+                    mean: Backoff(from: .seconds(2), to: .seconds(60)).pause(afterFailures: failures).inSeconds,
+                    factor: 0.3, random: .random(in: 0..<1))
                 let ordinary = asked ?? .seconds(backoff)
                 let pause = asked == nil ? reachability?.nextPause(ordinary, since: begun, isPersistent: true) : nil
                 // Closing ends one pause early; later pauses separate the last attempts. A route that was already open

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import JSON
 internal import Synchronization
 
@@ -10,11 +11,11 @@ final class CleanupExecutor: Sendable {
         var desk: CleanupDesk
         var actions: [CleanupDesk.Action] = []
         var route: Route?
-        var cancellations: [Secret: Wakeup] = [:]
+        var cancellations: [Secret: AsyncSignal] = [:]
     }
 
     private let state: Mutex<State>
-    private let wakeup = Wakeup()
+    private let wakeup = AsyncSignal()
     private let handler: Handler
 
     init(desk: CleanupDesk, handler: @escaping Handler) {
@@ -65,7 +66,7 @@ final class CleanupExecutor: Sendable {
     private func perform(_ action: CleanupDesk.Action, in group: inout DiscardingTaskGroup) {
         switch action {
         case .start(let message):
-            let cancellation = Wakeup()
+            let cancellation = AsyncSignal()
             state.withLock { $0.cancellations[message.reservation] = cancellation }
             group.addTask { await self.clean(message, until: cancellation) }
         case .cancel(let reservation):
@@ -76,7 +77,7 @@ final class CleanupExecutor: Sendable {
         }
     }
 
-    private func clean(_ message: CleanupMessage, until cancellation: Wakeup) async {
+    private func clean(_ message: CleanupMessage, until cancellation: AsyncSignal) async {
         let verdict = await withTaskGroup(of: CleanupVerdict?.self) { group in
             group.addTask { [handler] in
                 do {

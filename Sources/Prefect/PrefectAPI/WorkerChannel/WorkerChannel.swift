@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Synchronization
@@ -33,7 +34,7 @@ public final class WorkerChannel: Sendable {
     let timing: Timing
     let cleanups: CleanupExecutor
     private let progress = Mutex(Progress())
-    private let wakeup = Wakeup()
+    private let wakeup = AsyncSignal()
 
     /// Creates a channel to a pool; ``run()`` does the work.
     public convenience init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers) {

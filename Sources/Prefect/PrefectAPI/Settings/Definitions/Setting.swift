@@ -1,12 +1,12 @@
 /// A setting that this program reads, with the type of its value: `settings[Key.requestTimeout]`.
 ///
-/// Its definition is an entry of the table of all settings, made here once. So a name that is not in the table, or a value
-/// of another type, does not compile.
+/// Its definition is an entry of the table of all settings, and is made here only once. So a name that is not in the
+/// table, or a value of another type, does not compile.
 struct Setting<Value: Sendable>: Sendable {
     let definition: SettingDefinition
-    /// The value that counts where nothing sets the setting.
+    /// The value that applies when no source sets the setting.
     let fallback: Value
-    /// The value in its own type; `nil` for a value of another kind.
+    /// Converts a value to the setting's type; `nil` for a value of another kind.
     let read: @Sendable (SettingValue) -> Value?
 
     /// The TOML path of the setting.
@@ -110,11 +110,11 @@ extension PrefectSettings {
         static let silencesURLWarnings = Setting<Bool>("silence_api_url_misconfiguration", default: false)
     }
 
-    /// The value that holds for a setting, its default included.
+    /// The effective value of a setting, which may be its default.
     subscript<Value>(setting: Setting<Value>) -> Value {
         value(of: setting.definition).flatMap(setting.read) ?? setting.fallback
     }
 
-    /// Whether a setting is set, and by what.
+    /// The value and source of a setting that is set; `nil` when no source sets it.
     func assignment<Value>(of setting: Setting<Value>) -> Assignment? { assigned[setting.path] }
 }

@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A value that may be replaced while others use it, such as settings that an operator has reloaded. Tasks can wait for
 /// a value.
-public final class Live<Value: Sendable>: Sendable {
+public final class ObservedValue<Value: Sendable>: Sendable {
     private struct Waiter {
         let isMet: @Sendable (Value) -> Bool
         let continuation: CheckedContinuation<Void, Never>

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Lets one task wait for a signal from another, or for a time to pass.
 ///
 /// A signal without a waiting task is kept for the next wait, so that none is lost. Several kept signals count as one.
-public final class Wakeup: Sendable {
+public final class AsyncSignal: Sendable {
     private struct State {
         var isSignalled = false
         var nextID = 0
@@ -53,16 +53,13 @@ public final class Wakeup: Sendable {
     /// `isMeant` returns `true`; it is called first, and after each signal.
     public func wait(atMost duration: Duration, unless isMeant: (@Sendable () -> Bool)? = nil) async {
         let deadline = ContinuousClock.now + duration
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
-            group.addTask {
+        await raceOf(
+            { try? await Task.sleep(until: deadline, clock: .continuous) },
+            {
                 repeat {
                     if isMeant?() == true { return }
                     await self.wait()
                 } while !Task.isCancelled && isMeant?() == false
-            }
-            await group.next()
-            group.cancelAll()
-        }
+            })
     }
 }
