@@ -152,7 +152,7 @@ enum Backends {
         for part in report.findings where !part.isGood && part.isPartial {
             logger.warning("\(part.detail.beginningInUpperCase)")
         }
-        guard let problem = report.problem, backend.trouble == nil, !Task.isCancelled else { return nil }
+        guard let problem = report.problem, backend.unavailableReason == nil, !Task.isCancelled else { return nil }
         guard own.contains(where: { type(of: backend).bringsInfrastructure($0.template) }) else { return problem }
         logger.warning("\(withoutOwn(problem))")
         return nil

@@ -53,15 +53,15 @@ extension StartSession {
     }
 
     /// Reports the state of the worker to the service manager, if one exists.
-    func tellServiceManager() async {
+    func notifyServiceManager() async {
         guard ServiceManager.isListening else { return }
         let watchdog = ServiceManager.watchdogInterval
         var notices = ServiceNotices(watchdog: watchdog)
         while !Task.isCancelled {
-            let standing = ServiceNotices.Standing(
+            let state = ServiceNotices.State(
                 status: probes.status, hasStarted: probes.daemon?.isSynchronized == true,
                 isStopping: !shutdown.isServing, isAlive: probes.isAlive)
-            ServiceManager.tell(notices.next(standing, now: .now))
+            ServiceManager.tell(notices.next(state, now: .now))
             try? await Task.sleep(for: min(.seconds(1), watchdog.map { $0 / 4 } ?? .seconds(1)))
         }
     }

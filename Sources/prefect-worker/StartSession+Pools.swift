@@ -78,9 +78,11 @@ extension StartSession {
         if let refusal = shutdown.refusal { throw Refusal(refusal) }
         // A pool that does not exist has nothing to run, and a warning has already reported that.
         if request.runsOnce,
-            let trouble = daemon.pools.lazy.filter({ !$0.state.isMissing }).compactMap(\.state.trouble).first
+            let unavailableReason = daemon.pools.lazy.filter({ !$0.state.isMissing }).compactMap(
+                \.state.unavailableReason
+            ).first
         {
-            throw Refusal(trouble)
+            throw Refusal(unavailableReason)
         }
     }
 
@@ -100,7 +102,7 @@ extension StartSession {
     ) async throws -> FoundPool? {
         let discovery = PoolDiscovery(api: client, supportedTypes: Backends.types)
         var failures = 0
-        var hasSaid = false
+        var isLogged = false
         while shutdown.isServing, isWanted() {
             let found = try await shutdown.whileServing {
                 try await discovery.find(pool: plan.name, type: plan.type, createsPool: request.createsPool)
@@ -113,8 +115,8 @@ extension StartSession {
             case .refused(let reason):
                 throw Refusal(reason)
             case .unknown(let error):
-                if !hasSaid { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
-                hasSaid = true
+                if !isLogged { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
+                isLogged = true
                 if let kind = plan.type.flatMap(Backends.kind) { return FoundPool(plan: plan, kind: kind, pool: nil) }
                 failures += 1
                 let pause = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)

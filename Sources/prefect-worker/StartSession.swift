@@ -75,7 +75,7 @@ struct StartSession: Sendable {
             group.addTask { await followReloads(on: reloads, request, logger) }
             group.addTask { await shutDown(on: requests, request, logger) }
             group.addTask { await endIfHeld(logger) }
-            group.addTask { await tellServiceManager() }
+            group.addTask { await notifyServiceManager() }
             defer { group.cancelAll() }
             try await run(request, logger)
         }

@@ -17,14 +17,14 @@ struct EngineRecoveryTests {
             return .drop
         } _: { bench in
             try await eventually("the Engine is reported as unavailable") {
-                bench.backend.trouble?.contains("does not answer") == true
+                bench.backend.unavailableReason?.contains("does not answer") == true
             }
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)
             async let started = bench.backend.start(bench.job())
             isAway.withLock { $0 = false }
             _ = try await started
-            try await eventually("the Engine is reported as available again") { bench.backend.trouble == nil }
+            try await eventually("the Engine is reported as available again") { bench.backend.unavailableReason == nil }
             try await eventually("the Engine is watched again") { bench.backend.watchLag == .zero }
             #expect(bench.log.messages().count == 2)
         }
@@ -39,9 +39,9 @@ struct EngineRecoveryTests {
             let job = try bench.job()
             let here = InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)")
             let there = InfrastructureIdentifier(rawValue: "http://other:2375:\(EngineBench.id)")
-            #expect(try await bench.backend.remains(of: job, identifier: here) == .ended(here))
-            #expect(try await bench.backend.remains(of: job, identifier: there) == .outOfReach)
-            #expect(try await bench.backend.remains(of: job, identifier: nil) == .neverStarted)
+            #expect(try await bench.backend.recover(job, identifier: here) == .ended(here))
+            #expect(try await bench.backend.recover(job, identifier: there) == .outOfReach)
+            #expect(try await bench.backend.recover(job, identifier: nil) == .neverStarted)
             let status = try await bench.backend.wait(for: here, job: job)
             #expect(status.code == nil && status.reason?.contains("removed by somebody else") == true)
             let error = await #expect(throws: InfrastructureError.self) {
@@ -63,9 +63,9 @@ struct EngineRecoveryTests {
                 default: EngineBench.well(request)
                 }
             } _: { bench in
-                let remains = try await bench.backend.remains(of: bench.job(), identifier: nil)
+                let remains = try await bench.backend.recover(bench.job(), identifier: nil)
                 let identifier = InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)")
-                #expect(remains == (isRunning ? .running(identifier) : .neverStarted))
+                #expect(remains == (isRunning ? .present(identifier) : .neverStarted))
             }
         }
     }
@@ -94,7 +94,7 @@ struct EngineRecoveryTests {
         } _: { bench in
             await bench.backend.adopt(
                 InfrastructureIdentifier(rawValue: "http+docker://localhost:adopted"), flowRunID: "a", flowRunName: "n")
-            await bench.backend.discardRemains(except: ["held"])
+            await bench.backend.removeOrphans(except: ["held"])
             let removed = bench.engine.calls.filter { $0.hasPrefix("DELETE") }
             #expect(removed == ["DELETE /containers/ended", "DELETE /containers/forgotten"])
             #expect(owner.withLock { $0 }.contains("prefect-worker.owner=\(bench.backend.owner)"))

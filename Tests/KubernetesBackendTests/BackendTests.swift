@@ -205,12 +205,14 @@ struct BackendTests {
             }
             // An open connection is reset first. Only the failure of a new one shows that the server cannot be reached.
             try await eventually("the cluster is reported as unreachable") {
-                bench.backend.trouble?.contains("cannot be reached") == true
+                bench.backend.unavailableReason?.contains("cannot be reached") == true
             }
             try await bench.api.comeBack()
             _ = try await identifier
             #expect(bench.api.names(of: "jobs").count == 2)
-            try await eventually("the cluster is reported as available again") { bench.backend.trouble == nil }
+            try await eventually("the cluster is reported as available again") {
+                bench.backend.unavailableReason == nil
+            }
         }
     }
 
@@ -309,20 +311,20 @@ struct BackendTests {
     func remains() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            #expect(try await bench.backend.remains(of: job, identifier: nil) == .neverStarted)
+            #expect(try await bench.backend.recover(job, identifier: nil) == .neverStarted)
             let identifier = try await bench.backend.start(job)
-            #expect(try await bench.backend.remains(of: job, identifier: identifier) == .running(identifier))
-            #expect(try await bench.backend.remains(of: job, identifier: nil) == .running(identifier))
+            #expect(try await bench.backend.recover(job, identifier: identifier) == .present(identifier))
+            #expect(try await bench.backend.recover(job, identifier: nil) == .present(identifier))
             // The job of an earlier claim of the same run does not belong to this claim.
             let later = try bench.job(claim: "claim-2")
-            #expect(try await bench.backend.remains(of: later, identifier: nil) == .neverStarted)
-            let elsewhere = JobPlace(namespace: "default", name: bench.jobName, uid: "u", server: "https://other")
-            #expect(try await bench.backend.remains(of: job, identifier: elsewhere.identifier) == .outOfReach)
+            #expect(try await bench.backend.recover(later, identifier: nil) == .neverStarted)
+            let elsewhere = JobReference(namespace: "default", name: bench.jobName, uid: "u", server: "https://other")
+            #expect(try await bench.backend.recover(job, identifier: elsewhere.identifier) == .outOfReach)
             bench.api.remove("jobs", bench.jobName)
-            #expect(try await bench.backend.remains(of: job, identifier: identifier) == .ended(identifier))
+            #expect(try await bench.backend.recover(job, identifier: identifier) == .ended(identifier))
             bench.api.fail(RequestPattern(method: "GET", path: "*"), .answer(503), times: nil)
             let error = await #expect(throws: InfrastructureError.self) {
-                try await bench.backend.remains(of: job, identifier: identifier)
+                try await bench.backend.recover(job, identifier: identifier)
             }
             #expect(error?.kind == .unavailable)
         }
@@ -377,7 +379,7 @@ struct BackendTests {
             #expect(try await status.code == 0)
             #expect(bench.output.text == (isNoted ? "meanwhile\nafter\n" : "after\n"))
             #expect(bench.backend.marks.position(of: mark)?.time == OutputTime("2999-01-01T00:00:00Z"))
-            await bench.backend.discardRemains(except: ["run-1"])
+            await bench.backend.removeOrphans(except: ["run-1"])
             #expect(bench.backend.marks.position(of: mark) != nil)
             await bench.backend.cleanUp(identifier, job: job)
             #expect(bench.backend.marks.position(of: mark) == nil)
@@ -507,7 +509,7 @@ struct BackendTests {
             let expired = await bench.backend.check()
             #expect(!expired.isUsable)
             #expect(expired.findings.first?.detail.contains("does not know the worker's credentials") == true)
-            #expect(bench.backend.trouble != nil)
+            #expect(bench.backend.unavailableReason != nil)
         }
     }
 }

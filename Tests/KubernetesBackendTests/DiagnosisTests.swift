@@ -187,7 +187,7 @@ struct PodEventTests {
             let name = JobName.name(in: ["metadata": ["generateName": .string(prefix)]], claimID: "c1")
             #expect(name == expected + JobName.suffix(claimID: "c1"))
         }
-        #expect(throws: (any Error).self) { try JobPlace(.init(rawValue: "4711")) }
-        #expect(throws: (any Error).self) { try JobPlace(.init(rawValue: "a:b:c")) }
+        #expect(throws: (any Error).self) { try JobReference(.init(rawValue: "4711")) }
+        #expect(throws: (any Error).self) { try JobReference(.init(rawValue: "a:b:c")) }
     }
 }

@@ -9,9 +9,9 @@ import Worker
 @testable import KubernetesBackend
 
 /// Runs of other workers, with the states that a test sets.
-final class ScriptedRuns: OtherRuns {
+final class ScriptedRuns: ForeignRuns {
     private struct State {
-        var standings: [String: OtherRunStanding] = [:]
+        var statuses: [String: ForeignRunStatus] = [:]
         var own: Set<String> = []
         var reporters: [String: RecordingReporter] = [:]
         var crashes: [String: [Worker.ExitStatus]] = [:]
@@ -29,7 +29,7 @@ final class ScriptedRuns: OtherRuns {
         _ run: String, isInFlight: Bool = true, infrastructure: String? = nil, claimed: Timestamp? = nil
     ) {
         state.withLock {
-            $0.standings[run] = OtherRunStanding(
+            $0.statuses[run] = ForeignRunStatus(
                 isInFlight: isInFlight, infrastructure: infrastructure, claimed: claimed)
         }
     }
@@ -54,7 +54,7 @@ final class ScriptedRuns: OtherRuns {
     /// Makes another worker's mark always the first.
     func loseMarks() { state.withLock { $0.leavesMarks = false } }
 
-    // MARK: OtherRuns
+    // MARK: ForeignRuns
 
     private let pools: [PoolJobs]
 
@@ -63,7 +63,7 @@ final class ScriptedRuns: OtherRuns {
     func inFlight(among flowRunIDs: [String]) async throws -> Set<String> {
         state.withLock { state in
             state.questions += 1
-            return Set(flowRunIDs.filter { state.standings[$0]?.isInFlight == true })
+            return Set(flowRunIDs.filter { state.statuses[$0]?.isInFlight == true })
         }
     }
 
@@ -71,7 +71,7 @@ final class ScriptedRuns: OtherRuns {
         for pool in pools { await body(pool) }
     }
 
-    func leaveMark(_ name: String, onFlowRun id: String) async throws -> Bool {
+    func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
         state.withLock { state in
             state.marks[id, default: 0] += 1
             if state.marked[id] == nil { state.marked[id] = .now }
@@ -81,10 +81,10 @@ final class ScriptedRuns: OtherRuns {
 
     func isOwn(_ flowRunID: String) -> Bool { state.withLock { $0.own.contains(flowRunID) } }
 
-    func standing(of flowRunID: String) async throws -> OtherRunStanding? {
+    func status(of flowRunID: String) async throws -> ForeignRunStatus? {
         state.withLock { state in
             state.questions += 1
-            return state.standings[flowRunID]
+            return state.statuses[flowRunID]
         }
     }
 
@@ -297,7 +297,7 @@ struct ObserverTests {
             fail("job", bench)
         } _: { bench, runs in
             try await eventually("the run has crashed") { runs.crashes("r").count == 1 }
-            // The delay is four times the `courtesy` of these tests.
+            // The delay is four times the `orphanGrace` of these tests.
             let patience = try #require(runs.patience("r"))
             #expect(patience >= .milliseconds(200))
             #expect(runs.marks("r") == 1)

@@ -127,7 +127,7 @@ func withWorkbench<Result>(
             stateDirectory: stateDirectory, output: output,
             logger: log.logger)
         options.serviceAccount = "/nowhere"
-        options.courtesy = .milliseconds(50)
+        options.orphanGrace = .milliseconds(50)
         // On a busy machine an answer may take seconds.
         options.timing = KubernetesClient.Timing(
             connect: .seconds(30), answer: .seconds(30), watch: .seconds(60), silence: silence)

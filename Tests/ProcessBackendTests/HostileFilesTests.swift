@@ -90,7 +90,7 @@ struct HostileFilesTests {
         let bench = try Workbench(directory: directory)
         for (identifier, job) in [bad, good] {
             await bench.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
-            #expect(try await bench.backend.remains(of: job, identifier: identifier) == .running(identifier))
+            #expect(try await bench.backend.recover(job, identifier: identifier) == .present(identifier))
         }
         _ = try directory.write("go", "")
         let status = try await bench.backend.wait(for: good.0, job: good.1)

@@ -24,8 +24,8 @@ struct RecoveryTests {
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end")
         let identifier = try await earlier.backend.start(job)
         let later = try worker()
-        let remains = try await later.backend.remains(of: job, identifier: nil)
-        #expect(remains == .running(identifier))
+        let remains = try await later.backend.recover(job, identifier: nil)
+        #expect(remains == .present(identifier))
         async let status = later.backend.wait(for: identifier, job: job)
         _ = try directory.write("go", "")
         _ = try await status
@@ -41,7 +41,7 @@ struct RecoveryTests {
         _ = try await earlier.run(job)
         #expect(!earlier.runDirectories.isEmpty)
         let later = try worker()
-        guard case .ended(let identifier) = try await later.backend.remains(of: job, identifier: nil) else {
+        guard case .ended(let identifier) = try await later.backend.recover(job, identifier: nil) else {
             Issue.record("it is not known to have ended")
             return
         }
@@ -54,7 +54,7 @@ struct RecoveryTests {
         let job = try worker().shell("")
         let directory = try abandon(job.flowRunID)
         let later = try worker()
-        #expect(try await later.backend.remains(of: job, identifier: nil) == .neverStarted)
+        #expect(try await later.backend.recover(job, identifier: nil) == .neverStarted)
         #expect(later.runDirectories.isEmpty)
         // A child of the dead worker that is only now about to become the run's process cannot create its mark.
         let request = Launcher.Request(
@@ -68,7 +68,7 @@ struct RecoveryTests {
     func others() async throws {
         let job = try worker().shell("")
         let other = try abandon("\(job.flowRunID)0")
-        #expect(try await worker().backend.remains(of: job, identifier: nil) == .neverStarted)
+        #expect(try await worker().backend.recover(job, identifier: nil) == .neverStarted)
         #expect(other.exists)
     }
 
@@ -78,15 +78,15 @@ struct RecoveryTests {
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done")
         let identifier = try await earlier.backend.start(job)
         let later = try worker()
-        #expect(try await later.backend.remains(of: job, identifier: identifier) == .running(identifier))
+        #expect(try await later.backend.recover(job, identifier: identifier) == .present(identifier))
         var elsewhere = identifier.handle
         elsewhere["boot_id"] = "other"
         elsewhere["host"] = "other"
         let far = InfrastructureIdentifier(rawValue: identifier.rawValue, handle: elsewhere)
-        #expect(try await later.backend.remains(of: job, identifier: far) == .outOfReach)
+        #expect(try await later.backend.recover(job, identifier: far) == .outOfReach)
         _ = try directory.write("go", "")
         _ = try await earlier.backend.wait(for: identifier, job: job)
-        #expect(try await worker().backend.remains(of: job, identifier: identifier) == .ended(identifier))
+        #expect(try await worker().backend.recover(job, identifier: identifier) == .ended(identifier))
     }
 
     @Test("the end of an adopted process is observed before its run is recovered")
@@ -100,7 +100,7 @@ struct RecoveryTests {
         await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         // The worker still knows the run as its own, although the process is gone.
         _ = try await earlier.backend.wait(for: identifier, job: job)
-        #expect(try await later.backend.remains(of: job, identifier: identifier) == .running(identifier))
+        #expect(try await later.backend.recover(job, identifier: identifier) == .present(identifier))
         #expect(try await later.backend.wait(for: identifier, job: job).lastOutput != nil)
     }
 
@@ -130,12 +130,12 @@ struct RecoveryTests {
         let (expected, over) = (try abandon("expected"), try abandon("over"))
         let later = try worker()
         let fresh = try abandon("fresh", by: later.backend.tag)
-        await later.backend.discardRemains(except: ["expected"])
+        await later.backend.removeOrphans(except: ["expected"])
         #expect(expected.exists && fresh.exists && !over.exists)
         #expect(identifier.handle["directory"]?.stringValue.map { RunDirectory(existing: $0).exists } == true)
         try await later.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
         let careful = try Workbench(directory: directory)
-        await careful.backend.discardRemains(except: [])
+        await careful.backend.removeOrphans(except: [])
         #expect(expected.exists)
     }
 }

@@ -5,8 +5,8 @@ import Testing
 
 @Suite("Watching units")
 struct UnitWatchTests {
-    private let running = UnitStanding(activeState: "active", hasJob: false)
-    private let failed = UnitStanding(activeState: "failed", hasJob: false)
+    private let running = UnitStatus(activeState: "active", hasJob: false)
+    private let failed = UnitStatus(activeState: "failed", hasJob: false)
 
     @Test("a unit that is missing from a list has ended, and one that is about to start has not")
     func ends() {
@@ -14,7 +14,7 @@ struct UnitWatchTests {
         #expect(watch.handle(.watched("a")) == [])
         #expect(watch.handle(.watched("b")) == [])
         #expect(watch.handle(.connected) == [.list])
-        let starting = UnitStanding(activeState: "inactive", hasJob: true)
+        let starting = UnitStatus(activeState: "inactive", hasJob: true)
         #expect(watch.handle(.listed(["a": starting])) == [.end("b")])
         #expect(watch.handle(.changed("a")) == [.list])
         #expect(watch.handle(.listed(["a": running])) == [])

@@ -6,33 +6,33 @@ import Testing
 struct ServiceNoticesTests {
     private static let start = ContinuousClock.now
 
-    private func standing(
+    private func state(
         _ status: String = "serving", hasStarted: Bool = true, isStopping: Bool = false, isAlive: Bool = true
-    ) -> ServiceNotices.Standing {
-        ServiceNotices.Standing(status: status, hasStarted: hasStarted, isStopping: isStopping, isAlive: isAlive)
+    ) -> ServiceNotices.State {
+        ServiceNotices.State(status: status, hasStarted: hasStarted, isStopping: isStopping, isAlive: isAlive)
     }
 
     @Test("a service asks for time until it has started, and then reports that it is ready")
     func start() {
         var notices = ServiceNotices(watchdog: nil)
         let now = Self.start
-        let beginning = standing("the API does not answer", hasStarted: false)
+        let beginning = state("the API does not answer", hasStarted: false)
         #expect(
             notices.next(beginning, now: now)
                 == [.status("the API does not answer"), .extendTimeout(.seconds(30))])
         #expect(notices.next(beginning, now: now + .seconds(1)).isEmpty)
         #expect(notices.next(beginning, now: now + .seconds(5)) == [.extendTimeout(.seconds(30))])
-        #expect(notices.next(standing(), now: now + .seconds(6)) == [.ready, .status("serving")])
-        #expect(notices.next(standing(), now: now + .seconds(60)).isEmpty)
-        #expect(notices.next(standing("other", hasStarted: false), now: now + .seconds(70)) == [.status("other")])
+        #expect(notices.next(state(), now: now + .seconds(6)) == [.ready, .status("serving")])
+        #expect(notices.next(state(), now: now + .seconds(60)).isEmpty)
+        #expect(notices.next(state("other", hasStarted: false), now: now + .seconds(70)) == [.status("other")])
     }
 
     @Test("a service reports once that it is stopping, and asks for time until it ends")
     func stop() {
         var notices = ServiceNotices(watchdog: nil)
         let now = Self.start
-        _ = notices.next(standing(), now: now)
-        let draining = standing("draining", isStopping: true)
+        _ = notices.next(state(), now: now)
+        let draining = state("draining", isStopping: true)
         #expect(
             notices.next(draining, now: now + .seconds(1))
                 == [.stopping, .status("draining"), .extendTimeout(.seconds(30))])
@@ -43,28 +43,28 @@ struct ServiceNoticesTests {
     @Test("a service that stops before it has started never reports that it is ready")
     func early() {
         var notices = ServiceNotices(watchdog: nil)
-        let told = notices.next(standing(isStopping: true), now: Self.start)
+        let told = notices.next(state(isStopping: true), now: Self.start)
         #expect(told.contains(.stopping) && !told.contains(.ready))
-        #expect(!notices.next(standing(isStopping: true), now: Self.start + .seconds(1)).contains(.ready))
+        #expect(!notices.next(state(isStopping: true), now: Self.start + .seconds(1)).contains(.ready))
     }
 
     @Test("the watchdog is notified three times per interval while the loops make progress")
     func watchdog() {
         var notices = ServiceNotices(watchdog: .seconds(9))
         let now = Self.start
-        #expect(notices.next(standing(), now: now).contains(.watchdog))
-        #expect(!notices.next(standing(), now: now + .seconds(2)).contains(.watchdog))
-        #expect(notices.next(standing(), now: now + .seconds(3)) == [.watchdog])
-        #expect(notices.next(standing(isAlive: false), now: now + .seconds(6)).isEmpty)
-        #expect(notices.next(standing(isAlive: false), now: now + .seconds(60)).isEmpty)
-        #expect(notices.next(standing(), now: now + .seconds(61)) == [.watchdog])
+        #expect(notices.next(state(), now: now).contains(.watchdog))
+        #expect(!notices.next(state(), now: now + .seconds(2)).contains(.watchdog))
+        #expect(notices.next(state(), now: now + .seconds(3)) == [.watchdog])
+        #expect(notices.next(state(isAlive: false), now: now + .seconds(6)).isEmpty)
+        #expect(notices.next(state(isAlive: false), now: now + .seconds(60)).isEmpty)
+        #expect(notices.next(state(), now: now + .seconds(61)) == [.watchdog])
     }
 
     @Test("a service whose loops are stuck does not ask for time to stop")
     func stuck() {
         var notices = ServiceNotices(watchdog: nil)
-        _ = notices.next(standing(), now: Self.start)
-        let told = notices.next(standing("draining", isStopping: true, isAlive: false), now: Self.start + .seconds(1))
+        _ = notices.next(state(), now: Self.start)
+        let told = notices.next(state("draining", isStopping: true, isAlive: false), now: Self.start + .seconds(1))
         #expect(told == [.stopping, .status("draining")])
     }
 

@@ -124,7 +124,7 @@ struct CancellationTests {
                     try await Task.sleep(for: .seconds(600))
                 }
                 // This backend does not see the end of that infrastructure, but it sees that it existed.
-                let found = InfrastructureRemains.running(InfrastructureIdentifier(rawValue: "fake:late"))
+                let found = RecoveredInfrastructure.present(InfrastructureIdentifier(rawValue: "fake:late"))
                 script.remains = { _ in hasBeenCreated ? found : nil }
             }
             let run = api.scheduleRun(deployment: deployment)

@@ -20,7 +20,7 @@ struct DaemonTests {
                 let daemon = WorkerDaemon(
                     pools: [first.worker, second], backends: [first.backend], services: first.services)
                 await withTaskGroup(of: Void.self) { group in
-                    group.addTask { await second.run(second.takeUp()) }
+                    group.addTask { await second.run(second.restoreRuns()) }
                     try? await api.waitUntil("the run of the usable pool has started") {
                         $0.run(run)?.infrastructurePID != nil
                     }

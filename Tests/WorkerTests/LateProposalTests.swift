@@ -157,7 +157,7 @@ struct LateProposalTests {
 
     @Test("a late proposal is recognized from the run's states alone, in any order")
     func overwritten() throws {
-        let transitions = RunTransitions(claim: "c", submission: "s")
+        let transitions = ClaimIDs(claim: "c", submission: "s")
         func state(_ type: String, _ second: Int, by transition: String? = nil) throws -> RecordedState {
             let json: JSONValue = [
                 "type": .string(type), "timestamp": .string("2026-01-01T00:00:0\(second)Z"),

@@ -19,7 +19,7 @@ struct LedgerTests {
         LedgerEntry(
             flowRunID: id, flowRunName: "name of \(id)", api: "http://api", pool: "p", workerType: "process",
             stage: stage,
-            transitions: RunTransitions(), isSettled: true,
+            transitions: ClaimIDs(), isSettled: true,
             identifier: InfrastructureIdentifier(rawValue: "42", handle: ["start_time": 7]),
             exit: ExitStatus(
                 code: -9, conclusion: .stateReported(type: "FAILED", name: "Oh"), lastOutput: "a\nb", reason: "memory"))

@@ -130,7 +130,7 @@ struct MetricsTests {
                     probes.updateMeters()
                     return value(registry, "prefect_worker_ready") == 1
                 }
-                subject.backend.script { $0.trouble = "no engine" }
+                subject.backend.script { $0.unavailableReason = "no engine" }
                 probes.updateMeters()
                 #expect(value(registry, "prefect_worker_ready") == 0)
                 #expect(value(registry, #"prefect_worker_pool_ready{pool="p"}"#) == 0)

@@ -282,7 +282,7 @@ struct PoisonTests {
     func rows() throws {
         var entry = LedgerEntry(
             flowRunID: "a", flowRunName: "b", api: "http://api", pool: "p", workerType: "process", stage: .submitted,
-            transitions: RunTransitions())
+            transitions: ClaimIDs())
         #expect(entry.json["deaths"] == nil && entry.json["work"] == nil)
         #expect(try LedgerEntry(json: JSONFields(entry.json)).deaths == 0)
         entry.deaths = 1

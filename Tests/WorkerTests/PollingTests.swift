@@ -126,7 +126,7 @@ struct PollingTests {
     @Test("a worker is not ready and does not poll while its infrastructure is unavailable, and resumes afterwards")
     func infrastructureAway() async throws {
         try await withPool { api, deployment in
-            let backend = FakeBackend { $0.trouble = "no engine" }
+            let backend = FakeBackend { $0.unavailableReason = "no engine" }
             let run = api.scheduleRun(deployment: deployment)
             try await withWorker(api, backend: backend) { subject in
                 try await eventually("the worker is not ready") { subject.daemon.reasonNotReady == "no engine" }
@@ -135,7 +135,7 @@ struct PollingTests {
                 }
                 #expect(api.requests("POST", "/work_pools/p/get_scheduled_flow_runs").isEmpty)
                 #expect(subject.daemon.isAlive)
-                backend.script { $0.trouble = nil }
+                backend.script { $0.unavailableReason = nil }
                 try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 #expect(subject.daemon.reasonNotReady == nil)
             }

@@ -42,7 +42,7 @@ struct ShutdownTests {
         try await withPool { api, _ in
             let poll = api.script(path: "*/get_scheduled_flow_runs", answer: .hang)
             try await withWorker(
-                api, requestTimeout: .seconds(60), farewell: .seconds(60), idleExitLimit: .milliseconds(200)
+                api, requestTimeout: .seconds(60), flushTimeout: .seconds(60), idleExitLimit: .milliseconds(200)
             ) { subject in
                 try await eventually("the worker polls") { poll.uses == 1 }
                 api.script(answer: .hang)
@@ -217,7 +217,7 @@ struct ShutdownTests {
     func withoutAPI() async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
-            try await withWorker(api, farewell: .milliseconds(300)) { subject in
+            try await withWorker(api, flushTimeout: .milliseconds(300)) { subject in
                 try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
                 api.script(answer: .hang)
                 subject.shutdown.advance(to: .stopping)
@@ -232,7 +232,7 @@ struct ShutdownTests {
     func neverReached() async throws {
         try await withFakePrefectAPI { api in
             await api.goOffline()
-            try await withWorker(api, farewell: .milliseconds(300)) { subject in
+            try await withWorker(api, flushTimeout: .milliseconds(300)) { subject in
                 try await eventually("the worker has tried to reach the API") {
                     subject.daemon.reasonNotReady?.contains("cannot be read") == true
                 }
@@ -286,7 +286,7 @@ struct ShutdownTests {
             api.script(path: "/logs/", answer: .status(500))
             let backend = FakeBackend { $0.immediateEnd = { _ in .reported("COMPLETED") } }
             let change: (inout ServedPool) -> Void = { $0.runsOnce = true }
-            try await withWorker(api, backend: backend, farewell: .seconds(10), serve: change) { subject in
+            try await withWorker(api, backend: backend, flushTimeout: .seconds(10), serve: change) { subject in
                 try await subject.waitForEnd()
                 #expect(subject.log.contains("leaves although not everything"))
                 #expect(api.events.count == 4)

@@ -113,7 +113,7 @@ struct PullProgress: Sendable {
     private let began: ContinuousClock.Instant
     private var lastTold: ContinuousClock.Instant
     private var layers: [String: Layer] = [:]
-    private var hasTold = false
+    private var hasReported = false
 
     /// The minimum time between two lines.
     private static let interval = Duration.seconds(5)
@@ -148,7 +148,7 @@ struct PullProgress: Sendable {
         }
         guard now - lastTold >= Self.interval else { return nil }
         lastTold = now
-        hasTold = true
+        hasReported = true
         let done = layers.values.count(where: \.isDone)
         let current = layers.values.reduce(0) { $0 &+ max(0, $1.current) }
         let total = layers.values.reduce(0) { $0 &+ max(0, $1.total) }
@@ -158,6 +158,6 @@ struct PullProgress: Sendable {
 
     /// The final line; `nil` if no line was returned before.
     func summary(at now: ContinuousClock.Instant) -> String? {
-        hasTold ? "Pulled image '\(image)' in \((now - began).components.seconds) s" : nil
+        hasReported ? "Pulled image '\(image)' in \((now - began).components.seconds) s" : nil
     }
 }

@@ -19,15 +19,15 @@ extension DockerBackend {
     /// Finds the container by its identifier, or else by the label with the job's claim. A container found by its
     /// label that was created but not started is removed. A container that has ended still counts as running: it
     /// exists, with its exit code, until it is removed.
-    public func remains(
-        of job: Job<DockerConfiguration>, identifier: InfrastructureIdentifier?
-    ) async throws -> InfrastructureRemains {
+    public func recover(
+        _ job: Job<DockerConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> RecoveredInfrastructure {
         do {
             if let identifier {
                 let handle = ContainerHandle(identifier, engine.endpoint)
                 do {
                     _ = try await engine.inspect(handle.container)
-                    return .running(identifier)
+                    return .present(identifier)
                 } catch let error as EngineError where error.isNotFound {
                     return handle.isHere ? .ended(identifier) : .outOfReach
                 }
@@ -37,7 +37,7 @@ extension DockerBackend {
                 if container.status == "created", try await removeUnstarted(container.id) { continue }
                 found = ContainerHandle.identifier(of: container.id, on: engine.endpoint)
             }
-            return found.map(InfrastructureRemains.running) ?? .neverStarted
+            return found.map(RecoveredInfrastructure.present) ?? .neverStarted
         } catch let error as EngineError {
             throw InfrastructureError(.unavailable, "The Docker Engine does not say what is left: \(error.message)")
         }
@@ -56,7 +56,7 @@ extension DockerBackend {
 
     /// Removes containers of this worker's runs that have ended. This call also finds out, before any run is claimed,
     /// whether the Engine is available.
-    public func discardRemains(except flowRunIDs: Set<String>) async {
+    public func removeOrphans(except flowRunIDs: Set<String>) async {
         let kept = inHand.withLock { $0.containers }
         marks.removeAll { kept.contains($0) }
         await sweep(except: flowRunIDs)

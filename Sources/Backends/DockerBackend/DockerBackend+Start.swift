@@ -72,7 +72,7 @@ extension DockerBackend {
                 for warning in warnings where !warning.isEmpty {
                     job.reporter.log(.warning, "The Docker Engine warns: \(warning)")
                 }
-                await tellCreated(id, name: name, job)
+                await reportCreated(id, name: name, job)
                 return id
             } catch let error as EngineError {
                 if error.status == 409, error.message.contains("in use"), let wanted = configuration.name {
@@ -107,7 +107,7 @@ extension DockerBackend {
         return (found.first { $0.status != "created" } ?? found.first)?.id
     }
 
-    private func tellCreated(_ id: String, name: String?, _ job: Job<DockerConfiguration>) async {
+    private func reportCreated(_ id: String, name: String?, _ job: Job<DockerConfiguration>) async {
         var name = name
         if name == nil { name = try? await engine.inspect(id).name }
         job.reporter.emit(

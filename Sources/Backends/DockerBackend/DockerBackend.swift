@@ -104,7 +104,7 @@ public final class DockerBackend: InfrastructureBackend {
         return timeout
     }
 
-    public var trouble: String? { watcher.trouble.reason }
+    public var unavailableReason: String? { watcher.availability.reason }
 
     public var watchLag: Duration? { watcher.lag }
 
@@ -155,7 +155,7 @@ public final class DockerBackend: InfrastructureBackend {
             ])
         } catch {
             if (error as? EngineError)?.isTransient == true { watcher.note(error) }
-            let detail = watcher.trouble.reason ?? "The Docker Engine at \(address) cannot be used: \(error)"
+            let detail = watcher.availability.reason ?? "The Docker Engine at \(address) cannot be used: \(error)"
             return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
         }
     }
@@ -180,9 +180,9 @@ public final class DockerBackend: InfrastructureBackend {
     func pause(after error: EngineError, _ failures: inout Int) async throws {
         failures += 1
         try await Task.sleep(for: .milliseconds(500))
-        if watcher.trouble.reason != nil { failures = 0 }
+        if watcher.availability.reason != nil { failures = 0 }
         if failures > 5 { throw error }
-        await watcher.trouble.waitUntilOver()
+        await watcher.availability.waitUntilAvailable()
         try Task.checkCancellation()
     }
 

@@ -102,14 +102,14 @@ final class Availability: Sendable {
     init(_ client: KubernetesClient) { self.client = client }
 
     /// The reason why nothing can be started at the moment; `nil` when there is none.
-    var trouble: String? { state.withLock { $0 } }
+    var unavailableReason: String? { state.withLock { $0 } }
 
     /// Records that a request failed.
     func note(_ error: KubernetesError) {
         guard error.kind == .unreachable || error.kind == .unauthorized else { return }
-        let trouble = Refusal.explanation(
+        let unavailableReason = Refusal.explanation(
             error, verb: "read the version", namespace: client.access.namespace, access: client.access)
-        state.withLock { $0 = trouble }
+        state.withLock { $0 = unavailableReason }
         lost.signal()
     }
 
@@ -134,7 +134,7 @@ final class Availability: Sendable {
     /// Retries while the cluster cannot be used, until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
-            if trouble == nil {
+            if unavailableReason == nil {
                 await lost.wait()
             } else if (try? await probe()) == nil {
                 try? await Task.sleep(for: .milliseconds(Int.random(in: 1500...3000)))

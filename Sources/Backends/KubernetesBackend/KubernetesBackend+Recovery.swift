@@ -5,7 +5,7 @@ public import Worker
 extension KubernetesBackend {
     /// Follows a job that an earlier process of the worker started, before anything else is known of its run.
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
-        guard let place = try? JobPlace(identifier), let cluster = clusters.ownCluster,
+        guard let place = try? JobReference(identifier), let cluster = clusters.ownCluster,
             place.server == nil || place.server == cluster.client.access.server
         else { return }
         _ = cluster.watch.follow(namespace: place.namespace, name: place.name)
@@ -15,18 +15,18 @@ extension KubernetesBackend {
     static func mark(ofPod uid: String, flowRunID: String) -> String { "\(flowRunID)-\(uid)" }
 
     /// Forgets the positions of the printed output of all other runs.
-    public func discardRemains(except flowRunIDs: Set<String>) async {
+    public func removeOrphans(except flowRunIDs: Set<String>) async {
         marks.removeAll { name in flowRunIDs.contains { name.hasPrefix($0) } }
     }
 
     /// Finds the job by its identifier. Otherwise finds it by the run's label and the end of its name, which
     /// identifies the claim.
-    public func remains(
-        of job: Job<KubernetesConfiguration>, identifier: InfrastructureIdentifier?
-    ) async throws -> InfrastructureRemains {
+    public func recover(
+        _ job: Job<KubernetesConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> RecoveredInfrastructure {
         do {
             guard let identifier else { return try await found(job) }
-            let place = try JobPlace(identifier)
+            let place = try JobReference(identifier)
             let cluster = try cluster(of: place, job)
             let found = try await reading(cluster, place.namespace, "get jobs") {
                 try await cluster.client.read(.jobs, namespace: place.namespace, name: place.name)
@@ -37,13 +37,13 @@ extension KubernetesBackend {
                 return .ended(identifier)
             }
             // Waiting for the job reports how it ended, even when it has ended already.
-            return .running(identifier)
+            return .present(identifier)
         } catch let error as InfrastructureError where error.kind == .notReachable || error.kind == .refused {
             return .outOfReach
         }
     }
 
-    private func found(_ job: Job<KubernetesConfiguration>) async throws -> InfrastructureRemains {
+    private func found(_ job: Job<KubernetesConfiguration>) async throws -> RecoveredInfrastructure {
         let cluster = try clusters.cluster(for: job.configuration)
         let namespace = job.configuration.namespace
         let name = JobName.name(in: job.configuration.manifest, claimID: job.claimID)
@@ -58,8 +58,8 @@ extension KubernetesBackend {
             return found
         }
         guard let found else { return .neverStarted }
-        return .running(
-            JobPlace(
+        return .present(
+            JobReference(
                 namespace: found.namespace, name: found.name, uid: found.uid, server: cluster.client.access.server
             ).identifier)
     }

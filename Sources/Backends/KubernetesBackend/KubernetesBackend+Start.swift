@@ -26,7 +26,7 @@ extension KubernetesBackend {
             do {
                 let created = try await creation.createJob(manifest)
                 await creation.give(secret, to: created)
-                return JobPlace(
+                return JobReference(
                     namespace: namespace, name: name, uid: created.uid, server: cluster.client.access.server
                 ).identifier
             } catch {
@@ -109,7 +109,7 @@ private struct Creation {
     /// become references to an existing secret.
     func makeSecret(_ manifest: inout JSONValue) async throws -> SecretPlan? {
         let made = SecretPlan(&manifest, settings: backend.settings, jobName: name)
-        for credential in SecretPlan.credentials(inClearIn: manifest) { backend.sayOnce(credential.warning) }
+        for credential in SecretPlan.credentials(inClearIn: manifest) { backend.logOnce(credential.warning) }
         guard let plan = made else { return nil }
         let object = plan.object(namespace: namespace, flowRunID: job.flowRunID)
         do {

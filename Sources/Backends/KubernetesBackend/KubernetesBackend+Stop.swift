@@ -12,7 +12,7 @@ extension KubernetesBackend {
     public func stop(
         _ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>, grace: Duration, reason: StopReason
     ) async throws {
-        let place = try JobPlace(identifier)
+        let place = try JobReference(identifier)
         let cluster = try cluster(of: place, job)
         let stopping = JobStop(place: place, cluster: cluster)
         do {
@@ -40,7 +40,7 @@ extension KubernetesBackend {
 
 /// The stop of one job.
 private struct JobStop {
-    let place: JobPlace
+    let place: JobReference
     let cluster: Cluster
 
     private var client: KubernetesClient { cluster.client }

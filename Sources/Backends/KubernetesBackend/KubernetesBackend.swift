@@ -32,7 +32,7 @@ public final class KubernetesBackend: InfrastructureBackend {
         var serviceAccount = ClusterAccess.inClusterFolder
         var timing = KubernetesClient.Timing()
         /// The time that another worker has to report the crash of its own run.
-        var courtesy = Duration.seconds(15)
+        var orphanGrace = Duration.seconds(15)
 
         /// Creates options. By default, the worker's standard output is the sink.
         public init(
@@ -68,7 +68,7 @@ public final class KubernetesBackend: InfrastructureBackend {
     let clusters: Clusters
     let output: OutputPrinter
     let logger: Logger
-    let courtesy: Duration
+    let orphanGrace: Duration
     let marks: OutputMarks
     private let said = Mutex<Set<String>>([])
 
@@ -80,7 +80,7 @@ public final class KubernetesBackend: InfrastructureBackend {
             observing: settings.observed, allowsHostCredentials: options.allowsHostCredentials, logger: options.logger)
         output = OutputPrinter(sink: options.output)
         logger = options.logger
-        courtesy = options.courtesy
+        orphanGrace = options.orphanGrace
         marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.workerType)
         for warning in settings.warnings { logger.warning("\(warning)") }
     }
@@ -96,7 +96,7 @@ public final class KubernetesBackend: InfrastructureBackend {
     }
 
     /// The reason why the worker's own cluster cannot be used at the moment; `nil` when there is none.
-    public var trouble: String? { clusters.ownCluster?.availability.trouble }
+    public var unavailableReason: String? { clusters.ownCluster?.availability.unavailableReason }
 
     public var watchLag: Duration? { clusters.watchLag }
 
@@ -105,7 +105,7 @@ public final class KubernetesBackend: InfrastructureBackend {
 
     /// Observes the runs of other workers in the worker's own cluster, as far as the settings require that. Also
     /// reports the crashes of the pools' runs whose own worker does not report them.
-    public func observe(_ runs: any OtherRuns) async {
+    public func observe(_ runs: any ForeignRuns) async {
         guard let cluster = clusters.ownCluster else { return }
         await withDiscardingTaskGroup { group in
             group.addTask { await RunObserver(cluster: cluster, backend: self, runs: runs).run() }
@@ -117,7 +117,7 @@ public final class KubernetesBackend: InfrastructureBackend {
     public func wait(
         for identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>
     ) async throws -> ExitStatus {
-        let place = try JobPlace(identifier)
+        let place = try JobReference(identifier)
         let cluster = try cluster(of: place, job)
         return try await JobFollower(
             place: place, reporter: job.reporter, cluster: cluster, backend: self,
@@ -127,7 +127,7 @@ public final class KubernetesBackend: InfrastructureBackend {
 
     /// Forgets the run and removes its secret. The job stays until its own time to live is over.
     public func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<KubernetesConfiguration>) async {
-        guard let place = try? JobPlace(identifier), let cluster = try? cluster(of: place, job) else { return }
+        guard let place = try? JobReference(identifier), let cluster = try? cluster(of: place, job) else { return }
         cluster.watch.forget(namespace: place.namespace, name: place.name)
         marks.removeAll { !$0.hasPrefix(job.flowRunID) }
         for name in SecretPlan.names(ofJob: place.name, settings: settings) {
@@ -137,7 +137,7 @@ public final class KubernetesBackend: InfrastructureBackend {
 
     /// Removes a secret of a job. While the cluster is unreachable, the removal is retried for some seconds.
     private func remove(
-        secret name: String, of place: JobPlace, _ cluster: Cluster, _ job: Job<KubernetesConfiguration>
+        secret name: String, of place: JobReference, _ cluster: Cluster, _ job: Job<KubernetesConfiguration>
     ) async {
         var failures = 0
         while true {
@@ -162,7 +162,7 @@ public final class KubernetesBackend: InfrastructureBackend {
     }
 
     /// The cluster of an existing job. Throws when the job configuration now names another cluster.
-    func cluster(of place: JobPlace, _ job: Job<KubernetesConfiguration>) throws(InfrastructureError) -> Cluster {
+    func cluster(of place: JobReference, _ job: Job<KubernetesConfiguration>) throws(InfrastructureError) -> Cluster {
         let cluster = try clusters.cluster(for: job.configuration)
         if let server = place.server, server != cluster.client.access.server {
             throw InfrastructureError(
@@ -174,7 +174,7 @@ public final class KubernetesBackend: InfrastructureBackend {
     }
 
     /// Logs a warning for the operator, once.
-    func sayOnce(_ line: String) {
+    func logOnce(_ line: String) {
         if said.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
     }
 }

@@ -14,13 +14,13 @@ extension ProcessBackend {
 
     /// Finds the process by its identifier, or else by the run's private directory. The process creates a mark in that
     /// directory before it loads its program, and its environment contains the directory's path.
-    public func remains(
-        of job: Job<ProcessConfiguration>, identifier: InfrastructureIdentifier?
-    ) async throws -> InfrastructureRemains {
+    public func recover(
+        _ job: Job<ProcessConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> RecoveredInfrastructure {
         if let identifier {
             do {
                 _ = try await find(identifier, job)
-                return .running(identifier)
+                return .present(identifier)
             } catch let error as InfrastructureError where error.kind == .notFound {
                 return .ended(identifier)
             } catch let error as InfrastructureError where error.kind == .notReachable {
@@ -38,7 +38,7 @@ extension ProcessBackend {
             pid: leader.pid, startTime: leader.startTime, directory: directory.path,
             workingDirectory: job.configuration.workingDirectory, streamsOutput: job.configuration.streamsOutput)
         _ = try await find(handle.identifier, job)
-        return .running(handle.identifier)
+        return .present(handle.identifier)
     }
 
     private func leader(in directory: RunDirectory) -> ProcessFacts? {
@@ -50,7 +50,7 @@ extension ProcessBackend {
 
     /// Removes the directories of finished runs that no process uses any more. Does nothing if another worker could
     /// have made directories in the same place.
-    public func discardRemains(except flowRunIDs: Set<String>) async {
+    public func removeOrphans(except flowRunIDs: Set<String>) async {
         guard options.ownsRunDirectories else { return }
         let left = RunDirectory.all(under: runDirectories).filter { directory in
             directory.flowRunID.map { !flowRunIDs.contains($0) } == true && !directory.isMade(by: tag)

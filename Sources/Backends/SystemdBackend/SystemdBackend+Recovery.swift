@@ -8,9 +8,9 @@ extension SystemdBackend {
     /// Finds the unit by its identifier, or else by the job's claim. A unit that has ended counts as existing until its
     /// directory, which records how it ended, is removed. If the unit was not started, it can no longer start after
     /// this call.
-    public func remains(
-        of job: Job<SystemdConfiguration>, identifier: InfrastructureIdentifier?
-    ) async throws -> InfrastructureRemains {
+    public func recover(
+        _ job: Job<SystemdConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> RecoveredInfrastructure {
         let unit: UnitName
         if let identifier {
             guard let handle = try? UnitHandle(identifier) else { return .outOfReach }
@@ -20,10 +20,10 @@ extension SystemdBackend {
         }
         let found = UnitHandle.identifier(of: unit)
         let folder = UnitFolder(of: unit, in: root)
-        if try await isThere(unit, folder) { return .running(found) }
+        if try await isThere(unit, folder) { return .present(found) }
         if identifier != nil { return .ended(found) }
         folder.forbidStart()
-        if try await isThere(unit, folder) { return .running(found) }
+        if try await isThere(unit, folder) { return .present(found) }
         folder.remove()
         return .neverStarted
     }
@@ -39,7 +39,7 @@ extension SystemdBackend {
 
     /// Removes the directories of units that have ended. This also finds out, before the first claim, whether a manager
     /// is available.
-    public func discardRemains(except flowRunIDs: Set<String>) async {
+    public func removeOrphans(except flowRunIDs: Set<String>) async {
         // The recovery of these runs decides about them later, however long that takes.
         inHand.withLock { $0.flowRunIDs = flowRunIDs }
         for _ in 0..<Self.firstAttempts {

@@ -90,13 +90,13 @@ extension SystemdBackend {
                         "systemd does not start a unit for the run: \(error.message); \(Self.remedy(error))")
                 }
                 failures += 1
-                if watcher.trouble.reason != nil { failures = 0 }
+                if watcher.availability.reason != nil { failures = 0 }
                 if failures > 5 {
                     throw InfrastructureError(
                         .unavailable, "systemd does not say whether the run's unit was started: \(error.message)")
                 }
                 try await Task.sleep(for: .milliseconds(300))
-                await watcher.trouble.waitUntilOver()
+                await watcher.availability.waitUntilAvailable()
                 try Task.checkCancellation()
             }
         }

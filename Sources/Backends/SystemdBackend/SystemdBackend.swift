@@ -133,7 +133,7 @@ public final class SystemdBackend: InfrastructureBackend {
         return kind
     }
 
-    public var trouble: String? { watcher.trouble.reason }
+    public var unavailableReason: String? { watcher.availability.reason }
 
     /// Watches the units, copies their output, and removes remaining directories at intervals.
     public func run() async {
@@ -254,7 +254,8 @@ public final class SystemdBackend: InfrastructureBackend {
         } catch {
             if error.isTransient { watcher.note(error.message) }
             let detail =
-                watcher.trouble.reason ?? "No unit can be started by \(place): \(error.message); \(Self.remedy(error))"
+                watcher.availability.reason
+                ?? "No unit can be started by \(place): \(error.message); \(Self.remedy(error))"
             return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
         }
     }

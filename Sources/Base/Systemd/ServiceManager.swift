@@ -109,7 +109,7 @@ public enum ServiceNotice: Sendable, Hashable {
 /// Decides which notifications a service sends to its manager, and when.
 public struct ServiceNotices: Sendable {
     /// The state of a service.
-    public struct Standing: Sendable, Hashable {
+    public struct State: Sendable, Hashable {
         /// The current activity of the service, in a few words.
         public var status: String
         /// Whether the service has begun its work.
@@ -132,9 +132,9 @@ public struct ServiceNotices: Sendable {
     static let prolongation = (every: Duration.seconds(5), by: Duration.seconds(30))
 
     private let watchdogInterval: Duration?
-    private var told: String?
+    private var reported: String?
     private var isReady = false
-    private var saysStopping = false
+    private var hasReportedStopping = false
     private var lastProlongation: ContinuousClock.Instant?
     private var lastWatchdog: ContinuousClock.Instant?
 
@@ -142,22 +142,22 @@ public struct ServiceNotices: Sendable {
     public init(watchdog: Duration?) { watchdogInterval = watchdog }
 
     /// Returns the notifications that are due. It must be called once a second or more often.
-    public mutating func next(_ standing: Standing, now: ContinuousClock.Instant) -> [ServiceNotice] {
+    public mutating func next(_ state: State, now: ContinuousClock.Instant) -> [ServiceNotice] {
         var notices: [ServiceNotice] = []
-        if standing.isStopping, !saysStopping {
-            saysStopping = true
+        if state.isStopping, !hasReportedStopping {
+            hasReportedStopping = true
             notices.append(.stopping)
-        } else if standing.hasStarted, !isReady, !standing.isStopping {
+        } else if state.hasStarted, !isReady, !state.isStopping {
             isReady = true
             notices.append(.ready)
         }
-        if standing.status != told {
-            told = standing.status
-            notices.append(.status(standing.status))
+        if state.status != reported {
+            reported = state.status
+            notices.append(.status(state.status))
         }
         // A service whose loops make no progress gets no more time, and sends no watchdog notification.
-        guard standing.isAlive else { return notices }
-        if standing.isStopping || !isReady, Self.isDue(lastProlongation, every: Self.prolongation.every, now) {
+        guard state.isAlive else { return notices }
+        if state.isStopping || !isReady, Self.isDue(lastProlongation, every: Self.prolongation.every, now) {
             lastProlongation = now
             notices.append(.extendTimeout(Self.prolongation.by))
         }

@@ -80,13 +80,13 @@ public protocol InfrastructureBackend: Sendable {
     /// The state of infrastructure that an earlier process of the worker may have created for a run. Without an
     /// identifier, that process died or was stopped while it created the infrastructure. The method then finds out
     /// whether the infrastructure exists, and prevents its later creation if it does not.
-    func remains(
-        of job: Job<Configuration>, identifier: InfrastructureIdentifier?
-    ) async throws -> InfrastructureRemains
+    func recover(
+        _ job: Job<Configuration>, identifier: InfrastructureIdentifier?
+    ) async throws -> RecoveredInfrastructure
 
     /// Removes resources that earlier processes of the worker created for runs outside `flowRunIDs` and that are no
     /// longer in use. Does nothing by default.
-    func discardRemains(except flowRunIDs: Set<String>) async
+    func removeOrphans(except flowRunIDs: Set<String>) async
 
     /// Runs the flow's own hooks for a state that the worker has set on its behalf, when the flow's process did not run
     /// them itself. The method reports failures to the job's reporter and does not throw them.
@@ -111,7 +111,7 @@ public protocol InfrastructureBackend: Sendable {
     /// Why nothing can be started at the moment, in one line, where the cause may pass by itself; `nil` when it can.
     /// The value is known without a request. As long as there is a reason, the worker claims no runs and is not ready.
     /// Always `nil` by default.
-    var trouble: String? { get }
+    var unavailableReason: String? { get }
 
     /// For how long the watch may have missed changes of infrastructure: zero while it covers all infrastructure. `nil`
     /// for a backend without a watch, as by default.
@@ -123,7 +123,7 @@ public protocol InfrastructureBackend: Sendable {
 
     /// Observes the infrastructure of runs that other workers have started, where the configuration requests that,
     /// until its task is cancelled. Reports the crashes that those workers no longer report. Does nothing by default.
-    func observe(_ runs: any OtherRuns) async
+    func observe(_ runs: any ForeignRuns) async
 
     /// Waits until the output that runs have printed so far has been passed on, for the end of the worker. Does not
     /// wait by default.
@@ -144,7 +144,7 @@ extension InfrastructureBackend {
 
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {}
 
-    public func discardRemains(except flowRunIDs: Set<String>) async {}
+    public func removeOrphans(except flowRunIDs: Set<String>) async {}
 
     public func runHooks(
         _ kind: FlowHook, state: JSONValue, of identifier: InfrastructureIdentifier?, job: Job<Configuration>
@@ -161,24 +161,24 @@ extension InfrastructureBackend {
         (try? BaseJobTemplate(json: template)).map { bringsInfrastructure($0) } == true
     }
 
-    public var trouble: String? { nil }
+    public var unavailableReason: String? { nil }
 
     public var watchLag: Duration? { nil }
 
     public func run() async {}
 
-    public func observe(_ runs: any OtherRuns) async {}
+    public func observe(_ runs: any ForeignRuns) async {}
 
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool { true }
 }
 
 /// The state of infrastructure that an earlier process of the worker may have created for a run.
-public enum InfrastructureRemains: Sendable, Hashable {
+public enum RecoveredInfrastructure: Sendable, Hashable {
     /// It was never created and will not be.
     case neverStarted
     /// It exists and has not ended.
-    case running(InfrastructureIdentifier)
+    case present(InfrastructureIdentifier)
     /// It existed and has ended.
     case ended(InfrastructureIdentifier)
     /// It may exist, out of this worker's reach.

@@ -25,7 +25,7 @@ extension WorkerDaemon {
             "worker": .string(pool.served.workerName),
             "channel": pool.connection.current.json,
             "paused": pool.state.pool.map { .bool($0.isPaused) } ?? .null,
-            "trouble": JSONValue(pool.state.trouble),
+            "trouble": JSONValue(pool.state.unavailableReason),
             "limit": pool.served.limit.map(JSONValue.int) ?? .null,
             "runs": runs,
         ]

@@ -97,11 +97,11 @@ public struct WorkerDaemon: Sendable {
             APIClient.Attribution(workerName: name, workerID: state?.workerID)
         }
         await APIClient.$caller.withValue(caller) {
-            await raceOf({ await serveAndSayFarewell() }, { await limitShutdown() })
+            await raceOf({ await serveThenFlush() }, { await limitShutdown() })
         }
     }
 
-    private func serveAndSayFarewell() async {
+    private func serveThenFlush() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 async let logs: Void = services.logs.run()
@@ -113,8 +113,8 @@ public struct WorkerDaemon: Sendable {
             services.events.close()
             // An API that accepts nothing must not keep a worker alive after its runs have ended.
             group.addTask {
-                try? await Task.sleep(for: services.farewell)
-                warnOfUntold()
+                try? await Task.sleep(for: services.flushTimeout)
+                warnUndelivered()
             }
             await group.next()
             group.cancelAll()
@@ -124,10 +124,10 @@ public struct WorkerDaemon: Sendable {
     /// Serves the pools, and passes notifications about their runs to them meanwhile.
     private func servePools() async {
         // This precedes the first run of a pool. At this time, infrastructure belongs to an orphaned run or to none.
-        var left: [LeftRuns] = []
+        var left: [RecoveredRuns] = []
         let initial = pools
-        for pool in initial { left.append(await pool.takeUp()) }
-        for backend in backends.value { await discardRemains(of: backend) }
+        for pool in initial { left.append(await pool.restoreRuns()) }
+        for backend in backends.value { await removeOrphans(of: backend) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.feed.run(for: served) }
             group.addTask { await runBackends() }
@@ -148,27 +148,27 @@ public struct WorkerDaemon: Sendable {
     }
 
     private func serve(_ arrival: PoolArrival) async {
-        let left = await arrival.pool.takeUp()
-        if let backend = arrival.backend { await discardRemains(of: backend) }
+        let left = await arrival.pool.restoreRuns()
+        if let backend = arrival.backend { await removeOrphans(of: backend) }
         await serve(arrival.pool, left)
     }
 
-    private func serve(_ pool: any PoolService, _ left: LeftRuns) async {
+    private func serve(_ pool: any PoolService, _ left: RecoveredRuns) async {
         await pool.run(left)
         // A pool that ends while the daemon still serves has been retired.
         guard services.shutdown.isServing, !pool.served.runsOnce else { return }
         served.update { $0.removeAll { $0.state === pool.state } }
     }
 
-    private func discardRemains(of backend: any InfrastructureBackend) async {
-        await backend.discardRemains(except: Set(services.ledger.entries.map(\.flowRunID)))
+    private func removeOrphans(of backend: any InfrastructureBackend) async {
+        await backend.removeOrphans(except: Set(services.ledger.entries.map(\.flowRunID)))
     }
 
     private func runBackends() async {
         await withDiscardingTaskGroup { group in
             for await backend in arrivals.backends.stream {
                 group.addTask { await backend.run() }
-                group.addTask { await backend.observe(OtherRunsOfAPI(services: services, served: served)) }
+                group.addTask { await backend.observe(ForeignRunsOfAPI(services: services, served: served)) }
             }
         }
     }
@@ -186,7 +186,7 @@ public struct WorkerDaemon: Sendable {
         if runsInFlight == 0 {
             // No run depends on the unfinished work, so the worker waits for no API, socket or program.
             try? await Task.sleep(for: services.idleExitLimit)
-            return warnOfUntold()
+            return warnUndelivered()
         }
         if let drainTimeout {
             await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
@@ -199,8 +199,8 @@ public struct WorkerDaemon: Sendable {
         }
         guard services.shutdown.phase >= .stopping else { return }
         let grace = pools.map(\.served.stopGrace).max() ?? .zero
-        try? await Task.sleep(for: grace + services.farewell)
-        warnOfUntold()
+        try? await Task.sleep(for: grace + services.flushTimeout)
+        warnUndelivered()
     }
 
     /// Whether the worker takes runs.
@@ -218,13 +218,13 @@ public struct WorkerDaemon: Sendable {
     public var status: String {
         switch services.shutdown.phase {
         case .serving:
-            pools.lazy.compactMap(\.state.trouble).first ?? "serving, \(Self.count(runsInFlight)) in flight"
+            pools.lazy.compactMap(\.state.unavailableReason).first ?? "serving, \(Self.count(runsInFlight)) in flight"
         case .draining: "draining, \(Self.count(runsInFlight)) left"
         case .stopping: "stopping, \(Self.count(runsInFlight)) left"
         }
     }
 
-    private func warnOfUntold() {
+    private func warnUndelivered() {
         guard !Task.isCancelled else { return }
         services.logger.warning("The worker leaves although not everything could be told to the API")
     }
@@ -234,7 +234,7 @@ public struct WorkerDaemon: Sendable {
         metrics.update(slots: pools.map(\.slots), backends: backends.value, services)
         for pool in pools {
             pool.metrics.update(
-                isReady: pool.state.trouble == nil, slots: pool.slots, connection: pool.connection,
+                isReady: pool.state.unavailableReason == nil, slots: pool.slots, connection: pool.connection,
                 stages: pool.registry.all.map(\.stage))
         }
     }
@@ -254,6 +254,6 @@ public struct WorkerDaemon: Sendable {
     /// Why the worker is not ready to run flows, in one line; `nil` when it is.
     public var reasonNotReady: String? {
         if !services.shutdown.isServing { return "the worker is shutting down: \(status)" }
-        return pools.lazy.compactMap(\.state.trouble).first
+        return pools.lazy.compactMap(\.state.unavailableReason).first
     }
 }

@@ -21,7 +21,7 @@ public struct LedgerEntry: Sendable, Hashable {
     public var stage: RunStage
     /// The transitions by which this worker advances the run. The API's states carry their ids, which identify the
     /// worker that has the run.
-    public var transitions: RunTransitions
+    public var transitions: ClaimIDs
     /// The due time of the run that this worker was about to claim. The name of the claim's mark contains it.
     public var due: Timestamp?
     /// Whether the claim's mark belongs to this worker, where the API accepted the claims of several workers.
@@ -37,7 +37,7 @@ public struct LedgerEntry: Sendable, Hashable {
     public var work: RunWork?
     /// The time at which the worker last repeated a proposal that may have reached the API before. The API may carry
     /// out such a proposal late.
-    public var doubtfulAt: Timestamp?
+    public var uncertainSince: Timestamp?
     /// The time at which the entry was last written.
     public var written: Timestamp
 
@@ -52,9 +52,9 @@ public struct LedgerEntry: Sendable, Hashable {
 
     init(
         flowRunID: String, flowRunName: String, api: String, pool: String, workerType: String, stage: RunStage,
-        transitions: RunTransitions, due: Timestamp? = nil, isSettled: Bool = false,
+        transitions: ClaimIDs, due: Timestamp? = nil, isSettled: Bool = false,
         identifier: InfrastructureIdentifier? = nil, exit: ExitStatus? = nil, deaths: Int = 0, work: RunWork? = nil,
-        doubtfulAt: Timestamp? = nil, written: Timestamp = .now
+        uncertainSince: Timestamp? = nil, written: Timestamp = .now
     ) {
         self.flowRunID = flowRunID
         self.flowRunName = flowRunName
@@ -69,7 +69,7 @@ public struct LedgerEntry: Sendable, Hashable {
         self.exit = exit
         self.deaths = deaths
         self.work = work
-        self.doubtfulAt = doubtfulAt
+        self.uncertainSince = uncertainSince
         self.written = written
     }
 }
@@ -87,7 +87,7 @@ extension LedgerEntry: JSONDecodable {
             // An older version of the worker stored passwords.
             api: try fields.string("api").maskingURLPassword, pool: try fields.string("pool"),
             workerType: try fields.string("worker_type"), stage: stage,
-            transitions: RunTransitions(
+            transitions: ClaimIDs(
                 claim: try fields.string("claim"), submission: try fields.string("submission")),
             due: fields.optionalString("due").flatMap { Timestamp($0) },
             isSettled: fields.value("is_settled")?.boolValue ?? false,
@@ -98,7 +98,7 @@ extension LedgerEntry: JSONDecodable {
             // An older version of the worker stores no count.
             deaths: min(max(0, fields.value("deaths")?.intValue ?? 0), Self.mostDeaths),
             work: fields.optionalString("work").flatMap(RunWork.init(rawValue:)),
-            doubtfulAt: fields.optionalString("doubtful").flatMap { Timestamp($0) },
+            uncertainSince: fields.optionalString("doubtful").flatMap { Timestamp($0) },
             written: fields.optionalString("written").flatMap { Timestamp($0) } ?? .now)
     }
 
@@ -121,7 +121,7 @@ extension LedgerEntry: JSONDecodable {
         if let exit { members["exit"] = exit.ledger }
         if deaths > 0 { members["deaths"] = .int(deaths) }
         if let work { members["work"] = .string(work.rawValue) }
-        if let doubtfulAt { members["doubtful"] = .string(doubtfulAt.apiFormat) }
+        if let uncertainSince { members["doubtful"] = .string(uncertainSince.apiFormat) }
         return .object(members)
     }
 }

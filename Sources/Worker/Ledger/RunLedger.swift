@@ -16,7 +16,7 @@ public final class RunLedger: Sendable {
         var database: SQLiteConnection?
         /// Whether the file differs from the rows because a write has failed.
         var isBehind = false
-        var trouble: String?
+        var unavailableReason: String?
     }
 
     private let directory: String?
@@ -81,7 +81,7 @@ public final class RunLedger: Sendable {
     }
 
     /// Removes a run that needs no more work, unless the worker has claimed it again since.
-    func remove(_ flowRunID: String, of transitions: RunTransitions) async {
+    func remove(_ flowRunID: String, of transitions: ClaimIDs) async {
         await change(durably: false) { rows in
             if rows[flowRunID]?.transitions == transitions { rows[flowRunID] = nil }
         } write: { database in
@@ -142,8 +142,8 @@ public final class RunLedger: Sendable {
             }
         }
         state.isBehind = false
-        if state.trouble != nil { logger.info("The ledger '\(path ?? "")' can be written again") }
-        state.trouble = nil
+        if state.unavailableReason != nil { logger.info("The ledger '\(path ?? "")' can be written again") }
+        state.unavailableReason = nil
     }
 
     private func open() throws -> SQLiteConnection {
@@ -201,8 +201,8 @@ public final class RunLedger: Sendable {
             return
         }
         let cause = String(describing: error)
-        guard state.trouble != cause else { return }
-        state.trouble = cause
+        guard state.unavailableReason != cause else { return }
+        state.unavailableReason = cause
         logger.warning(
             """
             The ledger '\(path ?? "")' cannot be written: \(cause); the worker continues, but would not find its runs again \

@@ -206,8 +206,8 @@ struct PollLoop: Sendable {
     }
 
     private func noteAnswer() {
-        if state.hasPollTrouble { services.logger.info("Work pool '\(served.name)' can be polled again") }
-        state.setPollTrouble(nil)
+        if state.hasPollFailure { services.logger.info("Work pool '\(served.name)' can be polled again") }
+        state.setPollFailure(nil)
     }
 
     private func failed(_ error: APIError) -> Outcome {
@@ -216,9 +216,9 @@ struct PollLoop: Sendable {
             // may.
             state.setLostQueues(true)
         }
-        let trouble = "Work pool '\(served.name)' cannot be polled: \(error)"
-        if !state.hasPollTrouble { services.logger.warning("\(trouble); the worker keeps trying") }
-        state.setPollTrouble(trouble)
+        let unavailableReason = "Work pool '\(served.name)' cannot be polled: \(error)"
+        if !state.hasPollFailure { services.logger.warning("\(unavailableReason); the worker keeps trying") }
+        state.setPollFailure(unavailableReason)
         return .failed(retryAfter: error.retryAfter)
     }
 

@@ -6,7 +6,7 @@ struct PollSize: Sendable, Hashable {
 
     /// The upper limit of a request. It shrinks for a server that cannot answer for many runs at a time.
     private(set) var cap = serverLimit
-    private var hasToldOfExcess = false
+    private var hasReportedExcess = false
 
     /// The number for the next poll. The API may return runs first that the worker is still claiming, and these must
     /// not hide the others. So the number includes them.
@@ -27,8 +27,8 @@ struct PollSize: Sendable, Hashable {
 
     /// Whether this answer is the first one with more runs than requested.
     mutating func isFirstExcess(of count: Int, over wanted: Int) -> Bool {
-        guard count > wanted, !hasToldOfExcess else { return false }
-        hasToldOfExcess = true
+        guard count > wanted, !hasReportedExcess else { return false }
+        hasReportedExcess = true
         return true
     }
 }

@@ -5,24 +5,24 @@ public import PrefectAPI
 public final class PoolState: Sendable {
     private struct State {
         var pool: WorkPool?
-        var trouble: String?
+        var unavailableReason: String?
         var isMissing = false
-        var pollTrouble: String?
+        var pollFailure: String?
         var hasPolled = false
         var workerID: String?
         var hasLostQueues = false
         var lastTick = ContinuousClock.now
         var pollingHasEnded = false
 
-        var isServable: Bool { trouble == nil && pool != nil }
+        var isServable: Bool { unavailableReason == nil && pool != nil }
     }
 
     private let state = ObservedValue(State())
-    private let infrastructureTrouble: @Sendable () -> String?
+    private let infrastructureUnavailableReason: @Sendable () -> String?
 
-    /// A pool of which nothing is known yet. `infrastructureTrouble` returns why nothing can be started at the moment.
-    public init(infrastructureTrouble: @escaping @Sendable () -> String? = { nil }) {
-        self.infrastructureTrouble = infrastructureTrouble
+    /// A pool of which nothing is known yet. `infrastructureUnavailableReason` returns why nothing can be started at the moment.
+    public init(infrastructureUnavailableReason: @escaping @Sendable () -> String? = { nil }) {
+        self.infrastructureUnavailableReason = infrastructureUnavailableReason
     }
 
     /// The pool as the API last described it.
@@ -32,10 +32,10 @@ public final class PoolState: Sendable {
     public var workerID: String? { state.value.workerID }
 
     /// Why the pool cannot be served at the moment, in one line; `nil` when it can.
-    public var trouble: String? {
+    public var unavailableReason: String? {
         let state = state.value
-        return state.trouble ?? state.pollTrouble
-            ?? (state.pool == nil ? "the work pool has not been read yet" : infrastructureTrouble())
+        return state.unavailableReason ?? state.pollFailure
+            ?? (state.pool == nil ? "the work pool has not been read yet" : infrastructureUnavailableReason())
     }
 
     /// The time since the poll loop last made progress, which includes a failed attempt. Zero when the loop has ended,
@@ -46,7 +46,7 @@ public final class PoolState: Sendable {
     }
 
     /// Whether an attempt to read the pool has failed since it was last read.
-    var hasFailedToRead: Bool { state.value.trouble != nil }
+    var hasFailedToRead: Bool { state.value.unavailableReason != nil }
 
     /// Whether the pool was polled successfully at least once.
     public var hasPolled: Bool { state.value.hasPolled }
@@ -61,10 +61,10 @@ public final class PoolState: Sendable {
     /// Waits until the API has described the pool, or until the task is cancelled.
     func waitUntilKnown() async { await state.wait { $0.pool != nil } }
 
-    func setPool(_ pool: WorkPool?, trouble: String?, isMissing: Bool = false) {
+    func setPool(_ pool: WorkPool?, unavailableReason: String?, isMissing: Bool = false) {
         state.update { state in
             if let pool { state.pool = pool }
-            state.trouble = trouble
+            state.unavailableReason = unavailableReason
             state.isMissing = isMissing
         }
     }
@@ -78,21 +78,21 @@ public final class PoolState: Sendable {
         }
     }
 
-    func setPollTrouble(_ trouble: String?) {
+    func setPollFailure(_ unavailableReason: String?) {
         state.update { state in
-            state.pollTrouble = trouble
-            if trouble == nil { state.hasPolled = true }
+            state.pollFailure = unavailableReason
+            if unavailableReason == nil { state.hasPolled = true }
         }
     }
 
     /// Whether the last poll failed.
-    var hasPollTrouble: Bool { state.value.pollTrouble != nil }
+    var hasPollFailure: Bool { state.value.pollFailure != nil }
 
     /// Whether the pool is known and this worker can serve it.
     var hasServablePool: Bool { state.value.isServable }
 
     /// Whether the pool may be polled, because the worker could start the returned runs.
-    var isServable: Bool { hasServablePool && infrastructureTrouble() == nil }
+    var isServable: Bool { hasServablePool && infrastructureUnavailableReason() == nil }
 
     /// Whether a poll has found that the pool or one of its queues does not exist.
     var hasLostQueues: Bool { state.value.hasLostQueues }

@@ -34,8 +34,8 @@ struct LateProposals: Sendable {
     /// Begins to check a run that has ended, unless none of its proposals can be applied late any more. Returns whether
     /// it does.
     func watch(_ entry: LedgerEntry) -> Bool {
-        guard let doubtfulAt = entry.doubtfulAt else { return false }
-        let age = Duration.pause(seconds: Timestamp.now.seconds(since: doubtfulAt))
+        guard let uncertainSince = entry.uncertainSince else { return false }
+        let age = Duration.pause(seconds: Timestamp.now.seconds(since: uncertainSince))
         guard age < Self.lifetime else { return false }
         runs.update { $0[entry.flowRunID] = Run(entry: entry, deadline: .now + Self.lifetime - age) }
         added.signal()
@@ -99,7 +99,7 @@ struct LateProposals: Sendable {
     }
 }
 
-extension RunTransitions {
+extension ClaimIDs {
     /// The state that one of these transitions has overwritten late: a final state, or a later schedule. `nil` when
     /// they have overwritten no such state.
     func overwrittenState(in history: [RecordedState]) -> RecordedState? {

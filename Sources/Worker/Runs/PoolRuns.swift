@@ -11,7 +11,7 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
     let contexts: RunContextReader
     let registry: RunRegistry
     let state: PoolState
-    let contest: Contest
+    let peers: PeerWorkers
     let metrics: PoolMetrics
     let late: LateProposals
 
@@ -21,7 +21,7 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// The run's current entry for the ledger.
-    func entry(of held: HeldRun) -> LedgerEntry {
+    func entry(of held: ActiveRun) -> LedgerEntry {
         held.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: Backend.workerType)
     }
 
@@ -33,7 +33,7 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// Takes a run that an earlier process held through all of its steps.
-    func recover(_ held: HeldRun, _ entry: LedgerEntry) async {
+    func recover(_ held: ActiveRun, _ entry: LedgerEntry) async {
         let runs = forRun(held)
         // The API may be unavailable for a long time, and both reads wait for it.
         guard let flowRun = try? await runs.services.persistently({ try await runs.read(entry) }),
@@ -47,7 +47,7 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// The same values for one run: each line in the worker's log names the run.
-    private func forRun(_ held: HeldRun) -> PoolRuns {
+    private func forRun(_ held: ActiveRun) -> PoolRuns {
         var runs = self
         runs.services = services.forRun(held.id, named: held.name)
         return runs

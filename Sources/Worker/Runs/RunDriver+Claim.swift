@@ -64,7 +64,7 @@ extension RunDriver {
             if state["type"] == "CANCELLING" { return .refusedForCancellation }
         case .aborted(let reason):
             if flowRun.deploymentID != nil, reason.contains("Deployment not found") { return .deploymentDeleted }
-            runs.contest.noteLostClaim()
+            runs.peers.noteLostClaim()
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: \(reason)")
         }
         return .refused
@@ -79,7 +79,7 @@ extension RunDriver {
     }
 
     private func settlement() async throws -> RunMachine.Event {
-        guard let due = held.due, await runs.contest.mayConcernAcceptedClaim() else { return .done }
+        guard let due = held.due, await runs.peers.mayConcernAcceptedClaim() else { return .done }
         let name = "prefect-worker-claim-\(due.microseconds)"
         do {
             let isOurs = try await persistently {

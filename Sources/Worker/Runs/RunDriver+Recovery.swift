@@ -25,7 +25,7 @@ extension RunDriver {
         while true {
             do {
                 let found = try await mark.during(.recovering) {
-                    try await backend.remains(of: prepared.job, identifier: held.identifier)
+                    try await backend.recover(prepared.job, identifier: held.identifier)
                 }
                 return try await note(found, prepared.job)
             } catch let error as InfrastructureError {
@@ -41,11 +41,11 @@ extension RunDriver {
         }
     }
 
-    private func note(_ found: InfrastructureRemains, _ job: Job<Backend.Configuration>) async throws {
+    private func note(_ found: RecoveredInfrastructure, _ job: Job<Backend.Configuration>) async throws {
         switch found {
         case .neverStarted: try await take(.found(.neverStarted))
         case .outOfReach: try await take(.found(.outOfReach))
-        case .running(let identifier):
+        case .present(let identifier):
             held.setIdentifier(identifier)
             try await take(.found(.present))
         case .ended(let identifier):
@@ -146,8 +146,8 @@ extension RunDriver {
         of job: Job<Backend.Configuration>
     ) async throws -> (identifier: InfrastructureIdentifier, hasEnded: Bool)? {
         if let identifier = held.identifier { return (identifier, false) }
-        switch try await backend.remains(of: job, identifier: nil) {
-        case .running(let identifier): return (identifier, false)
+        switch try await backend.recover(job, identifier: nil) {
+        case .present(let identifier): return (identifier, false)
         case .ended(let identifier): return (identifier, true)
         case .neverStarted: return nil
         case .outOfReach: throw OutOfReach()

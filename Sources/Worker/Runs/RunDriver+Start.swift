@@ -94,7 +94,7 @@ extension RunDriver {
             }
         } catch let error as CancellationError {
             throw error
-        } catch let error as HeldRun.IllegalEvent {
+        } catch let error as ActiveRun.IllegalEvent {
             throw error
         } catch {
             if let code = (error as? InfrastructureError)?.exitCode {
@@ -140,8 +140,8 @@ extension RunDriver {
         try await mark.during(.starting) {
             while true {
                 do {
-                    switch try await backend.remains(of: job, identifier: nil) {
-                    case .running(let identifier), .ended(let identifier): return try await noteStart(identifier)
+                    switch try await backend.recover(job, identifier: nil) {
+                    case .present(let identifier), .ended(let identifier): return try await noteStart(identifier)
                     case .neverStarted: return try await take(.found(.neverStarted))
                     case .outOfReach: return try await take(.found(.outOfReach))
                     }

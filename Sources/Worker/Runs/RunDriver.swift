@@ -7,14 +7,14 @@ internal import PrefectAPI
 ///
 /// A failure affects only this run: ``run()`` throws no error.
 struct RunDriver<Backend: InfrastructureBackend>: Sendable {
-    let held: HeldRun
+    let held: ActiveRun
     let flowRun: FlowRun
     let pool: WorkPool
     let runs: PoolRuns<Backend>
     let reporter: RunReporter
     let jobs: RunJobs<Backend>
 
-    init(held: HeldRun, flowRun: FlowRun, pool: WorkPool, runs: PoolRuns<Backend>) {
+    init(held: ActiveRun, flowRun: FlowRun, pool: WorkPool, runs: PoolRuns<Backend>) {
         self.held = held
         self.flowRun = flowRun
         self.pool = pool
@@ -185,7 +185,7 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
     func readRun() async throws -> FlowRun? {
         do {
             let run = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
-            guard held.isDoubtful, let transition = run.transitionID, held.transitions.contains(transition),
+            guard held.isUncertain, let transition = run.transitionID, held.transitions.contains(transition),
                 let overwritten = held.transitions.overwrittenState(in: try await readHistory())
             else { return run }
             return run.inState(overwritten)

@@ -5,7 +5,7 @@ internal import Synchronization
 /// The flow runs that a pool's worker holds.
 public final class RunRegistry: Sendable {
     private struct State {
-        var runs: [String: HeldRun] = [:]
+        var runs: [String: ActiveRun] = [:]
         /// The runs that were removed since the current poll began.
         var leftSincePoll: Set<String> = []
     }
@@ -21,10 +21,10 @@ public final class RunRegistry: Sendable {
     func beginPoll() { state.withLock { $0.leftSincePoll = [] } }
 
     /// Registers a run that the current poll returned; `nil` when it is held, or was held when the poll began.
-    func register(_ flowRun: FlowRun) -> HeldRun? {
-        let held = state.withLock { state -> HeldRun? in
+    func register(_ flowRun: FlowRun) -> ActiveRun? {
+        let held = state.withLock { state -> ActiveRun? in
             guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
-            let held = HeldRun(flowRun)
+            let held = ActiveRun(flowRun)
             state.runs[flowRun.id] = held
             return held
         }
@@ -33,14 +33,14 @@ public final class RunRegistry: Sendable {
     }
 
     /// Registers a run that an earlier process held.
-    func restore(_ entry: LedgerEntry) -> HeldRun {
-        let held = HeldRun(entry)
+    func restore(_ entry: LedgerEntry) -> ActiveRun {
+        let held = ActiveRun(entry)
         state.withLock { $0.runs[held.id] = held }
         changed.signal()
         return held
     }
 
-    func remove(_ run: HeldRun) {
+    func remove(_ run: ActiveRun) {
         state.withLock { state in
             guard state.runs[run.id] === run else { return }
             state.runs[run.id] = nil
@@ -52,7 +52,7 @@ public final class RunRegistry: Sendable {
     public func contains(_ id: String) -> Bool { run(id) != nil }
 
     /// All runs that are held.
-    public var all: [HeldRun] { state.withLock { Array($0.runs.values) } }
+    public var all: [ActiveRun] { state.withLock { Array($0.runs.values) } }
 
     /// How many runs are held.
     public var count: Int { state.withLock { $0.runs.count } }
@@ -61,7 +61,7 @@ public final class RunRegistry: Sendable {
     var unclaimedCount: Int { state.withLock { $0.runs.values.count(where: { $0.stage == .due }) } }
 
     /// The run with this id; `nil` when it is not held.
-    public func run(_ id: String) -> HeldRun? { state.withLock { $0.runs[id] } }
+    public func run(_ id: String) -> ActiveRun? { state.withLock { $0.runs[id] } }
 
     /// Waits until a run is registered, or until the task is cancelled.
     func waitForRegistration() async { await changed.wait() }

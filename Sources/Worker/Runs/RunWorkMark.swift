@@ -1,7 +1,7 @@
 /// Notes in the ledger that work on a run is under way. So the worker does not try a run again after the process has
 /// died twice during such work.
 struct RunWorkMark: Sendable {
-    let held: HeldRun
+    let held: ActiveRun
     let services: WorkerServices
     /// The run's current entry for the ledger.
     let entry: @Sendable () -> LedgerEntry

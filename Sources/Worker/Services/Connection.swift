@@ -43,8 +43,8 @@ public final class Connection: Sendable {
     private struct State {
         var current = ConnectionState.idle
         /// The last state that the log reported.
-        var told = ConnectionState.idle
-        var hasToldOfBusyServer = false
+        var reported = ConnectionState.idle
+        var hasReportedBusyServer = false
     }
 
     /// The connection's name at the beginning of a log line.
@@ -68,19 +68,19 @@ public final class Connection: Sendable {
     /// Records a state. With `quietly`, another log line states the reason.
     func set(_ new: ConnectionState, quietly: Bool = false) {
         let new = new.mapReason(redact)
-        let told = state.withLock { state -> ConnectionState? in
+        let reported = state.withLock { state -> ConnectionState? in
             state.current = new
-            guard !quietly, new.isWorthTelling(after: state.told) else { return nil }
+            guard !quietly, new.isWorthReporting(after: state.reported) else { return nil }
             if new.isOfBusyServer {
                 // A server may be busy all day. The worker reacts in the same way each time, so one line is enough.
-                guard state.told == .live, !state.hasToldOfBusyServer else { return nil }
-                state.hasToldOfBusyServer = true
-                return state.told
+                guard state.reported == .live, !state.hasReportedBusyServer else { return nil }
+                state.hasReportedBusyServer = true
+                return state.reported
             }
-            defer { state.told = new }
-            return state.told
+            defer { state.reported = new }
+            return state.reported
         }
-        guard let told else { return logger.debug("\(name): \(new.json.serialized())") }
+        guard let reported else { return logger.debug("\(name): \(new.json.serialized())") }
         switch new {
         case .live: logger.info("\(name) is connected")
         case .refused(let reason): logger.warning("\(name) is refused, requests do its work: \(reason)")
@@ -88,7 +88,7 @@ public final class Connection: Sendable {
             logger.info("\(name) was closed, requests do its work until it is back: \(reason)")
         case .away(let reason, _), .unavailable(let reason):
             // A connection that was never open needs no line at the info level.
-            let level: Logger.Level = told == .live ? .info : .debug
+            let level: Logger.Level = reported == .live ? .info : .debug
             logger.log(level: level, "\(name) is away, requests do its work: \(reason)")
         case .idle, .connecting: break
         }
@@ -97,12 +97,12 @@ public final class Connection: Sendable {
 
 extension ConnectionState {
     /// Whether the log should report this state after the one that it last reported.
-    fileprivate func isWorthTelling(after told: ConnectionState) -> Bool {
-        switch (self, told) {
+    fileprivate func isWorthReporting(after reported: ConnectionState) -> Bool {
+        switch (self, reported) {
         case (.idle, _), (.connecting, _): false
         case (.live, .live), (.refused, .refused): false
         // A new reason for the same outage needs no further line.
-        case (.away, let told), (.unavailable, let told): told == .live || told == .idle
+        case (.away, let reported), (.unavailable, let reported): reported == .live || reported == .idle
         case (.live, _), (.refused, _): true
         }
     }

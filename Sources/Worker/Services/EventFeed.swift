@@ -3,7 +3,7 @@ internal import PrefectAPI
 internal import Synchronization
 
 /// A notification about a flow run of a pool.
-public enum RunNews: Sendable, Hashable {
+public enum RunNotification: Sendable, Hashable {
     /// The run waits for its start time, which may have been reached.
     case scheduled(id: String, queue: String?)
     /// The run is to be cancelled.

@@ -26,7 +26,7 @@ public struct WorkerServices: Sendable {
     public var shutdown: ShutdownSignal
     /// The time limit of the final flush, in which a worker that shuts down sends its last messages after all other
     /// work.
-    public var farewell: Duration
+    public var flushTimeout: Duration
     /// For how long work on a run counts as the cause of a death of the process.
     public var workPatience: Duration
     /// Admits one run at a time, among the runs at which a process has died before.
@@ -44,7 +44,7 @@ public struct WorkerServices: Sendable {
     public init(
         api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
         metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
-        ledger: RunLedger, shutdown: ShutdownSignal, farewell: Duration = .seconds(15),
+        ledger: RunLedger, shutdown: ShutdownSignal, flushTimeout: Duration = .seconds(15),
         workPatience: Duration = .seconds(30), idleExitLimit: Duration = .milliseconds(500),
         environment: [String: String],
         settingsEnvironment: ObservedValue<[(name: String, value: String)]>,
@@ -59,7 +59,7 @@ public struct WorkerServices: Sendable {
         self.tracer = tracer
         self.ledger = ledger
         self.shutdown = shutdown
-        self.farewell = farewell
+        self.flushTimeout = flushTimeout
         self.workPatience = workPatience
         self.idleExitLimit = idleExitLimit
         self.environment = environment
@@ -84,7 +84,7 @@ extension WorkerServices {
             group.addTask { try await body() }
             group.addTask {
                 await shutdown.wait(for: .draining)
-                try await Task.sleep(for: farewell)
+                try await Task.sleep(for: flushTimeout)
                 throw CancellationError()
             }
             defer { group.cancelAll() }

@@ -18,13 +18,14 @@ extension EventFeed {
 
     private func subscribe(for pools: [any PoolService]) async {
         let subscription = EventSubscription(
-            api: api, selection: EventSelection(names: RunNews.eventNames, pools: .named(pools.map(\.served.name))),
+            api: api,
+            selection: EventSelection(names: RunNotification.eventNames, pools: .named(pools.map(\.served.name))),
             onState: { [connection] in connection.set(ConnectionState($0)) },
             onConnect: { for pool in pools { pool.catchUp() } })
         self.subscription.withLock { $0 = subscription }
         await subscription.run { event in
-            guard let news = RunNews(event), let name = event.workPool?.name else { return }
-            for pool in pools where pool.served.name == name { pool.take(news) }
+            guard let notification = RunNotification(event), let name = event.workPool?.name else { return }
+            for pool in pools where pool.served.name == name { pool.take(notification) }
         }
     }
 }

@@ -53,7 +53,7 @@ final class PoolChannel: Sendable {
                 // The report of a deleted pool is out of date. A request reads the current state, and creates the pool
                 // again.
                 if reason != .deleted { take(pool) }
-                if reason == .deleted || !pool.hasTemplate { self.raiseDoubt() }
+                if reason == .deleted || !pool.hasTemplate { self.invalidate() }
             },
             onWorkerID: { [state] id in state.setWorkerID(id) },
             onCleanup: cleanup.handler,
@@ -61,7 +61,7 @@ final class PoolChannel: Sendable {
                 let wasLive = self.connection.isLive
                 self.enter(state, wasLive: wasLive)
                 // The pool may have been deleted, which the server does not state explicitly.
-                if wasLive, !self.connection.isLive { self.raiseDoubt() }
+                if wasLive, !self.connection.isLive { self.invalidate() }
             })
         let channel = WorkerChannel(
             api: services.api, poolName: served.name, identity: identity, handlers: handlers)
@@ -112,7 +112,7 @@ final class PoolChannel: Sendable {
 
     /// Whether the state of the pool is certain without a request. If not, the caller must send a request, because this
     /// call resets the uncertainty.
-    func vouchesForPool() -> Bool {
+    func isPoolCurrent() -> Bool {
         let isInDoubt = isInDoubt.withLock { isInDoubt in
             defer { isInDoubt = false }
             return isInDoubt
@@ -120,14 +120,14 @@ final class PoolChannel: Sendable {
         return connection.isLive && !isInDoubt && !state.hasFailedToRead
     }
 
-    private func raiseDoubt() {
+    private func invalidate() {
         isInDoubt.withLock { $0 = true }
         doubt.signal()
     }
 
     /// Waits until the worker has to read the pool with a request, until a time is over, or until the task is
     /// cancelled. After a failure, it also ends when the API is available again.
-    func waitForDoubt(atMost duration: Duration, afterFailure: Bool = false) async {
+    func waitForInvalidation(atMost duration: Duration, afterFailure: Bool = false) async {
         isPausing.withLock { $0 = afterFailure }
         await doubt.wait(atMost: duration)
         isPausing.withLock { $0 = false }

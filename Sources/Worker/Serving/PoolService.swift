@@ -16,7 +16,7 @@ public protocol PoolService: Sendable {
     /// The connection of the pool's worker channel.
     var connection: Connection { get }
     /// Acts on a notification about a run, if it concerns this worker.
-    func take(_ news: RunNews)
+    func take(_ notification: RunNotification)
     /// Looks up the changes for which notifications may be missing.
     func catchUp()
     /// Opens connections at once that wait for their next attempt.
@@ -26,9 +26,9 @@ public protocol PoolService: Sendable {
     /// Takes no more runs of the pool, and watches those in flight until they end.
     func retire()
     /// Takes over the orphaned runs of an earlier process.
-    func takeUp() async -> LeftRuns
+    func restoreRuns() async -> RecoveredRuns
     /// Serves the pool until the worker has shut down or the pool needs no more work.
-    func run(_ left: LeftRuns) async
+    func run(_ left: RecoveredRuns) async
 }
 
 extension PoolService {

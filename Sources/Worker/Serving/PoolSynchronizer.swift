@@ -12,7 +12,7 @@ struct PoolSynchronizer: Sendable {
     let defaultTemplate: BaseJobTemplate
     let services: WorkerServices
     let state: PoolState
-    let contest: Contest
+    let peers: PeerWorkers
     let channel: PoolChannel
     /// Called when the pool can be served again, or is no longer paused.
     let onServable: @Sendable () -> Void
@@ -41,7 +41,7 @@ struct PoolSynchronizer: Sendable {
             let backoff = Backoff(from: .seconds(2), to: .seconds(64)).pause(afterFailures: failures)
             let mean = failures > 0 ? min(served.heartbeatInterval, backoff) : served.heartbeatInterval
             let pause = Jitter.clampedPoisson(mean: mean.inSeconds, factor: 0.3, random: .random(in: 0..<1))
-            await channel.waitForDoubt(atMost: .seconds(pause), afterFailure: failures > 0)
+            await channel.waitForInvalidation(atMost: .seconds(pause), afterFailure: failures > 0)
             if Task.isCancelled { return }
             failures = await synchronize() ? 0 : failures + 1
         }
@@ -52,7 +52,7 @@ struct PoolSynchronizer: Sendable {
     func synchronize(justRead known: WorkPool? = nil) async -> Bool {
         let isFirst = state.pool == nil
         do {
-            if channel.vouchesForPool() {
+            if channel.isPoolCurrent() {
                 try await makeQueues(first: false)
             } else {
                 guard let pool = try await readPool(known) else { return false }
@@ -64,7 +64,7 @@ struct PoolSynchronizer: Sendable {
                 channel.note(foundPool: pool.id)
             }
             guard state.hasServablePool else { return false }
-            await contest.look()
+            await peers.look()
             return true
         } catch let error as CreationError {
             report(error.cause, of: "Work pool '\(served.name)' cannot be created")
@@ -82,31 +82,31 @@ struct PoolSynchronizer: Sendable {
     }
 
     private func report(_ error: APIError, of failure: String) {
-        let trouble = "\(failure): \(error)"
+        let unavailableReason = "\(failure): \(error)"
         if state.pool == nil, error.isPermanent {
             // Only the operator can change the answer.
-            onRefusal(trouble)
-        } else if state.trouble != trouble {
+            onRefusal(unavailableReason)
+        } else if state.unavailableReason != unavailableReason {
             // The log reports a failure once, and its end once.
-            logger.warning("\(trouble); the worker keeps trying")
+            logger.warning("\(unavailableReason); the worker keeps trying")
         }
-        state.setPool(nil, trouble: trouble)
+        state.setPool(nil, unavailableReason: unavailableReason)
     }
 
     /// Logs once why the pool is not served for now.
-    private func report(_ trouble: String, isMissing: Bool = false) {
-        if state.trouble != trouble { logger.warning("\(trouble)") }
-        state.setPool(nil, trouble: trouble, isMissing: isMissing)
+    private func report(_ unavailableReason: String, isMissing: Bool = false) {
+        if state.unavailableReason != unavailableReason { logger.warning("\(unavailableReason)") }
+        state.setPool(nil, unavailableReason: unavailableReason, isMissing: isMissing)
     }
 
     /// Applies the current state of the pool.
     private func adopt(_ pool: WorkPool) {
         let wasIdle = !state.hasServablePool || state.pool?.isPaused == true
         announceChanges(from: state.pool, to: pool)
-        let trouble = Self.reasonNotToServe(pool, as: workerType)
-        if let trouble, state.trouble != trouble { logger.error("\(trouble)") }
-        state.setPool(pool, trouble: trouble)
-        if wasIdle, trouble == nil, !pool.isPaused { onServable() }
+        let unavailableReason = Self.reasonNotToServe(pool, as: workerType)
+        if let unavailableReason, state.unavailableReason != unavailableReason { logger.error("\(unavailableReason)") }
+        state.setPool(pool, unavailableReason: unavailableReason)
+        if wasIdle, unavailableReason == nil, !pool.isPaused { onServable() }
     }
 
     /// Applies the pool as the worker channel reports it. A pool without a template receives one with the next request.
@@ -165,7 +165,8 @@ struct PoolSynchronizer: Sendable {
     private func createPool() async throws -> WorkPool? {
         // A run that is polled before the new pool is known would be labelled with the old pool's id.
         if state.pool != nil {
-            state.setPool(nil, trouble: "Work pool '\(served.name)' does not exist and is being created again")
+            state.setPool(
+                nil, unavailableReason: "Work pool '\(served.name)' does not exist and is being created again")
         }
         let before = state.pool.flatMap { $0.type == workerType ? $0.baseJobTemplate : nil }
         let template = before ?? served.baseJobTemplate

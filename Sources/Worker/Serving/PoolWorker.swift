@@ -45,7 +45,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         live = ObservedValue(served)
         self.backend = backend
         taking = ShutdownSignal(within: services.shutdown)
-        state = PoolState(infrastructureTrouble: { backend.trouble })
+        state = PoolState(infrastructureUnavailableReason: { backend.unavailableReason })
         self.services = services
         self.slots = SlotLimiter(limit: served.limit, within: slots)
         metrics = PoolMetrics(pool: served.name, factory: services.metrics)
@@ -53,7 +53,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         runs = PoolRuns(
             backend: backend, live: live, services: services, contexts: RunContextReader(api: services.api),
             registry: registry, state: state,
-            contest: Contest(
+            peers: PeerWorkers(
                 pool: served.name, workerName: served.workerName, api: services.api, logger: services.logger),
             metrics: metrics, late: LateProposals(services: services, state: state))
         let cleanup = RunCleanup(runs: runs)
@@ -66,7 +66,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private var synchronizer: PoolSynchronizer {
         PoolSynchronizer(
             live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
-            services: services, state: state, contest: runs.contest, channel: channel,
+            services: services, state: state, peers: runs.peers, channel: channel,
             onServable: { [hints] in hints.update { $0.ask() } },
             onRefusal: onRefusal,
             reasonNotToCreate: { [backend] template in
@@ -80,14 +80,14 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     /// Serves the pool and the runs of an earlier process, until the worker shuts down. A pool that is served once is
     /// served until the runs of one poll have ended. Returns when no run needs more work.
-    public func run(_ left: LeftRuns) async {
+    public func run(_ left: RecoveredRuns) async {
         let caller = APIClient.Caller { [name = served.workerName, state] in
             APIClient.Attribution(workerName: name, workerID: state.workerID)
         }
         await APIClient.$caller.withValue(caller) { await serve(left) }
     }
 
-    private func serve(_ left: LeftRuns) async {
+    private func serve(_ left: RecoveredRuns) async {
         let events = WorkerEvents(
             events: services.events, workerName: served.workerName, workerType: Backend.workerType)
         await withTaskGroup(of: Void.self) { group in
@@ -126,7 +126,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     /// Polls, runs the returned runs, and resumes the runs of an earlier process. Returns when polling and all runs
     /// have ended.
-    private func poll(goingOnWith left: LeftRuns) async {
+    private func poll(goingOnWith left: RecoveredRuns) async {
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry, metrics: metrics,
@@ -175,8 +175,8 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     // MARK: Notifications
 
     /// Acts on a notification about a run, if it concerns this worker.
-    public func take(_ news: RunNews) {
-        switch news {
+    public func take(_ notification: RunNotification) {
+        switch notification {
         case .scheduled(let id, let queue):
             guard !registry.contains(id), state.isServable, state.pool?.isPaused == false else { return }
             if let queue, !served.queues.isEmpty, !served.queues.contains(queue) { return }
@@ -198,7 +198,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     // MARK: Recovery
 
     /// Registers the orphaned runs of an earlier process, before the first poll could return one of them.
-    public func takeUp() async -> LeftRuns {
+    public func restoreRuns() async -> RecoveredRuns {
         func isOfPool(_ entry: LedgerEntry) -> Bool {
             entry.pool == served.name && entry.workerType == Backend.workerType
         }
@@ -209,7 +209,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         if !entries.isEmpty {
             services.logger.info("Found \(entries.count) flow runs of an earlier process of this worker")
         }
-        var left = LeftRuns()
+        var left = RecoveredRuns()
         for entry in entries {
             left.runs.append(.init(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
         }
@@ -221,7 +221,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// Has the backend watch infrastructure again, and notes in the ledger that this work is under way.
-    private func adopt(_ left: [LeftRuns.LeftRun]) async {
+    private func adopt(_ left: [RecoveredRuns.RecoveredRun]) async {
         func note() async {
             await services.ledger.record(left.map { runs.entry(of: $0.held) })
         }
@@ -235,7 +235,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         await note()
     }
 
-    private func recover(_ run: LeftRuns.LeftRun) async {
+    private func recover(_ run: RecoveredRuns.RecoveredRun) async {
         defer {
             registry.remove(run.held)
             run.slot.release()
@@ -261,12 +261,12 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 }
 
 /// The orphaned runs of a pool that an earlier process of the worker held, registered and with their slots.
-public struct LeftRuns: Sendable {
-    struct LeftRun: Sendable {
+public struct RecoveredRuns: Sendable {
+    struct RecoveredRun: Sendable {
         let entry: LedgerEntry
-        let held: HeldRun
+        let held: ActiveRun
         let slot: Slot
     }
 
-    var runs: [LeftRun] = []
+    var runs: [RecoveredRun] = []
 }

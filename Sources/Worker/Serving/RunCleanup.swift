@@ -43,7 +43,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     }
 
     /// Cancels, in the usual way, a run that this worker holds. Returns when the worker no longer holds it.
-    private func end(_ held: HeldRun) async throws -> CleanupVerdict {
+    private func end(_ held: ActiveRun) async throws -> CleanupVerdict {
         held.requestStop(.cancelled)
         while runs.registry.run(held.id) === held {
             try Task.checkCancellation()

@@ -20,7 +20,7 @@ public enum RunStage: String, Sendable, Hashable, CaseIterable {
 
 /// The transitions by which a worker advances a run. Their ids are chosen before the first proposal. So a process that
 /// knows them finds the results of the proposals in the API's states.
-public struct RunTransitions: Sendable, Hashable {
+public struct ClaimIDs: Sendable, Hashable {
     /// The id of the transition to Pending.
     public let claim: String
     /// The id of the transition to Submitting.

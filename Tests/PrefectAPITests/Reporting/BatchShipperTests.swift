@@ -231,7 +231,7 @@ struct BatchShipperTests {
         shipper.close()
         await shipper.run()
         #expect(receiver.taken == [[2001]])
-        #expect(receiver.attempts <= BatchSieve.maximumRefusals + 1)
+        #expect(receiver.attempts <= BatchBisector.maximumRefusals + 1)
         #expect(receiver.notices == ["2000 numbers were refused by the API and are lost: not good"])
     }
 

@@ -10,8 +10,8 @@ struct CleanupDeskTests {
 
     private func at(_ seconds: Double) -> Timestamp { start.adding(seconds: seconds) }
 
-    private func desk(limit: Int = 1) -> CleanupDesk {
-        var desk = CleanupDesk(kinds: [CleanupMessage.Kind.cancellingTimeout])
+    private func desk(limit: Int = 1) -> CleanupLeases {
+        var desk = CleanupLeases(kinds: [CleanupMessage.Kind.cancellingTimeout])
         _ = desk.handle(.connected(limit: limit), now: start)
         return desk
     }
@@ -25,7 +25,7 @@ struct CleanupDeskTests {
     }
 
     private func result(_ operation: CleanupOperation, _ status: String, lease: Timestamp? = nil) throws
-        -> CleanupDesk.Event
+        -> CleanupLeases.Event
     {
         let name =
             switch operation.kind {
@@ -41,20 +41,20 @@ struct CleanupDeskTests {
         return .result(try CleanupResult(json: JSONFields(payload)), leaseExpires: lease)
     }
 
-    private func operation(_ actions: [CleanupDesk.Action]) -> CleanupOperation? {
+    private func operation(_ actions: [CleanupLeases.Action]) -> CleanupOperation? {
         guard actions.count == 1, case .send(let operation) = actions[0] else { return nil }
         return operation
     }
 
     /// A desk with one cleanup in progress, whose lease ends after 30 seconds.
-    private func working(limit: Int = 1) throws -> CleanupDesk {
+    private func working(limit: Int = 1) throws -> CleanupLeases {
         var desk = desk(limit: limit)
         let message = try message()
         #expect(desk.handle(.message(message, leaseExpires: at(30)), now: start) == [.start(message)])
         return desk
     }
 
-    private func finished(_ verdict: CleanupVerdict = .done) -> CleanupDesk.Event {
+    private func finished(_ verdict: CleanupVerdict = .done) -> CleanupLeases.Event {
         .handled(reservation: Secret("t"), verdict)
     }
 
@@ -87,7 +87,7 @@ struct CleanupDeskTests {
         var wide = try working(limit: 2)
         let other = try message("u")
         #expect(wide.handle(.message(other, leaseExpires: at(30)), now: start) == [.start(other)])
-        var late = CleanupDesk(kinds: [CleanupMessage.Kind.cancellingTimeout])
+        var late = CleanupLeases(kinds: [CleanupMessage.Kind.cancellingTimeout])
         #expect(late.handle(.message(other, leaseExpires: at(30)), now: start) == [])
         let told = operation(late.handle(.connected(limit: 1), now: at(1)))
         #expect(told?.kind == .release(reason: "cleanup_delivery_unavailable"))

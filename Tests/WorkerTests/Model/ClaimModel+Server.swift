@@ -25,7 +25,7 @@ extension ClaimModel {
             let isForFormerTime =
                 options.flaws.contains(.marksFormerTime) && world[id].machine.isRecovered && !isGhost
                 && world.server.formerMark != .nobodys
-            let isTaken = isForFormerTime || !next.server.leaveMark(request.transition)
+            let isTaken = isForFormerTime || !next.server.writeMark(request.transition)
             // The first request for a mark need not ask for the owner of an existing mark, unless an earlier process
             // may have put it there.
             let asks = request.wasRepeated || !options.flaws.contains(.forgetsOwnMark)

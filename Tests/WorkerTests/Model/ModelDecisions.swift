@@ -81,7 +81,7 @@ final class ModelDecisions {
             state: state, claim: ModelTransition(.claim, of: id, attempt: worker.attempt), stage: worker.machine.stage,
             isSettled: worker.machine.isSettled)
         if let answer = permissions[question] { return answer }
-        let held = HeldRun(try Self.entry(id, worker))
+        let held = ActiveRun(try Self.entry(id, worker))
         let answer = held.mayGoOn(in: Self.name(state.kind), by: state.transition.id)
         permissions[question] = answer
         return answer

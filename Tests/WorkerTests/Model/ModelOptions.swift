@@ -12,7 +12,7 @@ struct ModelOptions {
     }
 
     /// The knowledge that the workers have of each other.
-    enum Contest {
+    enum PeerWorkers {
         case known
         case unknown
         /// The workers may learn of each other at any time, or never.
@@ -28,7 +28,7 @@ struct ModelOptions {
     var onlyFirstCrashes = false
     /// The number of times that a worker takes the run from a poll.
     var attempts: UInt8 = 1
-    var contest = Contest.known
+    var contest = PeerWorkers.known
     var overlap = Overlap.claims
     /// Whether the server may accept two Submittings in the same way.
     var submissionsOverlap = false

@@ -128,7 +128,7 @@ struct ModelServer: Hashable {
     }
 
     /// Gives the mark to a claim if no claim has it. Returns whether the claim received it.
-    mutating func leaveMark(_ claim: ModelTransition) -> Bool {
+    mutating func writeMark(_ claim: ModelTransition) -> Bool {
         guard mark == .nobodys else { return false }
         mark = claim
         return true

@@ -52,11 +52,11 @@ final class FakeBackend: InfrastructureBackend {
         /// The errors of the next calls of ``FakeBackend/remains(of:identifier:)``, one for each call.
         var remainsErrors: [InfrastructureError] = []
         /// The reported state of a run's infrastructure; `nil` for its actual state in this backend.
-        var remains: @Sendable (String) -> InfrastructureRemains? = { _ in nil }
+        var remains: @Sendable (String) -> RecoveredInfrastructure? = { _ in nil }
         /// Whether jobs run the flow engine.
         var runsFlowEngine = true
         /// The reason why no run can be started at the moment.
-        var trouble: String?
+        var unavailableReason: String?
         var problem: @Sendable () -> String? = { nil }
         var problemIsPartial = false
     }
@@ -200,9 +200,9 @@ final class FakeBackend: InfrastructureBackend {
         state.withLock { $0.calls.append(.adopt(flowRunID)) }
     }
 
-    func remains(
-        of job: Job<FakeConfiguration>, identifier: InfrastructureIdentifier?
-    ) async throws -> InfrastructureRemains {
+    func recover(
+        _ job: Job<FakeConfiguration>, identifier: InfrastructureIdentifier?
+    ) async throws -> RecoveredInfrastructure {
         let (script, infrastructure, error) = state.withLock { state in
             state.calls.append(.remains(job.flowRunID))
             return (
@@ -214,7 +214,7 @@ final class FakeBackend: InfrastructureBackend {
         if let remains = script.remains(job.flowRunID) { return remains }
         guard let infrastructure else { return .neverStarted }
         let found = InfrastructureIdentifier(rawValue: "fake:\(job.flowRunID)")
-        return infrastructure.status == nil ? .running(found) : .ended(found)
+        return infrastructure.status == nil ? .present(found) : .ended(found)
     }
 
     func check() async -> BackendReport {
@@ -223,7 +223,7 @@ final class FakeBackend: InfrastructureBackend {
             findings: problem().map { [.init(subject: "fake", detail: $0, isGood: false, isPartial: isPartial)] } ?? [])
     }
 
-    var trouble: String? { state.withLock { $0.script.trouble } }
+    var unavailableReason: String? { state.withLock { $0.script.unavailableReason } }
 }
 
 extension ExitStatus {

@@ -38,7 +38,7 @@ struct WorkerUnderTest: Sendable {
 func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
-    farewell: Duration = .seconds(15), workPatience: Duration = .seconds(30),
+    flushTimeout: Duration = .seconds(15), workPatience: Duration = .seconds(30),
     idleExitLimit: Duration = .seconds(15), drainTimeout: Duration? = nil,
     stateDirectory: String? = nil,
     metrics: any MetricsFactory = NOOPMetricsHandler.instance, tracer: any Tracer = NoOpTracer(),
@@ -63,9 +63,10 @@ func withWorker<Result: Sendable>(
         events: EventShipper(api: client, interval: .milliseconds(50), logger: log.logger), logger: log.logger,
         metrics: metrics, tracer: tracer,
         ledger: RunLedger(directory: stateDirectory, logger: log.logger), shutdown: ShutdownSignal(),
-        farewell: farewell,
+        flushTimeout: flushTimeout,
         workPatience: workPatience, idleExitLimit: idleExitLimit,
-        environment: ["HOME": "/nowhere"], settingsEnvironment: ObservedValue([(name: "PREFECT_API_URL", value: api.url)]),
+        environment: ["HOME": "/nowhere"],
+        settingsEnvironment: ObservedValue([(name: "PREFECT_API_URL", value: api.url)]),
         redact: { $0.replacing("top-secret", with: "********") })
     var served = ServedPool(
         name: "p", workerName: "tester", pollInterval: .milliseconds(30), prefetch: .seconds(1),

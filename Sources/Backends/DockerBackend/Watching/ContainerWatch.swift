@@ -132,12 +132,12 @@ struct ContainerWatch: Sendable {
         }
         entries[id]?.facts = facts
         if facts.hasEnded {
-            let told = tell(id, status: facts.status)
+            let reported = tell(id, status: facts.status)
             entries[id] = nil
             let end = ContainerEnd(
                 exitCode: facts.exitCode, wasOutOfMemory: facts.wasOutOfMemory || entry.wasOutOfMemory,
                 error: facts.error)
-            return told + [.end(id, end)]
+            return reported + [.end(id, end)]
         }
         return tell(id, status: facts.status) + (isStale ? inspect(id) : [])
     }

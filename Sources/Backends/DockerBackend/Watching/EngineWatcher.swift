@@ -26,14 +26,14 @@ final class EngineWatcher: Sendable {
 
     private let engine: EngineClient
     /// The reason why the Engine cannot be used at the moment, if there is one.
-    let trouble: InfrastructureTrouble
+    let availability: InfrastructureAvailability
     private let state = Mutex(State())
     private let actions: AsyncStream<ContainerWatch.Action>
     private let act: AsyncStream<ContainerWatch.Action>.Continuation
 
     init(engine: EngineClient, logger: Logger) {
         self.engine = engine
-        trouble = InfrastructureTrouble(
+        availability = InfrastructureAvailability(
             end: "The Docker Engine at \(engine.endpoint.description) answers again", logger: logger)
         (actions, act) = AsyncStream.makeStream()
     }
@@ -70,7 +70,7 @@ final class EngineWatcher: Sendable {
                 + "\((error as? EngineError)?.message ?? "\(error)"); see that it runs, DOCKER_HOST, and that the "
                 + "worker's user may use it"
         }
-        trouble.note(reason)
+        availability.note(reason)
     }
 
     // MARK: Watching

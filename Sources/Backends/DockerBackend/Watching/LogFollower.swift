@@ -41,7 +41,7 @@ struct LogFollower: Sendable {
                 return nil
             }
             try? await Task.sleep(for: .milliseconds(500))
-            await watcher.trouble.waitUntilOver()
+            await watcher.availability.waitUntilAvailable()
         }
         return nil
     }

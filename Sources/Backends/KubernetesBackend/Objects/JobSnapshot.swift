@@ -19,7 +19,7 @@ struct JobSnapshot: Sendable, Hashable {
     let created: Timestamp?
 
     /// The location of the job.
-    var place: JobPlace { JobPlace(namespace: namespace, name: name, uid: uid, server: nil) }
+    var place: JobReference { JobReference(namespace: namespace, name: name, uid: uid, server: nil) }
 
     /// How a job ended.
     enum Ending: Sendable, Hashable {

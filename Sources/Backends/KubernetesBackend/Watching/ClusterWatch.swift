@@ -82,7 +82,7 @@ final class ClusterWatch: Sendable {
 
     private func watch(_ resource: Resource, in namespace: String) async {
         var progress = WatchProgress()
-        var hasSaid = false
+        var isLogged = false
         let changed = feeds.listener()
         while !Task.isCancelled {
             if !isNeeded(resource, in: namespace) {
@@ -117,16 +117,16 @@ final class ClusterWatch: Sendable {
                     noteWatch(of: resource, in: namespace, isLost: false)
                     progress.leftToFollowers()
                 }
-                if hasSaid, progress.failures == 0, case .watch = progress.step {
-                    hasSaid = false
+                if isLogged, progress.failures == 0, case .watch = progress.step {
+                    isLogged = false
                     logger.info("The \(resource.rawValue) in \(Self.words(for: namespace)) are watched again")
                 }
             } catch let error as KubernetesError {
                 availability.note(error)
                 noteWatch(of: resource, in: namespace, isLost: true)
                 progress.handle(.failed(error))
-                guard !hasSaid, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
-                hasSaid = true
+                guard !isLogged, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
+                isLogged = true
                 logger.warning("\(sayLoss(of: resource, in: namespace, error, progress))")
             } catch {
                 return

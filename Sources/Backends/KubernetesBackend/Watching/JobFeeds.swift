@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// A job of another worker that was found, and the feed of its notifications.
 struct FoundJob: Sendable {
-    let place: JobPlace
+    let place: JobReference
     let labels: [String: String]
     let feed: JobFeed
     /// The job as it was found; `nil` when one of its pods was found before it.
@@ -145,12 +145,12 @@ final class JobFeeds: Sendable {
     /// Passes on a pod to the feed of its job. Begins to observe the job if the pod is found first.
     func pass(_ pod: PodSnapshot, of object: JSONValue) {
         let key = Key(namespace: pod.namespace, name: pod.jobName)
-        let place = JobPlace(namespace: pod.namespace, name: pod.jobName, uid: pod.jobUID, server: nil)
+        let place = JobReference(namespace: pod.namespace, name: pod.jobName, uid: pod.jobUID, server: nil)
         feed(key, beginsIf: !pod.hasEnded, object, place, nil, hasEnded: false)?.add(.pod(pod))
     }
 
     private func feed(
-        _ key: Key, beginsIf isOfInterest: Bool, _ object: JSONValue, _ place: JobPlace, _ job: JobSnapshot?,
+        _ key: Key, beginsIf isOfInterest: Bool, _ object: JSONValue, _ place: JobReference, _ job: JobSnapshot?,
         hasEnded: Bool
     ) -> JobFeed? {
         let (feed, found) = state.withLock { state -> (JobFeed?, FoundJob?) in

@@ -43,7 +43,7 @@ struct FollowerAttention: Sendable, Hashable {
 
 /// Follows the job of one run to its end, and reports the events of its pods on the way.
 struct JobFollower: Sendable {
-    let place: JobPlace
+    let place: JobReference
     let reporter: any JobReporter
     let cluster: Cluster
     let backend: KubernetesBackend
@@ -85,7 +85,7 @@ struct JobFollower: Sendable {
                 }
             }
             var progress = JobProgress(uid: place.uid)
-            var teller = PodTeller(
+            var teller = PodEventReporter(
                 reporter: reporter, waiting: waiting, replicating: backend.settings.replicated,
                 isLate: attention.isLate
             ) { begin.yield($0) }
@@ -102,7 +102,7 @@ struct JobFollower: Sendable {
 
     /// Handles notifications until the end is known.
     private func follow(
-        _ feed: JobFeed, isNew: Bool, _ progress: inout JobProgress, _ teller: inout PodTeller
+        _ feed: JobFeed, isNew: Bool, _ progress: inout JobProgress, _ teller: inout PodEventReporter
     ) async throws {
         var times = FollowingTimes(jobWatch: attention.jobWatch, podWatch: attention.podWatch)
         // A new feed contains no earlier events, so the current state is read first.
@@ -120,7 +120,7 @@ struct JobFollower: Sendable {
     }
 
     private func perform(
-        _ actions: [JobProgress.Action], _ progress: inout JobProgress, _ teller: inout PodTeller
+        _ actions: [JobProgress.Action], _ progress: inout JobProgress, _ teller: inout PodEventReporter
     ) async throws {
         var left = actions
         while !left.isEmpty {
@@ -154,7 +154,7 @@ struct JobFollower: Sendable {
                 return pods
             }
         } catch let error as KubernetesError {
-            backend.sayOnce(
+            backend.logOnce(
                 "What becomes of pods is not known in full: "
                     + Refusal.explanation(error, verb: "list pods", namespace: namespace, access: client.access))
             return nil
@@ -173,7 +173,7 @@ struct JobFollower: Sendable {
                 if givesUpWhenForbidden, !error.isTransient, error.kind != .unauthorized { throw error }
                 failures += 1
                 if !error.isTransient {
-                    backend.sayOnce(
+                    backend.logOnce(
                         "The end of runs cannot be seen: "
                             + Refusal.explanation(error, verb: verb, namespace: namespace, access: client.access))
                 }
@@ -195,7 +195,7 @@ struct JobFollower: Sendable {
                 do {
                     _ = try await client.list(.events, selection) { if let fact = EventFact($0) { facts.append(fact) } }
                 } catch let error as KubernetesError where error.kind == .forbidden {
-                    backend.sayOnce(
+                    backend.logOnce(
                         "Why pods do not begin cannot be told in full: "
                             + Refusal.explanation(
                                 error, verb: "list events", namespace: namespace, access: client.access))
@@ -230,7 +230,7 @@ struct JobFollower: Sendable {
 
     private func sayUnreadable(_ error: KubernetesError) {
         guard error.kind == .forbidden else { return }
-        backend.sayOnce(
+        backend.logOnce(
             "The output of pods cannot be read: "
                 + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
     }

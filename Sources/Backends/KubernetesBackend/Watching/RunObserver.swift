@@ -12,7 +12,7 @@ internal import Worker
 struct RunObserver: Sendable {
     let cluster: Cluster
     let backend: KubernetesBackend
-    let runs: any OtherRuns
+    let runs: any ForeignRuns
 
     /// The time for gathering jobs that had ended before they were found, so that one request reads many of their
     /// runs.
@@ -64,12 +64,12 @@ struct RunObserver: Sendable {
         do {
             // The run's own worker may still report its end, so the observer waits first.
             if !found.isObserved {
-                guard try await isLeftAlone(found, since: found.job?.failed ?? .now, for: backend.courtesy) else {
+                guard try await isLeftAlone(found, since: found.job?.failed ?? .now, for: backend.orphanGrace) else {
                     return
                 }
             }
             let end = try await follower.run((found.feed, isNew: false))
-            let patience = found.isObserved ? backend.courtesy : .zero
+            let patience = found.isObserved ? backend.orphanGrace : .zero
             guard end.status.code != 0, try await isLeftAlone(found, since: end.time, for: patience) else { return }
             try await report(end, of: found, reporter)
         } catch is CancellationError {
@@ -85,8 +85,8 @@ struct RunObserver: Sendable {
     /// happened after a while.
     private func report(_ end: JobFollower.End, of found: FoundJob, _ reporter: any JobReporter) async throws {
         let mark = found.place.uid
-        if let mark, try await !runs.leaveMark(mark, onFlowRun: found.flowRunID) {
-            guard try await isLeftAlone(found, since: end.time, for: backend.courtesy * 4) else { return }
+        if let mark, try await !runs.writeMark(mark, onFlowRun: found.flowRunID) {
+            guard try await isLeftAlone(found, since: end.time, for: backend.orphanGrace * 4) else { return }
         }
         try await runs.reportCrash(ofFlowRun: found.flowRunID, end.status, reporter: reporter)
     }
@@ -98,10 +98,10 @@ struct RunObserver: Sendable {
     ) async throws -> Bool {
         let deadline = ContinuousClock.now + patience
         while true {
-            guard !runs.isOwn(found.flowRunID), let standing = try await runs.standing(of: found.flowRunID),
-                standing.isInFlight,
-                standing.infrastructure == nil || standing.infrastructure == found.place.identifier.rawValue,
-                standing.claimed.map({ $0 <= ended }) ?? true, try await !hasOtherJob(found)
+            guard !runs.isOwn(found.flowRunID), let status = try await runs.status(of: found.flowRunID),
+                status.isInFlight,
+                status.infrastructure == nil || status.infrastructure == found.place.identifier.rawValue,
+                status.claimed.map({ $0 <= ended }) ?? true, try await !hasOtherJob(found)
             else { return false }
             if ContinuousClock.now >= deadline { return true }
             try await Task.sleep(until: min(deadline, .now + Self.interval), clock: .continuous)

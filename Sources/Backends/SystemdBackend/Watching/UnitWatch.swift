@@ -20,7 +20,7 @@ struct UnitWatch: Sendable {
         case forgotten(String)
         /// A unit has changed. Without a name, any unit may have changed.
         case changed(String?)
-        case listed([String: UnitStanding])
+        case listed([String: UnitStatus])
         /// A list was not received.
         case listingFailed
         /// Time has passed.

@@ -22,7 +22,7 @@ final class UnitWatcher: Sendable {
     private let place: String
     private let remedy: String
     /// The reason why the manager is unavailable at the moment, if it is.
-    let trouble: InfrastructureTrouble
+    let availability: InfrastructureAvailability
     private let state = Mutex(State())
     private let actions: AsyncStream<UnitWatch.Action>
     private let act: AsyncStream<UnitWatch.Action>.Continuation
@@ -37,7 +37,7 @@ final class UnitWatcher: Sendable {
         self.manager = manager
         self.place = place
         self.remedy = remedy
-        trouble = InfrastructureTrouble(end: "\(place) answers again", logger: logger)
+        availability = InfrastructureAvailability(end: "\(place) answers again", logger: logger)
         (actions, act) = AsyncStream.makeStream()
     }
 
@@ -72,7 +72,7 @@ final class UnitWatcher: Sendable {
     /// Records whether the manager answers; `nil` means that it does.
     func note(_ problem: String?) {
         let reason = problem.map { "\(place) does not answer: \($0); \(remedy)" }
-        trouble.note(reason)
+        availability.note(reason)
     }
 
     // MARK: Watching

@@ -1,5 +1,5 @@
 /// The state of a unit.
-public struct UnitStanding: Sendable, Hashable {
+public struct UnitStatus: Sendable, Hashable {
     /// `active`, `activating`, `deactivating`, `inactive`, `failed`, …
     public let activeState: String
     /// Whether the manager has a pending job for the unit.
@@ -121,14 +121,14 @@ public struct UnitManager: Sendable {
     }
 
     /// Returns the loaded units whose names match a pattern.
-    public func units(named pattern: String) async throws(BusError) -> [String: UnitStanding] {
+    public func units(named pattern: String) async throws(BusError) -> [String: UnitStatus] {
         let answer = try await call("ListUnitsByPatterns", [.strings([]), .strings([pattern])], isRead: true)
-        var units: [String: UnitStanding] = [:]
+        var units: [String: UnitStatus] = [:]
         for row in answer.first?.elements ?? [] {
             guard let members = row.elements, members.count >= 8, let name = members[0].text,
                 let state = members[3].text, case .uint32(let job) = members[7]
             else { throw BusError(name: "System.Error.EBADMSG", message: "the list of units has another form") }
-            units[name] = UnitStanding(activeState: state, hasJob: job != 0)
+            units[name] = UnitStatus(activeState: state, hasJob: job != 0)
         }
         return units
     }

@@ -15,7 +15,7 @@ internal import Synchronization
 ///
 /// A batch that the API refuses permanently is sent again in halves, down to single items. Only items that are refused
 /// alone are dropped, and the log reports them. When the API accepts no part of the batch in
-/// `BatchSieve.maximumRefusals` attempts, the rest of the batch is dropped too.
+/// `BatchBisector.maximumRefusals` attempts, the rest of the batch is dropped too.
 public final class BatchShipper<Item: Sendable>: Sendable {
     /// The limits of batches and of waiting items.
     public struct Limits: Sendable, Hashable {
@@ -47,7 +47,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         var queue: Deque<Entry> = []
         var bytes = 0
         var dropped = 0
-        var sieve = BatchSieve()
+        var sieve = BatchBisector()
         var isClosing = false
 
         mutating func removeFirst(_ count: Int) {
@@ -158,7 +158,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 
     private func keepDelivering() async {
         var failures = 0
-        var hasToldOfDropping = false
+        var hasReportedDropping = false
         while !Task.isCancelled {
             let (isClosing, isSearching) = state.withLock { ($0.isClosing, $0.sieve.isSearching) }
             if backlog == 0 {
@@ -174,17 +174,17 @@ public final class BatchShipper<Item: Sendable>: Sendable {
             switch await deliver(batch.map(\.item)) {
             case .delivered:
                 failures = 0
-                hasToldOfDropping = false
+                hasReportedDropping = false
                 state.withLock { $0.sieve.delivered() }
-                tellDropped()
-                tellRefused()
+                reportDropped()
+                reportRefused()
             case .refused(let reason):
                 failures = 0
                 sift(batch, refusedFor: reason)
-                tellRefused()
+                reportRefused()
             case .postponed(let asked):
                 putBack(batch)
-                if !hasToldOfDropping { hasToldOfDropping = tellDropping() }
+                if !hasReportedDropping { hasReportedDropping = reportDropping() }
                 failures += 1
                 let backoff = Jitter.clampedPoisson(
                     mean: Backoff(from: .seconds(2), to: .seconds(60)).pause(afterFailures: failures).inSeconds,
@@ -202,7 +202,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
                     })
             }
         }
-        tellDropped()
+        reportDropped()
     }
 
     /// Waits for further items until the interval is over or the batch is full.
@@ -254,14 +254,14 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         }
     }
 
-    private func tellRefused() {
+    private func reportRefused() {
         guard let loss = state.withLock({ $0.sieve.conclude() }) else { return }
         lost.increment(by: loss.count)
         logger.warning("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
     }
 
     /// Reports that items are being dropped, if they are. Returns whether it did.
-    private func tellDropping() -> Bool {
+    private func reportDropping() -> Bool {
         guard state.withLock({ $0.dropped > 0 }) else { return false }
         logger.warning(
             """
@@ -271,7 +271,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         return true
     }
 
-    private func tellDropped() {
+    private func reportDropped() {
         let dropped = state.withLock { state in
             defer { state.dropped = 0 }
             return state.dropped

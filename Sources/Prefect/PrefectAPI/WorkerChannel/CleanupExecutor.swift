@@ -8,8 +8,8 @@ final class CleanupExecutor: Sendable {
     typealias Route = @Sendable (CleanupOperation) async -> Void
 
     private struct State {
-        var desk: CleanupDesk
-        var actions: [CleanupDesk.Action] = []
+        var desk: CleanupLeases
+        var actions: [CleanupLeases.Action] = []
         var route: Route?
         var cancellations: [Secret: AsyncSignal] = [:]
     }
@@ -18,7 +18,7 @@ final class CleanupExecutor: Sendable {
     private let wakeup = AsyncSignal()
     private let handler: Handler
 
-    init(desk: CleanupDesk, handler: @escaping Handler) {
+    init(desk: CleanupLeases, handler: @escaping Handler) {
         state = Mutex(State(desk: desk))
         self.handler = handler
     }
@@ -35,7 +35,7 @@ final class CleanupExecutor: Sendable {
         handle(.disconnected)
     }
 
-    func handle(_ event: CleanupDesk.Event) {
+    func handle(_ event: CleanupLeases.Event) {
         state.withLock { $0.actions += $0.desk.handle(event) }
         wakeup.signal()
     }
@@ -63,7 +63,7 @@ final class CleanupExecutor: Sendable {
         }
     }
 
-    private func perform(_ action: CleanupDesk.Action, in group: inout DiscardingTaskGroup) {
+    private func perform(_ action: CleanupLeases.Action, in group: inout DiscardingTaskGroup) {
         switch action {
         case .start(let message):
             let cancellation = AsyncSignal()

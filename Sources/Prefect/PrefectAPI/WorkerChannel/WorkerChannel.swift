@@ -15,7 +15,7 @@ public final class WorkerChannel: Sendable {
         /// The limit from connecting to `worker.ready.v1`.
         var setup = Duration.seconds(10)
         var reconnecting = ReconnectPolicy()
-        var cleanup = CleanupDesk.Timing()
+        var cleanup = CleanupLeases.Timing()
         /// The largest fraction of a heartbeat's interval by which the interval is shortened at random.
         var heartbeatJitter = 0.2
     }
@@ -48,7 +48,8 @@ public final class WorkerChannel: Sendable {
         self.handlers = handlers
         self.timing = timing
         cleanups = CleanupExecutor(
-            desk: CleanupDesk(kinds: identity.handledCleanupKinds, timing: timing.cleanup), handler: handlers.onCleanup)
+            desk: CleanupLeases(kinds: identity.handledCleanupKinds, timing: timing.cleanup),
+            handler: handlers.onCleanup)
     }
 
     /// The state of the channel.

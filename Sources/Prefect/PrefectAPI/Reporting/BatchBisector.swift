@@ -1,6 +1,6 @@
 /// Finds the items that cause the API to refuse a batch. Each refused portion is halved until it is a single item,
 /// which is lost. A value without I/O: it states the size of the next portion, and the caller reports the result.
-struct BatchSieve: Sendable, Hashable {
+struct BatchBisector: Sendable, Hashable {
     /// After this many refusals in a row, the API is considered to accept nothing at all.
     static let maximumRefusals = 100
 
@@ -79,7 +79,7 @@ struct BatchSieve: Sendable, Hashable {
     /// Returns the loss of a search once after its end; otherwise `nil`.
     mutating func conclude() -> Loss? {
         guard portions.isEmpty, current == nil, loss.count > 0 else { return nil }
-        defer { self = BatchSieve() }
+        defer { self = BatchBisector() }
         return loss
     }
 }

@@ -5,7 +5,7 @@ internal import PrefectAPI
 /// Why a backend's infrastructure is unavailable at the moment. Code that finds an outage records it here, and code
 /// that needs the infrastructure waits here for the end. The log reports the start and the end of an outage to the
 /// operator.
-package final class InfrastructureTrouble: Sendable {
+package final class InfrastructureAvailability: Sendable {
     private let end: String
     private let logger: Logger
     private let current = ObservedValue<String?>(nil)
@@ -36,7 +36,7 @@ package final class InfrastructureTrouble: Sendable {
     }
 
     /// Waits until the infrastructure is available, or until the task is cancelled.
-    package func waitUntilOver() async {
+    package func waitUntilAvailable() async {
         await current.wait { $0 == nil }
     }
 }

@@ -5,7 +5,7 @@ internal import Logging
 internal import PrefectAPI
 
 /// The runs of other workers, at the API of this worker.
-struct OtherRunsOfAPI: OtherRuns {
+struct ForeignRunsOfAPI: ForeignRuns {
     let services: WorkerServices
     let served: ObservedValue<[any PoolService]>
     /// The value of this process's marks, by which the API distinguishes several workers.
@@ -20,9 +20,9 @@ struct OtherRunsOfAPI: OtherRuns {
 
     func isOwn(_ flowRunID: String) -> Bool { pools.contains { $0.registry.contains(flowRunID) } }
 
-    func standing(of flowRunID: String) async throws -> OtherRunStanding? {
+    func status(of flowRunID: String) async throws -> ForeignRunStatus? {
         do {
-            return OtherRunStanding(
+            return ForeignRunStatus(
                 try await services.persistently {
                     try await services.api.readFlowRun(id: flowRunID, effort: .persistent)
                 })
@@ -72,7 +72,7 @@ struct OtherRunsOfAPI: OtherRuns {
             of: known, defaultTemplate: nil, environment: services.environment, api: services.api, effort: .persistent)
     }
 
-    func leaveMark(_ name: String, onFlowRun id: String) async throws -> Bool {
+    func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
         try await services.persistently { [mark] in
             try await services.api.writeUniqueInput(
                 named: "prefect-worker-crash-\(name)", value: mark, ofFlowRun: id, effort: .persistent)

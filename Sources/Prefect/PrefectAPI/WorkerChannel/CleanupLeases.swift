@@ -2,7 +2,7 @@ internal import JSON
 
 /// All cleanups that this worker currently holds, over all connections. It tracks the handler of each cleanup, the end
 /// of its lease, and the operations to send to the server. A value without I/O; times are by the clock of this machine.
-struct CleanupDesk: Sendable {
+struct CleanupLeases: Sendable {
     enum Event: Sendable {
         /// A connection has become healthy. With a limit of 0, it carries no cleanups.
         case connected(limit: Int)

@@ -4,13 +4,13 @@ internal import Logging
 internal import PrefectAPI
 
 /// The runs of other workers, for a backend that observes their infrastructure as well.
-public protocol OtherRuns: Sendable {
+public protocol ForeignRuns: Sendable {
     /// Whether this worker itself holds the run.
     func isOwn(_ flowRunID: String) -> Bool
 
     /// Reads a run's status, for as long as it takes; `nil` when the API has no such run, or does not return it. Throws
     /// `CancellationError` when the worker shuts down before it has an answer.
-    func standing(of flowRunID: String) async throws -> OtherRunStanding?
+    func status(of flowRunID: String) async throws -> ForeignRunStatus?
 
     /// The reporter of messages about a run's infrastructure. Its events are related to `related`.
     func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter
@@ -24,7 +24,7 @@ public protocol OtherRuns: Sendable {
 
     /// Writes a mark on a run, which only the first of several workers can write. Returns whether the mark is this
     /// worker's.
-    func leaveMark(_ name: String, onFlowRun id: String) async throws -> Bool
+    func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool
 
     /// Proposes Crashed for a run whose infrastructure has ended with this status, and writes the cause into the run's
     /// log. A run that has ended by itself keeps its state.
@@ -32,7 +32,7 @@ public protocol OtherRuns: Sendable {
 }
 
 /// The status of another worker's run at the API.
-public struct OtherRunStanding: Sendable, Hashable {
+public struct ForeignRunStatus: Sendable, Hashable {
     /// Whether the run's infrastructure must still bring it to an end: it is neither over, nor being cancelled, nor
     /// rescheduled.
     public let isInFlight: Bool

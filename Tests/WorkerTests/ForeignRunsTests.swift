@@ -16,7 +16,7 @@ struct OtherRunsTests {
             let kinds: [FakeState.Kind] = [.pending, .running, .cancelling, .crashed, .completed]
             let runs = kinds.map { api.addRun(flow: flow, state: $0) }
             try await withWorker(api) { worker in
-                let others = OtherRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
+                let others = ForeignRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
                 let before = api.requests("POST", "/flow_runs/filter").count
                 let inFlight = try await others.inFlight(among: runs + ["no-id"])
                 #expect(inFlight == Set(runs[0..<2]))
@@ -30,10 +30,10 @@ struct OtherRunsTests {
         try await withPool { api, _ in
             let run = api.addRun(flow: api.addFlow(name: "others"), state: .running)
             try await withWorker(api) { worker in
-                let first = OtherRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
-                let second = OtherRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
+                let first = ForeignRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
+                let second = ForeignRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
                 var marks: [Bool] = []
-                for worker in [first, second, first] { marks.append(try await worker.leaveMark("job", onFlowRun: run)) }
+                for worker in [first, second, first] { marks.append(try await worker.writeMark("job", onFlowRun: run)) }
                 #expect(marks == [true, false, true])
             }
         }
@@ -57,7 +57,7 @@ struct OtherRunsTests {
             }
             _ = api.addDeployment(name: "other", flow: flow, pool: api.addPool(name: "q"))
             try await withWorker(api) { worker in
-                let others = OtherRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
+                let others = ForeignRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
                 let found = Found()
                 // Pools may be added at any time, so the search ends only with its task.
                 let looking = Task {

@@ -2,15 +2,15 @@ internal import JSON
 internal import Worker
 
 /// Reports changes of a run's pods: as events, as diagnoses in the run's log, and as the pending state of the run.
-struct PodTeller: Sendable {
+struct PodEventReporter: Sendable {
     private let reporter: any JobReporter
     private let waiting: PendingReport
     private let replicated: ObservationScope?
     private let isLate: Bool
     private let begin: @Sendable (PodSnapshot) -> Void
-    private var told: [String: Told] = [:]
+    private var reported: [String: Reported] = [:]
 
-    private struct Told {
+    private struct Reported {
         var event: String?
         var diagnosis: String?
         var hasBegun = false
@@ -32,15 +32,15 @@ struct PodTeller: Sendable {
     }
 
     mutating func tell(_ pod: PodSnapshot) {
-        var told = told[pod.uid] ?? Told()
-        defer { self.told[pod.uid] = told }
+        var reported = reported[pod.uid] ?? Reported()
+        defer { self.reported[pod.uid] = reported }
         let diagnosis = Diagnosis(pod)
         let event = PodEvent(pod, diagnosis: diagnosis)
-        if replicated?.covers(namespace: pod.namespace, labels: pod.labels) == true, told.event != event.id {
+        if replicated?.covers(namespace: pod.namespace, labels: pod.labels) == true, reported.event != event.id {
             let isOld =
-                isLate && told.event == nil
+                isLate && reported.event == nil
                 && event.occurred.map { Timestamp.now.seconds(since: $0) > Self.memory } == true
-            told.event = event.id
+            reported.event = event.id
             if !isOld {
                 for known in event.names {
                     reporter.emit(
@@ -50,13 +50,13 @@ struct PodTeller: Sendable {
             }
         }
         // A diagnosis that disappeared is logged again when it returns.
-        if told.diagnosis != diagnosis?.key {
-            told.diagnosis = diagnosis?.key
+        if reported.diagnosis != diagnosis?.key {
+            reported.diagnosis = diagnosis?.key
             if let diagnosis { reporter.log(diagnosis.level, diagnosis.line) }
         }
         if pod.phase == "Pending" { waiting.request() }
-        if pod.hasBegun, !told.hasBegun {
-            told.hasBegun = true
+        if pod.hasBegun, !reported.hasBegun {
+            reported.hasBegun = true
             begin(pod)
         }
     }

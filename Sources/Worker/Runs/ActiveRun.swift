@@ -4,13 +4,13 @@ internal import PrefectAPI
 internal import Synchronization
 
 /// A flow run that this worker holds, with the requests that other parts of the worker make for it.
-public final class HeldRun: Sendable {
+public final class ActiveRun: Sendable {
     /// The flow run's id.
     public let id: String
     /// The flow run's name.
     public let name: String
     /// The transitions by which this worker advances the run.
-    let transitions: RunTransitions
+    let transitions: ClaimIDs
     /// The due time of the run that a poll has returned.
     let due: Timestamp?
     /// When this process began to hold the run.
@@ -25,7 +25,7 @@ public final class HeldRun: Sendable {
         var work: RunWork?
         var isAtWork = false
         var confirmedAt = ContinuousClock.now
-        var doubtfulAt: Timestamp?
+        var uncertainSince: Timestamp?
 
         init(machine: RunMachine) { self.machine = machine }
 
@@ -45,7 +45,7 @@ public final class HeldRun: Sendable {
     init(_ flowRun: FlowRun) {
         id = flowRun.id
         name = flowRun.name
-        transitions = RunTransitions()
+        transitions = ClaimIDs()
         due = flowRun.expectedStartTime
         state = Mutex(State(machine: RunMachine()))
     }
@@ -63,7 +63,7 @@ public final class HeldRun: Sendable {
         state.exit = entry.exit
         state.deaths = entry.deaths
         state.work = entry.work
-        state.doubtfulAt = entry.doubtfulAt
+        state.uncertainSince = entry.uncertainSince
         self.state = Mutex(state)
     }
 
@@ -114,10 +114,10 @@ public final class HeldRun: Sendable {
     }
 
     /// Notes that the API may apply a proposal by one of the transitions late, because an attempt had no answer.
-    func doubt() { state.withLock { $0.doubtfulAt = .now } }
+    func doubt() { state.withLock { $0.uncertainSince = .now } }
 
     /// Whether the API may apply a proposal by one of the transitions late, over a newer state.
-    var isDoubtful: Bool { state.withLock { $0.doubtfulAt != nil } }
+    var isUncertain: Bool { state.withLock { $0.uncertainSince != nil } }
 
     /// Notes that the API has just confirmed that the run is this worker's.
     func confirm() { state.withLock { $0.confirmedAt = .now } }
@@ -132,7 +132,7 @@ public final class HeldRun: Sendable {
                 flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType,
                 stage: state.machine.stage, transitions: transitions, due: due, isSettled: state.machine.isSettled,
                 identifier: state.identifier,
-                exit: state.exit, deaths: state.deaths, work: state.work, doubtfulAt: state.doubtfulAt)
+                exit: state.exit, deaths: state.deaths, work: state.work, uncertainSince: state.uncertainSince)
         }
     }
 

@@ -7,7 +7,7 @@ internal import Synchronization
 /// A server on SQLite may accept the claims of two workers for one run when both arrive within the same moment. Workers
 /// that know of each other settle this with a record that the API accepts only once. A single worker saves that
 /// request. It checks whether it is alone, once for all claims that the API accepts at a time.
-final class Contest: Sendable {
+final class PeerWorkers: Sendable {
     private struct State {
         var othersAreOnline = false
         var lostAt: ContinuousClock.Instant?
@@ -63,7 +63,7 @@ final class Contest: Sendable {
     }
 }
 
-extension Contest {
+extension PeerWorkers {
     /// Reads the other online workers. A request that a busy server refuses is repeated once, because without its
     /// answer every claim costs requests to settle it.
     private func readOthers() async throws -> [String] {

@@ -5,7 +5,7 @@ internal import Worker
 
 /// The location of a run's job. The API stores it in `infrastructure_pid` as `namespace:name`. The other members let
 /// the worker confirm that the job is the same.
-struct JobPlace: Sendable, Hashable {
+struct JobReference: Sendable, Hashable {
     let namespace: String
     let name: String
     /// The job's uid; `nil` for a job that another worker has started.
