@@ -78,6 +78,7 @@ extension ProcessBackend {
             if await !supervisor.knows(key) { await supervisor.endLeftovers(session: handle.pid, of: path) }
             guard await supervisor.forget(key) else { return }
         }
+        await supervisor.forgetOutput(in: directory)
         guard directory.isOurs else { return }
         await offThread { directory.remove() }
     }

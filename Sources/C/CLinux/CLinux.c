@@ -177,8 +177,8 @@ int clinux_inotify_watch(int inotify, int directory) {
 int clinux_inotify_unwatch(int inotify, int watch) { return inotify_rm_watch(inotify, watch); }
 
 int clinux_inotify_read(int inotify, int *watches, int capacity) {
-    // An event of a watched directory carries a name and takes at least 32 bytes, so this buffer bounds their number.
-    char buffer[4096] __attribute__((aligned(8)));
+    // An event takes at least 16 bytes, so the buffer holds at most CLINUX_INOTIFY_EVENTS of them.
+    char buffer[16 * CLINUX_INOTIFY_EVENTS] __attribute__((aligned(8)));
     ssize_t size = read(inotify, buffer, sizeof buffer);
     if (size <= 0) return (int)size;
     int count = 0;

@@ -54,6 +54,9 @@ extension ProcessSupervisor {
         }
     }
 
+    /// Forgets a directory whose rest has been copied, because it is removed.
+    func forgetOutput(in directory: RunDirectory) { finishedDirectories.remove(directory) }
+
     /// Records that a process writes no more, and copies the rest.
     func finishOutput(_ process: SupervisedProcess) {
         process.output?.finish()
@@ -92,7 +95,7 @@ extension ProcessSupervisor {
 
     private func outputChanged() {
         guard let inotify else { return }
-        var watches = [Int32](repeating: 0, count: 128)
+        var watches = [Int32](repeating: 0, count: Int(CLINUX_INOTIFY_EVENTS))
         var changed: Set<Int32> = []
         for _ in 0..<16 {
             let count = clinux_inotify_read(inotify.raw, &watches, Int32(watches.count))

@@ -40,7 +40,10 @@ final class OutputCopier: Sendable {
     /// Copies until the task is cancelled. Returns `false` when this user may not read a journal.
     func run() async -> Bool {
         await withTaskCancellationHandler {
-            await onThread("journal-output") { self.copy() } ?? false
+            let couldRead = await onThread("journal-output") { self.copy() } ?? false
+            // Without the thread, output is not copied any more, and nothing is to be waited for.
+            state.withLock { $0.isStopped = true }
+            return couldRead
         } onCancel: {
             state.withLock { $0.isStopped = true }
             signal()

@@ -86,12 +86,20 @@ public final class Bus: Sendable {
 
     /// New and lost connections and the requested signals, in order. The stream has one reader.
     public let events: AsyncStream<BusEvent>
-    private let wakeUp: Int32
     private let inbox: Box
 
-    /// The state that the bus shares with its thread.
+    /// The state that the bus shares with its thread, and the descriptor that wakes the thread. It is closed when neither
+    /// of them can use it any more.
     final class Box: Sendable {
         let inbox = Mutex(Inbox())
+        let wakeUp: Int32
+
+        init?() {
+            wakeUp = clinux_eventfd(1)
+            if wakeUp < 0 { return nil }
+        }
+
+        deinit { _ = Glibc.close(wakeUp) }
     }
 
     /// Starts the thread; returns `nil` when the system provides no descriptor or thread.
@@ -100,18 +108,14 @@ public final class Bus: Sendable {
     ///   - kind: The bus to connect to.
     ///   - matches: Rules for the requested signals, like `type='signal',member='UnitRemoved'`.
     public init?(_ kind: Kind, matches: [String]) {
-        let descriptor = clinux_eventfd(1)
-        guard descriptor >= 0 else { return nil }
-        wakeUp = descriptor
-        let box = Box()
+        guard let box = Box() else { return nil }
         inbox = box
         let (stream, continuation) = AsyncStream.makeStream(of: BusEvent.self)
         events = stream
         let status = startThread("systemd-bus") {
-            BusThread(kind: kind, matches: matches, wakeUp: descriptor, inbox: box, events: continuation).run()
+            BusThread(kind: kind, matches: matches, inbox: box, events: continuation).run()
         }
         guard status == 0 else {
-            _ = Glibc.close(descriptor)
             errno = status
             return nil
         }
@@ -179,6 +183,6 @@ public final class Bus: Sendable {
 
     private func signal() {
         var one: UInt64 = 1
-        _ = write(wakeUp, &one, 8)
+        _ = write(inbox.wakeUp, &one, 8)
     }
 }

@@ -19,7 +19,6 @@ final class BusThread {
 
     private let kind: Bus.Kind
     private let matches: [String]
-    private let wakeUp: Int32
     private let inbox: Bus.Box
     private let events: AsyncStream<BusEvent>.Continuation
     private var bus: OpaquePointer?
@@ -27,11 +26,10 @@ final class BusThread {
     private var pending: [ObjectIdentifier: Pending] = [:]
 
     init(
-        kind: Bus.Kind, matches: [String], wakeUp: Int32, inbox: Bus.Box, events: AsyncStream<BusEvent>.Continuation
+        kind: Bus.Kind, matches: [String], inbox: Bus.Box, events: AsyncStream<BusEvent>.Continuation
     ) {
         self.kind = kind
         self.matches = matches
-        self.wakeUp = wakeUp
         self.inbox = inbox
         self.events = events
     }
@@ -47,7 +45,6 @@ final class BusThread {
             guard problem != nil, waitWithoutConnection(backoff.pause(afterFailures: failures), problem) else { break }
         }
         events.finish()
-        close(wakeUp)
     }
 
     // MARK: The connection
@@ -97,7 +94,7 @@ final class BusThread {
         }
         var polled = [
             pollfd(fd: sd_bus_get_fd(bus), events: Int16(truncatingIfNeeded: wanted), revents: 0),
-            pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: inbox.wakeUp, events: Int16(POLLIN), revents: 0),
         ]
         _ = poll(&polled, 2, milliseconds)
         drainWakeUp()
@@ -128,7 +125,7 @@ final class BusThread {
             for (_, reply) in calls { reply(.failure(BusError(message: problem ?? ""))) }
             let left = end - .now
             if isStopped || left <= .zero { return !isStopped }
-            var polled = pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)
+            var polled = pollfd(fd: inbox.wakeUp, events: Int16(POLLIN), revents: 0)
             _ = poll(&polled, 1, Int32(clamping: Int(left / .milliseconds(1)) + 1))
             drainWakeUp()
         }
@@ -136,7 +133,7 @@ final class BusThread {
 
     private func drainWakeUp() {
         var counter: UInt64 = 0
-        _ = read(wakeUp, &counter, 8)
+        _ = read(inbox.wakeUp, &counter, 8)
     }
 
     // MARK: Calls

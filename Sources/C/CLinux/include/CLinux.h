@@ -47,7 +47,10 @@ int clinux_eventfd(int nonblocking);
 int clinux_inotify_create(void);
 /// Watches an open directory for writes to its files.
 int clinux_inotify_watch(int inotify, int directory);
-/// Reads pending events into an array of watch numbers. A number may repeat; -1 means that events were lost.
+/// The most events that one call of clinux_inotify_read returns.
+#define CLINUX_INOTIFY_EVENTS 256
+/// Reads pending events into an array of watch numbers. A number may repeat; -1 means that events were lost. `capacity`
+/// is at least CLINUX_INOTIFY_EVENTS.
 int clinux_inotify_read(int inotify, int *watches, int capacity);
 int clinux_inotify_unwatch(int inotify, int watch);
 
