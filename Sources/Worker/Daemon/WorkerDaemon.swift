@@ -74,16 +74,16 @@ public struct WorkerDaemon: Sendable {
     ///
     /// - Parameter backend: The backend of the pool, if no other pool has it.
     public func add(_ pool: any PoolService, on backend: (any InfrastructureBackend)? = nil) {
-        if let backend {
-            backends.update { $0.append(backend) }
-            arrivals.backends.add(backend)
-        }
         let isNew = served.update { pools in
             guard !pools.contains(where: { $0.served.name == pool.served.name }) else { return false }
             pools.append(pool)
             return true
         }
         guard isNew else { return }
+        if let backend {
+            backends.update { $0.append(backend) }
+            arrivals.backends.add(backend)
+        }
         arrivals.pools.add(PoolArrival(pool: pool, backend: backend))
     }
 
