@@ -121,7 +121,7 @@ enum Backends {
     /// Returns the message for a problem of the worker's own infrastructure, for pools whose jobs name other
     /// infrastructure.
     static func withoutOwn(_ problem: BackendReport.Finding) -> String {
-        "\(problem.detail). Only jobs that name infrastructure of their own can be run, as the pool's do."
+        "\(problem.detail). Only jobs that name their own infrastructure can run; the jobs of this pool do."
     }
 
     /// Checks the infrastructure while the worker is already at work, and logs problems. A worker that cannot run

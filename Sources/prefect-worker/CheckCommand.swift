@@ -14,7 +14,7 @@ struct CheckCommand: AsyncParsableCommand {
     @ParentCommand var root: PrefectWorker
     @OptionGroup var common: CommonOptions
 
-    @Option(name: .shortAndLong, help: "The work pool to look at.")
+    @Option(name: .shortAndLong, help: "The work pool to check.")
     var pool: String?
 
     @Option(
@@ -23,7 +23,7 @@ struct CheckCommand: AsyncParsableCommand {
     var workQueue: [String] = []
 
     @Option(
-        name: .shortAndLong, help: "The type of worker to look at; the pool's own type if not given, else process.",
+        name: .shortAndLong, help: "The type of worker to check. Default: the type of the pool, else process.",
         completion: .list(Backends.types))
     var type: String?
 

@@ -21,8 +21,8 @@ struct CommonOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Log lines for people, one JSON object a line, or entries of systemd's journal. Default: journal where "
-                + "standard error leads there, else human.",
+            "The form of the log: lines for people, one JSON object per line, or entries of systemd's journal. Default: "
+                + "journal if standard error is connected to it, else human.",
             valueName: "format"))
     var logFormat: LogFormatOption?
 
@@ -70,8 +70,9 @@ struct JobVariableOptions: ParsableArguments {
     @Option(
         name: .customLong("allow-job-variable"), parsing: .singleValue,
         help: ArgumentHelp(
-            "A job variable that deployments and flow runs may set although it says what a run may do on this host, such "
-                + "as user in a systemd pool; repeatable (PREFECT_WORKER_ALLOWED_JOB_VARIABLES). Default: none.",
+            "A restricted job variable, such as user in a systemd pool, that deployments and flow runs may set; repeatable "
+                + "(PREFECT_WORKER_ALLOWED_JOB_VARIABLES). Restricted variables control what a run may do on this host. "
+                + "Default: none.",
             valueName: "variable"))
     var allowJobVariable: [String] = []
 
@@ -95,7 +96,7 @@ extension PrefectSettings {
     ) throws -> APIClient {
         guard let configuration = APIClient.Configuration(settings: self) else {
             throw Refusal(
-                "PREFECT_API_URL is not set, so there is no API to work for; set it, for example to "
+                "PREFECT_API_URL is not set, so the worker has no API; set it, for example to "
                     + "http://127.0.0.1:4200/api, in the environment or in the profile '\(profileName)'")
         }
         return APIClient(

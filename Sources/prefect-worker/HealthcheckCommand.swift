@@ -8,9 +8,9 @@ import PrefectAPI
 struct HealthcheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "healthcheck",
-        abstract: "Ask the worker of this host at /health how it is; status 1 if it is not well, or does not answer.",
+        abstract: "Request /health from the worker on this host; status 1 if it is unhealthy or does not answer.",
         discussion: """
-            For a worker that was started with --with-healthcheck and the same PREFECT_WORKER_WEBSERVER_HOST and \
+            The worker must run with --with-healthcheck, and with the same PREFECT_WORKER_WEBSERVER_HOST and \
             PREFECT_WORKER_WEBSERVER_PORT.
             """)
 
@@ -20,7 +20,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
     func run() async throws {
         let worker = try common.loadSettings(rootProfile: root.profile).worker
         guard worker.webserverPort != 0 else {
-            throw Refusal("PREFECT_WORKER_WEBSERVER_PORT is 0, which is any free port: set the worker's to a fixed one")
+            throw Refusal("PREFECT_WORKER_WEBSERVER_PORT is 0, which means any free port; give the worker a fixed port")
         }
         let url = Self.url(host: worker.webserverHost, port: worker.webserverPort)
         // The limit is below the timeout of the check in the Dockerfile, because this error explains more than
@@ -42,7 +42,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
             return (answer.head.status, answer.body)
         } catch {
             throw error.kind == .couldNotConnect
-                ? Refusal("\(error.operation): \(error.cause); no worker there was started with --with-healthcheck")
+                ? Refusal("\(error.operation): \(error.cause); start the worker with --with-healthcheck")
                 : Refusal("\(error)")
         }
     }

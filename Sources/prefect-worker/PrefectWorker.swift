@@ -12,8 +12,8 @@ struct PrefectWorker: AsyncParsableCommand {
         commandName: "prefect-worker",
         abstract: "A native worker for Prefect 3: polls work pools and launches their flow runs.",
         discussion: """
-            Takes the flags, settings and profiles of `prefect worker start` and speaks the same protocol, with Prefect \
-            server 3.x and Prefect Cloud. Settings come from PREFECT_* variables, `.env`, `prefect.toml`, \
+            The worker takes the flags, settings and profiles of `prefect worker start`. It speaks the same protocol, \
+            with Prefect server 3.x and Prefect Cloud. Settings come from PREFECT_* variables, `.env`, `prefect.toml`, \
             `pyproject.toml` and the active profile, in this order.
             """,
         version: "prefect-worker \(version) (Prefect \(APIClient.prefectVersion), API \(APIClient.apiVersion))",

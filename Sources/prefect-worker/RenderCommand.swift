@@ -10,9 +10,9 @@ struct RenderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "render", abstract: "Show the job configuration that a flow run would be launched with.",
         discussion: """
-            Online, the objects are read from the API: name the pool and a deployment or a flow run. Offline, they come \
-            from one JSON file with 'work_pool' and 'flow_run' and, where there are any, 'deployment', 'flow', \
-            'worker_name' and 'worker_id'; the environment is that of this process.
+            Online, the command reads the objects from the API: name the pool, and a deployment or a flow run. Offline, \
+            it reads them from one JSON file with 'work_pool' and 'flow_run'. The file may also have 'deployment', 'flow', \
+            'worker_name' and 'worker_id'. The environment is that of this process.
             """)
 
     @ParentCommand var root: PrefectWorker
@@ -28,7 +28,7 @@ struct RenderCommand: AsyncParsableCommand {
     var flowRun: String?
 
     @Option(
-        help: ArgumentHelp("A JSON file with the API's objects; nothing is asked of an API.", valueName: "file"),
+        help: ArgumentHelp("A JSON file with the API's objects; the command then uses no API.", valueName: "file"),
         completion: .file(extensions: ["json"]))
     var input: String?
 

@@ -7,7 +7,7 @@ import Worker
 /// `prefect-worker runs`: shows the flow runs in flight, from the ledgers on this host.
 struct RunsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "runs", abstract: "Show the flow runs in flight, as the workers of this host have noted them.")
+        commandName: "runs", abstract: "Show the flow runs in flight that the workers on this host have recorded.")
 
     @ParentCommand var root: PrefectWorker
     @OptionGroup var common: CommonOptions
@@ -15,10 +15,10 @@ struct RunsCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The state directory of one worker. Default: STATE_DIRECTORY, else all below PREFECT_HOME/prefect-worker.",
-            valueName: "folder"))
+            valueName: "directory"))
     var stateDir: String?
 
-    @Flag(help: "Print one JSON object a line.")
+    @Flag(help: "Print one JSON object per line.")
     var json = false
 
     func run() async throws {

@@ -106,7 +106,7 @@ extension ServingPlan {
             switch rest.removeValue(forKey: key) {
             case nil: return nil
             case .string(let text) where !text.isEmpty: return text
-            default: throw refusal(key, "must be a text in quotation marks")
+            default: throw refusal(key, "must be a string in quotation marks")
             }
         }
 
@@ -114,7 +114,7 @@ extension ServingPlan {
             guard let value = rest.removeValue(forKey: key) else { return [] }
             guard let texts = value.arrayValue.map({ $0.compactMap(\.stringValue) }),
                 texts.count == value.arrayValue?.count, texts.allSatisfy({ !$0.isEmpty })
-            else { throw refusal(key, "must be a list of texts, like [\"a\", \"b\"]") }
+            else { throw refusal(key, "must be a list of strings, like [\"a\", \"b\"]") }
             return texts.withoutRepetitions
         }
 
@@ -128,7 +128,7 @@ extension ServingPlan {
 
         func expectNothingElse(known: String) throws {
             guard let key = rest.keys.min() else { return }
-            throw refusal(key, "is not known; there are \(known)")
+            throw refusal(key, "is not known; the known keys are \(known)")
         }
 
         private func refusal(_ key: String, _ problem: String) -> Refusal {

@@ -14,22 +14,21 @@ import WorkerMetrics
 /// `prefect-worker start`: the flags of `prefect worker start` with the same names and meanings.
 struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "start", abstract: "Serve work pools: take their flow runs and run them.",
+        commandName: "start", abstract: "Serve work pools: claim their flow runs and run them.",
         discussion: """
-            The first SIGTERM or SIGINT drains the worker: it takes no more runs, waits for those in flight and leaves \
-            with status 0, within a second when there are none. The second stops the runs that are its child processes \
-            with 30 seconds of grace and reports them; the third leaves at once. Signals within a second count as one. \
-            What is left when the worker ends, however it does, is found again by the \
-            next start with the same state directory. SIGHUP reads settings, credentials, the profile and the file of \
-            --config again.
+            The first SIGTERM or SIGINT drains the worker: it claims no more runs, waits for those in flight and exits \
+            with status 0. Without runs in flight, it exits within a second. The second signal stops the runs that are \
+            its child processes, with 30 seconds of grace, and reports them. The third ends the worker at once. Signals \
+            within a second count as one. However the worker ends, the next start with the same state directory recovers \
+            the runs in flight. On SIGHUP, the worker reads settings, credentials, the profile and the file of --config \
+            again.
             """)
 
     @ParentCommand var root: PrefectWorker
     @OptionGroup var common: CommonOptions
 
     @Option(
-        name: .shortAndLong, help: "The worker's name; one is made up and kept in the state directory if none is given."
-    )
+        name: .shortAndLong, help: "The worker's name. Default: a generated name, kept in the state directory.")
     var name: String?
 
     @Option(
@@ -39,14 +38,14 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The work pool to serve, as the instance of a systemd unit (%i) names it: hyphens are hyphens, other characters "
+            "The work pool to serve, by the instance name of a systemd unit (%i). Hyphens stay hyphens; other characters "
                 + "may be escaped, like \\x20 for a space.", valueName: "instance"))
     var unitInstance: String?
 
     @Option(
         help: ArgumentHelp(
-            "A TOML file with a table [pools.NAME] for each pool to serve, in place of --pool; type, queues, limit, "
-                + "name and allowed_job_variables can be set for each (PREFECT_WORKER_CONFIG).",
+            "A TOML file with a table [pools.NAME] for each pool to serve, in place of --pool (PREFECT_WORKER_CONFIG). "
+                + "Each table can set type, queues, limit, name and allowed_job_variables.",
             valueName: "file"),
         completion: .file(extensions: ["toml"]))
     var config: String?
@@ -59,23 +58,23 @@ struct StartCommand: AsyncParsableCommand {
     var workQueue: [String] = []
 
     @Option(
-        name: .shortAndLong, help: "The type of worker; the pool's own type if not given.",
+        name: .shortAndLong, help: "The type of worker. Default: the type of the pool.",
         completion: .list(Backends.types))
     var type: String?
 
     @Option(
         parsing: .unconditional,
         help: ArgumentHelp(
-            "How many seconds before it is due a run is taken (PREFECT_WORKER_PREFETCH_SECONDS).", valueName: "seconds")
-    )
+            "How many seconds before its scheduled time a run is claimed (PREFECT_WORKER_PREFETCH_SECONDS).",
+            valueName: "seconds"))
     var prefetchSeconds: Int?
 
-    @Flag(inversion: .prefixedNo, help: "Poll once, run what is due, and end.")
+    @Flag(inversion: .prefixedNo, help: "Poll once, run the runs that are due, and exit.")
     var runOnce = false
 
     @Option(
         name: .shortAndLong, parsing: .unconditional,
-        help: ArgumentHelp("How many runs are in flight at most, of all pools together.", valueName: "runs"))
+        help: ArgumentHelp("The maximum number of runs in flight, of all pools together.", valueName: "runs"))
     var limit: Int?
 
     @Flag(
@@ -87,7 +86,7 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Answer /metrics and /status at this address and --metrics-port alone, instead of beside the probes.",
+            "Answer /metrics and /status only at this address and --metrics-port, not at the address of the probes.",
             valueName: "host"))
     var metricsHost: String?
 
@@ -99,7 +98,7 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Accepted for compatibility: this worker brings its backends along and installs nothing.",
+            "Accepted for compatibility: this worker contains its backends and installs nothing.",
             valueName: "policy"),
         completion: .list(InstallPolicy.allCases.map(\.rawValue)),
         transform: InstallPolicy.init(argument:))
@@ -124,9 +123,9 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Where the worker writes down the runs in flight. Default: STATE_DIRECTORY as systemd sets it, else a folder "
+            "The directory for the record of runs in flight. Default: STATE_DIRECTORY as systemd sets it, else a directory "
                 + "of the first pool, or of the configuration file, below PREFECT_HOME/prefect-worker.",
-            valueName: "folder"),
+            valueName: "directory"),
         completion: .directory)
     var stateDir: String?
 
@@ -142,12 +141,12 @@ struct StartCommand: AsyncParsableCommand {
 
     @Flag(
         help: ArgumentHelp(
-            "Take programs and files of this host (exec, auth-provider, tokenFile, client-certificate, client-key, "
-                + "certificate-authority) from the job variable cluster_config too "
-                + "(PREFECT_WORKER_ALLOW_HOST_CREDENTIALS). Default: inline data only."))
+            "Let the job variable cluster_config name programs and files of this host: exec, auth-provider, tokenFile, "
+                + "client-certificate, client-key, certificate-authority (PREFECT_WORKER_ALLOW_HOST_CREDENTIALS). "
+                + "Default: inline data only."))
     var allowHostCredentials = false
 
-    @Flag(help: "On the first SIGTERM leave process runs going; the next start of this worker goes on with them.")
+    @Flag(help: "On the first SIGTERM, exit without stopping process runs; the next start of this worker adopts them.")
     var detachOnExit = false
 
     func validate() throws {
@@ -234,7 +233,7 @@ struct StartCommand: AsyncParsableCommand {
                 ("--work-queue", !workQueue.isEmpty),
             ]
             if let flag = flags.first(where: \.1)?.0 {
-                throw Refusal("\(flag) cannot be given beside the configuration '\(path)': write it there")
+                throw Refusal("\(flag) cannot be combined with the configuration '\(path)'; set it there")
             }
             let folder = FileManager.default.currentDirectoryPath
             let path = path.hasPrefix("/") ? path : "\(folder)/\(path)"
@@ -245,7 +244,7 @@ struct StartCommand: AsyncParsableCommand {
             let names = try poolNames()
             if names.count > 1, !workQueue.isEmpty {
                 throw Refusal(
-                    "--work-queue does not say which pool's it is: name the queues of several pools in --config")
+                    "--work-queue is for one pool; set the queues of several pools in the file of --config")
             }
             let queues = workQueue.filter { !$0.isEmpty }.withoutRepetitions
             let plan = ServingPlan(
@@ -255,7 +254,7 @@ struct StartCommand: AsyncParsableCommand {
         }
         let plan = try read()
         if plan.pools.count > 1, baseJobTemplate != nil {
-            throw Refusal("--base-job-template is for one pool: create the others first, or let them have the default")
+            throw Refusal("--base-job-template is for one pool; create the others first, or omit it to use the default")
         }
         return (plan, again)
     }

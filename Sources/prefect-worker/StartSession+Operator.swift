@@ -19,16 +19,17 @@ extension StartSession {
             if shutdown.isServing { endsIdle.update { $0 = isIdle } }
             switch shutdown.phase {
             case .serving where request.detachesOnExit:
-                logger.info("Received \(name): leaving, and leaving flow runs to the next start of this worker")
+                logger.info("Received \(name): exiting, the next start of this worker recovers the flow runs")
             case .serving
             where await ServiceManager.isRestartingThisProcessAlone(
                 within: isIdle ? Self.idleAnswerLimit : .seconds(3)):
-                logger.info("Received \(name) for a restart: leaving flow runs to the next start of this worker")
+                logger.info("Received \(name) for a restart: exiting, the next start recovers the flow runs")
                 for pool in probes.daemon?.pools ?? [] { pool.live.update { $0.leavesRunsOnExit = true } }
             case .serving:
-                logger.info("Received \(name): draining, no more flow runs are taken; a second \(name) stops them")
+                logger.info(
+                    "Received \(name): draining, claiming no more flow runs; a second \(name) stops those in flight")
             case .draining:
-                logger.warning("Received \(name) again: stopping the flow runs in flight; a third leaves at once")
+                logger.warning("Received \(name) again: stopping the flow runs in flight; a third exits at once")
             case .stopping: break
             }
             shutdown.escalate()
@@ -47,7 +48,7 @@ extension StartSession {
     func endIfHeld(_ logger: Logger) async {
         await endsIdle.wait { $0 }
         guard (try? await Task.sleep(for: Self.idleExitLimit)) != nil, hasNoRunsInFlight else { return }
-        logger.warning("The worker ends at once: no flow run is in flight, and something has not ended in time")
+        logger.warning("Exiting at once: no flow run is in flight, and the shutdown has exceeded its time limit")
         output.flush(within: .milliseconds(50))
         _exit(0)
     }

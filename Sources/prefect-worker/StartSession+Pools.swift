@@ -56,7 +56,7 @@ extension StartSession {
             lacksStateDirectory: state.problem, sink: runOutput, logger: logger)
         let backends = try makeBackends(found.map(\.kind), backendRequest)
         if let problem = state.problem {
-            logger.warning("\(problem); the worker continues, but would not find its runs again after a restart")
+            logger.warning("\(problem); the worker continues, but could not recover its runs after a restart")
         }
         let name = WorkerName(environment: environment, directory: state.directory)
         let serving = makeServing(request, found, backends, backendRequest, name, in: state.directory)
@@ -246,8 +246,8 @@ extension StartSession {
         for (pool, entries) in others.sorted(by: { $0.key < $1.key }) {
             logger.warning(
                 """
-                \(entries.count) flow runs of work pool '\(pool)' are written down in this worker's state directory and \
-                are not looked after: serve that pool too, or start a worker for it with this --state-dir
+                \(entries.count) flow runs of work pool '\(pool)' are recorded in this worker's state directory, but are \
+                not watched. Serve that pool too, or start a worker for it with this --state-dir
                 """)
         }
     }

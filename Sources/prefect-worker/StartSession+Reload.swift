@@ -44,7 +44,7 @@ extension StartSession {
             logger.info("Received SIGHUP: the settings were read again; \(what)")
             if needsRestart {
                 logger.warning(
-                    "TLS, HTTP/2, the probes' address and how logs are sent to the API change with a restart only")
+                    "Changes of TLS, HTTP/2, the probes' address and the delivery of logs to the API need a restart")
             }
         } catch {
             logger.error("Received SIGHUP: the settings stay as they were: \(error)")
@@ -88,7 +88,7 @@ extension StartSession {
                 served.allowedJobVariables = Set(pool.allowedJobVariables)
                 served.limit = limit(of: pool, serving.kinds.value[pool.name], in: fresh, request)
             }
-            if old != pool { logger.info("Received SIGHUP: work pool '\(pool.name)' is served as the file says now") }
+            if old != pool { logger.info("Received SIGHUP: work pool '\(pool.name)' is served with its new options") }
         }
         return added
     }

@@ -65,7 +65,7 @@ struct StartSession: Sendable {
         let logger = logger("prefect.worker")
         for warning in settings.warnings { logger.warning("\(warning)") }
         if request.mentionsInstallPolicy {
-            logger.info("--install-policy has no effect: this worker brings its backends along")
+            logger.info("--install-policy has no effect: this worker contains its backends")
         }
         let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let signals = OperatorSignals(shutdown: shutdown, reload: { reload.yield() })

@@ -14,7 +14,7 @@ struct TemplateCommand: ParsableCommand {
     func run() throws {
         guard let template = Backends.kind(ofType: type)?.defaultTemplate() else {
             throw Refusal(
-                "There is no template for the type '\(type)'; there are: \(Backends.types.joined(separator: ", "))")
+                "There is no template for the type '\(type)'; the types are: \(Backends.types.joined(separator: ", "))")
         }
         print(template.json.serialized(.pretty))
     }

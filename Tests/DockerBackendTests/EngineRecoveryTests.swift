@@ -17,7 +17,7 @@ struct EngineRecoveryTests {
             return .drop
         } _: { bench in
             try await eventually("the Engine is reported as unavailable") {
-                bench.backend.unavailableReason?.contains("does not answer") == true
+                bench.backend.unavailableReason?.contains("is unreachable") == true
             }
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)

@@ -50,7 +50,7 @@ struct ContainerTests {
                 // run.
                 if try await bench.server.flowRun(run)["state_name"] != "Crashed" {
                     let log = await worker.log()
-                    #expect(log.contains { $0.contains("is left to the next start of this worker") }, "\(log)")
+                    #expect(log.contains { $0.contains("recovered at the next start of this worker") }, "\(log)")
                     try await DockerBench.docker(["start", worker.id])
                 }
                 let crash = try await bench.server.waitForRun(run, toBe: ["Crashed"])

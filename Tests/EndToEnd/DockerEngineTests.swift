@@ -30,7 +30,7 @@ struct DockerEngineTests {
         try await withDockerBench { docker in
             let engine = try await OwnEngine(in: docker.bench.folder + "/e", restoresContainers: true)
             try await docker.withWorker(variables: ["DOCKER_HOST": engine.address]) { worker in
-                try await worker.waitForLine(containing: "does not answer")
+                try await worker.waitForLine(containing: "is unreachable")
                 let runs = try await engine.life(endingWith: .terminate) {
                     try await engine.loadImage()
                     let runs = try await Self.add(to: docker)
@@ -41,7 +41,7 @@ struct DockerEngineTests {
                     return runs
                 }
                 try await worker.waitForLine("a second line about the missing Engine") { _ in
-                    worker.lines.count { $0.text.contains("does not answer") } == 2
+                    worker.lines.count { $0.text.contains("is unreachable") } == 2
                 }
                 // These runs end while no Engine can report their ends.
                 try docker.bench.write("first", "")

@@ -201,7 +201,7 @@ struct DockerRecoveryTests {
             let variables = Probe.anyPort.merging(["DOCKER_HOST": "unix://\(socket)"]) { $1 }
             try await docker.withWorker(["--with-healthcheck"], variables: variables) { worker in
                 try await worker.waitForLine("a line about the Engine") {
-                    $0.text.contains("does not answer") && $0.text.contains("DOCKER_HOST")
+                    $0.text.contains("is unreachable") && $0.text.contains("DOCKER_HOST")
                 }
                 let probe = try await Probe(worker)
                 try await eventually(within: .seconds(20), "the worker is alive and not ready") {
@@ -214,7 +214,7 @@ struct DockerRecoveryTests {
                 let began = Date().timeIntervalSince1970
                 try FileManager.default.createSymbolicLink(
                     atPath: socket, withDestinationPath: String(address.dropFirst("unix://".count)))
-                try await worker.waitForLine(containing: "answers again")
+                try await worker.waitForLine(containing: "is available again")
                 #expect(try await docker.crash(of: run).contains("status code 2"))
                 #expect(try await probe.get("/ready").hasPrefix("200"))
                 #expect(try await probe.metric(lag) == 0)

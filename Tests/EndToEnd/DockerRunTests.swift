@@ -152,7 +152,7 @@ struct DockerRunTests {
                 (["image": "127.0.0.1:1/no/image:1"], ["could not be pulled", "registry_credentials"]),
                 (
                     ["image": "127.0.0.1:1/no/image:1", "image_pull_policy": "IfPossible"],
-                    ["has no such image already"]
+                    ["has no copy of the image"]
                 ),
                 (["volumes": ["$(pwd):/x"]], ["$(pwd)"]),
                 (["mem_limit": "1m"], ["could not be created", "memory"]),
@@ -165,7 +165,7 @@ struct DockerRunTests {
                         "registry_credentials": [
                             "username": "u", "password": "top-secret", "registry_url": "127.0.0.1:1",
                         ],
-                    ], ["does not take the credentials"]
+                    ], ["does not accept the credentials"]
                 ),
             ]
             var runs: [String] = []
@@ -197,7 +197,7 @@ struct DockerRunTests {
             #expect(try await bench.server.pool(bench.pool)["type"] == "docker")
             for (host, status, part) in [
                 (Engine.docker.address ?? "", ChildProcess.ExitStatus.exited(0), "API 1."),
-                ("unix://\(bench.folder)/none", .exited(1), "does not answer"), ("ssh://h", .exited(1), "ssh -NL"),
+                ("unix://\(bench.folder)/none", .exited(1), "is unreachable"), ("ssh://h", .exited(1), "ssh -NL"),
             ] {
                 let check = try await WorkerProgram.run(
                     ["check", "--pool", bench.pool], environment: bench.environment(["DOCKER_HOST": host]),

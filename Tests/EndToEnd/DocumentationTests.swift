@@ -105,7 +105,7 @@ struct DocumentationTests {
         #expect(cells("https_proxy")[1] == "http://me:********@proxy:3128")
         #expect(cells("PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES")[1] == "one,two")
         let text = lines.joined(separator: "\n")
-        #expect(text.contains("Handed on to flow runs"))
+        #expect(text.contains("Passed on to flow runs"))
         #expect(cells("PREFECT_RESULTS_PERSIST_BY_DEFAULT")[1] == "True")
         for word in [secret, "hidden-word"] { #expect(!text.contains(word)) }
     }

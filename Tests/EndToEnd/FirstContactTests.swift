@@ -86,8 +86,11 @@ struct FirstContactTests {
         try await withTestBench { bench in
             let noPython = try await run(["check", "--python", "/bin/true"], bench)
             #expect(noPython.status == .exited(1))
-            #expect(noPython.output.contains { $0.hasPrefix("WRONG") && $0.contains("/bin/true is no Python") })
-            #expect(noPython.output.contains { $0.hasPrefix("ok") && $0.contains("none was looked at") })
+            #expect(
+                noPython.output.contains {
+                    $0.hasPrefix("WRONG") && $0.contains("/bin/true is not a Python interpreter")
+                })
+            #expect(noPython.output.contains { $0.hasPrefix("ok") && $0.contains("none was checked") })
             let fresh = try await run(["check", "--pool", "\(bench.pool)-new", "--work-queue", "q"], bench)
             #expect(fresh.status == .exited(0), "\(fresh.text)")
             #expect(fresh.output.filter { $0.contains("will be created by 'start'") }.count == 2, "\(fresh.text)")

@@ -34,7 +34,7 @@ struct ShutdownTests {
             // The run is Crashed as soon as the worker has exited. A busy server may take longer than the worker's last
             // reports may; then the next worker reports the crash.
             if try await bench.server.flowRun(run)["state_name"] != "Crashed" {
-                #expect(lines.contains { $0.contains("is left to the next start of this worker") }, "\(lines)")
+                #expect(lines.contains { $0.contains("recovered at the next start of this worker") }, "\(lines)")
                 try await bench.withWorker { _ in try await bench.server.waitForRun(run, toBe: ["Crashed"]) }
             }
             #expect(bench.notes("cancelled-hook") == [])
@@ -60,8 +60,9 @@ struct ShutdownTests {
                 worker.send(.terminate)
                 try await worker.waitForLine(containing: "draining")
                 let later = try await server.createRun(deployment: deployment)
-                #expect(try await probe.get("/health") == "200 draining, 1 flow run left")
-                #expect(try await probe.get("/ready") == "503 the worker is shutting down: draining, 1 flow run left")
+                #expect(try await probe.get("/health") == "200 draining, 1 flow run in flight")
+                let ready = try await probe.get("/ready")
+                #expect(ready == "503 the worker is shutting down: draining, 1 flow run in flight")
                 try bench.write("go", "")
                 #expect(try await worker.waitForExit(timeout: .seconds(60)) == .exited(0))
                 #expect(try await server.flowRun(run)["state_name"] == "Completed")
@@ -94,7 +95,7 @@ struct ShutdownTests {
                 try await bench.waitForNotes("runs")
                 worker.send(.terminate)
                 try await waitToBeTold("STOPPING=1")
-                try await waitToBeTold("STATUS=draining, 1 flow run left")
+                try await waitToBeTold("STATUS=draining, 1 flow run in flight")
                 try bench.write("go", "")
                 #expect(try await worker.waitForExit(timeout: .seconds(60)) == .exited(0))
             }

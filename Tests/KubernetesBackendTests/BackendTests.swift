@@ -201,7 +201,7 @@ struct BackendTests {
             await bench.api.goAway()
             async let identifier = bench.backend.start(bench.job(run: "run-2", claim: "claim-2"))
             try await eventually("the run's log reports the wait") {
-                bench.reporter.lines.count { $0.contains("trying again") } == 2
+                bench.reporter.lines.count { $0.contains("retrying") } == 2
             }
             // An open connection is reset first. Only the failure of a new one shows that the server cannot be reached.
             try await eventually("the cluster is reported as unreachable") {
@@ -221,7 +221,7 @@ struct BackendTests {
         arguments: [
             (403, "Forbidden", "exceeded quota: small", "quota"),
             (404, "NotFound", "namespaces \"default\" not found", "does not exist"),
-            (422, "Invalid", "spec is wrong", "refuses it (422)"),
+            (422, "Invalid", "spec is wrong", "refuses the request (422)"),
         ])
     func refused(status: Int, reason: String, message: String, expected: String) async throws {
         try await withWorkbench { bench in
@@ -469,7 +469,7 @@ struct BackendTests {
             #expect(
                 wrong == [
                     "the worker may not create jobs in the namespace 'team-b', which deployment 'd1' names: no run can be "
-                        + "started there; give its service account a role with that"
+                        + "started there; give its service account a role that allows it"
                 ])
             let asked = bench.api.requests("POST", "/selfsubjectaccessreviews").compactMap {
                 $0.body["spec"]?["resourceAttributes"]?["namespace"]?.stringValue
@@ -508,7 +508,7 @@ struct BackendTests {
             bench.api.accept(tokens: ["another"])
             let expired = await bench.backend.check()
             #expect(!expired.isUsable)
-            #expect(expired.findings.first?.detail.contains("does not know the worker's credentials") == true)
+            #expect(expired.findings.first?.detail.contains("does not accept the worker's credentials") == true)
             #expect(bench.backend.unavailableReason != nil)
         }
     }

@@ -126,7 +126,8 @@ struct DiagnosisTests {
                 "being deleted"
             ),
             (404, "NotFound", "namespaces \"n\" not found", "the namespace 'n' does not exist"),
-            (422, "Invalid", "bad", "refuses it (422): bad"), (500, "InternalError", "no", "at the moment (500)"),
+            (422, "Invalid", "bad", "refuses the request (422): bad"),
+            (500, "InternalError", "no", "at the moment (500)"),
         ])
     func refusals(status: Int, reason: String, message: String, expected: String) {
         let body: JSONValue = ["kind": "Status", "reason": .string(reason), "message": .string(message)]

@@ -44,9 +44,9 @@ struct SettingsTests {
         #expect(
             settings.warnings == [
                 "\(prefix)WORKER_STORE_ENV_AS_SECRET should be true or false (set by "
-                    + "\(prefix)WORKER_STORE_ENV_AS_SECRET in the environment): its default holds; correct it",
+                    + "\(prefix)WORKER_STORE_ENV_AS_SECRET in the environment): its default applies; correct it",
                 "\(prefix)OBSERVER_ADDITIONAL_LABEL_FILTERS should be labels and their values, like a=1,b=2 (set by "
-                    + "\(prefix)OBSERVER_ADDITIONAL_LABEL_FILTERS in the environment): its default holds; correct it",
+                    + "\(prefix)OBSERVER_ADDITIONAL_LABEL_FILTERS in the environment): its default applies; correct it",
             ])
     }
 

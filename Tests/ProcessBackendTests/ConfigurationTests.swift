@@ -94,7 +94,7 @@ struct ConfigurationTests {
         #expect(error?.message.contains("command") == true)
         let report = await bench.backend.check()
         #expect(report.isUsable)
-        #expect(report.findings.contains { $0.detail.contains("on purpose") })
+        #expect(report.findings.contains { $0.detail.contains("disabled") })
     }
 
     @Test("the check reports the problem of an unusable interpreter")

@@ -53,11 +53,11 @@ struct SafetyTests {
         try withFolder { folder in
             try make("\(folder)/state/units", mode: mode)
             let message = try #require(refusal("\(folder)/state"))
-            #expect(message.contains("'\(folder)/state/units' may be written to by") && message.contains("--state-dir"))
+            #expect(message.contains("'\(folder)/state/units' is writable by") && message.contains("--state-dir"))
             try make("\(folder)/state/units", mode: 0o700)
             #expect(refusal("\(folder)/state") == nil)
             try make("\(folder)/state", mode: mode)
-            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' may be written to by") == true)
+            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' is writable by") == true)
         }
     }
 
@@ -67,7 +67,7 @@ struct SafetyTests {
             try make("\(folder)/shared", mode: 0o777)
             try make("\(folder)/shared/state", mode: 0o700)
             try FileManager.default.createSymbolicLink(atPath: "\(folder)/link", withDestinationPath: "shared/state")
-            #expect(refusal("\(folder)/link")?.contains("'\(folder)/shared' may be written to by every user") == true)
+            #expect(refusal("\(folder)/link")?.contains("'\(folder)/shared' is writable by every user") == true)
             try FileManager.default.createSymbolicLink(atPath: "\(folder)/loop", withDestinationPath: "loop")
             #expect(refusal("\(folder)/loop") != nil)
         }
@@ -78,7 +78,7 @@ struct SafetyTests {
         try withFolder { folder in
             try make("\(folder)/state", mode: 0o755)
             #expect(chown("\(folder)/state", 65_534, 65_534) == 0)
-            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' belongs to the user 65534") == true)
+            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' belongs to user 65534") == true)
         }
     }
 

@@ -20,7 +20,7 @@ struct UnitEndTests {
     func none() throws {
         let end = try #require(UnitEnd(text: "resources\n\n\n"))
         #expect(end.code == nil)
-        #expect(end.status(UnitLimits(), lastOutput: "x").reason?.contains("could not give the run") == true)
+        #expect(end.status(UnitLimits(), lastOutput: "x").reason?.contains("could not provide the resources") == true)
         #expect(UnitEnd(text: "") == nil)
         #expect(UnitEnd(text: "success\n") == nil)
         #expect(UnitEnd(text: "\n\n\n") == nil)
@@ -35,7 +35,7 @@ struct UnitEndTests {
         #expect(status.reason == "The run ran out of memory: the kernel killed it (OOM) at its memory_max of 64M.")
         // If the manager does not learn of the lack of memory, only the signal and the limit are known.
         let killed = try #require(UnitEnd(text: "signal\nkilled\nKILL\n"))
-        #expect(killed.status(limits, lastOutput: nil).reason?.contains("memory_max like the run's of 64M") == true)
+        #expect(killed.status(limits, lastOutput: nil).reason?.contains("memory_max of 64M") == true)
         #expect(killed.status(UnitLimits(), lastOutput: nil).reason == nil)
     }
 

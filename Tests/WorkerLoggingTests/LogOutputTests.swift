@@ -50,7 +50,7 @@ struct LogOutputTests {
         let lost = output.lostLines
         #expect(lost > 0)
 
-        let report = "\(lost) log lines were lost because standard error did not take them in time."
+        let report = "\(lost) log lines were lost because standard error was blocked."
         let lines = try messages(try await pipe.read { $0.contains(report) && $0.hasSuffix("\n") })
         #expect(lines.filter { $0 != report } == (0..<(2000 - lost)).map(String.init))
         #expect(lines.last == report)
@@ -80,7 +80,7 @@ struct LogOutputTests {
         let lines = try messages(text)
         #expect(
             lines.suffix(2) == [
-                "\(lost) log lines were lost because standard error did not take them in time.", "next",
+                "\(lost) log lines were lost because standard error was blocked.", "next",
             ])
     }
 

@@ -42,7 +42,7 @@ struct BoundsTests {
                 #expect(subject.backend.startCount == 200)
                 #expect(subject.worker.registry.count == 200)
                 #expect(Set(subject.backend.started) == Set(runs.prefix(200)))
-                let warnings = subject.log.messages(.warning).filter { $0.contains("where 200 were asked for") }
+                let warnings = subject.log.messages(.warning).filter { $0.contains("for a limit of 200") }
                 #expect(warnings.count == 1)
                 #expect(warnings.first?.contains("10000 flow runs") == true)
             }

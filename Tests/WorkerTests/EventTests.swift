@@ -240,7 +240,7 @@ struct ProbeTests {
                 try await eventually("the worker is ready") { probes.reasonNotReady == nil }
                 #expect(probes.isAlive)
                 subject.shutdown.escalate()
-                #expect(probes.reasonNotReady == "the worker is shutting down: draining, 0 flow runs left")
+                #expect(probes.reasonNotReady == "the worker is shutting down: draining, 0 flow runs in flight")
                 try await subject.waitForEnd()
                 #expect(probes.isAlive)
             }
@@ -348,7 +348,7 @@ struct PoolDiscoveryTests {
                 let queue = await PoolCheck(api: client, pool: "p", queues: ["new"], supportedTypes: ["process"]).run()
                 #expect(queue.findings[2].detail == "'new' will be created by 'start'" && queue.findings[2].isGood)
                 let none = await PoolCheck(api: client, pool: nil, queues: [], supportedTypes: ["process"]).run()
-                #expect(none.findings.map(\.detail).last == "none was looked at: name one with --pool")
+                #expect(none.findings.map(\.detail).last == "none was checked: name one with --pool")
             }
             #expect(api.requests.allSatisfy { $0.method == "GET" })
         }

@@ -226,7 +226,7 @@ struct LiveTests {
                 try await eventually("the channel is connected again") { subject.worker.connection.isLive }
             }
             let said = subject.log.messages(.info) + subject.log.messages(.warning)
-            #expect(said.filter { $0.contains("too busy to note a heartbeat") }.count == 1)
+            #expect(said.filter { $0.contains("too busy to record a heartbeat") }.count == 1)
             #expect(said.filter { $0.contains("worker channel of work pool 'p' is connected") }.count == 1)
             #expect(!said.contains { $0.contains("heartbeat_persistence_failed") })
             let debug = subject.log.messages(.debug)
@@ -250,7 +250,7 @@ struct LiveTests {
                 let connections = [subject.services.feed.connection, subject.worker.connection]
                 return connections.allSatisfy { $0.current.json["reason"] != nil }
             }
-            #expect(subject.log.contains("is away, requests do its work", level: .info))
+            #expect(subject.log.contains("is unavailable, falling back to HTTP requests", level: .info))
         }
     }
 

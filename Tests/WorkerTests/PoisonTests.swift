@@ -224,7 +224,7 @@ struct PoisonTests {
             try await withWorker(api, backend: backend, stateDirectory: lives.current) { _ in
                 try await api.waitUntil("the crash is reported") { $0.run(run)?.stateType == .crashed }
                 try await api.waitUntil("the run's log reports the infrastructure") {
-                    $0.logMessages(of: run).contains { $0.contains("may still run and is left alone") }
+                    $0.logMessages(of: run).contains { $0.contains("may still run: find it") }
                 }
             }
             #expect(!backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))

@@ -191,7 +191,7 @@ struct PollingTests {
                 try await eventually("all runs have started") { subject.backend.started.count == runs.count }
                 let limits = api.requests("POST", "*/get_scheduled_flow_runs").prefix(2).map { $0.body["limit"] }
                 #expect(limits == [nil, 50])
-                #expect(subject.log.contains("too large together"))
+                #expect(subject.log.contains("too large for one answer"))
             }
         }
     }

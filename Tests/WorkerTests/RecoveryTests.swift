@@ -348,7 +348,7 @@ struct RecoveryTests {
                 }
                 backend.finish(run, ExitStatus(code: 1))
                 try await subject.waitUntilIdle()
-                #expect(subject.log.contains("its configuration cannot be made again"))
+                #expect(subject.log.contains("its job configuration cannot be rebuilt"))
             }
             #expect(api.run(run)?.stateType == .crashed)
         }

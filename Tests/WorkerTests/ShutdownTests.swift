@@ -32,7 +32,7 @@ struct ShutdownTests {
                 try await eventually("the worker polls") { poll.uses == 1 }
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
-                #expect(!subject.log.contains("leaves although not everything"))
+                #expect(!subject.log.contains("Exiting with undelivered"))
             }
         }
     }
@@ -73,7 +73,7 @@ struct ShutdownTests {
                     ($0.pool("p")?.workers.first?.heartbeats ?? 0) >= beats + 2
                 }
                 #expect(subject.daemon.isAlive)
-                #expect(subject.daemon.reasonNotReady == "the worker is shutting down: draining, 1 flow run left")
+                #expect(subject.daemon.reasonNotReady == "the worker is shutting down: draining, 1 flow run in flight")
                 #expect(!subject.hasEnded.isOpen)
                 api.setState(of: run, to: .completed)
                 subject.backend.finish(run, .reported("COMPLETED"))
@@ -114,7 +114,7 @@ struct ShutdownTests {
                 subject.shutdown.escalate()
                 try await subject.waitForEnd()
                 expectStopped(runs, subject)
-                #expect(subject.log.contains("The time to drain is over: stopping 3 flow runs"))
+                #expect(subject.log.contains("The drain timeout has expired: stopping 3 flow runs"))
             }
         }
     }
@@ -223,7 +223,7 @@ struct ShutdownTests {
                 subject.shutdown.advance(to: .stopping)
                 try await subject.waitForEnd(within: .seconds(10))
                 #expect(subject.backend.calls.contains(.stop(run, grace: .seconds(5), .shutdown)))
-                #expect(subject.log.contains("is left to the next start of this worker at stage 'exited'"))
+                #expect(subject.log.contains("will be recovered at the next start of this worker, from stage 'exited'"))
             }
         }
     }
@@ -288,7 +288,7 @@ struct ShutdownTests {
             let change: (inout ServedPool) -> Void = { $0.runsOnce = true }
             try await withWorker(api, backend: backend, flushTimeout: .seconds(10), serve: change) { subject in
                 try await subject.waitForEnd()
-                #expect(subject.log.contains("leaves although not everything"))
+                #expect(subject.log.contains("Exiting with undelivered"))
                 #expect(api.events.count == 4)
             }
         }

@@ -22,9 +22,9 @@ extension DockerBackend {
             } catch let failure as InfrastructureError {
                 guard (try? await engine.hasImage(image)) == true else {
                     throw InfrastructureError(
-                        .refused, "\(failure.message); and the Docker Engine has no such image already", exitCode: 125)
+                        .refused, "\(failure.message); the Docker Engine has no copy of the image", exitCode: 125)
                 }
-                job.reporter.log(.warning, "\(failure.message); the image that the Docker Engine has is used")
+                job.reporter.log(.warning, "\(failure.message); the Docker Engine's copy of the image is used")
             }
         }
     }
@@ -59,7 +59,7 @@ extension DockerBackend {
                 if let token { credentials.identityToken = token }
             } catch let error as EngineError {
                 let failure = error.infrastructureError(
-                    "The registry '\(credentials.server)' does not take the credentials of 'registry_credentials'",
+                    "The registry '\(credentials.server)' does not accept the credentials in 'registry_credentials'",
                     remedy: "correct the block or the job variable", exitCode: 125)
                 throw InfrastructureError(
                     failure.kind == .unavailable ? .unavailable : .refused, failure.message, exitCode: 125)
@@ -68,7 +68,7 @@ extension DockerBackend {
             job.reporter.log(
                 .warning,
                 "'registry_credentials' are for '\(credentials.server)', not for the image's registry "
-                    + "'\(image.registry)', and are not shown to that")
+                    + "'\(image.registry)', and are not sent there")
         }
         do {
             return try await ConfiguredCredentials(folder: configurationFolder, environment: options.environment)

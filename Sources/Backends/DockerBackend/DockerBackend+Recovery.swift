@@ -39,7 +39,7 @@ extension DockerBackend {
             }
             return found.map(RecoveredInfrastructure.present) ?? .neverStarted
         } catch let error as EngineError {
-            throw InfrastructureError(.unavailable, "The Docker Engine does not say what is left: \(error.message)")
+            throw InfrastructureError(.unavailable, "The container could not be looked up: \(error.message)")
         }
     }
 

@@ -12,7 +12,7 @@ extension DockerBackend {
     public func start(_ job: Job<DockerConfiguration>) async throws -> InfrastructureIdentifier {
         for keyword in job.configuration.options.ignored {
             job.reporter.log(
-                .warning, "container_create_kwargs: '\(keyword)' is left out; use the job variable of that name")
+                .warning, "container_create_kwargs: '\(keyword)' is ignored; use the job variable of that name")
         }
         inHand.withLock { _ = $0.claims.insert(job.claimID) }
         defer { inHand.withLock { _ = $0.claims.remove(job.claimID) } }
@@ -129,8 +129,8 @@ extension DockerBackend {
         if error.isNotFound, error.message.lowercased().contains("no such image") {
             return InfrastructureError(
                 .refused,
-                "The Docker Engine has no image '\(configuration.image)' and 'image_pull_policy' does not let it be pulled; "
-                    + "pull it, or change the policy", exitCode: 125)
+                "The Docker Engine has no image '\(configuration.image)', and 'image_pull_policy' does not allow "
+                    + "pulling it; pull it, or change the policy", exitCode: 125)
         }
         return error.infrastructureError(
             "The container could not be created", remedy: "correct the job variables", exitCode: 125

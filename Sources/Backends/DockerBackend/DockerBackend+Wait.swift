@@ -69,9 +69,9 @@ extension DockerBackend {
             reasons.append("The container ran out of memory: the kernel killed it (OOM)\(limit).")
         }
         if end.exitCode == 137, !end.wasOutOfMemory, !end.wasRemoved {
-            reasons.append("The container was killed (SIGKILL); the Engine has not seen it run out of memory.")
+            reasons.append("The container was killed (SIGKILL); the Engine did not report that it ran out of memory.")
         }
-        if let error = end.error { reasons.append("The Docker Engine says: \(error).") }
+        if let error = end.error { reasons.append("The Docker Engine reports: \(error).") }
         if end.wasRemoved {
             reasons.append("Container '\(facts?.name ?? container)' was removed by somebody else.")
         }

@@ -124,7 +124,7 @@ final class Availability: Sendable {
             // A cluster that refuses to report its version has answered all the same.
             if error.kind == .forbidden {
                 state.withLock { $0 = nil }
-                return "whose version may not be read"
+                return "of an unknown version (forbidden)"
             }
             note(error)
             throw error

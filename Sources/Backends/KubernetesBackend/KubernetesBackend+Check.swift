@@ -26,7 +26,7 @@ extension KubernetesBackend {
             let version = try await cluster.availability.probe()
             findings.append(
                 .init(
-                    subject: "cluster", detail: "\(access.server), Kubernetes \(version), by \(access.origin)",
+                    subject: "cluster", detail: "\(access.server), Kubernetes \(version), from the \(access.origin)",
                     isGood: true))
         } catch {
             let detail =
@@ -44,7 +44,7 @@ extension KubernetesBackend {
                 findings.append(
                     .init(
                         subject: "namespaces",
-                        detail: "those that the deployments of work pool '\(pool.pool)' name are not checked: \(error)",
+                        detail: "the namespaces of deployments of work pool '\(pool.pool)' are not checked: \(error)",
                         isGood: false, isPartial: true))
             }
         }
@@ -93,14 +93,14 @@ extension KubernetesBackend {
     private var needs: [Need] {
         var needs = [
             Need(verbs: ["create"], resource: .jobs, loss: nil),
-            Need(verbs: ["get"], resource: .jobs, loss: "the end of runs cannot be seen"),
-            Need(verbs: ["list", "watch"], resource: .jobs, loss: "each run's job is asked for by itself"),
+            Need(verbs: ["get"], resource: .jobs, loss: "the worker cannot see the end of runs"),
+            Need(verbs: ["list", "watch"], resource: .jobs, loss: "the worker requests each run's job separately"),
             Need(verbs: ["delete"], resource: .jobs, loss: "runs cannot be cancelled"),
             Need(
                 verbs: ["list", "watch"], resource: .pods,
-                loss: "why runs crash, that they wait and what happens to their pods cannot be told"),
+                loss: "the worker cannot report why runs crash or wait, or the events of their pods"),
             Need(verbs: ["get"], resource: .pods, subresource: "log", loss: "the output of runs cannot be shown"),
-            Need(verbs: ["list"], resource: .events, loss: "why a pod does not begin cannot always be told"),
+            Need(verbs: ["list"], resource: .events, loss: "the worker cannot always report why a pod does not begin"),
         ]
         if settings.createsSecretForAPIKey || settings.storesEnvironmentAsSecret {
             needs.append(Need(verbs: ["create", "update", "delete"], resource: .secrets, loss: nil))
@@ -133,13 +133,13 @@ extension KubernetesBackend {
             let verbs = missing.joined(separator: ", ")
             let detail =
                 "the worker may not \(verbs) \(thing) \(place): \(need.loss ?? "no run can be started there"); "
-                + "give its service account a role with that"
+                + "give its service account a role that allows it"
             findings.append(.init(subject: "permission", detail: detail, isGood: false, isPartial: true))
         }
         if findings.isEmpty {
             findings.append(
                 .init(
-                    subject: "permissions", detail: "all \(granted) that are needed \(place)",
+                    subject: "permissions", detail: "all \(granted) granted \(place)",
                     isGood: true))
         }
         return findings

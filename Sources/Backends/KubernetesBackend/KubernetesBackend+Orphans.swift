@@ -19,7 +19,7 @@ extension KubernetesBackend {
             // The worker shuts down.
         } catch {
             logger.warning(
-                "Runs of work pool '\(pool.pool)' that no other worker looks after may crash without a report: \(error)"
+                "Crashes of orphaned runs of work pool '\(pool.pool)' may go unreported: \(error)"
             )
         }
     }

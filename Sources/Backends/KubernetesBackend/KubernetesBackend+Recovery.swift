@@ -72,7 +72,7 @@ extension KubernetesBackend {
         } catch let error as KubernetesError {
             cluster.availability.note(error)
             throw Refusal.error(
-                error, doing: "The Kubernetes job could not be looked for", verb: verb, namespace: namespace,
+                error, doing: "The Kubernetes job could not be looked up", verb: verb, namespace: namespace,
                 access: cluster.client.access)
         }
     }

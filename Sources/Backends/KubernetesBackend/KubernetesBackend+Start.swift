@@ -80,7 +80,7 @@ private struct Creation {
         while true {
             do {
                 if let created = JobSnapshot(try await body()) { return created }
-                throw KubernetesError(kind: .unreadable, message: "the answer is no job", operation: "POST jobs")
+                throw KubernetesError(kind: .unreadable, message: "the answer is not a job", operation: "POST jobs")
             } catch let error as KubernetesError {
                 cluster.availability.note(error)
                 let isAway = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
@@ -90,7 +90,7 @@ private struct Creation {
                         error, doing: what, verb: verb, namespace: namespace, access: client.access)
                 }
                 if pauses == 0 {
-                    job.reporter.log(.warning, "\(what) yet, trying again: \(error.detail)")
+                    job.reporter.log(.warning, "\(what), retrying: \(error.detail)")
                 }
                 pauses += 1
                 let settings = backend.settings
@@ -139,8 +139,8 @@ private struct Creation {
         } catch {
             job.reporter.log(
                 .warning,
-                "The secret '\(secret.name)' goes when the run has ended, but not with its job, which could not be made its "
-                    + "owner: \(error)")
+                "The secret '\(secret.name)' is deleted when the run has ended, but not with its job, because its "
+                    + "owner could not be set: \(error)")
         }
     }
 

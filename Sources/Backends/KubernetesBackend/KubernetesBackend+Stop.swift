@@ -125,7 +125,7 @@ private struct JobStop {
         }
         guard try await waitUntilGone(atMost: .seconds(30)) else {
             throw KubernetesError(
-                kind: .overloaded, message: "it is still there, with a pod that does not end", operation: "DELETE job")
+                kind: .overloaded, message: "it still exists, with a pod that does not end", operation: "DELETE job")
         }
     }
 }

@@ -153,7 +153,8 @@ public final class KubernetesBackend: InfrastructureBackend {
                 }
                 job.reporter.log(
                     .warning,
-                    "The secret '\(name)' in the namespace '\(place.namespace)' stays until its job goes: \(error)")
+                    "The secret '\(name)' in the namespace '\(place.namespace)' exists until its job is deleted: "
+                        + "\(error)")
                 return
             } catch {
                 return

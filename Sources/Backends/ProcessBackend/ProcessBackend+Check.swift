@@ -20,7 +20,7 @@ extension ProcessBackend {
         case .none:
             findings.append(
                 .init(
-                    subject: "Python", detail: "none, on purpose: every job must bring its own command", isGood: true))
+                    subject: "Python", detail: "disabled: every job must set its own command", isGood: true))
         case .missing(let message):
             findings.append(.init(subject: "Python", detail: message, isGood: false))
         case .python(let path):
@@ -67,7 +67,7 @@ extension ProcessBackend {
                 let version = String(decoding: output, as: UTF8.self).filter { !$0.isWhitespace }
                 guard version.first?.isNumber == true else {
                     return finding(
-                        "\(path) is no Python: it was asked for the version of Prefect and printed none; "
+                        "\(path) is not a Python interpreter: it did not print the version of Prefect; "
                             + Interpreter.remedy, isGood: false)
                 }
                 return finding("\(path) has Prefect \(version)", isGood: true)
@@ -79,13 +79,13 @@ extension ProcessBackend {
                 return finding("\(path) ended with status \(code)\(detail); \(Interpreter.remedy)", isGood: false)
             case nil:
                 return finding(
-                    "\(path) did not answer within \(options.checkTimeLimit); see whether the host is overloaded",
+                    "\(path) did not answer within \(options.checkTimeLimit); check whether the host is overloaded",
                     isGood: false)
             }
         } catch let error as InfrastructureError {
             return finding(error.message, isGood: false)
         } catch {
-            return finding("\(path) was not checked to the end", isGood: false)
+            return finding("the check of \(path) was interrupted", isGood: false)
         }
     }
 }

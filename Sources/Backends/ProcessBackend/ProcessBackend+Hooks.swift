@@ -51,7 +51,7 @@ extension ProcessBackend {
         hasWorkspace: Bool, job: Job<ProcessConfiguration>
     ) async throws -> ExitStatus {
         guard let unique = randomHexadecimal(bytes: 4) else {
-            throw InfrastructureError(.unavailable, "The system has no randomness to give")
+            throw InfrastructureError(.unavailable, "The system's random generator failed")
         }
         let script = try directory.write("hooks-\(unique).py", Array(HookScript.source.utf8))
         let stateFile = try directory.write("state-\(unique).json", state.serializedBytes())

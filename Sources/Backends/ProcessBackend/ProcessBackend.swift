@@ -121,7 +121,7 @@ public final class ProcessBackend: InfrastructureBackend {
     private var missingCommand: InfrastructureError {
         if case .missing(let message) = interpreter { return InfrastructureError(.refused, message, exitCode: 127) }
         return InfrastructureError(
-            .refused, "The job has no command and the worker has no Python interpreter; give the job variable 'command'"
+            .refused, "The job has no command and the worker has no Python interpreter; set the job variable 'command'"
         )
     }
 
@@ -255,7 +255,7 @@ public final class ProcessBackend: InfrastructureBackend {
         // As in the Python worker, the empty path stands for the worker's own working directory.
         if configured.isEmpty { configured = "." }
         guard !configured.utf8.contains(0) else {
-            throw InfrastructureError(.refused, "The job's working_dir is not a path; correct it or leave it out")
+            throw InfrastructureError(.refused, "The job's working_dir contains a NUL character; correct or omit it")
         }
         let path = absolutePath(
             configured, home: job.configuration.launchEnvironment["HOME"] ?? options.environment["HOME"])
@@ -271,7 +271,7 @@ public final class ProcessBackend: InfrastructureBackend {
         }
         guard access(path, X_OK) == 0 else {
             throw InfrastructureError(
-                .refused, "The working directory '\(path)' may not be entered by the worker; change its permissions")
+                .refused, "The working directory '\(path)' is not accessible to the worker; change its permissions")
         }
         return path
     }

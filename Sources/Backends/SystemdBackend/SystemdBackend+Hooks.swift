@@ -47,7 +47,8 @@ extension SystemdBackend {
             let detail = (status?.lastOutput ?? status?.reason)?.split(separator: "\n").last.map { ": \($0)" } ?? ""
             job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run\(detail)")
         } catch is CancellationError {
-            job.reporter.log(.info, "The flow's on_\(kind.rawValue) hooks are left to themselves as '\(unit.name)'")
+            job.reporter.log(
+                .info, "The flow's on_\(kind.rawValue) hooks continue without the worker as '\(unit.name)'")
         } catch {
             job.reporter.log(.warning, "The flow's on_\(kind.rawValue) hooks could not be run: \(error)")
         }

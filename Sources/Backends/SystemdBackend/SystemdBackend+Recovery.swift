@@ -32,7 +32,7 @@ extension SystemdBackend {
         do {
             if let standing = try await manager.units(named: unit.name)[unit.name], !standing.hasEnded { return true }
         } catch {
-            throw InfrastructureError(.unavailable, "systemd does not say what is left: \(error.message)")
+            throw InfrastructureError(.unavailable, "The state of the run's unit cannot be read: \(error.message)")
         }
         return folder.hasEnd
     }

@@ -19,7 +19,8 @@ extension SystemdBackend {
             guard FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory else {
                 throw InfrastructureError(
                     .refused,
-                    "The working directory '\(directory)' is none; create it on the worker's host or change working_dir"
+                    "The working directory '\(directory)' is not an existing directory; create it on the worker's host "
+                        + "or change working_dir"
                 )
             }
         }
@@ -87,13 +88,13 @@ extension SystemdBackend {
                 guard error.isTransient else {
                     throw InfrastructureError(
                         .refused,
-                        "systemd does not start a unit for the run: \(error.message); \(Self.remedy(error))")
+                        "systemd refused to start a unit for the run: \(error.message); \(Self.remedy(error))")
                 }
                 failures += 1
                 if watcher.availability.reason != nil { failures = 0 }
                 if failures > 5 {
                     throw InfrastructureError(
-                        .unavailable, "systemd does not say whether the run's unit was started: \(error.message)")
+                        .unavailable, "systemd did not confirm the start of the run's unit: \(error.message)")
                 }
                 try await Task.sleep(for: .milliseconds(300))
                 await watcher.availability.waitUntilAvailable()

@@ -18,7 +18,7 @@ extension SystemdBackend {
         guard let end = try await end(of: unit) else {
             return ExitStatus(
                 code: nil, lastOutput: await lastOutput(of: unit),
-                reason: "Its unit '\(unit.name)' is gone and did not get to say how it ended.")
+                reason: "Its unit '\(unit.name)' no longer exists and did not record its exit status.")
         }
         let limits = job.configuration.resources.limits
         guard end.code != 0 || end.result != "success" else { return end.status(limits, lastOutput: nil) }

@@ -95,8 +95,8 @@ public final class SystemdBackend: InfrastructureBackend {
         let place = kind == .system ? "The system's service manager" : "The user's service manager"
         let remedy =
             kind == .system
-            ? "see that systemd and dbus run and that DBUS_SYSTEM_BUS_ADDRESS, if set, is right"
-            : "see that dbus-user-session is installed and 'loginctl enable-linger' was called for the worker's user, or set "
+            ? "check that systemd and dbus run and that DBUS_SYSTEM_BUS_ADDRESS, if set, is correct"
+            : "install dbus-user-session and call 'loginctl enable-linger' for the worker's user, or set "
                 + "PREFECT_WORKER_SYSTEMD_MANAGER=system"
         watcher = UnitWatcher(bus: bus, manager: manager, place: place, remedy: remedy, logger: options.logger)
         root = if let directory = options.stateDirectory { try Self.root(in: directory) } else { "" }
@@ -115,8 +115,8 @@ public final class SystemdBackend: InfrastructureBackend {
         if let problem = TrustedPath.problem(of: directory) ?? TrustedPath.problem(of: root) {
             throw InfrastructureError(
                 .refused,
-                "The state directory '\(directory)' is not safe for units of systemd, which run scripts from there: "
-                    + "\(problem); correct owner and permissions, or give another --state-dir")
+                "The state directory '\(directory)' is unsafe for systemd units: \(problem). "
+                    + "Correct its owner and permissions, or set another --state-dir")
         }
         return root
     }
@@ -146,7 +146,7 @@ public final class SystemdBackend: InfrastructureBackend {
                 guard let copier = self.copier, await !copier.run() else { return }
                 self.options.logger.warning(
                     """
-                    The journal cannot be read, so that the output of runs is not printed here; put the worker's user into \
+                    The journal cannot be read, so the output of runs is not printed here; add the worker's user to \
                     the group systemd-journal
                     """)
             }
@@ -265,7 +265,7 @@ public final class SystemdBackend: InfrastructureBackend {
         switch error.name {
         case "org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
             "org.freedesktop.systemd1.NoSuchPolicy":
-            "let the worker's user org.freedesktop.systemd1.manage-units by a polkit rule, or run the worker as root or with "
+            "add a polkit rule for org.freedesktop.systemd1.manage-units, run as root, or set "
                 + "PREFECT_WORKER_SYSTEMD_MANAGER=user"
         default: "correct the job variables"
         }

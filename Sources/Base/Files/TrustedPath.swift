@@ -35,9 +35,9 @@ package enum TrustedPath {
 
     private static func problem(ofPart part: String, isLast: Bool) -> String? {
         var status = stat()
-        guard lstat(part, &status) == 0 else { return "'\(part)' cannot be looked at: \(systemMessage(errno))" }
+        guard lstat(part, &status) == 0 else { return "'\(part)' cannot be inspected: \(systemMessage(errno))" }
         guard status.st_uid == 0 || status.st_uid == geteuid() else {
-            return "'\(part)' belongs to the user \(status.st_uid), neither to root nor to the worker's user"
+            return "'\(part)' belongs to user \(status.st_uid), not to root or the worker's user"
         }
         // A link has no permissions of its own.
         if status.st_mode & S_IFMT == S_IFLNK { return nil }
@@ -45,7 +45,7 @@ package enum TrustedPath {
         let isShared = status.st_mode & 0o022 != 0
         // In a sticky directory, nobody can replace another user's entry, but everybody can create a missing one.
         guard isShared, isLast || status.st_mode & mode_t(S_ISVTX) == 0 else { return nil }
-        return "'\(part)' may be written to by \(status.st_mode & 0o002 != 0 ? "every user" : "its group")"
+        return "'\(part)' is writable by \(status.st_mode & 0o002 != 0 ? "every user" : "its group")"
     }
 
     private static func target(ofLink path: String) -> String? {

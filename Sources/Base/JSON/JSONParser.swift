@@ -96,7 +96,7 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try parseLiteral("true", .bool(true))
         case UInt8(ascii: "f"): return try parseLiteral("false", .bool(false))
         case UInt8(ascii: "n"): return try parseLiteral("null", .null)
-        case UInt8(ascii: "N"), UInt8(ascii: "I"): throw failure("NaN and Infinity are no numbers of JSON")
+        case UInt8(ascii: "N"), UInt8(ascii: "I"): throw failure("NaN and Infinity are not JSON numbers")
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return try parseNumber()
         default: throw failure("a value is expected")
         }
@@ -226,12 +226,12 @@ struct JSONParser {
             case UInt8(ascii: "\\"):
                 return try parseEscapedString(from: start)
             case 0..<0x20:
-                throw failure("a control character stands in a string")
+                throw failure("a string contains a control character")
             default:
                 position += 1
             }
         }
-        throw failure("a string has no end")
+        throw failure("a string is not terminated")
     }
 
     private mutating func parseEscapedString(from start: Int) throws(JSONError) -> String {
@@ -247,17 +247,17 @@ struct JSONParser {
                 position += 1
                 try parseEscape(into: &decoded)
             case 0..<0x20:
-                throw failure("a control character stands in a string")
+                throw failure("a string contains a control character")
             default:
                 decoded.append(byte)
                 position += 1
             }
         }
-        throw failure("a string has no end")
+        throw failure("a string is not terminated")
     }
 
     private mutating func parseEscape(into decoded: inout [UInt8]) throws(JSONError) {
-        guard position < bytes.count else { throw failure("a string has no end") }
+        guard position < bytes.count else { throw failure("a string is not terminated") }
         let escape = bytes[position]
         position += 1
         switch escape {
@@ -284,7 +284,7 @@ struct JSONParser {
             let scalar = Unicode.Scalar(unit) ?? "\u{FFFD}"
             decoded.append(contentsOf: String(Character(scalar)).utf8)
         default:
-            throw failure("an escape is not known")
+            throw failure("an escape sequence is unknown")
         }
     }
 

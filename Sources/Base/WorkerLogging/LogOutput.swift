@@ -38,7 +38,7 @@ public final class LogOutput: Sendable {
             return formatter.line(
                 LogRecord(
                     level: .warning, logger: "prefect.logging",
-                    message: "\(lines) lost because \(reader) did not take them in time."))
+                    message: "\(lines) lost because \(reader) was blocked."))
         }
         // The thread holds only the queue, because the release of the output ends the thread.
         let status = startThread("log") { queue.drain() }

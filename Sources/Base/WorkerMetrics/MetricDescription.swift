@@ -22,7 +22,7 @@ extension MetricDescription {
     /// All metrics of the worker.
     public static let worker = [
         // The program.
-        MetricDescription("prefect_worker_build_info", "Always 1; the labels say which program this is."),
+        MetricDescription("prefect_worker_build_info", "Always 1; the labels identify the program."),
         MetricDescription("prefect_worker_ready", "Whether every pool can be served: 1 as long as /ready answers 200."),
         // Pools.
         MetricDescription(
@@ -33,34 +33,32 @@ extension MetricDescription {
         MetricDescription(
             "prefect_worker_all_slots_limit", "The limit of flow runs of all pools in flight; +Inf without one."),
         // Flow runs.
-        MetricDescription("prefect_worker_runs", "Flow runs in flight by how far they are."),
-        MetricDescription("prefect_worker_run_outcomes_total", "Flow runs let go by what became of them here."),
+        MetricDescription("prefect_worker_runs", "Flow runs in flight by stage."),
+        MetricDescription("prefect_worker_run_outcomes_total", "Flow runs that the worker released, by outcome."),
         MetricDescription(
-            "prefect_worker_poll_duration_seconds", "How long a poll took that the API answered."),
+            "prefect_worker_poll_duration_seconds", "Duration of the polls that the API answered."),
         MetricDescription(
             "prefect_worker_pickup_lateness_seconds",
-            "How long after its expected start a poll brought a flow run; 0 for one that came before it.",
+            "Time from a flow run's expected start to the poll that returned it; 0 for an earlier poll.",
             buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60, 300, 1800, 3600]),
         MetricDescription(
             "prefect_worker_submit_duration_seconds",
-            "From the poll that brought a flow run until its infrastructure was started.",
+            "Time from the poll that returned a flow run to the start of its infrastructure.",
             buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]),
         // The API.
         MetricDescription(
             "prefect_worker_api_requests_total",
-            "Requests to the Prefect API, each attempt counted; code is none where no answer came."),
+            "Attempts of requests to the Prefect API; the code is 'none' without a response."),
         MetricDescription(
-            "prefect_worker_api_request_duration_seconds", "How long an attempt of a request to the Prefect API took."),
+            "prefect_worker_api_request_duration_seconds", "Duration of each attempt of a request to the Prefect API."),
+        MetricDescription("prefect_worker_api_retries_total", "Retries of requests to the Prefect API."),
+        MetricDescription("prefect_worker_socket_connected", "Whether a WebSocket to the Prefect API is connected."),
+        MetricDescription("prefect_worker_backlog", "Events and log lines that wait for delivery to the Prefect API."),
         MetricDescription(
-            "prefect_worker_api_retries_total", "Attempts of requests to the Prefect API that were followed by another."
-        ),
-        MetricDescription("prefect_worker_socket_connected", "Whether a WebSocket to the Prefect API is there."),
-        MetricDescription("prefect_worker_backlog", "Events and log lines that wait to be told to the Prefect API."),
-        MetricDescription(
-            "prefect_worker_backlog_lost_total", "Events and log lines that the Prefect API was never told."),
+            "prefect_worker_backlog_lost_total", "Events and log lines dropped before delivery to the Prefect API."),
         // Infrastructure.
         MetricDescription(
             "prefect_worker_watch_lag_seconds",
-            "For how long what happens to infrastructure has gone unwatched; 0 while it is watched."),
+            "Time since the watch of infrastructure was lost; 0 while it is watched."),
     ]
 }

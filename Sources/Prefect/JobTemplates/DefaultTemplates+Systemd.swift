@@ -18,37 +18,39 @@ extension DefaultTemplates {
                 ),
                 "user": text(
                     "User",
-                    "The user that flow runs run as; needs the system's manager. By default the manager's own. The work pool's default counts."
+                    "The user that flow runs run as; requires the system's manager. By default the user of the manager. Only the work pool's default applies, unless the worker permits others."
                 ),
-                "group": text("Group", "The group that flow runs run as; needs the system's manager."),
+                "group": text("Group", "The group that flow runs run as; requires the system's manager."),
                 "slice": text("Slice", "The slice that the units of flow runs are in, like flows.slice."),
                 "memory_max": text(
                     "Memory Max",
-                    "The most memory that a flow run may use, else it is killed: bytes, or like 512M or 2G."),
+                    "The maximum memory of a flow run: bytes, or like 512M or 2G. A run that uses more is killed."),
                 "memory_high": text(
                     "Memory High", "The memory above which a flow run is slowed down: bytes, or like 512M or 2G."),
                 "cpu_quota": text(
-                    "CPU Quota", "The most CPU time: a number of CPUs like 1.5, or a percentage of one like 150%."),
+                    "CPU Quota", "The maximum CPU time: a number of CPUs like 1.5, or a percentage of one like 150%."),
                 "cpu_weight": whole(
-                    "CPU Weight", "The share of CPU time beside other units, 1 to 10000; 100 is usual."),
-                "io_weight": whole("IO Weight", "The share of disk time beside other units, 1 to 10000; 100 is usual."),
-                "tasks_max": whole("Tasks Max", "The most processes and threads that a flow run may have."),
+                    "CPU Weight", "The share of CPU time relative to other units, 1 to 10000; 100 is usual."),
+                "io_weight": whole(
+                    "IO Weight", "The share of disk time relative to other units, 1 to 10000; 100 is usual."),
+                "tasks_max": whole("Tasks Max", "The maximum number of processes and threads of a flow run."),
                 "runtime_max_sec": optional(
-                    ["type": "number"], title: "Runtime Max Sec", "The most seconds that a flow run may take."),
+                    ["type": "number"], title: "Runtime Max Sec",
+                    "The maximum number of seconds that a flow run may take."),
                 "timeout_stop_sec": optional(
                     ["type": "number"], title: "Timeout Stop Sec",
-                    "How many seconds a flow run that is stopped has after SIGTERM, before SIGKILL. By default the worker's own time."
+                    "The seconds between SIGTERM and SIGKILL when a flow run is stopped. By default the worker's own time."
                 ),
                 "private_tmp": flag(false, title: "Private Tmp", "Whether a flow run has a /tmp of its own."),
                 "private_network": flag(
                     false, title: "Private Network", "Whether a flow run has no network; then it cannot reach the API."),
                 "private_devices": flag(
-                    false, title: "Private Devices", "Whether a flow run sees no devices but the likes of /dev/null."),
+                    false, title: "Private Devices", "Whether a flow run sees only pseudo devices such as /dev/null."),
                 "no_new_privileges": flag(
-                    false, title: "No New Privileges", "Whether programs like sudo get a flow run no more privileges."),
+                    false, title: "No New Privileges", "Whether programs like sudo give a flow run no more privileges."),
                 "protect_system": optional(
                     ["enum": ["no", "yes", "full", "strict"], "type": "string"], title: "Protect System",
-                    "What of the system is read-only: /usr and /boot (yes), /etc as well (full), everything (strict)."),
+                    "The read-only parts of the system: /usr and /boot (yes), /etc too (full), everything (strict)."),
                 "protect_home": optional(
                     ["enum": ["no", "yes", "read-only", "tmpfs"], "type": "string"], title: "Protect Home",
                     "Whether /home, /root and /run/user are hidden, read-only, or empty."),

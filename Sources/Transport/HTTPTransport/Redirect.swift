@@ -30,8 +30,8 @@ enum Redirect {
         }
         guard sameOrigin || request.method == .get || request.method == .head else {
             return .refused(
-                "\(url.origin) redirects a \(request.method.rawValue) to another origin, \(target.origin), where it is "
-                    + "not sent; if that is the right one, name it in the URL")
+                "\(url.origin) redirects a \(request.method.rawValue) to another origin, \(target.origin), which is "
+                    + "not followed; if that origin is correct, use it in the URL")
         }
 
         var next = request

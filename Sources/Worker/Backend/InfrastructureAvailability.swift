@@ -30,7 +30,7 @@ package final class InfrastructureAvailability: Sendable {
         }
         if let reason, was == nil {
             logger.warning(
-                "\(reason). Runs that come are not taken until it does, those that run are watched again then")
+                "\(reason). The worker claims no new runs until it is available; it then watches running ones again")
         }
         if reason == nil, was != nil { logger.info("\(end)") }
     }

@@ -18,7 +18,7 @@ public struct RenderedFields: Sendable {
     }
 
     /// A text; `nil` when the field is absent or null. `expected` describes the expected value in words.
-    public func text(_ field: String, expected: String = "a text") throws(InfrastructureError) -> String? {
+    public func text(_ field: String, expected: String = "a string") throws(InfrastructureError) -> String? {
         switch rendered[field] {
         case nil, .null?: return nil
         case .string(let text)?: return text
@@ -29,10 +29,10 @@ public struct RenderedFields: Sendable {
     /// A list of texts; empty when the field is absent.
     public func texts(_ field: String) throws(InfrastructureError) -> [String] {
         guard let value = rendered[field] else { return [] }
-        guard let elements = value.arrayValue else { throw mismatch(field, "a list of texts", value) }
+        guard let elements = value.arrayValue else { throw mismatch(field, "a list of strings", value) }
         var texts: [String] = []
         for element in elements {
-            guard case .string(let text) = element else { throw mismatch(field, "a list of texts", element) }
+            guard case .string(let text) = element else { throw mismatch(field, "a list of strings", element) }
             texts.append(text)
         }
         return texts

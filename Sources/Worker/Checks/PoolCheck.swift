@@ -40,7 +40,7 @@ public struct PoolCheck: Sendable {
             return report
         }
         guard let pool else {
-            report.add("work pool", "none was looked at: name one with --pool", isGood: true)
+            report.add("work pool", "none was checked: name one with --pool", isGood: true)
             return report
         }
         await check(pool: pool, &report)

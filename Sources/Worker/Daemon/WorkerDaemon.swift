@@ -191,7 +191,7 @@ public struct WorkerDaemon: Sendable {
         if let drainTimeout {
             await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
             if services.shutdown.phase < .stopping, !Task.isCancelled {
-                services.logger.warning("The time to drain is over: stopping \(Self.count(runsInFlight))")
+                services.logger.warning("The drain timeout has expired: stopping \(Self.count(runsInFlight))")
                 services.shutdown.advance(to: .stopping)
             }
         } else {
@@ -219,14 +219,14 @@ public struct WorkerDaemon: Sendable {
         switch services.shutdown.phase {
         case .serving:
             pools.lazy.compactMap(\.state.unavailableReason).first ?? "serving, \(Self.count(runsInFlight)) in flight"
-        case .draining: "draining, \(Self.count(runsInFlight)) left"
-        case .stopping: "stopping, \(Self.count(runsInFlight)) left"
+        case .draining: "draining, \(Self.count(runsInFlight)) in flight"
+        case .stopping: "stopping, \(Self.count(runsInFlight)) in flight"
         }
     }
 
     private func warnUndelivered() {
         guard !Task.isCancelled else { return }
-        services.logger.warning("The worker leaves although not everything could be told to the API")
+        services.logger.warning("Exiting with undelivered state updates, logs or events")
     }
 
     /// Sets the meters that show the current state. Callers that display or send metrics call this first.

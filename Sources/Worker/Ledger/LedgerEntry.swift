@@ -80,7 +80,7 @@ extension LedgerEntry: JSONDecodable {
     public init(json fields: JSONFields) throws(JSONDecodingError) {
         let stage = try fields.string("stage")
         guard let stage = RunStage(rawValue: stage) else {
-            throw JSONDecodingError(path: "stage", problem: "'\(stage)' is no stage of a run")
+            throw JSONDecodingError(path: "stage", problem: "'\(stage)' is not a stage of a run")
         }
         self.init(
             flowRunID: try fields.string("flow_run_id"), flowRunName: try fields.string("flow_run_name"),

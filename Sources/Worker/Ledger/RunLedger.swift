@@ -205,8 +205,8 @@ public final class RunLedger: Sendable {
         state.unavailableReason = cause
         logger.warning(
             """
-            The ledger '\(path ?? "")' cannot be written: \(cause); the worker continues, but would not find its runs again \
-            after a restart; free space or correct the permissions of the state directory
+            The ledger '\(path ?? "")' cannot be written: \(cause). Runs cannot be recovered after a restart; \
+            free disk space or correct the permissions of the state directory
             """)
     }
 
@@ -221,6 +221,6 @@ public final class RunLedger: Sendable {
         let aside = "\(path).corrupt-\(Timestamp.now.microseconds / 1_000_000)"
         rename(path, aside)
         for companion in ["-wal", "-shm"] { TreeRemoval.remove(path + companion) }
-        logger.warning("The ledger '\(path)' is corrupt: it was moved to '\(aside)', and a new one was begun")
+        logger.warning("The ledger '\(path)' is corrupt: it was moved to '\(aside)', and a new one was created")
     }
 }

@@ -94,7 +94,7 @@ struct PollLoop: Sendable {
                 .filter { $0 > .zero }
             hints.update { $0.expect(at: moments.map { instant + $0 }) }
         } catch {
-            services.logger.debug("When \(missing.count) flow runs are due could not be read: \(error)")
+            services.logger.debug("The start times of \(missing.count) flow runs could not be read: \(error)")
         }
     }
 
@@ -164,8 +164,8 @@ struct PollLoop: Sendable {
             if size.isFirstExcess(of: due.runs.count, over: wanted) {
                 services.logger.warning(
                     """
-                    The API returned \(due.runs.count) flow runs of work pool '\(served.name)' where \(wanted) were asked \
-                    for; the worker takes no more than that at a time
+                    The API returned \(due.runs.count) flow runs of work pool '\(served.name)' for a limit of \
+                    \(wanted); the worker claims no more than that at a time
                     """)
             }
             let taken = await take(due.runs, atMost: wanted)
@@ -176,7 +176,10 @@ struct PollLoop: Sendable {
             guard error.isTooLarge else { return failed(error) }
             if let cap = size.shrink(from: wanted) {
                 services.logger.warning(
-                    "The flow runs of work pool '\(served.name)' are too large together, asking for \(cap) at a time")
+                    """
+                    The flow runs of work pool '\(served.name)' are too large for one answer, requesting \(cap) at a \
+                    time
+                    """)
                 return .answered(mayHaveMore: true)
             }
             return await takeUnreadable() ?? failed(error)
@@ -224,11 +227,12 @@ struct PollLoop: Sendable {
 
     private func tell(of problems: [String]) {
         for problem in problems.prefix(Self.namedProblems) {
-            services.logger.error("A flow run of work pool '\(served.name)' cannot be read and is left: \(problem)")
+            services.logger.error("A flow run of work pool '\(served.name)' cannot be read and is skipped: \(problem)")
         }
         let others = problems.count - Self.namedProblems
         if others > 0 {
-            services.logger.error("\(others) more flow runs of work pool '\(served.name)' cannot be read and are left")
+            services.logger.error(
+                "\(others) more flow runs of work pool '\(served.name)' cannot be read and are skipped")
         }
     }
 

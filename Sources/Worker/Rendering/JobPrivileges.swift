@@ -21,14 +21,14 @@ struct JobPrivileges: Sendable {
                 throw InfrastructureError(
                     .refused,
                     "The job variable '\(name)' has no placeholder in the base job template of work pool '\(pool)', and "
-                        + "only the pool sets it; remove it from the deployment and the flow run")
+                        + "only the pool sets it. Remove it from the deployment and the flow run")
             }
             guard allowed.contains(name) else {
                 throw InfrastructureError(
                     .refused,
                     "The job variable '\(name)' decides what a run may do on the worker's host, so that only work pool "
-                        + "'\(pool)' sets it; set its default in the pool's base job template, or start the worker with "
-                        + "--allow-job-variable \(name)")
+                        + "'\(pool)' sets it. Set its default in the pool's base job template, or start the worker "
+                        + "with --allow-job-variable \(name)")
             }
         }
     }

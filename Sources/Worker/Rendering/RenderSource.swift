@@ -20,7 +20,7 @@ public struct RenderSource: Sendable {
                 flow: try fields.decodeIfPresent("flow"), flowRun: try fields.decode("flow_run"),
                 workerName: fields.optionalString("worker_name"), workerID: fields.optionalString("worker_id"))
         } catch {
-            throw RenderSourceError(description: "The input is not as expected: \(error)")
+            throw RenderSourceError(description: "The input is invalid: \(error)")
         }
         references = OfflineReferences()
     }

@@ -13,9 +13,8 @@ struct ExitHint: Sendable, Hashable {
                 ("The process ended without an error.", "Nothing needs to be done.")
             case -9:
                 (
-                    "The process was killed by SIGKILL: most often the system does that when memory runs out, or "
-                        + "somebody did it by hand.",
-                    "Compare the flow run's memory use with what it may use, and raise the limit if it has one."
+                    "The process was killed by SIGKILL: usually by the system when memory runs out, or by hand.",
+                    "Compare the flow run's memory use with the memory it may use, and raise its limit if it has one."
                 )
             case -15:
                 (

@@ -64,7 +64,7 @@ struct LateProposals: Sendable {
                 if await !isDealtWith(run, entry) { again.insert(run.id) }
             }
         } catch {
-            services.logger.debug("Late proposals could not be looked for, trying again: \(error)")
+            services.logger.debug("Late proposals could not be looked up, trying again: \(error)")
             return
         }
         for (id, run) in watched where run.deadline <= now && !again.contains(id) {

@@ -40,7 +40,8 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
             let pool = try? await runs.services.persistently({ try await runs.readPool(entry) })
         else {
             metrics.ended(.left)
-            runs.services.logger.info("Flow run '\(entry.flowRunName)' is left to the next start of this worker")
+            runs.services.logger.info(
+                "Flow run '\(entry.flowRunName)' will be recovered at the next start of this worker")
             return
         }
         await RunDriver(held: held, flowRun: flowRun, pool: pool, runs: runs).run()
@@ -59,8 +60,10 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
         } catch let error as APIError where error.isNotFound {
             guard entry.api == services.api.configuration.shownURL else {
                 services.logger.warning(
-                    "Flow run '\(entry.flowRunName)' belongs to the API '\(entry.api)' and is left to a worker for that one"
-                )
+                    """
+                    Flow run '\(entry.flowRunName)' belongs to the API '\(entry.api)': only a worker for that API can \
+                    recover the run
+                    """)
                 throw CancellationError()
             }
             return FlowRun(id: entry.flowRunID, name: entry.flowRunName)

@@ -19,7 +19,7 @@ extension RunDriver {
             try await take(.deleted)
         } catch let error as APIError where error.isTransient && error.mayHaveBeenApplied {
             services.logger.warning(
-                "Flow run '\(flowRun.name)' may be claimed, asking until the API says so: \(error)")
+                "Flow run '\(flowRun.name)' may be claimed, retrying until the API answers: \(error)")
             try await take(.unanswered(again: false))
         } catch let error as APIError {
             services.logger.warning("Flow run '\(flowRun.name)' could not be claimed, it stays scheduled: \(error)")
@@ -35,7 +35,7 @@ extension RunDriver {
             let reading = RunMachine.Reading(current) { $0.transitionID == held.transitions.claim }
             try await take(.read(current.stateType == "PAUSED" ? .pending : reading))
         } catch let error as APIError {
-            services.logger.warning("Flow run '\(flowRun.name)' was given up: \(error)")
+            services.logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
             try await take(.failed)
         }
     }
@@ -50,7 +50,7 @@ extension RunDriver {
             }
             try await take(result(of: outcome))
         } catch let error as APIError {
-            services.logger.warning("Flow run '\(flowRun.name)' was given up: \(error)")
+            services.logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
             try await take(.failed)
         }
     }

@@ -66,7 +66,7 @@ extension RunDriver {
             throw error
         } catch {
             services.logger.warning(
-                "Flow run '\(flowRun.name)' goes on, its configuration cannot be made again: \(error)")
+                "Flow run '\(flowRun.name)' continues, but its job configuration cannot be rebuilt: \(error)")
             return try jobs.bare()
         }
     }
@@ -74,14 +74,14 @@ extension RunDriver {
     private func logDecision() {
         let decision: String? =
             switch held.machine.step {
-            case .finished, .cleanUp: "needs nothing more"
+            case .finished, .cleanUp: "needs no recovery"
             case .claim: "was about to be claimed: claiming it"
             case .settle where held.stopReason == .cancelled, .cancelUnstarted:
                 "is being cancelled and had not been started: cancelling it"
             case .settle, .configure: "had been claimed and not started: starting it"
             case .watch: "still runs as '\(held.identifier?.rawValue ?? "")': watching it"
             case .readBeforeReport: "ended as '\(held.identifier?.rawValue ?? "")' meanwhile: reporting it"
-            case .left: "may still run, out of this worker's reach: looking again at the next start"
+            case .left: "may still run where this worker cannot reach it: checking again at the next start"
             default: nil
             }
         guard let decision else { return }
@@ -105,8 +105,8 @@ extension RunDriver {
     }
 
     private var reasonToGiveUp: String {
-        "The worker's process died twice while it was \((held.work ?? .recovering).gerund), so that the flow run is not "
-            + "tried again; see the worker's log and the system's log for the cause."
+        "The worker's process died twice while it was \((held.work ?? .recovering).gerund), so the worker does not "
+            + "retry the flow run. See the worker's log and the system's log for the cause."
     }
 
     /// Stops the run's infrastructure without reading its configuration. If a process has died during that too, the
@@ -121,7 +121,7 @@ extension RunDriver {
     private func endInfrastructure() async throws -> String? {
         guard [.submitted, .running].contains(held.stage) else { return nil }
         let name = held.identifier.map { "Infrastructure '\($0)'" } ?? "Infrastructure of the flow run"
-        let remedy = "may still run and is left alone: look for it and end it by hand"
+        let remedy = "may still run: find it and stop it by hand"
         guard held.deaths == LedgerEntry.fatalDeaths else { return "\(name) \(remedy)" }
         held.begin(held.work ?? .recovering)
         await services.ledger.record([entry])
@@ -137,7 +137,7 @@ extension RunDriver {
         } catch is OutOfReach {
             return "\(name) \(remedy)"
         } catch {
-            return "\(name) \(remedy): it could not be stopped: \(error)"
+            return "\(name) could not be stopped: \(error). It \(remedy)"
         }
     }
 

@@ -103,7 +103,10 @@ extension RunDriver {
         if held.machine.step == .conclude, !(status.isOurs && status.isActive) {
             reporter.log(
                 .info,
-                "Flow run '\(flowRun.name)' has ended, waits again or is another worker's: not reporting its end")
+                """
+                Flow run '\(flowRun.name)' has ended, is scheduled again or belongs to another worker: not reporting \
+                its end
+                """)
         }
     }
 

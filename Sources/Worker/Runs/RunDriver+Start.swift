@@ -44,7 +44,7 @@ extension RunDriver {
                 reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was started")
                 return try await take(.deleted)
             }
-            services.logger.debug("Flow run '\(flowRun.name)' does not show that it is being submitted: \(error)")
+            services.logger.debug("Flow run '\(flowRun.name)': proposing Submitting failed: \(error)")
             // Submitting is only the name of a state, so the run must not fail for lack of it.
             let again = error.isTransient && memory.submissions < Self.submissionAttempts
             if error.isTransient { try await api.pause(error.retryAfter ?? .milliseconds(Int.random(in: 500...1500))) }

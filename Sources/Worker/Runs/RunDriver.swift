@@ -74,14 +74,16 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         } catch is CancellationError {
             held.leave()
         } catch {
-            reporter.log(.error, "Flow run '\(flowRun.name)' could not be followed any further: \(error)")
+            reporter.log(.error, "The worker abandoned flow run '\(flowRun.name)': \(error)")
             return .abandoned
         }
         let machine = held.machine
         if machine.step == .left {
             services.logger.info(
-                "Flow run '\(flowRun.name)' is left to the next start of this worker at stage '\(machine.stage.rawValue)'"
-            )
+                """
+                Flow run '\(flowRun.name)' will be recovered at the next start of this worker, from stage \
+                '\(machine.stage.rawValue)'
+                """)
         } else {
             await forget()
         }

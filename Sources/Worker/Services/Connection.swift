@@ -83,13 +83,13 @@ public final class Connection: Sendable {
         guard let reported else { return logger.debug("\(name): \(new.json.serialized())") }
         switch new {
         case .live: logger.info("\(name) is connected")
-        case .refused(let reason): logger.warning("\(name) is refused, requests do its work: \(reason)")
+        case .refused(let reason): logger.warning("\(name) is refused, falling back to HTTP requests: \(reason)")
         case .away(let reason, serverIsBusy: true):
-            logger.info("\(name) was closed, requests do its work until it is back: \(reason)")
+            logger.info("\(name) was closed, falling back to HTTP requests until it reconnects: \(reason)")
         case .away(let reason, _), .unavailable(let reason):
             // A connection that was never open needs no line at the info level.
             let level: Logger.Level = reported == .live ? .info : .debug
-            logger.log(level: level, "\(name) is away, requests do its work: \(reason)")
+            logger.log(level: level, "\(name) is unavailable, falling back to HTTP requests: \(reason)")
         case .idle, .connecting: break
         }
     }

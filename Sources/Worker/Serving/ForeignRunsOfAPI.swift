@@ -29,7 +29,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
         } catch let error as APIError {
             // The id comes from a label, which other programs write and which may contain anything.
             if !error.isNotFound {
-                services.logger.warning("Flow run '\(flowRunID)' of another worker cannot be looked at: \(error)")
+                services.logger.warning("Flow run '\(flowRunID)' of another worker cannot be looked up: \(error)")
             }
             return nil
         }
@@ -44,7 +44,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
             }
             return Set(runs.map(\.id))
         } catch let error as APIError {
-            services.logger.warning("Flow runs of other workers cannot be looked at: \(error)")
+            services.logger.warning("Flow runs of other workers cannot be looked up: \(error)")
             return []
         }
     }

@@ -47,7 +47,8 @@ public struct PoolDiscovery: Sendable {
     private func missing(_ name: String, type: String?, createsPool: Bool, _ error: APIError) -> Finding {
         if case .noAnswer(let cause) = error.kind, cause.kind == .invalidRequest {
             return .refused(
-                reason: "PREFECT_API_URL cannot be used: \(cause.cause); it should be like http://127.0.0.1:4200/api")
+                reason: "PREFECT_API_URL cannot be used: \(cause.cause); set it to a URL like "
+                    + "http://127.0.0.1:4200/api")
         }
         if error.isPermanent { return .refused(reason: error.description) }
         guard error.isNotFound else { return .unknown(error) }

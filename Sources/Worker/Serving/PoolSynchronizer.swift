@@ -230,7 +230,7 @@ struct PoolSynchronizer: Sendable {
             let queues = try await api.readWorkQueues(ofPool: served.name, named: [], effort: .once)
             if !queues.isEmpty, queues.allSatisfy(\.isPaused) { tell(ofPausedQueues: queues.map(\.name)) }
         } catch {
-            logger.debug("Whether all queues of work pool '\(served.name)' are paused could not be read: \(error)")
+            logger.debug("The queues of work pool '\(served.name)' could not be read: \(error)")
         }
     }
 
@@ -258,7 +258,7 @@ struct PoolSynchronizer: Sendable {
             // With --run-once there is one poll, even if other workers cannot see this one.
             throw error
         } catch {
-            logger.debug("A heartbeat was not taken: \(error)")
+            logger.debug("A heartbeat failed: \(error)")
         }
     }
 }

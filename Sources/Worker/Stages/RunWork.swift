@@ -17,7 +17,7 @@ public enum RunWork: String, Sendable, Hashable, CaseIterable {
         case .configuring: "making its job configuration"
         case .starting: "creating its infrastructure"
         case .recovering: "looking for its infrastructure"
-        case .cleaningUp: "removing its remains"
+        case .cleaningUp: "cleaning up its infrastructure"
         }
     }
 }

@@ -22,16 +22,17 @@ struct ManPage {
         \(Self.entries([
             (
                 "SIGTERM, SIGINT",
-                "The first drains the worker: it takes no more runs and waits for those in flight. The second stops the runs "
+                "The first drains the worker: it claims no more runs and waits for those in flight. The second stops the runs "
                     + "that are its child processes. The third ends the worker at once. Signals within a second count as one."
             ),
             (
                 "SIGHUP",
-                "Settings, credentials, the profile and the file of --config are read again for all that begins after that."
+                "The worker reads settings, credentials, the profile and the file of --config again. They apply to "
+                    + "everything that begins later."
             ),
         ]))
         .SH ENVIRONMENT
-        Variables go before the files of settings.
+        Variables take precedence over the files of settings.
         \(catalog.sections.flatMap(\.settings).map(Self.variable).joined(separator: "\n"))
         .SH FILES
         \(Self.entries([
@@ -48,18 +49,18 @@ struct ManPage {
         ]))
         .SH EXIT STATUS
         \(Self.entries([
-            ("0", "An orderly end; of check: all is well."),
-            ("1", "Something has to be put right, as one line on standard error says; of check: something is wrong."),
+            ("0", "A normal end; for check: nothing is wrong."),
+            ("1", "An error that one line on standard error describes; for check: something is wrong."),
             ("64", "The command line is wrong."),
             ("130, 143", "A third SIGINT or SIGTERM has ended the worker."),
         ]))
         .SH EXAMPLES
         \(Self.examples([
             ("Serve a pool:", "prefect-worker start --pool my-pool"),
-            ("See whether everything is there that this needs:", "prefect-worker check --pool my-pool"),
+            ("Check everything that this needs:", "prefect-worker check --pool my-pool"),
             ("Serve a pool as a service:", "systemctl enable --now prefect-worker@my-pool"),
             (
-                "Show what a run of a deployment would be started with:",
+                "Show the job configuration for a run of a deployment:",
                 "prefect-worker render --pool my-pool --deployment my-flow/my-deployment"
             ),
             ("Show the runs in flight on this host:", "prefect-worker runs"),

@@ -38,11 +38,11 @@ struct SettingsCatalog: Sendable {
                 settings: SettingDefinition.all.compactMap { definition in
                     definition.meaning.map { KnownSetting(definition, meaning: $0, settings) }
                 }),
-            Section(title: "The worker's own", settings: WorkerVariable.own.map { KnownSetting($0, environment) }),
+            Section(title: "The worker's settings", settings: WorkerVariable.own.map { KnownSetting($0, environment) }),
             Section(
-                title: "The environment's usual ones",
+                title: "Common variables",
                 settings: WorkerVariable.usual.map { KnownSetting($0, environment) }),
-            Section(title: "systemd's", settings: WorkerVariable.systemd.map { KnownSetting($0, environment) }),
+            Section(title: "From systemd", settings: WorkerVariable.systemd.map { KnownSetting($0, environment) }),
             Section(title: "Docker pools", settings: WorkerVariable.docker.map { KnownSetting($0, environment) }),
             Section(
                 title: "Kubernetes pools",

@@ -7,12 +7,12 @@ import PrefectAPI
 struct SettingsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "settings",
-        abstract: "Show every setting that the worker reads, with its value and what has set it; secrets are masked.")
+        abstract: "Show every setting that the worker reads, with its value and its source; secrets are masked.")
 
     @ParentCommand var root: PrefectWorker
     @OptionGroup var common: CommonOptions
 
-    @Flag(help: "Print the page of all flags and settings in Markdown, as it stands in the documentation.")
+    @Flag(help: "Print the documentation page of all flags and settings, in Markdown.")
     var markdown = false
 
     @Flag(help: "Print the man page of this program.")
@@ -37,7 +37,7 @@ struct SettingsCommand: ParsableCommand {
         print("Profile: \("\(settings.profileName) (\(settings.profilesFile))".onOneLine)\n")
         show(catalog.sections.flatMap(\.settings), settings)
         guard !catalog.handedOn.isEmpty else { return }
-        print("\nHanded on to flow runs; the worker does nothing else with them:\n")
+        print("\nPassed on to flow runs; the worker itself does not use them:\n")
         show(catalog.handedOn, settings)
     }
 

@@ -9,15 +9,16 @@ struct SettingsPage {
 
         Every flag and every setting that the worker reads.
 
-        This page is what `prefect-worker settings --markdown` prints. `prefect-worker settings` shows the values that hold on a host and
-        what has set them, with secrets masked.
+        `prefect-worker settings --markdown` prints this page. `prefect-worker settings` shows the values on a host and their
+        sources, with secrets masked.
 
         ## Flags
 
         \(commands.map(Self.flags).joined(separator: "\n"))
         ## Where settings come from
 
-        Prefect's settings, and those of its Kubernetes integration, are looked for in this order; the first that is found holds:
+        The worker looks for Prefect's settings, and those of its Kubernetes integration, in this order. It uses the first
+        value that it finds:
 
         1. `PREFECT_…` variables of the environment
         2. `.env` in the working directory
@@ -26,11 +27,12 @@ struct SettingsPage {
         5. the profile: that of `--profile`, else of `PREFECT_PROFILE`, else the active one of `profiles.toml`
         6. the default
 
-        All names and aliases of Prefect 3.8 are known. Each setting is handed on to flow runs, except for the worker's own: `PREFECT_HOME`,
-        `PREFECT_PROFILES_PATH` and `PREFECT_WORKER_…`. Containers and jobs of a cluster are given none of these. Runs of process pools
-        inherit them with the environment; runs of systemd pools inherit the first two, unless they have another user. The worker itself
-        acts on what is listed here. Everything that is none of Prefect's settings is read from the environment alone. SIGHUP reads the sources again, but a
-        process keeps the environment that it was started with.
+        The worker knows all names and aliases of Prefect 3.8. It passes each setting on to flow runs, except for its own:
+        `PREFECT_HOME`, `PREFECT_PROFILES_PATH` and `PREFECT_WORKER_…`. Containers and jobs of a cluster get none of these.
+        Runs of process pools inherit them with the environment; runs of systemd pools inherit the first two, unless they
+        have another user. The worker itself uses only the settings on this page. It reads everything that is not a setting of
+        Prefect from the environment only. On SIGHUP, the worker reads the sources again, but a process keeps the environment
+        that it was started with.
 
         \(catalog.sections.map(Self.section).joined(separator: "\n"))
         """

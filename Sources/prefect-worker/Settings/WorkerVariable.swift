@@ -14,22 +14,22 @@ struct WorkerVariable: Sendable {
     }
 
     static let own = [
-        WorkerVariable("PREFECT_PROFILE", expects: "a name", "The profile to use. `--profile` goes before it."),
+        WorkerVariable("PREFECT_PROFILE", expects: "a name", "The profile to use. `--profile` takes precedence."),
         WorkerVariable(
             "PREFECT_WORKER_CONFIG", expects: "a path",
-            "The file of the work pools, like `--config`. It does not count where `--pool` is given."),
+            "The file of the work pools, like `--config`. It has no effect with `--pool`."),
         WorkerVariable(
             "PREFECT_WORKER_PYTHON", expects: "a path, a name or none",
             "The Python that runs flows in process and systemd pools, like `--python`; `none` if every job has a "
                 + "`command`. Default: `python`, else `python3`, on `PATH`."),
         WorkerVariable(
             "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS", expects: "a number of at least 0",
-            "How long runs in flight are waited for after the first SIGTERM, like `--drain-timeout`. Default: as long as "
-                + "they take."),
+            "How long the worker waits for runs in flight after the first SIGTERM, like `--drain-timeout`. Default: as "
+                + "long as they take."),
         WorkerVariable(
             "PREFECT_WORKER_ALLOWED_JOB_VARIABLES", expects: "names, separated by commas",
-            "The job variables that deployments and flow runs may set although they say what a run may do on the worker's "
-                + "host, like `--allow-job-variable`. Default: none."),
+            "The restricted job variables that deployments and flow runs may set, like `--allow-job-variable`. Restricted "
+                + "variables control what a run may do on the worker's host. Default: none."),
         WorkerVariable(
             "PREFECT_WORKER_ALLOW_HOST_CREDENTIALS", expects: "true or false", default: "false",
             "Whether the job variable `cluster_config` may name programs and files of the worker's host, like "
@@ -41,35 +41,38 @@ struct WorkerVariable: Sendable {
 
     static let usual = [
         WorkerVariable(
-            "SSL_CERT_FILE", expects: "a path", "The authorities to trust, unless Prefect's setting says them."),
+            "SSL_CERT_FILE", expects: "a path",
+            "The certificate authorities to trust, unless Prefect's setting names them."),
         WorkerVariable("https_proxy", "HTTPS_PROXY", expects: "a URL", "The proxy for https URLs."),
         WorkerVariable("http_proxy", "HTTP_PROXY", expects: "a URL", "The proxy for http URLs."),
-        WorkerVariable("all_proxy", "ALL_PROXY", expects: "a URL", "The proxy for URLs that have none by the others."),
+        WorkerVariable(
+            "all_proxy", "ALL_PROXY", expects: "a URL", "The proxy for URLs that the other variables do not cover."),
         WorkerVariable(
             "no_proxy", "NO_PROXY", expects: "names, .domain, *.domain, addresses, CIDR; separated by commas",
-            "What is reached without a proxy."),
+            "The hosts that are reached without a proxy."),
         WorkerVariable("NO_COLOR", expects: "anything", "No colours in the log."),
         WorkerVariable(
             "TMPDIR", expects: "a path",
-            "The place for the folders of process runs where the worker has no state directory. Default: `/tmp`."),
+            "The parent of the directories of process runs if the worker has no state directory. Default: `/tmp`."),
     ]
 
     static let systemd = [
         WorkerVariable(
             "STATE_DIRECTORY", expects: "a path",
-            "The state directory (`StateDirectory=`). `--state-dir` goes before it."),
+            "The state directory (`StateDirectory=`). `--state-dir` takes precedence."),
         WorkerVariable(
             "CREDENTIALS_DIRECTORY", expects: "a path",
-            "Where the files `prefect-api-key` and `prefect-api-auth-string` are (`LoadCredential=`). They count where "
-                + "the environment has no `PREFECT_API_KEY` and no `PREFECT_API_AUTH_STRING`."),
+            "The directory of the files `prefect-api-key` and `prefect-api-auth-string` (`LoadCredential=`). "
+                + "`PREFECT_API_KEY` and `PREFECT_API_AUTH_STRING` in the environment take precedence."),
         WorkerVariable(
-            "NOTIFY_SOCKET", expects: "an address", "Where READY, STATUS, WATCHDOG and so on are told (`Type=notify`)."),
+            "NOTIFY_SOCKET", expects: "an address",
+            "The socket for READY, STATUS, WATCHDOG and so on (`Type=notify`)."),
         WorkerVariable(
             "WATCHDOG_USEC", expects: "microseconds",
-            "How often systemd wants to hear that all is well (`WatchdogSec=`)."),
+            "The interval at which systemd expects a sign of life (`WatchdogSec=`)."),
         WorkerVariable(
             "JOURNAL_STREAM", expects: "device:inode",
-            "Where standard error is this, the log goes into the journal as entries with fields."),
+            "If standard error is this stream, the log goes to the journal as entries with fields."),
     ]
 
     static let docker = [
@@ -77,16 +80,18 @@ struct WorkerVariable: Sendable {
             "DOCKER_HOST", expects: "unix:///path or tcp://host:port",
             "The Engine. Default: that of the context, else `unix:///var/run/docker.sock`."),
         WorkerVariable(
-            "DOCKER_TLS_VERIFY", expects: "anything", "TLS to a `tcp://` Engine, and its certificate is verified."),
+            "DOCKER_TLS_VERIFY", expects: "anything",
+            "The worker uses TLS to a `tcp://` Engine and verifies its certificate."),
         WorkerVariable(
             "DOCKER_CERT_PATH", expects: "a path",
-            "TLS to a `tcp://` Engine; the folder of `ca.pem`, `cert.pem` and `key.pem`. Default: `DOCKER_CONFIG`."),
+            "The worker uses TLS to a `tcp://` Engine, with `ca.pem`, `cert.pem` and `key.pem` of this directory. Default: "
+                + "`DOCKER_CONFIG`."),
         WorkerVariable(
             "DOCKER_CONTEXT", expects: "a name",
-            "The context, where `DOCKER_HOST` is not set. Default: `currentContext` of `config.json`."),
+            "The context, if `DOCKER_HOST` is not set. Default: `currentContext` of `config.json`."),
         WorkerVariable(
             "DOCKER_CONFIG", expects: "a path", default: "~/.docker",
-            "The folder of Docker's `config.json` and contexts."),
+            "The directory of Docker's `config.json` and contexts."),
         WorkerVariable(
             "DOCKER_CLIENT_TIMEOUT", expects: "a number above 0", default: "60",
             "How many seconds an ordinary answer of the Engine may take."),
@@ -95,6 +100,6 @@ struct WorkerVariable: Sendable {
     static let kubernetes = [
         WorkerVariable(
             "KUBECONFIG", expects: "paths, separated by colons",
-            "The kubeconfig, where the worker does not run in a cluster itself. Default: `~/.kube/config`.")
+            "The kubeconfig, if the worker does not run in a cluster. Default: `~/.kube/config`.")
     ]
 }

@@ -237,10 +237,10 @@ struct KubernetesFaultTests {
                 let checked = try await WorkerProgram.run(
                     ["check"] + arguments, environment: environment, in: kube.bench.folder)
                 #expect(checked.status == .exited(status), "\(checked.text)")
-                #expect(checked.text.contains("Only jobs that name infrastructure of their own") == (status == 0))
+                #expect(checked.text.contains("Only jobs that name their own infrastructure") == (status == 0))
             }
             try await kube.withWorker(kubeconfig: "/no/such/file") { worker in
-                try await worker.waitForLine(containing: "Only jobs that name infrastructure of their own can be run")
+                try await worker.waitForLine(containing: "Only jobs that name their own infrastructure can run")
                 let crash = try await kube.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
                 #expect(crash["state"]?["message"]?.stringValue?.contains("code 4") == true)
             }

@@ -232,7 +232,7 @@ struct PackageTests {
         let third = try await lastingRun("drain")
         async let stopped = machine.run("systemctl", "stop", service)
         try await eventually(within: .seconds(30), "the worker drains", every: .milliseconds(100)) {
-            try await machine.property("StatusText", of: service) == "draining, 1 flow run left"
+            try await machine.property("StatusText", of: service) == "draining, 1 flow run in flight"
         }
         try await end("drain", third)
         _ = try await stopped

@@ -119,7 +119,7 @@ struct SystemdRecoveryTests {
             }
             do {
                 try await systemd.machine.run("systemctl", "stop", "dbus.socket", "dbus.service")
-                try await systemd.waitForLine(containing: "The system's service manager does not answer")
+                try await systemd.waitForLine(containing: "The system's service manager is unavailable")
                 let second = try await systemd.shell("exit 4")
                 try systemd.write("end", "")
                 try await eventually(within: .seconds(20), "the unit is gone", every: .milliseconds(200)) {
@@ -130,7 +130,7 @@ struct SystemdRecoveryTests {
                 #expect(try await server.flowRun(first)["state_name"] != "Crashed")
                 #expect(try await server.flowRun(second)["state_type"] == "SCHEDULED")
                 try await systemd.machine.run("systemctl", "start", "dbus.socket", "dbus.service")
-                try await systemd.waitForLine(containing: "The system's service manager answers again")
+                try await systemd.waitForLine(containing: "The system's service manager is available again")
                 for (run, code) in [(first, 3), (second, 4)] {
                     let crash = try await systemd.waitForRun(run, toBe: ["Crashed"])
                     #expect(crash["state"]?["message"]?.stringValue?.contains("status code \(code)") == true)

@@ -175,7 +175,7 @@ struct WebSocketPeerTests {
         let transport = try makeTransport()
         let request = WebSocketRequest(url: server.url("/echo"), subprotocols: ["prefect"])
         let error = await socketError { try await transport.webSocket(request) }
-        #expect(error?.kind == .handshake("the server takes none of the subprotocols offered (prefect)"))
+        #expect(error?.kind == .handshake("the server accepts none of the offered subprotocols (prefect)"))
         await transport.shutdown()
     }
 

@@ -45,7 +45,7 @@ struct EventHandshakeTests {
         _ = handshake.handle(.ponged)
         #expect(
             handshake.handle(.message(answer))
-                == [.fail("the server did not answer the authentication with success: \(answer)")])
+                == [.fail("the server did not confirm the authentication: \(answer)")])
         #expect(handshake.handle(.message(#"{"type":"auth_success"}"#)) == [])
     }
 

@@ -39,7 +39,7 @@ struct SettingsErrorTests {
         let folder = try SettingsFolder(["work/.env": "A0=0123456789\n" + lines.joined(separator: "\n")])
         #expect(
             folder.refusal()
-                == "@DIR@/work/.env cannot be read: its references become more than 1048576 bytes; shorten them")
+                == "@DIR@/work/.env cannot be read: its references expand to more than 1048576 bytes; shorten them")
         let fitting = try SettingsFolder(["work/.env": "A0=abc\n" + lines.prefix(10).joined(separator: "\n")])
         #expect(fitting.refusal() == "accepted")
     }
@@ -118,7 +118,7 @@ struct SettingsErrorTests {
     @Test("a quote within a value is refused with its position")
     func quoteWithin() throws {
         let refusal = try SettingsFolder(["work/prefect.toml": "x = 1979-'5-27 5\n"]).refusal()
-        #expect(refusal.contains("line 1, column 10: a quote cannot stand within a value"))
+        #expect(refusal.contains("line 1, column 10: a quote cannot be within a value"))
     }
 
     @Test("brackets in values and text do not begin a table")
@@ -225,7 +225,7 @@ struct SettingsErrorTests {
         #expect(headers.hasPrefix("PREFECT_CLIENT_CUSTOM_HEADERS is not valid: expected a JSON object or a table"))
         #expect(!headers.contains("s3cr3t"))
         let number = try SettingsFolder().refusal(["PREFECT_CLIENT_CUSTOM_HEADERS": #"{"X-Token": 987654321}"#])
-        #expect(number.contains("the value of 'X-Token' is no string"))
+        #expect(number.contains("the value of 'X-Token' is not a string"))
         #expect(!number.contains("987654321"))
     }
 

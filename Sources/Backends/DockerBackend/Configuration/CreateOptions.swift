@@ -108,11 +108,11 @@ struct CreateOptions: Sendable, Hashable {
         // The Engine decides these by itself, or only docker-py uses them.
         case "detach", "version": break
         case "use_config_proxy": usesConfiguredProxies = value != false
-        case "environment": throw Self.refusal(key, "stands for the job variable 'env'; use that")
-        case "network": throw Self.refusal(key, "stands for the job variable 'networks'; use that")
-        case "lxc_conf": throw Self.refusal(key, "is not known to Engines any more; remove it")
+        case "environment": throw Self.refusal(key, "is set by the job variable 'env'; use that instead")
+        case "network": throw Self.refusal(key, "is set by the job variable 'networks'; use that instead")
+        case "lxc_conf": throw Self.refusal(key, "is no longer supported by Docker Engines; remove it")
         default:
-            throw Self.refusal(key, "is no keyword of docker-py's containers.create; see its documentation")
+            throw Self.refusal(key, "is not a keyword of docker-py's containers.create; see its documentation")
         }
     }
 

@@ -91,7 +91,8 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
         guard let words = try? ShellWords.split(command), words.first?.isEmpty == false else {
             throw InfrastructureError(
                 .refused,
-                "The job's command cannot be split into words: a quotation mark is not closed, or there is none; correct it"
+                "The job's command cannot be split into words: it is empty, or a quotation mark is not closed; "
+                    + "correct it"
             )
         }
         return words

@@ -35,7 +35,7 @@ struct KeywordForm {
     func words() throws(InfrastructureError) -> [JSONValue] {
         guard let line = value.stringValue else { return try elements() }
         guard let words = try? ShellWords.split(line) else {
-            throw mismatch("a command whose quotation marks are closed")
+            throw CreateOptions.refusal(key, "has an unclosed quotation mark; correct it")
         }
         return words.map(JSONValue.string)
     }
@@ -47,7 +47,7 @@ struct KeywordForm {
         for (key, member) in members {
             let name = names[key] ?? key
             guard names.values.contains(name) else {
-                throw CreateOptions.refusal(self.key, "has no member '\(key)'; correct it")
+                throw CreateOptions.refusal(self.key, "does not accept the member '\(key)'; correct it")
             }
             // A health check that is a plain text is a command for the shell.
             renamed[name] = name == "Test" && member.stringValue != nil ? ["CMD-SHELL", member] : member

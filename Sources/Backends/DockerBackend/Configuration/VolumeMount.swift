@@ -20,8 +20,8 @@ struct VolumeMount: Sendable, Hashable {
         func refusal(_ problem: String) -> InfrastructureError {
             InfrastructureError(
                 .refused,
-                "The volume '\(entry)' \(problem); write /container, name:/container or /host/path:/container, with :ro "
-                    + "or :rw after it if need be")
+                "The volume '\(entry)' \(problem); write /container, name:/container[:ro|:rw] or "
+                    + "/host/path:/container[:ro|:rw]")
         }
         let drive = Self.drive(text)
         let parts = text.dropFirst(drive.count).split(separator: ":", omittingEmptySubsequences: false)
@@ -29,23 +29,23 @@ struct VolumeMount: Sendable, Hashable {
         let host = drive + (parts.first ?? "")
         guard !text.isEmpty else { throw refusal("is empty") }
         if parts.count == 1 {
-            guard text.hasPrefix("/"), text != "/" else { throw refusal("names no place in the container") }
+            guard text.hasPrefix("/"), text != "/" else { throw refusal("names no path in the container") }
             source = nil
             return
         }
         guard parts.count <= 3 else { throw refusal("has too many colons") }
         if parts.count == 3, parts[2] != "ro", parts[2] != "rw" {
-            throw refusal("ends in another option than ro or rw")
+            throw refusal("has an option other than ro or rw")
         }
-        guard !host.isEmpty else { throw refusal("names nothing before the colon") }
-        guard !parts[1].isEmpty else { throw refusal("names no place in the container") }
+        guard !host.isEmpty else { throw refusal("has no source before the colon") }
+        guard !parts[1].isEmpty else { throw refusal("names no path in the container") }
         if Self.isPath(host) {
-            guard parts[1].hasPrefix("/") else { throw refusal("has a place in the container that is not absolute") }
+            guard parts[1].hasPrefix("/") else { throw refusal("has a container path that is not absolute") }
         } else {
             guard Self.isName(host) else {
                 throw refusal(
-                    "names a volume '\(host)', whose name may have letters, digits, '_', '.' and '-' only (shell "
-                        + "expressions like $(pwd) are not evaluated)")
+                    "names the volume '\(host)', but only letters, digits, '_', '.' and '-' are allowed (no shell "
+                        + "expressions like $(pwd))")
             }
         }
         source = Source(host: host, rest: parts.dropFirst().joined(separator: ":"))

@@ -22,7 +22,7 @@ struct EngineVersion: Sendable, Hashable {
     init(_ json: JSONValue) throws(EngineError) {
         guard let version = json["ApiVersion"]?.stringValue else {
             throw EngineError(
-                .malformed, operation: "GET /version", message: "the answer is not that of a Docker Engine")
+                .malformed, operation: "GET /version", message: "the answer is not from a Docker Engine")
         }
         engine = json["Version"]?.stringValue ?? "of an unknown version"
         let names = json["Components"]?.arrayValue?.compactMap { $0["Name"]?.stringValue } ?? []
@@ -31,7 +31,7 @@ struct EngineVersion: Sendable, Hashable {
         guard Self.numbers(least) <= Self.newest else {
             throw EngineError(
                 .malformed, operation: "GET /version",
-                message: "Docker Engine \(engine) speaks API \(least) at least, this worker up to "
+                message: "Docker Engine \(engine) requires API \(least) or later, this worker supports at most "
                     + "\(Self.newest.0).\(Self.newest.1); update the worker")
         }
         api = Self.numbers(version) > Self.newest ? "\(Self.newest.0).\(Self.newest.1)" : version

@@ -108,7 +108,9 @@ public struct EngineEndpoint: Sendable, Hashable {
             let portPart = authority.hasPrefix("[") ? authority.drop { $0 != "]" }.dropFirst() : authority[...]
             let port = portPart.lastIndex(of: ":").map { portPart[$0...].dropFirst() }
             if let port {
-                guard let number = Int(port), (1...65535).contains(number) else { throw refusal("whose port is none") }
+                guard let number = Int(port), (1...65535).contains(number) else {
+                    throw refusal("whose port is invalid")
+                }
                 address = .tcp(authority: String(authority))
             } else {
                 address = .tcp(authority: "\(authority):\(tls == nil ? 2375 : 2376)")
@@ -117,10 +119,11 @@ public struct EngineEndpoint: Sendable, Hashable {
         case "ssh":
             throw InfrastructureError(
                 .refused,
-                "\(name) is '\(host)', and Engines are not reached by ssh; forward the socket (ssh -NL "
-                    + "/run/user/docker.sock:/var/run/docker.sock HOST) and set DOCKER_HOST=unix:///run/user/docker.sock"
+                "\(name) is '\(host)', but the worker does not support ssh; forward the socket (ssh -NL "
+                    + "/run/user/docker.sock:/var/run/docker.sock HOST) and set "
+                    + "DOCKER_HOST=unix:///run/user/docker.sock"
             )
-        default: throw refusal("which is no address of an Engine on Linux")
+        default: throw refusal("which is not an Engine address on Linux")
         }
     }
 

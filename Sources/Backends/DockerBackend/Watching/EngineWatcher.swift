@@ -34,7 +34,7 @@ final class EngineWatcher: Sendable {
     init(engine: EngineClient, logger: Logger) {
         self.engine = engine
         availability = InfrastructureAvailability(
-            end: "The Docker Engine at \(engine.endpoint.description) answers again", logger: logger)
+            end: "The Docker Engine at \(engine.endpoint.description) is available again", logger: logger)
         (actions, act) = AsyncStream.makeStream()
     }
 
@@ -66,9 +66,9 @@ final class EngineWatcher: Sendable {
     /// Records whether the Engine answers; `nil` means that it does.
     func note(_ error: (any Error)?) {
         let reason = error.map { error in
-            "The Docker Engine at \(engine.endpoint.description) does not answer: "
-                + "\((error as? EngineError)?.message ?? "\(error)"); see that it runs, DOCKER_HOST, and that the "
-                + "worker's user may use it"
+            "The Docker Engine at \(engine.endpoint.description) is unreachable: "
+                + "\((error as? EngineError)?.message ?? "\(error)"); start it, set DOCKER_HOST, or give the worker's "
+                + "user access to it"
         }
         availability.note(reason)
     }

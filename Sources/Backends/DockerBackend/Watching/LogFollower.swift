@@ -63,7 +63,7 @@ struct LogFollower: Sendable {
             if error.kind == .cancelled { throw CancellationError() }
             throw EngineError(error, operation: "read logs")
         } catch is LogDecoder.Malformed {
-            throw EngineError(.malformed, operation: "read logs", message: "the stream is none of an Engine's")
+            throw EngineError(.malformed, operation: "read logs", message: "the stream is not from a Docker Engine")
         }
     }
 

@@ -24,13 +24,13 @@ extension Kubeconfig {
         let clusterName = context.fields["cluster"]?.stringValue ?? ""
         guard let cluster = clusters[clusterName] else {
             throw ClusterConfigurationError(
-                "The \(origin) names the cluster '\(clusterName)', which is not there; correct the kubeconfig")
+                "The \(origin) names the cluster '\(clusterName)', which does not exist; correct the kubeconfig")
         }
         let user: Entry
         if let userName = context.fields["user"]?.stringValue, !userName.isEmpty {
             guard let found = users[userName] else {
                 throw ClusterConfigurationError(
-                    "The \(origin) names the user '\(userName)', who is not there; correct the kubeconfig")
+                    "The \(origin) names the user '\(userName)', who does not exist; correct the kubeconfig")
             }
             user = found
         } else {
@@ -67,9 +67,8 @@ extension Kubeconfig.Entry {
         for member in members {
             guard let value = fields[member], !value.isNull, value != "" else { continue }
             throw ClusterConfigurationError(
-                "The job variable 'cluster_config' has '\(member)' for the \(owner), which names programs or files of the "
-                    + "worker's host; put inline data in its place (\(Self.remedy(member))), or start the worker with "
-                    + "--allow-host-credentials")
+                "The job variable 'cluster_config' has '\(member)' for the \(owner), which names programs or files of "
+                    + "the worker's host; use inline data (\(Self.remedy(member))), or --allow-host-credentials")
         }
     }
 
@@ -94,7 +93,7 @@ extension Kubeconfig.Entry {
     fileprivate func inline(_ key: String, of origin: String) throws(ClusterConfigurationError) -> [UInt8]? {
         guard let text = text(key) else { return nil }
         guard let data = Data(base64Encoded: String(text.filter { !$0.isWhitespace })) else {
-            throw ClusterConfigurationError("'\(key)' of the \(origin) is not base64; write it anew")
+            throw ClusterConfigurationError("'\(key)' of the \(origin) is not base64; encode it again")
         }
         return [UInt8](data)
     }

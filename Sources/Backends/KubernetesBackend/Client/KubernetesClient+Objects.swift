@@ -110,7 +110,7 @@ extension KubernetesClient {
             for try await portion in response.body {
                 try scanner.scan(portion) { try each(JSONValue(parsing: $0)) }
             }
-            guard scanner.isComplete else { throw ItemScanner.Problem(description: "the list breaks off") }
+            guard scanner.isComplete else { throw ItemScanner.Problem(description: "the list is incomplete") }
             return try JSONValue(parsing: scanner.envelope)["metadata"] ?? [:]
         } catch let error as TransportError {
             throw try Self.converted(error, operation)

@@ -79,7 +79,7 @@ extension KubernetesError {
         let text = String(decoding: body.prefix(300), as: UTF8.self)
         self.init(
             answer, status: status, operation: operation,
-            otherwise: json["kind"] == "Status" ? "" : (text.isEmpty ? "the answer has no text" : text))
+            otherwise: json["kind"] == "Status" ? "" : (text.isEmpty ? "the answer is empty" : text))
         retryAfter =
             (headers["Retry-After"].flatMap { Int($0) }.map(Double.init)
             ?? answer["details"]?["retryAfterSeconds"]?.doubleValue).map { .pause(seconds: $0, in: 0...3600) }

@@ -140,7 +140,7 @@ enum YAMLDocument {
         private func mapping(_ depth: Int) throws(Problem) -> Measured {
             var (whole, members) = (Measured(json: .null), OrderedDictionary<String, JSONValue>())
             while let key = try element(depth), let member = try element(depth) {
-                guard let name = key.json.stringValue else { throw Problem(description: "a key in it is not a text") }
+                guard let name = key.json.stringValue else { throw Problem(description: "a key in it is not a string") }
                 members[name] = member.json
                 whole.add(key)
                 whole.add(member)

@@ -90,13 +90,13 @@ struct JobManifest: Sendable, Hashable {
         case nil, .null?: line = command
         case .string(let text)?: line = text
         case .array(let words)?: return words == command.split(separator: " ").map { .string(String($0)) }
-        case .some(let other): throw RenderedFields(json).mismatch("args of the container", "a text or a list", other)
+        case .some(let other): throw RenderedFields(json).mismatch("args of the container", "a string or a list", other)
         }
         do {
             container["args"] = .array(try ShellWords.split(line).map(JSONValue.string))
         } catch {
             throw InfrastructureError(
-                .refused, "The job's command cannot be split into words: a quotation is not closed; correct the command"
+                .refused, "The job's command cannot be split into words: a quotation mark is not closed; correct it"
             )
         }
         return line == command
@@ -106,7 +106,7 @@ struct JobManifest: Sendable, Hashable {
     mutating func setNamePrefix(after name: String) throws(InfrastructureError) {
         let own = json["metadata"]?["generateName"] ?? ""
         guard let text = own.stringValue else {
-            throw RenderedFields(json).mismatch("job_manifest.metadata.generateName", "a text", own)
+            throw RenderedFields(json).mismatch("job_manifest.metadata.generateName", "a string", own)
         }
         guard ["", "-", "None-"].contains(text) || TemplateText.hasPlaceholders(text) else { return }
         let prefix = name.isEmpty ? nil : Slug.kubernetesName(name)

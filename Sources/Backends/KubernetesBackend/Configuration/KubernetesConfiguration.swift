@@ -136,7 +136,7 @@ extension RenderedFields {
     fileprivate func annotations() throws(InfrastructureError) -> OrderedDictionary<String, String> {
         var annotations: OrderedDictionary<String, String> = [:]
         for (key, value) in try object("annotations")?.objectValue ?? [:] {
-            guard let text = value.stringValue else { throw mismatch("annotations.\(key)", "a text", value) }
+            guard let text = value.stringValue else { throw mismatch("annotations.\(key)", "a string", value) }
             annotations[key] = text
         }
         return annotations

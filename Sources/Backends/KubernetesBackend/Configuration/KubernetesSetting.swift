@@ -42,12 +42,12 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
     /// The expected form of a value.
     public var expectation: String {
         switch self {
-        case .apiKeySecretName, .apiKeySecretKey, .authStringSecretName, .authStringSecretKey: "a text"
+        case .apiKeySecretName, .apiKeySecretKey, .authStringSecretName, .authStringSecretKey: "a string"
         case .createSecretForAPIKey, .storeEnvironmentAsSecret, .observes, .replicatesPodEvents, .forwardsCrashedLogs:
             "true or false"
         case .creationAttempts, .crashedLogLines: "a number from 1 to 86400"
         case .creationDelay, .leastCreationJitter, .mostCreationJitter: "a number from 0 to 86400"
-        case .observedNamespaces: "names with commas between them"
+        case .observedNamespaces: "names, separated by commas"
         case .observedLabels: "labels and their values, like a=1,b=2"
         }
     }
@@ -59,24 +59,24 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
         case .apiKeySecretKey: "The key in that secret."
         case .authStringSecretName: "The secret, in the namespace of the jobs, that holds the auth string."
         case .authStringSecretKey: "The key in that secret."
-        case .createSecretForAPIKey: "Makes a secret for the API key of each job, which goes when the run has ended."
+        case .createSecretForAPIKey: "Creates a secret for the API key of each job, and deletes it after the run."
         case .storeEnvironmentAsSecret:
-            "Makes a secret for the environment of each job, which goes when the run has ended."
-        case .creationAttempts: "How often the creation of a job is tried."
-        case .creationDelay: "Seconds before it is tried again."
-        case .leastCreationJitter: "The least seconds that are added to them at random."
-        case .mostCreationJitter: "The most seconds that are added to them at random."
+            "Creates a secret for the environment of each job, and deletes it after the run."
+        case .creationAttempts: "The number of attempts to create a job."
+        case .creationDelay: "Seconds between two attempts."
+        case .leastCreationJitter: "The minimum of the random seconds added to these."
+        case .mostCreationJitter: "The maximum of the random seconds added to these."
         case .observes:
-            "`True` observes the runs of other workers too, `False` neither these nor the phases of pods. Default: "
-                + "other runs only if namespaces or labels are named, phases always."
+            "`True` also observes the runs of other workers, `False` neither these nor the phases of pods. Default: "
+                + "other runs only if namespaces or labels are set, phases always."
         case .observedNamespaces:
             "The namespaces in which runs of other workers are observed and phases of pods are reported. Default: the whole "
                 + "cluster."
         case .observedLabels:
-            "The labels that the runs of other workers need to be observed, and that pods need for their phases to be reported."
+            "The labels of the runs of other workers to observe, and of the pods whose phases are reported."
         case .replicatesPodEvents: "Reports the phases of pods as events."
-        case .forwardsCrashedLogs: "Puts the last lines of the pods that crashed into the run's log."
-        case .crashedLogLines: "How many lines."
+        case .forwardsCrashedLogs: "Copies the last lines of crashed pods to the run's log."
+        case .crashedLogLines: "The number of lines."
         }
     }
 }

@@ -89,7 +89,7 @@ struct KubernetesSettingsReader {
 
     private mutating func warn<Value>(_ setting: KubernetesSetting, _ found: IntegrationSettings.Found) -> Value? {
         warnings.append(
-            "\(setting.variables[0]) should be \(setting.expectation) (set by \(found.source)): its default holds; "
+            "\(setting.variables[0]) should be \(setting.expectation) (set by \(found.source)): its default applies; "
                 + "correct it")
         return nil
     }

@@ -62,8 +62,8 @@ struct SecretPlan: Sendable, Hashable {
         var warning: String {
             let setting: KubernetesSetting = self == .key ? .apiKeySecretName : .authStringSecretName
             return
-                "\(rawValue) goes into the manifests of jobs in clear, for everybody who may read jobs or pods; put it into a "
-                + "secret and name that with \(setting.variables[0])"
+                "\(rawValue) is in plain text in the manifests of jobs and pods; put it into a secret named by "
+                + "\(setting.variables[0])"
                 + (self == .key ? ", or set \(KubernetesSetting.createSecretForAPIKey.variables[0])=true" : "")
         }
     }

@@ -67,7 +67,7 @@ extension Diagnosis {
         case "OOMKilled":
             self.init(
                 category: .outOfMemory, level: .error,
-                summary: "Container '\(container.name)' was killed because it used more memory than it may (OOMKilled)",
+                summary: "Container '\(container.name)' was killed because it exceeded its memory limit (OOMKilled)",
                 detail: termination.message,
                 remedy: "Raise 'memory_limit', or let the flow use less memory")
         case "Evicted":
@@ -100,7 +100,7 @@ extension Diagnosis {
     }
 
     private static let evictionRemedy =
-        "Raise the memory and storage requests so that the flow runs on a node that has as much to spare, and look at the "
+        "Raise the memory and storage requests so that the flow runs on a node with enough capacity, and check the "
         + "node's conditions"
 
     private static func evicted(_ pod: PodSnapshot) -> Diagnosis? {

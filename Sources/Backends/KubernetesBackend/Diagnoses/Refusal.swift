@@ -18,18 +18,18 @@ enum Refusal {
         let text = error.message.lowercased()
         switch error.kind {
         case .unauthorized:
-            return "the cluster \(access.server) does not know the worker's credentials (401); renew those of the "
+            return "the cluster \(access.server) does not accept the worker's credentials (401); renew those of the "
                 + access.origin
         case .forbidden where text.contains("quota"):
             return
-                "a quota of the namespace '\(namespace)' is exceeded: \(error.detail); lower what the job asks for, or "
+                "a quota of the namespace '\(namespace)' is exceeded: \(error.detail); lower the job's requests, or "
                 + "raise the quota"
         case .forbidden where text.contains("being terminated"):
             return "the namespace '\(namespace)' is being deleted; choose another one"
         case .forbidden:
             return
                 "the worker may not \(verb) in the namespace '\(namespace)': \(error.detail); give its service account "
-                + "a role with that verb"
+                + "a role that allows it"
         case .notFound:
             return "the namespace '\(namespace)' does not exist; create it, or correct the job variable 'namespace'"
         case .refused where !error.causes.isEmpty:
@@ -40,9 +40,9 @@ enum Refusal {
             return "the cluster refuses the job manifest (\(error.status ?? 422)): \(causes.joined(separator: "; ")); "
                 + "correct it"
         case .refused, .conflict, .alreadyExists, .expired:
-            return "the cluster refuses it (\(error.status ?? 400)): \(error.detail); correct the job manifest"
+            return "the cluster refuses the request (\(error.status ?? 400)): \(error.detail); correct the job manifest"
         case .overloaded:
-            return "the cluster cannot do it at the moment (\(error.status ?? 500)): \(error.detail)"
+            return "the cluster cannot serve the request at the moment (\(error.status ?? 500)): \(error.detail)"
         case .unreachable:
             return "the cluster \(access.server) cannot be reached: \(error.detail)"
         case .unreadable: return "the cluster's answer cannot be understood: \(error.detail)"

@@ -144,14 +144,14 @@ final class ClusterWatch: Sendable {
         let meanwhile =
             switch progress.step {
             case .leaveToFollowers where namespace == Resource.allNamespaces:
-                "those of other workers' runs are not observed until then (PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES "
-                    + "names the namespaces that may be)"
-            case .leaveToFollowers where resource == .pods: "nothing is known of pods until then"
-            case .leaveToFollowers: "each run's job is asked for by itself until then"
-            case _ where progress.isPolling: "they are listed every \(WatchProgress.pollInterval) until then"
-            default: "the worker keeps trying, and no run is taken for lost because of it"
+                "Meanwhile, \(resource.rawValue) of other workers' runs are not observed; set "
+                    + "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES to permitted namespaces"
+            case .leaveToFollowers where resource == .pods: "Meanwhile, pods are not observed"
+            case .leaveToFollowers: "Meanwhile, the worker requests each run's job separately"
+            case _ where progress.isPolling: "Meanwhile, the worker lists them every \(WatchProgress.pollInterval)"
+            default: "The worker keeps trying, and considers no run lost because of this"
             }
-        return "\(what): \(why); \(meanwhile)"
+        return "\(what): \(why). \(meanwhile)"
     }
 
     private static func words(for namespace: String) -> String {

@@ -155,7 +155,7 @@ struct JobFollower: Sendable {
             }
         } catch let error as KubernetesError {
             backend.logOnce(
-                "What becomes of pods is not known in full: "
+                "The worker cannot fully observe pods: "
                     + Refusal.explanation(error, verb: "list pods", namespace: namespace, access: client.access))
             return nil
         }
@@ -174,7 +174,7 @@ struct JobFollower: Sendable {
                 failures += 1
                 if !error.isTransient {
                     backend.logOnce(
-                        "The end of runs cannot be seen: "
+                        "The worker cannot see the end of runs: "
                             + Refusal.explanation(error, verb: verb, namespace: namespace, access: client.access))
                 }
                 let backoff = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
@@ -196,7 +196,7 @@ struct JobFollower: Sendable {
                     _ = try await client.list(.events, selection) { if let fact = EventFact($0) { facts.append(fact) } }
                 } catch let error as KubernetesError where error.kind == .forbidden {
                     backend.logOnce(
-                        "Why pods do not begin cannot be told in full: "
+                        "The worker cannot always report why a pod does not begin: "
                             + Refusal.explanation(
                                 error, verb: "list events", namespace: namespace, access: client.access))
                 } catch {}

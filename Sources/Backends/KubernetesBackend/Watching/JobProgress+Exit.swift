@@ -22,14 +22,15 @@ extension JobProgress {
     }
 
     private static func deletion(of jobName: String) -> String {
-        "Kubernetes job '\(jobName)' was deleted. If nobody did that on purpose, look for a time to live that is too short, "
-            + "or for whoever cleans up in the namespace."
+        "Kubernetes job '\(jobName)' was deleted. If this was not intended, check for a time to live that is too "
+            + "short, or for a clean-up of the namespace."
     }
 
     private static func explanation(_ reason: String, _ message: String, code: Int?) -> String? {
         switch reason {
         case "DeadlineExceeded":
-            "The Kubernetes job took longer than it may (DeadlineExceeded). Raise 'activeDeadlineSeconds' in the job manifest."
+            "The Kubernetes job took longer than allowed (DeadlineExceeded). Raise 'activeDeadlineSeconds' in the "
+                + "job manifest."
         case _ where code != nil && code != 0: nil
         default: "The Kubernetes job failed: \(message.isEmpty ? reason : message)."
         }

@@ -11,7 +11,7 @@ enum Interpreter: Hashable, Sendable {
     /// No interpreter, with the reason.
     case missing(String)
 
-    static let remedy = "install Prefect there, name the right interpreter with --python, or give every job a command"
+    static let remedy = "install Prefect there, correct --python, or give every job a command"
 
     /// Finds the interpreter that the user chose, or else the first one on the worker's PATH.
     init(choice: String?, environment: [String: String]) {

@@ -43,7 +43,7 @@ enum ExecutableLookup {
     private static func inspect(_ file: String) -> Kind {
         var status = stat()
         guard stat(file, &status) == 0 else {
-            return errno == EACCES ? .unusable("a folder of its path may not be searched") : .missing
+            return errno == EACCES ? .unusable("the worker may not search a directory of its path") : .missing
         }
         if status.st_mode & S_IFMT == S_IFDIR { return .unusable("it is a directory") }
         guard access(file, X_OK) == 0 else { return .unusable("the worker may not execute it") }

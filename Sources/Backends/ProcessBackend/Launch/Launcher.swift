@@ -70,7 +70,8 @@ enum Launcher {
         for (name, value) in environment {
             if name.isEmpty || name.utf8.contains(UInt8(ascii: "=")) || name.utf8.contains(0) {
                 let shown = name.replacing(0)
-                throw InfrastructureError(.refused, "'\(shown)' cannot be the name of an environment variable")
+                throw InfrastructureError(
+                    .refused, "'\(shown)' cannot be the name of an environment variable; correct the job's env")
             }
             if value.utf8.contains(0) {
                 throw InfrastructureError(
@@ -90,11 +91,13 @@ enum Launcher {
         case ENOEXEC:
             return InfrastructureError(
                 .refused,
-                "The command '\(command)' is no program of this machine, nor a script that names its interpreter",
+                "The command '\(command)' is neither a program for this machine nor a script whose first line "
+                    + "names its interpreter",
                 exitCode: 126)
         case EACCES, EPERM:
             return InfrastructureError(
-                .refused, "The command '\(command)' could not be started: \(systemMessage(error)); see its permissions",
+                .refused,
+                "The command '\(command)' could not be started: \(systemMessage(error)); check its permissions",
                 exitCode: 126)
         case E2BIG:
             return InfrastructureError(

@@ -77,10 +77,11 @@ struct ProcessHandle: Hashable, Sendable {
         guard origin.place.bootID == here.bootID, origin.place.pidNamespace == here.pidNamespace else {
             if origin.place.host != here.host {
                 throw InfrastructureError(
-                    .notReachable, "Process \(pid) was started on host '\(origin.place.host)', this is '\(here.host)'")
+                    .notReachable,
+                    "Process \(pid) was started on host '\(origin.place.host)', but this host is '\(here.host)'")
             }
             throw InfrastructureError(
-                .notFound, "Process \(pid) ended with an earlier start of this host or container")
+                .notFound, "Process \(pid) ended when this host or container restarted")
         }
         guard let facts = ProcessFacts(pid: pid), facts.startTime == origin.startTime else {
             throw InfrastructureError(.notFound, "Process \(pid) does not exist any more")
@@ -96,7 +97,7 @@ struct ProcessHandle: Hashable, Sendable {
         guard ProcessFacts.environmentValue(of: pid, "PREFECT__FLOW_RUN_ID") == flowRunID else {
             throw InfrastructureError(
                 .notReachable,
-                "Process \(pid) on this host is not known to belong to the flow run, so it is left alone")
+                "Process \(pid) on this host may not belong to the flow run, so the worker ignores it")
         }
         return facts
     }

@@ -100,7 +100,8 @@ struct RunDirectory: Hashable, Sendable {
     private static func failure(_ root: String, _ error: Int32) -> InfrastructureError {
         InfrastructureError(
             .unavailable,
-            "No directory for the run can be made in '\(root)': \(systemMessage(error)); free space or set another place"
+            "No run directory can be created in '\(root)': \(systemMessage(error)); free space, or set "
+                + "another --state-dir or TMPDIR"
         )
     }
 

@@ -121,7 +121,7 @@ extension ProcessSupervisor {
                 let pids = left.map { String($0.pid) }.joined(separator: ", ")
                 throw InfrastructureError(
                     .unavailable,
-                    "Processes \(pids) of the run do not end although they were killed; they hang in the kernel")
+                    "Processes \(pids) of the run did not exit after SIGKILL; they hang in the kernel")
             }
             if now >= killAt {
                 signalGroup(process, SIGKILL)

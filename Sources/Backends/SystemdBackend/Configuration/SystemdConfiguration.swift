@@ -53,12 +53,12 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
         else {
             throw InfrastructureError(
                 .refused,
-                "The job's command cannot be split into words: a quotation mark is not closed, or there is none; correct it"
-            )
+                "The job's command cannot be split into words: it is empty, or a quotation mark is not closed; "
+                    + "correct it")
         }
         guard !program.contains("=") else {
             throw InfrastructureError(
-                .refused, "The job's command begins with '\(program)', which is no program; set variables in 'env'")
+                .refused, "The job's command begins with '\(program)', which is not a program; set variables in 'env'")
         }
         return words
     }
@@ -75,7 +75,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
         guard !prepared.command.isEmpty else {
             throw InfrastructureError(
                 .refused,
-                "The job has no command and the worker has no Python interpreter; give the job variable 'command'")
+                "The job has no command and the worker has no Python interpreter; set the job variable 'command'")
         }
         var result = self
         result.command = prepared.command

@@ -20,7 +20,8 @@ struct UnitEnvironment: Sendable {
     ) throws(InfrastructureError) {
         for name in prepared.env.keys + prepared.unsetEnv where !Self.isName(name) || Self.readOnly.contains(name) {
             throw InfrastructureError(
-                .refused, "The job variable 'env' has '\(name.prefix(100))', which is no name that a shell can set")
+                .refused,
+                "The job variable 'env' has '\(name.prefix(100))', which is not a valid shell variable name; rename it")
         }
         for (name, value) in prepared.env where value.utf8.contains(0) {
             throw InfrastructureError(.refused, "The variable '\(name)' of the job's 'env' holds a NUL character")

@@ -43,9 +43,9 @@ struct UnitEnd: Sendable, Hashable {
             return
                 "The run took longer than its runtime_max_sec\(limits.runtime.map { " of \($0) s" } ?? "") and was ended."
         case "signal" where code == -9 && limits.memory != nil:
-            return "The run was killed (SIGKILL), as the kernel does at a memory_max like the run's\(memory)."
+            return "The run was killed (SIGKILL), probably by the kernel at its memory_max\(memory)."
         case "resources":
-            return "systemd could not give the run what it asks for; 'systemctl status' and the journal say what."
+            return "systemd could not provide the resources of the run; see 'systemctl status' and the journal."
         case "success", "signal", "core-dump", "timeout":
             return hasDumpedCore ? "The run's process dumped its core." : nil
         case "exit-code": return code.flatMap { Self.systemdCodes[$0] }
@@ -58,11 +58,11 @@ struct UnitEnd: Sendable, Hashable {
         let steps = [
             200: "enter the working directory", 201: "set the priority", 202: "close descriptors",
             203: "execute /bin/sh", 205: "set the resource limits", 208: "open standard input",
-            209: "open standard output", 214: "set the scheduling", 216: "take on the 'group'",
-            217: "take on the 'user'", 218: "drop capabilities", 219: "join the control group",
-            225: "make a network of its own ('private_network')",
-            226: "make the file system look as the sandboxing variables say", 227: "set no_new_privileges",
-            228: "set up seccomp", 239: "make the cache directory",
+            209: "open standard output", 214: "set the scheduling", 216: "switch to the 'group'",
+            217: "switch to the 'user'", 218: "drop capabilities", 219: "join the control group",
+            225: "create a private network ('private_network')",
+            226: "set up the file system for the sandboxing variables", 227: "set no_new_privileges",
+            228: "set up seccomp", 239: "create the cache directory",
         ]
         return steps.mapValues { "systemd ends a unit with this code when it cannot \($0); correct the job variables." }
     }()

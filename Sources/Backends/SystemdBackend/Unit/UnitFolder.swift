@@ -53,8 +53,8 @@ struct UnitFolder: Sendable, Hashable {
         } catch {
             throw InfrastructureError(
                 .unavailable,
-                "No folder for the run's unit can be made at '\(path)': \(String(cString: strerror(errno))); free space "
-                    + "or use another --state-dir")
+                "The directory of the run's unit cannot be created at '\(path)': \(String(cString: strerror(errno))); "
+                    + "free space or use another --state-dir")
         }
     }
 

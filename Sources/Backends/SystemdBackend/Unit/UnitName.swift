@@ -64,7 +64,7 @@ struct UnitHandle: Sendable {
         guard text[..<colon] == host else {
             throw InfrastructureError(
                 .notReachable,
-                "Unit '\(unit.name)' is on host '\(text[..<colon])', this is '\(host)'; use a worker there")
+                "Unit '\(unit.name)' is on host '\(text[..<colon])', but this host is '\(host)'; use a worker there")
         }
         self.unit = unit
     }

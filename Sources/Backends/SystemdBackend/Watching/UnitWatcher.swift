@@ -37,7 +37,7 @@ final class UnitWatcher: Sendable {
         self.manager = manager
         self.place = place
         self.remedy = remedy
-        availability = InfrastructureAvailability(end: "\(place) answers again", logger: logger)
+        availability = InfrastructureAvailability(end: "\(place) is available again", logger: logger)
         (actions, act) = AsyncStream.makeStream()
     }
 
@@ -71,7 +71,7 @@ final class UnitWatcher: Sendable {
 
     /// Records whether the manager answers; `nil` means that it does.
     func note(_ problem: String?) {
-        let reason = problem.map { "\(place) does not answer: \($0); \(remedy)" }
+        let reason = problem.map { "\(place) is unavailable: \($0); \(remedy)" }
         availability.note(reason)
     }
 
@@ -104,7 +104,7 @@ final class UnitWatcher: Sendable {
                         group.addTask { await self.subscribe() }
                     } else {
                         handle(.disconnected)
-                        note("it has left the bus")
+                        note("it disconnected from the bus")
                     }
                 case .signal(_, "UnitRemoved", let arguments): handle(.changed(arguments.first?.text))
                 case .signal(_, "JobRemoved", let arguments):

@@ -198,13 +198,13 @@ final class BusThread {
         }
         guard let values = BusValue.readAll(of: message) else {
             return .failure(
-                BusError(name: "System.Error.EBADMSG", message: "the answer is of another type than expected"))
+                BusError(name: "System.Error.EBADMSG", message: "the answer has an unexpected type"))
         }
         return .success(values)
     }
 
     private static func text(of status: Int32) -> String {
-        if -status == ENOMEDIUM { return "there is none: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set" }
+        if -status == ENOMEDIUM { return "neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set" }
         return String(cString: strerror(-status))
     }
 }

@@ -115,7 +115,7 @@ public struct UnitManager: Sendable {
                 destination: Self.name, path: path, interface: "org.freedesktop.DBus.Properties", member: "Get",
                 arguments: [.string(interface), .string(name)], isRead: true))
         guard let value = answer.first else {
-            throw BusError(name: "System.Error.EBADMSG", message: "the answer is of another type than expected")
+            throw BusError(name: "System.Error.EBADMSG", message: "the answer has an unexpected type")
         }
         return value
     }
@@ -127,7 +127,7 @@ public struct UnitManager: Sendable {
         for row in answer.first?.elements ?? [] {
             guard let members = row.elements, members.count >= 8, let name = members[0].text,
                 let state = members[3].text, case .uint32(let job) = members[7]
-            else { throw BusError(name: "System.Error.EBADMSG", message: "the list of units has another form") }
+            else { throw BusError(name: "System.Error.EBADMSG", message: "the list of units has an unexpected form") }
             units[name] = UnitStatus(activeState: state, hasJob: job != 0)
         }
         return units

@@ -62,7 +62,7 @@ extension BaseJobConfiguration {
         for field in ["id", "name"] where context.flowRun[field]?.stringValue == nil {
             throw TemplateError(
                 .invalidField, path: "flow_run.\(field)", problem: "should be a string but is missing",
-                remedy: "see whether the API is compatible")
+                remedy: "check that the API is compatible")
         }
         let environment = context.baseEnvironment.merging(env) { $1 }
         return PreparedJobConfiguration(

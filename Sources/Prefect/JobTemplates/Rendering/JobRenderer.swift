@@ -67,7 +67,7 @@ public struct JobRenderer: Sendable {
         guard case .object(let entries) = environment else {
             throw TemplateError(
                 .malformedJobVariables, path: "job_configuration.env",
-                problem: "is an object, over which a job variable of type \(environment.typeName) cannot be merged",
+                problem: "is an object, and a job variable of type \(environment.typeName) cannot be merged into it",
                 remedy: "give the job variable 'env' as an object of names and values")
         }
         return fixed.merging(entries) { $1 }

@@ -30,7 +30,7 @@ public struct JobVariables: Sendable, Hashable {
             guard case .object(let overrides) = overrides else {
                 throw TemplateError(
                     .malformedJobVariables, path: "job_variables.env",
-                    problem: "the deployment's is an object but the run's type is \(overrides.typeName)",
+                    problem: "the deployment's value is an object but the run's has the type \(overrides.typeName)",
                     remedy: "give the run's 'env' as an object of names and values")
             }
             merged["env"] = .object(environment.merging(overrides) { $1 })
@@ -58,7 +58,7 @@ public struct JobVariables: Sendable, Hashable {
             guard expanded.set(value, at: parts[...]) else {
                 throw TemplateError(
                     .malformedJobVariables, path: "job_variables.\(name)",
-                    problem: "the name leads through a variable that is not an object",
+                    problem: "the name refers into a variable that is not an object",
                     remedy: "remove one of the two variables")
             }
         }

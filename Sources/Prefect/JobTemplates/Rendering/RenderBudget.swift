@@ -18,8 +18,7 @@ struct RenderBudget {
         guard left < 0 else { return }
         throw TemplateError(
             .tooLarge, path: path.description,
-            problem:
-                "the placeholders become more text than the budget of \(limit) bytes for rendering a configuration",
+            problem: "the placeholders expand to more text than the budget of \(limit) bytes for a configuration",
             remedy: "refer to long values less often, or let the flow read them itself")
     }
 

@@ -117,7 +117,7 @@ struct ReferenceResolver {
             case .array, .object:
                 throw TemplateError(
                     .compositeInText, path: path.description, placeholder: placeholder.description,
-                    problem: "its value is an \(value.typeName), which cannot stand inside a text",
+                    problem: "its value is an \(value.typeName), which cannot be inserted into a text",
                     remedy: "name one attribute of it, such as '\(placeholder.name).key'")
             default:
                 let text = value.pythonText
@@ -266,7 +266,7 @@ struct ReferenceResolver {
         default:
             return TemplateError(
                 .lookupFailed, path: path.description, placeholder: placeholder?.description,
-                problem: "\(subject) could not be read", remedy: "see whether the API answers and try again",
+                problem: "\(subject) could not be read", remedy: "check that the API answers, and try again",
                 cause: error)
         }
     }

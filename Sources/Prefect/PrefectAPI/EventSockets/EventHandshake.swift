@@ -66,7 +66,7 @@ struct EventHandshake: Sendable, Hashable {
         case (.authenticating, .message(let text)):
             guard let answer = try? JSONValue(parsing: Array(text.utf8)), answer["type"] == "auth_success" else {
                 phase = .over
-                return [.fail("the server did not answer the authentication with success: \(text.explanation)")]
+                return [.fail("the server did not confirm the authentication: \(text.explanation)")]
             }
             return begin()
         case (.confirming, .ponged):

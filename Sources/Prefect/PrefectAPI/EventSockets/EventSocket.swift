@@ -101,7 +101,7 @@ extension APIClient {
                 case .fail(let reason): throw EventSocketError(.unauthorized, "\(socket.url): \(reason)")
                 }
             }
-            throw EventSocketError(.passing, "\(socket.url): the server answered with something else than text")
+            throw EventSocketError(.passing, "\(socket.url): the server's answer is not text")
         }
     }
 }

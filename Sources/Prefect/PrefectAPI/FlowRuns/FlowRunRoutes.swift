@@ -71,7 +71,7 @@ extension APIClient {
                     ? .aborted(reason: reason) : .rejected(state: state, reason: reason)
             default:
                 throw APIError(
-                    .unreadable, operation: answer.operation, detail: "the answer names no outcome of the proposal",
+                    .unreadable, operation: answer.operation, detail: "the answer has no outcome of the proposal",
                     mayHaveBeenApplied: true)
             }
         }

@@ -265,8 +265,8 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         guard state.withLock({ $0.dropped > 0 }) else { return false }
         logger.warning(
             """
-            The oldest \(name) are being lost: the API takes none, and no more than \(limits.backlogItems) of them or \
-            \(limits.backlogBytes >> 10) KiB are kept
+            The oldest \(name) are being lost: the API accepts none, and the worker keeps at most \
+            \(limits.backlogItems) of them or \(limits.backlogBytes >> 10) KiB
             """)
         return true
     }
@@ -278,7 +278,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
         }
         if dropped > 0 {
             logger.warning(
-                "\(dropped) \(name) were lost: the API took none for so long that no more fitted into memory")
+                "\(dropped) \(name) were lost: the API accepted none for so long that the memory for them was full")
         }
     }
 }

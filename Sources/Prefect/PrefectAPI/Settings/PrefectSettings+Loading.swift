@@ -76,8 +76,8 @@ private struct SettingsLoader {
         let dotenv = DotenvFile(parsing: text, environment: environment)
         if dotenv.isTooLarge {
             throw .unreadableFile(
-                path: path, reason: "its references become more than \(DotenvFile.maximumExpansion) bytes; shorten them"
-            )
+                path: path,
+                reason: "its references expand to more than \(DotenvFile.maximumExpansion) bytes; shorten them")
         }
         add(SettingsLayer(dotenv: dotenv, path: path))
         return dotenv

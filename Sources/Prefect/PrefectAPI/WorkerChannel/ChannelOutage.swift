@@ -50,10 +50,10 @@ public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible 
         case .authenticationFailed:
             "the API does not accept the worker's credentials; check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
         case .authorizationFailed:
-            "the pool or a queue of it does not exist, or the credentials are not for it (\(detail))"
-        case .unsupportedVersion: "the API speaks another version of it (\(detail))"
-        case .heartbeatPersistenceFailed: "the server was too busy to note a heartbeat"
-        case .transientServerError: "the server was too busy for it (\(detail))"
+            "the pool or one of its queues does not exist, or the credentials give no access to it (\(detail))"
+        case .unsupportedVersion: "the API speaks another version of the channel (\(detail))"
+        case .heartbeatPersistenceFailed: "the server was too busy to record a heartbeat"
+        case .transientServerError: "the server was too busy for the channel (\(detail))"
         case .protocolError, .connectionLost, .setupTimeout, .endpointUnavailable: detail
         }
     }

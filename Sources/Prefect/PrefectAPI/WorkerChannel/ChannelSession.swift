@@ -136,17 +136,17 @@ struct ChannelSession: Sendable {
             let received = try IncomingFrame.read(text)
             noteClock(received, now: now)
             switch received.frame {
-            case .ready: throw .violation("worker.ready.v1 came a second time")
+            case .ready: throw .violation("worker.ready.v1 arrived a second time")
             case .snapshot(let snapshot):
                 guard snapshot.sequence > healthy.lastSequence else { return [] }
                 healthy.lastSequence = snapshot.sequence
                 phase = .healthy(healthy)
                 return [.applySnapshot(snapshot)]
             case .cleanup(let message):
-                guard healthy.acceptsCleanup else { throw .violation("cleanup was not asked for") }
+                guard healthy.acceptsCleanup else { throw .violation("cleanup was not requested") }
                 return [.deliverCleanup(message, leaseExpires: localTime(message.leaseExpires))]
             case .result(let result):
-                guard healthy.acceptsCleanup else { throw .violation("cleanup result was not asked for") }
+                guard healthy.acceptsCleanup else { throw .violation("cleanup result was not requested") }
                 return [.concludeCleanup(result, leaseExpires: result.leaseExpires.map(localTime))]
             }
         }
@@ -157,7 +157,7 @@ struct ChannelSession: Sendable {
             throw .violation("worker.ready.v1 is for another worker")
         }
         guard !ready.acceptsCleanup || identity.wantsCleanups else {
-            throw .violation("worker.ready.v1 accepts cleanups that were not asked for")
+            throw .violation("worker.ready.v1 accepts cleanups that were not requested")
         }
         phase = .healthy(
             Healthy(

@@ -107,7 +107,7 @@ struct CleanupResult: Sendable, Hashable, JSONDecodable {
         let reason = try fields.stringIfPresent("reason") ?? ""
         guard status == "accepted" || !reason.isEmpty else { throw fields.error("reason", "is missing") }
         guard (leaseExpires != nil) == (status == "accepted" && operation == "renew") else {
-            throw fields.error("lease_expires_at", "does not go with operation and status")
+            throw fields.error("lease_expires_at", "does not match operation and status")
         }
     }
 }

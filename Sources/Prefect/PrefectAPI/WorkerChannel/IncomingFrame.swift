@@ -47,7 +47,7 @@ enum IncomingFrame: Sendable, Hashable {
         let reason = fields.optionalString("reason").flatMap(ChannelOutage.Reason.init(rawValue:))
         throw ChannelOutage(
             reason.flatMap { $0.isOfCloseFrames ? $0 : nil } ?? .protocolError,
-            "the server does not take the credentials of the worker channel")
+            "the server does not accept the credentials of the worker channel")
     }
 
     private static func members(of text: String) throws(ChannelOutage) -> JSONFields {
@@ -83,17 +83,17 @@ struct ChannelReady: Sendable, Hashable, JSONDecodable {
         let accepted = try fields.texts("accepted_capabilities")
         let rejected = try fields.texts("rejected_capabilities")
         guard ChannelProtocol.required.allSatisfy(accepted.contains) else {
-            throw fields.error("accepted_capabilities", "lacks what every worker channel has")
+            throw fields.error("accepted_capabilities", "lacks a capability of every worker channel")
         }
         guard Set(accepted).isDisjoint(with: rejected) else {
-            throw fields.error("rejected_capabilities", "has what was accepted")
+            throw fields.error("rejected_capabilities", "has an accepted capability")
         }
         acceptsCleanup = accepted.contains(ChannelProtocol.cleanup)
         maxCleanupConcurrency =
             fields.value("effective_max_cleanup_concurrency") == nil
             ? 0 : try fields.integer("effective_max_cleanup_concurrency", atLeast: 0)
         guard acceptsCleanup == (maxCleanupConcurrency > 0) else {
-            throw fields.error("effective_max_cleanup_concurrency", "does not go with the capabilities")
+            throw fields.error("effective_max_cleanup_concurrency", "does not match the capabilities")
         }
         snapshot = try fields.decode("initial_snapshot")
         guard snapshot.reason == .initial, snapshot.sequence == 1 else {

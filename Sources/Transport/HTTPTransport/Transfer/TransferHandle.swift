@@ -13,7 +13,7 @@ final class TransferHandle: Sendable {
     }
 
     deinit {
-        end(.cancelled, "the answer was let go before its end")
+        end(.cancelled, "the answer was discarded before its end")
     }
 
     /// Starts the transfer and waits for the head.

@@ -132,7 +132,7 @@ struct TransferState: Sendable {
             deadlines.firstByte.map {
                 (.firstByteTimeout, "the server did not begin to answer within \($0.inSeconds)")
             }
-        case .receiving: deadlines.idle.map { (.idleTimeout, "the answer stopped for \($0.inSeconds)") }
+        case .receiving: deadlines.idle.map { (.idleTimeout, "the server sent no more data within \($0.inSeconds)") }
         case .heldBack, .ended: nil
         }
     }

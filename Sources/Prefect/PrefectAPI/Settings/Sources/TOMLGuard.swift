@@ -93,7 +93,7 @@ struct TOMLGuard {
             case UInt8(ascii: "#"): skipLine()
             case UInt8(ascii: "\""), UInt8(ascii: "'"):
                 if isValue, !Self.mayPrecedeValue(bytes[position - 1]) {
-                    reason = "a quote cannot stand within a value"
+                    reason = "a quote cannot be within a value"
                     return
                 }
                 skipString(quote: byte)
@@ -102,7 +102,7 @@ struct TOMLGuard {
                 reason = "a value or ']' is expected"
                 return
             case 0x80...:
-                reason = "a value or a name of such characters must stand in quotes"
+                reason = "a value or a name of such characters must be in quotes"
                 return
             case UInt8(ascii: "T"), UInt8(ascii: "t"):
                 if isValue, isDateWithoutHour {

@@ -205,7 +205,9 @@ extension SettingParser {
     private func stringMap(_ input: SettingInput) throws(Rejection) -> OrderedDictionary<String, String> {
         var map: OrderedDictionary<String, String> = [:]
         for (name, value) in try members(input) {
-            guard let text = value.stringValue else { throw Rejection(detail: "the value of '\(name)' is no string") }
+            guard let text = value.stringValue else {
+                throw Rejection(detail: "the value of '\(name)' is not a string")
+            }
             map[name] = text
         }
         return map
@@ -218,7 +220,7 @@ extension SettingParser {
             do {
                 duration = try self.duration(.typed(value), textMayBeSeconds: true)
             } catch {
-                throw Rejection(detail: "the value of '\(name)' is no time span")
+                throw Rejection(detail: "the value of '\(name)' is not a time span")
             }
             guard duration > .zero else { throw Rejection(detail: "the value of '\(name)' is not positive") }
             map[name] = duration

@@ -61,7 +61,7 @@ final class SocketConnection {
             return fail(failure.kind, failure.text + proxy)
         }
         guard let descriptor = easy.activeSocket else {
-            return fail(.couldNotConnect, "the connection was closed as soon as it was made")
+            return fail(.couldNotConnect, "the connection was closed immediately after it was opened")
         }
         self.descriptor = descriptor
         outgoing = (Outbox.Written(bytes: plan.upgrade.bytes), 0)

@@ -50,7 +50,7 @@ struct MessageAssembler: Sendable {
         frame = (opcode, isFinal)
         if opcode.isControl { return }
         if opcode == .continuation {
-            guard message != nil else { throw Violation("a continuation frame continues nothing") }
+            guard message != nil else { throw Violation("a continuation frame has no message to continue") }
         } else {
             guard message == nil else { throw Violation("a message begins inside another") }
             message = (opcode, [], UTF8Validator())
@@ -90,7 +90,7 @@ struct MessageAssembler: Sendable {
             isOver = true
             return .close(.noStatus, reason: "")
         }
-        guard control.count > 1 else { throw Violation("a close frame has half a code") }
+        guard control.count > 1 else { throw Violation("a close frame has an incomplete code") }
         let code = WebSocket.CloseCode(rawValue: UInt16(control[0]) << 8 | UInt16(control[1]))
         guard code.isAllowedOnTheWire else { throw Violation("a close frame has the code \(code)") }
         let reason = control[2...]

@@ -73,9 +73,9 @@ struct UpgradeAnswer: Sendable {
         }
         guard tokens("Upgrade").contains(where: { $0.equalsIgnoringCase("websocket") }),
             tokens("Connection").contains(where: { $0.equalsIgnoringCase("upgrade") })
-        else { return .mismatch("the server switches to something else than a WebSocket") }
+        else { return .mismatch("the server does not switch to a WebSocket") }
         guard head.headers.values(for: "Sec-WebSocket-Accept") == [expectedAccept] else {
-            return .mismatch("the server's handshake does not answer this one (Sec-WebSocket-Accept)")
+            return .mismatch("the server's Sec-WebSocket-Accept does not match the handshake")
         }
         guard head.headers.values(for: "Sec-WebSocket-Extensions").allSatisfy(\.isEmpty) else {
             return .mismatch("the server uses extensions that were not offered")
@@ -86,7 +86,7 @@ struct UpgradeAnswer: Sendable {
         }
         guard !chosen.isEmpty || subprotocols.isEmpty else {
             let offered = subprotocols.joined(separator: ", ")
-            return .mismatch("the server takes none of the subprotocols offered (\(offered))")
+            return .mismatch("the server accepts none of the offered subprotocols (\(offered))")
         }
         return .open(subprotocol: chosen.first, headers: head.headers, rest: Array(rest))
     }
