@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the sentences of the documentation and, with --comments, of the comments in Sources/**/*.swift.
+"""Checks the sentences of the documentation, and of the comments in Sources/**/*.swift.
 
 Prints `file:line: problem` and exits with status 1 when there is a problem. --self-test checks the checks.
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "BENCHMARKS.md", "examples/**/README.md", "Sources/**/*.docc/*.md"]
+SOURCES = ["Sources/**/*.swift"]
 GENERATED = "Settings.md"
 LINE, SENTENCE, MEAN, CELL = 120, 25, 15, 25
 OPENINGS = ("What", "Whoever", "That", "Of")
@@ -134,12 +135,12 @@ def self_test():
 def main():
     if "--self-test" in sys.argv:
         return self_test()
-    patterns, check = (["Sources/**/*.swift"], comments) if "--comments" in sys.argv else (PAGES, document)
     status = 0
-    for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.name != GENERATED):
-        for number, problem in sorted(check(path.read_text(encoding="utf-8"))):
-            print(f"{path.relative_to(ROOT)}:{number}: {problem}")
-            status = 1
+    for patterns, check in ((PAGES, document), (SOURCES, comments)):
+        for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.name != GENERATED):
+            for number, problem in sorted(check(path.read_text(encoding="utf-8"))):
+                print(f"{path.relative_to(ROOT)}:{number}: {problem}")
+                status = 1
     return status
 
 

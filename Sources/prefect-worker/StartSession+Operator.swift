@@ -62,7 +62,7 @@ extension StartSession {
             let state = ServiceNotices.State(
                 status: probes.status, hasStarted: probes.daemon?.isSynchronized == true,
                 isStopping: !shutdown.isServing, isAlive: probes.isAlive)
-            ServiceManager.tell(notices.next(state, now: .now))
+            ServiceManager.notify(notices.next(state, now: .now))
             try? await Task.sleep(for: min(.seconds(1), watchdog.map { $0 / 4 } ?? .seconds(1)))
         }
     }

@@ -12,15 +12,15 @@ extension StartSession {
         await withDiscardingTaskGroup { additions in
             for await _ in requests {
                 // A service may report that it reloads its settings only after it has reported that it is ready.
-                let tells = probes.daemon?.isSynchronized == true && shutdown.isServing
-                if tells { ServiceManager.tell([.reloading]) }
+                let notifies = probes.daemon?.isSynchronized == true && shutdown.isServing
+                if notifies { ServiceManager.notify([.reloading]) }
                 await reloadSettings(request, logger)
                 if let serving = serving.value, let fresh = readPlan(request, logger) {
                     for pool in change(serving, to: fresh, request, logger) {
                         additions.addTask { await add(pool, to: serving, request, logger) }
                     }
                 }
-                if tells { ServiceManager.tell([.ready]) }
+                if notifies { ServiceManager.notify([.ready]) }
             }
         }
     }

@@ -481,6 +481,15 @@ struct BackendTests {
         }
     }
 
+    @Test("a check reports that the worker may not delete the pods of a stopped run")
+    func deletionOfPods() async throws {
+        try await withWorkbench { bench in
+            bench.api.forbid("delete pods")
+            let wrong = await bench.backend.check().findings.filter { !$0.isGood }.map(\.detail)
+            #expect(wrong.count == 1 && wrong[0].contains("may not delete pods"), "\(wrong)")
+        }
+    }
+
     @Test("a check reports a pool whose deployments cannot be read")
     func unreadableDeployments() async throws {
         try await withWorkbench { bench in

@@ -99,6 +99,9 @@ extension KubernetesBackend {
             Need(
                 verbs: ["list", "watch"], resource: .pods,
                 loss: "the worker cannot report why runs crash or wait, or the events of their pods"),
+            Need(
+                verbs: ["delete"], resource: .pods,
+                loss: "a stopped run may keep a pod that has not begun or does not end"),
             Need(verbs: ["get"], resource: .pods, subresource: "log", loss: "the output of runs cannot be shown"),
             Need(verbs: ["list"], resource: .events, loss: "the worker cannot always report why a pod does not begin"),
         ]

@@ -58,7 +58,7 @@ public enum ServiceManager {
     }
 
     /// Sends several notifications to the manager at once.
-    public static func tell(_ notices: [ServiceNotice]) {
+    public static func notify(_ notices: [ServiceNotice]) {
         guard !notices.isEmpty else { return }
         sd_notify(0, notices.map(\.assignment).joined(separator: "\n"))
     }
