@@ -19,10 +19,15 @@ UNTIL="${TEST_UNTIL:-$(($(date +%s) + 7200))}"
 
 log="$(mktemp)"
 trap 'rm -f "$log"' EXIT
-# Ends only the process of the tests, so that SwiftPM still writes their output.
+# Ends only the process of the tests, so that SwiftPM still writes their output. Needs no child process, which would
+# outlive it.
 end_when_late() {
-  sleep "$((UNTIL > $(date +%s) ? UNTIL - $(date +%s) : 0))"
-  pkill -KILL -f "^$PWD/.build/.*PackageTests"
+  local silence process left=$((UNTIL - $(date +%s)))
+  exec {silence}<> <(:)
+  if (( left > 0 )); then read -r -t "$left" -u "$silence"; fi
+  for process in /proc/[0-9]*; do
+    if [[ "$(readlink "$process/exe")" == "$PWD/.build/"*PackageTests* ]]; then kill -KILL "${process#/proc/}"; fi
+  done
 }
 passed=0 failed=0 skipped=0 status=0
 for target in "${TARGETS[@]}" heavy "${MEASURED[@]/#/measured }"; do
@@ -36,13 +41,13 @@ for target in "${TARGETS[@]}" heavy "${MEASURED[@]/#/measured }"; do
   end_when_late >/dev/null 2>&1 &
   watchdog=$!
   swift test --skip-build "$@" "${which[@]}" >"$log" 2>&1 || status=1
-  pkill -P "$watchdog"; kill "$watchdog" 2>/dev/null; wait "$watchdog" 2>/dev/null
+  kill "$watchdog" 2>/dev/null; wait "$watchdog" 2>/dev/null
   # Prints each failed test with its messages, and only the number of the others.
   awk '/^(✘|➜|error|Fatal)/ { said = !/Test run with/; lines = 0 } /^(✔|◇|↳)/ { said = 0 }
     said && lines++ < 30' "$log" | cut -c1-1000
   if (( $(date +%s) >= UNTIL )); then
     echo "$target had not ended when the time was up. Tests that had begun and not ended:"
-    comm -23 <(sed -nE 's/^◇ Test (.*) started\.$/\1/p' "$log" | sort -u) \
+    comm -23 <(sed -nE '/^◇ Test case/d; s/^◇ Test (.*) started\.$/\1/p' "$log" | sort -u) \
       <(sed -nE 's/^[✔✘➜] Test (.*) (passed|failed|skipped)[ :].*$/\1/p' "$log" | sort -u)
   fi
   grep -E '^. Test run with' "$log" | tail -n 1
