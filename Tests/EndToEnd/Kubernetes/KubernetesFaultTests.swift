@@ -215,7 +215,7 @@ struct KubernetesFaultTests {
             let expired = try await kube.write(kubeconfig: nil, token: "expired")
             let waiting = try await kube.server.createRun(deployment: kube.deploy(shell: "true"))
             try await kube.withWorker(kubeconfig: expired) { worker in
-                try await worker.waitForLine(containing: "the worker keeps trying")
+                try await worker.waitForLine(containing: "The worker keeps trying")
                 try await worker.waitForLine(containing: "is connected")
                 #expect(try await kube.server.flowRun(waiting)["state_type"] == "SCHEDULED")
                 // The worker has not started, because it cannot take runs.
