@@ -242,15 +242,18 @@ struct ObserverTests {
         try await withObserver(filters) { bench, runs in
             for name in ["a", "b"] { putJob("job-\(name)", run: name, labels: ["team": name], namespace: "far", bench) }
         } _: { bench, runs in
+            func watched() -> Set<String> {
+                Set(bench.api.requests.filter { $0.query["watch"] == "true" }.map(\.path))
+            }
             try await eventually("the run with the label is observed") { runs.reporter("a") != nil }
+            try await eventually("jobs and pods are watched") { watched().count == 2 }
             // The worker's own runs need no additional watch.
             let status = try await bench.follow(bench.job()) {
                 bench.api.finishJob(bench.jobName, "Complete")
             }
             #expect(status.code == 0)
             #expect(runs.reporter("b") == nil)
-            let watched = bench.api.requests.filter { $0.query["watch"] == "true" }.map(\.path)
-            #expect(Set(watched) == ["/apis/batch/v1/jobs", "/api/v1/pods"])
+            #expect(watched() == ["/apis/batch/v1/jobs", "/api/v1/pods"])
         }
     }
 
