@@ -8,7 +8,7 @@ extension RunDriver {
     func readStatusOfEarlierProcess(_ memory: inout Memory) async throws {
         // The earlier process may have died with a proposal under way.
         if [.due, .configured].contains(held.stage) { held.doubt() }
-        let status = try await readStatus()?.status ?? .unread
+        let status = try await readStatus()
         memory.isOurs = status.isOurs && status.situation != .deleted
         try await take(.status(status))
         logDecision()
@@ -95,12 +95,12 @@ extension RunDriver {
     /// The report does not count as work that causes a death. Otherwise a worker that is killed often would drop the
     /// run.
     func reportGivenUp() async throws {
-        switch try await proposePersistently(.crashed(reasonToGiveUp)) {
-        case .accepted?: try await take(.done)
-        case .rejected(let current, _)? where current["type"] == "CANCELLING":
+        switch try await proposeCrash(reasonToGiveUp) {
+        case .accepted: try await take(.done)
+        case .cancelling:
             _ = try await proposePersistently(.cancelled("The flow run was cancelled. \(reasonToGiveUp)"), force: true)
             try await take(.refusedForCancellation)
-        default: try await take(.refused)
+        case .refused: try await take(.refused)
         }
     }
 

@@ -98,7 +98,7 @@ extension RunDriver {
 
     /// Reads whether a run of an earlier process is still this worker's and has not ended.
     func readBeforeReport() async throws {
-        let status = try await readStatus()?.status ?? .unread
+        let status = try await readStatus()
         try await take(.status(status))
         if held.machine.step == .conclude, !(status.isOurs && status.isActive) {
             reporter.log(
@@ -136,15 +136,15 @@ extension RunDriver {
                 "The flow's process ended without an error and without setting a final state.", ExitStatus(code: 0),
                 resolution: nil)
             : CrashReport(status)
-        switch try await proposePersistently(.crashed(report.message)) {
-        case .accepted(let state)?:
+        switch try await proposeCrash(report.message) {
+        case .accepted(let state):
             report.log(flowRunID: flowRun.id, to: reporter, outputIsPrinted: job.configuration.streamsOutput)
             await backend.runHooks(.crashed, state: state, of: held.identifier, job: job)
             try await take(.done)
-        case .rejected(let current, _)? where current["type"] == "CANCELLING":
-            memory.state = current
+        case .cancelling(let state):
+            memory.state = state
             try await take(.refusedForCancellation)
-        default: try await take(.refused)
+        case .refused: try await take(.refused)
         }
     }
 

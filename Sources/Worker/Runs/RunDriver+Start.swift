@@ -175,10 +175,9 @@ extension RunDriver {
     func crashUnstarted(_ memory: Memory) async throws {
         let cause = memory.failure.map { "\($0)" } ?? "unknown"
         reporter.log(.error, "Failed to submit flow run '\(flowRun.name)' to infrastructure: \(cause)")
-        let proposal = StateProposal.crashed("Failed to submit flow run to infrastructure: \(cause)")
-        switch try await proposePersistently(proposal) {
-        case .rejected(let current, _)? where current["type"] == "CANCELLING": try await take(.refusedForCancellation)
-        default: try await take(.done)
+        switch try await proposeCrash("Failed to submit flow run to infrastructure: \(cause)") {
+        case .cancelling: try await take(.refusedForCancellation)
+        case .accepted, .refused: try await take(.done)
         }
     }
 

@@ -155,7 +155,7 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         case .configure: try await configure(&memory)
         case .submit: try await submit(&memory)
         case .readBeforeSubmission, .readAfterSubmission: try await take(readToGoOn())
-        case .readCancelling: try await take(.status(readStatus()?.status ?? .unread))
+        case .readCancelling: try await take(.status(readStatus()))
         case .start: try await start(&memory)
         case .findInterrupted: try await findInterrupted(memory)
         case .cancelUnstarted: try await cancelUnstarted()
@@ -205,10 +205,10 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
     }
 
-    /// The run's status, and the run from which it was read; `nil` when the run was deleted.
-    func readStatus() async throws -> (run: FlowRun, status: RunStatus)? {
-        guard let current = try await readRun() else { return nil }
-        return (current, RunStatus(current, history: try await readHistory(), entry: entry))
+    /// The run's status, by its present state and all the states that it had.
+    func readStatus() async throws -> RunStatus {
+        guard let current = try await readRun() else { return .unread }
+        return RunStatus(current, history: try await readHistory(), entry: entry)
     }
 
     /// Proposes a state that must be reported, for as long as it takes, without secrets in its message. A refusal is
@@ -229,6 +229,25 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
                     "The state '\(proposal.name)' of flow run '\(flowRun.name)' was refused: \(error)")
             }
             return nil
+        }
+    }
+
+    /// The answer to a proposal of Crashed.
+    enum CrashAnswer {
+        /// The run is in this state.
+        case accepted(JSONValue)
+        /// The run is being cancelled, and keeps this state.
+        case cancelling(JSONValue)
+        /// The run has ended or was deleted, or the API refused the state.
+        case refused
+    }
+
+    /// Proposes Crashed, for as long as it takes.
+    func proposeCrash(_ message: String) async throws -> CrashAnswer {
+        switch try await proposePersistently(.crashed(message)) {
+        case .accepted(let state)?: .accepted(state)
+        case .rejected(let state, _)? where state["type"] == "CANCELLING": .cancelling(state)
+        default: .refused
         }
     }
 

@@ -293,7 +293,7 @@ struct BatchShipperTests {
 }
 
 @Suite("Signals between tasks")
-struct WakeupTests {
+struct AsyncSignalTests {
     @Test("signals without a waiter are kept for the next wait, as a single signal")
     func kept() async {
         let wakeup = AsyncSignal()

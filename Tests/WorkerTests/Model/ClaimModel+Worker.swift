@@ -81,7 +81,7 @@ extension ClaimModel {
         next = world
         next[id].machine.requestStop(.shutdown)
         take(event, &next, id)
-        visit(ModelStep(id.title, "is told to leave, and does not start the run"), true, next)
+        visit(ModelStep(id.title, "is asked to shut down, and does not start the run"), true, next)
     }
 
     /// Visits the world after an answer.
@@ -129,7 +129,7 @@ extension ClaimModel {
         case .readAfterClaim: readAfterClaim(world, id, visit)
         case .readBeforeSubmission, .readAfterSubmission:
             guard let reading = readToGoOn(world, id) else { return }
-            visitTaking(.read(reading), world, id, ModelStep(id.title, "reads whether it may go on"), visit)
+            visitTaking(.read(reading), world, id, ModelStep(id.title, "reads whether it may start the run"), visit)
         case .readStatus, .readCancelling, .readBeforeReport: readStatus(world, id, visit)
         case .configure: configure(world, id, visit)
         case .start: start(world, id, visit)
@@ -178,7 +178,7 @@ extension ClaimModel {
         guard options.flaws.contains(.givesUpMark), worker.request.wasRepeated else { return }
         next[id].request = ModelRequest()
         take(.done, &next, id)
-        visit(ModelStep(id.title, "goes on without a mark"), false, next)
+        visit(ModelStep(id.title, "continues without a mark"), false, next)
     }
 
     private func readAfterClaim(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
