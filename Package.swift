@@ -21,6 +21,7 @@ let package = Package(
         .executable(name: "prefect-worker", targets: ["prefect-worker"]),
         .library(name: "PrefectAPI", targets: ["PrefectAPI"]),
         .library(name: "JobTemplates", targets: ["JobTemplates"]),
+        .library(name: "BackendKit", targets: ["BackendKit"]),
         .library(name: "Worker", targets: ["Worker"]),
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
         .library(name: "DockerBackend", targets: ["DockerBackend"]),
@@ -79,10 +80,18 @@ let package = Package(
         .target(
             name: "JobTemplates", dependencies: ["JSON", orderedCollections], path: "Sources/Prefect/JobTemplates",
             swiftSettings: settings),
+        // The contract of a backend, and the parts that backends share.
+        .target(
+            name: "BackendKit",
+            dependencies: [
+                "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
+            ],
+            swiftSettings: settings),
         .target(
             name: "Worker",
             dependencies: [
-                "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
+                "BackendKit", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI",
+                orderedCollections, logging,
                 coreMetrics,
                 tracing,
             ],
@@ -90,26 +99,26 @@ let package = Package(
         // Backends: none knows another.
         .target(
             name: "ProcessBackend",
-            dependencies: ["CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Worker", orderedCollections],
+            dependencies: ["CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "BackendKit", orderedCollections],
             path: "Sources/Backends/ProcessBackend", swiftSettings: settings),
         .target(
             name: "DockerBackend",
             dependencies: [
                 "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "Worker", orderedCollections, logging,
+                "PrefectAPI", "BackendKit", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
                 "CYAML", "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "PrefectAPI",
-                "Worker", orderedCollections, logging,
+                "BackendKit", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
             name: "SystemdBackend",
             dependencies: [
-                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "Worker", orderedCollections,
+                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "BackendKit", orderedCollections,
                 logging,
             ],
             path: "Sources/Backends/SystemdBackend", swiftSettings: settings),
@@ -134,7 +143,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "CInit", "CLinux", "Concurrency", "DockerBackend", "HTTPTransport", "HealthServer", "JSON",
+                "BackendKit", "CInit", "CLinux", "Concurrency", "DockerBackend", "HTTPTransport", "HealthServer",
+                "JSON",
                 "JobTemplates",
                 "KubernetesBackend", "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker",
                 "WorkerLogging", "WorkerMetrics", coreMetrics, logging, orderedCollections,
@@ -163,6 +173,7 @@ let package = Package(
         .testTarget(
             name: "WorkerTests",
             dependencies: [
+                "BackendKit",
                 "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker",
                 "WorkerMetrics",
                 orderedCollections, logging, coreMetrics, tracing,
@@ -174,28 +185,35 @@ let package = Package(
             path: "Tests/EndToEnd",
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
-            name: "JobTemplatesTests", dependencies: ["JSON", "JobTemplates", orderedCollections],
+            name: "JobTemplatesTests",
+            dependencies: [
+                "DockerBackend", "JSON", "JobTemplates", "KubernetesBackend", "ProcessBackend", orderedCollections,
+            ],
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "ProcessBackendTests",
-            dependencies: ["Files", "JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            dependencies: ["Files", "JSON", "JobTemplates", "ProcessBackend", "BackendKit", orderedCollections],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "DockerBackendTests",
             dependencies: [
-                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "Worker", orderedCollections,
+                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "BackendKit",
+                orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport", "Worker",
+                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport",
+                "BackendKit",
                 orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "SystemdBackendTests",
-            dependencies: ["JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", orderedCollections],
+            dependencies: [
+                "JSON", "JobTemplates", "Systemd", "SystemdBackend", "BackendKit", "Worker", orderedCollections,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BackendKit
 import FoundationEssentials
 import JSON
 import PrefectAPI
@@ -35,7 +36,7 @@ struct CheckCommand: AsyncParsableCommand {
         let client = try settings.makeClient()
         var findings = settings.warnings.map { BackendReport.Finding(subject: "settings", detail: $0, isGood: true) }
         if let pool { try ServingPlan.checkPoolName(pool, of: "--pool") }
-        if let type, Backends.kind(ofType: type) == nil {
+        if let type, Backends.backend(ofType: type) == nil {
             throw Refusal(
                 "--type: the worker type '\(type)' is not known; this worker runs: \(Backends.types.joined(separator: ", "))"
             )
@@ -48,18 +49,21 @@ struct CheckCommand: AsyncParsableCommand {
         if let kind = kind(of: found) {
             do {
                 let python = python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"]
-                let backend = try kind.make(.init(python: python, settings: settings.integrations))
-                let isBrought = found.map { Swift.type(of: backend).bringsInfrastructure($0.baseJobTemplate) } ?? false
+                let backend = try kind.make(
+                    for: BackendHost(
+                        environment: Backends.environment, python: python, settings: settings.integrations))
+                let isBrought = found.map { kind.traits.bringsInfrastructure($0.baseJobTemplate) } ?? false
                 let jobs = found.flatMap {
                     PoolJobs(
-                        of: $0, defaultTemplate: kind.defaultTemplate(), environment: Backends.environment, api: client)
+                        of: $0, defaultTemplate: kind.traits.baseJobTemplate, environment: Backends.environment,
+                        api: client)
                 }
                 findings += await backend.check(jobs.map { [$0] } ?? []).findings.map { finding in
                     guard !finding.isGood, !finding.isPartial, isBrought else { return finding }
                     return .init(subject: finding.subject, detail: Backends.withoutOwn(finding), isGood: true)
                 }
             } catch {
-                findings.append(.init(subject: "\(kind.type) backend", detail: "\(error)", isGood: false))
+                findings.append(.init(subject: "\(kind.traits.type) backend", detail: "\(error)", isGood: false))
             }
         }
         let width = findings.map(\.subject.count).max() ?? 0
@@ -73,8 +77,8 @@ struct CheckCommand: AsyncParsableCommand {
 
     /// Returns the kind of backend to check. Returns `nil` when no backend serves the type of the pool, which is
     /// already a finding.
-    private func kind(of pool: WorkPool?) -> BackendKind? {
-        if let type { return Backends.kind(ofType: type) }
-        return pool.map { Backends.kind(ofType: $0.type) } ?? Backends.process
+    private func kind(of pool: WorkPool?) -> (any Backend.Type)? {
+        if let type { return Backends.backend(ofType: type) }
+        return pool.map { Backends.backend(ofType: $0.type) } ?? Backends.usual
     }
 }

@@ -1,3 +1,4 @@
+import BackendKit
 import Systemd
 import Worker
 import WorkerLogging

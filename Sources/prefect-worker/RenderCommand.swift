@@ -1,4 +1,5 @@
 import ArgumentParser
+import BackendKit
 import FoundationEssentials
 import JSON
 import JobTemplates
@@ -63,7 +64,7 @@ struct RenderCommand: AsyncParsableCommand {
             source = try await RenderSource(
                 api: settings.makeClient(), pool: pool, deployment: deployment, flowRun: flowRun)
         }
-        guard let kind = Backends.kind(ofType: source.subject.pool.type) else {
+        guard let kind = Backends.backend(ofType: source.subject.pool.type) else {
             throw Refusal(
                 "Work pool '\(source.subject.pool.name)' has the type '\(source.subject.pool.type)'; this worker "
                     + "renders: \(Backends.types.joined(separator: ", "))")
@@ -73,11 +74,14 @@ struct RenderCommand: AsyncParsableCommand {
         let configuration: JSONValue
         if raw {
             let rendering = JobRendering(
-                defaultTemplate: kind.defaultTemplate(), environment: environment, references: references)
-            configuration = try await kind.common(rendering.render(source.subject))
+                defaultTemplate: kind.traits.baseJobTemplate, environment: environment, references: references)
+            configuration = try await kind.traits.shownUnprepared(rendering.render(source.subject))
         } else {
-            let backend = try kind.make(
-                .init(python: python ?? environment["PREFECT_WORKER_PYTHON"], settings: settings.integrations))
+            let backend = try kind.init(
+                host:
+                    BackendHost(
+                        environment: Backends.environment, python: python ?? environment["PREFECT_WORKER_PYTHON"],
+                        settings: settings.integrations))
             configuration = try await prepare(source.subject, for: backend, settings, references)
         }
         let shown = showSecrets ? configuration : secrets.masking(configuration, settings.redactor)
@@ -85,7 +89,7 @@ struct RenderCommand: AsyncParsableCommand {
     }
 
     private func prepare(
-        _ subject: JobSubject, for backend: some InfrastructureBackend, _ settings: PrefectSettings,
+        _ subject: JobSubject, for backend: any Backend, _ settings: PrefectSettings,
         _ references: any TemplateReferences
     ) async throws -> JSONValue {
         try await JobPreparation(
@@ -93,6 +97,11 @@ struct RenderCommand: AsyncParsableCommand {
             settingsEnvironment: settings.environmentForJobs(),
             allowedJobVariables: Set(jobVariables.allowed(in: ProcessInfo.processInfo.environment)),
             references: references
-        ).configuration(subject).json
+        ).workload(
+            subject,
+            for: RunContext(
+                flowRunID: subject.flowRun.id, flowRunName: subject.flowRun.name, claimID: "",
+                deploymentID: subject.deployment?.id, reporter: SilentReporter())
+        ).description
     }
 }

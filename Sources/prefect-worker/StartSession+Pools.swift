@@ -1,3 +1,4 @@
+import BackendKit
 import Concurrency
 import FoundationEssentials
 import Logging
@@ -14,18 +15,18 @@ struct Serving: Sendable {
     /// The operator's plan that is currently in force.
     let plan: ObservedValue<ServingPlan>
     /// The kinds of the pools, by their names.
-    let kinds = ObservedValue<[String: BackendKind]>([:])
+    let kinds = ObservedValue<[String: any Backend.Type]>([:])
     /// The backends, by the type of the pools that they serve.
-    let backends: ObservedValue<[String: any InfrastructureBackend]>
-    let backendRequest: BackendKind.Request
+    let backends: ObservedValue<[String: any Backend]>
+    let backendHost: BackendHost
     /// Returns the name of a worker without a name in the plan.
-    let defaultName: @Sendable (BackendKind) -> String
+    let defaultName: @Sendable (any Backend.Type) -> String
 }
 
 /// A pool of the plan, with the results of its discovery.
 struct FoundPool: Sendable {
     let plan: ServingPlan.Pool
-    let kind: BackendKind
+    let kind: any Backend.Type
     /// The pool as the API described it; `nil` if it does not exist yet or the API has not answered.
     let pool: WorkPool?
 
@@ -33,8 +34,8 @@ struct FoundPool: Sendable {
     func template(api: APIClient) -> BackendTemplate? {
         pool.map { pool in
             let jobs = PoolJobs(
-                of: pool, defaultTemplate: kind.defaultTemplate(), environment: Backends.environment, api: api)
-            return (kind.type, pool.baseJobTemplate, jobs)
+                of: pool, defaultTemplate: kind.traits.baseJobTemplate, environment: Backends.environment, api: api)
+            return (kind.traits.type, pool.baseJobTemplate, jobs)
         }
     }
 }
@@ -50,16 +51,17 @@ extension StartSession {
             guard let next = try await discover(pool, request, logger) else { return }
             found.append(next)
         }
-        let backendRequest = BackendKind.Request(
-            python: request.python, allowsHostCredentials: request.allowsHostCredentials,
+        let backendHost = BackendHost(
+            environment: Backends.environment, python: request.python,
+            allowsHostCredentials: request.allowsHostCredentials,
             settings: settings.integrations, stateDirectory: state.directory?.path,
-            lacksStateDirectory: state.problem, sink: runOutput, logger: logger)
-        let backends = try makeBackends(found.map(\.kind), backendRequest)
+            stateDirectoryProblem: state.problem, sink: runOutput, logger: logger)
+        let backends = try makeBackends(found.map(\.kind), backendHost)
         if let problem = state.problem {
             logger.warning("\(problem); the worker continues, but could not recover its runs after a restart")
         }
         let name = WorkerName(environment: environment, directory: state.directory)
-        let serving = makeServing(request, found, backends, backendRequest, name, in: state.directory)
+        let serving = makeServing(request, found, backends, backendHost, name, in: state.directory)
         let daemon = serving.daemon
         self.serving.update { $0 = serving }
         probes.setDaemon(daemon)
@@ -111,13 +113,15 @@ extension StartSession {
             switch found {
             case .servable(let type, let pool, let notice):
                 if let notice { logger.info("\(notice)") }
-                return FoundPool(plan: plan, kind: Backends.kind(ofType: type) ?? Backends.process, pool: pool)
+                return FoundPool(plan: plan, kind: Backends.backend(ofType: type) ?? Backends.usual, pool: pool)
             case .refused(let reason):
                 throw Refusal(reason)
             case .unknown(let error):
                 if !isLogged { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
                 isLogged = true
-                if let kind = plan.type.flatMap(Backends.kind) { return FoundPool(plan: plan, kind: kind, pool: nil) }
+                if let kind = plan.type.flatMap(Backends.backend) {
+                    return FoundPool(plan: plan, kind: kind, pool: nil)
+                }
                 failures += 1
                 let pause = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
                 if request.runsOnce, pause > Self.patienceOfOnePoll {
@@ -138,16 +142,18 @@ extension StartSession {
 
     /// Makes a backend of each kind, by its type.
     private func makeBackends(
-        _ kinds: [BackendKind], _ request: BackendKind.Request
-    ) throws -> [String: any InfrastructureBackend] {
-        var backends: [String: any InfrastructureBackend] = [:]
-        for kind in kinds where backends[kind.type] == nil { backends[kind.type] = try kind.make(request) }
+        _ kinds: [any Backend.Type], _ request: BackendHost
+    ) throws -> [String: any Backend] {
+        var backends: [String: any Backend] = [:]
+        for kind in kinds where backends[kind.traits.type] == nil {
+            backends[kind.traits.type] = try kind.make(for: request)
+        }
         return backends
     }
 
     private func makeServing(
-        _ request: Request, _ found: [FoundPool], _ backends: [String: any InfrastructureBackend],
-        _ backendRequest: BackendKind.Request, _ name: WorkerName, in directory: StateDirectory?
+        _ request: Request, _ found: [FoundPool], _ backends: [String: any Backend],
+        _ backendHost: BackendHost, _ name: WorkerName, in directory: StateDirectory?
     ) -> Serving {
         let plan = request.plan
         let names = found.map { Self.workerName($0, in: plan, orElse: name.of) }
@@ -168,7 +174,7 @@ extension StartSession {
                 pools: [], backends: Array(backends.values), services: services, drainTimeout: request.drainTimeout),
             services: services, slots: SlotLimiter(limit: plan.limit), plan: ObservedValue(plan),
             backends: ObservedValue(backends),
-            backendRequest: backendRequest, defaultName: name.of)
+            backendHost: backendHost, defaultName: name.of)
         for pool in found {
             guard let worker = makeWorker(request, pool, in: serving) else { continue }
             serving.daemon.begin(with: worker)
@@ -177,13 +183,13 @@ extension StartSession {
     }
 
     private static func workerName(
-        _ found: FoundPool, in plan: ServingPlan, orElse name: (BackendKind) -> String
+        _ found: FoundPool, in plan: ServingPlan, orElse name: (any Backend.Type) -> String
     ) -> String {
         found.plan.workerName ?? plan.workerName ?? name(found.kind)
     }
 
-    private static func label(of kind: BackendKind, worker name: String) -> String {
-        "prefect.workers.\(kind.type).\(name.lowercased())"
+    private static func label(of kind: any Backend.Type, worker name: String) -> String {
+        "prefect.workers.\(kind.traits.type).\(name.lowercased())"
     }
 
     /// Makes the worker of a pool. `onRefusal` is called when the API permanently refuses a request that the worker
@@ -191,12 +197,12 @@ extension StartSession {
     func makeWorker(
         _ request: Request, _ found: FoundPool, in serving: Serving, onRefusal: (@Sendable (String) -> Void)? = nil
     ) -> (any PoolService)? {
-        guard let backend = serving.backends.value[found.kind.type] else { return nil }
+        guard let backend = serving.backends.value[found.kind.traits.type] else { return nil }
         return makeWorker(request, found, backend: backend, in: serving, onRefusal: onRefusal)
     }
 
     private func makeWorker(
-        _ request: Request, _ found: FoundPool, backend: some InfrastructureBackend, in serving: Serving,
+        _ request: Request, _ found: FoundPool, backend: any Backend, in serving: Serving,
         onRefusal: (@Sendable (String) -> Void)?
     ) -> any PoolService {
         let plan = serving.plan.value
@@ -235,8 +241,9 @@ extension StartSession {
     }
 
     /// Returns the maximum number of runs of a pool in flight. The plan and the number of open files limit it.
-    func limit(of pool: ServingPlan.Pool, _ kind: BackendKind?, in plan: ServingPlan, _ request: Request) -> Int? {
-        let most = kind?.mostRuns(request.openFiles / max(1, plan.pools.count))
+    func limit(of pool: ServingPlan.Pool, _ kind: (any Backend.Type)?, in plan: ServingPlan, _ request: Request) -> Int?
+    {
+        let most = kind?.traits.mostRuns(openFiles: request.openFiles / max(1, plan.pools.count))
         return [pool.limit, plan.limit, most].compactMap(\.self).min()
     }
 

@@ -1,3 +1,4 @@
+import BackendKit
 import Concurrency
 import JSON
 import Logging
@@ -102,7 +103,7 @@ extension StartSession {
             let isWanted: @Sendable () -> Bool = { serving.plan.value.names.contains(pool.name) }
             guard let found = try await discover(pool, request, logger, while: isWanted), isWanted() else { return }
             let kind = found.kind
-            let backend = try serving.backends.value[kind.type] ?? kind.make(serving.backendRequest)
+            let backend = try serving.backends.value[kind.traits.type] ?? kind.make(for: serving.backendHost)
             if let problem = await Backends.permanentProblem(
                 of: backend, templates: [found.template(api: client)].compactMap(\.self), logger)
             {
@@ -110,8 +111,8 @@ extension StartSession {
             }
             // Another pool of the type may have been added meanwhile.
             let isFresh = serving.backends.update { backends in
-                guard backends[kind.type] == nil else { return false }
-                backends[kind.type] = backend
+                guard backends[kind.traits.type] == nil else { return false }
+                backends[kind.traits.type] = backend
                 return true
             }
             let worker = makeWorker(request, found, in: serving) { [serving] reason in

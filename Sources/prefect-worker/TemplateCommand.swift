@@ -1,4 +1,5 @@
 import ArgumentParser
+import BackendKit
 import JSON
 import JobTemplates
 import Worker
@@ -12,7 +13,7 @@ struct TemplateCommand: ParsableCommand {
     var type: String
 
     func run() throws {
-        guard let template = Backends.kind(ofType: type)?.defaultTemplate() else {
+        guard let template = Backends.backend(ofType: type)?.traits.baseJobTemplate else {
             throw Refusal(
                 "There is no template for the type '\(type)'; the types are: \(Backends.types.joined(separator: ", "))")
         }

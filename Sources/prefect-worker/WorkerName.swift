@@ -1,3 +1,4 @@
+import BackendKit
 import FoundationEssentials
 import Worker
 
@@ -20,5 +21,5 @@ struct WorkerName: Sendable {
     }
 
     /// Returns the name in a pool of this kind.
-    func of(_ kind: BackendKind) -> String { pod ?? "\(kind.workerName) \(unique)" }
+    func of(_ kind: any Backend.Type) -> String { pod ?? "\(kind.traits.workerName) \(unique)" }
 }

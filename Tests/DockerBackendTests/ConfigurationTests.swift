@@ -1,8 +1,8 @@
+import BackendKit
 import JSON
 import JobTemplates
 import OrderedCollections
 import Testing
-import Worker
 
 @testable import DockerBackend
 
@@ -72,9 +72,9 @@ struct ConfigurationTests {
     @Test("the default template has the keys, types, defaults and placeholders of the Python worker's template")
     func template() throws {
         let expected = try Resource.json("docker_template")
-        let ours = DefaultTemplates.docker().json
+        let ours = DockerBackend.defaultTemplate().json
         #expect(Self.withoutProse(ours).isEquivalent(to: Self.withoutProse(expected)))
-        #expect(try BaseJobTemplate(json: ours) == DefaultTemplates.docker())
+        #expect(try BaseJobTemplate(json: ours) == DockerBackend.defaultTemplate())
     }
 
     @Test("the template that a server gives to new pools renders to a configuration")

@@ -1,9 +1,9 @@
+import BackendKit
 import Foundation
 import HTTPTransport
 import JSON
 import TestSupport
 import Testing
-import Worker
 
 @testable import DockerBackend
 

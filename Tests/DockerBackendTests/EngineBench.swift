@@ -1,9 +1,9 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
 import Synchronization
 import TestSupport
-import Worker
 
 @testable import DockerBackend
 
@@ -15,14 +15,16 @@ struct EngineBench: Sendable {
     let sink: RecordingSink
     let log: CapturedLog
 
-    func job(_ rendered: JSONValue = [:]) throws -> Job<DockerConfiguration> {
+    func job(_ rendered: JSONValue = [:]) throws -> DockerWorkload {
         var rendered = rendered
         if rendered["image"] == nil { rendered["image"] = "i:1" }
         let configuration = try DockerConfiguration(rendered: rendered).prepared(
             for: PreparationContext(flowRun: ["id": "run-1", "name": "brave-otter"], flow: nil))
-        return Job(
-            flowRunID: "run-1", flowRunName: "brave-otter", claimID: "claim-1", deploymentID: nil,
-            configuration: configuration, reporter: reporter)
+        return DockerWorkload(
+            backend: backend,
+            run: RunContext(
+                flowRunID: "run-1", flowRunName: "brave-otter", claimID: "claim-1", deploymentID: nil,
+                reporter: reporter), configuration: configuration)
     }
 }
 

@@ -1,9 +1,9 @@
+import BackendKit
 import Foundation
 import JSON
 import Synchronization
 import TestSupport
 import Testing
-import Worker
 
 @testable import DockerBackend
 
@@ -21,7 +21,7 @@ struct EngineRecoveryTests {
             }
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)
-            async let started = bench.backend.start(bench.job())
+            async let started = bench.job().start()
             isAway.withLock { $0 = false }
             _ = try await started
             try await eventually("the Engine is reported as available again") { bench.backend.unavailableReason == nil }
@@ -39,13 +39,13 @@ struct EngineRecoveryTests {
             let job = try bench.job()
             let here = InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)")
             let there = InfrastructureIdentifier(rawValue: "http://other:2375:\(EngineBench.id)")
-            #expect(try await bench.backend.recover(job, identifier: here) == .ended(here))
-            #expect(try await bench.backend.recover(job, identifier: there) == .outOfReach)
-            #expect(try await bench.backend.recover(job, identifier: nil) == .neverStarted)
-            let status = try await bench.backend.wait(for: here, job: job)
+            #expect(try await job.recover(here) == .ended(here))
+            #expect(try await job.recover(there) == .outOfReach)
+            #expect(try await job.recover(nil) == .neverStarted)
+            let status = try await job.wait(for: here)
             #expect(status.code == nil && status.reason?.contains("removed by somebody else") == true)
             let error = await #expect(throws: InfrastructureError.self) {
-                try await bench.backend.wait(for: there, job: job)
+                try await job.wait(for: there)
             }
             #expect(error?.kind == .notReachable)
         }
@@ -63,7 +63,7 @@ struct EngineRecoveryTests {
                 default: EngineBench.well(request)
                 }
             } _: { bench in
-                let remains = try await bench.backend.recover(bench.job(), identifier: nil)
+                let remains = try await bench.job().recover(nil)
                 let identifier = InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)")
                 #expect(remains == (isRunning ? .present(identifier) : .neverStarted))
             }
@@ -104,9 +104,9 @@ struct EngineRecoveryTests {
     @Test("a container of the Python worker is stopped with the run's grace period")
     func stop() async throws {
         try await withBackend(EngineBench.well) { bench in
-            try await bench.backend.stop(
-                InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)"), job: bench.job(),
-                grace: .seconds(30), reason: .cancelled)
+            try await bench.job().stop(
+                InfrastructureIdentifier(rawValue: "http+docker://localhost:\(EngineBench.id)"), grace: .seconds(30),
+                reason: .cancelled)
             let stop = try #require(bench.engine.requests.first { $0.path.hasSuffix("/stop") })
             #expect(stop.path == "/containers/\(EngineBench.id)/stop" && stop.query == "t=30")
         }
@@ -166,9 +166,9 @@ struct EngineRecoveryTests {
             }
         } _: { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { _ = try? await bench.backend.wait(for: identifier, job: job) }
+                group.addTask { _ = try? await job.wait(for: identifier) }
                 try? await eventually("all lines are printed") { bench.sink.text.contains("three") }
                 group.cancelAll()
             }
@@ -197,8 +197,8 @@ struct EngineRecoveryTests {
             return .bytes(isFirst ? early : early + frame("last-word", second: 9))
         } _: { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
-            #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+            let identifier = try await job.start()
+            #expect(try await job.wait(for: identifier).code == 3)
             #expect(bench.sink.text == before.joined() + "last-word")
             #expect(readings.withLock { $0 } == 3)
         }
@@ -212,8 +212,8 @@ struct EngineRecoveryTests {
             return EngineBench.well(request)
         } _: { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
-            #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+            let identifier = try await job.start()
+            #expect(try await job.wait(for: identifier).code == 3)
         }
         let asked = queries.withLock { $0 }
         #expect(!asked.isEmpty && asked.allSatisfy { $0.contains("die") && !$0.contains("label") })

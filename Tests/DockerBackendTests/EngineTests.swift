@@ -1,9 +1,9 @@
+import BackendKit
 import Foundation
 import JSON
 import Synchronization
 import TestSupport
 import Testing
-import Worker
 
 @testable import DockerBackend
 
@@ -13,10 +13,10 @@ struct EngineTests {
     func requests() async throws {
         try await withBackend(EngineBench.well) { bench in
             let job = try bench.job(["auto_remove": true])
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             #expect(identifier.rawValue == "http+docker://localhost:\(EngineBench.id)")
-            #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
-            await bench.backend.cleanUp(identifier, job: job)
+            #expect(try await job.wait(for: identifier).code == 3)
+            await job.cleanUp(identifier)
             let calls = bench.engine.calls.filter { $0 != "GET /events" }
             #expect(
                 calls.sorted() == [
@@ -43,7 +43,7 @@ struct EngineTests {
             }
             return EngineBench.well(request)
         } _: { bench in
-            let identifier = try await bench.backend.start(bench.job())
+            let identifier = try await bench.job().start()
             #expect(identifier.rawValue.hasSuffix(":\(EngineBench.id)"))
             // libcurl itself repeats a request whose kept connection was closed before the first byte. It tries its
             // other kept connections and a new one. All requests have the same name, which the Engine assigns once.
@@ -65,7 +65,7 @@ struct EngineTests {
                 }
                 return EngineBench.well(request)
             } _: { bench in
-                _ = try await bench.backend.start(bench.job())
+                _ = try await bench.job().start()
                 let names = bench.engine.requests.filter { $0.path == "/containers/create" }.map(\.query)
                 #expect(names == (isOwn ? ["name=brave-otter"] : ["name=brave-otter", "name=brave-otter-1"]))
             }
@@ -78,8 +78,8 @@ struct EngineTests {
             request.path.hasSuffix("/start") ? .drop : EngineBench.well(request)
         } _: { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
-            #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+            let identifier = try await job.start()
+            #expect(try await job.wait(for: identifier).code == 3)
             // libcurl itself may repeat the start on each kept connection, but only before the worker inspects the
             // container.
             let calls = bench.engine.calls
@@ -101,7 +101,7 @@ struct EngineTests {
             default: EngineBench.well(request)
             }
         } _: { bench in
-            let error = await #expect(throws: InfrastructureError.self) { try await bench.backend.start(bench.job()) }
+            let error = await #expect(throws: InfrastructureError.self) { try await bench.job().start() }
             #expect(error?.kind == .refused && error?.exitCode == 125)
             #expect(error?.message.contains("toomanyrequests: slow down") == true)
             #expect(!bench.engine.calls.contains(EngineBench.created))
@@ -113,7 +113,7 @@ struct EngineTests {
         try await withBackend { request in
             request.path == "/images/create" ? .message(500, "no route to host") : EngineBench.well(request)
         } _: { bench in
-            _ = try await bench.backend.start(bench.job(["image_pull_policy": "IfPossible"]))
+            _ = try await bench.job(["image_pull_policy": "IfPossible"]).start()
             #expect(bench.reporter.lines.contains { $0.contains("no route to host") && $0.contains("is used") })
         }
     }
@@ -129,10 +129,9 @@ struct EngineTests {
                 default: EngineBench.well(request)
                 }
             } _: { bench in
-                _ = try await bench.backend.start(
-                    bench.job([
-                        "image": .string(image), "image_pull_policy": "Always", "registry_credentials": secret,
-                    ]))
+                _ = try await bench.job([
+                    "image": .string(image), "image_pull_policy": "Always", "registry_credentials": secret,
+                ]).start()
                 let pull = try #require(bench.engine.requests.first { $0.path == "/images/create" })
                 let header = pull.headers["x-registry-auth"].flatMap { text in
                     Data(base64Encoded: text.replacing("-", with: "+").replacing("_", with: "/"))
@@ -148,7 +147,7 @@ struct EngineTests {
                 ? .message(401, "unauthorized: incorrect username or password") : EngineBench.well(request)
         } _: { bench in
             let job = try bench.job(["image_pull_policy": "Always", "registry_credentials": secret])
-            let error = await #expect(throws: InfrastructureError.self) { try await bench.backend.start(job) }
+            let error = await #expect(throws: InfrastructureError.self) { try await job.start() }
             #expect(error?.message.contains("unauthorized") == true && error?.message.contains("top-secret") == false)
         }
     }
@@ -160,7 +159,7 @@ struct EngineTests {
                 ? .message(400, "failed to create shim: exec: \"x\": executable file not found in $PATH")
                 : EngineBench.well(request)
         } _: { bench in
-            let error = await #expect(throws: InfrastructureError.self) { try await bench.backend.start(bench.job()) }
+            let error = await #expect(throws: InfrastructureError.self) { try await bench.job().start() }
             #expect(error?.kind == .refused && error?.exitCode == 127)
             #expect(bench.engine.calls.contains("DELETE /containers/\(EngineBench.id)"))
         }

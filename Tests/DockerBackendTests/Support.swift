@@ -1,8 +1,8 @@
+import BackendKit
 import Foundation
 import JSON
 import Synchronization
 import Testing
-import Worker
 
 @testable import DockerBackend
 

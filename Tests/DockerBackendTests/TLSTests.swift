@@ -1,7 +1,7 @@
+import BackendKit
 import Foundation
 import TestSupport
 import Testing
-import Worker
 
 @testable import DockerBackend
 

@@ -1,3 +1,4 @@
+import BackendKit
 import FoundationEssentials
 import JSON
 import TestSupport

@@ -3,6 +3,9 @@ import JobTemplates
 import OrderedCollections
 import Testing
 
+@testable import DockerBackend
+@testable import KubernetesBackend
+
 @Suite("The budget of a rendering")
 struct BudgetTests {
     private struct Long: TemplateReferences {

@@ -3,6 +3,8 @@ import JobTemplates
 import OrderedCollections
 import Testing
 
+@testable import ProcessBackend
+
 @Suite("The common configuration")
 struct BaseJobConfigurationTests {
     @Test("absent fields are empty, and all four fields are always present")
@@ -139,9 +141,9 @@ struct DefaultTemplateTests {
     @Test("the process template has the keys, types, defaults and placeholders of the Python worker's template")
     func process() throws {
         let expected = try VectorFile.load("process_template")
-        let ours = DefaultTemplates.process().json
+        let ours = ProcessBackend.defaultTemplate().json
         #expect(Self.withoutProse(ours) == Self.withoutProse(expected))
-        #expect(try BaseJobTemplate(json: ours) == DefaultTemplates.process())
+        #expect(try BaseJobTemplate(json: ours) == ProcessBackend.defaultTemplate())
     }
 
     /// A schema without its titles and descriptions.

@@ -3,6 +3,9 @@ import JobTemplates
 import OrderedCollections
 import Testing
 
+@testable import DockerBackend
+@testable import KubernetesBackend
+
 /// Random templates from a fixed seed, so that a failure is reproducible.
 private struct Inputs {
     private var state: UInt64

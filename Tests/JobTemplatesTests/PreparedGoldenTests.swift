@@ -3,6 +3,9 @@ import JobTemplates
 import OrderedCollections
 import Testing
 
+@testable import DockerBackend
+@testable import KubernetesBackend
+
 @Suite("Recorded preparations")
 struct PreparedGoldenTests {
     /// The settings in the environment of the recordings.

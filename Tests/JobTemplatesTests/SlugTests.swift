@@ -2,6 +2,9 @@ import JSON
 import JobTemplates
 import Testing
 
+@testable import DockerBackend
+@testable import KubernetesBackend
+
 @Suite("Slugs")
 struct SlugTests {
     @Test("names become the same slugs as in the Python worker")

@@ -1,8 +1,8 @@
+import BackendKit
 import JSON
 import OrderedCollections
 import TestSupport
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 
@@ -25,7 +25,7 @@ struct BackendTests {
                 bench.api.putPod("p", ofJob: name, phase: "Succeeded", state: ["terminated": ["exitCode": 0]])
                 bench.api.finishJob(name, "Complete")
             }
-            #expect(status == Worker.ExitStatus(code: 0))
+            #expect(status == BackendKit.ExitStatus(code: 0))
             let events = bench.reporter.events
             #expect(events.map(\.name) == ["pending", "running", "succeeded"].map { "prefect.kubernetes.pod.\($0)" })
             #expect(Set(events.map(\.id)).count == 3)
@@ -134,7 +134,7 @@ struct BackendTests {
         let prefix = "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_"
         let job: JSONValue = ["env": ["PREFECT_API_AUTH_STRING": "u:swordfish", "PREFECT_API_KEY": "pnu_swordfish"]]
         try await withWorkbench { bench in
-            for claim in ["claim-1", "claim-2"] { _ = try await bench.backend.start(bench.job(job, claim: claim)) }
+            for claim in ["claim-1", "claim-2"] { _ = try await bench.job(job, claim: claim).start() }
             #expect(bench.log.messages().count == 2)
             for part in ["PREFECT_API_AUTH_STRING", "\(prefix)API_AUTH_STRING_SECRET_NAME", "PREFECT_API_KEY"] {
                 #expect(bench.log.messages().contains { $0.contains(part) })
@@ -150,7 +150,7 @@ struct BackendTests {
         ]
         for variables in kept {
             try await withWorkbench(environment: variables) { bench in
-                _ = try await bench.backend.start(bench.job(job))
+                _ = try await bench.job(job).start()
                 #expect(bench.log.messages().isEmpty)
             }
         }
@@ -171,7 +171,7 @@ struct BackendTests {
         try await withWorkbench { bench in
             try await occupyConnections(bench)
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .loseAnswer)
-            let identifier = try await bench.backend.start(bench.job())
+            let identifier = try await bench.job().start()
             #expect(bench.api.names(of: "jobs").count == 1)
             #expect(identifier.rawValue == "default:\(bench.jobName)")
             #expect(identifier.handle["uid"]?.stringValue?.hasPrefix("uid-") == true)
@@ -185,7 +185,7 @@ struct BackendTests {
             try await occupyConnections(bench)
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .loseAnswer)
             bench.api.fail(RequestPattern(method: "GET", path: "*/jobs/*"), .drop)
-            _ = try await bench.backend.start(bench.job())
+            _ = try await bench.job().start()
             #expect(bench.api.names(of: "jobs").count == 1)
             #expect(bench.api.requests("POST", "/jobs").count == 2)
         }
@@ -196,10 +196,10 @@ struct BackendTests {
         try await withWorkbench { bench in
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .answer(429, retryAfter: 1))
             let began = ContinuousClock.now
-            _ = try await bench.backend.start(bench.job())
+            _ = try await bench.job().start()
             #expect(ContinuousClock.now - began >= .seconds(1))
             await bench.api.goAway()
-            async let identifier = bench.backend.start(bench.job(run: "run-2", claim: "claim-2"))
+            async let identifier = bench.job(run: "run-2", claim: "claim-2").start()
             try await eventually("the run's log reports the wait") {
                 bench.reporter.lines.count { $0.contains("retrying") } == 2
             }
@@ -228,7 +228,7 @@ struct BackendTests {
             bench.api.fail(
                 RequestPattern(method: "POST", path: "*/jobs"), .answer(status, reason: reason, message: message),
                 times: nil)
-            let error = await #expect(throws: InfrastructureError.self) { try await bench.backend.start(bench.job()) }
+            let error = await #expect(throws: InfrastructureError.self) { try await bench.job().start() }
             #expect(error?.kind == .refused)
             #expect(error?.message.contains(expected) == true, "\(error?.message ?? "")")
             #expect(bench.api.requests("POST", "/jobs").count == 1)
@@ -239,7 +239,7 @@ struct BackendTests {
     func serverError() async throws {
         try await withWorkbench { bench in
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .answer(500, message: "webhook"), times: nil)
-            let error = await #expect(throws: InfrastructureError.self) { try await bench.backend.start(bench.job()) }
+            let error = await #expect(throws: InfrastructureError.self) { try await bench.job().start() }
             #expect(error?.kind == .unavailable)
             #expect(bench.api.requests("POST", "/jobs").count == 3)
         }
@@ -250,7 +250,7 @@ struct BackendTests {
         try await withWorkbench { bench in
             let name = "otter-" + JobName.suffix(claimID: "claim-1")
             bench.api.put("jobs", ["metadata": ["name": .string(name), "labels": ["prefect.io/flow-run-id": "other"]]])
-            await #expect(throws: InfrastructureError.self) { try await bench.backend.start(bench.job()) }
+            await #expect(throws: InfrastructureError.self) { try await bench.job().start() }
         }
     }
 
@@ -259,7 +259,7 @@ struct BackendTests {
         let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_STORE_ENV_AS_SECRET": "true"]
         try await withWorkbench(environment: variables) { bench in
             let job = try bench.job(["env": ["WORD": "plover"]])
-            _ = try await bench.backend.start(job)
+            _ = try await job.start()
             let name = bench.jobName
             let secret = try #require(bench.api.object("secrets", "\(name)-env"))
             #expect(secret["stringData"]?["WORD"] == "plover")
@@ -269,7 +269,7 @@ struct BackendTests {
             #expect(order == ["secrets", "jobs"])
             bench.api.fail(RequestPattern(method: "POST", path: "*/jobs"), .answer(422, message: "no"))
             await #expect(throws: InfrastructureError.self) {
-                try await bench.backend.start(bench.job(["env": ["WORD": "plover"]], run: "run-2", claim: "claim-2"))
+                try await bench.job(["env": ["WORD": "plover"]], run: "run-2", claim: "claim-2").start()
             }
             #expect(bench.api.names(of: "secrets").count == 1)
         }
@@ -283,12 +283,12 @@ struct BackendTests {
         try await withWorkbench(environment: variables) { bench in
             bench.api.forbid("get secrets", "list secrets", "patch secrets")
             let job = try bench.job(["env": ["PREFECT_API_KEY": "k"]])
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             let secret = try #require(bench.api.names(of: "secrets").first)
             #expect(bench.api.object("secrets", secret)?["metadata"]?["ownerReferences"]?[0]?["kind"] == "Job")
             #expect(bench.reporter.lines.isEmpty)
             bench.api.fail(RequestPattern(method: "DELETE", path: "*/secrets/*"), .answer(503))
-            await bench.backend.cleanUp(identifier, job: job)
+            await job.cleanUp(identifier)
             #expect(bench.api.names(of: "secrets").isEmpty)
             #expect(bench.api.names(of: "jobs").count == 1)
         }
@@ -300,7 +300,7 @@ struct BackendTests {
         try await withWorkbench(environment: variables) { bench in
             let name = "otter-\(JobName.suffix(claimID: "claim-1"))-env"
             bench.api.put("secrets", ["metadata": ["name": .string(name)], "stringData": ["WORD": "old"]])
-            _ = try await bench.backend.start(bench.job(["env": ["WORD": "new"]]))
+            _ = try await bench.job(["env": ["WORD": "new"]]).start()
             #expect(bench.api.object("secrets", name)?["stringData"]?["WORD"] == "new")
         }
     }
@@ -311,20 +311,20 @@ struct BackendTests {
     func remains() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            #expect(try await bench.backend.recover(job, identifier: nil) == .neverStarted)
-            let identifier = try await bench.backend.start(job)
-            #expect(try await bench.backend.recover(job, identifier: identifier) == .present(identifier))
-            #expect(try await bench.backend.recover(job, identifier: nil) == .present(identifier))
+            #expect(try await job.recover(nil) == .neverStarted)
+            let identifier = try await job.start()
+            #expect(try await job.recover(identifier) == .present(identifier))
+            #expect(try await job.recover(nil) == .present(identifier))
             // The job of an earlier claim of the same run does not belong to this claim.
             let later = try bench.job(claim: "claim-2")
-            #expect(try await bench.backend.recover(later, identifier: nil) == .neverStarted)
+            #expect(try await later.recover(nil) == .neverStarted)
             let elsewhere = JobReference(namespace: "default", name: bench.jobName, uid: "u", server: "https://other")
-            #expect(try await bench.backend.recover(job, identifier: elsewhere.identifier) == .outOfReach)
+            #expect(try await job.recover(elsewhere.identifier) == .outOfReach)
             bench.api.remove("jobs", bench.jobName)
-            #expect(try await bench.backend.recover(job, identifier: identifier) == .ended(identifier))
+            #expect(try await job.recover(identifier) == .ended(identifier))
             bench.api.fail(RequestPattern(method: "GET", path: "*"), .answer(503), times: nil)
             let error = await #expect(throws: InfrastructureError.self) {
-                try await bench.backend.recover(job, identifier: identifier)
+                try await job.recover(identifier)
             }
             #expect(error?.kind == .unavailable)
         }
@@ -340,7 +340,7 @@ struct BackendTests {
             bench.api.finishJob("old", "Failed")
             let identifier = InfrastructureIdentifier(rawValue: "default:old")
             await bench.backend.adopt(identifier, flowRunID: "run-1", flowRunName: "otter")
-            #expect(try await bench.backend.wait(for: identifier, job: job).code == 7)
+            #expect(try await job.wait(for: identifier).code == 7)
         }
         // A job that has succeeded is in no list, so the worker requests it.
         try await withWorkbench { bench in
@@ -349,7 +349,7 @@ struct BackendTests {
             bench.api.finishJob("good", "Complete")
             let good = InfrastructureIdentifier(rawValue: "default:good")
             await bench.backend.adopt(good, flowRunID: "run-1", flowRunName: "otter")
-            #expect(try await bench.backend.wait(for: good, job: job).code == 0)
+            #expect(try await job.wait(for: good).code == 0)
         }
     }
 
@@ -373,7 +373,7 @@ struct BackendTests {
             }
             let identifier = InfrastructureIdentifier(rawValue: "default:old")
             await bench.backend.adopt(identifier, flowRunID: "run-1", flowRunName: "otter")
-            async let status = bench.backend.wait(for: identifier, job: job)
+            async let status = job.wait(for: identifier)
             try await eventually("the last line is printed") { bench.output.text.hasSuffix("after\n") }
             bench.api.finishJob("old", "Complete")
             #expect(try await status.code == 0)
@@ -381,7 +381,7 @@ struct BackendTests {
             #expect(bench.backend.marks.position(of: mark)?.time == OutputTime("2999-01-01T00:00:00Z"))
             await bench.backend.removeOrphans(except: ["run-1"])
             #expect(bench.backend.marks.position(of: mark) != nil)
-            await bench.backend.cleanUp(identifier, job: job)
+            await job.cleanUp(identifier)
             #expect(bench.backend.marks.position(of: mark) == nil)
         }
     }
@@ -392,8 +392,8 @@ struct BackendTests {
     func stop() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
-            try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+            let identifier = try await job.start()
+            try await job.stop(identifier, grace: .seconds(30), reason: .cancelled)
             let request = try #require(
                 bench.api.requests("DELETE", "/jobs/\(identifier.rawValue.split(separator: ":")[1])").first)
             #expect(request.query["propagationPolicy"] == "Foreground")
@@ -401,7 +401,7 @@ struct BackendTests {
             #expect(request.body["propagationPolicy"] == "Foreground")
             #expect(request.body["preconditions"]?["uid"] == identifier.handle["uid"])
             let error = await #expect(throws: InfrastructureError.self) {
-                try await bench.backend.stop(identifier, job: job, grace: .seconds(1), reason: .cancelled)
+                try await job.stop(identifier, grace: .seconds(1), reason: .cancelled)
             }
             #expect(error?.kind == .notFound)
         }
@@ -411,13 +411,13 @@ struct BackendTests {
     func unbegun() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             bench.api.putPod(
                 "never", ofJob: bench.jobName, phase: "Pending", state: ["waiting": ["reason": "ImagePullBackOff"]])
             bench.api.putPod("scheduling", ofJob: bench.jobName, phase: "Pending")
             bench.api.putPod("begun", ofJob: bench.jobName, phase: "Pending", state: ["running": [:]])
             let version = bench.api.object("pods", "never")?["metadata"]?["resourceVersion"]
-            try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+            try await job.stop(identifier, grace: .seconds(30), reason: .cancelled)
             let request = try #require(bench.api.requests("DELETE", "/pods/never").first)
             #expect(request.body["gracePeriodSeconds"] == 0)
             #expect(request.body["preconditions"]?["resourceVersion"] == version)
@@ -429,11 +429,11 @@ struct BackendTests {
     func begunMeanwhile() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             bench.api.putPod("p", ofJob: bench.jobName, phase: "Pending")
             bench.api.fail(RequestPattern(method: "DELETE", path: "*/pods/p"), .answer(409, reason: "Conflict"))
             bench.api.fail(RequestPattern(method: "DELETE", path: "*/pods/p"), .drop, times: nil)
-            try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+            try await job.stop(identifier, grace: .seconds(30), reason: .cancelled)
             #expect(bench.api.requests("DELETE", "/pods/p").count == 1)
         }
     }
@@ -442,9 +442,9 @@ struct BackendTests {
     func cooperation() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             bench.api.putPod("p", ofJob: bench.jobName, phase: "Running", state: ["running": [:]])
-            async let stopped: Void = bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+            async let stopped: Void = job.stop(identifier, grace: .seconds(30), reason: .cancelled)
             try await bench.api.waitUntil("the job is requested") {
                 $0.requests("GET", "/jobs/\(bench.jobName)").count >= 2
             }

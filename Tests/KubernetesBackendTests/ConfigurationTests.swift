@@ -1,10 +1,10 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
 import PrefectAPI
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 
@@ -265,7 +265,7 @@ struct ConfigurationTests {
 
     @Test("the default template has the fields and the variables of the Python worker's template")
     func defaultTemplate() throws {
-        let template = KubernetesBackend.defaultBaseJobTemplate.json
+        let template = KubernetesBackend.traits.baseJobTemplate.json
         #expect(
             template["variables"]?["properties"]?.objectValue?.keys.sorted() == [
                 "annotations", "backoff_limit", "cluster_config", "command", "cpu_limit", "cpu_request", "env",

@@ -1,8 +1,8 @@
+import BackendKit
 import HTTPTransport
 import JSON
 import OrderedCollections
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 

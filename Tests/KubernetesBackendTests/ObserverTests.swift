@@ -1,10 +1,10 @@
+import BackendKit
 import JSON
 import OrderedCollections
 import PrefectAPI
 import Synchronization
 import TestSupport
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 
@@ -14,7 +14,7 @@ final class ScriptedRuns: ForeignRuns {
         var statuses: [String: ForeignRunStatus] = [:]
         var own: Set<String> = []
         var reporters: [String: RecordingReporter] = [:]
-        var crashes: [String: [Worker.ExitStatus]] = [:]
+        var crashes: [String: [BackendKit.ExitStatus]] = [:]
         var questions = 0
         var marks: [String: Int] = [:]
         /// The time of the first attempt to mark a run, and of its first crash report.
@@ -37,7 +37,7 @@ final class ScriptedRuns: ForeignRuns {
     func take(_ run: String) { state.withLock { _ = $0.own.insert(run) } }
 
     func reporter(_ run: String) -> RecordingReporter? { state.withLock { $0.reporters[run] } }
-    func crashes(_ run: String) -> [Worker.ExitStatus] { state.withLock { $0.crashes[run] ?? [] } }
+    func crashes(_ run: String) -> [BackendKit.ExitStatus] { state.withLock { $0.crashes[run] ?? [] } }
     var questions: Int { state.withLock { $0.questions } }
 
     /// The number of attempts to mark a run.
@@ -94,7 +94,7 @@ final class ScriptedRuns: ForeignRuns {
         return reporter
     }
 
-    func reportCrash(ofFlowRun id: String, _ status: Worker.ExitStatus, reporter: any JobReporter) async throws {
+    func reportCrash(ofFlowRun id: String, _ status: BackendKit.ExitStatus, reporter: any JobReporter) async throws {
         state.withLock { state in
             state.crashes[id, default: []].append(status)
             if state.crashed[id] == nil { state.crashed[id] = .now }
@@ -223,7 +223,7 @@ struct ObserverTests {
     func takenOver() async throws {
         try await withObserver { bench, runs in
             let job = try bench.job()
-            let name = JobName.name(in: job.configuration.manifest, claimID: job.claimID)
+            let name = JobName.name(in: job.configuration.manifest, claimID: job.run.claimID)
             putJob(name, run: "run-1", bench)
             runs.set("run-1")
             try await eventually("the run is observed") { runs.reporter("run-1") != nil }

@@ -1,7 +1,7 @@
+import BackendKit
 import JSON
 import OrderedCollections
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 

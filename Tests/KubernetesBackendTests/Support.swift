@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import JobTemplates
 import OrderedCollections
@@ -5,7 +6,6 @@ import PrefectAPI
 import Synchronization
 import TestSupport
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 
@@ -65,7 +65,7 @@ struct Workbench: Sendable {
 
     func job(
         _ fields: JSONValue = [:], run: String = "run-1", claim: String = "claim-1"
-    ) throws -> Job<KubernetesConfiguration> {
+    ) throws -> KubernetesWorkload {
         var rendered: JSONValue = [
             "pod_watch_timeout_seconds": 60,
             "job_manifest": [
@@ -84,9 +84,11 @@ struct Workbench: Sendable {
         for (key, value) in fields.objectValue ?? [:] { rendered[key] = value }
         let configuration = try KubernetesConfiguration(rendered: rendered).prepared(
             for: PreparationContext(flowRun: ["id": .string(run), "name": "otter"], flow: ["name": "f"]))
-        return Job(
-            flowRunID: run, flowRunName: "otter", claimID: claim, deploymentID: nil, configuration: configuration,
-            reporter: reporter)
+        return KubernetesWorkload(
+            backend: backend,
+            run: RunContext(
+                flowRunID: run, flowRunName: "otter", claimID: claim, deploymentID: nil, reporter: reporter),
+            configuration: configuration)
     }
 
     /// The name of the only job that the backend has created.
@@ -94,11 +96,11 @@ struct Workbench: Sendable {
 
     /// Starts a job, waits for its end while `meanwhile` runs, and returns its exit status.
     func follow(
-        _ job: Job<KubernetesConfiguration>, isolation: isolated (any Actor)? = #isolation,
+        _ job: KubernetesWorkload, isolation: isolated (any Actor)? = #isolation,
         _ meanwhile: () async throws -> Void
-    ) async throws -> Worker.ExitStatus {
-        let identifier = try await backend.start(job)
-        async let status = backend.wait(for: identifier, job: job)
+    ) async throws -> BackendKit.ExitStatus {
+        let identifier = try await job.start()
+        async let status = job.wait(for: identifier)
         try await meanwhile()
         return try await status
     }
@@ -147,7 +149,7 @@ func withWorkbench<Result>(
 func poolJobs(
     id: String? = nil, in namespace: String, _ deployments: [JSONValue] = [], fails error: (any Error)? = nil
 ) throws -> PoolJobs {
-    let template = KubernetesBackend.defaultBaseJobTemplate
+    let template = KubernetesBackend.traits.baseJobTemplate
     var variables = template.variables
     variables["properties"]?["namespace"]?["default"] = .string(namespace)
     let found = try deployments.enumerated().map { index, variables in

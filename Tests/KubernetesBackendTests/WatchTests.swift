@@ -1,8 +1,8 @@
+import BackendKit
 import JSON
 import OrderedCollections
 import TestSupport
 import Testing
-import Worker
 
 @testable import KubernetesBackend
 
@@ -22,7 +22,7 @@ struct WatchTests {
                 bench.api.putPod("p", ofJob: bench.jobName, phase: "Succeeded", state: ["terminated": ["exitCode": 0]])
                 bench.api.finishJob(bench.jobName, "Complete")
             }
-            #expect(status == Worker.ExitStatus(code: 0))
+            #expect(status == BackendKit.ExitStatus(code: 0))
             return bench.api.requests
         }
     }
@@ -257,11 +257,11 @@ struct WatchTests {
     func lettingGo() async throws {
         try await withWorkbench { bench in
             let job = try bench.job()
-            let identifier = try await bench.backend.start(job)
+            let identifier = try await job.start()
             try await bench.waitUntilWatched()
             bench.api.finishJob(bench.jobName, "Complete")
-            _ = try await bench.backend.wait(for: identifier, job: job)
-            await bench.backend.cleanUp(identifier, job: job)
+            _ = try await job.wait(for: identifier)
+            await job.cleanUp(identifier)
             #expect(bench.backend.clusters.ownCluster?.watch.feeds.ownCount == 0)
         }
     }

@@ -1,7 +1,7 @@
+import BackendKit
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -36,16 +36,16 @@ struct AdoptionTests {
     func watch() async throws {
         let bench = try Workbench()
         let job = try bench.shell("")
-        let pid = try await orphan(bench, "while [ ! -e $T/go ]; do sleep 0.01; done; exit 7", flowRunID: job.flowRunID)
+        let pid = try await orphan(bench, "while [ ! -e $T/go ]; do sleep 0.01; done; exit 7", flowRunID: job.run.flowRunID)
         let identifier = try identifier(pid)
         // The wait may begin after the end of the process. Without the adoption, the process could not be found then.
-        await bench.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
-        async let status = bench.backend.wait(for: identifier, job: job)
+        await bench.backend.adopt(identifier, flowRunID: job.run.flowRunID, flowRunName: job.run.flowRunName)
+        async let status = job.wait(for: identifier)
         _ = try bench.directory.write("go", "")
         // The exit code is known only where the kernel reports it to other processes than the parent.
         #expect(try await [nil, 7].contains(status.code))
         #expect(!isAlive(pid))
-        #expect(try await bench.backend.wait(for: identifier, job: job).conclusion == nil)
+        #expect(try await job.wait(for: identifier).conclusion == nil)
     }
 
     @Test("a process of an earlier worker is stopped with its whole group")
@@ -53,36 +53,37 @@ struct AdoptionTests {
         let bench = try Workbench()
         let job = try bench.shell("")
         let pid = try await orphan(
-            bench, "trap '' TERM; sleep 1000 & while :; do sleep 1000; done", flowRunID: job.flowRunID)
-        await eventually("the child process is running") { processes(of: job.flowRunID).count >= 2 }
-        try await bench.backend.stop(identifier(pid), job: job, grace: .milliseconds(50), reason: .cancelled)
-        #expect(processes(of: job.flowRunID) == [])
+            bench, "trap '' TERM; sleep 1000 & while :; do sleep 1000; done", flowRunID: job.run.flowRunID)
+        await eventually("the child process is running") { processes(of: job.run.flowRunID).count >= 2 }
+        try await job.stop(identifier(pid), grace: .milliseconds(50), reason: .cancelled)
+        #expect(processes(of: job.run.flowRunID) == [])
     }
 
     @Test("a later worker resumes the copying of output where the earlier worker stopped")
     func output() async throws {
         let directory = try TemporaryDirectory()
-        let (identifier, job) = try await leave(directory)
+        let (identifier, run, configuration) = try await leave(directory)
         let later = try Workbench(directory: directory)
-        async let status = later.backend.wait(for: identifier, job: job)
+        let job = ProcessWorkload(backend: later.backend, run: run, configuration: configuration)
+        async let status = job.wait(for: identifier)
         _ = try directory.write("go", "")
         #expect(try await status.code == 5)
         #expect(try await status.lastOutput == "gone")
         await eventually("the second line is copied") { later.output.text == "two\n" }
     }
 
-    /// Runs a worker that ends while its run continues.
+    /// Runs a worker that ends while its run continues. A workload would keep that worker's backend.
     private func leave(_ directory: TemporaryDirectory) async throws -> (
-        InfrastructureIdentifier, Job<ProcessConfiguration>
+        InfrastructureIdentifier, RunContext, ProcessConfiguration
     ) {
         let earlier = try Workbench(directory: directory)
         let job = try earlier.shell(
             "echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two; echo gone >&2; exit 5")
-        let identifier = try await earlier.backend.start(job)
+        let identifier = try await job.start()
         await eventually("the first line is copied") { earlier.output.text == "one\n" }
         // A line is printed before the position of the copying is recorded.
         #expect(await earlier.backend.flushOutput(within: .seconds(10)))
-        return (identifier, job)
+        return (identifier, job.run, job.configuration)
     }
 
     @Test("a reused pid is not mistaken for the run")
@@ -111,24 +112,24 @@ struct AdoptionTests {
         let bench = try Workbench()
         let job = try bench.shell("")
         try await fails(bench, job, InfrastructureIdentifier(rawValue: String(getpid())), .notReachable)
-        let pid = try await orphan(bench, "while :; do sleep 1000; done", flowRunID: job.flowRunID)
+        let pid = try await orphan(bench, "while :; do sleep 1000; done", flowRunID: job.run.flowRunID)
         let identifier = InfrastructureIdentifier(rawValue: String(pid))
         try await fails(bench, bench.shell(""), identifier, .notReachable)
         #expect(isAlive(pid))
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(5), reason: .cancelled)
-        #expect(processes(of: job.flowRunID) == [])
+        try await job.stop(identifier, grace: .seconds(5), reason: .cancelled)
+        #expect(processes(of: job.run.flowRunID) == [])
     }
 
     private func fails(
-        _ bench: Workbench, _ job: Job<ProcessConfiguration>, _ identifier: InfrastructureIdentifier,
+        _ bench: Workbench, _ job: ProcessWorkload, _ identifier: InfrastructureIdentifier,
         _ kind: InfrastructureError.Kind, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         let stopping = await #expect(throws: InfrastructureError.self, sourceLocation: sourceLocation) {
-            try await bench.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
+            try await job.stop(identifier, grace: .zero, reason: .shutdown)
         }
         #expect(stopping?.kind == kind, sourceLocation: sourceLocation)
         let waiting = await #expect(throws: InfrastructureError.self, sourceLocation: sourceLocation) {
-            _ = try await bench.backend.wait(for: identifier, job: job)
+            _ = try await job.wait(for: identifier)
         }
         #expect(waiting?.kind == kind, sourceLocation: sourceLocation)
     }

@@ -1,9 +1,9 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -29,8 +29,7 @@ struct ConfigurationTests {
                 workerName: golden["worker_name"]?.stringValue, workerID: golden["worker_id"]?.stringValue,
                 settingsEnvironment: strings("settings_environment"),
                 environment: Dictionary(uniqueKeysWithValues: strings("process_env").map { ($0.name, $0.value) }))
-            let configuration = try backend.configuration(rendered: golden["rendered"] ?? [:])
-            let prepared = try backend.prepare(configuration, for: context)
+            let prepared = try backend.prepared(golden["rendered"] ?? [:], for: context)
             let expected = try #require(golden["expected"])
             #expect(
                 prepared.json.isEquivalent(to: expected),
@@ -41,9 +40,8 @@ struct ConfigurationTests {
     @Test("a variable set to null is not inherited")
     func nullVariable() throws {
         let backend = try ProcessBackend(options: .init(interpreter: "/p", environment: [:]))
-        let configuration = try backend.configuration(rendered: ["env": ["SECRET": nil, "A": "1"]])
-        let prepared = try backend.prepare(
-            configuration,
+        let prepared = try backend.prepared(
+            ["env": ["SECRET": nil, "A": "1"]],
             for: PreparationContext(
                 flowRun: ["id": "i", "name": "n"], flow: nil, environment: ["SECRET": "s", "B": "2"]))
         #expect(prepared.launchEnvironment == ["B": "2", "PREFECT__FLOW_RUN_ID": "i", "A": "1"])
@@ -85,10 +83,9 @@ struct ConfigurationTests {
     @Test("a job without a command is refused when the interpreter is disabled on purpose")
     func noInterpreter() async throws {
         let bench = try Workbench()
-        let configuration = try bench.backend.configuration(rendered: [:])
         let error = #expect(throws: InfrastructureError.self) {
-            try bench.backend.prepare(
-                configuration, for: PreparationContext(flowRun: ["id": "i", "name": "n"], flow: nil))
+            try bench.backend.prepared(
+                [:], for: PreparationContext(flowRun: ["id": "i", "name": "n"], flow: nil))
         }
         #expect(error?.kind == .refused)
         #expect(error?.message.contains("command") == true)

@@ -1,5 +1,5 @@
+import BackendKit
 import Testing
-import Worker
 
 @testable import ProcessBackend
 

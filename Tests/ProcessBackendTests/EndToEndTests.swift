@@ -1,7 +1,7 @@
+import BackendKit
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -97,7 +97,7 @@ struct EndToEndTests {
 
     /// A bench with the file of the flows, and a job for a run of one of them.
     private func prepared(flow: String = "hooked", mode: String, env: [String: String] = [:]) async throws
-        -> (Workbench, Job<ProcessConfiguration>)
+        -> (Workbench, ProcessWorkload)
     {
         // On a busy machine Prefect's engine may answer a cancel request late, and hooks may take minutes.
         let bench = try Workbench(
@@ -124,33 +124,33 @@ struct EndToEndTests {
         return (bench, job)
     }
 
-    private func state(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws -> String? {
-        try await api(bench, "return get('/flow_runs/\(job.flowRunID)')['state_name']").stringValue
+    private func state(_ bench: Workbench, _ job: ProcessWorkload) async throws -> String? {
+        try await api(bench, "return get('/flow_runs/\(job.run.flowRunID)')['state_name']").stringValue
     }
 
-    private func logs(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws -> String {
+    private func logs(_ bench: Workbench, _ job: ProcessWorkload) async throws -> String {
         try await api(
             bench,
-            "return [log['message'] for log in post('/logs/filter', logs={'flow_run_id': {'any_': ['\(job.flowRunID)']}})]"
+            "return [log['message'] for log in post('/logs/filter', logs={'flow_run_id': {'any_': ['\(job.run.flowRunID)']}})]"
         ).serialized()
     }
 
-    private func running(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws
+    private func running(_ bench: Workbench, _ job: ProcessWorkload) async throws
         -> InfrastructureIdentifier
     {
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         await eventually("the flow is running", within: .seconds(300)) { bench.directory.read("running") != nil }
         return identifier
     }
 
     /// Expects that each hook has run once for a state, although one of them is broken.
     private func expectHooks(
-        _ bench: Workbench, _ job: Job<ProcessConfiguration>, name: String, type: String,
+        _ bench: Workbench, _ job: ProcessWorkload, name: String, type: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) {
         #expect(bench.directory.read("broken") == "x", sourceLocation: sourceLocation)
         #expect(
-            bench.directory.read("plain-hooked-\(name)-\(job.flowRunID)") == "x", sourceLocation: sourceLocation)
+            bench.directory.read("plain-hooked-\(name)-\(job.run.flowRunID)") == "x", sourceLocation: sourceLocation)
         #expect(bench.directory.read("modern-\(type)") == "x", sourceLocation: sourceLocation)
     }
 
@@ -169,16 +169,15 @@ struct EndToEndTests {
         let identifier = try await running(bench, job)
         _ = try await api(
             bench,
-            "return post('/flow_runs/\(job.flowRunID)/set_state', state={'type': 'CANCELLING', 'name': 'Cancelling'}, force=True)"
+            "return post('/flow_runs/\(job.run.flowRunID)/set_state', state={'type': 'CANCELLING', 'name': 'Cancelling'}, force=True)"
         )
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(60), reason: .cancelled)
-        let status = try await bench.backend.wait(for: identifier, job: job)
+        try await job.stop(identifier, grace: .seconds(60), reason: .cancelled)
+        let status = try await job.wait(for: identifier)
         #expect(status.code == 0)
         #expect(status.conclusion == nil)
         #expect(try await state(bench, job) == "Cancelling")
         #expect(bench.directory.read("broken") == nil)
-        await bench.backend.runHooks(
-            .cancellation, state: ["type": "CANCELLING", "name": "Cancelling"], of: identifier, job: job)
+        await job.runHooks(.cancellation, state: ["type": "CANCELLING", "name": "Cancelling"], of: identifier)
         expectHooks(bench, job, name: "Cancelling", type: "CANCELLING")
     }
 
@@ -186,12 +185,11 @@ struct EndToEndTests {
     func stubborn() async throws {
         let (bench, job) = try await prepared(mode: "stubborn")
         let identifier = try await running(bench, job)
-        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(500), reason: .cancelled)
-        let status = try await bench.backend.wait(for: identifier, job: job)
+        try await job.stop(identifier, grace: .milliseconds(500), reason: .cancelled)
+        let status = try await job.wait(for: identifier)
         #expect(status.code == -9)
         #expect(status.conclusion == nil)
-        await bench.backend.runHooks(
-            .cancellation, state: ["type": "CANCELLING", "name": "Cancelling"], of: identifier, job: job)
+        await job.runHooks(.cancellation, state: ["type": "CANCELLING", "name": "Cancelling"], of: identifier)
         expectHooks(bench, job, name: "Cancelling", type: "CANCELLING")
         #expect(bench.reporter.messages.isEmpty, "\(bench.reporter.messages)")
     }
@@ -201,14 +199,14 @@ struct EndToEndTests {
         let (bench, job) = try await prepared(mode: "wait")
         let identifier = try await running(bench, job)
         kill(pid_t(identifier.rawValue) ?? 0, SIGKILL)
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == -9)
-        await bench.backend.runHooks(
-            .crashed, state: ["type": "CRASHED", "name": "Crashed", "message": "killed"], of: identifier, job: job)
+        #expect(try await job.wait(for: identifier).code == -9)
+        await job.runHooks(
+            .crashed, state: ["type": "CRASHED", "name": "Crashed", "message": "killed"], of: identifier)
         expectHooks(bench, job, name: "Crashed", type: "CRASHED")
         let log = try await logs(bench, job)
         #expect(log.contains("Hook 'broken' failed") && log.contains("this hook is broken"))
         #expect(log.contains("Hook 'modern' has finished"))
-        await bench.backend.cleanUp(identifier, job: job)
+        await job.cleanUp(identifier)
         #expect(!FileManager.default.fileExists(atPath: identifier.handle["directory"]?.stringValue ?? ""))
     }
 
@@ -231,9 +229,8 @@ struct EndToEndTests {
             "code/pyproject.toml", "[project]\nname = \"flows\"\nversion = \"1\"\ndependencies = [\"prefect>=3\"]\n")
         let identifier = try await running(bench, job)
         kill(pid_t(identifier.rawValue) ?? 0, SIGKILL)
-        _ = try await bench.backend.wait(for: identifier, job: job)
-        await bench.backend.runHooks(
-            .crashed, state: ["type": "CRASHED", "name": "Crashed"], of: identifier, job: job)
+        _ = try await job.wait(for: identifier)
+        await job.runHooks(.crashed, state: ["type": "CRASHED", "name": "Crashed"], of: identifier)
         expectHooks(bench, job, name: "Crashed", type: "CRASHED")
         let calls = (bench.directory.read("uv") ?? "").split(separator: "\n")
         let project = (identifier.handle["directory"]?.stringValue ?? "") + "/work"
@@ -250,13 +247,13 @@ struct EndToEndTests {
         // Hooks that fetched the code again would get this version.
         _ = try bench.directory.write("code/flows.py", "raise RuntimeError('the code was fetched again')")
         kill(pid_t(identifier.rawValue) ?? 0, SIGKILL)
-        _ = try await bench.backend.wait(for: identifier, job: job)
+        _ = try await job.wait(for: identifier)
         let crashed: JSONValue = ["type": "CRASHED", "name": "Crashed"]
-        await bench.backend.runHooks(.crashed, state: crashed, of: identifier, job: job)
+        await job.runHooks(.crashed, state: crashed, of: identifier)
         expectHooks(bench, job, name: "Crashed", type: "CRASHED")
         let directory = try #require(identifier.handle["directory"]?.stringValue)
         try FileManager.default.removeItem(atPath: directory + "/workspace.json")
-        await bench.backend.runHooks(.crashed, state: crashed, of: identifier, job: job)
+        await job.runHooks(.crashed, state: crashed, of: identifier)
         #expect(bench.reporter.messages.map(\.level) == [.info])
         #expect(bench.reporter.messages.first?.message.contains("before its code was ready") == true)
         #expect(bench.directory.read("broken") == "x")
@@ -266,7 +263,7 @@ struct EndToEndTests {
     func noHooks() async throws {
         let (bench, job) = try await prepared(flow: "bare", mode: "wait")
         let before = bench.runDirectories.count
-        await bench.backend.runHooks(.crashed, state: ["type": "CRASHED", "name": "Crashed"], of: nil, job: job)
+        await job.runHooks(.crashed, state: ["type": "CRASHED", "name": "Crashed"], of: nil)
         #expect(bench.reporter.messages.isEmpty, "\(bench.reporter.messages)")
         #expect(try await logs(bench, job) == "[]")
         #expect(bench.runDirectories.count <= before + 1)

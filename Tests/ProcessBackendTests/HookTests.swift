@@ -1,7 +1,7 @@
+import BackendKit
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -22,9 +22,9 @@ struct HookTests {
             "echo hooked; pwd > $T/place; echo $2 > $T/kind; cat $3 > $T/state; echo $A $PREFECT__CONTROL_TOKEN > $T/env\n"
         )
         let job = try bench.job("true", env: ["A": "1"], deploymentID: "d")
-        let identifier = try await bench.backend.start(job)
-        _ = try await bench.backend.wait(for: identifier, job: job)
-        await bench.backend.runHooks(.crashed, state: state, of: identifier, job: job)
+        let identifier = try await job.start()
+        _ = try await job.wait(for: identifier)
+        await job.runHooks(.crashed, state: state, of: identifier)
         let directory = identifier.handle["directory"]?.stringValue ?? ""
         #expect(bench.directory.read("place") == directory + "/work\n")
         #expect(bench.directory.read("kind") == "crashed\n")
@@ -32,7 +32,7 @@ struct HookTests {
         #expect(bench.directory.read("env") == "1\n")
         #expect(bench.reporter.messages.isEmpty)
         await eventually("the output is copied") { bench.output.text == "hooked\n" }
-        await bench.backend.cleanUp(identifier, job: job)
+        await job.cleanUp(identifier)
         #expect(bench.runDirectories.isEmpty)
     }
 
@@ -40,8 +40,8 @@ struct HookTests {
     func deadline() async throws {
         let bench = try bench("trap '' TERM; sleep 1000 & sleep 1000\n", hookTimeLimit: .milliseconds(50))
         let job = try bench.job("true", deploymentID: "d")
-        await bench.backend.runHooks(.cancellation, state: state, of: nil, job: job)
-        #expect(processes(of: job.flowRunID) == [])
+        await job.runHooks(.cancellation, state: state, of: nil)
+        #expect(processes(of: job.run.flowRunID) == [])
         #expect(bench.reporter.messages.map(\.level) == [.warning])
         #expect(bench.reporter.messages.first?.message.contains("longer") == true)
         #expect(bench.runDirectories.isEmpty)
@@ -50,7 +50,7 @@ struct HookTests {
     @Test("hooks that cannot be run are reported with the reason")
     func failure() async throws {
         let bench = try bench("echo 'first' >&2; echo 'no such module' >&2; exit 1\n")
-        await bench.backend.runHooks(.crashed, state: state, of: nil, job: try bench.job("true", deploymentID: "d"))
+        try await bench.job("true", deploymentID: "d").runHooks(.crashed, state: state, of: nil)
         #expect(bench.reporter.messages.count == 1)
         #expect(bench.reporter.messages.first?.message.hasSuffix(": no such module") == true)
         #expect(bench.reporter.messages.first?.level == .warning)
@@ -59,9 +59,9 @@ struct HookTests {
     @Test("hooks are skipped for a run without a deployment and for a worker without a Python")
     func skipped() async throws {
         let bench = try bench("touch $T/ran\n")
-        await bench.backend.runHooks(.crashed, state: state, of: nil, job: try bench.job("true"))
+        try await bench.job("true").runHooks(.crashed, state: state, of: nil)
         let without = try Workbench(directory: bench.directory, interpreter: "none")
-        await without.backend.runHooks(.crashed, state: state, of: nil, job: try without.job("true", deploymentID: "d"))
+        try await without.job("true", deploymentID: "d").runHooks(.crashed, state: state, of: nil)
         #expect(bench.directory.read("ran") == nil)
         #expect(bench.reporter.messages.map(\.level) == [.debug])
         #expect(without.reporter.messages.map(\.level) == [.info])
@@ -71,8 +71,7 @@ struct HookTests {
     func ownPython() async throws {
         let bench = try bench("touch $T/wrong\n")
         let python = try bench.directory.write("python3.12", "#!/bin/sh\ntouch $T/right\n", mode: 0o755)
-        await bench.backend.runHooks(
-            .crashed, state: state, of: nil, job: try bench.job("\(python) -m prefect.engine", deploymentID: "d"))
+        try await bench.job("\(python) -m prefect.engine", deploymentID: "d").runHooks(.crashed, state: state, of: nil)
         #expect(bench.directory.read("right") != nil)
         #expect(bench.directory.read("wrong") == nil)
     }

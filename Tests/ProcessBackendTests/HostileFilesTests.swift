@@ -1,8 +1,8 @@
+import BackendKit
 import Files
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -42,7 +42,7 @@ struct HostileFilesTests {
         while not os.path.exists(T + '/play'): time.sleep(0.01)
         """
 
-    private func hostile(_ bench: Workbench, _ trick: String, innocent: String) throws -> Job<ProcessConfiguration> {
+    private func hostile(_ bench: Workbench, _ trick: String, innocent: String) throws -> ProcessWorkload {
         try bench.python(
             Self.program + "\n" + trick + "\n"
                 + "open(T + '/played', 'w').close()\nprint('played', flush=True)\n"
@@ -51,7 +51,7 @@ struct HostileFilesTests {
             env: ["I": innocent])
     }
 
-    private func innocent(_ bench: Workbench) throws -> Job<ProcessConfiguration> {
+    private func innocent(_ bench: Workbench) throws -> ProcessWorkload {
         try bench.shell(
             "echo one; while [ ! -e $T/played ]; do sleep 0.01; done; echo two; "
                 + "while [ ! -e $T/go ]; do sleep 0.01; done; echo three; echo sad >&2; exit 5")
@@ -65,20 +65,20 @@ struct HostileFilesTests {
     func oneWorker(trick: Trick) async throws {
         let bench = try Workbench()
         let good = try innocent(bench)
-        let goodID = try await bench.backend.start(good)
+        let goodID = try await good.start()
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
-        let badID = try await bench.backend.start(bad)
+        let badID = try await bad.start()
         await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try bench.directory.write("play", "")
         await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         _ = try bench.directory.write("go", "")
-        let status = try await bench.backend.wait(for: goodID, job: good)
+        let status = try await good.wait(for: goodID)
         #expect(status.code == 5 && status.lastOutput == "sad")
-        #expect(try await bench.backend.wait(for: badID, job: bad).code == 3)
+        #expect(try await bad.wait(for: badID).code == 3)
         await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
-        await bench.backend.cleanUp(goodID, job: good)
-        await bench.backend.cleanUp(badID, job: bad)
+        await good.cleanUp(goodID)
+        await bad.cleanUp(badID)
         #expect(bench.runDirectories == [])
         #expect(bench.output.lines.filter { ["one", "two", "three"].contains($0) } == ["one", "two", "three"])
     }
@@ -89,30 +89,30 @@ struct HostileFilesTests {
         let (good, bad) = try await play(trick, in: directory)
         let bench = try Workbench(directory: directory)
         for (identifier, job) in [bad, good] {
-            await bench.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
-            #expect(try await bench.backend.recover(job, identifier: identifier) == .present(identifier))
+            await bench.backend.adopt(identifier, flowRunID: job.run.flowRunID, flowRunName: job.run.flowRunName)
+            #expect(try await job.recover(identifier) == .present(identifier))
         }
         _ = try directory.write("go", "")
-        let status = try await bench.backend.wait(for: good.0, job: good.1)
+        let status = try await good.1.wait(for: good.0)
         #expect([nil, 5].contains(status.code) && status.lastOutput == "sad")
-        #expect(try await [nil, 3].contains(bench.backend.wait(for: bad.0, job: bad.1).code))
+        #expect(try await [nil, 3].contains(bad.1.wait(for: bad.0).code))
         await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         #expect(bench.output.lines.filter { ["one", "two", "three"].contains($0) } == ["three"])
-        for (identifier, job) in [bad, good] { await bench.backend.cleanUp(identifier, job: job) }
+        for (identifier, job) in [bad, good] { await job.cleanUp(identifier) }
         #expect(bench.runDirectories == [])
     }
 
     /// Runs a worker that ends after a trick, with two runs that continue.
     private func play(_ trick: Trick, in directory: TemporaryDirectory) async throws -> (
-        good: (InfrastructureIdentifier, Job<ProcessConfiguration>),
-        bad: (InfrastructureIdentifier, Job<ProcessConfiguration>)
+        good: (InfrastructureIdentifier, ProcessWorkload),
+        bad: (InfrastructureIdentifier, ProcessWorkload)
     ) {
         let bench = try Workbench(directory: directory)
         let good = try innocent(bench)
-        let goodID = try await bench.backend.start(good)
+        let goodID = try await good.start()
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
-        let badID = try await bench.backend.start(bad)
+        let badID = try await bad.start()
         await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try directory.write("play", "")
         await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }

@@ -1,7 +1,7 @@
+import BackendKit
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -99,11 +99,11 @@ struct LaunchTests {
     }
 
     private func refused(
-        _ bench: Workbench, _ job: Job<ProcessConfiguration>, _ code: Int?, _ text: String,
+        _ bench: Workbench, _ job: ProcessWorkload, _ code: Int?, _ text: String,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         let error = await #expect(throws: InfrastructureError.self, sourceLocation: sourceLocation) {
-            _ = try await bench.backend.start(job)
+            _ = try await job.start()
         }
         #expect(error?.kind == .refused, sourceLocation: sourceLocation)
         #expect(error?.exitCode == code, sourceLocation: sourceLocation)
@@ -118,26 +118,26 @@ struct LaunchTests {
         let job = try bench.shell(
             "mkdir -p \"$PREFECT__WORKER_RUN_DIRECTORY/work/a/b\"; touch \"$PREFECT__WORKER_RUN_DIRECTORY/work/a/b/c\"; ln -s \"$T\" \"$PREFECT__WORKER_RUN_DIRECTORY/work/a/link\"; chmod 500 \"$PREFECT__WORKER_RUN_DIRECTORY/work/a/b\"; touch kept",
             workingDirectory: bench.directory.path)
-        let identifier = try await bench.backend.start(job)
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == 0)
+        let identifier = try await job.start()
+        #expect(try await job.wait(for: identifier).code == 0)
         #expect(bench.runDirectories.count == 1)
-        await bench.backend.cleanUp(identifier, job: job)
+        await job.cleanUp(identifier)
         #expect(bench.runDirectories.isEmpty)
         #expect(bench.directory.read("kept") == "")
-        await bench.backend.cleanUp(identifier, job: job)
+        await job.cleanUp(identifier)
     }
 
     @Test("the cleanup keeps the directory of a running process and directories that belong to no run")
     func noCleanUp() async throws {
         let bench = try Workbench()
         let job = try bench.shell("sleep 100")
-        let identifier = try await bench.backend.start(job)
-        await bench.backend.cleanUp(identifier, job: job)
+        let identifier = try await job.start()
+        await job.cleanUp(identifier)
         #expect(bench.runDirectories.count == 1)
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(5), reason: .shutdown)
+        try await job.stop(identifier, grace: .seconds(5), reason: .shutdown)
         var handle = identifier.handle
         handle["directory"] = .string(bench.directory.path)
-        await bench.backend.cleanUp(InfrastructureIdentifier(rawValue: identifier.rawValue, handle: handle), job: job)
+        await job.cleanUp(InfrastructureIdentifier(rawValue: identifier.rawValue, handle: handle))
         #expect(FileManager.default.fileExists(atPath: bench.directory.path))
     }
 
@@ -180,18 +180,18 @@ struct LaunchTests {
     func cancelledWait() async throws {
         let bench = try Workbench()
         let job = try bench.shell("sleep 100")
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 await #expect(throws: CancellationError.self) {
-                    _ = try await bench.backend.wait(for: identifier, job: job)
+                    _ = try await job.wait(for: identifier)
                 }
             }
             group.cancelAll()
         }
         #expect(isAlive(pid_t(identifier.rawValue) ?? 0))
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(5), reason: .shutdown)
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == -15)
+        try await job.stop(identifier, grace: .seconds(5), reason: .shutdown)
+        #expect(try await job.wait(for: identifier).code == -15)
     }
 }
 

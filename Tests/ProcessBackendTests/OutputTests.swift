@@ -1,8 +1,8 @@
+import BackendKit
 import Foundation
 import JSON
 import Synchronization
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -19,10 +19,10 @@ struct OutputTests {
     func live() async throws {
         let bench = try Workbench()
         let job = try bench.shell("echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two")
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         await eventually("the first line is copied") { bench.output.text == "one\n" }
         _ = try bench.directory.write("go", "")
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == 0)
+        #expect(try await job.wait(for: identifier).code == 0)
         await eventually("the second line is copied") { bench.output.text == "one\ntwo\n" }
     }
 
@@ -76,7 +76,7 @@ struct OutputTests {
         let sink = CountingSink()
         let bench = try Workbench(output: sink)
         let job = try bench.shell("head -c 50000000 /dev/zero | tr '\\0' 'x' | fold -w 99; touch $T/done; sleep 1000")
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         await eventually("the output has been copied", within: .seconds(180)) {
             bench.directory.read("done") != nil && sink.count >= 50_500_000
         }
@@ -86,7 +86,7 @@ struct OutputTests {
             return stat(directory + "/output/stdout", &status) == 0 && status.st_size >= 50_500_000
                 && status.st_blocks * 512 < 4_000_000
         }
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(5), reason: .shutdown)
+        try await job.stop(identifier, grace: .seconds(5), reason: .shutdown)
     }
 
     @Test("a blocked output of the worker blocks only that output")

@@ -1,7 +1,7 @@
+import BackendKit
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -22,15 +22,15 @@ struct RecoveryTests {
     func found() async throws {
         let earlier = try worker()
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end")
-        let identifier = try await earlier.backend.start(job)
+        let identifier = try await job.on(earlier.backend).start()
         let later = try worker()
-        let remains = try await later.backend.recover(job, identifier: nil)
+        let remains = try await job.on(later.backend).recover(nil)
         #expect(remains == .present(identifier))
-        async let status = later.backend.wait(for: identifier, job: job)
+        async let status = job.on(later.backend).wait(for: identifier)
         _ = try directory.write("go", "")
         _ = try await status
         await eventually("the output of the run is copied") { later.output.text.contains("the end") }
-        await later.backend.cleanUp(identifier, job: job)
+        await job.on(later.backend).cleanUp(identifier)
         #expect(later.runDirectories.isEmpty)
     }
 
@@ -41,20 +41,20 @@ struct RecoveryTests {
         _ = try await earlier.run(job)
         #expect(!earlier.runDirectories.isEmpty)
         let later = try worker()
-        guard case .ended(let identifier) = try await later.backend.recover(job, identifier: nil) else {
+        guard case .ended(let identifier) = try await job.on(later.backend).recover(nil) else {
             Issue.record("it is not known to have ended")
             return
         }
-        await later.backend.cleanUp(identifier, job: job)
+        await job.on(later.backend).cleanUp(identifier)
         #expect(later.runDirectories.isEmpty)
     }
 
     @Test("a run without a process is reported as never started, and its process can no longer start")
     func neverStarted() async throws {
         let job = try worker().shell("")
-        let directory = try abandon(job.flowRunID)
+        let directory = try abandon(job.run.flowRunID)
         let later = try worker()
-        #expect(try await later.backend.recover(job, identifier: nil) == .neverStarted)
+        #expect(try await job.on(later.backend).recover(nil) == .neverStarted)
         #expect(later.runDirectories.isEmpty)
         // A child of the dead worker that is only now about to become the run's process cannot create its mark.
         let request = Launcher.Request(
@@ -67,8 +67,8 @@ struct RecoveryTests {
     @Test("the directory of another run is not mistaken for the run's own")
     func others() async throws {
         let job = try worker().shell("")
-        let other = try abandon("\(job.flowRunID)0")
-        #expect(try await worker().backend.recover(job, identifier: nil) == .neverStarted)
+        let other = try abandon("\(job.run.flowRunID)0")
+        #expect(try await job.on(worker().backend).recover(nil) == .neverStarted)
         #expect(other.exists)
     }
 
@@ -76,39 +76,39 @@ struct RecoveryTests {
     func identified() async throws {
         let earlier = try worker()
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done")
-        let identifier = try await earlier.backend.start(job)
+        let identifier = try await job.on(earlier.backend).start()
         let later = try worker()
-        #expect(try await later.backend.recover(job, identifier: identifier) == .present(identifier))
+        #expect(try await job.on(later.backend).recover(identifier) == .present(identifier))
         var elsewhere = identifier.handle
         elsewhere["boot_id"] = "other"
         elsewhere["host"] = "other"
         let far = InfrastructureIdentifier(rawValue: identifier.rawValue, handle: elsewhere)
-        #expect(try await later.backend.recover(job, identifier: far) == .outOfReach)
+        #expect(try await job.on(later.backend).recover(far) == .outOfReach)
         _ = try directory.write("go", "")
-        _ = try await earlier.backend.wait(for: identifier, job: job)
-        #expect(try await worker().backend.recover(job, identifier: identifier) == .ended(identifier))
+        _ = try await job.on(earlier.backend).wait(for: identifier)
+        #expect(try await job.on(worker().backend).recover(identifier) == .ended(identifier))
     }
 
     @Test("the end of an adopted process is observed before its run is recovered")
     func adopted() async throws {
         let earlier = try worker()
         let job = try earlier.shell("while [ ! -e $T/go ]; do sleep 0.01; done; echo the end; echo last >&2")
-        let identifier = try await earlier.backend.start(job)
+        let identifier = try await job.on(earlier.backend).start()
         let later = try worker()
-        await later.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
+        await later.backend.adopt(identifier, flowRunID: job.run.flowRunID, flowRunName: job.run.flowRunName)
         _ = try directory.write("go", "")
         await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         // The worker still knows the run as its own, although the process is gone.
-        _ = try await earlier.backend.wait(for: identifier, job: job)
-        #expect(try await later.backend.recover(job, identifier: identifier) == .present(identifier))
-        #expect(try await later.backend.wait(for: identifier, job: job).lastOutput != nil)
+        _ = try await job.on(earlier.backend).wait(for: identifier)
+        #expect(try await job.on(later.backend).recover(identifier) == .present(identifier))
+        #expect(try await job.on(later.backend).wait(for: identifier).lastOutput != nil)
     }
 
     @Test("the cleanup of a run that ended unwatched also ends the processes in its session")
     func leftovers() async throws {
         let earlier = try worker()
         let job = try earlier.shell("sleep 1000 & echo $! >$T/left; while [ ! -e $T/go ]; do sleep 0.01; done")
-        let identifier = try await earlier.backend.start(job)
+        let identifier = try await job.on(earlier.backend).start()
         await eventually("the run has a child process") { directory.read("left")?.hasSuffix("\n") == true }
         let child = try #require(pid_t(directory.read("left")?.dropLast() ?? ""))
         // The leader is killed without a worker that watches its end.
@@ -117,7 +117,7 @@ struct RecoveryTests {
         kill(child, SIGSTOP)
         kill(leader, SIGKILL)
         let later = try worker()
-        await later.backend.cleanUp(identifier, job: job)
+        await job.on(later.backend).cleanUp(identifier)
         await eventually("the child process has ended") { !isAlive(child) }
         #expect(later.runDirectories.isEmpty)
     }
@@ -126,14 +126,14 @@ struct RecoveryTests {
     func discard() async throws {
         let earlier = try worker()
         let job = try earlier.shell("sleep 1000")
-        let identifier = try await earlier.backend.start(job)
+        let identifier = try await job.on(earlier.backend).start()
         let (expected, over) = (try abandon("expected"), try abandon("over"))
         let later = try worker()
         let fresh = try abandon("fresh", by: later.backend.tag)
         await later.backend.removeOrphans(except: ["expected"])
         #expect(expected.exists && fresh.exists && !over.exists)
         #expect(identifier.handle["directory"]?.stringValue.map { RunDirectory(existing: $0).exists } == true)
-        try await later.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
+        try await job.on(later.backend).stop(identifier, grace: .zero, reason: .shutdown)
         let careful = try Workbench(directory: directory)
         await careful.backend.removeOrphans(except: [])
         #expect(expected.exists)

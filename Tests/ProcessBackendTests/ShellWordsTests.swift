@@ -1,8 +1,8 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
 import Testing
-import Worker
 
 @testable import ProcessBackend
 

@@ -1,16 +1,16 @@
+import BackendKit
 import Foundation
 import JSON
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
 struct StopTests {
     /// Starts a job and waits until it has created the file `ready`.
-    private func started(_ bench: Workbench, _ job: Job<ProcessConfiguration>) async throws
+    private func started(_ bench: Workbench, _ job: ProcessWorkload) async throws
         -> InfrastructureIdentifier
     {
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         await eventually("the process is ready") { bench.directory.read("ready") != nil }
         return identifier
     }
@@ -20,8 +20,8 @@ struct StopTests {
         let bench = try Workbench()
         let job = try bench.shell("trap 'echo bye; exit 3' TERM; touch $T/ready; while :; do sleep 0.01; done")
         let identifier = try await started(bench, job)
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .shutdown)
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == 3)
+        try await job.stop(identifier, grace: .seconds(30), reason: .shutdown)
+        #expect(try await job.wait(for: identifier).code == 3)
         await eventually("the output after SIGTERM is copied") { bench.output.text == "bye\n" }
     }
 
@@ -39,13 +39,13 @@ struct StopTests {
             touch $T/ready
             while :; do sleep 1000; done
             """)
-        let identifier = try await bench.backend.start(job)
-        await eventually("all processes are running") { processes(of: job.flowRunID).count >= 6 }
+        let identifier = try await job.start()
+        await eventually("all processes are running") { processes(of: job.run.flowRunID).count >= 6 }
         let start = ContinuousClock.now
-        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(200), reason: .shutdown)
+        try await job.stop(identifier, grace: .milliseconds(200), reason: .shutdown)
         #expect(.now - start >= .milliseconds(200))
-        #expect(processes(of: job.flowRunID) == [])
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == -9)
+        #expect(processes(of: job.run.flowRunID) == [])
+        #expect(try await job.wait(for: identifier).code == -9)
     }
 
     @Test("a child outside the session and without the environment is found by its parents")
@@ -54,10 +54,10 @@ struct StopTests {
         let job = try bench.shell(
             "env -i setsid sh -c 'trap \"\" TERM; echo $$ > '$T'/escaped; while :; do /bin/sleep 1000; done' & trap 'exit 0' TERM; while :; do sleep 0.01; done"
         )
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         await eventually("the child has escaped") { bench.directory.read("escaped")?.hasSuffix("\n") == true }
         let escaped = try #require(pid_t(bench.directory.read("escaped")?.dropLast() ?? ""))
-        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(300), reason: .shutdown)
+        try await job.stop(identifier, grace: .milliseconds(300), reason: .shutdown)
         #expect(!isAlive(escaped))
     }
 
@@ -65,11 +65,11 @@ struct StopTests {
     func otherAttempt() async throws {
         let bench = try Workbench()
         let job = try bench.shell("sleep 1000")
-        let first = try await bench.backend.start(job)
-        let second = try await bench.backend.start(job)
-        try await bench.backend.stop(first, job: job, grace: .seconds(5), reason: .shutdown)
+        let first = try await job.start()
+        let second = try await job.start()
+        try await job.stop(first, grace: .seconds(5), reason: .shutdown)
         #expect(isAlive(pid_t(second.rawValue) ?? 0))
-        try await bench.backend.stop(second, job: job, grace: .seconds(5), reason: .shutdown)
+        try await job.stop(second, grace: .seconds(5), reason: .shutdown)
     }
 
     @Test("concurrent and repeated stops send one SIGTERM and cause no error")
@@ -87,13 +87,13 @@ struct StopTests {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<3 {
                 group.addTask {
-                    try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
+                    try await job.stop(identifier, grace: .seconds(30), reason: .cancelled)
                 }
             }
             try await group.waitForAll()
         }
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(30), reason: .cancelled)
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == 4)
+        try await job.stop(identifier, grace: .seconds(30), reason: .cancelled)
+        #expect(try await job.wait(for: identifier).code == 4)
         await eventually("the signal is printed") { !bench.output.text.isEmpty }
         #expect(bench.output.text == "term\n")
     }
@@ -109,26 +109,26 @@ struct StopTests {
             while [ ! -e $T/ready ] || [ ! -e $T/away ]; do sleep 0.01; done
             exit 0
             """)
-        let identifier = try await bench.backend.start(job)
-        let status = try await bench.backend.wait(for: identifier, job: job)
+        let identifier = try await job.start()
+        let status = try await job.wait(for: identifier)
         #expect(status.code == 0)
-        let left = processes(of: job.flowRunID)
+        let left = processes(of: job.run.flowRunID)
         #expect(left.count == 1)
         // A later stop ends the daemon as well.
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(1), reason: .shutdown)
-        #expect(processes(of: job.flowRunID) == [])
+        try await job.stop(identifier, grace: .seconds(1), reason: .shutdown)
+        #expect(processes(of: job.run.flowRunID) == [])
     }
 
     @Test("a grandchild that keeps the output open does not delay the end of the run")
     func openOutput() async throws {
         let bench = try Workbench()
         let job = try bench.shell("echo begun; setsid sleep 1000 & exit 6")
-        let identifier = try await bench.backend.start(job)
+        let identifier = try await job.start()
         let start = ContinuousClock.now
-        #expect(try await bench.backend.wait(for: identifier, job: job).code == 6)
+        #expect(try await job.wait(for: identifier).code == 6)
         #expect(.now - start < .seconds(10))
         await eventually("the output is copied") { bench.output.text == "begun\n" }
-        try await bench.backend.stop(identifier, job: job, grace: .zero, reason: .shutdown)
+        try await job.stop(identifier, grace: .zero, reason: .shutdown)
     }
 
     // MARK: - Control sessions
@@ -181,8 +181,8 @@ struct StopTests {
                 time.sleep(100)
                 """))
         let identifier = try await started(bench, job)
-        try await bench.backend.stop(identifier, job: job, grace: .seconds(20), reason: .cancelled)
-        let status = try await bench.backend.wait(for: identifier, job: job)
+        try await job.stop(identifier, grace: .seconds(20), reason: .cancelled)
+        let status = try await job.wait(for: identifier)
         #expect(status.code == 0)
         #expect(status.conclusion == nil)
     }
@@ -206,12 +206,12 @@ struct StopTests {
                 while not os.path.exists(os.environ["T"] + "/may-end"): time.sleep(0.01)
                 """))
         let identifier = try await started(bench, job)
-        async let stopped: Void = bench.backend.stop(identifier, job: job, grace: .seconds(60), reason: .cancelled)
+        async let stopped: Void = job.stop(identifier, grace: .seconds(60), reason: .cancelled)
         // By then the cancel request has been sent, and a SIGTERM would have been sent as well.
         try await Task.sleep(for: .milliseconds(200))
         _ = try bench.directory.write("may-end", "")
         try await stopped
-        let status = try await bench.backend.wait(for: identifier, job: job)
+        let status = try await job.wait(for: identifier)
         #expect(status.code == 0)
         #expect(status.conclusion == .abortedByAPI)
     }
@@ -229,8 +229,8 @@ struct StopTests {
                 time.sleep(100)
                 """))
         let identifier = try await started(bench, job)
-        try await bench.backend.stop(identifier, job: job, grace: .milliseconds(50), reason: .cancelled)
-        let status = try await bench.backend.wait(for: identifier, job: job)
+        try await job.stop(identifier, grace: .milliseconds(50), reason: .cancelled)
+        let status = try await job.wait(for: identifier)
         #expect(status.code == -9)
         #expect(status.conclusion == nil)
     }
@@ -242,9 +242,9 @@ struct StopTests {
             let job = try bench.python(engine("ready(); time.sleep(100)"))
             let identifier = try await started(bench, job)
             let start = ContinuousClock.now
-            try await bench.backend.stop(identifier, job: job, grace: .seconds(20), reason: reason)
+            try await job.stop(identifier, grace: .seconds(20), reason: reason)
             if reason == .cancelled { #expect(.now - start >= .seconds(1)) }
-            #expect(try await bench.backend.wait(for: identifier, job: job).code == -15)
+            #expect(try await job.wait(for: identifier).code == -15)
         }
     }
 }

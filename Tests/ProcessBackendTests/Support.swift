@@ -1,10 +1,10 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
 import Synchronization
 import Testing
-import Worker
 
 @testable import ProcessBackend
 
@@ -82,53 +82,73 @@ struct Workbench {
     func job(
         _ command: String?, env: [String: String] = [:], streams: Bool = true, workingDirectory: String? = nil,
         flowRunID: String = UUID().uuidString.lowercased(), deploymentID: String? = nil
-    ) throws -> Job<ProcessConfiguration> {
+    ) throws -> ProcessWorkload {
         var variables = ["PATH": Self.path, "PREFECT__FLOW_RUN_ID": flowRunID, "T": directory.path]
         variables.merge(env) { $1 }
         let configuration = try ProcessConfiguration(rendered: [
             "command": JSONValue(command), "env": JSONValue(variables.map { (key: $0.key, value: $0.value) }),
             "stream_output": .bool(streams), "working_dir": JSONValue(workingDirectory),
         ])
-        return Job(
-            flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
-            configuration: configuration,
-            reporter: reporter)
+        return ProcessWorkload(
+            backend: backend,
+            run: RunContext(
+                flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
+                reporter: reporter), configuration: configuration)
     }
 
     /// A job that runs the flow engine, prepared as by the worker.
     func engineJob(
         env: [String: String], workingDirectory: String? = nil, flowRunID: String = UUID().uuidString.lowercased(),
         deploymentID: String? = nil
-    ) throws -> Job<ProcessConfiguration> {
+    ) throws -> ProcessWorkload {
         let rendered: JSONValue = [
             "env": JSONValue(env.map { (key: $0.key, value: $0.value) }), "working_dir": JSONValue(workingDirectory),
         ]
         let run: JSONValue = ["id": .string(flowRunID), "name": "brave-otter"]
-        let configuration = try backend.prepare(
-            ProcessConfiguration(rendered: rendered), for: PreparationContext(flowRun: run, flow: nil))
-        return Job(
-            flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
-            configuration: configuration, reporter: reporter)
+        let configuration = try backend.prepared(rendered, for: PreparationContext(flowRun: run, flow: nil))
+        return ProcessWorkload(
+            backend: backend,
+            run: RunContext(
+                flowRunID: flowRunID, flowRunName: "brave-otter", claimID: "c", deploymentID: deploymentID,
+                reporter: reporter), configuration: configuration)
     }
 
     /// A job that runs a shell script.
     func shell(
         _ script: String, env: [String: String] = [:], streams: Bool = true, workingDirectory: String? = nil
-    ) throws -> Job<ProcessConfiguration> {
+    ) throws -> ProcessWorkload {
         try job(
             "sh -c \(shellQuoted(script))", env: env, streams: streams, workingDirectory: workingDirectory)
     }
 
-    func python(_ script: String, env: [String: String] = [:]) throws -> Job<ProcessConfiguration> {
+    func python(_ script: String, env: [String: String] = [:]) throws -> ProcessWorkload {
         try job("python3 -c \(shellQuoted(script))", env: env)
     }
 
-    func run(_ job: Job<ProcessConfiguration>) async throws -> Worker.ExitStatus {
-        try await backend.wait(for: backend.start(job), job: job)
+    func run(_ job: ProcessWorkload) async throws -> BackendKit.ExitStatus {
+        try await job.wait(for: job.start())
     }
 
     var runDirectories: [String] {
         (try? FileManager.default.contentsOfDirectory(atPath: directory.file("runs"))) ?? []
+    }
+}
+
+extension ProcessBackend {
+    /// The configuration of a workload that is made for a run.
+    func prepared(_ rendered: JSONValue, for context: PreparationContext) throws -> ProcessConfiguration {
+        let run = RunContext(
+            flowRunID: "run-1", flowRunName: "brave-otter", claimID: "c", deploymentID: nil,
+            reporter: RecordingReporter())
+        return try #require(workload(rendered: rendered, for: run, preparing: context) as? ProcessWorkload)
+            .configuration
+    }
+}
+
+extension ProcessWorkload {
+    /// The same workload in another process of the worker.
+    func on(_ backend: ProcessBackend) -> ProcessWorkload {
+        ProcessWorkload(backend: backend, run: run, configuration: configuration)
     }
 }
 

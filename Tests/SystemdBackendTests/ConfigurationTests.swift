@@ -1,10 +1,10 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
 import Systemd
 import Testing
-import Worker
 
 @testable import SystemdBackend
 
@@ -227,7 +227,7 @@ struct ConfigurationTests {
 
     @Test("the default template has the configuration's fields, and an empty configuration sets no properties")
     func template() throws {
-        let template = SystemdBackend.defaultBaseJobTemplate
+        let template = SystemdBackend.traits.baseJobTemplate
         let fields = Set(template.jobConfiguration.keys)
         #expect(try Set(SystemdConfiguration(rendered: [:]).json.objectValue?.keys.map { $0 } ?? []) == fields)
         #expect(try UnitResources(rendered: [:]).properties == [])

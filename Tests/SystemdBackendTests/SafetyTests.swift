@@ -1,9 +1,10 @@
+import BackendKit
 import Foundation
 import JSON
 import JobTemplates
+import Worker
 import OrderedCollections
 import Testing
-import Worker
 
 @testable import SystemdBackend
 
@@ -85,23 +86,20 @@ struct SafetyTests {
     @Test("without a state directory no unit is started")
     func none() async throws {
         let backend = try SystemdBackend(options: .init(environment: ["PREFECT_WORKER_SYSTEMD_MANAGER": "system"]))
-        let job = Job(
-            flowRunID: "a", flowRunName: "a", claimID: "c", deploymentID: nil,
-            configuration: try SystemdConfiguration(rendered: ["command": "true"]), reporter: SilentReporter())
-        let error = await #expect(throws: InfrastructureError.self) { _ = try await backend.start(job) }
+        let job = SystemdWorkload(
+            backend: backend,
+            run: RunContext(
+                flowRunID: "a", flowRunName: "a", claimID: "c", deploymentID: nil, reporter: SilentReporter()),
+            configuration: try SystemdConfiguration(rendered: ["command": "true"]))
+        let error = await #expect(throws: InfrastructureError.self) { _ = try await job.start() }
         #expect(error?.kind == .refused && error?.message.contains("--state-dir") == true)
-    }
-
-    private struct SilentReporter: JobReporter {
-        func log(_ level: RunLogLevel, _ message: String) {}
-        func emit(event: String, resource: JSONValue, payload: JSONValue) {}
     }
 
     // MARK: - Job variables
 
     /// The configuration of a run of a pool, prepared as by a worker.
     private func configuration(
-        _ template: BaseJobTemplate = SystemdBackend.defaultBaseJobTemplate, deployment: JSONValue = [:],
+        _ template: BaseJobTemplate = SystemdBackend.traits.baseJobTemplate, deployment: JSONValue = [:],
         run: JSONValue = [:], allowed: Set<String> = []
     ) async throws -> SystemdConfiguration {
         let source = try RenderSource(offline: [
@@ -112,15 +110,19 @@ struct SafetyTests {
         ])
         let backend = try SystemdBackend(
             options: .init(interpreter: "python3", environment: ["PREFECT_WORKER_SYSTEMD_MANAGER": "system"]))
-        return try await JobPreparation(
+        let workload = try await JobPreparation(
             backend: backend, environment: [:], settingsEnvironment: [], allowedJobVariables: allowed,
             references: source.references
-        ).configuration(source.subject)
+        ).workload(
+            source.subject,
+            for: RunContext(
+                flowRunID: "r", flowRunName: "r", claimID: "c", deploymentID: "d", reporter: SilentReporter()))
+        return try #require(workload as? SystemdWorkload).configuration
     }
 
     /// The default template with a default for a variable.
     private func template(_ name: String, default value: JSONValue) -> BaseJobTemplate {
-        let template = SystemdBackend.defaultBaseJobTemplate
+        let template = SystemdBackend.traits.baseJobTemplate
         var variables = template.variables
         variables["properties"]?[name]?["default"] = value
         return BaseJobTemplate(jobConfiguration: template.jobConfiguration, variables: variables)
@@ -167,7 +169,7 @@ struct SafetyTests {
     @Test(
         "a variable that fills a privileged field is restricted under any name, and refused without a placeholder")
     func placeholders() async throws {
-        let original = SystemdBackend.defaultBaseJobTemplate
+        let original = SystemdBackend.traits.baseJobTemplate
         var fields = original.jobConfiguration
         fields["user"] = "{{ account }}"
         let template = BaseJobTemplate(jobConfiguration: fields, variables: original.variables)

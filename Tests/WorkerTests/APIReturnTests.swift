@@ -1,3 +1,4 @@
+import BackendKit
 import HTTPTransport
 import JSON
 import PrefectAPI

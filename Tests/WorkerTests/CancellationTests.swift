@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import Logging
 import PrefectAPI
@@ -156,7 +157,7 @@ struct CancellationTests {
         }
     }
 
-    static let ends: [(String, Worker.ExitStatus)] = [
+    static let ends: [(String, BackendKit.ExitStatus)] = [
         ("a crash", ExitStatus(code: 1)), ("a silent end", ExitStatus(code: 0)),
         ("an abort by the API", ExitStatus(code: 0, conclusion: .abortedByAPI)),
     ]

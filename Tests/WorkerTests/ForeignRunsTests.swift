@@ -1,3 +1,4 @@
+import BackendKit
 import Concurrency
 import JSON
 import PrefectAPI

@@ -1,3 +1,4 @@
+import BackendKit
 import CoreMetrics
 import Foundation
 import JSON

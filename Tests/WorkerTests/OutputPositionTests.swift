@@ -1,3 +1,4 @@
+import BackendKit
 import Testing
 import Worker
 

@@ -1,3 +1,4 @@
+import BackendKit
 import HTTPTransport
 import JSON
 import JobTemplates
@@ -19,7 +20,7 @@ struct PoolSyncTests {
                 }
                 let pool = try #require(api.pool("p"))
                 #expect(pool.type == "process")
-                #expect(pool.baseJobTemplate == FakeBackend.defaultBaseJobTemplate.json)
+                #expect(pool.baseJobTemplate == FakeBackend.traits.baseJobTemplate.json)
                 #expect(pool.workers.map(\.name) == ["tester"])
                 #expect(subject.log.contains("Work pool 'p' created."))
                 let create = try #require(api.requests("POST", "/work_pools/").first)

@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import PrefectAPI
 import TestSupport

@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import PrefectAPI
 import Synchronization
@@ -69,7 +70,7 @@ struct RequestTests {
             let run = api.scheduleRun(deployment: deployment)
             let backend = FakeBackend {
                 $0.runsFlowEngine = end != "own command"
-                let status: Worker.ExitStatus =
+                let status: BackendKit.ExitStatus =
                     switch end {
                     case "receipt": .reported("COMPLETED")
                     case "receipt of a failure": .reported("FAILED", code: 1)

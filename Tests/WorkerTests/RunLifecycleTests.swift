@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import JobTemplates
 import Logging
@@ -200,7 +201,7 @@ struct RunLifecycleTests {
                 jobVariables: ["command": "{{ prefect.blocks.secret.there }} {{ prefect.variables.greeting }}"])
             let backend = FakeBackend {
                 $0.beforeStart = { job in
-                    guard job.configuration.base.command == "from-block hello" else {
+                    guard job.base.command == "from-block hello" else {
                         throw InfrastructureError(.refused, "wrong command")
                     }
                 }

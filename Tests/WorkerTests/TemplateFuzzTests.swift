@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import JobTemplates
 import OrderedCollections
@@ -58,8 +59,8 @@ struct TemplateFuzzTests {
     /// A damaged default template, an arbitrary value, or a template with arbitrary fields.
     private static func template(_ random: inout FuzzRandom) -> JSONValue {
         if random.oneIn(3) {
-            let text = random.damaged(DefaultTemplates.process().json.serializedBytes())
-            return (try? JSONValue(parsing: text)) ?? DefaultTemplates.process().json
+            let text = random.damaged(FakeBackend.traits.baseJobTemplate.json.serializedBytes())
+            return (try? JSONValue(parsing: text)) ?? FakeBackend.traits.baseJobTemplate.json
         }
         if random.oneIn(6) { return value(&random) }
         let properties = object(&random).mapValues { JSONValue.object(["default": $0]) }

@@ -1,3 +1,4 @@
+import BackendKit
 import JSON
 import JobTemplates
 import PrefectAPI
@@ -23,7 +24,10 @@ struct WorkerSettingsTests {
         _ = try await JobPreparation(
             backend: backend, environment: [:], settingsEnvironment: (Self.own + Self.shared).map { ($0, "x") },
             references: source.references
-        ).configuration(source.subject)
+        ).workload(
+            source.subject,
+            for: RunContext(
+                flowRunID: "r", flowRunName: "r", claimID: "c", deploymentID: nil, reporter: SilentReporter()))
         return try #require(backend.contexts.first).settingsEnvironment.map(\.name)
     }
 

@@ -1,10 +1,10 @@
+public import BackendKit
 internal import Files
 internal import FoundationEssentials
 public import JSON
 public import JobTemplates
-public import Logging
+internal import Logging
 internal import Synchronization
-public import Worker
 
 /// Runs flow runs in containers of a Docker Engine, for work pools of the type `docker`. Podman's compatible socket
 /// works as well.
@@ -13,23 +13,23 @@ public import Worker
 /// of them ended. When the Engine becomes unavailable, starts and watches wait for it. The identifier is the same as
 /// the Python worker's: the Engine's URL, a colon, the container's id. Labels record the worker and the claim to which
 /// a container belongs. So a container whose creation was never confirmed is found again, and is not created twice.
-public final class DockerBackend: InfrastructureBackend {
+public final class DockerBackend: Backend {
     /// The options of a Docker backend.
-    public struct Options: Sendable {
+    struct Options: Sendable {
         /// The worker's own environment, which specifies where the Engine is.
-        public var environment: [String: String]
+        var environment: [String: String]
         /// The worker's state directory, which stores the mark of its containers. Without a directory, each process
         /// uses a new mark, and does not find containers again that it has not recorded.
-        public var stateDirectory: String?
+        var stateDirectory: String?
         /// The destination of the containers' standard output.
-        public var standardOutput: any OutputSink
+        var standardOutput: any OutputSink
         /// The destination of the containers' standard error.
-        public var standardError: any OutputSink
+        var standardError: any OutputSink
         /// The log that the worker's operator reads.
-        public var logger: Logger
+        var logger: Logger
 
         /// Creates options. By default, the worker's own output streams are the sinks.
-        public init(
+        init(
             environment: [String: String], stateDirectory: String? = nil,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
             standardError: any OutputSink = DescriptorSink.standardError,
@@ -43,11 +43,10 @@ public final class DockerBackend: InfrastructureBackend {
         }
     }
 
-    public static let workerType = "docker"
-
-    public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.docker() }
-
-    public static let outlivesWorker = true
+    public static let traits = BackendTraits(
+        type: "docker", workerName: "DockerWorker", makeBaseJobTemplate: { defaultTemplate() },
+        // The connection of the run's log, and the connections of the requests during its start.
+        openFilesPerRun: 4, settings: settings)
 
     /// The containers and claims in use, which no clean-up may touch.
     struct InHand: Sendable {
@@ -73,10 +72,17 @@ public final class DockerBackend: InfrastructureBackend {
     /// The interval between two searches for orphaned containers.
     private static let sweepInterval = Duration.seconds(600)
 
+    public convenience init(host: BackendHost) throws(InfrastructureError) {
+        try self.init(
+            options: .init(
+                environment: host.environment, stateDirectory: host.stateDirectory,
+                standardOutput: host.standardOutput, standardError: host.standardError, logger: host.logger))
+    }
+
     /// Creates a backend without sending a request to the Engine. Throws an `InfrastructureError`. Its kind is
     /// `refused` when the environment does not specify a usable Engine, and `unavailable` when the system cannot
     /// create a thread.
-    public init(options: Options) throws(InfrastructureError) {
+    init(options: Options) throws(InfrastructureError) {
         self.options = options
         configurationFolder = DockerConfigurationFolder(environment: options.environment)
         let endpoint = try EngineEndpoint(environment: options.environment, files: configurationFolder)
@@ -87,7 +93,7 @@ public final class DockerBackend: InfrastructureBackend {
             throw InfrastructureError(.unavailable, "The Docker backend could not be started: \(error)")
         }
         owner = OwnerMark.take(in: options.stateDirectory)
-        marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.workerType)
+        marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.traits.type)
         watcher = EngineWatcher(engine: engine, logger: options.logger)
         output = OutputPrinter(sink: options.standardOutput)
         errors = OutputPrinter(sink: options.standardError)
@@ -118,31 +124,17 @@ public final class DockerBackend: InfrastructureBackend {
         }
     }
 
-    public func configuration(rendered: JSONValue) throws -> DockerConfiguration {
-        try DockerConfiguration(rendered: rendered)
-    }
-
-    public func prepare(
-        _ configuration: DockerConfiguration, for context: PreparationContext
-    ) throws -> DockerConfiguration {
-        try configuration.prepared(for: context)
-    }
-
-    /// Stops the container, no matter which worker started it. The container gets SIGTERM, or the signal that its
-    /// image names, and SIGKILL after `grace`.
-    public func stop(
-        _ identifier: InfrastructureIdentifier, job: Job<DockerConfiguration>, grace: Duration, reason: StopReason
-    ) async throws {
-        let handle = ContainerHandle(identifier, engine.endpoint)
-        do {
-            try await engine.stop(handle.container, grace: grace)
-        } catch let error as EngineError {
-            throw handle.failure(error, "Container '\(handle.container)' could not be stopped")
-        }
+    public func workload(
+        rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
+    ) throws -> any Workload {
+        let configuration = try DockerConfiguration(rendered: rendered)
+        return DockerWorkload(
+            backend: self, run: run,
+            configuration: try context.map { try configuration.prepared(for: $0) } ?? configuration)
     }
 
     /// Reports whether the Engine answers, and its product and version.
-    public func check() async -> BackendReport {
+    public func check(_ pools: [PoolJobs]) async -> BackendReport {
         let subject = "Docker Engine"
         let address = engine.endpoint.description
         do {
@@ -184,39 +176,6 @@ public final class DockerBackend: InfrastructureBackend {
         if failures > 5 { throw error }
         await watcher.availability.waitUntilAvailable()
         try Task.checkCancellation()
-    }
-
-    /// The resource that represents a container in events.
-    func resource(_ id: String, name: String) -> JSONValue {
-        ["prefect.resource.id": .string("prefect.docker.container.\(id)"), "prefect.resource.name": .string(name)]
-    }
-}
-
-/// A container, by the identifier that the API stores.
-struct ContainerHandle: Sendable {
-    let container: String
-    /// Whether the container is on this worker's Engine, according to the identifier.
-    let isHere: Bool
-
-    init(_ identifier: InfrastructureIdentifier, _ endpoint: EngineEndpoint) {
-        let text = identifier.rawValue
-        let colon = text.lastIndex(of: ":")
-        container = colon.map { String(text[text.index(after: $0)...]) } ?? text
-        isHere = colon.map { text[..<$0] == endpoint.baseURL } ?? true
-    }
-
-    /// The identifier of a container on this worker's Engine.
-    static func identifier(of container: String, on endpoint: EngineEndpoint) -> InfrastructureIdentifier {
-        InfrastructureIdentifier(rawValue: "\(endpoint.baseURL):\(container)")
-    }
-
-    /// The worker's error for an error of the Engine. A container that is not on this Engine may be on another one.
-    func failure(_ error: EngineError, _ subject: String) -> InfrastructureError {
-        if error.isNotFound, !isHere {
-            return InfrastructureError(
-                .notReachable, "\(subject): it is not on this worker's Docker Engine; use a worker with that Engine")
-        }
-        return error.infrastructureError(subject)
     }
 }
 

@@ -1,10 +1,10 @@
+internal import BackendKit
 internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Logging
 internal import PrefectAPI
 internal import Synchronization
-internal import Worker
 
 /// A cluster that runs jobs: the client for it, the watch of its jobs, and its availability.
 struct Cluster: Sendable {

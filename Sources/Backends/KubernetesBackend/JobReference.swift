@@ -1,7 +1,7 @@
+internal import BackendKit
 internal import HTTPTransport
 internal import JSON
 internal import JobTemplates
-internal import Worker
 
 /// The location of a run's job. The API stores it in `infrastructure_pid` as `namespace:name`. The other members let
 /// the worker confirm that the job is the same.

@@ -1,11 +1,7 @@
+public import BackendKit
 internal import OrderedCollections
-public import Worker
 
 extension KubernetesBackend {
-    /// Checks whether the worker's own cluster can be reached, and the worker's permissions in its own namespace
-    /// there.
-    public func check() async -> BackendReport { await check([]) }
-
     /// Checks whether the worker's own cluster can be reached. Also checks the worker's permissions in the namespaces
     /// that the templates and the deployments of the pools name. Without a pool, it checks the worker's own namespace.
     /// A missing permission is a partial failure.

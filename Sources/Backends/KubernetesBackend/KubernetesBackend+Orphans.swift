@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import Logging
 internal import OrderedCollections
-internal import Worker
 
 // Runs whose own worker does not report on them any more.
 extension KubernetesBackend {

@@ -1,10 +1,10 @@
+public import BackendKit
 internal import Files
 internal import Glibc
-public import Worker
 
 extension ProcessBackend {
     /// Checks whether runs can have directories, and whether the interpreter finds Prefect.
-    public func check() async -> BackendReport {
+    public func check(_ pools: [PoolJobs]) async -> BackendReport {
         var findings: [BackendReport.Finding] = []
         let directory: RunDirectory
         do {

@@ -1,12 +1,12 @@
+public import BackendKit
 internal import Files
 internal import FoundationEssentials
 internal import Glibc
 public import JSON
 public import JobTemplates
-public import Logging
+internal import Logging
 internal import Synchronization
 internal import Systemd
-public import Worker
 
 /// Runs flow runs as transient units of systemd, for work pools of the type `systemd`.
 ///
@@ -16,26 +16,26 @@ public import Worker
 ///
 /// The identifier is the host's name, a colon, and the unit's name. The unit's name consists of the run's id and the
 /// worker's claim. So a unit whose creation was never confirmed is found again and not created twice.
-public final class SystemdBackend: InfrastructureBackend {
+public final class SystemdBackend: Backend {
     /// The options of a systemd backend.
-    public struct Options: Sendable {
+    struct Options: Sendable {
         /// The Python interpreter for jobs without a command: a path, or a name on the PATH of the runs. `none` stands
         /// for no interpreter, `nil` for the first of `python` and `python3` on the worker's PATH.
-        public var interpreter: String?
+        var interpreter: String?
         /// The worker's own environment. `PREFECT_WORKER_SYSTEMD_MANAGER` is `system` or `user`. Without it, root uses
         /// the system's manager, and other users use their own.
-        public var environment: [String: String]
+        var environment: [String: String]
         /// The worker's state directory. It contains scripts of units, which the manager runs. So only root and the
         /// worker's user may be able to change any part of its path. Without a state directory, the backend starts
         /// nothing.
-        public var stateDirectory: String?
+        var stateDirectory: String?
         /// The destination of the output of runs, besides the journal. If the destination is the journal itself, the
         /// output is not copied.
-        public var standardOutput: any OutputSink
+        var standardOutput: any OutputSink
         /// The log for the worker's operator.
-        public var logger: Logger
+        var logger: Logger
 
-        public init(
+        init(
             interpreter: String? = nil, environment: [String: String], stateDirectory: String? = nil,
             standardOutput: any OutputSink = DescriptorSink.standardOutput,
             logger: Logger = Logger(label: "prefect.workers.systemd")
@@ -48,15 +48,11 @@ public final class SystemdBackend: InfrastructureBackend {
         }
     }
 
-    public static let workerType = "systemd"
-
-    public static var defaultBaseJobTemplate: BaseJobTemplate { DefaultTemplates.systemd() }
-
-    public static let outlivesWorker = true
-
-    public static let inheritsEnvironment = true
-
-    public static var privilegedFields: Set<String> { UnitResources.privileges }
+    public static let traits = BackendTraits(
+        type: "systemd", workerName: "SystemdWorker", makeBaseJobTemplate: { defaultTemplate() },
+        inheritsEnvironment: true, privilegedFields: UnitResources.privileges,
+        // Runs use open files only for a moment, during their start and after their end.
+        openFilesPerRun: 1, settings: settings)
 
     let options: Options
     let kind: Bus.Kind
@@ -78,11 +74,23 @@ public final class SystemdBackend: InfrastructureBackend {
     /// The interval at which remaining directories are removed.
     private static let sweepInterval = Duration.seconds(600)
 
+    public convenience init(host: BackendHost) throws(InfrastructureError) {
+        if let problem = host.stateDirectoryProblem {
+            throw InfrastructureError(
+                .refused,
+                "\(problem); a systemd pool is not served without one: correct it or give another --state-dir")
+        }
+        try self.init(
+            options: .init(
+                interpreter: host.python, environment: host.environment, stateDirectory: host.stateDirectory,
+                standardOutput: host.standardOutput, logger: host.logger))
+    }
+
     /// Makes a backend and starts its thread.
     ///
     /// Throws `InfrastructureError`. Its kind is `refused` when the environment names an unknown manager, or when other
     /// users can change the state directory. It is `unavailable` when the system provides no descriptor or thread.
-    public init(options: Options) throws(InfrastructureError) {
+    init(options: Options) throws(InfrastructureError) {
         self.options = options
         kind = try Self.manager(in: options.environment, isRoot: geteuid() == 0)
         guard let bus = Bus(kind, matches: UnitManager.matches) else {
@@ -156,7 +164,9 @@ public final class SystemdBackend: InfrastructureBackend {
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool { await copier?.catchUp(within: limit) ?? true }
 
-    public func configuration(rendered: JSONValue) throws -> SystemdConfiguration {
+    public func workload(
+        rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
+    ) throws -> any Workload {
         let configuration = try SystemdConfiguration(rendered: rendered)
         if kind == .user, let field = configuration.resources.needsSystemManager.first {
             throw InfrastructureError(
@@ -164,14 +174,11 @@ public final class SystemdBackend: InfrastructureBackend {
                 "The job variable '\(field)' needs the system's service manager, and this worker uses its user's; leave it out "
                     + "or set PREFECT_WORKER_SYSTEMD_MANAGER=system")
         }
-        return configuration
-    }
-
-    public func prepare(
-        _ configuration: SystemdConfiguration, for context: PreparationContext
-    ) throws -> SystemdConfiguration {
-        try configuration.prepared(
-            for: context, defaultCommand: interpreter.map(processEngineCommand(interpreter:)))
+        let command = interpreter.map(processEngineCommand(interpreter:))
+        return SystemdWorkload(
+            backend: self, run: run,
+            configuration: try context.map { try configuration.prepared(for: $0, defaultCommand: command) }
+                ?? configuration)
     }
 
     /// The Python interpreter for jobs without a command.
@@ -186,55 +193,8 @@ public final class SystemdBackend: InfrastructureBackend {
         }
     }
 
-    /// Stops the unit: SIGTERM to all of its processes, and SIGKILL after the job's `timeout_stop_sec` or else `grace`.
-    public func stop(
-        _ identifier: InfrastructureIdentifier, job: Job<SystemdConfiguration>, grace: Duration, reason: StopReason
-    ) async throws {
-        let unit = try UnitHandle(identifier).unit
-        let grace = job.configuration.resources.stopTime ?? grace
-        // SIGTERM is sent directly, because a stop of the unit applies a time limit of its own.
-        guard try await kill(unit, SIGTERM) else { return }
-        if try await hasEnded(unit, within: grace) { return }
-        guard try await ask(unit, { () async throws(BusError) in try await manager.stop(unit.name) }),
-            try await kill(unit, SIGKILL)
-        else { return }
-        guard await watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
-    }
-
-    private func kill(_ unit: UnitName, _ signal: Int32) async throws -> Bool {
-        try await ask(unit) { () async throws(BusError) in try await manager.kill(unit.name, signal: signal) }
-    }
-
-    private func hasEnded(_ unit: UnitName, within limit: Duration) async throws -> Bool {
-        let hasEnded = await withTaskGroup(of: Bool.self) { group in
-            group.addTask { await self.watcher.waitForEnd(of: unit.name) }
-            group.addTask {
-                try? await Task.sleep(for: limit)
-                return false
-            }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            return first
-        }
-        try Task.checkCancellation()
-        return hasEnded
-    }
-
-    /// Sends a request that ends a unit; returns `false` when the unit does not exist.
-    private func ask(
-        _ unit: UnitName, _ body: () async throws(BusError) -> Void
-    ) async throws -> Bool {
-        do {
-            try await body()
-            return true
-        } catch {
-            if error.name == UnitManager.noSuchUnit { return false }
-            throw InfrastructureError(.unavailable, "Unit '\(unit.name)' could not be stopped: \(error.message)")
-        }
-    }
-
     /// Reports whether the manager answers, and whether it creates units for this worker, by creating one.
-    public func check() async -> BackendReport {
+    public func check(_ pools: [PoolJobs]) async -> BackendReport {
         let subject = "systemd"
         let place = kind == .system ? "the system's manager" : "the user's manager"
         do {

@@ -1,3 +1,4 @@
+public import BackendKit
 public import PrefectAPI
 
 /// Checks the API and a pool in the way a worker would use them, and changes nothing.

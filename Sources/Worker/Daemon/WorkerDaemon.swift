@@ -1,3 +1,4 @@
+public import BackendKit
 internal import Concurrency
 internal import Logging
 internal import PrefectAPI
@@ -7,8 +8,8 @@ internal import PrefectAPI
 public struct WorkerDaemon: Sendable {
     let services: WorkerServices
     private let served: ObservedValue<[any PoolService]>
-    private let backends: ObservedValue<[any InfrastructureBackend]>
-    private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any InfrastructureBackend>)
+    private let backends: ObservedValue<[any Backend]>
+    private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any Backend>)
     private let drainTimeout: Duration?
     private let metrics: DaemonMetrics
 
@@ -19,7 +20,7 @@ public struct WorkerDaemon: Sendable {
     ///   - drainTimeout: How long the daemon waits for runs in flight before it stops them; `nil` means without a
     ///     limit.
     public init(
-        pools: [any PoolService], backends: [any InfrastructureBackend], services: WorkerServices,
+        pools: [any PoolService], backends: [any Backend], services: WorkerServices,
         drainTimeout: Duration? = nil
     ) {
         served = ObservedValue(pools)
@@ -34,7 +35,7 @@ public struct WorkerDaemon: Sendable {
     /// A pool that is added while the daemon serves others, and its backend, unless the daemon already has it.
     private struct PoolArrival: Sendable {
         let pool: any PoolService
-        let backend: (any InfrastructureBackend)?
+        let backend: (any Backend)?
     }
 
     /// Additions to a running daemon, in their order.
@@ -73,7 +74,7 @@ public struct WorkerDaemon: Sendable {
     /// name is already served.
     ///
     /// - Parameter backend: The backend of the pool, if no other pool has it.
-    public func add(_ pool: any PoolService, on backend: (any InfrastructureBackend)? = nil) {
+    public func add(_ pool: any PoolService, on backend: (any Backend)? = nil) {
         let isNew = served.update { pools in
             guard !pools.contains(where: { $0.served.name == pool.served.name }) else { return false }
             pools.append(pool)
@@ -160,7 +161,7 @@ public struct WorkerDaemon: Sendable {
         served.update { $0.removeAll { $0.state === pool.state } }
     }
 
-    private func removeOrphans(of backend: any InfrastructureBackend) async {
+    private func removeOrphans(of backend: any Backend) async {
         await backend.removeOrphans(except: Set(services.ledger.entries.map(\.flowRunID)))
     }
 
@@ -168,7 +169,8 @@ public struct WorkerDaemon: Sendable {
         await withDiscardingTaskGroup { group in
             for await backend in arrivals.backends.stream {
                 group.addTask { await backend.run() }
-                group.addTask { await backend.observe(ForeignRunsOfAPI(services: services, served: served)) }
+                guard let observer = backend as? any ForeignRunObserver else { continue }
+                group.addTask { await observer.observe(ForeignRunsOfAPI(services: services, served: served)) }
             }
         }
     }

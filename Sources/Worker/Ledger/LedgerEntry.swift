@@ -1,3 +1,4 @@
+public import BackendKit
 public import JSON
 internal import OrderedCollections
 internal import PrefectAPI

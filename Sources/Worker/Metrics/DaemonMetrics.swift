@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import CoreMetrics
 internal import PrefectAPI
 
@@ -25,7 +26,7 @@ struct DaemonMetrics: Sendable {
     }
 
     /// Sets the meters to the current state; `slots` are those of each pool.
-    func update(slots: [SlotLimiter], backends: [any InfrastructureBackend], _ services: WorkerServices) {
+    func update(slots: [SlotLimiter], backends: [any Backend], _ services: WorkerServices) {
         slotsUsed.set(slots.map(\.used).reduce(0, +))
         slotsLimit.set(limit: slots.first?.whole?.limit)
         eventsFromAPI.set(services.feed.connection.isLive)
@@ -34,7 +35,7 @@ struct DaemonMetrics: Sendable {
         logBacklog.set(services.logs.backlog)
         for backend in backends {
             guard let lag = backend.watchLag else { continue }
-            let labels = [("backend", type(of: backend).workerType)]
+            let labels = [("backend", backend.traits.type)]
             Meter(label: "prefect_worker_watch_lag_seconds", dimensions: labels, factory: factory).set(lag.inSeconds)
         }
     }

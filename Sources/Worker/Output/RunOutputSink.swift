@@ -1,3 +1,4 @@
+public import BackendKit
 internal import JSON
 internal import Synchronization
 

@@ -1,3 +1,4 @@
+public import BackendKit
 public import JSON
 public import JobTemplates
 public import PrefectAPI
@@ -77,9 +78,9 @@ public struct JobRendering: Sendable {
     }
 }
 
-/// Makes the job configuration of one flow run from the API's objects, to run it or to show it.
-public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
-    private let backend: Backend
+/// Makes the workload of one flow run from the API's objects, to run it or to show its configuration.
+public struct JobPreparation: Sendable {
+    private let backend: any Backend
     private let environment: [String: String]
     private let settingsEnvironment: [(name: String, value: String)]
     private let rendering: JobRendering
@@ -92,27 +93,27 @@ public struct JobPreparation<Backend: InfrastructureBackend>: Sendable {
     ///     fields of the backend.
     ///   - references: The source of blocks and variables.
     public init(
-        backend: Backend, environment: [String: String], settingsEnvironment: [(name: String, value: String)],
+        backend: any Backend, environment: [String: String], settingsEnvironment: [(name: String, value: String)],
         allowedJobVariables: Set<String> = [], references: any TemplateReferences
     ) {
         self.backend = backend
         self.environment = environment
         self.settingsEnvironment =
-            Backend.inheritsEnvironment
+            backend.traits.inheritsEnvironment
             ? settingsEnvironment : settingsEnvironment.filter { !WorkerSettings.areSet(by: $0.name) }
         rendering = JobRendering(
-            defaultTemplate: Backend.defaultBaseJobTemplate, environment: environment, references: references,
-            privileges: JobPrivileges(fields: Backend.privilegedFields, allowed: allowedJobVariables))
+            defaultTemplate: backend.traits.baseJobTemplate, environment: environment, references: references,
+            privileges: JobPrivileges(fields: backend.traits.privilegedFields, allowed: allowedJobVariables))
     }
 
-    /// The configuration that the run is launched with.
-    public func configuration(_ subject: JobSubject) async throws -> Backend.Configuration {
+    /// The workload of a run, with the complete configuration.
+    public func workload(_ subject: JobSubject, for run: RunContext) async throws -> any Workload {
         let context = PreparationContext(
             flowRun: subject.flowRun.json, flow: subject.flow?.json, deployment: subject.deployment?.json,
             workPool: .init(id: subject.pool.id, name: subject.pool.name), workerName: subject.workerName,
             workerID: subject.workerID, settingsEnvironment: settingsEnvironment, environment: environment,
             prefectVersion: APIClient.prefectVersion, traceContext: subject.traceContext)
         let rendered = try await rendering.render(subject)
-        return try backend.prepare(backend.configuration(rendered: rendered), for: context)
+        return try backend.workload(rendered: rendered, for: run, preparing: context)
     }
 }

@@ -1,3 +1,4 @@
+public import BackendKit
 internal import JSON
 public import JobTemplates
 public import PrefectAPI

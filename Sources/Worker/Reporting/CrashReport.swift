@@ -1,3 +1,5 @@
+internal import BackendKit
+
 /// The report of a run whose infrastructure has ended without a report of its own.
 struct CrashReport: Sendable, Hashable {
     /// The message of the state, for people.

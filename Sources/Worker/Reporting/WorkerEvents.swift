@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import JSON
 internal import JobTemplates
 internal import OrderedCollections

@@ -1,3 +1,4 @@
+public import BackendKit
 internal import Concurrency
 internal import JSON
 internal import PrefectAPI

@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import Logging

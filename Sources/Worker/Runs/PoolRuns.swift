@@ -1,11 +1,12 @@
+internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import Logging
 internal import PrefectAPI
 
 /// The values that all flow runs of a pool share, and the two ways in which a run begins: from a poll or the ledger.
-struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
-    let backend: Backend
+struct PoolRuns: Sendable {
+    let backend: any Backend
     let live: ObservedValue<ServedPool>
     var services: WorkerServices
     let contexts: RunContextReader
@@ -17,12 +18,12 @@ struct PoolRuns<Backend: InfrastructureBackend>: Sendable {
 
     var served: ServedPool { live.value }
     var events: WorkerEvents {
-        WorkerEvents(events: services.events, workerName: served.workerName, workerType: Backend.workerType)
+        WorkerEvents(events: services.events, workerName: served.workerName, workerType: backend.traits.type)
     }
 
     /// The run's current entry for the ledger.
     func entry(of held: ActiveRun) -> LedgerEntry {
-        held.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: Backend.workerType)
+        held.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: backend.traits.type)
     }
 
     /// Takes a run that a poll has returned through all of its steps.

@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import JSON
 internal import Logging
 internal import PrefectAPI
@@ -19,15 +20,15 @@ extension RunDriver {
         let prepared = try await prepareAgain()
         memory.prepared = prepared
         if held.stage == .exited, let identifier = held.identifier {
-            return try await note(.ended(identifier), prepared.job)
+            return try await note(.ended(identifier), prepared.workload)
         }
         var isLogged = false
         while true {
             do {
                 let found = try await mark.during(.recovering) {
-                    try await backend.recover(prepared.job, identifier: held.identifier)
+                    try await prepared.workload.recover(held.identifier)
                 }
-                return try await note(found, prepared.job)
+                return try await note(found, prepared.workload)
             } catch let error as InfrastructureError {
                 if !isLogged {
                     services.logger.warning(
@@ -41,7 +42,7 @@ extension RunDriver {
         }
     }
 
-    private func note(_ found: RecoveredInfrastructure, _ job: Job<Backend.Configuration>) async throws {
+    private func note(_ found: RecoveredInfrastructure, _ workload: any Workload) async throws {
         switch found {
         case .neverStarted: try await take(.found(.neverStarted))
         case .outOfReach: try await take(.found(.outOfReach))
@@ -52,14 +53,14 @@ extension RunDriver {
             held.setIdentifier(identifier)
             let exit = held.exit ?? ExitStatus(code: nil)
             held.setExit(exit)
-            try await take(.found(.ended(end(exit, job))))
+            try await take(.found(.ended(end(exit, workload))))
         }
         logDecision()
     }
 
     /// Makes the job of a run whose infrastructure may already exist. Uses the backend's defaults if the configuration
     /// cannot be made again. The worker only watches and stops such a job, and does not start it.
-    private func prepareAgain() async throws -> RunJobs<Backend>.Prepared {
+    private func prepareAgain() async throws -> RunJobs.Prepared {
         do {
             return try await jobs.prepare(mark: mark)
         } catch let error as CancellationError {
@@ -67,7 +68,7 @@ extension RunDriver {
         } catch {
             services.logger.warning(
                 "Flow run '\(flowRun.name)' continues, but its job configuration cannot be rebuilt: \(error)")
-            return try jobs.bare()
+            return try await jobs.bare()
         }
     }
 
@@ -126,10 +127,10 @@ extension RunDriver {
         held.begin(held.work ?? .recovering)
         await services.ledger.record([entry])
         do {
-            let job = try jobs.bare().job
-            guard let (identifier, hasEnded) = try await existingInfrastructure(of: job) else { return nil }
-            let isStopped = hasEnded ? false : try await stop(identifier, job)
-            await backend.cleanUp(identifier, job: job)
+            let workload = try await jobs.bare().workload
+            guard let (identifier, hasEnded) = try await existingInfrastructure(of: workload) else { return nil }
+            let isStopped = hasEnded ? false : try await stop(identifier, workload)
+            await workload.cleanUp(identifier)
             return isStopped ? "Infrastructure '\(identifier)' was stopped" : nil
         } catch let error as CancellationError {
             if held.endWork() { await services.ledger.record([entry]) }
@@ -143,10 +144,10 @@ extension RunDriver {
 
     /// The infrastructure that the run has or had; `nil` when none was created.
     private func existingInfrastructure(
-        of job: Job<Backend.Configuration>
+        of workload: any Workload
     ) async throws -> (identifier: InfrastructureIdentifier, hasEnded: Bool)? {
         if let identifier = held.identifier { return (identifier, false) }
-        switch try await backend.recover(job, identifier: nil) {
+        switch try await workload.recover(nil) {
         case .present(let identifier): return (identifier, false)
         case .ended(let identifier): return (identifier, true)
         case .neverStarted: return nil
@@ -156,10 +157,10 @@ extension RunDriver {
 
     /// Stops infrastructure; `false` when it had already ended.
     private func stop(
-        _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
+        _ identifier: InfrastructureIdentifier, _ workload: any Workload
     ) async throws -> Bool {
         do {
-            try await backend.stop(identifier, job: job, grace: served.stopGrace, reason: .shutdown)
+            try await workload.stop(identifier, grace: served.stopGrace, reason: .shutdown)
             return true
         } catch let error as InfrastructureError where error.kind == .notFound {
             return false

@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import JSON
 internal import Logging
 internal import OrderedCollections
@@ -7,20 +8,20 @@ internal import PrefectAPI
 extension RunDriver {
     /// Waits until the infrastructure ends, and stops it on request.
     func watch(_ memory: Memory) async throws {
-        let job = try memory.job()
+        let workload = try memory.workload()
         guard let identifier = held.identifier else { throw MissingJob() }
         async let _: Void = leaveUnlessEnded()
         // A stop that is under way must complete although the infrastructure has ended, so that all of it ends. So the
         // wait and the stop run side by side, and the end also ends the wait for a stop request.
-        async let stopping: Void = stopWhenAsked(identifier, job)
-        let status = try await waitForEnd(identifier, job)
+        async let stopping: Void = stopWhenAsked(identifier, workload)
+        let status = try await waitForEnd(identifier, workload)
         held.setExit(status.mapTexts(reporter.redact))
-        try await take(.ended(end(status, job)))
+        try await take(.ended(end(status, workload)))
         await stopping
     }
 
     /// How infrastructure ended, in the detail that decides what the worker reports.
-    func end(_ status: ExitStatus, _ job: Job<Backend.Configuration>) -> RunMachine.End {
+    func end(_ status: ExitStatus, _ workload: any Workload) -> RunMachine.End {
         switch status.conclusion {
         case .stateReported(type: "CANCELLED", _): .cancelled
         case .stateReported: .reported
@@ -29,8 +30,8 @@ extension RunDriver {
             switch status.code {
             case nil: .unseen
             // A user's command that ends without an error needs no report.
-            case 0: job.configuration.runsFlowEngine ? .silent : .reported
-            default: Backend.outlivesWorker ? .failedOrGaveBack : .failed
+            case 0: workload.runsFlowEngine ? .silent : .reported
+            default: backend.traits.outlivesWorker ? .failedOrGaveBack : .failed
             }
         }
     }
@@ -38,17 +39,17 @@ extension RunDriver {
     /// Passes a run of an earlier process to the next process, unless the run ends within 10 s. This applies to a
     /// worker that does not wait for such runs.
     private func leaveUnlessEnded() async {
-        guard served.runsOnce, Backend.isDoneOnceStarted else { return }
+        guard served.runsOnce, backend.traits.isDoneOnceStarted else { return }
         if (try? await Task.sleep(for: .seconds(10))) != nil { held.requestLeave() }
     }
 
     private func waitForEnd(
-        _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
+        _ identifier: InfrastructureIdentifier, _ workload: any Workload
     ) async throws -> ExitStatus {
         try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
             group.addTask {
                 do {
-                    return try await backend.wait(for: identifier, job: job)
+                    return try await workload.wait(for: identifier)
                 } catch let error as InfrastructureError where error.kind == .notFound {
                     // It has ended, and how it ended is unknown.
                     return ExitStatus(code: nil)
@@ -68,7 +69,7 @@ extension RunDriver {
         }
     }
 
-    private func stopWhenAsked(_ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>) async {
+    private func stopWhenAsked(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async {
         guard let reason = await held.waitForStopRequest() else { return }
         switch reason {
         case .cancelled: reporter.log(.info, "Cancelling flow run '\(flowRun.name)': stopping '\(identifier)'")
@@ -76,7 +77,7 @@ extension RunDriver {
         }
         while !held.hasEnded, !Task.isCancelled {
             do {
-                try await backend.stop(identifier, job: job, grace: served.stopGrace, reason: reason)
+                try await workload.stop(identifier, grace: served.stopGrace, reason: reason)
                 return
             } catch let error as InfrastructureError where error.kind == .unavailable {
                 // No other part of the worker repeats the stop, so the run would continue forever.
@@ -127,7 +128,7 @@ extension RunDriver {
 
     /// Reports that a run has crashed, because its infrastructure ended without a final state.
     func crash(_ memory: inout Memory) async throws {
-        let job = try memory.job()
+        let workload = try memory.workload()
         let status = held.exit ?? ExitStatus(code: nil)
         // A flow engine that ends without an error and without a final state has not finished its run.
         let report =
@@ -138,14 +139,20 @@ extension RunDriver {
             : CrashReport(status)
         switch try await proposeCrash(report.message) {
         case .accepted(let state):
-            report.log(flowRunID: flowRun.id, to: reporter, outputIsPrinted: job.configuration.streamsOutput)
-            await backend.runHooks(.crashed, state: state, of: held.identifier, job: job)
+            report.log(flowRunID: flowRun.id, to: reporter, outputIsPrinted: workload.streamsOutput)
+            await runHooks(.crashed, state: state, of: workload)
             try await take(.done)
         case .cancelling(let state):
             memory.state = state
             try await take(.refusedForCancellation)
         case .refused: try await take(.refused)
         }
+    }
+
+    /// Runs the flow's own hooks for a state, where the backend can.
+    private func runHooks(_ kind: FlowHook, state: JSONValue, of workload: any Workload) async {
+        guard let runner = workload as? any FlowHookRunner else { return }
+        await runner.runHooks(kind, state: state, of: held.identifier)
     }
 
     /// Ends a run that is being cancelled and whose infrastructure has ended.
@@ -155,7 +162,7 @@ extension RunDriver {
         // that state.
         let cancelling: JSONValue =
             memory.state["type"] == "CANCELLING" ? memory.state : ["type": "CANCELLING", "name": "Cancelling"]
-        await backend.runHooks(.cancellation, state: cancelling, of: held.identifier, job: made.job)
+        await runHooks(.cancellation, state: cancelling, of: made.workload)
         let end = StateProposal.cancelled("Flow run was cancelled successfully.")
         if case .accepted? = try await proposePersistently(end, force: true) {
             events.cancelled(related: made.relatedToCancellation)
@@ -167,7 +174,7 @@ extension RunDriver {
     /// Sends the event of a run that set Cancelled itself after the worker's request. Infrastructure that outlives the
     /// worker has its own runner, which sends that event.
     func noteCancelled(_ memory: Memory) async throws {
-        if !Backend.outlivesWorker { events.cancelled(related: try memory.made().relatedToCancellation) }
+        if !backend.traits.outlivesWorker { events.cancelled(related: try memory.made().relatedToCancellation) }
         try await take(.done)
     }
 
@@ -185,9 +192,9 @@ extension RunDriver {
 
     /// Removes the run's resources.
     func cleanUp(_ memory: Memory) async throws {
-        let job = try memory.job()
+        let workload = try memory.workload()
         if let identifier = held.identifier {
-            await mark.during(.cleaningUp) { await backend.cleanUp(identifier, job: job) }
+            await mark.during(.cleaningUp) { await workload.cleanUp(identifier) }
         }
         try await take(.done)
     }
@@ -221,7 +228,7 @@ extension RunDriver {
     /// not fail without them.
     private func label() async {
         let labels: OrderedDictionary<String, String> = [
-            "prefect.worker.name": served.workerName, "prefect.worker.type": Backend.workerType,
+            "prefect.worker.name": served.workerName, "prefect.worker.type": backend.traits.type,
             "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool.id,
         ]
         // An earlier attempt at the run, or an earlier process, may have set the same labels.

@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import Logging
@@ -10,7 +11,7 @@ extension RunDriver {
         do {
             memory.prepared = try await jobs.prepare(continuing: memory.trace, mark: mark)
             try await take(.done)
-        } catch is RunJobs<Backend>.MissingDeployment {
+        } catch is RunJobs.MissingDeployment {
             try await take(.deploymentDeleted)
         } catch let error as CancellationError {
             throw error
@@ -83,10 +84,10 @@ extension RunDriver {
 
     /// Creates the infrastructure, and records it in the ledger at once.
     func start(_ memory: inout Memory) async throws {
-        let job = try memory.job()
+        let workload = try memory.workload()
         do {
             try await mark.during(.starting) {
-                if let identifier = try await create(job) {
+                if let identifier = try await create(workload) {
                     try await noteStart(identifier)
                 } else {
                     try await take(.interrupted)
@@ -107,10 +108,10 @@ extension RunDriver {
 
     /// Creates the infrastructure, which may take long. Returns `nil` when a stop of the run is requested before that
     /// is done.
-    private func create(_ job: Job<Backend.Configuration>) async throws -> InfrastructureIdentifier? {
+    private func create(_ workload: any Workload) async throws -> InfrastructureIdentifier? {
         do {
             return try await withThrowingTaskGroup(of: InfrastructureIdentifier?.self) { group in
-                group.addTask { try await backend.start(job) }
+                group.addTask { try await workload.start() }
                 group.addTask {
                     await raceOf({ _ = await held.waitForStopRequest() }, { await held.waitForLeave() })
                     return nil
@@ -136,11 +137,11 @@ extension RunDriver {
 
     /// Asks the backend which infrastructure an interrupted start has created, until the backend can answer.
     func findInterrupted(_ memory: Memory) async throws {
-        let job = try memory.job()
+        let workload = try memory.workload()
         try await mark.during(.starting) {
             while true {
                 do {
-                    switch try await backend.recover(job, identifier: nil) {
+                    switch try await workload.recover(nil) {
                     case .present(let identifier), .ended(let identifier): return try await noteStart(identifier)
                     case .neverStarted: return try await take(.found(.neverStarted))
                     case .outOfReach: return try await take(.found(.outOfReach))

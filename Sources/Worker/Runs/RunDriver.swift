@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import JSON
 internal import JobTemplates
 internal import Logging
@@ -6,15 +7,15 @@ internal import PrefectAPI
 /// Carries out the steps of ``RunMachine`` for one flow run, and passes their results back to it.
 ///
 /// A failure affects only this run: ``run()`` throws no error.
-struct RunDriver<Backend: InfrastructureBackend>: Sendable {
+struct RunDriver: Sendable {
     let held: ActiveRun
     let flowRun: FlowRun
     let pool: WorkPool
-    let runs: PoolRuns<Backend>
+    let runs: PoolRuns
     let reporter: RunReporter
-    let jobs: RunJobs<Backend>
+    let jobs: RunJobs
 
-    init(held: ActiveRun, flowRun: FlowRun, pool: WorkPool, runs: PoolRuns<Backend>) {
+    init(held: ActiveRun, flowRun: FlowRun, pool: WorkPool, runs: PoolRuns) {
         self.held = held
         self.flowRun = flowRun
         self.pool = pool
@@ -25,7 +26,7 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
             reporter: reporter)
     }
 
-    var backend: Backend { runs.backend }
+    var backend: any Backend { runs.backend }
     var services: WorkerServices { runs.services }
     var api: APIClient { runs.services.api }
     var served: ServedPool { runs.served }
@@ -35,8 +36,8 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
     struct Memory {
         /// The trace that the run's process continues.
         let trace: TraceContext?
-        /// The run's job, once it is made.
-        var prepared: RunJobs<Backend>.Prepared?
+        /// The run's workload, once it is made.
+        var prepared: RunJobs.Prepared?
         /// The event that the run was submitted.
         var submitted: Event?
         /// Whether the run exists and was this worker's when its status was read.
@@ -48,11 +49,11 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         /// The state that was read after the end of the run's infrastructure.
         var state = JSONValue.null
 
-        /// The run's job, for a step after the one that makes it.
-        func job() throws -> Job<Backend.Configuration> { try made().job }
+        /// The run's workload, for a step after the one that makes it.
+        func workload() throws -> any Workload { try made().workload }
 
-        /// The run's job, and the resources that its events are related to.
-        func made() throws -> RunJobs<Backend>.Prepared {
+        /// The run's workload, and the resources that its events are related to.
+        func made() throws -> RunJobs.Prepared {
             guard let prepared else { throw MissingJob() }
             return prepared
         }
@@ -126,7 +127,7 @@ struct RunDriver<Backend: InfrastructureBackend>: Sendable {
         guard let identifier = held.identifier, held.machine.step != .cleanUp || memory.isOurs else {
             return try await carryOutAll(of: .watch, &memory)
         }
-        if served.runsOnce, Backend.isDoneOnceStarted, !held.machine.isRecovered {
+        if served.runsOnce, backend.traits.isDoneOnceStarted, !held.machine.isRecovered {
             await recordInfrastructure(identifier)
             throw CancellationError()
         }

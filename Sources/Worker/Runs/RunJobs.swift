@@ -1,11 +1,12 @@
+internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import PrefectAPI
 
 /// Makes the job of one flow run from the current data of the API.
-struct RunJobs<Backend: InfrastructureBackend>: Sendable {
-    let runs: PoolRuns<Backend>
+struct RunJobs: Sendable {
+    let runs: PoolRuns
     let flowRun: FlowRun
     let pool: WorkPool
     /// The id of the worker's claim on the run.
@@ -16,7 +17,7 @@ struct RunJobs<Backend: InfrastructureBackend>: Sendable {
 
     /// A job, and the resources that the worker's events of its run are related to.
     struct Prepared: Sendable {
-        let job: Job<Backend.Configuration>
+        let workload: any Workload
         /// The resources that the worker's events of the run are related to.
         let related: [JSONValue]
         /// The resources that the event of a cancellation is related to.
@@ -61,19 +62,18 @@ struct RunJobs<Backend: InfrastructureBackend>: Sendable {
             let subject = JobSubject(
                 pool: pool, deployment: deployment, flow: flow, flowRun: flowRun, workerName: runs.served.workerName,
                 workerID: runs.state.workerID, traceContext: trace)
-            let configuration =
-                if let mark {
-                    try await mark.during(.configuring) { try await preparation.configuration(subject) }
-                } else {
-                    try await preparation.configuration(subject)
-                }
-            return prepared(configuration, flow: flow, deployment: deployment)
+            return try await prepared(flow: flow, deployment: deployment) { run in
+                guard let mark else { return try await preparation.workload(subject, for: run) }
+                return try await mark.during(.configuring) { try await preparation.workload(subject, for: run) }
+            }
         }
     }
 
     /// The job with only the backend's defaults, which is enough to watch and to stop existing infrastructure.
-    func bare() throws -> Prepared {
-        prepared(try runs.backend.configuration(rendered: [:]), flow: nil, deployment: nil)
+    func bare() async throws -> Prepared {
+        try await prepared(flow: nil, deployment: nil) { run in
+            try runs.backend.workload(rendered: [:], for: run, preparing: nil)
+        }
     }
 
     private func readDeployment() async throws -> Deployment? {
@@ -85,15 +85,17 @@ struct RunJobs<Backend: InfrastructureBackend>: Sendable {
         }
     }
 
-    private func prepared(_ configuration: Backend.Configuration, flow: Flow?, deployment: Deployment?) -> Prepared {
+    private func prepared(
+        flow: Flow?, deployment: Deployment?, _ makeWorkload: (RunContext) async throws -> any Workload
+    ) async throws -> Prepared {
         let related = WorkerEvents.resources(of: flowRun, flow: flow, deployment: deployment, pool: pool)
-        reporter.setRelated(related + [runs.events.relatedWorker])
-        let job = Job(
+        let run = RunContext(
             flowRunID: flowRun.id, flowRunName: flowRun.name, claimID: claimID,
-            deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, configuration: configuration,
-            reporter: reporter)
+            deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, reporter: reporter)
+        let workload = try await makeWorkload(run)
+        reporter.setRelated(related + [runs.events.relatedWorker])
         return Prepared(
-            job: job, related: related,
+            workload: workload, related: related,
             relatedToCancellation: WorkerEvents.resourcesOfCancellation(
                 of: flowRun, flow: flow, deployment: deployment))
     }

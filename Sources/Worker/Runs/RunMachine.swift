@@ -1,3 +1,5 @@
+internal import BackendKit
+
 /// The path of one flow run through this worker, as a value. It holds the run's current step, and determines the next
 /// step from the result of the current one.
 ///

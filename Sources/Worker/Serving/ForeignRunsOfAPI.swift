@@ -1,3 +1,4 @@
+internal import BackendKit
 internal import Concurrency
 internal import FoundationEssentials
 internal import JSON
@@ -92,5 +93,15 @@ struct ForeignRunsOfAPI: ForeignRuns {
             try await services.api.propose(.crashed(report.message), forFlowRun: id, effort: .persistent)
         }
         if case .accepted = outcome { report.log(flowRunID: id, to: reporter, outputIsPrinted: false) }
+    }
+}
+
+extension ForeignRunStatus {
+    fileprivate init(_ run: FlowRun) {
+        let isPending = run.stateType == "PENDING"
+        let isClaim = isPending && run.stateName != StateProposal.infrastructurePending
+        self.init(
+            isInFlight: isPending || run.stateType == "RUNNING", infrastructure: run.infrastructurePID,
+            claimed: isClaim ? run.state?["timestamp"]?.stringValue.flatMap { Timestamp($0) } : nil)
     }
 }

@@ -1,3 +1,4 @@
+public import BackendKit
 public import Concurrency
 internal import JSON
 internal import JobTemplates
@@ -6,7 +7,7 @@ public import PrefectAPI
 
 /// Serves one work pool with one backend. It stays in contact with the API, takes the runs that are due and follows
 /// each of them to its end.
-public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
+public struct PoolWorker: Sendable {
     /// The pool with its current settings.
     public let live: ObservedValue<ServedPool>
     /// The worker's knowledge of the pool, for probes.
@@ -18,10 +19,10 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     /// The metrics of the pool.
     public let metrics: PoolMetrics
 
-    private let backend: Backend
+    private let backend: any Backend
     private let services: WorkerServices
     private let justRead: WorkPool?
-    let runs: PoolRuns<Backend>
+    let runs: PoolRuns
     private let channel: PoolChannel
     private let hints = PollHints()
     private let cancellations: CancellationWatch
@@ -38,7 +39,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     ///   - onRefusal: Called with the reason when the API permanently refuses a request that the worker needs for a
     ///     pool that is not known yet. If nothing is given, the whole worker ends then.
     public init(
-        served: ServedPool, backend: Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
+        served: ServedPool, backend: any Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
         justRead: WorkPool? = nil, onRefusal: (@Sendable (String) -> Void)? = nil
     ) {
         self.onRefusal = onRefusal ?? { services.shutdown.refuse($0) }
@@ -58,19 +59,19 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
             metrics: metrics, late: LateProposals(services: services, state: state))
         let cleanup = RunCleanup(runs: runs)
         channel = PoolChannel(
-            live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
-            services: services, state: state, cleanup: (RunCleanup<Backend>.kinds, cleanup.clean))
+            live: live, workerType: backend.traits.type, defaultTemplate: backend.traits.baseJobTemplate,
+            services: services, state: state, cleanup: (cleanup.kinds, cleanup.clean))
         cancellations = CancellationWatch(live: live, services: services, registry: registry)
     }
 
     private var synchronizer: PoolSynchronizer {
         PoolSynchronizer(
-            live: live, workerType: Backend.workerType, defaultTemplate: Backend.defaultBaseJobTemplate,
+            live: live, workerType: backend.traits.type, defaultTemplate: backend.traits.baseJobTemplate,
             services: services, state: state, peers: runs.peers, channel: channel,
             onServable: { [hints] in hints.update { $0.ask() } },
             onRefusal: onRefusal,
             reasonNotToCreate: { [backend] template in
-                guard !Backend.bringsInfrastructure(template) else { return nil }
+                guard !backend.traits.bringsInfrastructure(template) else { return nil }
                 return await backend.check().problem?.detail
             })
     }
@@ -89,7 +90,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
 
     private func serve(_ left: RecoveredRuns) async {
         let events = WorkerEvents(
-            events: services.events, workerName: served.workerName, workerType: Backend.workerType)
+            events: services.events, workerName: served.workerName, workerType: backend.traits.type)
         await withTaskGroup(of: Void.self) { group in
             let isSynchronized = await isSynchronizedFirst()
             let started = ObservedValue<Event?>(nil)
@@ -130,7 +131,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
         let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry, metrics: metrics,
-            hints: hints, workerType: Backend.workerType, taking: taking, hand: { hand.yield($0) })
+            hints: hints, workerType: backend.traits.type, taking: taking, hand: { hand.yield($0) })
         await withDiscardingTaskGroup { group in
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
@@ -200,7 +201,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     /// Registers the orphaned runs of an earlier process, before the first poll could return one of them.
     public func restoreRuns() async -> RecoveredRuns {
         func isOfPool(_ entry: LedgerEntry) -> Bool {
-            entry.pool == served.name && entry.workerType == Backend.workerType
+            entry.pool == served.name && entry.workerType == backend.traits.type
         }
         for entry in services.ledger.doubtful.filter(isOfPool) where !runs.late.watch(entry) {
             await services.ledger.remove(entry.flowRunID)
@@ -250,7 +251,7 @@ public struct PoolWorker<Backend: InfrastructureBackend>: Sendable {
     private func followShutdown() async {
         await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
-        if Backend.outlivesWorker || served.leavesRunsOnExit || services.shutdown.refusal != nil {
+        if backend.traits.outlivesWorker || served.leavesRunsOnExit || services.shutdown.refusal != nil {
             for held in registry.all { held.requestLeave() }
             return
         }

@@ -1,10 +1,11 @@
+internal import BackendKit
 internal import Logging
 internal import PrefectAPI
 
 /// Removes the infrastructure of a run that the API itself has ended, because its cancellation took too long. Any
 /// worker of the pool does this when the API requests it, whichever worker started the run.
-struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
-    let runs: PoolRuns<Backend>
+struct RunCleanup: Sendable {
+    let runs: PoolRuns
 
     private var services: WorkerServices { runs.services }
 
@@ -12,7 +13,7 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
 
     /// The kinds of cleanups that the worker requests. A backend whose infrastructure ends with its worker has nothing
     /// to remove.
-    static var kinds: [String] { Backend.outlivesWorker ? [CleanupMessage.Kind.cancellingTimeout] : [] }
+    var kinds: [String] { runs.backend.traits.outlivesWorker ? [CleanupMessage.Kind.cancellingTimeout] : [] }
 
     /// Removes the infrastructure that a message names, and returns the result.
     func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
@@ -31,15 +32,15 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
         let jobs = RunJobs(
             runs: runs, flowRun: flowRun, pool: pool, claimID: APIClient.newTransitionID(), deploymentSince: .now,
             reporter: RunReporter(flowRun: flowRun, services: services, workerID: runs.state.workerID))
-        let job: Job<Backend.Configuration>
+        let workload: any Workload
         do {
-            job = try await jobs.prepare().job
-        } catch is RunJobs<Backend>.MissingDeployment {
+            workload = try await jobs.prepare().workload
+        } catch is RunJobs.MissingDeployment {
             return .release(reason: Reason.contextUnavailable)
         } catch let error as APIError where error.isNotFound {
             return .release(reason: Reason.contextUnavailable)
         }
-        return try await stop(InfrastructureIdentifier(rawValue: pid), job)
+        return try await stop(InfrastructureIdentifier(rawValue: pid), workload)
     }
 
     /// Cancels, in the usual way, a run that this worker holds. Returns when the worker no longer holds it.
@@ -54,10 +55,10 @@ struct RunCleanup<Backend: InfrastructureBackend>: Sendable {
     }
 
     private func stop(
-        _ identifier: InfrastructureIdentifier, _ job: Job<Backend.Configuration>
+        _ identifier: InfrastructureIdentifier, _ workload: any Workload
     ) async throws -> CleanupVerdict {
         do {
-            try await runs.backend.stop(identifier, job: job, grace: runs.served.stopGrace, reason: .cancelled)
+            try await workload.stop(identifier, grace: runs.served.stopGrace, reason: .cancelled)
             return .done
         } catch let error as InfrastructureError {
             switch error.kind {

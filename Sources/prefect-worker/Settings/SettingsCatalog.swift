@@ -1,5 +1,5 @@
+import BackendKit
 import JSON
-import KubernetesBackend
 import PrefectAPI
 
 /// A setting from outside the program, and its current value.
@@ -32,23 +32,27 @@ struct SettingsCatalog: Sendable {
     let handedOn: [KnownSetting]
 
     init(_ settings: PrefectSettings, environment: [String: String]) {
-        sections = [
-            Section(
-                title: "Prefect's settings",
-                settings: SettingDefinition.all.compactMap { definition in
-                    definition.meaning.map { KnownSetting(definition, meaning: $0, settings) }
-                }),
-            Section(title: "The worker's settings", settings: WorkerVariable.own.map { KnownSetting($0, environment) }),
-            Section(
-                title: "Common variables",
-                settings: WorkerVariable.usual.map { KnownSetting($0, environment) }),
-            Section(title: "From systemd", settings: WorkerVariable.systemd.map { KnownSetting($0, environment) }),
-            Section(title: "Docker pools", settings: WorkerVariable.docker.map { KnownSetting($0, environment) }),
-            Section(
-                title: "Kubernetes pools",
-                settings: WorkerVariable.kubernetes.map { KnownSetting($0, environment) }
-                    + KubernetesSetting.allCases.map { KnownSetting($0, settings.integrations) }),
-        ]
+        sections =
+            [
+                Section(
+                    title: "Prefect's settings",
+                    settings: SettingDefinition.all.compactMap { definition in
+                        definition.meaning.map { KnownSetting(definition, meaning: $0, settings) }
+                    }),
+                Section(
+                    title: "The worker's settings", settings: WorkerVariable.own.map { KnownSetting($0, environment) }),
+                Section(
+                    title: "Common variables",
+                    settings: WorkerVariable.usual.map { KnownSetting($0, environment) }),
+                Section(title: "From systemd", settings: WorkerVariable.systemd.map { KnownSetting($0, environment) }),
+            ]
+            + Backends.all.compactMap { backend in
+                let traits = backend.traits
+                guard !traits.settings.isEmpty else { return nil }
+                return Section(
+                    title: "\(traits.type.prefix(1).uppercased())\(traits.type.dropFirst()) pools",
+                    settings: traits.settings.map { KnownSetting($0, environment, settings.integrations) })
+            }
         handedOn = settings.assignments.map(\.setting).filter { $0.meaning == nil }
             .map { KnownSetting($0, meaning: "", settings) }
     }
@@ -68,11 +72,16 @@ extension KnownSetting {
             source: isSet ? source?.description : nil)
     }
 
-    fileprivate init(_ setting: KubernetesSetting, _ settings: IntegrationSettings) {
-        let found = settings.found(setting.variables)
+    fileprivate init(_ setting: BackendSetting, _ environment: [String: String], _ integrations: IntegrationSettings) {
+        guard let key = setting.key else {
+            let variable = WorkerVariable(setting)
+            self.init(variable, environment)
+            return
+        }
+        let found = integrations.found(setting.variables)
         self.init(
-            variables: setting.variables, key: "integrations.kubernetes.\(setting.rawValue.lowercased())",
-            expectation: setting.expectation, defaultText: setting.defaultText, meaning: setting.meaning,
+            variables: setting.variables, key: key, expectation: setting.expectation,
+            defaultText: setting.defaultText, meaning: setting.meaning,
             value: found.map { SettingValue.string($0.value.stringValue ?? $0.value.serialized()).description }
                 ?? setting.defaultText,
             source: found?.source.description)

@@ -1,3 +1,5 @@
+import BackendKit
+
 /// An environment variable that is not one of Prefect's settings.
 struct WorkerVariable: Sendable {
     /// Its names; earlier ones take precedence.
@@ -11,6 +13,13 @@ struct WorkerVariable: Sendable {
         self.expectation = expectation
         self.defaultText = defaultText
         self.meaning = meaning
+    }
+
+    init(_ setting: BackendSetting) {
+        names = setting.variables
+        expectation = setting.expectation
+        defaultText = setting.defaultText
+        meaning = setting.meaning
     }
 
     static let own = [
@@ -34,9 +43,6 @@ struct WorkerVariable: Sendable {
             "PREFECT_WORKER_ALLOW_HOST_CREDENTIALS", expects: "true or false", default: "false",
             "Whether the job variable `cluster_config` may name programs and files of the worker's host, like "
                 + "`--allow-host-credentials`."),
-        WorkerVariable(
-            "PREFECT_WORKER_SYSTEMD_MANAGER", expects: "system or user",
-            "The systemd that runs the units of systemd pools. Default: `system` for root, else `user`."),
     ]
 
     static let usual = [
@@ -73,33 +79,5 @@ struct WorkerVariable: Sendable {
         WorkerVariable(
             "JOURNAL_STREAM", expects: "device:inode",
             "If standard error is this stream, the log goes to the journal as entries with fields."),
-    ]
-
-    static let docker = [
-        WorkerVariable(
-            "DOCKER_HOST", expects: "unix:///path or tcp://host:port",
-            "The Engine. Default: that of the context, else `unix:///var/run/docker.sock`."),
-        WorkerVariable(
-            "DOCKER_TLS_VERIFY", expects: "anything",
-            "The worker uses TLS to a `tcp://` Engine and verifies its certificate."),
-        WorkerVariable(
-            "DOCKER_CERT_PATH", expects: "a path",
-            "The worker uses TLS to a `tcp://` Engine, with `ca.pem`, `cert.pem` and `key.pem` of this directory. Default: "
-                + "`DOCKER_CONFIG`."),
-        WorkerVariable(
-            "DOCKER_CONTEXT", expects: "a name",
-            "The context, if `DOCKER_HOST` is not set. Default: `currentContext` of `config.json`."),
-        WorkerVariable(
-            "DOCKER_CONFIG", expects: "a path", default: "~/.docker",
-            "The directory of Docker's `config.json` and contexts."),
-        WorkerVariable(
-            "DOCKER_CLIENT_TIMEOUT", expects: "a number above 0", default: "60",
-            "How many seconds an ordinary answer of the Engine may take."),
-    ]
-
-    static let kubernetes = [
-        WorkerVariable(
-            "KUBECONFIG", expects: "paths, separated by colons",
-            "The kubeconfig, if the worker does not run in a cluster. Default: `~/.kube/config`.")
     ]
 }

@@ -1,24 +1,24 @@
+import OrderedCollections
+import BackendKit
 import JSON
 import JobTemplates
 import Synchronization
 import TestSupport
 import Worker
 
-/// The job configuration of the fake backend: the common fields, and the properties that a test sets.
-struct FakeConfiguration: JobConfiguration {
-    var base: BaseJobConfiguration
-    var runsFlowEngine: Bool
-    var context: PreparationContext?
-
-    var json: JSONValue { base.json }
-}
-
 /// Infrastructure that follows the script of a test and records the calls of the worker.
-final class FakeBackend: InfrastructureBackend {
-    typealias Configuration = FakeConfiguration
+final class FakeBackend: Backend {
+    static var traits: BackendTraits {
+        BackendTraits(
+            type: "process", workerName: "ProcessWorker", makeBaseJobTemplate: { template }, outlivesWorker: false,
+            isDoneOnceStarted: isDoneOnceStarted, inheritsEnvironment: inheritsEnvironment)
+    }
 
-    static let workerType = "process"
-    static let defaultBaseJobTemplate = DefaultTemplates.process()
+    private static let template = PoolTemplate.template(own: [
+        "stream_output": PoolTemplate.flag(true, title: "Stream Output", "Whether output is printed."),
+        "working_dir": PoolTemplate.optional(["type": "string"], title: "Working Directory", "A directory."),
+    ])
+
     @TaskLocal static var isDoneOnceStarted = false
     @TaskLocal static var inheritsEnvironment = false
 
@@ -36,10 +36,10 @@ final class FakeBackend: InfrastructureBackend {
     /// The behaviour that a test sets. By default, a flow run continues until it is stopped.
     struct Script: Sendable {
         /// Runs before the infrastructure exists. `start` throws its error.
-        var beforeStart: @Sendable (Job<FakeConfiguration>) async throws -> Void = { _ in }
+        var beforeStart: @Sendable (FakeWorkload) async throws -> Void = { _ in }
         /// The exit status of a run that ends immediately; `nil` for a run that continues until
         /// ``FakeBackend/finish(_:_:)``.
-        var immediateEnd: @Sendable (Job<FakeConfiguration>) -> ExitStatus? = { _ in nil }
+        var immediateEnd: @Sendable (FakeWorkload) -> ExitStatus? = { _ in nil }
         /// The exit status of a run that is stopped.
         var statusOfStopped = ExitStatus(code: -15)
         /// Delays a stop until the gate is open or the run has ended by itself. A stop without a grace period is not
@@ -49,7 +49,7 @@ final class FakeBackend: InfrastructureBackend {
         var stopErrors: [InfrastructureError] = []
         /// The error of every call of `wait`.
         var waitError: InfrastructureError?
-        /// The errors of the next calls of ``FakeBackend/remains(of:identifier:)``, one for each call.
+        /// The errors of the next calls of ``FakeWorkload/recover(_:)``, one for each call.
         var remainsErrors: [InfrastructureError] = []
         /// The reported state of a run's infrastructure; `nil` for its actual state in this backend.
         var remains: @Sendable (String) -> RecoveredInfrastructure? = { _ in nil }
@@ -61,12 +61,12 @@ final class FakeBackend: InfrastructureBackend {
         var problemIsPartial = false
     }
 
-    private struct Infrastructure {
+    fileprivate struct Infrastructure {
         let ended = Gate()
         var status: ExitStatus?
     }
 
-    private struct State {
+    fileprivate struct State {
         var script = Script()
         var calls: [Call] = []
         var startCount = 0
@@ -76,7 +76,7 @@ final class FakeBackend: InfrastructureBackend {
         var contexts: [PreparationContext] = []
     }
 
-    private let state = Mutex(State())
+    fileprivate let state = Mutex(State())
 
     init(_ change: (inout Script) -> Void = { _ in }) {
         state.withLock { change(&$0.script) }
@@ -119,60 +119,83 @@ final class FakeBackend: InfrastructureBackend {
         ended?.open()
     }
 
-    func configuration(rendered: JSONValue) throws -> FakeConfiguration {
-        FakeConfiguration(
-            base: try BaseJobConfiguration(rendered: rendered),
+    convenience init(host: BackendHost) { self.init() }
+
+    func workload(
+        rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
+    ) throws -> any Workload {
+        if let context { state.withLock { $0.contexts.append(context) } }
+        return FakeWorkload(
+            backend: self, run: run, base: try BaseJobConfiguration(rendered: rendered), context: context,
             runsFlowEngine: state.withLock { $0.script.runsFlowEngine })
     }
 
-    func prepare(_ configuration: FakeConfiguration, for context: PreparationContext) throws -> FakeConfiguration {
-        state.withLock { $0.contexts.append(context) }
-        var prepared = configuration
-        prepared.context = context
-        return prepared
+    func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
+        state.withLock { $0.calls.append(.adopt(flowRunID)) }
     }
 
-    func start(_ job: Job<FakeConfiguration>) async throws -> InfrastructureIdentifier {
-        let script = state.withLock { state in
-            state.calls.append(.start(job.flowRunID))
+    func check(_ pools: [PoolJobs]) async -> BackendReport {
+        let (problem, isPartial) = state.withLock { ($0.script.problem, $0.script.problemIsPartial) }
+        return BackendReport(
+            findings: problem().map { [.init(subject: "fake", detail: $0, isGood: false, isPartial: isPartial)] } ?? [])
+    }
+
+    var unavailableReason: String? { state.withLock { $0.script.unavailableReason } }
+}
+
+/// The fake infrastructure of one flow run.
+struct FakeWorkload: FlowHookRunner {
+    let backend: FakeBackend
+    let run: RunContext
+    let base: BaseJobConfiguration
+    let context: PreparationContext?
+    let runsFlowEngine: Bool
+
+    var description: JSONValue { base.json }
+    var flowRunID: String { run.flowRunID }
+    var reporter: any JobReporter { run.reporter }
+
+    func start() async throws -> InfrastructureIdentifier {
+        let script = backend.state.withLock { state in
+            state.calls.append(.start(run.flowRunID))
             state.startCount += 1
             return state.script
         }
-        try await script.beforeStart(job)
-        let id = "fake:\(job.flowRunID)"
-        state.withLock { state in
-            state.infrastructure[id] = Infrastructure()
+        try await script.beforeStart(self)
+        let id = "fake:\(run.flowRunID)"
+        backend.state.withLock { state in
+            state.infrastructure[id] = FakeBackend.Infrastructure()
             state.active += 1
             state.mostActive = max(state.mostActive, state.active)
         }
-        if let status = script.immediateEnd(job) { finish(job.flowRunID, status) }
+        if let status = script.immediateEnd(self) { backend.finish(run.flowRunID, status) }
         return InfrastructureIdentifier(rawValue: id)
     }
 
     func wait(
-        for identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>
+        for identifier: InfrastructureIdentifier
     ) async throws -> ExitStatus {
-        let (ended, error) = state.withLock { state in
-            state.calls.append(.wait(job.flowRunID))
+        let (ended, error) = backend.state.withLock { state in
+            state.calls.append(.wait(run.flowRunID))
             return (state.infrastructure[identifier.rawValue]?.ended, state.script.waitError)
         }
         if let error { throw error }
         guard let ended else { throw InfrastructureError(.notFound, "there is no '\(identifier)'") }
         await ended.wait()
         try Task.checkCancellation()
-        return state.withLock { $0.infrastructure[identifier.rawValue]?.status } ?? ExitStatus(code: nil)
+        return backend.state.withLock { $0.infrastructure[identifier.rawValue]?.status } ?? ExitStatus(code: nil)
     }
 
     func stop(
-        _ identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>, grace: Duration, reason: StopReason
+        _ identifier: InfrastructureIdentifier, grace: Duration, reason: StopReason
     ) async throws {
-        let (script, error) = state.withLock { state in
-            state.calls.append(.stop(job.flowRunID, grace: grace, reason))
+        let (script, error) = backend.state.withLock { state in
+            state.calls.append(.stop(run.flowRunID, grace: grace, reason))
             return (state.script, state.script.stopErrors.isEmpty ? nil : state.script.stopErrors.removeFirst())
         }
         if let error { throw error }
         if grace > .zero, let gate = script.holdStopped {
-            let ended = state.withLock { $0.infrastructure[identifier.rawValue]?.ended }
+            let ended = backend.state.withLock { $0.infrastructure[identifier.rawValue]?.ended }
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await gate.wait() }
                 group.addTask { await ended?.wait() }
@@ -181,49 +204,36 @@ final class FakeBackend: InfrastructureBackend {
             }
         }
         try Task.checkCancellation()
-        finish(job.flowRunID, script.statusOfStopped)
+        backend.finish(run.flowRunID, script.statusOfStopped)
     }
 
     func runHooks(
-        _ kind: FlowHook, state hookState: JSONValue, of identifier: InfrastructureIdentifier?,
-        job: Job<FakeConfiguration>
+        _ kind: FlowHook, state hookState: JSONValue, of identifier: InfrastructureIdentifier?
     ) async {
         let type = hookState["type"]?.stringValue ?? "none"
-        state.withLock { $0.calls.append(.hooks(kind, stateType: type, job.flowRunID)) }
+        backend.state.withLock { $0.calls.append(.hooks(kind, stateType: type, run.flowRunID)) }
     }
 
-    func cleanUp(_ identifier: InfrastructureIdentifier, job: Job<FakeConfiguration>) async {
-        state.withLock { $0.calls.append(.cleanUp(job.flowRunID)) }
-    }
-
-    func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
-        state.withLock { $0.calls.append(.adopt(flowRunID)) }
+    func cleanUp(_ identifier: InfrastructureIdentifier) async {
+        backend.state.withLock { $0.calls.append(.cleanUp(run.flowRunID)) }
     }
 
     func recover(
-        _ job: Job<FakeConfiguration>, identifier: InfrastructureIdentifier?
+        _ identifier: InfrastructureIdentifier?
     ) async throws -> RecoveredInfrastructure {
-        let (script, infrastructure, error) = state.withLock { state in
-            state.calls.append(.remains(job.flowRunID))
+        let (script, infrastructure, error) = backend.state.withLock { state in
+            state.calls.append(.remains(run.flowRunID))
             return (
-                state.script, state.infrastructure["fake:\(job.flowRunID)"],
+                state.script, state.infrastructure["fake:\(run.flowRunID)"],
                 state.script.remainsErrors.isEmpty ? nil : state.script.remainsErrors.removeFirst()
             )
         }
         if let error { throw error }
-        if let remains = script.remains(job.flowRunID) { return remains }
+        if let remains = script.remains(run.flowRunID) { return remains }
         guard let infrastructure else { return .neverStarted }
-        let found = InfrastructureIdentifier(rawValue: "fake:\(job.flowRunID)")
+        let found = InfrastructureIdentifier(rawValue: "fake:\(run.flowRunID)")
         return infrastructure.status == nil ? .present(found) : .ended(found)
     }
-
-    func check() async -> BackendReport {
-        let (problem, isPartial) = state.withLock { ($0.script.problem, $0.script.problemIsPartial) }
-        return BackendReport(
-            findings: problem().map { [.init(subject: "fake", detail: $0, isGood: false, isPartial: isPartial)] } ?? [])
-    }
-
-    var unavailableReason: String? { state.withLock { $0.script.unavailableReason } }
 }
 
 extension ExitStatus {

@@ -14,7 +14,7 @@ struct WorkerUnderTest: Sendable {
     let api: FakePrefectAPI
     let client: APIClient
     let backend: FakeBackend
-    let worker: PoolWorker<FakeBackend>
+    let worker: PoolWorker
     let daemon: WorkerDaemon
     let services: WorkerServices
     let log: CapturedLog

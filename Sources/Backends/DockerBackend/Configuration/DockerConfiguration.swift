@@ -1,14 +1,14 @@
-public import JSON
+internal import BackendKit
+internal import JSON
 internal import JobTemplates
-public import OrderedCollections
-public import Worker
+internal import OrderedCollections
 
 /// The job configuration of a flow run that runs in a Docker container.
 ///
 /// Reading validates as much as possible, so that nothing is created for a job that could not run.
-public struct DockerConfiguration: JobConfiguration, Sendable {
+struct DockerConfiguration: Sendable {
     /// The policy that decides when an image is pulled.
-    public enum PullPolicy: String, Sendable, Hashable {
+    enum PullPolicy: String, Sendable, Hashable {
         case ifNotPresent = "IfNotPresent"
         case always = "Always"
         /// The image is pulled. If the pull fails, the image that the Engine already has is used.
@@ -17,21 +17,21 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
     }
 
     /// The command line, which is split into words as in a shell.
-    public private(set) var command: String?
+    private(set) var command: String?
     /// The environment of the container.
-    public private(set) var env: OrderedDictionary<String, String>
+    private(set) var env: OrderedDictionary<String, String>
     /// The labels of the container. Preparation turns their keys into Docker's form.
-    public private(set) var labels: OrderedDictionary<String, String>
+    private(set) var labels: OrderedDictionary<String, String>
     /// The name of the container; `nil` lets the Engine choose one.
-    public private(set) var name: String?
+    private(set) var name: String?
     /// The name of the image.
-    public private(set) var image: String
+    private(set) var image: String
     /// Whether the command is the flow engine's own, rather than one from the job.
-    public private(set) var runsFlowEngine = true
+    private(set) var runsFlowEngine = true
     /// Whether the worker prints the container's output.
-    public let streamsOutput: Bool
+    let streamsOutput: Bool
     /// Whether the container is removed after its end.
-    public let removesContainer: Bool
+    let removesContainer: Bool
 
     let words: [String]?
     let credentials: JSONValue?
@@ -48,7 +48,7 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
 
     /// Reads a rendered job configuration. Throws an `InfrastructureError` of the kind `refused` that names the job
     /// variable.
-    public init(rendered: JSONValue) throws(InfrastructureError) {
+    init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
         words = try Self.words(of: base.command)
@@ -160,7 +160,7 @@ public struct DockerConfiguration: JobConfiguration, Sendable {
         return host == "localhost" || host == "127.0.0.1" ? "host" : nil
     }
 
-    public var json: JSONValue {
+    var json: JSONValue {
         [
             "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
             "image": .string(image), "registry_credentials": credentials ?? .null,

@@ -1,4 +1,4 @@
-internal import Worker
+internal import BackendKit
 
 /// One entry of the job variable `volumes`: `/container`, `host:container` or `host:container:ro|rw`. The part `host`
 /// is the name of a volume or a path of the Engine's host.

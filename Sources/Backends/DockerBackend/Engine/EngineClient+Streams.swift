@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import HTTPTransport
 internal import JSON
-internal import Worker
 
 /// An event of a container.
 struct ContainerEvent: Sendable, Hashable {

@@ -1,7 +1,7 @@
+public import BackendKit
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
-public import Worker
 
 /// The location of a Docker Engine, according to the environment and Docker's own configuration.
 ///

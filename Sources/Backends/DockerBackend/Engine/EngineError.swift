@@ -1,5 +1,5 @@
+internal import BackendKit
 internal import HTTPTransport
-internal import Worker
 
 /// The reason why a request to the Engine failed.
 ///

@@ -1,4 +1,4 @@
-internal import Worker
+internal import BackendKit
 
 /// A piece of a container's output as the Engine stores it, usually a line.
 struct LogRecord: Sendable, Hashable {

@@ -1,7 +1,7 @@
+internal import BackendKit
 internal import Concurrency
 internal import Logging
 internal import Synchronization
-internal import Worker
 
 /// Watches all containers of a worker through one connection to the Engine while ``run()`` runs. It waits for an
 /// Engine that becomes unavailable.

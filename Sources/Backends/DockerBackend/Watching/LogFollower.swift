@@ -1,5 +1,5 @@
+internal import BackendKit
 internal import HTTPTransport
-internal import Worker
 
 /// Prints a container's output, and continues at the same position when the connection to the Engine breaks.
 struct LogFollower: Sendable {

@@ -1,10 +1,10 @@
-public import JSON
+internal import BackendKit
+internal import JSON
 internal import JobTemplates
-public import OrderedCollections
-public import Worker
+internal import OrderedCollections
 
 /// The job configuration of a flow run that runs as a Kubernetes job.
-public struct KubernetesConfiguration: JobConfiguration, Sendable {
+struct KubernetesConfiguration: Sendable {
     /// The command as configured, or the flow engine's.
     public internal(set) var command: String?
     /// The environment: names and values. Where some variables take their values from elsewhere in the cluster, this
@@ -15,19 +15,19 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
     /// The name from which the job's name is made.
     public internal(set) var name: String?
     /// The annotations as configured.
-    public let annotations: OrderedDictionary<String, String>
+    let annotations: OrderedDictionary<String, String>
     /// The namespace in which the job is created.
-    public let namespace: String
+    let namespace: String
     /// The job as the API server gets it, except for its name and its secrets.
     public internal(set) var manifest: JSONValue
     /// The block with the cluster's kubeconfig; `null` for the worker's own cluster.
-    public let clusterConfiguration: JSONValue
+    let clusterConfiguration: JSONValue
     /// Seconds without an event of the job after which the worker reads the job itself.
-    public let jobWatchTimeout: Int?
+    let jobWatchTimeout: Int?
     /// Seconds after which a pod that has not begun causes a warning.
-    public let podWatchTimeout: Int
+    let podWatchTimeout: Int
     /// Whether the pod's output is copied to the worker's own output.
-    public let streamsOutput: Bool
+    let streamsOutput: Bool
 
     /// Whether the command is the flow engine, rather than one from the job.
     public internal(set) var runsFlowEngine = true
@@ -37,7 +37,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
     let referredVariables: [JSONValue]
 
     /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`.
-    public init(rendered: JSONValue) throws(InfrastructureError) {
+    init(rendered: JSONValue) throws(InfrastructureError) {
         var rendered = rendered
         var referred: [JSONValue] = []
         if case .array(let list)? = rendered["env"] {
@@ -63,7 +63,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
     }
 
     /// A rendered configuration with the fields that all backends have. The environment keeps its form.
-    public static func common(_ rendered: JSONValue) throws -> JSONValue {
+    static func common(_ rendered: JSONValue) throws -> JSONValue {
         guard case .array(let list)? = rendered["env"] else { return try BaseJobConfiguration(rendered: rendered).json }
         var converted = rendered
         converted["env"] = variables(of: list)
@@ -100,7 +100,7 @@ public struct KubernetesConfiguration: JobConfiguration, Sendable {
         ],
     ]
 
-    public var json: JSONValue {
+    var json: JSONValue {
         [
             "command": JSONValue(command), "env": env, "labels": JSONValue(labels), "name": JSONValue(name),
             "annotations": JSONValue(annotations), "namespace": .string(namespace), "job_manifest": manifest,

@@ -1,6 +1,8 @@
+internal import BackendKit
+
 /// The settings of Prefect's Kubernetes integration that this worker reads. Their names are those of its Python
 /// worker, without the prefix.
-public enum KubernetesSetting: String, CaseIterable, Sendable {
+enum KubernetesSetting: String, CaseIterable, Sendable {
     case apiKeySecretName = "WORKER_API_KEY_SECRET_NAME"
     case apiKeySecretKey = "WORKER_API_KEY_SECRET_KEY"
     case authStringSecretName = "WORKER_API_AUTH_STRING_SECRET_NAME"
@@ -19,14 +21,14 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
     case crashedLogLines = "OBSERVER_FORWARD_CRASHED_RUN_LOGS_TAIL_LINES"
 
     /// The variables that define the setting; the first takes precedence over the others.
-    public var variables: [String] {
+    var variables: [String] {
         let own = "PREFECT_INTEGRATIONS_KUBERNETES_\(rawValue)"
         guard self == .createSecretForAPIKey else { return [own] }
         return [own, "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET"]
     }
 
     /// The value that applies while no variable sets it; `nil` if there is none.
-    public var defaultText: String? {
+    var defaultText: String? {
         switch self {
         case .apiKeySecretName, .authStringSecretName, .observes, .observedNamespaces, .observedLabels: nil
         case .apiKeySecretKey, .authStringSecretKey: "value"
@@ -40,7 +42,7 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
     }
 
     /// The expected form of a value.
-    public var expectation: String {
+    var expectation: String {
         switch self {
         case .apiKeySecretName, .apiKeySecretKey, .authStringSecretName, .authStringSecretKey: "a string"
         case .createSecretForAPIKey, .storeEnvironmentAsSecret, .observes, .replicatesPodEvents, .forwardsCrashedLogs:
@@ -53,7 +55,7 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
     }
 
     /// The effect of the setting.
-    public var meaning: String {
+    var meaning: String {
         switch self {
         case .apiKeySecretName: "The secret, in the namespace of the jobs, that holds the API key."
         case .apiKeySecretKey: "The key in that secret."
@@ -78,5 +80,12 @@ public enum KubernetesSetting: String, CaseIterable, Sendable {
         case .forwardsCrashedLogs: "Copies the last lines of crashed pods to the run's log."
         case .crashedLogLines: "The number of lines."
         }
+    }
+
+    /// The setting as the worker's documentation shows it.
+    var shown: BackendSetting {
+        BackendSetting(
+            variables: variables, key: "integrations.kubernetes.\(rawValue.lowercased())", expectation: expectation,
+            defaultText: defaultText, meaning: meaning)
     }
 }

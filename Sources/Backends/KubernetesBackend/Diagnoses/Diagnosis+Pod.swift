@@ -1,4 +1,4 @@
-internal import Worker
+internal import BackendKit
 
 extension Diagnosis {
     /// The problem of a pod; `nil` when no problem is visible.

@@ -1,4 +1,4 @@
-internal import Worker
+internal import BackendKit
 
 /// A problem with the infrastructure of a flow run, described so that a person can act on it.
 struct Diagnosis: Sendable, Hashable {

@@ -1,4 +1,4 @@
-internal import Worker
+internal import BackendKit
 
 /// The meaning of a cluster's refusal for a flow run, and the remedy.
 enum Refusal {

@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import HTTPTransport
 internal import JSON
-internal import Worker
 
 extension KubernetesClient {
     /// Copies a container's output as the container prints it, except the lines that `lines` has received before.

@@ -1,8 +1,8 @@
+internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import PrefectAPI
 internal import Synchronization
-internal import Worker
 
 /// The tasks of a follower besides waiting for the end of its job.
 struct FollowerAttention: Sendable, Hashable {
@@ -18,11 +18,10 @@ struct FollowerAttention: Sendable, Hashable {
     var reportsPods = true
 
     /// The tasks that a job requires.
-    init(_ job: Job<KubernetesConfiguration>) {
-        let configuration = job.configuration
+    init(_ run: RunContext, _ configuration: KubernetesConfiguration) {
         if configuration.streamsOutput {
             // The log of a container does not distinguish its two streams.
-            output = OutputSource(flowRunID: job.flowRunID, flowRunName: job.flowRunName, stream: .output)
+            output = OutputSource(flowRunID: run.flowRunID, flowRunName: run.flowRunName, stream: .output)
         }
         jobWatch = configuration.jobWatchTimeout.map { .seconds($0) }
         podWatch = .seconds(configuration.podWatchTimeout)

@@ -1,10 +1,10 @@
+internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
 internal import PrefectAPI
 internal import Synchronization
-internal import Worker
 
 /// Observes the jobs of other workers' runs and reports the events of their pods. It also reports that a run has
 /// crashed, where the cluster shows that and no other worker has reported it. For runs that may only be orphaned, it

@@ -1,5 +1,5 @@
+internal import BackendKit
 internal import Glibc
-internal import Worker
 
 /// The Python interpreter that runs the flows of jobs without a command of their own.
 enum Interpreter: Hashable, Sendable {

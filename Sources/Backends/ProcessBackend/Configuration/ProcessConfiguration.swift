@@ -1,32 +1,32 @@
-public import JSON
+internal import BackendKit
+internal import JSON
 internal import JobTemplates
-public import OrderedCollections
-public import Worker
+internal import OrderedCollections
 
 /// The job configuration of a flow run that runs as a process on the worker's host.
-public struct ProcessConfiguration: JobConfiguration, Sendable {
+struct ProcessConfiguration: Sendable {
     /// The command line, which is split into words as a shell does it; `nil` for the backend's own command.
-    public var command: String?
+    var command: String?
     /// The environment that the configuration shows.
-    public var env: OrderedDictionary<String, String>
+    var env: OrderedDictionary<String, String>
     /// Labels. The configuration shows them, and a process has no use for them.
-    public var labels: OrderedDictionary<String, String>
+    var labels: OrderedDictionary<String, String>
     /// A name, which is only shown, like the labels.
-    public var name: String?
+    var name: String?
     /// Whether the output of the process is copied to the worker's own output.
-    public var streamsOutput: Bool
+    var streamsOutput: Bool
     /// The directory in which the process starts; `nil` for a private directory that is removed afterwards.
-    public var workingDirectory: String?
+    var workingDirectory: String?
 
     /// Whether the command is the backend's own, which is the flow engine, and not a command of the job.
-    public private(set) var runsFlowEngine: Bool
+    private(set) var runsFlowEngine: Bool
 
     /// The environment of the process: ``env`` without the variables that the configuration sets to null.
     var launchEnvironment: OrderedDictionary<String, String>
     let base: BaseJobConfiguration
 
     /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`.
-    public init(rendered: JSONValue) throws(InfrastructureError) {
+    init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
         runsFlowEngine = base.command == nil
@@ -56,7 +56,7 @@ public struct ProcessConfiguration: JobConfiguration, Sendable {
         return result
     }
 
-    public var json: JSONValue {
+    var json: JSONValue {
         [
             "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
             "stream_output": .bool(streamsOutput), "working_dir": JSONValue(workingDirectory),

@@ -1,5 +1,5 @@
+internal import BackendKit
 internal import Glibc
-internal import Worker
 
 /// Finds the file that a command's first word names, so that a problem with it is known before a process starts.
 enum ExecutableLookup {

@@ -1,8 +1,8 @@
+internal import BackendKit
 internal import CLinux
 internal import Files
 internal import Glibc
 internal import Synchronization
-internal import Worker
 
 /// Copies a file with the output of a run to a sink, while the run writes the file.
 ///

@@ -1,9 +1,9 @@
+internal import BackendKit
 internal import CLinux
 internal import Concurrency
 internal import Files
 internal import Glibc
 internal import Synchronization
-internal import Worker
 
 /// Copies the output of all runs to one sink on a thread of its own, so that a blocked sink delays nothing else.
 final class OutputPump: Sendable {

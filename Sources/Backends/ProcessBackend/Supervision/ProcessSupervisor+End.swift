@@ -1,7 +1,7 @@
+internal import BackendKit
 internal import CLinux
 internal import Files
 internal import Glibc
-internal import Worker
 
 extension ProcessSupervisor {
     /// How long the remaining processes of an ended run's group may take to react to SIGTERM.

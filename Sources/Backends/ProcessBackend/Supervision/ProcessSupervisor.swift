@@ -1,7 +1,7 @@
+internal import BackendKit
 internal import CLinux
 internal import Files
 internal import Glibc
-internal import Worker
 
 /// Watches all processes of the backend on one thread. The actor runs on the loop that waits for their ends, their
 /// output and their control connections.

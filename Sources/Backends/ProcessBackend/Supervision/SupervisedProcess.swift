@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import Files
 internal import Glibc
-internal import Worker
 
 /// An event that happens once and that tasks wait for. Only the supervisor uses it.
 final class Gate {

@@ -1,26 +1,26 @@
-public import JSON
+internal import BackendKit
+internal import JSON
 internal import JobTemplates
-public import OrderedCollections
-public import Worker
+internal import OrderedCollections
 
 /// The job configuration of a flow run that runs as a transient unit of systemd.
 ///
 /// As many values as possible are checked when they are read, so that nothing is created for a job that cannot run.
-public struct SystemdConfiguration: JobConfiguration, Sendable {
+struct SystemdConfiguration: Sendable {
     /// The command line, which is split into words as a shell does it; `nil` for the backend's own command.
-    public private(set) var command: String?
+    private(set) var command: String?
     /// The environment that the configuration shows.
-    public private(set) var env: OrderedDictionary<String, String>
+    private(set) var env: OrderedDictionary<String, String>
     /// Labels. The configuration shows them. The run, its pool and its worker are also fields of the journal's entries.
-    public private(set) var labels: OrderedDictionary<String, String>
+    private(set) var labels: OrderedDictionary<String, String>
     /// The description of the unit.
-    public private(set) var name: String?
+    private(set) var name: String?
     /// Whether the output of the run is copied to the worker's own output.
-    public let streamsOutput: Bool
+    let streamsOutput: Bool
     /// The directory in which the run starts; `nil` for a private directory that is removed afterwards.
-    public let workingDirectory: String?
+    let workingDirectory: String?
     /// Whether the command is the backend's own, which is the flow engine, and not a command of the job.
-    public private(set) var runsFlowEngine: Bool
+    private(set) var runsFlowEngine: Bool
 
     let resources: UnitResources
     private(set) var words: [String] = []
@@ -30,7 +30,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
 
     /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job
     /// variable.
-    public init(rendered: JSONValue) throws(InfrastructureError) {
+    init(rendered: JSONValue) throws(InfrastructureError) {
         base = try InfrastructureError.refusing { try BaseJobConfiguration(rendered: rendered) }
         command = base.command
         runsFlowEngine = base.command == nil
@@ -89,7 +89,7 @@ public struct SystemdConfiguration: JobConfiguration, Sendable {
         return result
     }
 
-    public var json: JSONValue {
+    var json: JSONValue {
         var json: JSONValue = [
             "command": JSONValue(command), "env": JSONValue(env), "labels": JSONValue(labels), "name": JSONValue(name),
             "stream_output": .bool(streamsOutput), "working_dir": JSONValue(workingDirectory),

@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import JobTemplates
 internal import OrderedCollections
-internal import Worker
 
 /// The environment of a run, which a shell in the unit reads. It is never a property of the unit, because every user of
 /// the host can read the properties of units.

@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import JSON
 internal import Systemd
-internal import Worker
 
 /// The resources and permissions of a run's unit. They come from job variables that stand for properties of systemd,
 /// read and checked.

@@ -1,10 +1,10 @@
+internal import BackendKit
 internal import CLinux
 internal import Concurrency
 internal import Files
 internal import Glibc
 internal import Synchronization
 internal import Systemd
-internal import Worker
 
 /// Copies the output of runs from the journal to the worker's own output, and continues where an earlier process
 /// stopped. The directories of units state whose output is copied. Output that the sink does not take waits in the

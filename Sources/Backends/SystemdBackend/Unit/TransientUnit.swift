@@ -1,6 +1,6 @@
+internal import BackendKit
 internal import OrderedCollections
 internal import Systemd
-internal import Worker
 
 /// The properties of the unit of a run, with the names of `org.freedesktop.systemd1(5)`.
 ///

@@ -1,4 +1,4 @@
-internal import Worker
+internal import BackendKit
 
 /// How a unit ended, as systemd reports it to the unit's last command: `SERVICE_RESULT`, `EXIT_CODE` and `EXIT_STATUS`.
 struct UnitEnd: Sendable, Hashable {

@@ -1,7 +1,7 @@
+internal import BackendKit
 internal import Logging
 internal import Synchronization
 internal import Systemd
-internal import Worker
 
 /// Watches all units of runs through one connection while ``run()`` runs. When the bus or the manager is unavailable,
 /// it waits for them.

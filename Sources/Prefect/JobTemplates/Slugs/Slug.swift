@@ -5,64 +5,27 @@
 public enum Slug {
     /// The number of bytes that are read of a text whose slug has a length limit. Later characters could not appear in
     /// it.
-    private static let longestText = 16_384
+    package static let longestText = 16_384
 
     /// The general slug, in lower case, for a worker's resource id in events.
     public static func make(_ text: String) -> String {
-        slug(text, lowercased: true, allowing: "")
+        make(text, lowercased: true, allowing: "")
     }
 
-    /// A container's name for Docker; `nil` when the slug is empty, so that the engine must choose a name.
-    public static func dockerContainerName(_ name: String) -> String? {
-        let slug = slug(name, lowercased: false, allowing: "_.", maximumLength: 250)
-        let trimmed = slug.drop { "_-.".contains($0) }
-        return trimmed.isEmpty ? nil : String(trimmed)
-    }
-
-    /// A container label's key for Docker. The domain before the slash is reversed: `prefect.io/version` becomes
-    /// `io.prefect.version`.
-    public static func dockerLabelKey(_ key: String) -> String {
-        guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else { return key }
-        let domain = key.utf8[..<slash].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-            .reversed().map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
-        return "\(domain).\(String(decoding: key.utf8[slash...].dropFirst(), as: UTF8.self))"
-    }
-
-    /// The start of a generated object name for Kubernetes; `nil` when the slug is empty.
-    public static func kubernetesName(_ name: String, maximumLength: Int = 45) -> String? {
-        let slug = slug(name, lowercased: true, allowing: "", maximumLength: maximumLength)
-        return slug.isEmpty ? nil : slug
-    }
-
-    /// A label's value for Kubernetes; the text itself when the slug is empty.
-    public static func kubernetesLabelValue(_ value: String) -> String {
-        trimmedLabel(value, allowing: "_.", maximumLength: 63)
-    }
-
-    /// A label's or an annotation's key for Kubernetes, with its prefix before the first slash. A part whose slug is
-    /// empty stays unchanged.
-    public static func kubernetesLabelKey(_ key: String) -> String {
-        guard let slash = key.utf8.firstIndex(of: UInt8(ascii: "/")) else {
-            return trimmedLabel(key, allowing: "_.", maximumLength: 63)
-        }
-        let prefix = String(decoding: key.utf8[..<slash], as: UTF8.self)
-        let name = String(decoding: key.utf8[slash...].dropFirst(), as: UTF8.self)
-        let nameSlug = trimmedLabel(name, allowing: "_.", maximumLength: 63)
-        return prefix.isEmpty ? nameSlug : "\(trimmedLabel(prefix, allowing: ".", maximumLength: 253))/\(nameSlug)"
-    }
-
-    private static func trimmedLabel(_ text: String, allowing extra: String, maximumLength: Int) -> String {
-        let slug = trim(slug(text, lowercased: false, allowing: extra, maximumLength: maximumLength), of: "_-.")
-        return slug.isEmpty ? text.prefix(bytes: longestText) : slug
-    }
-
-    private static func trim(_ slug: String, of characters: String) -> String {
+    /// A text without these characters at its start and its end.
+    public static func trim(_ slug: String, of characters: String) -> String {
         let start = slug.drop { characters.contains($0) }
         let end = start.lastIndex { !characters.contains($0) }
         return end.map { String(start[...$0]) } ?? ""
     }
 
-    private static func slug(
+    /// A slug by the rules of a place.
+    ///
+    /// - Parameters:
+    ///   - lowercased: Whether letters become lower case.
+    ///   - extra: The ASCII characters that the place accepts besides letters, digits and hyphens.
+    ///   - maximumLength: The maximum length in bytes. Of a longer text, only the first 16 KiB are read.
+    public static func make(
         _ text: String, lowercased: Bool, allowing extra: String, maximumLength: Int? = nil
     ) -> String {
         let allowed = Set(extra.utf8)
@@ -108,7 +71,7 @@ public enum Slug {
 
 extension String {
     /// The longest prefix of the text that has at most this many bytes.
-    fileprivate func prefix(bytes: Int) -> String {
+    package func prefix(bytes: Int) -> String {
         utf8.count > bytes ? String(decoding: utf8.prefix(bytes), as: UTF8.self) : self
     }
 }

@@ -1,0 +1,46 @@
+public import Logging
+public import PrefectAPI
+
+/// The worker for which a backend is made: the values that a backend may need from its surroundings.
+public struct BackendHost: Sendable {
+    /// The worker's own environment.
+    public var environment: [String: String]
+    /// The Python interpreter that the operator chose: a path or a name, or `none`; `nil` without a choice.
+    public var python: String?
+    /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with the
+    /// infrastructure.
+    public var allowsHostCredentials: Bool
+    /// The settings of Prefect's integrations.
+    public var settings: IntegrationSettings
+    /// The worker's state directory, if it has one.
+    public var stateDirectory: String?
+    /// The reason why a worker that serves pools has no state directory; `nil` when it has one or needs none.
+    public var stateDirectoryProblem: String?
+    /// The destination of the output of runs; `nil` for this process's standard output and standard error.
+    public var sink: (any OutputSink)?
+    /// The log that the worker's operator reads.
+    public var logger: Logger
+
+    /// A worker.
+    public init(
+        environment: [String: String], python: String? = nil, allowsHostCredentials: Bool = false,
+        settings: IntegrationSettings, stateDirectory: String? = nil, stateDirectoryProblem: String? = nil,
+        sink: (any OutputSink)? = nil,
+        logger: Logger = Logger(label: "prefect.workers", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) {
+        self.environment = environment
+        self.python = python
+        self.allowsHostCredentials = allowsHostCredentials
+        self.settings = settings
+        self.stateDirectory = stateDirectory
+        self.stateDirectoryProblem = stateDirectoryProblem
+        self.sink = sink
+        self.logger = logger
+    }
+
+    /// The destination of the standard output of runs.
+    public var standardOutput: any OutputSink { sink ?? DescriptorSink.standardOutput }
+
+    /// The destination of the standard error of runs.
+    public var standardError: any OutputSink { sink ?? DescriptorSink.standardError }
+}

@@ -1,0 +1,47 @@
+public import JSON
+
+/// The runs of other workers, for a backend that observes their infrastructure as well.
+public protocol ForeignRuns: Sendable {
+    /// Whether this worker itself holds the run.
+    func isOwn(_ flowRunID: String) -> Bool
+
+    /// Reads a run's status, for as long as it takes; `nil` when the API has no such run, or does not return it. Throws
+    /// `CancellationError` when the worker shuts down before it has an answer.
+    func status(of flowRunID: String) async throws -> ForeignRunStatus?
+
+    /// The reporter of messages about a run's infrastructure. Its events are related to `related`.
+    func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter
+
+    /// Returns those of these runs that are in flight: their infrastructure must still bring them to an end. Throws
+    /// `CancellationError` when the worker shuts down before it has an answer.
+    func inFlight(among flowRunIDs: [String]) async throws -> Set<String>
+
+    /// Calls `body` for each pool of a type, as soon as the API has described the pool.
+    func forEachPool(ofType workerType: String, _ body: @escaping @Sendable (PoolJobs) async -> Void) async
+
+    /// Writes a mark on a run, which only the first of several workers can write. Returns whether the mark is this
+    /// worker's.
+    func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool
+
+    /// Proposes Crashed for a run whose infrastructure has ended with this status, and writes the cause into the run's
+    /// log. A run that has ended by itself keeps its state.
+    func reportCrash(ofFlowRun id: String, _ status: ExitStatus, reporter: any JobReporter) async throws
+}
+
+/// The status of another worker's run at the API.
+public struct ForeignRunStatus: Sendable, Hashable {
+    /// Whether the run's infrastructure must still bring it to an end: it is neither over, nor being cancelled, nor
+    /// rescheduled.
+    public let isInFlight: Bool
+    /// The infrastructure that was recorded for the run last.
+    public let infrastructure: String?
+    /// The time at which a worker claimed the run, if no infrastructure for the run is known since then.
+    public let claimed: Timestamp?
+
+    /// A status.
+    public init(isInFlight: Bool, infrastructure: String?, claimed: Timestamp?) {
+        self.isInFlight = isInFlight
+        self.infrastructure = infrastructure
+        self.claimed = claimed
+    }
+}

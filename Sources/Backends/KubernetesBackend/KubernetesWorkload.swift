@@ -1,0 +1,75 @@
+internal import BackendKit
+internal import Concurrency
+internal import JSON
+
+/// The Kubernetes job of one flow run.
+struct KubernetesWorkload: Workload {
+    let backend: KubernetesBackend
+    let run: RunContext
+    let configuration: KubernetesConfiguration
+
+    var description: JSONValue { configuration.json }
+    var runsFlowEngine: Bool { configuration.runsFlowEngine }
+    var streamsOutput: Bool { configuration.streamsOutput }
+
+    /// Waits until the job has ended, no matter which worker started it. The cluster itself reports how it ended.
+    func wait(
+        for identifier: InfrastructureIdentifier
+    ) async throws -> ExitStatus {
+        let place = try JobReference(identifier)
+        let cluster = try cluster(of: place)
+        return try await JobFollower(
+            place: place, reporter: run.reporter, cluster: cluster, backend: backend,
+            attention: FollowerAttention(run, configuration)
+        ).run(cluster.watch.follow(namespace: place.namespace, name: place.name)).status
+    }
+
+    /// Forgets the run and removes its secret. The job stays until its own time to live is over.
+    func cleanUp(_ identifier: InfrastructureIdentifier) async {
+        guard let place = try? JobReference(identifier), let cluster = try? cluster(of: place) else { return }
+        cluster.watch.forget(namespace: place.namespace, name: place.name)
+        backend.marks.removeAll { !$0.hasPrefix(run.flowRunID) }
+        for name in SecretPlan.names(ofJob: place.name, settings: backend.settings) {
+            await remove(secret: name, of: place, cluster)
+        }
+    }
+
+    /// Removes a secret of a job. While the cluster is unreachable, the removal is retried for some seconds.
+    private func remove(
+        secret name: String, of place: JobReference, _ cluster: Cluster
+    ) async {
+        var failures = 0
+        while true {
+            do {
+                try await cluster.client.delete(.secrets, namespace: place.namespace, name: name)
+                return
+            } catch let error as KubernetesError {
+                cluster.availability.note(error)
+                failures += 1
+                let pause = Backoff(from: .seconds(1), to: .seconds(8)).pause(afterFailures: failures)
+                if error.isTransient, failures < 5, (try? await Task.sleep(for: pause)) != nil {
+                    continue
+                }
+                run.reporter.log(
+                    .warning,
+                    "The secret '\(name)' in the namespace '\(place.namespace)' exists until its job is deleted: "
+                        + "\(error)")
+                return
+            } catch {
+                return
+            }
+        }
+    }
+
+    /// The cluster of an existing job. Throws when the job configuration now names another cluster.
+    func cluster(of place: JobReference) throws(InfrastructureError) -> Cluster {
+        let cluster = try backend.clusters.cluster(for: configuration)
+        if let server = place.server, server != cluster.client.access.server {
+            throw InfrastructureError(
+                .notReachable,
+                "Job '\(place.identifier)' is in the cluster \(server), and the worker is configured for "
+                    + "\(cluster.client.access.server)")
+        }
+        return cluster
+    }
+}

@@ -1,0 +1,59 @@
+internal import BackendKit
+internal import Concurrency
+internal import Synchronization
+internal import Systemd
+
+// Watching a unit to its end.
+extension SystemdWorkload {
+    /// The number of a run's last lines that explain a crash, and their approximate size in bytes.
+    private static let lastWords = (lines: 20, bytes: 8 << 10)
+
+    /// Waits until the unit has ended. The unit itself records how it ended. If it could not, because the host was
+    /// switched off or had no room, the status is unknown.
+    func wait(
+        for identifier: InfrastructureIdentifier
+    ) async throws -> ExitStatus {
+        let unit = try UnitHandle(identifier).unit
+        backend.inHand.withLock { _ = $0.units.insert(unit) }
+        guard let end = try await end(of: unit) else {
+            return ExitStatus(
+                code: nil, lastOutput: await lastOutput(of: unit),
+                reason: "Its unit '\(unit.name)' no longer exists and did not record its exit status.")
+        }
+        let limits = configuration.resources.limits
+        guard end.code != 0 || end.result != "success" else { return end.status(limits, lastOutput: nil) }
+        return end.status(limits, lastOutput: await lastOutput(of: unit))
+    }
+
+    /// Waits until a unit has ended and its output has been copied; returns `nil` when the unit did not record how it
+    /// ended.
+    func end(of unit: UnitName) async throws(CancellationError) -> UnitEnd? {
+        guard await backend.watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+        let folder = UnitFolder(of: unit, in: backend.root)
+        if folder.streams {
+            // The journal may still be writing the last lines.
+            try? await Task.sleep(for: .milliseconds(100))
+            await backend.copier?.catchUp(within: .seconds(10))
+        }
+        return folder.readEnd()
+    }
+
+    /// Returns the last lines of a unit, or else the manager's last messages about it. They come from the journal, as
+    /// far as this user may read it.
+    func lastOutput(of unit: UnitName) async -> String? {
+        let (unitField, objectField) =
+            backend.kind == .system ? ("_SYSTEMD_UNIT", "UNIT") : ("_SYSTEMD_USER_UNIT", "USER_UNIT")
+        let searches = [
+            ["\(unitField)=\(unit.name)", "SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"],
+            ["\(objectField)=\(unit.name)"],
+        ]
+        // The journal may still be writing the last lines.
+        try? await Task.sleep(for: .milliseconds(200))
+        let lines = await onThread("journal") { () -> [String]? in
+            searches.lazy.compactMap {
+                JournalReader(matches: $0)?.lastMessages(Self.lastWords.lines, size: Self.lastWords.bytes)
+            }.first { !$0.isEmpty }
+        }
+        return lines.flatMap { $0 }?.joined(separator: "\n")
+    }
+}
