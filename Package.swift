@@ -171,6 +171,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "BackendKitTests",
+            dependencies: ["BackendKit", "Concurrency", "JSON", "TestSupport"], swiftSettings: settings),
+        .testTarget(
             name: "WorkerTests",
             dependencies: [
                 "BackendKit",

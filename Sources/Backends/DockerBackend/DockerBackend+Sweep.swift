@@ -31,20 +31,20 @@ extension DockerBackend {
             try await engine.version(fresh: true, within: Self.firstAnswer)
             let found = try await engine.list(
                 labels: [owned], statuses: ["created", "exited", "dead"], within: Self.firstAnswer)
-            watcher.note(nil)
+            watch.source.note(nil)
             let held = inHand.withLock { $0 }
             let now = Timestamp.now.microseconds / 1_000_000
             for container in found
             where !held.containers.contains(container.id)
                 && !held.claims.contains(container.labels[ContainerRequest.Marks.claimLabel] ?? "")
-                && !flowRunIDs.contains(container.labels[EngineWatcher.label] ?? "")
+                && !flowRunIDs.contains(container.labels[ContainerSource.label] ?? "")
                 && Self.isLeft(container, now: now)
             {
                 try await engine.remove(container.id, force: false)
             }
         } catch is CancellationError {
         } catch {
-            if (error as? EngineError)?.isTransient == true { watcher.note(error) }
+            if (error as? EngineError)?.isTransient == true { watch.source.note(error) }
         }
     }
 

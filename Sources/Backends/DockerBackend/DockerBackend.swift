@@ -60,7 +60,7 @@ public final class DockerBackend: Backend {
 
     let options: Options
     let engine: EngineClient
-    let watcher: EngineWatcher
+    let watch: TaskWatch<ContainerSource>
     let configurationFolder: DockerConfigurationFolder
     /// The mark on this worker's containers.
     let owner: String
@@ -94,7 +94,8 @@ public final class DockerBackend: Backend {
         }
         owner = OwnerMark.take(in: options.stateDirectory)
         marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.traits.type)
-        watcher = EngineWatcher(engine: engine, logger: options.logger)
+        watch = TaskWatch(
+            ContainerSource(engine: engine, logger: options.logger), ContainerSource.policy, isConnected: false)
         output = OutputPrinter(sink: options.standardOutput)
         errors = OutputPrinter(sink: options.standardError)
     }
@@ -110,14 +111,16 @@ public final class DockerBackend: Backend {
         return timeout
     }
 
-    public var unavailableReason: String? { watcher.availability.reason }
+    var availability: InfrastructureAvailability { watch.source.availability }
 
-    public var watchLag: Duration? { watcher.lag }
+    public var unavailableReason: String? { availability.reason }
+
+    public var watchLag: Duration? { watch.lag }
 
     /// Watches the Engine, and removes orphaned containers at regular intervals.
     public func run() async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.watcher.run() }
+            group.addTask { await self.watch.run() }
             group.addTask {
                 while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self.sweep(except: []) }
             }
@@ -146,8 +149,8 @@ public final class DockerBackend: Backend {
                     isGood: true)
             ])
         } catch {
-            if (error as? EngineError)?.isTransient == true { watcher.note(error) }
-            let detail = watcher.availability.reason ?? "The Docker Engine at \(address) cannot be used: \(error)"
+            if (error as? EngineError)?.isTransient == true { watch.source.note(error) }
+            let detail = availability.reason ?? "The Docker Engine at \(address) cannot be used: \(error)"
             return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
         }
     }
@@ -172,9 +175,9 @@ public final class DockerBackend: Backend {
     func pause(after error: EngineError, _ failures: inout Int) async throws {
         failures += 1
         try await Task.sleep(for: .milliseconds(500))
-        if watcher.availability.reason != nil { failures = 0 }
+        if availability.reason != nil { failures = 0 }
         if failures > 5 { throw error }
-        await watcher.availability.waitUntilAvailable()
+        await availability.waitUntilAvailable()
         try Task.checkCancellation()
     }
 }

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Concurrency
 internal import JSON
 internal import Synchronization
 
@@ -21,23 +22,27 @@ extension DockerWorkload {
             state.containers.insert(container)
             return state.started.remove(container) != nil
         }
+        let hasEnded = ObservedValue(false)
         let result = await withTaskGroup(of: Void.self, returning: (ContainerEnd, ContainerFacts?)?.self) { group in
-            var facts: ContainerFacts?
-            for await notice in backend.watcher.notices(of: container) {
+            var progress = ContainerProgress()
+            func note(_ facts: ContainerFacts) {
+                if progress.facts == nil, configuration.streamsOutput {
+                    group.addTask { await self.printOutput(of: facts, isNew: isNew, until: hasEnded) }
+                }
+                if let status = progress.note(facts) { emit(status, facts) }
+            }
+            for await notice in backend.watch.notices(of: container) {
                 switch notice {
-                case .status(let status, let found):
-                    if facts == nil, configuration.streamsOutput {
-                        group.addTask { await self.printOutput(of: found, isNew: isNew) }
-                    }
-                    facts = found
-                    run.reporter.emit(
-                        event: "prefect.docker.container.\(status)", resource: resource(container, name: found.name),
-                        payload: [:])
-                case .end(let end):
+                case .event(let event):
+                    if let status = progress.note(event), let facts = progress.facts { emit(status, facts) }
+                case .status(let facts): note(facts)
+                case .end(let facts):
+                    if let facts { note(facts) }
+                    hasEnded.update { $0 = true }
                     group.addTask { try? await Task.sleep(for: Self.logTime) }
-                    if facts != nil, configuration.streamsOutput { await group.next() }
+                    if progress.facts != nil, configuration.streamsOutput { await group.next() }
                     group.cancelAll()
-                    return (end, facts)
+                    return (progress.end(facts), progress.facts)
                 }
             }
             group.cancelAll()
@@ -51,13 +56,18 @@ extension DockerWorkload {
         return await status(end, facts, container)
     }
 
-    private func printOutput(of facts: ContainerFacts, isNew: Bool) async {
+    private func emit(_ status: String, _ facts: ContainerFacts) {
+        run.reporter.emit(
+            event: "prefect.docker.container.\(status)", resource: resource(facts.id, name: facts.name), payload: [:])
+    }
+
+    private func printOutput(of facts: ContainerFacts, isNew: Bool, until hasEnded: ObservedValue<Bool>) async {
         // An earlier process has printed the older output, up to the mark that it recorded.
         let start = isNew ? OutputPosition() : backend.marks.position(of: facts.id) ?? OutputPosition(since: .now)
         let follower = LogFollower(
-            engine: engine, watcher: backend.watcher, output: backend.output, errors: backend.errors,
-            container: facts.id,
-            flowRunID: run.flowRunID, flowRunName: run.flowRunName, hasTTY: facts.hasTTY, marks: backend.marks)
+            engine: engine, availability: backend.availability, hasEnded: hasEnded, output: backend.output,
+            errors: backend.errors, container: facts.id, flowRunID: run.flowRunID, flowRunName: run.flowRunName,
+            hasTTY: facts.hasTTY, marks: backend.marks)
         if let problem = await follower.run(from: start) {
             run.reporter.log(.warning, "The output of container '\(facts.name)' cannot be printed: \(problem.message)")
         }

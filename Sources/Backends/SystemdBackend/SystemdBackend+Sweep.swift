@@ -21,8 +21,8 @@ extension SystemdBackend {
     @discardableResult
     func sweep() async -> Bool {
         do {
-            let units = try await manager.units(named: UnitWatcher.pattern)
-            watcher.note(nil)
+            let units = try await manager.units(named: UnitSource.pattern)
+            watch.source.note(nil)
             let held = inHand.withLock { $0 }
             for unit in UnitFolder.all(in: root)
             where !held.units.contains(unit) && !held.flowRunIDs.contains(unit.flowRunID)
@@ -32,7 +32,7 @@ extension SystemdBackend {
             }
             return true
         } catch {
-            if error.isTransient { watcher.note(error.message) }
+            if error.isTransient { watch.source.note(error.message) }
             return !error.isTransient
         }
     }

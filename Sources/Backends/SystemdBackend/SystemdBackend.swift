@@ -57,7 +57,7 @@ public final class SystemdBackend: Backend {
     let options: Options
     let kind: Bus.Kind
     let manager: UnitManager
-    let watcher: UnitWatcher
+    let watch: TaskWatch<UnitSource>
     /// The parent of the directories of units. It is empty without a state directory, and then no unit is started.
     let root: String
     /// Copies the output of runs; `nil` if the worker's own output also goes to the journal.
@@ -106,7 +106,11 @@ public final class SystemdBackend: Backend {
             ? "check that systemd and dbus run and that DBUS_SYSTEM_BUS_ADDRESS, if set, is correct"
             : "install dbus-user-session and call 'loginctl enable-linger' for the worker's user, or set "
                 + "PREFECT_WORKER_SYSTEMD_MANAGER=system"
-        watcher = UnitWatcher(bus: bus, manager: manager, place: place, remedy: remedy, logger: options.logger)
+        watch = TaskWatch(
+            UnitSource(
+                bus: bus, manager: manager, place: place, remedy: remedy,
+                availability: InfrastructureAvailability(end: "\(place) is available again", logger: options.logger)),
+            UnitSource.policy, isConnected: false)
         root = if let directory = options.stateDirectory { try Self.root(in: directory) } else { "" }
         copier =
             JournalSocket.receives(STDOUT_FILENO)
@@ -141,12 +145,14 @@ public final class SystemdBackend: Backend {
         return kind
     }
 
-    public var unavailableReason: String? { watcher.availability.reason }
+    var availability: InfrastructureAvailability { watch.source.availability }
+
+    public var unavailableReason: String? { availability.reason }
 
     /// Watches the units, copies their output, and removes remaining directories at intervals.
     public func run() async {
         await withDiscardingTaskGroup { group in
-            group.addTask { await self.watcher.run() }
+            group.addTask { await self.watch.run() }
             group.addTask {
                 while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self.sweep() }
             }
@@ -212,9 +218,9 @@ public final class SystemdBackend: Backend {
                 .init(subject: subject, detail: "\(version), \(place), starts units for this worker", isGood: true)
             ])
         } catch {
-            if error.isTransient { watcher.note(error.message) }
+            if error.isTransient { watch.source.note(error.message) }
             let detail =
-                watcher.availability.reason
+                availability.reason
                 ?? "No unit can be started by \(place): \(error.message); \(Self.remedy(error))"
             return BackendReport(findings: [.init(subject: subject, detail: detail, isGood: false)])
         }

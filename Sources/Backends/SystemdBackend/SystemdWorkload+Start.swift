@@ -91,13 +91,13 @@ extension SystemdWorkload {
                     )
                 }
                 failures += 1
-                if backend.watcher.availability.reason != nil { failures = 0 }
+                if backend.availability.reason != nil { failures = 0 }
                 if failures > 5 {
                     throw InfrastructureError(
                         .unavailable, "systemd did not confirm the start of the run's unit: \(error.message)")
                 }
                 try await Task.sleep(for: .milliseconds(300))
-                await backend.watcher.availability.waitUntilAvailable()
+                await backend.availability.waitUntilAvailable()
                 try Task.checkCancellation()
             }
         }

@@ -28,7 +28,7 @@ extension SystemdWorkload {
     /// Waits until a unit has ended and its output has been copied; returns `nil` when the unit did not record how it
     /// ended.
     func end(of unit: UnitName) async throws(CancellationError) -> UnitEnd? {
-        guard await backend.watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+        guard await backend.watch.waitForEnd(of: unit.name) else { throw CancellationError() }
         let folder = UnitFolder(of: unit, in: backend.root)
         if folder.streams {
             // The journal may still be writing the last lines.

@@ -26,7 +26,7 @@ struct SystemdWorkload: FlowHookRunner {
         guard try await ask(unit, { () async throws(BusError) in try await backend.manager.stop(unit.name) }),
             try await kill(unit, SIGKILL)
         else { return }
-        guard await backend.watcher.waitForEnd(of: unit.name) else { throw CancellationError() }
+        guard await backend.watch.waitForEnd(of: unit.name) else { throw CancellationError() }
     }
 
     private func kill(_ unit: UnitName, _ signal: Int32) async throws -> Bool {
@@ -35,7 +35,7 @@ struct SystemdWorkload: FlowHookRunner {
 
     private func hasEnded(_ unit: UnitName, within limit: Duration) async throws -> Bool {
         let hasEnded = await withTaskGroup(of: Bool.self) { group in
-            group.addTask { await backend.watcher.waitForEnd(of: unit.name) }
+            group.addTask { await backend.watch.waitForEnd(of: unit.name) }
             group.addTask {
                 try? await Task.sleep(for: limit)
                 return false

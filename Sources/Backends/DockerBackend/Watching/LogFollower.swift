@@ -1,10 +1,13 @@
 internal import BackendKit
+internal import Concurrency
 internal import HTTPTransport
 
 /// Prints a container's output, and continues at the same position when the connection to the Engine breaks.
 struct LogFollower: Sendable {
     let engine: EngineClient
-    let watcher: EngineWatcher
+    let availability: InfrastructureAvailability
+    /// Whether the container has ended.
+    let hasEnded: ObservedValue<Bool>
     let output: OutputPrinter
     let errors: OutputPrinter
     let container: String
@@ -23,15 +26,17 @@ struct LogFollower: Sendable {
     /// nothing new.
     func run(from start: OutputPosition) async -> EngineError? {
         var position = start
-        var hasEnded = false
+        var wasReadAtEnd = false
         defer { marks.set(position, of: container) }
         while !Task.isCancelled {
             do {
                 position.resume()
                 let before = position.text
                 try await follow(&position)
-                if hasEnded, position.text == before { return nil }
-                hasEnded = true
+                if wasReadAtEnd, position.text == before { return nil }
+                // The log of a running container may end, too, for example when the Engine restarts.
+                await raceOf({ await hasEnded.wait { $0 } }, { try? await Task.sleep(for: .milliseconds(500)) })
+                wasReadAtEnd = hasEnded.value
                 continue
             } catch let error as EngineError {
                 // A removed container has no further output. A log that is stored elsewhere cannot be read.
@@ -41,7 +46,7 @@ struct LogFollower: Sendable {
                 return nil
             }
             try? await Task.sleep(for: .milliseconds(500))
-            await watcher.availability.waitUntilAvailable()
+            await availability.waitUntilAvailable()
         }
         return nil
     }

@@ -1,0 +1,184 @@
+internal import Concurrency
+internal import OrderedCollections
+
+/// The state of a watch of tasks, as a value without a clock: its owner passes the time with each input.
+///
+/// Only a description that was requested after the watch of a task began is evidence of its end. An event is none, and
+/// neither is a service that does not answer: an event only causes a description.
+struct WatchState: Sendable {
+    typealias Instant = ContinuousClock.Instant
+
+    /// What a description says about a task that exists.
+    enum Finding: Sendable, Hashable {
+        case present
+        case ended
+    }
+
+    enum Input: Sendable, Hashable {
+        /// Events arrive from now on.
+        case connected
+        /// Events do not arrive any more.
+        case disconnected
+        /// A task is watched.
+        case watched(String)
+        /// A task is no longer watched.
+        case forgotten(String)
+        /// A task has changed. Without a name, any task may have changed.
+        case changed(String?)
+        /// The answer to a description. A task that the service does not know is not in it.
+        case described(call: Int, [String: Finding])
+        /// A description was not answered.
+        case failed(call: Int)
+        /// Time has passed.
+        case tick
+    }
+
+    enum Action: Sendable, Hashable {
+        case describe(call: Int, [String])
+        /// The task has ended, or does not exist any more.
+        case end(String, isGone: Bool)
+    }
+
+    private struct Entry {
+        let since: Instant
+        /// When the task is to be described again; `nil` when only an event causes that.
+        var due: Instant?
+        /// The description under way that covers the task.
+        var call: Int?
+        /// Whether the task may have changed since that description was requested.
+        var isStale = false
+        /// How many descriptions in a row did not know the task.
+        var absences = 0
+        /// How many descriptions in a row were not answered.
+        var failures = 0
+    }
+
+    private let policy: WatchPolicy
+    private var entries: [String: Entry] = [:]
+    /// The tasks to describe as soon as the policy permits, in their order.
+    private var queue: OrderedSet<String> = []
+    private var calls = 0
+    /// The tasks that the descriptions under way cover.
+    private var underWay: [Int: [String]] = [:]
+    private var lastCall: Instant?
+    private var disconnected: Instant?
+
+    init(_ policy: WatchPolicy, isConnected: Bool, at now: Instant) {
+        self.policy = policy
+        disconnected = isConnected ? nil : now
+    }
+
+    var isConnected: Bool { disconnected == nil }
+
+    /// The number of watched tasks.
+    var count: Int { entries.count }
+
+    /// Whether time alone can cause an action.
+    var dependsOnTime: Bool { isConnected && (!queue.isEmpty || entries.values.contains { $0.due != nil }) }
+
+    /// For how long changes may have been missed: since the loss of the events, or since a description became due.
+    func lag(at now: Instant) -> Duration {
+        if let disconnected { return now - disconnected }
+        let oldest = entries.values.lazy.compactMap(\.due).min()
+        return max(.zero, oldest.map { now - $0 } ?? .zero)
+    }
+
+    mutating func handle(_ input: Input, at now: Instant) -> [Action] {
+        var actions: [Action] = []
+        switch input {
+        case .connected:
+            disconnected = nil
+            for task in entries.keys.sorted() { enqueue(task) }
+        case .disconnected:
+            disconnected = disconnected ?? now
+        case .watched(let task):
+            if entries[task] == nil { entries[task] = Entry(since: now) }
+            enqueue(task)
+        case .forgotten(let task):
+            remove(task)
+        case .changed(let task?):
+            enqueue(task)
+        case .changed(nil):
+            for task in entries.keys.sorted() { enqueue(task) }
+        case .described(let call, let findings):
+            for task in end(call) { actions += take(findings[task], of: task, at: now) }
+        case .failed(let call):
+            for task in end(call) { fail(task, at: now) }
+        case .tick:
+            for (task, entry) in entries where entry.call == nil && entry.due.map({ $0 <= now }) ?? false {
+                enqueue(task)
+            }
+        }
+        return actions + describe(at: now)
+    }
+
+    private mutating func enqueue(_ task: String) {
+        guard let entry = entries[task] else { return }
+        if entry.call == nil { queue.append(task) } else { entries[task]?.isStale = true }
+    }
+
+    private mutating func remove(_ task: String) {
+        entries[task] = nil
+        queue.remove(task)
+    }
+
+    /// Ends a description and returns the tasks for which its answer counts. A task that was forgotten and watched again
+    /// meanwhile is not one of them.
+    private mutating func end(_ call: Int) -> [String] {
+        (underWay.removeValue(forKey: call) ?? []).filter { entries[$0]?.call == call }
+    }
+
+    private mutating func fail(_ task: String, at now: Instant) {
+        guard var entry = entries[task] else { return }
+        entry.call = nil
+        entry.isStale = false
+        entry.failures += 1
+        entry.due = now + policy.retries.pause(afterFailures: entry.failures)
+        entries[task] = entry
+    }
+
+    private mutating func take(_ finding: Finding?, of task: String, at now: Instant) -> [Action] {
+        guard var entry = entries[task] else { return [] }
+        let isStale = entry.isStale
+        entry.call = nil
+        entry.isStale = false
+        entry.failures = 0
+        switch finding {
+        case .ended?:
+            remove(task)
+            return [.end(task, isGone: false)]
+        case .present?:
+            entry.absences = 0
+            entry.due = policy.interval(now - entry.since).map { now + $0 }
+        case nil:
+            entry.absences += 1
+            guard entry.absences < policy.absences else {
+                remove(task)
+                return [.end(task, isGone: true)]
+            }
+            entry.due = now + policy.absencePause
+        }
+        entries[task] = entry
+        if isStale { enqueue(task) }
+        return []
+    }
+
+    /// Requests descriptions of the tasks in the queue, as far as the policy permits.
+    private mutating func describe(at now: Instant) -> [Action] {
+        var actions: [Action] = []
+        while isConnected, !queue.isEmpty, underWay.count < policy.concurrency {
+            if let lastCall, now < lastCall + policy.spacing { break }
+            let tasks = Array(queue.prefix(policy.batchSize))
+            queue.removeFirst(tasks.count)
+            calls += 1
+            underWay[calls] = tasks
+            lastCall = now
+            for task in tasks {
+                entries[task]?.call = calls
+                entries[task]?.due = nil
+            }
+            actions.append(.describe(call: calls, tasks))
+        }
+        return actions
+    }
+}
