@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "PrefectAPI", targets: ["PrefectAPI"]),
         .library(name: "JobTemplates", targets: ["JobTemplates"]),
         .library(name: "BackendKit", targets: ["BackendKit"]),
+        .library(name: "BackendKitTesting", targets: ["BackendKitTesting"]),
         .library(name: "Worker", targets: ["Worker"]),
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
         .library(name: "DockerBackend", targets: ["DockerBackend"]),
@@ -87,6 +88,10 @@ let package = Package(
                 "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
             ],
             swiftSettings: settings),
+        // The conformance suite for backends.
+        .target(
+            name: "BackendKitTesting",
+            dependencies: ["BackendKit", "Concurrency", "JSON", "JobTemplates"], swiftSettings: settings),
         .target(
             name: "Worker",
             dependencies: [
@@ -170,6 +175,14 @@ let package = Package(
                 orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),
+        // The conformance suite as a program, so that it can also run on another machine.
+        .executableTarget(
+            name: "backend-conformance",
+            dependencies: [
+                "BackendKit", "BackendKitTesting", "DockerBackend", "JSON", "KubernetesBackend", "PrefectAPI",
+                "ProcessBackend", "SystemdBackend",
+            ],
+            path: "Tests/ConformanceProgram", swiftSettings: settings),
         .testTarget(
             name: "BackendKitTests",
             dependencies: ["BackendKit", "Concurrency", "JSON", "TestSupport"], swiftSettings: settings),

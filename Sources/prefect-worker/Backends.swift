@@ -76,11 +76,6 @@ enum Backends {
     }
 }
 
-extension Backend {
-    /// Makes a backend. An initializer that throws cannot be called on a metatype of any type: the compiler crashes.
-    static func make(for host: BackendHost) throws -> any Backend { try Self(host: host) }
-}
-
 extension String {
     /// The text with its first letter in upper case.
     fileprivate var beginningInUpperCase: String { "\(prefix(1).uppercased())\(dropFirst())" }

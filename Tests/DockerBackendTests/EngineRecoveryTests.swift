@@ -115,9 +115,9 @@ struct EngineRecoveryTests {
     @Test("the owner mark of a worker's containers is kept in its state directory")
     func owner() throws {
         try withFolder { folder in
-            let mark = OwnerMark.take(in: folder)
-            #expect(OwnerMark.take(in: folder) == mark)
-            #expect(OwnerMark.take(in: nil) != mark)
+            let mark = OwnerMark.take(in: folder, ofType: "docker")
+            #expect(OwnerMark.take(in: folder, ofType: "docker") == mark)
+            #expect(OwnerMark.take(in: nil, ofType: "docker") != mark)
         }
     }
 

@@ -69,6 +69,9 @@ extension Backend {
     /// The constant properties of the backend.
     public var traits: BackendTraits { Self.traits }
 
+    /// Makes a backend of a type that is known only at run time.
+    public static func make(for host: BackendHost) throws -> any Backend { try Self(host: host) }
+
     public func run() async {}
 
     public var unavailableReason: String? { nil }

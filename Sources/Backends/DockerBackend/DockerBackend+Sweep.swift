@@ -5,20 +5,18 @@ internal import Synchronization
 
 // Removal of containers that no run uses any more.
 extension DockerBackend {
-    /// Seconds for which a created container may wait for its start before it counts as orphaned.
-    private static let creationTime = 600
     /// The time limit for the Engine's first answer. The start of the worker waits for that answer.
     private static let firstAnswer = Duration.seconds(10)
 
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
         let container = ContainerHandle(identifier, engine.endpoint).container
-        inHand.withLock { _ = $0.containers.insert(container) }
+        inUse.add(container)
     }
 
     /// Removes containers of this worker's runs that have ended. This call also finds out, before any run is claimed,
     /// whether the Engine is available.
     public func removeOrphans(except flowRunIDs: Set<String>) async {
-        let kept = inHand.withLock { $0.containers }
+        let kept = inUse.tasks
         marks.removeAll { kept.contains($0) }
         await sweep(except: flowRunIDs)
     }
@@ -32,11 +30,9 @@ extension DockerBackend {
             let found = try await engine.list(
                 labels: [owned], statuses: ["created", "exited", "dead"], within: Self.firstAnswer)
             watch.source.note(nil)
-            let held = inHand.withLock { $0 }
             let now = Timestamp.now.microseconds / 1_000_000
             for container in found
-            where !held.containers.contains(container.id)
-                && !held.claims.contains(container.labels[ContainerRequest.Marks.claimLabel] ?? "")
+            where !inUse.contains(container.id, claimID: container.labels[ContainerRequest.Marks.claimLabel] ?? "")
                 && !flowRunIDs.contains(container.labels[ContainerSource.label] ?? "")
                 && Self.isLeft(container, now: now)
             {
@@ -51,7 +47,7 @@ extension DockerBackend {
     /// Whether a container that no run uses is to be removed.
     static func isLeft(_ container: ListedContainer, now: Int) -> Bool {
         switch container.status {
-        case "created": now - container.created > creationTime
+        case "created": now - container.created > OrphanSweep.grace.components.seconds
         case "exited", "dead": container.labels[ContainerRequest.Marks.removalLabel] == "true"
         default: false
         }

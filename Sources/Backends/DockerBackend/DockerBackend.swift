@@ -48,16 +48,6 @@ public final class DockerBackend: Backend {
         // The connection of the run's log, and the connections of the requests during its start.
         openFilesPerRun: 4, settings: settings)
 
-    /// The containers and claims in use, which no clean-up may touch.
-    struct InHand: Sendable {
-        /// The containers in use, from their creation until their run has been cleaned up.
-        var containers: Set<String> = []
-        /// The claims for which a container is being created.
-        var claims: Set<String> = []
-        /// The containers that this process started. Their output is printed from its beginning.
-        var started: Set<String> = []
-    }
-
     let options: Options
     let engine: EngineClient
     let watch: TaskWatch<ContainerSource>
@@ -67,10 +57,7 @@ public final class DockerBackend: Backend {
     let output: OutputPrinter
     let errors: OutputPrinter
     let marks: OutputMarks
-    let inHand = Mutex(InHand())
-
-    /// The interval between two searches for orphaned containers.
-    private static let sweepInterval = Duration.seconds(600)
+    let inUse = TasksInUse()
 
     public convenience init(host: BackendHost) throws(InfrastructureError) {
         try self.init(
@@ -92,7 +79,7 @@ public final class DockerBackend: Backend {
         } catch {
             throw InfrastructureError(.unavailable, "The Docker backend could not be started: \(error)")
         }
-        owner = OwnerMark.take(in: options.stateDirectory)
+        owner = OwnerMark.take(in: options.stateDirectory, ofType: Self.traits.type)
         marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.traits.type)
         watch = TaskWatch(
             ContainerSource(engine: engine, logger: options.logger), ContainerSource.policy, isConnected: false)
@@ -121,9 +108,7 @@ public final class DockerBackend: Backend {
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watch.run() }
-            group.addTask {
-                while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self.sweep(except: []) }
-            }
+            group.addTask { await OrphanSweep.run { await self.sweep(except: []) } }
         }
     }
 
@@ -179,21 +164,5 @@ public final class DockerBackend: Backend {
         if failures > 5 { throw error }
         await availability.waitUntilAvailable()
         try Task.checkCancellation()
-    }
-}
-
-/// The random mark on a worker's containers, which is stored in the worker's state directory.
-enum OwnerMark {
-    static func take(in directory: String?) -> String {
-        let fresh = UUID().uuidString.lowercased()
-        guard let directory else { return fresh }
-        let name = "docker-owner"
-        if let bytes = RegularFile.read(name, below: directory, limit: 4096) {
-            let kept = String(decoding: bytes, as: UTF8.self).filter { !$0.isWhitespace }
-            if UUID(uuidString: kept) != nil { return kept }
-        }
-        // If the mark cannot be stored, no later process recognises the containers of this process.
-        RegularFile.replace(name, below: directory, with: Array(fresh.utf8))
-        return fresh
     }
 }

@@ -45,9 +45,6 @@ extension DockerWorkload {
         // The next sweep removes a container that cannot be removed now.
         if configuration.removesContainer { try? await engine.remove(container, force: false) }
         backend.marks.remove(container)
-        backend.inHand.withLock { state in
-            state.containers.remove(container)
-            state.started.remove(container)
-        }
+        backend.inUse.remove(container)
     }
 }

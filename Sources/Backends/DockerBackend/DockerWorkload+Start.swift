@@ -14,14 +14,11 @@ extension DockerWorkload {
             run.reporter.log(
                 .warning, "container_create_kwargs: '\(keyword)' is ignored; use the job variable of that name")
         }
-        backend.inHand.withLock { _ = $0.claims.insert(run.claimID) }
-        defer { backend.inHand.withLock { _ = $0.claims.remove(run.claimID) } }
+        backend.inUse.beginCreation(for: run.claimID)
+        defer { backend.inUse.endCreation(for: run.claimID) }
         try await provideImage()
         let container = try await create()
-        backend.inHand.withLock { state in
-            state.containers.insert(container)
-            state.started.insert(container)
-        }
+        backend.inUse.add(container, isNew: true)
         do {
             for network in configuration.networks.dropFirst() {
                 do {
@@ -36,10 +33,7 @@ extension DockerWorkload {
             }
             try await launch(container)
         } catch {
-            backend.inHand.withLock { state in
-                state.containers.remove(container)
-                state.started.remove(container)
-            }
+            backend.inUse.remove(container)
             // A container whose start was interrupted is kept, because it is found again by its claim.
             if error is InfrastructureError { try? await engine.remove(container, force: true) }
             throw error

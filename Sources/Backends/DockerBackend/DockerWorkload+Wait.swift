@@ -18,10 +18,7 @@ extension DockerWorkload {
     ) async throws -> ExitStatus {
         let handle = ContainerHandle(identifier, engine.endpoint)
         let container = handle.container
-        let isNew = backend.inHand.withLock { state in
-            state.containers.insert(container)
-            return state.started.remove(container) != nil
-        }
+        let isNew = backend.inUse.addReturningIsNew(container)
         let hasEnded = ObservedValue(false)
         let result = await withTaskGroup(of: Void.self, returning: (ContainerEnd, ContainerFacts?)?.self) { group in
             var progress = ContainerProgress()

@@ -9,7 +9,7 @@ extension SystemdBackend {
     /// is available.
     public func removeOrphans(except flowRunIDs: Set<String>) async {
         // The recovery of these runs decides about them later, however long that takes.
-        inHand.withLock { $0.flowRunIDs = flowRunIDs }
+        inUse.protect(flowRunIDs: flowRunIDs)
         for _ in 0..<Self.firstAttempts {
             if await sweep() { return }
             guard (try? await Task.sleep(for: .milliseconds(500))) != nil else { return }
@@ -23,9 +23,8 @@ extension SystemdBackend {
         do {
             let units = try await manager.units(named: UnitSource.pattern)
             watch.source.note(nil)
-            let held = inHand.withLock { $0 }
             for unit in UnitFolder.all(in: root)
-            where !held.units.contains(unit) && !held.flowRunIDs.contains(unit.flowRunID)
+            where !inUse.contains(unit.name, flowRunID: unit.flowRunID)
                 && units[unit.name]?.hasEnded ?? true
             {
                 await removeTraces(of: unit)

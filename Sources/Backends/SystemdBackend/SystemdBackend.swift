@@ -63,16 +63,7 @@ public final class SystemdBackend: Backend {
     /// Copies the output of runs; `nil` if the worker's own output also goes to the journal.
     let copier: OutputCopier?
     /// The units and runs in use, whose directories must not be removed by a sweep.
-    let inHand = Mutex(InHand())
-
-    /// Units from their creation until their run is complete, and runs of an earlier process of the worker.
-    struct InHand: Sendable {
-        var units: Set<UnitName> = []
-        var flowRunIDs: Set<String> = []
-    }
-
-    /// The interval at which remaining directories are removed.
-    private static let sweepInterval = Duration.seconds(600)
+    let inUse = TasksInUse()
 
     public convenience init(host: BackendHost) throws(InfrastructureError) {
         if let problem = host.stateDirectoryProblem {
@@ -153,9 +144,7 @@ public final class SystemdBackend: Backend {
     public func run() async {
         await withDiscardingTaskGroup { group in
             group.addTask { await self.watch.run() }
-            group.addTask {
-                while (try? await Task.sleep(for: Self.sweepInterval)) != nil { await self.sweep() }
-            }
+            group.addTask { await OrphanSweep.run { await self.sweep() } }
             group.addTask {
                 guard let copier = self.copier, await !copier.run() else { return }
                 self.options.logger.warning(

@@ -18,12 +18,12 @@ extension SystemdWorkload {
         let runUnit = identifier.flatMap { try? UnitHandle($0).unit }
         let unit = (runUnit ?? UnitName(flowRunID: run.flowRunID, claimID: run.claimID)).hooks(kind)
         let folder = UnitFolder(of: unit, in: backend.root)
-        backend.inHand.withLock { _ = $0.units.insert(unit) }
+        backend.inUse.add(unit.name)
         // The directory of a run's hooks is removed with the run's, so that a later worker does not run the hooks
         // again.
         defer {
             if runUnit == nil { folder.remove() }
-            backend.inHand.withLock { _ = $0.units.remove(unit) }
+            backend.inUse.remove(unit.name)
         }
         do {
             let transient = TransientUnit(

@@ -41,6 +41,6 @@ extension SystemdWorkload {
     func cleanUp(_ identifier: InfrastructureIdentifier) async {
         guard let unit = try? UnitHandle(identifier).unit else { return }
         for unit in [unit, unit.hooks(.cancellation), unit.hooks(.crashed)] { await backend.removeTraces(of: unit) }
-        backend.inHand.withLock { _ = $0.units.remove(unit) }
+        backend.inUse.remove(unit.name)
     }
 }

@@ -35,7 +35,7 @@ extension SystemdWorkload {
         }
         let unit = UnitName(flowRunID: run.flowRunID, claimID: run.claimID)
         let folder = UnitFolder(of: unit, in: backend.root)
-        backend.inHand.withLock { _ = $0.units.insert(unit) }
+        backend.inUse.add(unit.name)
         do {
             let transient = TransientUnit(
                 unit: unit, folder: folder, configuration: configuration, flowRunID: run.flowRunID,
@@ -43,7 +43,7 @@ extension SystemdWorkload {
             try folder.create(transient, streams: configuration.streamsOutput && backend.copier != nil)
             try await launch(transient)
         } catch {
-            backend.inHand.withLock { _ = $0.units.remove(unit) }
+            backend.inUse.remove(unit.name)
             // A unit that may have been started is found again by its claim.
             if (error as? InfrastructureError)?.kind == .refused { folder.remove() }
             throw error

@@ -14,7 +14,7 @@ extension SystemdWorkload {
         for identifier: InfrastructureIdentifier
     ) async throws -> ExitStatus {
         let unit = try UnitHandle(identifier).unit
-        backend.inHand.withLock { _ = $0.units.insert(unit) }
+        backend.inUse.add(unit.name)
         guard let end = try await end(of: unit) else {
             return ExitStatus(
                 code: nil, lastOutput: await lastOutput(of: unit),

@@ -1,0 +1,202 @@
+public import JSON
+public import JobTemplates
+
+/// A service that runs the tasks of a type of work pool elsewhere and that the worker polls.
+///
+/// ``RemoteTaskBackend`` makes a backend of it. The service itself only translates: it validates configurations, sends
+/// single requests, and says what an answer means. The engine watches, repeats, recovers and cleans up.
+public protocol RemoteTaskService: Sendable {
+    /// A validated job configuration.
+    associatedtype Specification: RemoteTaskSpecification
+    /// The client of a place.
+    associatedtype Client: RemoteTaskClient where Client.Specification == Specification
+
+    /// The constant properties of the backend.
+    static var traits: BackendTraits { get }
+
+    /// Makes the service for a worker. Sends no request.
+    init(host: BackendHost) throws
+
+    /// Validates a rendered job configuration, and completes it for a run.
+    ///
+    /// - Parameter context: `nil` for a task that is never created and only watched and stopped.
+    func specification(
+        rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
+    ) throws -> Specification
+
+    /// Makes the client of a place. The engine keeps one client for each place.
+    func client(at place: Specification.Place) throws -> Client
+
+    /// Checks whether the service can be used.
+    func check(_ pools: [PoolJobs]) async -> BackendReport
+}
+
+/// A job configuration of a remote task.
+public protocol RemoteTaskSpecification: Sendable {
+    /// The part of a service that one client covers, such as an account in a region, with its credentials.
+    associatedtype Place: Sendable, Hashable
+
+    /// Where the task runs.
+    var place: Place { get }
+    /// The configuration as `prefect-worker render` prints it.
+    var description: JSONValue { get }
+    /// Whether the task is Prefect's own flow engine. `true` by default.
+    var runsFlowEngine: Bool { get }
+    /// Whether the worker prints the task's output. `false` by default.
+    var streamsOutput: Bool { get }
+    /// Whether the task is kept after its end. `false` by default.
+    var isKept: Bool { get }
+    /// How long a run may wait for capacity or quota before it counts as refused; `nil` for any time, as by default.
+    var capacityPatience: Duration? { get }
+}
+
+extension RemoteTaskSpecification {
+    public var runsFlowEngine: Bool { true }
+    public var streamsOutput: Bool { false }
+    public var isKept: Bool { false }
+    public var capacityPatience: Duration? { nil }
+}
+
+/// The identity of a task before it exists.
+public struct RemoteTaskKey: Sendable, Hashable {
+    /// The flow run's id.
+    public let flowRunID: String
+    /// The id of the worker's claim on the run. It is the same for every attempt to create the task, so it can serve
+    /// as the service's idempotency key or as a part of the task's name.
+    public let claimID: String
+    /// The mark on the tasks of this worker, see ``OwnerMark``.
+    public let owner: String
+
+    /// A key.
+    public init(flowRunID: String, claimID: String, owner: String) {
+        self.flowRunID = flowRunID
+        self.claimID = claimID
+        self.owner = owner
+    }
+}
+
+/// The requests to one place of a service. Every throwing method throws ``RemoteTaskError``, or `CancellationError`
+/// when its task is cancelled.
+public protocol RemoteTaskClient: Sendable {
+    /// A validated job configuration.
+    associatedtype Specification: RemoteTaskSpecification
+    /// The state of a task as the service describes it.
+    associatedtype Status: Sendable, Equatable
+
+    /// The name of the place for messages and for records, without secrets. Two places have different names.
+    var name: String { get }
+
+    /// How often tasks are described, and how many in one request.
+    static var watchPolicy: WatchPolicy { get }
+
+    /// Creates the task, which must not be created twice for a key. Returns its name at this place.
+    func create(_ specification: Specification, for key: RemoteTaskKey) async throws -> String
+
+    /// The task that was created for a key; `nil` if the service knows none.
+    func find(_ key: RemoteTaskKey) async throws -> String?
+
+    /// Describes tasks. A task that the service does not know is not in the answer.
+    func describe(_ tasks: [String]) async throws -> [String: Status]
+
+    /// How a task ended; `nil` while it has not.
+    func end(of status: Status) -> ExitStatus?
+
+    /// Why a task that exists has not begun, in one line; `nil` when it has, as by default.
+    func reasonForWaiting(_ status: Status) -> String?
+
+    /// Reports a new status of a task, such as an event. Does nothing by default.
+    func report(_ status: Status, after previous: Status?, of task: String, to reporter: any JobReporter)
+
+    /// Requests that a task end. Returns before it has.
+    func stop(_ task: String, grace: Duration, reason: StopReason) async throws
+
+    /// Ends a task that did not end within its grace. Stops it again by default.
+    func kill(_ task: String) async throws
+
+    /// Deletes a task with all that was created for it. Called until it throws an error of the kind `notFound` or
+    /// returns `true`, which means that the service keeps nothing to delete.
+    func delete(_ task: String) async throws -> Bool
+
+    /// The tasks of this worker that have ended, and those that have not begun within ``OrphanSweep/grace``. None by
+    /// default.
+    func orphans(of owner: String) async throws -> [String]
+
+    /// The output of a task after a position. Empty by default.
+    ///
+    /// - Parameter position: A text of an earlier ``RemoteOutput``; `nil` for the beginning.
+    func output(of task: String, after position: String?) async throws -> RemoteOutput
+
+    /// The identifier that the API stores for a task.
+    func identifier(of task: String) -> InfrastructureIdentifier
+
+    /// The task of an identifier. Throws ``InfrastructureError`` of the kind `notReachable` for a task of another place.
+    func task(of identifier: InfrastructureIdentifier) throws -> String
+}
+
+extension RemoteTaskClient {
+    public static var watchPolicy: WatchPolicy {
+        WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
+    }
+
+    public func reasonForWaiting(_ status: Status) -> String? { nil }
+
+    public func report(_ status: Status, after previous: Status?, of task: String, to reporter: any JobReporter) {}
+
+    public func kill(_ task: String) async throws { try await stop(task, grace: .zero, reason: .shutdown) }
+
+    public func orphans(of owner: String) async throws -> [String] { [] }
+
+    public func output(of task: String, after position: String?) async throws -> RemoteOutput { RemoteOutput() }
+
+    public func identifier(of task: String) -> InfrastructureIdentifier { InfrastructureIdentifier(rawValue: task) }
+
+    public func task(of identifier: InfrastructureIdentifier) throws -> String { identifier.rawValue }
+}
+
+/// A portion of a task's output.
+public struct RemoteOutput: Sendable {
+    /// The bytes, which end with a complete line unless the task has ended.
+    public var bytes: [UInt8]
+    /// The position after these bytes; `nil` leaves the position unchanged.
+    public var position: String?
+
+    /// A portion; nothing by default.
+    public init(bytes: [UInt8] = [], position: String? = nil) {
+        self.bytes = bytes
+        self.position = position
+    }
+}
+
+/// Why a request about a remote task failed.
+public struct RemoteTaskError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The kind of a failure, which decides what the engine does.
+    public enum Kind: Sendable, Hashable {
+        /// The service refuses the request, and would refuse it again.
+        case refused
+        /// The task does not exist.
+        case notFound
+        /// The service gave no answer, or asks to wait. The request may have been carried out unless `isUnapplied`.
+        case unavailable(isUnapplied: Bool)
+        /// The service has no capacity or no quota for the task at the moment.
+        case full
+    }
+
+    /// The kind of the failure.
+    public let kind: Kind
+    /// The cause and the remedy, in one line.
+    public let message: String
+    /// How long the service asks to wait.
+    public let retryAfter: Duration?
+    /// The exit code with the same meaning, where there is a customary one.
+    public let exitCode: Int?
+
+    /// An error.
+    public init(_ kind: Kind, _ message: String, retryAfter: Duration? = nil, exitCode: Int? = nil) {
+        self.kind = kind
+        self.message = message
+        self.retryAfter = retryAfter
+        self.exitCode = exitCode
+    }
+
+    public var description: String { message }
+}
