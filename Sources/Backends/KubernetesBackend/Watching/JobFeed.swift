@@ -21,6 +21,7 @@ final class JobFeed: Sendable {
     private let news = Mutex<[JobNews]>([])
     private let hasNews = AsyncSignal()
     private let isOver = Mutex(false)
+    private let hasFollower = Mutex(false)
     /// Whether none of the job's output was printed before, because this process has created the job.
     let hasAllOutput: Bool
 
@@ -30,6 +31,15 @@ final class JobFeed: Sendable {
     func close() {
         isOver.withLock { $0 = true }
         hasNews.signal()
+    }
+
+    /// Records that a follower takes the notifications. Returns whether an earlier one has taken some of them, so that
+    /// they are not complete.
+    func wasFollowed() -> Bool {
+        hasFollower.withLock { hasFollower in
+            defer { hasFollower = true }
+            return hasFollower
+        }
     }
 
     /// Whether the feed was closed.

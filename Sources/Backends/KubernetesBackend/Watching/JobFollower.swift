@@ -66,9 +66,11 @@ struct JobFollower: Sendable {
     /// The minimum time between two records of the copied position.
     static let markInterval = Duration.seconds(1)
 
-    /// Follows the job by its feed. A new feed contains no earlier events.
+    /// Follows the job by its feed. A new feed contains no earlier events, and neither does one that an earlier wait has
+    /// followed.
     func run(_ followed: (feed: JobFeed, isNew: Bool)) async throws -> End {
-        let (feed, isNew) = followed
+        let feed = followed.feed
+        let isIncomplete = feed.wasFollowed() || followed.isNew
         let waiting = PendingReport()
         return try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
             group.addTask {
@@ -88,7 +90,7 @@ struct JobFollower: Sendable {
                 reporter: reporter, waiting: waiting, replicating: backend.settings.replicated,
                 isLate: attention.isLate
             ) { begin.yield($0) }
-            try await follow(feed, isNew: isNew, &progress, &teller)
+            try await follow(feed, isIncomplete: isIncomplete, &progress, &teller)
             begin.finish()
             let output = try await lastOutput(progress)
             waiting.end()
@@ -101,11 +103,10 @@ struct JobFollower: Sendable {
 
     /// Handles notifications until the end is known.
     private func follow(
-        _ feed: JobFeed, isNew: Bool, _ progress: inout JobProgress, _ teller: inout PodEventReporter
+        _ feed: JobFeed, isIncomplete: Bool, _ progress: inout JobProgress, _ teller: inout PodEventReporter
     ) async throws {
         var times = FollowingTimes(jobWatch: attention.jobWatch, podWatch: attention.podWatch)
-        // A new feed contains no earlier events, so the current state is read first.
-        if isNew { try await perform([.readJob, .readPods], &progress, &teller) }
+        if isIncomplete { try await perform([.readJob, .readPods], &progress, &teller) }
         while !progress.isOver {
             let news = await feed.next(atMost: times.limit(progress))
             try Task.checkCancellation()
