@@ -48,6 +48,7 @@ let package = Package(
     targets: [
         // Sources are ordered by floors: a target depends on those of lower floors. `FloorTests` checks that.
         .target(name: "JSON", dependencies: [orderedCollections], path: "Sources/Base/JSON", swiftSettings: settings),
+        .target(name: "Hashing", path: "Sources/Base/Hashing", swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit", path: "Sources/C/CInit"),
@@ -70,10 +71,13 @@ let package = Package(
             name: "HTTPTransport", dependencies: ["CCurl"], path: "Sources/Transport/HTTPTransport",
             swiftSettings: settings),
         .target(
+            name: "WebSocket", dependencies: ["HTTPTransport", "Hashing"], path: "Sources/Transport/WebSocket",
+            swiftSettings: settings),
+        .target(
             name: "PrefectAPI",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics,
-                logging,
+                "Concurrency", "HTTPTransport", "JSON", "TOMLKit", "WebSocket", orderedCollections, dequeModule,
+                coreMetrics, logging,
             ],
             path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
         .target(
@@ -102,8 +106,8 @@ let package = Package(
         .target(
             name: "KubernetesBackend",
             dependencies: [
-                "CYAML", "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "PrefectAPI",
-                "Worker", orderedCollections, logging,
+                "CYAML", "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "JobTemplates",
+                "PrefectAPI", "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
@@ -152,11 +156,19 @@ let package = Package(
         .testTarget(
             name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
-        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: settings),
+        // Servers on real sockets, scripted by blocking code, and independent peers.
+        .target(
+            name: "TransportPeers", dependencies: ["HTTPTransport"], path: "Tests/TransportPeers",
+            swiftSettings: settings),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TransportPeers"], swiftSettings: settings),
+        .testTarget(
+            name: "WebSocketTests", dependencies: ["HTTPTransport", "Hashing", "TransportPeers", "WebSocket"],
+            swiftSettings: settings),
         .testTarget(
             name: "PrefectAPITests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WorkerMetrics",
+                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WebSocket", "WorkerMetrics",
                 orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Quick targets come first, those with Prefect flows last. Tests with a high load of processor or memory run separately:
 # searches, models, long outages.
-TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WorkerLoggingTests WorkerMetricsTests SystemdTests
+TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WebSocketTests WorkerLoggingTests WorkerMetricsTests SystemdTests
   HealthServerTests WorkerTests SupportTests ProcessBackendTests DockerBackendTests KubernetesBackendTests
   SystemdBackendTests EndToEndTests)
 HEAVY='Fuzz|OutageTests|ModelTests'

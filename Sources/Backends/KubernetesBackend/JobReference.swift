@@ -1,4 +1,4 @@
-internal import HTTPTransport
+internal import Hashing
 internal import JSON
 internal import JobTemplates
 internal import Worker
