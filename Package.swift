@@ -74,10 +74,13 @@ let package = Package(
             name: "WebSocket", dependencies: ["HTTPTransport", "Hashing"], path: "Sources/Transport/WebSocket",
             swiftSettings: settings),
         .target(
+            name: "RESTClient", dependencies: ["Concurrency", "HTTPTransport", "JSON"],
+            path: "Sources/Transport/RESTClient", swiftSettings: settings),
+        .target(
             name: "PrefectAPI",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "TOMLKit", "WebSocket", orderedCollections, dequeModule,
-                coreMetrics, logging,
+                "Concurrency", "HTTPTransport", "JSON", "RESTClient", "TOMLKit", "WebSocket", orderedCollections,
+                dequeModule, coreMetrics, logging,
             ],
             path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
         .target(
@@ -100,14 +103,14 @@ let package = Package(
             name: "DockerBackend",
             dependencies: [
                 "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "Worker", orderedCollections, logging,
+                "PrefectAPI", "RESTClient", "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
                 "CYAML", "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "Worker", orderedCollections, logging,
+                "PrefectAPI", "RESTClient", "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
@@ -166,10 +169,13 @@ let package = Package(
             name: "WebSocketTests", dependencies: ["HTTPTransport", "Hashing", "TransportPeers", "WebSocket"],
             swiftSettings: settings),
         .testTarget(
+            name: "RESTClientTests", dependencies: ["HTTPTransport", "JSON", "RESTClient", "TransportPeers"],
+            swiftSettings: settings),
+        .testTarget(
             name: "PrefectAPITests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WebSocket", "WorkerMetrics",
-                orderedCollections, coreMetrics,
+                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TestSupport", "WebSocket",
+                "WorkerMetrics", orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -201,8 +207,8 @@ let package = Package(
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport", "Worker",
-                orderedCollections,
+                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "RESTClient",
+                "TestSupport", "Worker", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
