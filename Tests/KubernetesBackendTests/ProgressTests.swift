@@ -1,5 +1,6 @@
 import JSON
 import OrderedCollections
+import RESTClient
 import Testing
 import Worker
 

@@ -1,5 +1,6 @@
 import JSON
 import OrderedCollections
+import RESTClient
 import TestSupport
 import Testing
 import Worker

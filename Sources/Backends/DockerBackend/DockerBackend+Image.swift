@@ -1,4 +1,5 @@
 internal import JSON
+internal import RESTClient
 internal import Worker
 
 // Providing the image of a job's container.

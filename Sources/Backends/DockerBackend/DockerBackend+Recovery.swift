@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import JSON
 internal import OrderedCollections
+internal import RESTClient
 internal import Synchronization
 public import Worker
 

@@ -2,6 +2,7 @@ internal import FoundationEssentials
 internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import RESTClient
 internal import Synchronization
 public import Worker
 
@@ -85,12 +86,12 @@ extension DockerBackend {
                     continue
                 }
                 if error.isTransient {
-                    mayExist = mayExist || error.mayHaveBeenDone
+                    mayExist = mayExist || error.mayHaveBeenApplied
                     try await pause(after: error, &failures)
                     continue
                 }
                 // A creation that failed inside the Engine may have produced a container, too.
-                if error.mayHaveBeenDone, let left = try? await find(job) {
+                if error.mayHaveBeenApplied, let left = try? await find(job) {
                     try? await engine.remove(left, force: true)
                 }
                 job.reporter.emit(

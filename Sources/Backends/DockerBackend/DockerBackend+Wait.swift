@@ -1,4 +1,5 @@
 internal import JSON
+internal import RESTClient
 internal import Synchronization
 public import Worker
 

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 public import JSON
 public import JobTemplates
 public import Logging
+internal import RESTClient
 internal import Synchronization
 public import Worker
 

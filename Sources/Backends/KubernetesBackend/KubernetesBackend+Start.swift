@@ -1,6 +1,7 @@
 internal import Concurrency
 internal import JSON
 internal import OrderedCollections
+internal import RESTClient
 public import Worker
 
 // Creating a run's job, exactly once.

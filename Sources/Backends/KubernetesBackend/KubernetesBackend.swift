@@ -4,6 +4,7 @@ public import JobTemplates
 public import Logging
 internal import OrderedCollections
 public import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 public import Worker
 

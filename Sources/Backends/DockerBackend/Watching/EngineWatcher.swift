@@ -1,5 +1,6 @@
 internal import Concurrency
 internal import Logging
+internal import RESTClient
 internal import Synchronization
 internal import Worker
 

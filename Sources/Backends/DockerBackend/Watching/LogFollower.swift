@@ -1,4 +1,5 @@
 internal import HTTPTransport
+internal import RESTClient
 internal import Worker
 
 /// Prints a container's output, and continues at the same position when the connection to the Engine breaks.

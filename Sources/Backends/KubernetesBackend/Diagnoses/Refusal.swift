@@ -1,3 +1,4 @@
+internal import RESTClient
 internal import Worker
 
 /// The meaning of a cluster's refusal for a flow run, and the remedy.

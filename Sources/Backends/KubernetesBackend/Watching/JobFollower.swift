@@ -1,6 +1,7 @@
 internal import Concurrency
 internal import JSON
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 internal import Worker
 

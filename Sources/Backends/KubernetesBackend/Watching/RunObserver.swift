@@ -3,6 +3,7 @@ internal import JSON
 internal import JobTemplates
 internal import Logging
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 internal import Worker
 
