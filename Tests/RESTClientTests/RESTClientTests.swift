@@ -226,7 +226,7 @@ struct RESTClientTests {
         }
     }
 
-    @Test("a Unix socket and its own TLS settings are used instead of the URL's host")
+    @Test("a Unix socket is used instead of the host in the URL")
     func unixSocket() async throws {
         let directory = try TemporaryDirectory()
         defer { directory.remove() }
