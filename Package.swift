@@ -50,6 +50,7 @@ let package = Package(
     targets: [
         // Sources are ordered by floors: a target depends on those of lower floors. `FloorTests` checks that.
         .target(name: "JSON", dependencies: [orderedCollections], path: "Sources/Base/JSON", swiftSettings: settings),
+        .target(name: "Hashing", path: "Sources/Base/Hashing", swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit", path: "Sources/C/CInit"),
@@ -72,10 +73,16 @@ let package = Package(
             name: "HTTPTransport", dependencies: ["CCurl"], path: "Sources/Transport/HTTPTransport",
             swiftSettings: settings),
         .target(
+            name: "WebSocket", dependencies: ["HTTPTransport", "Hashing"], path: "Sources/Transport/WebSocket",
+            swiftSettings: settings),
+        .target(
+            name: "RESTClient", dependencies: ["Concurrency", "HTTPTransport", "JSON"],
+            path: "Sources/Transport/RESTClient", swiftSettings: settings),
+        .target(
             name: "PrefectAPI",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics,
-                logging,
+                "Concurrency", "HTTPTransport", "JSON", "RESTClient", "TOMLKit", "WebSocket", orderedCollections,
+                dequeModule, coreMetrics, logging,
             ],
             path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
         .target(
@@ -110,14 +117,14 @@ let package = Package(
             name: "DockerBackend",
             dependencies: [
                 "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "BackendKit", orderedCollections, logging,
+                "PrefectAPI", "RESTClient", "BackendKit", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
-                "CYAML", "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "PrefectAPI",
-                "BackendKit", orderedCollections, logging,
+                "CYAML", "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "JobTemplates",
+                "PrefectAPI", "RESTClient", "BackendKit", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
@@ -167,12 +174,23 @@ let package = Package(
         .testTarget(
             name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
-        .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: settings),
+        // Servers on real sockets, scripted by blocking code, and independent peers.
+        .target(
+            name: "TransportPeers", dependencies: ["HTTPTransport"], path: "Tests/TransportPeers",
+            swiftSettings: settings),
+        .testTarget(
+            name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TransportPeers"], swiftSettings: settings),
+        .testTarget(
+            name: "WebSocketTests", dependencies: ["HTTPTransport", "Hashing", "TransportPeers", "WebSocket"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RESTClientTests", dependencies: ["HTTPTransport", "JSON", "RESTClient", "TransportPeers"],
+            swiftSettings: settings),
         .testTarget(
             name: "PrefectAPITests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "TestSupport", "WorkerMetrics",
-                orderedCollections, coreMetrics,
+                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TestSupport", "WebSocket",
+                "WorkerMetrics", orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),
         // The conformance suite as a program, so that it can also run on another machine.
@@ -220,9 +238,8 @@ let package = Package(
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport",
-                "BackendKit",
-                orderedCollections,
+                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "RESTClient",
+                "TestSupport", "BackendKit", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(

@@ -1,4 +1,5 @@
 import Testing
+import TransportPeers
 
 @testable import HTTPTransport
 

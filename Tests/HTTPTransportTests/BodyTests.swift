@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Bodies") struct BodyTests {
     @Test("chunks are delivered as they arrive, before the end of the body", .timeLimit(.minutes(1)))

@@ -1,6 +1,7 @@
 import Glibc
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Deadlines and cancellation", .timeLimit(.minutes(1))) struct DeadlineTests {
     private let short = Duration.milliseconds(100)

@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Failures") struct FailureTests {
     /// The error of a first request to a server whose connections run this handler.

@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Headers") struct HTTPHeadersTests {
     @Test("header lookup ignores the case of names")

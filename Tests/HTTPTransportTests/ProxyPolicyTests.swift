@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Proxies from the environment") struct ProxyPolicyTests {
     private func policy(_ environment: [String: String]) -> ProxyPolicy {

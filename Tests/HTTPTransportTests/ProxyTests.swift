@@ -1,6 +1,7 @@
 import Glibc
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Proxies", .timeLimit(.minutes(1))) struct ProxyTests {
     /// The error of a request for an http or https URL through a proxy that runs this handler.

@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Redirects", .timeLimit(.minutes(1))) struct RedirectTests {
     /// A server that redirects `/from` to a location with a status, and logs the requests.

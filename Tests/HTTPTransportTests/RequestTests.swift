@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite("Requests and answers") struct RequestTests {
     /// A server that answers every request on any number of connections, and logs the requests.

@@ -1,5 +1,6 @@
 import HTTPTransport
 import Testing
+import TransportPeers
 
 @Suite(
     "TLS", .serialized, .enabled(if: Certificates.isPossible, "the openssl command is not installed"),

@@ -1,4 +1,5 @@
 import Testing
+import TransportPeers
 
 @testable import HTTPTransport
 
@@ -129,9 +130,9 @@ import Testing
 
     @Test("durations are formatted in seconds and rounded up to milliseconds")
     func durations() {
-        #expect(Duration.seconds(60).inSeconds == "60 s")
-        #expect(Duration.milliseconds(250).inSeconds == "0.25 s")
-        #expect(Duration.milliseconds(1005).inSeconds == "1.005 s")
+        #expect(Duration.seconds(60).secondsText == "60 s")
+        #expect(Duration.milliseconds(250).secondsText == "0.25 s")
+        #expect(Duration.milliseconds(1005).secondsText == "1.005 s")
         #expect(Duration.nanoseconds(1).inMilliseconds == 1)
         #expect(Duration.milliseconds(7).inMilliseconds == 7)
         #expect(Duration.seconds(-1).inMilliseconds == 0)

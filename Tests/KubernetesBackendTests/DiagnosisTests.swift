@@ -2,6 +2,7 @@ import BackendKit
 import HTTPTransport
 import JSON
 import OrderedCollections
+import RESTClient
 import Testing
 
 @testable import KubernetesBackend
@@ -131,7 +132,8 @@ struct DiagnosisTests {
         ])
     func refusals(status: Int, reason: String, message: String, expected: String) {
         let body: JSONValue = ["kind": "Status", "reason": .string(reason), "message": .string(message)]
-        let error = KubernetesError(status: status, headers: [:], body: body.serializedBytes(), operation: "POST x")
+        let error = KubernetesError(
+            RESTAnswer(operation: "POST x", head: HTTPResponse.Head(status: status), body: body.serializedBytes()))
         let said = Refusal.error(error, doing: "Unable", verb: "create jobs", namespace: "n", access: Self.access)
         #expect(said.message.contains(expected), "\(said.message)")
         #expect(said.kind == (status >= 500 ? .unavailable : .refused))

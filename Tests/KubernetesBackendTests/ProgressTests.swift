@@ -1,6 +1,7 @@
 import BackendKit
 import JSON
 import OrderedCollections
+import RESTClient
 import Testing
 
 @testable import KubernetesBackend

@@ -1,6 +1,7 @@
 import HTTPTransport
 import JSON
 import OrderedCollections
+import RESTClient
 import TestSupport
 import Testing
 
@@ -162,9 +163,12 @@ struct StreamTests {
                 _ = PodEvent(pod, diagnosis: Diagnosis(pod))
             }
             let error = KubernetesError(
-                status: 429,
-                headers: random.oneIn(2) ? [:] : ["Retry-After": random.text(of: FuzzRandom.trouble, upTo: 1)],
-                body: Array(random.spoiled(refusal).utf8), operation: "create job")
+                RESTAnswer(
+                    operation: "create job",
+                    head: HTTPResponse.Head(
+                        status: 429,
+                        headers: random.oneIn(2) ? [:] : ["Retry-After": random.text(of: FuzzRandom.trouble, upTo: 1)]),
+                    body: Array(random.spoiled(refusal).utf8)))
             let pause = error.retryAfter ?? .zero
             try Fuzz.require(pause >= .zero && pause <= .seconds(3600), "\(pause)")
         }
@@ -206,13 +210,15 @@ struct StreamTests {
             ],
         ]
         let error = KubernetesError(
-            status: 422, headers: [:], body: body.serializedBytes(), operation: "POST /jobs")
+            RESTAnswer(operation: "POST /jobs", head: HTTPResponse.Head(status: 422), body: body.serializedBytes()))
         #expect(error.kind == .refused)
         #expect(!error.isTransient)
         #expect(error.retryAfter == .seconds(3))
         #expect(error.causes == [.init(field: "spec.template.spec.containers[0].image", message: "Required value")])
         let busy = KubernetesError(
-            status: 429, headers: ["Retry-After": "7"], body: Array("slow down".utf8), operation: "GET /jobs")
+            RESTAnswer(
+                operation: "GET /jobs", head: HTTPResponse.Head(status: 429, headers: ["Retry-After": "7"]),
+                body: Array("slow down".utf8)))
         #expect(busy.isTransient)
         #expect(busy.retryAfter == .seconds(7))
         #expect(busy.detail == "slow down")
@@ -224,5 +230,12 @@ struct StreamTests {
         #expect(
             Resource.pods.path(namespace: "n", name: "p q", subresource: "log") == "/api/v1/namespaces/n/pods/p%20q/log"
         )
+    }
+}
+
+extension KubernetesError {
+    /// The error for an unsuccessful answer.
+    init(_ answer: RESTAnswer) {
+        self.init(RequestFailure(answer, reason: Self.reason(of: answer)))
     }
 }

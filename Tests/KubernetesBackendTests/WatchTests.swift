@@ -1,6 +1,7 @@
 import BackendKit
 import JSON
 import OrderedCollections
+import RESTClient
 import TestSupport
 import Testing
 

@@ -36,7 +36,8 @@ struct AdoptionTests {
     func watch() async throws {
         let bench = try Workbench()
         let job = try bench.shell("")
-        let pid = try await orphan(bench, "while [ ! -e $T/go ]; do sleep 0.01; done; exit 7", flowRunID: job.run.flowRunID)
+        let pid = try await orphan(
+            bench, "while [ ! -e $T/go ]; do sleep 0.01; done; exit 7", flowRunID: job.run.flowRunID)
         let identifier = try identifier(pid)
         // The wait may begin after the end of the process. Without the adoption, the process could not be found then.
         await bench.backend.adopt(identifier, flowRunID: job.run.flowRunID, flowRunName: job.run.flowRunName)

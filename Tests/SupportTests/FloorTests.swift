@@ -6,10 +6,28 @@ struct FloorTests {
     private static let sources = URL(filePath: #filePath).deletingLastPathComponent()
         .appending(path: "../../Sources").standardizedFileURL
 
-    /// The directories of Worker, the lowest first.
-    private static let workerFloors = [
-        "Output", "Stages", "Ledger", "Services", "Metrics", "Rendering", "Reporting", "Pool", "Runs",
-        "Polling", "Serving", "Daemon", "Checks",
+    /// A target and its directories, the lowest first.
+    struct Floors: Sendable, CustomTestStringConvertible {
+        let target: String
+        let directories: [String]
+
+        var testDescription: String { target }
+    }
+
+    private static let floors = [
+        Floors(
+            target: "Worker",
+            directories: [
+                "Output", "Stages", "Ledger", "Services", "Metrics", "Rendering", "Reporting", "Pool",
+                "Runs", "Polling", "Serving", "Daemon", "Checks",
+            ]),
+        Floors(
+            target: "BackendKit",
+            directories: ["Output", "Contract", "FlowProcess", "Ownership", "Watching", "Remote"]),
+        Floors(
+            target: "Transport/HTTPTransport",
+            directories: ["Errors", "URLs", "Configuration", "Message", "Transfer", "Curl", "Loop", "Client"]),
+        Floors(target: "Transport/WebSocket", directories: ["Messages", "Protocol", "Connection", "Client"]),
     ]
 
     /// The floors of the targets, the lowest first. The worker knows no backend, and no backend knows the worker.
@@ -57,17 +75,18 @@ struct FloorTests {
             .map { try Source($0.standardizedFileURL, below: directory) }
     }
 
-    @Test("a directory of Worker refers to none above it")
-    func directoriesOfWorker() throws {
-        let files = try Self.files(below: Self.sources.appending(path: "Worker").standardizedFileURL)
-        #expect(Set(files.map { $0.path[0] }) == Set(Self.workerFloors))
+    @Test("a directory of a target refers to none above it", arguments: floors)
+    func directories(of floorsOfTarget: Floors) throws {
+        let directories = floorsOfTarget.directories
+        let files = try Self.files(below: Self.sources.appending(path: floorsOfTarget.target).standardizedFileURL)
+        #expect(Set(files.map { $0.path[0] }) == Set(directories))
         var floors: [String: Int] = [:]
         for file in files {
-            let floor = try #require(Self.workerFloors.firstIndex(of: file.path[0]))
+            let floor = try #require(directories.firstIndex(of: file.path[0]))
             for type in file.types { floors[type] = floor }
         }
         for file in files {
-            let floor = try #require(Self.workerFloors.firstIndex(of: file.path[0]))
+            let floor = try #require(directories.firstIndex(of: file.path[0]))
             let upward = file.words.filter { floors[$0, default: 0] > floor }
             #expect(upward.isEmpty, "\(file.path.joined(separator: "/")) refers to \(upward.sorted())")
         }

@@ -2,9 +2,9 @@ import BackendKit
 import Foundation
 import JSON
 import JobTemplates
-import Worker
 import OrderedCollections
 import Testing
+import Worker
 
 @testable import SystemdBackend
 

@@ -4,6 +4,7 @@ internal import FoundationEssentials
 public import JSON
 public import JobTemplates
 internal import Logging
+internal import RESTClient
 internal import Synchronization
 
 /// Runs flow runs in containers of a Docker Engine, for work pools of the type `docker`. Podman's compatible socket

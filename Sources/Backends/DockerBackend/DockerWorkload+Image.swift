@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import JSON
+internal import RESTClient
 
 // Providing the image of a job's container.
 extension DockerWorkload {

@@ -3,6 +3,7 @@ internal import FoundationEssentials
 internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import RESTClient
 internal import Synchronization
 
 // Creating and starting the container of a job.
@@ -79,12 +80,12 @@ extension DockerWorkload {
                     continue
                 }
                 if error.isTransient {
-                    mayExist = mayExist || error.mayHaveBeenDone
+                    mayExist = mayExist || error.mayHaveBeenApplied
                     try await backend.pause(after: error, &failures)
                     continue
                 }
                 // A creation that failed inside the Engine may have produced a container, too.
-                if error.mayHaveBeenDone, let left = try? await find() {
+                if error.mayHaveBeenApplied, let left = try? await find() {
                     try? await engine.remove(left, force: true)
                 }
                 run.reporter.emit(

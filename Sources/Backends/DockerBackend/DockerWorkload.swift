@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import JSON
+internal import RESTClient
 
 /// The container of one flow run.
 struct DockerWorkload: Workload {

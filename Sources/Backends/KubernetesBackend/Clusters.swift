@@ -4,6 +4,7 @@ internal import HTTPTransport
 internal import JSON
 internal import Logging
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// A cluster that runs jobs: the client for it, the watch of its jobs, and its availability.

@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import HTTPTransport
+internal import Hashing
 internal import JSON
 internal import JobTemplates
 

@@ -5,6 +5,7 @@ public import JobTemplates
 internal import Logging
 internal import OrderedCollections
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// Runs flow runs as Kubernetes jobs, for work pools of the type `kubernetes`.

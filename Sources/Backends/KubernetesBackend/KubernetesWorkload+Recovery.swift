@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import JSON
+internal import RESTClient
 
 // Recovery of a job that an earlier process of the worker created.
 extension KubernetesWorkload {

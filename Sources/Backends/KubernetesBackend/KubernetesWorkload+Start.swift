@@ -2,6 +2,7 @@ internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import OrderedCollections
+internal import RESTClient
 
 // Creating a run's job, exactly once.
 extension KubernetesWorkload {

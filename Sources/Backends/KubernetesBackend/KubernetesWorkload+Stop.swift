@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import JSON
+internal import RESTClient
 
 // Ending a run's job.
 extension KubernetesWorkload {

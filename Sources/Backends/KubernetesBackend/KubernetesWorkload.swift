@@ -1,6 +1,7 @@
 internal import BackendKit
 internal import Concurrency
 internal import JSON
+internal import RESTClient
 
 /// The Kubernetes job of one flow run.
 struct KubernetesWorkload: Workload {

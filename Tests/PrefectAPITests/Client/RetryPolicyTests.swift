@@ -92,36 +92,10 @@ struct RetryPolicyTests {
         #expect(Jitter.boundedPoisson(from: 3, to: 3, random: 0.5) == 3)
         #expect(Jitter.boundedPoisson(from: 0, to: 0, random: 0.5) == 0)
     }
-
-    @Test("Retry-After is read as seconds and as a date, and anything else is ignored")
-    func retryAfterHeader() throws {
-        let now = try #require(Timestamp("2026-01-02T03:04:05Z")?.date)
-        #expect(RetryAfter.parse("5", now: now) == .seconds(5))
-        #expect(RetryAfter.parse(" 0.5 ", now: now) == .seconds(0.5))
-        #expect(RetryAfter.parse("-3", now: now) == .zero)
-        #expect(RetryAfter.parse("Fri, 02 Jan 2026 03:04:15 GMT", now: now) == .seconds(10))
-        #expect(RetryAfter.parse("Thu, 01 Jan 1970 00:00:00 GMT", now: now) == .zero)
-        for text in [
-            "", "soon", "nan", "inf", "0x10", "Fri, 32 Jan 2026 03:04:15 GMT", "Fri, 02 Foo 2026 03:04:15 GMT",
-        ] {
-            #expect(RetryAfter.parse(text, now: now) == nil, "\(text)")
-        }
-    }
 }
 
-@Suite("Parts of a path")
-struct PercentEncodingTests {
-    @Test(
-        "every character of a name stays within its part of the path",
-        arguments: [
-            ("plain-Name_1.~", "plain-Name_1.~"), ("a/b", "a%2Fb"), ("50%", "50%25"), ("what?", "what%3F"),
-            ("#1", "%231"), ("a b", "a%20b"), ("..", "%2E%2E"), (".", "%2E"), ("...", "%2E%2E%2E"), ("a..b", "a..b"),
-            ("ü", "%C3%BC"), ("\n", "%0A"), ("", ""),
-        ])
-    func encoding(text: String, encoded: String) {
-        #expect(PercentEncoding.encode(text) == encoded)
-    }
-
+@Suite("The path of an API request")
+struct APIRequestTests {
     @Test("the target is made of encoded parts and a query")
     func target() {
         let request = APIRequest(.get, ["a b", ""], query: [("x&", "1=2")])

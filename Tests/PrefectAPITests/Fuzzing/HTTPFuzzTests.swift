@@ -1,4 +1,5 @@
 import FoundationEssentials
+import RESTClient
 import TestSupport
 import Testing
 

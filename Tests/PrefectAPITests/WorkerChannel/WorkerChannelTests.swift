@@ -1,9 +1,9 @@
-import HTTPTransport
 import JSON
 import OrderedCollections
 import Synchronization
 import TestSupport
 import Testing
+import WebSocket
 
 @testable import PrefectAPI
 

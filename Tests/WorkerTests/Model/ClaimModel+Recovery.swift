@@ -1,4 +1,5 @@
 import BackendKit
+
 @testable import Worker
 
 // The reads and reports of a worker, and its recovery of a run that its earlier process held.

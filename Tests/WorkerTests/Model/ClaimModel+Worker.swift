@@ -1,4 +1,5 @@
 import BackendKit
+
 @testable import Worker
 
 // The actions of a worker: it carries out the steps of its `RunMachine` on the model's server and process.

@@ -1,7 +1,7 @@
-import OrderedCollections
 import BackendKit
 import JSON
 import JobTemplates
+import OrderedCollections
 import Synchronization
 import TestSupport
 import Worker

@@ -1,6 +1,7 @@
 internal import HTTPTransport
 internal import JSON
 internal import OrderedCollections
+internal import RESTClient
 
 /// A container as the Engine describes it at one moment.
 struct ContainerFacts: Sendable, Hashable {
@@ -61,12 +62,12 @@ extension EngineClient {
         if let name { query.append(("name", name)) }
         if let platform { query.append(("platform", platform)) }
         let answer = try await call(
-            Request(
-                method: .post, path: "/containers/create", query: query, body: body, answerTime: timeout * 3,
+            request(
+                .post, "/containers/create", query: query, body: body, answerTime: timeout * 3,
                 operation: "create container"))
         guard let id = answer["Id"]?.stringValue else {
             throw EngineError(
-                .malformed, operation: "create container", message: "the answer has no id", mayHaveBeenDone: true)
+                .malformed, operation: "create container", message: "the answer has no id", mayHaveBeenApplied: true)
         }
         return (id, answer["Warnings"]?.arrayValue?.compactMap(\.stringValue) ?? [])
     }
@@ -74,15 +75,12 @@ extension EngineClient {
     /// `POST /containers/{id}/start`. A container that is already running is not an error.
     func start(_ id: String) async throws {
         try await call(
-            Request(
-                method: .post, path: "/containers/\(Self.encoded(id))/start", answerTime: timeout * 3,
-                operation: "start container"))
+            request(.post, "/containers/\(id)/start", answerTime: timeout * 3, operation: "start container"))
     }
 
     /// `GET /containers/{id}/json`
     func inspect(_ id: String) async throws -> ContainerFacts {
-        try await ContainerFacts(
-            call(Request(path: "/containers/\(Self.encoded(id))/json", operation: "inspect container")))
+        try await ContainerFacts(call(request(.get, "/containers/\(id)/json", operation: "inspect container")))
     }
 
     /// `POST /containers/{id}/stop`: sends SIGTERM or the image's own signal, and SIGKILL after the grace. Returns
@@ -90,8 +88,8 @@ extension EngineClient {
     func stop(_ id: String, grace: Duration) async throws {
         let seconds = max(0, grace.components.seconds)
         try await call(
-            Request(
-                method: .post, path: "/containers/\(Self.encoded(id))/stop", query: [("t", String(seconds))],
+            request(
+                .post, "/containers/\(id)/stop", query: [("t", String(seconds))],
                 answerTime: .seconds(seconds) + timeout, operation: "stop container"))
     }
 
@@ -100,9 +98,9 @@ extension EngineClient {
     func remove(_ id: String, force: Bool) async throws {
         do {
             try await call(
-                Request(
-                    method: .delete, path: "/containers/\(Self.encoded(id))",
-                    query: [("v", "1"), ("force", force ? "1" : "0")], operation: "remove container"))
+                request(
+                    .delete, "/containers/\(id)", query: [("v", "1"), ("force", force ? "1" : "0")],
+                    operation: "remove container"))
         } catch let error as EngineError where error.isNotFound || error.message.contains("already in progress") {}
     }
 
@@ -113,8 +111,8 @@ extension EngineClient {
         var filters: JSONValue = ["label": .array(labels.map(JSONValue.string))]
         if !statuses.isEmpty { filters["status"] = .array(statuses.map(JSONValue.string)) }
         let answer = try await call(
-            Request(
-                path: "/containers/json", query: [("all", "1"), ("filters", filters.serialized())], answerTime: limit,
+            request(
+                .get, "/containers/json", query: [("all", "1"), ("filters", filters.serialized())], answerTime: limit,
                 operation: "list containers"))
         return answer.arrayValue?.compactMap(ListedContainer.init) ?? []
     }
@@ -122,8 +120,8 @@ extension EngineClient {
     /// `POST /networks/{name}/connect`
     func connect(_ id: String, toNetwork network: String) async throws {
         try await call(
-            Request(
-                method: .post, path: "/networks/\(Self.encoded(network))/connect",
+            request(
+                .post, "/networks/\(network)/connect",
                 body: ["Container": .string(id), "EndpointConfig": [:]], operation: "connect container"))
     }
 }

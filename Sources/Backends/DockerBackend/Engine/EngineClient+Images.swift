@@ -1,11 +1,12 @@
 internal import HTTPTransport
 internal import JSON
+internal import RESTClient
 
 extension EngineClient {
     /// `GET /images/{name}/json`: whether the Engine has an image.
     func hasImage(_ name: String) async throws -> Bool {
         do {
-            try await call(Request(path: "/images/\(Self.encoded(name))/json", operation: "inspect image"))
+            try await call(request(.get, "/images/\(name, keeping: "/:@")/json", operation: "inspect image"))
             return true
         } catch let error as EngineError where error.isNotFound {
             return false
@@ -22,10 +23,10 @@ extension EngineClient {
         if let authorization { headers["X-Registry-Auth"] = authorization }
         var query = [(name: "fromImage", value: image.name)]
         if let tag = image.tag { query.append(("tag", tag)) } else { query.append(("tag", "latest")) }
-        let request = Request(
-            method: .post, path: "/images/create", query: query, headers: headers, answerTime: .seconds(600),
-            silence: .seconds(600), isStream: true, operation: "pull image")
-        for try await message in JSONLines(try await open(request).body, request) {
+        let request = stream(
+            .post, "/images/create", query: query, headers: headers, answerTime: .seconds(600),
+            silence: .seconds(600), operation: "pull image")
+        for try await message in JSONLines(try await open(request).body, operation: request.operation) {
             if let error = message["error"]?.stringValue ?? message["errorDetail"]?["message"]?.stringValue {
                 throw EngineError(.reported, operation: request.operation, message: error)
             }
@@ -37,8 +38,8 @@ extension EngineClient {
     /// it issues one.
     func authenticate(_ credentials: RegistryCredentials) async throws -> String? {
         let answer = try await call(
-            Request(
-                method: .post, path: "/auth", body: credentials.json, answerTime: timeout * 2,
+            request(
+                .post, "/auth", body: credentials.json, answerTime: timeout * 2,
                 operation: "log in to registry"))
         return answer["IdentityToken"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -1,6 +1,7 @@
 internal import BackendKit
 internal import HTTPTransport
 internal import JSON
+internal import RESTClient
 
 /// An event of a container.
 struct ContainerEvent: Sendable, Hashable {
@@ -32,10 +33,11 @@ extension EngineClient {
             "type": ["container"],
             "event": ["start", "die", "died", "oom", "pause", "unpause", "destroy", "remove"],
         ]
-        let request = Request(
-            path: "/events", query: [("filters", filters.serialized())], answerTime: .seconds(20),
-            silence: .seconds(60), isStream: true, operation: "watch events")
-        return JSONLines(try await open(request).body, request)
+        let request = stream(
+            .get, "/events", query: [("filters", filters.serialized())], answerTime: .seconds(20),
+            silence: .seconds(60),
+            operation: "watch events")
+        return JSONLines(try await open(request).body, operation: request.operation)
     }
 
     /// `GET /containers/{id}/logs`: the container's output since a time, and its further output until the container
@@ -44,22 +46,21 @@ extension EngineClient {
         var query = [(name: "follow", value: "1"), ("stdout", "1"), ("stderr", "1"), ("timestamps", "1")]
         if let time { query.append(("since", time.decimal)) }
         return try await open(
-            Request(
-                path: "/containers/\(Self.encoded(id))/logs", query: query, answerTime: timeout, silence: nil,
-                isStream: true, operation: "read logs")
+            stream(
+                .get, "/containers/\(id)/logs", query: query, answerTime: timeout, silence: nil, operation: "read logs")
         ).body
     }
 
     /// The last lines of a container's standard error, or of its whole output if it has a terminal.
     func lastErrors(of id: String, hasTTY: Bool, lines: Int) async throws -> [UInt8] {
-        let request = Request(
-            path: "/containers/\(Self.encoded(id))/logs",
+        let request = self.request(
+            .get, "/containers/\(id)/logs",
             query: [("stdout", hasTTY ? "1" : "0"), ("stderr", "1"), ("tail", String(lines))], operation: "read logs")
         let body: [UInt8]
         do {
             body = try await open(request).body.beginning(upTo: 256 << 10)
         } catch let error as TransportError {
-            throw Self.translated(error, request)
+            throw EngineError.error(for: error, operation: request.operation)
         }
         var decoder = LogDecoder(hasTTY: hasTTY)
         var records = (try? decoder.decode(body)) ?? []

@@ -1,6 +1,6 @@
 internal import HTTPTransport
 internal import JSON
-internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// The version that an Engine reports.
@@ -49,134 +49,112 @@ struct EngineVersion: Sendable, Hashable {
 /// Every method throws ``EngineError``, or `CancellationError` when the task is cancelled.
 final class EngineClient: Sendable {
     let endpoint: EngineEndpoint
-    private let transport: HTTPTransport
+    private let rest: RESTClient
     private let known = Mutex<EngineVersion?>(nil)
     /// The time limit for an ordinary answer.
     let timeout: Duration
 
-    /// The largest ordinary answer, in bytes.
-    private static let largestAnswer = 12 << 20
-
     init(endpoint: EngineEndpoint, timeout: Duration = .seconds(60)) throws(TransportError) {
         self.endpoint = endpoint
         self.timeout = timeout
-        transport = try HTTPTransport(
+        let transport = try HTTPTransport(
             TransportConfiguration(maxConnectionsPerHost: nil, maxConnections: nil, idleExpiry: .seconds(60)))
+        var rest = RESTClient(transport: transport, baseURL: endpoint.requestURL)
+        rest.unixSocketPath = endpoint.socketPath
+        rest.tls = endpoint.tls
+        rest.decompresses = false
+        rest.acceptedStatuses = [304]
+        rest.reason = { Self.reason(of: $0) }
+        self.rest = rest
     }
 
-    /// A request to the Engine.
-    struct Request {
-        var method: HTTPMethod = .get
-        /// The path after the version, already encoded.
-        var path: String
-        var query: [(name: String, value: String)] = []
-        var headers: HTTPHeaders = [:]
-        var body: JSONValue?
-        /// The time limit until the answer begins; `nil` for the client's own limit.
-        var answerTime: Duration?
-        /// The time limit between two parts of a stream; `nil` for no limit.
-        var silence: Duration?
-        var isStream = false
-        /// The name of the operation in errors.
-        var operation: String
+    /// A request whose answer begins within `answerTime`, or within the client's own limit, and ends soon after.
+    func request(
+        _ method: HTTPMethod, _ path: RequestPath, query: [(name: String, value: String)] = [],
+        body: JSONValue? = nil, answerTime: Duration? = nil, operation: String
+    ) -> RESTRequest {
+        let answerTime = answerTime ?? timeout
+        return RESTRequest(
+            method, path, query: query, body: body.map { .json($0) } ?? .none,
+            deadlines: Deadlines(
+                connect: min(answerTime, Self.longestConnect), firstByte: answerTime, idle: timeout,
+                whole: answerTime + timeout),
+            operation: operation)
     }
+
+    /// A request whose answer is a stream without an end. `silence` limits the time between two of its parts.
+    func stream(
+        _ method: HTTPMethod, _ path: RequestPath, query: [(name: String, value: String)],
+        headers: HTTPHeaders = [:], answerTime: Duration, silence: Duration?, operation: String
+    ) -> RESTRequest {
+        RESTRequest(
+            method, path, query: query, headers: headers,
+            deadlines: Deadlines(
+                connect: min(answerTime, Self.longestConnect), firstByte: answerTime, idle: silence, whole: nil),
+            operation: operation)
+    }
+
+    private static let longestConnect = Duration.seconds(20)
 
     /// The version, which is requested once. With `fresh` it is requested again, since another Engine may be running
     /// by now.
     @discardableResult
     func version(fresh: Bool = false, within limit: Duration? = nil) async throws -> EngineVersion {
         if !fresh, let version = known.withLock({ $0 }) { return version }
-        let request = Request(path: "/version", answerTime: limit, operation: "version")
-        let version = try await EngineVersion(json(of: send(request, versioned: false), request))
+        let request = self.request(.get, "/version", answerTime: limit, operation: "version")
+        let version = try await EngineVersion(json(request, by: rest))
         known.withLock { $0 = version }
         return version
     }
 
     /// The answer to a request as JSON; `null` for an answer without a body.
     @discardableResult
-    func call(_ request: Request) async throws -> JSONValue { try await json(of: open(request), request) }
+    func call(_ request: RESTRequest) async throws -> JSONValue { try await json(request, by: versioned()) }
 
     /// The answer to a request as soon as it begins. Throws unless the answer is a success.
-    func open(_ request: Request) async throws -> HTTPResponse {
-        try await version()
-        return try await send(request, versioned: true)
+    func open(_ request: RESTRequest) async throws -> HTTPResponse {
+        let client = try await versioned()
+        return try await Self.translating { try await client.open(request) }
     }
 
-    private func send(_ request: Request, versioned: Bool) async throws -> HTTPResponse {
-        let prefix = versioned ? known.withLock { $0.map { "/v\($0.api)" } } ?? "" : ""
-        var url = endpoint.requestURL + prefix + request.path
-        if !request.query.isEmpty {
-            url += "?" + request.query.map { "\($0.name)=\(Self.encoded($0.value))" }.joined(separator: "&")
-        }
-        var headers = request.headers
-        var body = HTTPRequest.Body.none
-        if let json = request.body {
-            headers["Content-Type"] = "application/json"
-            body = .bytes(json.serializedBytes())
-        }
-        let answerTime = request.answerTime ?? timeout
-        let deadlines = Deadlines(
-            connect: min(answerTime, .seconds(20)), firstByte: answerTime,
-            idle: request.isStream ? request.silence : timeout,
-            whole: request.isStream ? nil : answerTime + timeout)
-        let response: HTTPResponse
-        do {
-            response = try await transport.send(
-                HTTPRequest(
-                    method: request.method, url: url, headers: headers, body: body,
-                    unixSocketPath: endpoint.socketPath, deadlines: deadlines, followRedirects: false,
-                    decompress: false, tls: endpoint.tls))
-        } catch {
-            throw Self.translated(error, request)
-        }
-        guard response.head.isSuccess || response.status == 304 else {
-            throw try await Self.refusal(response, request)
-        }
-        return response
+    /// The client for paths below the version of the Engine's API.
+    private func versioned() async throws -> RESTClient {
+        let version = try await version()
+        var client = rest
+        client.baseURL += "/v\(version.api)"
+        return client
     }
 
-    private func json(of response: HTTPResponse, _ request: Request) async throws -> JSONValue {
-        let bytes: [UInt8]
+    private func json(_ request: RESTRequest, by client: RESTClient) async throws -> JSONValue {
+        let answer = try await Self.translating { try await client.send(request) }
+        guard !answer.body.isEmpty else { return .null }
         do {
-            bytes = try await response.body.collect(upTo: Self.largestAnswer)
-        } catch {
-            throw Self.translated(error, request)
-        }
-        guard !bytes.isEmpty else { return .null }
-        do {
-            return try JSONValue(parsing: bytes)
+            return try JSONValue(parsing: answer.body)
         } catch {
             // Podman and the Engine answer with the text `OK` when they have nothing to return.
-            guard response.headers["Content-Type"]?.contains("json") == true else { return .null }
+            guard answer.head.headers["Content-Type"]?.contains("json") == true else { return .null }
             throw EngineError(
                 .malformed, operation: request.operation, message: "the answer is not JSON: \(error)",
-                mayHaveBeenDone: true)
+                mayHaveBeenApplied: true)
         }
     }
 
-    static func translated(_ error: TransportError, _ request: Request) -> any Error {
-        error.kind == .cancelled ? CancellationError() : EngineError(error, operation: request.operation)
-    }
-
-    /// The error for an unsuccessful answer, with the Engine's own message.
-    private static func refusal(_ response: HTTPResponse, _ request: Request) async throws -> EngineError {
-        let bytes: [UInt8]
+    /// An Engine that gives no answer, for whatever reason, may give one later.
+    private static func translating<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
-            bytes = try await response.body.beginning(upTo: 64 << 10)
-        } catch {
-            if error.kind == .cancelled { throw CancellationError() }
-            bytes = []
+            return try await body()
+        } catch var error as EngineError {
+            if error.transportError != nil { error.isTransient = true }
+            throw error
         }
-        let json = try? JSONValue(parsing: bytes)
-        let text = json?["message"]?.stringValue ?? json?["cause"]?.stringValue
-        let message = text ?? String(decoding: bytes.prefix(500), as: UTF8.self)
-        return EngineError(
-            .answer(status: response.status), operation: request.operation,
-            message: message.allSatisfy(\.isWhitespace) ? "the answer is \(response.status)" : message,
-            mayHaveBeenDone: response.status >= 500)
     }
 
-    /// A text encoded for a path or for the value of a query. A slash is kept, because names of images contain
-    /// slashes.
-    static func encoded(_ text: String) -> String { PercentEncoding.encode(text, keeping: "/:@") }
+    /// The Engine's own message in an unsuccessful answer.
+    private static func reason(of answer: RESTAnswer) -> ServiceReason {
+        let json = try? JSONValue(parsing: answer.body)
+        let text = json?["message"]?.stringValue ?? json?["cause"]?.stringValue
+        var reason = ServiceReason(text: text, of: answer)
+        reason.isTransient = [429, 502, 503].contains(answer.status)
+        return reason
+    }
 }

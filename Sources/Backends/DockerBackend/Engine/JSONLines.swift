@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import RESTClient
 
 /// Splits a stream of JSON values, one per line, into the values. Lines without a value are skipped.
 struct JSONLineDecoder: Sendable {
@@ -47,23 +48,23 @@ struct JSONLines: AsyncSequence {
     typealias Element = JSONValue
 
     private let body: HTTPBody
-    private let request: EngineClient.Request
+    private let operation: String
 
-    init(_ body: HTTPBody, _ request: EngineClient.Request) {
+    init(_ body: HTTPBody, operation: String) {
         self.body = body
-        self.request = request
+        self.operation = operation
     }
 
     struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate var portions: HTTPBody.AsyncIterator
-        fileprivate let request: EngineClient.Request
+        fileprivate let operation: String
         private var decoder = JSONLineDecoder()
         private var waiting: ArraySlice<JSONValue> = []
         private var hasEnded = false
 
-        fileprivate init(portions: HTTPBody.AsyncIterator, request: EngineClient.Request) {
+        fileprivate init(portions: HTTPBody.AsyncIterator, operation: String) {
             self.portions = portions
-            self.request = request
+            self.operation = operation
         }
 
         mutating func next() async throws -> JSONValue? {
@@ -78,15 +79,15 @@ struct JSONLines: AsyncSequence {
                         return try decoder.finish()
                     }
                 } catch let error as TransportError {
-                    throw EngineClient.translated(error, request)
+                    throw EngineError.error(for: error, operation: operation)
                 } catch let error as JSONLineError {
-                    throw EngineError(.malformed, operation: request.operation, message: error.problem)
+                    throw EngineError(.malformed, operation: operation, message: error.problem)
                 }
             }
         }
     }
 
     func makeAsyncIterator() -> AsyncIterator {
-        AsyncIterator(portions: body.makeAsyncIterator(), request: request)
+        AsyncIterator(portions: body.makeAsyncIterator(), operation: operation)
     }
 }

@@ -1,6 +1,7 @@
 internal import BackendKit
 internal import Concurrency
 internal import HTTPTransport
+internal import RESTClient
 
 /// Prints a container's output, and continues at the same position when the connection to the Engine breaks.
 struct LogFollower: Sendable {

@@ -1,5 +1,6 @@
 internal import HTTPTransport
 internal import JSON
+internal import RESTClient
 
 // Operations on the objects of a cluster.
 extension KubernetesClient {
@@ -37,7 +38,7 @@ extension KubernetesClient {
         _ resource: Resource, namespace: String, name: String, uid: String? = nil, version: String? = nil,
         grace: Duration? = nil, propagation: Propagation? = nil
     ) async throws -> Bool {
-        var query: [(String, String)] = []
+        var query: [(name: String, value: String)] = []
         var options: JSONValue = ["apiVersion": "v1", "kind": "DeleteOptions"]
         if let grace {
             let seconds = max(0, Int(grace.components.seconds))
@@ -98,7 +99,8 @@ extension KubernetesClient {
 
     /// Passes on the objects of a page and returns the list's metadata.
     private func readPage(
-        _ resource: Resource, _ namespace: String, _ query: [(String, String)], each: (JSONValue) throws -> Void
+        _ resource: Resource, _ namespace: String, _ query: [(name: String, value: String)],
+        each: (JSONValue) throws -> Void
     ) async throws -> JSONValue {
         let path = resource.path(namespace: namespace)
         let operation = "GET \(path)"

@@ -1,6 +1,6 @@
 internal import HTTPTransport
 internal import JSON
-internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// Communicates with the API server of one cluster. The client supports only jobs, pods and their logs, events,
@@ -52,59 +52,57 @@ final class KubernetesClient: Sendable {
     /// Sends a request and returns the JSON of its answer.
     @discardableResult
     func call(
-        _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], body: JSONValue? = nil,
-        contentType: String = "application/json"
+        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [], body: JSONValue? = nil
     ) async throws -> JSONValue {
-        let response = try await open(
-            method, path, query: query, body: body, contentType: contentType,
+        let request = RESTRequest(
+            method, RequestPath(encoded: path), query: query, body: body.map { .json($0) } ?? .none,
             deadlines: Deadlines(
                 connect: timing.connect, firstByte: timing.answer, idle: timing.answer, whole: timing.answer * 2))
-        let operation = "\(method) \(path)"
-        do {
-            let bytes = try await response.body.collect(upTo: Self.largestAnswer)
-            return bytes.isEmpty ? .null : try JSONValue(parsing: bytes)
-        } catch let error as TransportError {
-            throw try Self.converted(error, operation)
-        } catch {
-            throw KubernetesError(
-                kind: .unreadable, message: "the answer is \(error)", operation: operation, mayHaveBeenApplied: true)
-        }
+        return try await authenticated(request) { try await $0.json(request) }
     }
-
-    /// The largest answer for one object, in bytes. The API server's own limit is far lower.
-    private static let largestAnswer = 12 << 20
 
     /// Sends a request, and returns its answer if the answer is a success. The body is not read yet.
     func open(
-        _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], body: JSONValue? = nil,
-        contentType: String = "application/json", deadlines: Deadlines
+        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [], deadlines: Deadlines
     ) async throws -> HTTPResponse {
-        let operation = "\(method) \(path)"
+        let request = RESTRequest(method, RequestPath(encoded: path), query: query, deadlines: deadlines)
+        return try await authenticated(request) { try await $0.open(request) }
+    }
+
+    /// Sends a request with the current credentials, and once more if others exist after the cluster refused these.
+    private func authenticated<Result>(
+        _ request: RESTRequest, _ send: (RESTClient) async throws -> Result
+    ) async throws -> Result {
         var refused: CredentialSource.Current?
         while true {
             let shown: CredentialSource.Current
             do {
                 shown = try await credentials.current(insteadOf: refused)
             } catch let error as ClusterConfigurationError {
-                throw KubernetesError(error, operation: operation)
+                throw KubernetesError(
+                    kind: .configuration, message: error.description, operation: request.operation)
             }
-            let request = request(
-                method, path, query: query, body: body, contentType: contentType, deadlines: deadlines, shown)
             do {
-                let response = try await transport.withLock({ $0 }).send(request)
-                if response.head.isSuccess { return response }
-                let text = try await response.body.beginning(upTo: 1 << 16)
-                let error = KubernetesError(
-                    status: response.status, headers: response.headers, body: text, operation: operation)
+                return try await send(client(showing: shown))
+            } catch let failure as RequestFailure {
+                if failure.transportError?.kind == .firstByteTimeout { noteSilence() }
+                let error = KubernetesError(failure)
                 // Other credentials may exist by now: a token that was rotated, or new ones from a plug-in.
                 guard error.kind == .unauthorized, refused == nil else { throw error }
                 refused = shown
                 guard try await hasOther(than: shown) else { throw error }
-            } catch let error as TransportError {
-                if error.kind == .firstByteTimeout { noteSilence() }
-                throw try Self.converted(error, operation)
             }
         }
+    }
+
+    private func client(showing credentials: CredentialSource.Current) -> RESTClient {
+        var client = RESTClient(
+            transport: transport.withLock { $0 }, baseURL: access.server,
+            headers: ["Accept": "application/json", "User-Agent": "prefect-worker"])
+        client.tls = access.tls
+        client.signer = credentials
+        client.reason = { KubernetesError.reason(of: $0) }
+        return client
     }
 
     /// Replaces the connections after one of them was silent. A silent connection may be dead without notice, so no
@@ -126,27 +124,19 @@ final class KubernetesClient: Sendable {
         }
     }
 
-    private func request(
-        _ method: HTTPMethod, _ path: String, query: [(String, String)], body: JSONValue?, contentType: String,
-        deadlines: Deadlines, _ shown: CredentialSource.Current
-    ) -> HTTPRequest {
-        var url = access.server + path
-        if !query.isEmpty {
-            url += "?" + query.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
-        }
-        var headers: HTTPHeaders = ["Accept": "application/json", "User-Agent": "prefect-worker"]
-        if let authorization = shown.authorization { headers["Authorization"] = authorization }
-        if body != nil { headers["Content-Type"] = contentType }
-        var tls = access.tls
-        if let certificate = shown.certificate { tls.clientCertificate = certificate }
-        return HTTPRequest(
-            method: method, url: url, headers: headers, body: body.map { .bytes($0.serializedBytes()) } ?? .none,
-            deadlines: deadlines, followRedirects: false, tls: tls)
-    }
-
     /// The cluster's error for an error of the transport. Throws `CancellationError` for a cancellation.
     static func converted(_ error: TransportError, _ operation: String) throws -> KubernetesError {
         if error.kind == .cancelled { throw CancellationError() }
-        return KubernetesError(error, operation: operation)
+        return KubernetesError(RequestFailure(error, operation: operation))
+    }
+}
+
+extension CredentialSource.Current: RequestSigner {
+    func sign(_ request: inout RESTRequest, for baseURL: String) {
+        if let authorization { request.headers["Authorization"] = authorization }
+        guard let certificate else { return }
+        var tls = request.tls ?? TLSConfiguration()
+        tls.clientCertificate = certificate
+        request.tls = tls
     }
 }

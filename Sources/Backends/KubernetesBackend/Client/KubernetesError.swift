@@ -1,7 +1,9 @@
 internal import HTTPTransport
 internal import JSON
+internal import RESTClient
 
 /// The reason why a request to the cluster failed: a `Status` of the API server, or a failure on the way to it.
+@dynamicMemberLookup
 struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failures.
     enum Kind: Sendable, Hashable {
@@ -29,98 +31,97 @@ struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
         case configuration
     }
 
-    /// One field that was refused.
-    struct Cause: Sendable, Hashable {
-        let field: String
-        let message: String
-    }
-
     let kind: Kind
-    /// The HTTP status, if there was an answer.
-    var status: Int?
-    /// The API server's own name for the reason, like `AlreadyExists`.
-    var reason = ""
-    /// The message of the API server or the transport.
-    var message: String
-    /// The fields that were refused, when the API server names them.
-    var causes: [Cause] = []
-    /// The time to wait that the API server requests.
-    var retryAfter: Duration?
-    /// The request: its method and its path.
-    var operation: String
-    /// Whether the API server may have applied the request; `false` when it certainly has not.
-    var mayHaveBeenApplied = false
+    private var failure: RequestFailure
 
-    /// Whether the same request may succeed later.
-    var isTransient: Bool {
-        switch kind {
-        case .overloaded, .unreachable, .unreadable: true
-        default: false
-        }
+    init(kind: Kind, failure: RequestFailure) {
+        self.kind = kind
+        self.failure = failure
+        self.failure.isTransient =
+            switch kind {
+            case .overloaded, .unreachable, .unreadable: true
+            default: false
+            }
     }
+
+    subscript<Value>(dynamicMember member: WritableKeyPath<RequestFailure, Value>) -> Value {
+        get { failure[keyPath: member] }
+        set { failure[keyPath: member] = newValue }
+    }
+
+    subscript<Value>(dynamicMember member: KeyPath<RequestFailure, Value>) -> Value { failure[keyPath: member] }
+
+    /// The API server's own name for the reason, like `AlreadyExists`.
+    var reason: String { failure.reason.code }
+    /// The fields that were refused, when the API server names them.
+    var causes: [ServiceReason.Field] { failure.reason.fields }
 
     /// The API server's message, with the fields that it refused, in one line.
     var detail: String {
-        let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return line.isEmpty ? reason : String(line.prefix(600))
+        failure.message.isEmpty ? reason : String(failure.message.prefix(600))
     }
 
     var description: String {
-        let said = status.map { " (\($0)\(reason.isEmpty ? "" : " \(reason)"))" } ?? ""
-        return "\(operation)\(said): \(detail)"
+        let said = failure.status.map { " (\($0)\(reason.isEmpty ? "" : " \(reason)"))" } ?? ""
+        return "\(failure.operation)\(said): \(detail)"
     }
 }
 
 extension KubernetesError {
-    /// Reads the error from an unsuccessful answer.
-    init(status: Int, headers: HTTPHeaders, body: [UInt8], operation: String) {
-        let json = (try? JSONValue(parsing: body)) ?? .null
-        let answer = json["kind"] == "Status" ? json : [:]
-        let text = String(decoding: body.prefix(300), as: UTF8.self)
-        self.init(
-            answer, status: status, operation: operation,
-            otherwise: json["kind"] == "Status" ? "" : (text.isEmpty ? "the answer is empty" : text))
-        retryAfter =
-            (headers["Retry-After"].flatMap { Int($0) }.map(Double.init)
-            ?? answer["details"]?["retryAfterSeconds"]?.doubleValue).map { .pause(seconds: $0, in: 0...3600) }
+    /// The error of a `Status` that arrived in a watch.
+    init(_ status: JSONValue, status code: Int, operation: String) {
+        self.init(RequestFailure(.status(code), operation: operation, reason: Self.reason(of: status)))
     }
 
-    /// Reads the error from a `Status`, including one that arrived in a watch.
-    init(_ answer: JSONValue, status: Int, operation: String, otherwise: String = "") {
-        reason = answer["reason"]?.stringValue ?? ""
-        message = answer["message"]?.stringValue ?? otherwise
-        causes = (answer["details"]?["causes"]?.arrayValue ?? []).map { cause in
-            Cause(field: cause["field"]?.stringValue ?? "", message: cause["message"]?.stringValue ?? "")
-        }
-        self.status = status
-        self.operation = operation
-        mayHaveBeenApplied = status >= 500
-        kind =
-            switch status {
-            case 401: .unauthorized
-            case 403: .forbidden
-            case 404: .notFound
-            case 409: reason == "AlreadyExists" ? .alreadyExists : .conflict
-            case 410: .expired
-            case 408, 429, 500...: .overloaded
-            default: .refused
-            }
-    }
-
-    init(_ error: TransportError, operation: String) {
+    /// The error for a failed request.
+    init(_ failure: RequestFailure) {
+        var failure = failure
+        failure.retryAfter = failure.retryAfter.map { min($0, Self.longestRetryAfter) }
         let kind: Kind =
-            switch error.kind {
-            case .invalidRequest: .configuration
-            case .tooLarge, .protocolViolation: .unreadable
-            default: .unreachable
+            switch failure.kind {
+            case .status(401): .unauthorized
+            case .status(403): .forbidden
+            case .status(404): .notFound
+            case .status(409): failure.reason.code == "AlreadyExists" ? .alreadyExists : .conflict
+            case .status(410): .expired
+            case .status(408), .status(429), .status(500...): .overloaded
+            case .status: .refused
+            case .transport(let error):
+                switch error.kind {
+                case .invalidRequest: .configuration
+                case .tooLarge, .protocolViolation: .unreadable
+                default: .unreachable
+                }
+            case .malformed, .reported: .unreadable
+            case .notSigned: .configuration
             }
-        let remedy = error.remedy.map { "; \($0)" } ?? ""
-        self.init(
-            kind: kind, message: "\(error.cause)\(remedy)", operation: operation,
-            mayHaveBeenApplied: error.requestMayHaveBeenSent)
+        if let remedy = failure.transportError?.remedy { failure.reason.message += "; \(remedy)" }
+        self.init(kind: kind, failure: failure)
     }
 
-    init(_ error: ClusterConfigurationError, operation: String) {
-        self.init(kind: .configuration, message: error.description, operation: operation)
+    /// An error that the worker itself finds.
+    init(kind: Kind, message: String, operation: String) {
+        self.init(kind: kind, failure: RequestFailure(.malformed, operation: operation, message: message))
+    }
+
+    private static let longestRetryAfter = Duration.seconds(3600)
+
+    /// Reads the reason from the `Status` of an unsuccessful answer.
+    static func reason(of answer: RESTAnswer) -> ServiceReason {
+        let json = try? JSONValue(parsing: answer.body)
+        if let json, json["kind"] == "Status" { return reason(of: json) }
+        let text = String(decoding: answer.body.prefix(300), as: UTF8.self)
+        return ServiceReason(message: text.isEmpty ? "the answer is empty" : text)
+    }
+
+    private static func reason(of status: JSONValue) -> ServiceReason {
+        let details = status["details"]
+        return ServiceReason(
+            code: status["reason"]?.stringValue ?? "", message: status["message"]?.stringValue ?? "",
+            fields: (details?["causes"]?.arrayValue ?? []).map { cause in
+                ServiceReason.Field(
+                    field: cause["field"]?.stringValue ?? "", message: cause["message"]?.stringValue ?? "")
+            },
+            retryAfter: details?["retryAfterSeconds"]?.doubleValue.map { .pause(seconds: $0) })
     }
 }

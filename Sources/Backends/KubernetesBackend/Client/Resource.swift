@@ -1,5 +1,5 @@
 internal import JSON
-internal import PrefectAPI
+internal import RESTClient
 
 /// A kind of object that the worker uses, and its path at the API server.
 enum Resource: String, Sendable, Hashable {
@@ -31,7 +31,7 @@ struct Selection: Sendable, Hashable {
     /// Kubernetes' field selector; empty for all.
     var fields = ""
 
-    var query: [(String, String)] {
+    var query: [(name: String, value: String)] {
         [("labelSelector", labels), ("fieldSelector", fields)].filter { !$0.1.isEmpty }
     }
 }

@@ -1,4 +1,5 @@
 internal import JSON
+internal import RESTClient
 
 /// An event of a watch.
 enum WatchEvent: Sendable, Hashable {

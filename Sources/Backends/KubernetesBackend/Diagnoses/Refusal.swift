@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import RESTClient
 
 /// The meaning of a cluster's refusal for a flow run, and the remedy.
 enum Refusal {

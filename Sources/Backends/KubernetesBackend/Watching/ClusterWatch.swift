@@ -2,6 +2,7 @@ internal import Concurrency
 internal import JSON
 internal import Logging
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// Watches the jobs of all runs in a cluster and their pods. Each kind has one list and watch per namespace, or one

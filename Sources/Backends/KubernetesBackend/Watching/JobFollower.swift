@@ -2,6 +2,7 @@ internal import BackendKit
 internal import Concurrency
 internal import JSON
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// The tasks of a follower besides waiting for the end of its job.

@@ -1,4 +1,4 @@
-internal import HTTPTransport
+internal import Hashing
 internal import JSON
 
 /// The events for one phase of a pod, with the id that every observer gives them.

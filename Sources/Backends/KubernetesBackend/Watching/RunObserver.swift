@@ -4,6 +4,7 @@ internal import JSON
 internal import JobTemplates
 internal import Logging
 internal import PrefectAPI
+internal import RESTClient
 internal import Synchronization
 
 /// Observes the jobs of other workers' runs and reports the events of their pods. It also reports that a run has

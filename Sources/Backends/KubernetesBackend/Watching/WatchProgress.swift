@@ -1,4 +1,5 @@
 internal import Concurrency
+internal import RESTClient
 
 /// The next step in watching one kind of object in one namespace. A list comes first, then watches from the last
 /// version, and another list when that version is forgotten. A value without I/O.

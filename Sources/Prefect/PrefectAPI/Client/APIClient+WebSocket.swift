@@ -1,5 +1,6 @@
-public import HTTPTransport
+internal import HTTPTransport
 internal import Synchronization
+public import WebSocket
 
 extension APIClient {
     /// Whether a WebSocket's handshake carries the `Authorization` header. A caller that authenticates with its first

@@ -1,8 +1,7 @@
-internal import Concurrency
 public import CoreMetrics
-internal import FoundationEssentials
 public import HTTPTransport
 public import JSON
+internal import RESTClient
 internal import Synchronization
 
 /// A client of one Prefect API, server or Cloud.
@@ -66,13 +65,10 @@ public final class APIClient: Sendable {
     /// other credentials or headers, or to another URL, are closed, so that their owners open them again.
     public func reconfigure(_ configuration: Configuration) async {
         let before = state.withLock { state in
-            defer {
-                state.configuration = configuration
-                state.csrf = nil
-                state.csrfIsOff = false
-            }
+            defer { state.configuration = configuration }
             return state.configuration
         }
+        csrf.forget()
         if !before.opensSameSockets(as: configuration) { await sockets.close() }
     }
 
@@ -87,12 +83,9 @@ public final class APIClient: Sendable {
     private struct State {
         var configuration: Configuration
         var maintenanceUntil: ContinuousClock.Instant?
-        var csrf: CSRFToken?
-        var csrfIsOff = false
     }
 
-    private let csrfClientID = UUID().uuidString.lowercased()
-    private let csrfFetch = SingleFlight<Void>()
+    private let csrf = CSRFTokens()
 
     /// The caller that the headers of requests name, for requests of the current task and its child tasks. One client
     /// serves the workers of several pools. The attribution is read again for each request.
@@ -149,33 +142,32 @@ public final class APIClient: Sendable {
             let result = try await exchange(request)
             try Task.checkCancellation()
             note(result)
-            if case .answer(let head, _) = result, head.requestWasRepeated { doubts.noteLost() }
+            if case .answer(let answer) = result, answer.head.requestWasRepeated { doubts.noteLost() }
             let outcome: RetryPolicy.Outcome
             switch result {
-            case .answer(let head, let body)
-            where (head.isSuccess || head.status == 404) && effort == .persistent && !isReadable(body):
+            case .answer(let answer)
+            where (answer.head.isSuccess || answer.status == 404) && effort == .persistent && !isReadable(answer.body):
                 // The body is a gateway's page. A persistent request has to reach the API itself.
                 outcome = .noAnswer
                 doubts.noteLost()
-            case .answer(let head, let body) where head.isSuccess:
+            case .answer(let answer) where answer.head.isSuccess:
                 return APIAnswer(
-                    status: head.status, body: body, operation: request.operation,
+                    status: answer.status, body: answer.body, operation: request.operation,
                     wasRepeated: doubts.mayHaveBeenApplied, mayBeFollowedByItself: doubts.mayBeAppliedYet)
-            case .answer(let head, let body) where head.status == 403 && refusesToken(body, sent: request):
+            case .answer(let answer) where refusesToken(answer, of: request):
                 outcome = .csrfTokenRefused(isFirst: !tokenWasRefused)
                 tokenWasRefused = true
-            case .answer(let head, let body):
+            case .answer(let answer):
                 outcome = .status(
-                    head.status, retryAfter: retryAfter(head.headers),
-                    isMaintenance: head.headers["Prefect-Maintenance"]?.lowercased() == "true")
+                    answer.status, retryAfter: retryAfter(answer),
+                    isMaintenance: answer.head.headers["Prefect-Maintenance"]?.lowercased() == "true")
                 // A gateway may have forwarded the request before it answered in the server's place.
-                if [408, 500, 502, 503, 504].contains(head.status) {
-                    if isOfPrefect(body) { doubts.mayHaveBeenApplied = true } else { doubts.noteLost() }
+                if [408, 500, 502, 503, 504].contains(answer.status) {
+                    if isOfPrefect(answer.body) { doubts.mayHaveBeenApplied = true } else { doubts.noteLost() }
                 }
             case .noAnswer(let error, let wasForToken):
                 if error.requestMayHaveBeenSent, !wasForToken { doubts.noteLost() }
-                outcome =
-                    error.isWorthRepeating ? .noAnswer : .status(0, retryAfter: nil, isMaintenance: false)
+                outcome = error.isTransient ? .noAnswer : .status(0, retryAfter: nil, isMaintenance: false)
             }
             let decision = configuration.retryPolicy.decide(
                 after: outcome, attempt: attempt, effort: effort, random: .random(in: 0..<1))
@@ -200,14 +192,14 @@ public final class APIClient: Sendable {
     /// Updates ``reachability`` from the result of an attempt, for everything that waits for the API.
     private func note(_ result: ExchangeResult) {
         switch result {
-        case .answer(let head, let body) where head.isSuccess:
+        case .answer(let answer) where answer.head.isSuccess:
             // A gateway's page does not end an outage. Outside an outage, the client need not parse the answer a second
             // time.
-            if !reachability.isAway || isReadable(body) { reachability.answered() }
-        case .answer(let head, _) where [408, 429, 502, 503, 504].contains(head.status): reachability.failed(.away)
-        case .answer(let head, _) where head.status >= 500: reachability.failed(.unclear)
+            if !reachability.isAway || isReadable(answer.body) { reachability.answered() }
+        case .answer(let answer) where [408, 429, 502, 503, 504].contains(answer.status): reachability.failed(.away)
+        case .answer(let answer) where answer.status >= 500: reachability.failed(.unclear)
         case .answer: break
-        case .noAnswer(let error, _): if error.isWorthRepeating { reachability.failed(.away) }
+        case .noAnswer(let error, _): if error.isTransient { reachability.failed(.away) }
         }
     }
 
@@ -246,103 +238,73 @@ public final class APIClient: Sendable {
     }
 
     private enum ExchangeResult {
-        case answer(HTTPResponse.Head, body: [UInt8])
+        case answer(RESTAnswer)
         /// `wasForToken` states that the request itself was not begun.
         case noAnswer(TransportError, wasForToken: Bool)
     }
 
     private func exchange(_ request: APIRequest) async throws -> ExchangeResult {
-        var isForToken = request.changesState
+        var isForToken = request.method.changesState && configuration.csrfEnabled
         var start = ContinuousClock.now
         do {
-            if isForToken { try await ensureCSRFToken() }
+            if isForToken { try await csrf.renew { try await self.fetchToken() } }
             isForToken = false
             start = .now
-            let response = try await transport.send(httpRequest(request))
-            // Only the text of a refusal matters. A long body must not turn the refusal into another error.
-            let body =
-                switch (response.head.isSuccess, request.isCutOff) {
-                case (true, false): try await response.body.collect(upTo: request.maximumBodyBytes)
-                case (true, true): try await response.body.beginning(upTo: request.maximumBodyBytes)
-                case (false, _): try await response.body.beginning(upTo: Self.maximumExplanationBytes)
-                }
-            metrics.finished(request, status: response.status, since: start)
-            return .answer(response.head, body: body)
-        } catch let error as TransportError {
-            if error.kind == .cancelled { throw CancellationError() }
+            let answer = try await client.exchange(request.limited(to: configuration.requestTimeout))
+            metrics.finished(request, status: answer.status, since: start)
+            return .answer(answer)
+        } catch let failure as RequestFailure {
+            guard let error = failure.transportError else { throw failure }
             if !isForToken { metrics.finished(request, status: nil, since: start) }
             return .noAnswer(error, wasForToken: isForToken)
         }
     }
 
-    private func httpRequest(_ request: APIRequest) -> HTTPRequest {
-        let attribution = Self.caller?.attribution() ?? Attribution()
-        let csrf = state.withLock { $0.csrf }
-        var headers = HTTPHeaders()
-        headers["User-Agent"] = Self.userAgent
-        headers["X-PREFECT-API-VERSION"] = Self.apiVersion
-        headers["Accept"] = "*/*"
-        if let authorization = configuration.authorization {
-            headers["Authorization"] = authorization.reveal()
-        }
-        if let name = attribution.workerName { headers["X-Prefect-Worker-Name"] = headerText(name) }
-        if let id = attribution.workerID { headers["X-Prefect-Worker-Id"] = headerText(id) }
-        if request.body != nil { headers["Content-Type"] = "application/json" }
-        for (name, value) in configuration.customHeaders where !Self.protectedHeaders.contains(name.lowercased()) {
-            headers[name] = value
-        }
-        if request.changesState, let csrf {
-            headers["Prefect-Csrf-Token"] = csrf.token
-            headers["Prefect-Csrf-Client"] = csrfClientID
-        }
-        var http = HTTPRequest(method: request.method, url: configuration.url + request.target, headers: headers)
-        http.body = request.body.map { .bytes($0.serializedBytes()) } ?? .none
-        let timeout = configuration.requestTimeout
-        http.deadlines = Deadlines(connect: timeout, firstByte: timeout, idle: timeout, whole: timeout * 10)
-        return http
+    private func fetchToken() async throws -> RESTAnswer {
+        let request = csrf.request
+        let start = ContinuousClock.now
+        let answer = try await client.exchange(request.limited(to: configuration.requestTimeout))
+        metrics.finished(request, status: answer.status, since: start)
+        return answer
     }
 
-    /// The maximum number of bytes that the client reads of an answer that is not a success.
-    static let maximumExplanationBytes = 65_536
+    /// The client with the current configuration and attribution.
+    private var client: RESTClient {
+        let configuration = configuration
+        var client = RESTClient(
+            transport: transport, baseURL: configuration.url,
+            headers: [
+                "User-Agent": Self.userAgent, "X-PREFECT-API-VERSION": Self.apiVersion, "Accept": "*/*",
+            ])
+        client.followsRedirects = true
+        client.signer = APISigner(
+            configuration: configuration, attribution: Self.caller?.attribution() ?? Attribution(), csrf: csrf)
+        return client
+    }
 
     /// Headers of the protocol that a user's own headers cannot replace.
     public static let protectedHeaders: Set<String> = ["user-agent", "prefect-csrf-token", "prefect-csrf-client"]
 
-    /// The text as the value of a header, without line breaks. People choose the names in it, and a line break would
-    /// end the header.
-    private func headerText(_ text: String) -> String {
-        let clean = text.filter { !$0.isNewline && $0 != "\0" }
-        return clean.trimming(while: { $0 == " " || $0 == "\t" })
-    }
-
-    /// Whether a 403 refuses the CSRF token. The client then forgets the token, and also that the server needed none:
-    /// the server may have been restarted with protection switched on.
-    private func refusesToken(_ body: [UInt8], sent: APIRequest) -> Bool {
-        guard sent.changesState, configuration.csrfEnabled,
-            String(decoding: body.prefix(4096), as: UTF8.self).contains("CSRF token")
-        else { return false }
-        state.withLock { state in
-            state.csrf = nil
-            state.csrfIsOff = false
-        }
-        return true
+    private func refusesToken(_ answer: RESTAnswer, of request: APIRequest) -> Bool {
+        guard request.method.changesState, configuration.csrfEnabled else { return false }
+        return csrf.isRefused(in: answer)
     }
 
     /// The pause that the API requests, at most ``RetryPolicy/maximumRetryAfter``.
-    private func retryAfter(_ headers: HTTPHeaders) -> Duration? {
-        headers["Retry-After"].flatMap { RetryAfter.parse($0, now: Date()) }
-            .map { min($0, configuration.retryPolicy.maximumRetryAfter) }
+    private func retryAfter(_ answer: RESTAnswer) -> Duration? {
+        RetryAfter.read(answer.head.headers).map { min($0, configuration.retryPolicy.maximumRetryAfter) }
     }
 
     private func failure(
         _ result: ExchangeResult, of request: APIRequest, mayHaveBeenApplied: Bool
     ) -> APIError {
         switch result {
-        case .answer(let head, let body):
+        case .answer(let answer):
             APIError(
-                .status(head.status), operation: request.operation,
-                detail: APIError.explanation(status: head.status, body: body), retryAfter: retryAfter(head.headers),
-                mayHaveBeenApplied: mayHaveBeenApplied, misdirection: Misdirection(status: head.status, body: body))
+                .status(answer.status), operation: request.operation,
+                detail: APIError.explanation(status: answer.status, body: answer.body),
+                retryAfter: retryAfter(answer), mayHaveBeenApplied: mayHaveBeenApplied,
+                misdirection: Misdirection(status: answer.status, body: answer.body))
         case .noAnswer(let error, _):
             APIError(
                 .noAnswer(error), operation: request.operation, detail: error.description,
@@ -352,49 +314,4 @@ public final class APIClient: Sendable {
 
     /// Waits in the same way as between attempts.
     public func pause(_ duration: Duration) async throws { try await sleep(duration) }
-
-    // MARK: CSRF
-
-    private struct CSRFToken {
-        let token: String
-        let expires: Timestamp?
-    }
-
-    /// Fetches a token before the first request that changes state, and again when the token has expired. A server
-    /// without CSRF protection reports this once, and the client does not ask again.
-    private func ensureCSRFToken() async throws {
-        guard configuration.csrfEnabled else { return }
-        let isNeeded = state.withLock { state in
-            if state.csrfIsOff { return false }
-            guard let csrf = state.csrf else { return true }
-            return csrf.expires.map { $0 <= .now } ?? false
-        }
-        guard isNeeded else { return }
-        try await csrfFetch.run { try await self.fetchCSRFToken() }
-    }
-
-    private func fetchCSRFToken() async throws {
-        let request = APIRequest(.get, ["csrf-token"], query: [("client", csrfClientID)])
-        let start = ContinuousClock.now
-        let (head, body) = try await transport.fetch(httpRequest(request), maxBodyBytes: 65_536)
-        metrics.finished(request, status: head.status, since: start)
-        guard head.status == 200, let json = try? JSONValue(parsing: body), let token = json["token"]?.stringValue
-        else {
-            // 404: the server has no such route. 422: protection is switched off. Any other failure is temporary: the
-            // request is sent without a token, and a refusal leads back here.
-            if head.status == 404 || head.status == 422 { state.withLock { $0.csrfIsOff = true } }
-            return
-        }
-        let expires = json["expiration"]?.stringValue.flatMap { Timestamp($0) }
-        state.withLock { $0.csrf = CSRFToken(token: token, expires: expires) }
-    }
-}
-
-extension String {
-    /// The text without the characters at both ends that meet a condition.
-    func trimming(while condition: (Character) -> Bool) -> String {
-        var rest = self[...].drop(while: condition)
-        while let last = rest.last, condition(last) { rest.removeLast() }
-        return String(rest)
-    }
 }

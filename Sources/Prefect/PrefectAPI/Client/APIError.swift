@@ -1,5 +1,6 @@
 public import HTTPTransport
 internal import JSON
+internal import RESTClient
 
 /// The reason why a request to the Prefect API failed.
 public struct APIError: Error, Sendable, CustomStringConvertible {
@@ -13,16 +14,7 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
         case unreadable
     }
 
-    /// The kind of the failure.
-    public let kind: Kind
-    /// The request, as method and path.
-    public let operation: String
-    /// The cause and the remedy, in one line.
-    public let detail: String
-    /// The pause that the API requested, at most ``RetryPolicy/maximumRetryAfter``.
-    public let retryAfter: Duration?
-    /// Whether the request may have taken effect although no good answer arrived.
-    public let mayHaveBeenApplied: Bool
+    private let failure: RequestFailure
     /// The reason why an answer of 404 or 405 does not concern the requested object, if there is one.
     private let misdirection: Misdirection?
 
@@ -30,20 +22,40 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
         _ kind: Kind, operation: String, detail: String, retryAfter: Duration? = nil, mayHaveBeenApplied: Bool = false,
         misdirection: Misdirection? = nil
     ) {
+        let failureKind: RequestFailure.Kind =
+            switch kind {
+            case .status(let status): .status(status)
+            case .noAnswer(let error): .transport(error)
+            case .unreadable: .malformed
+            }
+        failure = RequestFailure(
+            failureKind, operation: operation, reason: ServiceReason(message: detail, retryAfter: retryAfter),
+            mayHaveBeenApplied: mayHaveBeenApplied)
         self.misdirection = misdirection
-        self.kind = kind
-        self.operation = operation
-        self.detail = detail
-        self.retryAfter = retryAfter
-        self.mayHaveBeenApplied = mayHaveBeenApplied
     }
 
-    public var description: String { "\(operation): \(detail)" }
+    /// The kind of the failure.
+    public var kind: Kind {
+        switch failure.kind {
+        case .status(let status): .status(status)
+        case .transport(let error): .noAnswer(error)
+        case .malformed, .reported, .notSigned: .unreadable
+        }
+    }
+
+    /// The request, as method and path.
+    public var operation: String { failure.operation }
+    /// The cause and the remedy, in one line.
+    public var detail: String { failure.message }
+    /// The pause that the API requested, at most ``RetryPolicy/maximumRetryAfter``.
+    public var retryAfter: Duration? { failure.retryAfter }
+    /// Whether the request may have taken effect although no good answer arrived.
+    public var mayHaveBeenApplied: Bool { failure.mayHaveBeenApplied }
+
+    public var description: String { failure.description }
 
     /// The status of the answer, if there was one.
-    public var status: Int? {
-        if case .status(let status) = kind { status } else { nil }
-    }
+    public var status: Int? { failure.status }
 
     /// Whether the requested object does not exist. A page from something other than a Prefect API does not count.
     public var isNotFound: Bool { status == 404 && misdirection != .page }
@@ -60,9 +72,7 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     }
 
     /// Whether the answer was larger than the client reads.
-    public var isTooLarge: Bool {
-        if case .noAnswer(let cause) = kind { cause.kind == .tooLarge } else { false }
-    }
+    public var isTooLarge: Bool { failure.isTooLarge }
 
     /// Whether the API does not accept the identity of the client: 401 or 403.
     public var isUnauthorized: Bool { status == 401 || status == 403 }
@@ -152,15 +162,5 @@ extension String {
         let beginning = String(unicodeScalars.prefix(300))
         let line = beginning.split(whereSeparator: \.isNewline).joined(separator: " ").onOneLine
         return beginning.utf8.count < utf8.count ? line + "…" : line
-    }
-}
-
-extension TransportError {
-    /// Whether the same request may succeed later.
-    var isWorthRepeating: Bool {
-        switch kind {
-        case .invalidRequest, .tooLarge, .shutDown, .cancelled: false
-        default: true
-        }
     }
 }

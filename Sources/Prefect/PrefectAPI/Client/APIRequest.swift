@@ -1,41 +1,59 @@
 public import HTTPTransport
 public import JSON
+internal import RESTClient
 
 /// One request to the API, described by method, path, query and JSON body.
 public struct APIRequest: Sendable {
-    /// The HTTP method.
-    public let method: HTTPMethod
-    /// Path and query after the API's URL, percent-encoded.
-    public let target: String
-    /// The JSON body.
-    public let body: JSONValue?
-    /// Method and path, for messages.
-    public let operation: String
+    /// The request as it is sent.
+    private(set) var rest: RESTRequest
     /// The path with placeholders for names and ids, such as `/work_pools/{name}/queues`. There are few different
     /// routes.
     public let route: String
-    /// The largest answer that the client reads, in bytes. With the values made from it, the answer takes less than 64
-    /// MiB of memory.
-    public var maximumBodyBytes = 12 << 20
-    /// Whether a larger answer is cut off at this size, instead of being an error.
-    public var isCutOff = false
 
     /// Creates a request. The parts of the path are percent-encoded one by one, so a name may contain any character. An
     /// empty last part produces the trailing slash that some routes of the API have.
     public init(
         _ method: HTTPMethod, _ path: [APIPathPart], query: [(name: String, value: String)] = [], body: JSONValue? = nil
     ) {
-        self.method = method
-        let encodedPath = path.map { "/" + PercentEncoding.encode($0.text) }.joined()
-        let encodedQuery = query.map { "\(PercentEncoding.encode($0.name))=\(PercentEncoding.encode($0.value))" }
-        target = encodedPath + (encodedQuery.isEmpty ? "" : "?" + encodedQuery.joined(separator: "&"))
-        self.body = body
-        operation = "\(method.rawValue) \(encodedPath)"
+        rest = RESTRequest(
+            method, RequestPath(parts: path.map(\.text)), query: query, body: body.map { .json($0) } ?? .none)
         route = path.map { "/" + $0.inRoute }.joined()
     }
 
-    /// Whether the server protects the request with a CSRF token.
-    var changesState: Bool { [.post, .put, .patch, .delete].contains(method) }
+    /// The HTTP method.
+    public var method: HTTPMethod { rest.method }
+    /// Path and query after the API's URL, percent-encoded.
+    public var target: String { rest.target }
+    /// The JSON body.
+    public var body: JSONValue? {
+        if case .json(let value) = rest.body { value } else { nil }
+    }
+    /// Method and path, for messages.
+    public var operation: String { rest.operation }
+    /// The largest answer that the client reads, in bytes. With the values made from it, the answer takes less than 64
+    /// MiB of memory.
+    public var maximumBodyBytes: Int {
+        get { rest.largestAnswer }
+        set { rest.largestAnswer = newValue }
+    }
+    /// Whether a larger answer is cut off at this size, instead of being an error.
+    public var isCutOff: Bool {
+        get { rest.cutsLargeAnswer }
+        set { rest.cutsLargeAnswer = newValue }
+    }
+
+    /// The request with the time limits of a configuration. The whole exchange may take ten times as long as each of
+    /// its stages.
+    func limited(to timeout: Duration) -> RESTRequest {
+        var request = rest
+        request.deadlines = Deadlines(connect: timeout, firstByte: timeout, idle: timeout, whole: timeout * 10)
+        return request
+    }
+}
+
+extension HTTPMethod {
+    /// Whether the server protects a request of this method with a CSRF token.
+    var changesState: Bool { [.post, .put, .patch, .delete].contains(self) }
 }
 
 /// A part of a request's path: a fixed word of the API, or the id or name of an object. Only a literal becomes a word,
@@ -113,26 +131,5 @@ public struct APIAnswer: Sendable {
                 .unreadable, operation: operation, detail: "the answer is not as expected: \(error.description)",
                 mayHaveBeenApplied: true)
         }
-    }
-}
-
-/// Percent-encoding of single path and query parts.
-package enum PercentEncoding {
-    private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-
-    /// The text with all bytes encoded, except letters, digits, `-._~` and `others`.
-    package static func encode(_ text: String, keeping others: String = "") -> String {
-        // A part that consists only of dots would be removed as a relative path.
-        let hasOnlyDots = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") }
-        var encoded: [UInt8] = []
-        for byte in text.utf8 {
-            if unreserved.contains(byte) || others.utf8.contains(byte), !hasOnlyDots {
-                encoded.append(byte)
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                encoded.append(contentsOf: "%\(digits.count == 1 ? "0" : "")\(digits)".utf8)
-            }
-        }
-        return String(decoding: encoded, as: UTF8.self)
     }
 }

@@ -1,4 +1,4 @@
-internal import Concurrency
+internal import RESTClient
 
 /// Decides which answers are worth another attempt, and how long to wait before it.
 ///
@@ -72,15 +72,17 @@ public struct RetryPolicy: Sendable, Hashable {
             // once.
             return .retry(after: .zero, countsAsAttempt: true)
         case .noAnswer, .csrfTokenRefused(isFirst: false):
-            return mayRetry ? .retry(after: backoff(attempt, random: random), countsAsAttempt: true) : .stop
+            guard mayRetry else { return .stop }
+            return .retry(
+                after: retries.pause(retryAfter: nil, attempt: attempt, random: random), countsAsAttempt: true)
         case .status(let status, let retryAfter, let isMaintenance):
             guard isRetried(status, effort: effort) else { return .stop }
             if isMaintenance, effort != .once {
-                return .retry(
-                    after: stretched(retryAfter ?? .seconds(1), random: random), countsAsAttempt: false)
+                let delay = retries.pause(retryAfter: retryAfter ?? .seconds(1), attempt: attempt, random: random)
+                return .retry(after: delay, countsAsAttempt: false)
             }
             guard mayRetry else { return .stop }
-            let delay = retryAfter.map { stretched($0, random: random) } ?? backoff(attempt, random: random)
+            let delay = retries.pause(retryAfter: retryAfter, attempt: attempt, random: random)
             return .retry(after: delay, countsAsAttempt: true)
         }
     }
@@ -92,14 +94,10 @@ public struct RetryPolicy: Sendable, Hashable {
         return effort == .persistent && (status >= 500 || status == 401)
     }
 
-    private func backoff(_ attempt: Int, random: Double) -> Duration {
-        let mean = Backoff(from: .seconds(2), to: maximumDelay).pause(afterFailures: attempt)
-        return .seconds(Jitter.clampedPoisson(mean: mean.inSeconds, factor: jitterFactor, random: random))
-    }
-
-    private func stretched(_ retryAfter: Duration, random: Double) -> Duration {
-        let seconds = min(retryAfter, maximumRetryAfter).inSeconds
-        return .seconds(Jitter.boundedPoisson(from: seconds, to: seconds * (1 + jitterFactor), random: random))
+    private var retries: Retries {
+        Retries(
+            limit: maxRetries, repeatsApplied: true, shortestPause: .seconds(2), longestPause: maximumDelay,
+            jitterFactor: jitterFactor, longestRetryAfter: maximumRetryAfter)
     }
 }
 

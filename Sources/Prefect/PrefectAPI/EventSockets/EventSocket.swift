@@ -1,6 +1,7 @@
 internal import Concurrency
 internal import HTTPTransport
 internal import JSON
+internal import WebSocket
 
 /// The direction of the events on a socket.
 enum EventDirection: Sendable, Hashable {

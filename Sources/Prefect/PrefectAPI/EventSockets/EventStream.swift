@@ -1,7 +1,7 @@
 internal import Concurrency
-internal import HTTPTransport
 internal import JSON
 internal import Synchronization
+internal import WebSocket
 
 /// Sends events to the API over its WebSocket `/events/in`, one text message for each event.
 ///

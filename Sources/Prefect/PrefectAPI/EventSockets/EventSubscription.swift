@@ -1,7 +1,7 @@
 internal import Concurrency
-internal import HTTPTransport
 internal import JSON
 internal import Synchronization
+internal import WebSocket
 
 /// Receives selected events from the API as they happen, over its WebSocket `/events/out`.
 ///

@@ -1,6 +1,7 @@
 internal import HTTPTransport
 internal import JSON
 internal import Synchronization
+internal import WebSocket
 
 /// One connection of a ``WorkerChannel``: runs the events and actions of a ``ChannelSession`` on a real WebSocket.
 final class ChannelConnection: Sendable {

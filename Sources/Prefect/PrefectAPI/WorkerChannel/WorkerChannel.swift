@@ -1,7 +1,7 @@
 internal import Concurrency
-internal import HTTPTransport
 internal import JSON
 internal import Synchronization
+internal import WebSocket
 
 /// Prefect's worker channel: a WebSocket that carries a worker's heartbeats and reports changes of its pool at once.
 /// For backends that can stop infrastructure by its identifier, it also carries cleanups. Mirrors

@@ -6,22 +6,15 @@ import Glibc
 /// It is not `Sendable`. It is created before the thread starts and handed over to it. From then on, only work on that
 /// thread reaches it.
 final class EventLoopCore {
-    /// The kinds of readiness of a watched descriptor.
-    struct Readiness: OptionSet, Sendable {
-        let rawValue: Int16
-        static let reading = Readiness(rawValue: Int16(CURL_WAIT_POLLIN))
-        static let writing = Readiness(rawValue: Int16(CURL_WAIT_POLLOUT))
-    }
-
     private struct Watch {
-        var interest: Readiness
-        var handler: (Readiness) -> Void
+        var interest: DescriptorReadiness
+        var handler: (DescriptorReadiness) -> Void
     }
 
     let multi: UnsafeMutableRawPointer
     private let mailbox: Mailbox
     private var transfers: [UInt64: Transfer] = [:]
-    var sockets: [UInt64: SocketConnection] = [:]
+    var connections: [UInt64: DrivenConnection] = [:]
     var idsByHandle: [UnsafeMutableRawPointer: UInt64] = [:]
     private var admission: Admission
     private var watches: [Int32: Watch] = [:]
@@ -30,7 +23,7 @@ final class EventLoopCore {
 
     /// The number of connections to keep, including those in use.
     let mostConnections: Int
-    /// The buffer that WebSockets read into.
+    /// The buffer that connections of other protocols read into.
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
     private static let mostSpares = 16
@@ -102,7 +95,8 @@ final class EventLoopCore {
 
     /// Calls the handler on this thread whenever the descriptor is ready, until `unwatch`. A descriptor can have one
     /// watch. A hang-up is reported as `reading` on a socket; on a pipe libcurl does not report it.
-    func watch(_ descriptor: Int32, for interest: Readiness, handler: @escaping (Readiness) -> Void) {
+    func watch(_ descriptor: Int32, for interest: DescriptorReadiness, handler: @escaping (DescriptorReadiness) -> Void)
+    {
         watches[descriptor] = Watch(interest: interest, handler: handler)
     }
 
@@ -120,7 +114,7 @@ final class EventLoopCore {
             let code = message.pointee.data.result
             guard let id = idsByHandle[handle] else { continue }
             guard let transfer = transfers[id] else {
-                withSocket(id) { $0.connected(code) }
+                finishConnecting(id, code)
                 continue
             }
             transfer.finish(code)
@@ -137,14 +131,14 @@ final class EventLoopCore {
             if transfer.hasEnded { expired.append(id) }
         }
         for id in expired { remove(id) }
-        checkSocketDeadlines(at: now)
+        checkConnectionDeadlines(at: now)
     }
 
     private func wait() {
         let now = ContinuousClock.now
         let deadline = [
             transfers.values.lazy.compactMap(\.nextDeadline).min(),
-            sockets.values.lazy.compactMap(\.nextDeadline).min(),
+            connections.values.lazy.compactMap(\.driver.nextDeadline).min(),
         ].compactMap(\.self).min()
         let pause = deadline.map { min(now.duration(to: $0), Self.longestWait) } ?? Self.longestWait
         if watches.isEmpty {
@@ -155,7 +149,7 @@ final class EventLoopCore {
         curl_multi_poll(multi, &descriptors, UInt32(descriptors.count), Int32(pause.inMilliseconds), nil)
         for descriptor in descriptors where descriptor.revents != 0 {
             // An earlier handler may have ended this watch.
-            watches[descriptor.fd]?.handler(Readiness(rawValue: descriptor.revents))
+            watches[descriptor.fd]?.handler(DescriptorReadiness(rawValue: descriptor.revents))
         }
     }
 
@@ -185,11 +179,11 @@ final class EventLoopCore {
     }
 
     private func tearDown() {
-        for transfer in transfers.values { transfer.fail(.shutDown, TransferHandle.shutDownCause) }
+        for transfer in transfers.values { transfer.fail(.shutDown, TransportError.shutDownCause) }
         // Waiting transfers must not be admitted now.
         admission = Admission(limitPerOrigin: nil, limit: nil)
         for id in Array(transfers.keys) { remove(id) }
-        tearDownSockets()
+        tearDownConnections()
         watches = [:]
         spares = []
         mailbox.closeForGood()

@@ -8,19 +8,19 @@ public struct HTTPBody: AsyncSequence, Sendable {
     public typealias Element = [UInt8]
     public typealias Failure = TransportError
 
-    private let source: TransferHandle
+    private let source: any HTTPBodySource
 
-    init(_ source: TransferHandle) {
+    init(_ source: any HTTPBodySource) {
         self.source = source
     }
 
     public struct AsyncIterator: AsyncIteratorProtocol {
-        fileprivate let source: TransferHandle
+        fileprivate let source: any HTTPBodySource
 
         /// Returns the bytes that have arrived since the last call, never empty; nil at the end. Bytes that arrived
         /// before a failure are returned before the error.
         public mutating func next() async throws(TransportError) -> [UInt8]? {
-            try await source.nextPortion()
+            try await source.nextPortion(isolation: #isolation)
         }
 
         public mutating func next(
@@ -42,7 +42,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
                 .tooLarge, "the answer's body of \(announced) bytes is larger than the limit of \(maxBytes) bytes")
         }
         var collected: [UInt8] = []
-        while let portion = try await source.nextPortion() {
+        while let portion = try await source.nextPortion(isolation: #isolation) {
             guard portion.count <= maxBytes - collected.count else {
                 throw source.end(
                     .tooLarge,
@@ -62,7 +62,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
     /// transfer and closes its connection.
     public func beginning(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
         var collected: [UInt8] = []
-        while let portion = try await source.nextPortion() {
+        while let portion = try await source.nextPortion(isolation: #isolation) {
             collected.append(contentsOf: portion.prefix(maxBytes - collected.count))
             if collected.count == maxBytes {
                 source.cancel()
@@ -76,4 +76,20 @@ public struct HTTPBody: AsyncSequence, Sendable {
     public func cancel() {
         source.cancel()
     }
+}
+
+/// The transfer that a body comes from.
+protocol HTTPBodySource: Sendable {
+    /// The number of body bytes that the head announces, before decompression; nil when it announces none.
+    var announcedBytes: Int? { get }
+
+    /// Waits for the bytes that have arrived since the last call, never empty; nil at the end.
+    func nextPortion(isolation: isolated (any Actor)?) async throws(TransportError) -> [UInt8]?
+
+    /// Ends the transfer. Its reader fails with an error of kind `cancelled`.
+    func cancel()
+
+    /// Ends the transfer with an error, and returns the error.
+    @discardableResult
+    func end(_ kind: TransportError.Kind, _ cause: String) -> TransportError
 }

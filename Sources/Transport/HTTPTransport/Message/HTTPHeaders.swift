@@ -74,7 +74,8 @@ extension HTTPHeaders: RandomAccessCollection {
 }
 
 extension String {
-    func equalsIgnoringCase(_ other: String) -> Bool {
+    /// Whether two texts are equal without regard to ASCII case.
+    package func equalsIgnoringCase(_ other: String) -> Bool {
         utf8.count == other.utf8.count
             && utf8.lazy.map(\.asciiLowercased).elementsEqual(other.utf8.lazy.map(\.asciiLowercased))
     }

@@ -1,7 +1,7 @@
 /// Assembles the head of a response from single lines. It skips 1xx heads before the final head and trailers after the
 /// body.
-struct HeadParser: Sendable {
-    enum Outcome: Equatable {
+package struct HeadParser: Sendable {
+    package enum Outcome: Equatable {
         case incomplete
         case interim
         case head(HTTPResponse.Head)
@@ -12,7 +12,7 @@ struct HeadParser: Sendable {
 
     /// The most bytes of all lines together, including interim heads and trailers. A larger head is an attack or a
     /// mistake.
-    static let limit = 256 * 1024
+    package static let limit = 256 * 1024
 
     private let url: String
     private let awaitsSwitch: Bool
@@ -21,13 +21,13 @@ struct HeadParser: Sendable {
     private var size = 0
 
     /// With `awaitsSwitch`, a response with status 101 is the final response and not an interim one.
-    init(url: String, awaitsSwitch: Bool = false) {
+    package init(url: String, awaitsSwitch: Bool = false) {
         self.url = url
         self.awaitsSwitch = awaitsSwitch
     }
 
     /// Processes one line, including its line end.
-    mutating func consume(_ line: some Collection<UInt8>) -> Outcome {
+    package mutating func consume(_ line: some Collection<UInt8>) -> Outcome {
         size += line.count
         guard size <= Self.limit else {
             let part = isComplete ? "head and trailers are" : "head is"

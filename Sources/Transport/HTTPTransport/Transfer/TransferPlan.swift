@@ -37,7 +37,7 @@ struct TransferPlan: Sendable {
                 kind: kind, operation: "\(request.method) \(url.redacted)", cause: cause,
                 requestMayHaveBeenSent: false)
         }
-        guard Self.isToken(request.method.rawValue) else {
+        guard request.method.rawValue.isToken else {
             // The invalid method could break the line of the message, so it is omitted.
             throw TransportError(
                 kind: .invalidRequest, operation: url.redacted, cause: "the method is not an HTTP method",
@@ -96,7 +96,7 @@ struct TransferPlan: Sendable {
     ) -> Result<[String], Refusal> {
         var lines: [String] = []
         for field in request.headers {
-            guard isToken(field.name) else {
+            guard field.name.isToken else {
                 return .failure(Refusal(cause: "a header's name has characters that HTTP does not allow"))
             }
             guard !field.value.utf8.contains(where: { $0 == 0x0d || $0 == 0x0a || $0 == 0 }) else {
@@ -116,20 +116,6 @@ struct TransferPlan: Sendable {
             lines.append("\(name):")
         }
         return .success(lines)
-    }
-
-    /// Whether a text is a `token` of RFC 9110.
-    static func isToken(_ text: String) -> Bool {
-        !text.isEmpty
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"):
-                    true
-                default:
-                    "!#$%&'*+-.^_`|~".utf8.contains(byte)
-                }
-            }
     }
 }
 

@@ -107,7 +107,7 @@ struct TransferState: Sendable {
         }
         if let wholeDeadline, wholeDeadline <= now {
             phase = .ended
-            let limit = deadlines.whole.map { " within \($0.inSeconds)" } ?? " in time"
+            let limit = deadlines.whole.map { " within \($0.secondsText)" } ?? " in time"
             return [.fail(.wholeTimeout, "the request was not finished" + limit)]
         }
         return []
@@ -127,34 +127,13 @@ struct TransferState: Sendable {
     private var stageFailure: (TransportError.Kind, String)? {
         switch phase {
         case .connecting:
-            deadlines.connect.map { (.connectTimeout, "no connection within \($0.inSeconds)") }
+            deadlines.connect.map { (.connectTimeout, "no connection within \($0.secondsText)") }
         case .awaitingAnswer:
             deadlines.firstByte.map {
-                (.firstByteTimeout, "the server did not begin to answer within \($0.inSeconds)")
+                (.firstByteTimeout, "the server did not begin to answer within \($0.secondsText)")
             }
-        case .receiving: deadlines.idle.map { (.idleTimeout, "the server sent no more data within \($0.inSeconds)") }
+        case .receiving: deadlines.idle.map { (.idleTimeout, "the server sent no more data within \($0.secondsText)") }
         case .heldBack, .ended: nil
         }
-    }
-}
-
-extension Duration {
-    /// The duration as text, such as "60 s" or "0.25 s".
-    var inSeconds: String {
-        let (seconds, attoseconds) = components
-        let milliseconds = attoseconds / 1_000_000_000_000_000
-        if milliseconds == 0 { return "\(seconds) s" }
-        var fraction = String(1000 + milliseconds).dropFirst()
-        while fraction.last == "0" { fraction = fraction.dropLast() }
-        return "\(seconds).\(fraction) s"
-    }
-
-    /// The duration rounded up, never negative. It fits into libcurl's `long` milliseconds and into the argument of
-    /// `poll`.
-    var inMilliseconds: Int {
-        let (seconds, attoseconds) = components
-        if seconds < 0 || attoseconds < 0 { return 0 }
-        if seconds >= 2_000_000 { return 2_000_000_000 }
-        return Int(seconds) * 1000 + Int((attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 }
