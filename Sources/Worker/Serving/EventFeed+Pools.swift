@@ -8,11 +8,8 @@ extension EventFeed {
         while !Task.isCancelled {
             let pools = served.value
             let names = pools.map(\.served.name)
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.subscribe(for: pools) }
-                await served.wait { $0.map(\.served.name) != names }
-                group.cancelAll()
-            }
+            await raceOf(
+                { await self.subscribe(for: pools) }, { await served.wait { $0.map(\.served.name) != names } })
         }
     }
 
