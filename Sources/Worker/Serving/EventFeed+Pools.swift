@@ -17,7 +17,7 @@ extension EventFeed {
         let subscription = EventSubscription(
             api: api,
             selection: EventSelection(names: RunNotification.eventNames, pools: .named(pools.map(\.served.name))),
-            onState: { [connection] in connection.set(ConnectionState($0)) },
+            onState: { [connection] in connection.set($0.map { ConnectionOutage($0) }) },
             onConnect: { for pool in pools { pool.catchUp() } })
         self.subscription.withLock { $0 = subscription }
         await subscription.run { event in
