@@ -47,12 +47,16 @@ let package = Package(
     ],
     targets: [
         // Sources are ordered by floors: a target depends on those of lower floors. `FloorTests` checks that.
-        .target(name: "JSON", dependencies: [orderedCollections], path: "Sources/Base/JSON", swiftSettings: settings),
+        .target(name: "Notation", path: "Sources/Base/Notation", swiftSettings: settings),
+        .target(
+            name: "JSON", dependencies: ["Notation", orderedCollections], path: "Sources/Base/JSON",
+            swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit", path: "Sources/C/CInit"),
         .target(name: "CLinux", path: "Sources/C/CLinux"),
-        .target(name: "Files", dependencies: ["CLinux"], path: "Sources/Base/Files", swiftSettings: settings),
+        .target(
+            name: "Files", dependencies: ["CLinux", "Notation"], path: "Sources/Base/Files", swiftSettings: settings),
         .target(
             name: "Concurrency", dependencies: ["CLinux"], path: "Sources/Base/Concurrency", swiftSettings: settings),
         .target(
@@ -72,19 +76,18 @@ let package = Package(
         .target(
             name: "PrefectAPI",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "TOMLKit", orderedCollections, dequeModule, coreMetrics,
-                logging,
+                "Concurrency", "HTTPTransport", "JSON", "Notation", "TOMLKit", orderedCollections, dequeModule,
+                coreMetrics, logging,
             ],
             path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
         .target(
-            name: "JobTemplates", dependencies: ["JSON", orderedCollections], path: "Sources/Prefect/JobTemplates",
-            swiftSettings: settings),
+            name: "JobTemplates", dependencies: ["JSON", "Notation", orderedCollections],
+            path: "Sources/Prefect/JobTemplates", swiftSettings: settings),
         .target(
             name: "Worker",
             dependencies: [
-                "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
-                coreMetrics,
-                tracing,
+                "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI",
+                orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
@@ -96,21 +99,21 @@ let package = Package(
             name: "DockerBackend",
             dependencies: [
                 "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "Worker", orderedCollections, logging,
+                "Notation", "PrefectAPI", "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
-                "CYAML", "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "PrefectAPI",
-                "Worker", orderedCollections, logging,
+                "CYAML", "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "Notation",
+                "PrefectAPI", "Worker", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
             name: "SystemdBackend",
             dependencies: [
-                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "Worker", orderedCollections,
-                logging,
+                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "Systemd", "Worker",
+                orderedCollections, logging,
             ],
             path: "Sources/Backends/SystemdBackend", swiftSettings: settings),
         // The daemon's surroundings.

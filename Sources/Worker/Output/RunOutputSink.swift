@@ -1,4 +1,5 @@
 internal import JSON
+internal import Notation
 internal import Synchronization
 
 /// Standard output and standard error as the destination for the output of runs, in a different form.
@@ -140,8 +141,7 @@ enum TerminalBytes {
     }
 
     private static func escape(_ byte: UInt8) -> [UInt8] {
-        let digits = String(byte, radix: 16)
-        return Array("\\x\(digits.utf8.count == 1 ? "0" : "")\(digits)".utf8)
+        Array("\\x\(hexadecimal(byte, width: 2))".utf8)
     }
 
     /// The end of a sequence that only sets colours and weights, if one begins here.
