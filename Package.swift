@@ -154,6 +154,8 @@ let package = Package(
             path: "Tests/Support", swiftSettings: settings),
         .testTarget(
             name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
+        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "NotationTests", dependencies: ["Notation"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
         .testTarget(name: "HTTPTransportTests", dependencies: ["HTTPTransport"], swiftSettings: settings),
         .testTarget(
