@@ -152,6 +152,9 @@ let package = Package(
                 .product(name: "NIOWebSocket", package: "swift-nio"),
             ] + nio,
             path: "Tests/Support", swiftSettings: settings),
+        .target(
+            name: "WorkerTestSupport", dependencies: ["JSON", "Worker"], path: "Tests/WorkerSupport",
+            swiftSettings: settings),
         .testTarget(
             name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"], swiftSettings: settings),
@@ -169,8 +172,7 @@ let package = Package(
             name: "WorkerTests",
             dependencies: [
                 "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker",
-                "WorkerMetrics",
-                orderedCollections, logging, coreMetrics, tracing,
+                "WorkerMetrics", "WorkerTestSupport", orderedCollections, logging, coreMetrics, tracing,
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
@@ -183,29 +185,36 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "ProcessBackendTests",
-            dependencies: ["Files", "JSON", "JobTemplates", "ProcessBackend", "Worker", orderedCollections],
+            dependencies: [
+                "Files", "JSON", "JobTemplates", "ProcessBackend", "TestSupport", "Worker", "WorkerTestSupport",
+                orderedCollections,
+            ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "DockerBackendTests",
             dependencies: [
-                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "Worker", orderedCollections,
+                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "Worker",
+                "WorkerTestSupport", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
                 "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "TestSupport", "Worker",
-                orderedCollections,
+                "WorkerTestSupport", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "SystemdBackendTests",
-            dependencies: ["JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", orderedCollections],
+            dependencies: [
+                "JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", "WorkerTestSupport", orderedCollections,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",
             dependencies: [
-                "HealthServer", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "HealthServer", "TestSupport", logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: settings),

@@ -4,6 +4,7 @@ import JobTemplates
 import Synchronization
 import TestSupport
 import Worker
+import WorkerTestSupport
 
 @testable import DockerBackend
 

@@ -4,6 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import DockerBackend
 

@@ -4,6 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import DockerBackend
 
@@ -26,7 +27,7 @@ struct EngineTests {
                     "POST /containers/\(EngineBench.id)/start",
                     "POST /containers/create",
                 ])
-            #expect(bench.reporter.events.map { $0.split(separator: ".").last } == ["created", "exited"])
+            #expect(bench.reporter.events.map { $0.name.split(separator: ".").last } == ["created", "exited"])
         }
     }
 

@@ -5,6 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import KubernetesBackend
 

@@ -3,6 +3,7 @@ import OrderedCollections
 import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import KubernetesBackend
 

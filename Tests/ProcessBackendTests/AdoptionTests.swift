@@ -1,7 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import ProcessBackend
 
@@ -54,7 +56,7 @@ struct AdoptionTests {
         let job = try bench.shell("")
         let pid = try await orphan(
             bench, "trap '' TERM; sleep 1000 & while :; do sleep 1000; done", flowRunID: job.flowRunID)
-        await eventually("the child process is running") { processes(of: job.flowRunID).count >= 2 }
+        try await eventually("the child process is running") { processes(of: job.flowRunID).count >= 2 }
         try await bench.backend.stop(identifier(pid), job: job, grace: .milliseconds(50), reason: .cancelled)
         #expect(processes(of: job.flowRunID) == [])
     }
@@ -68,7 +70,7 @@ struct AdoptionTests {
         _ = try directory.write("go", "")
         #expect(try await status.code == 5)
         #expect(try await status.lastOutput == "gone")
-        await eventually("the second line is copied") { later.output.text == "two\n" }
+        try await eventually("the second line is copied") { later.output.text == "two\n" }
     }
 
     /// Runs a worker that ends while its run continues.
@@ -79,7 +81,7 @@ struct AdoptionTests {
         let job = try earlier.shell(
             "echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two; echo gone >&2; exit 5")
         let identifier = try await earlier.backend.start(job)
-        await eventually("the first line is copied") { earlier.output.text == "one\n" }
+        try await eventually("the first line is copied") { earlier.output.text == "one\n" }
         // A line is printed before the position of the copying is recorded.
         #expect(await earlier.backend.flushOutput(within: .seconds(10)))
         return (identifier, job)

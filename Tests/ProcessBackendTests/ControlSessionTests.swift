@@ -1,5 +1,7 @@
+import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import ProcessBackend
 
@@ -141,7 +143,7 @@ struct ControlSessionTests {
                 print(last(wrong), last(silent))
                 """))
         #expect(status.code == 0)
-        await eventually("both connections are closed") { bench.output.text == "b'' b''\n" }
+        try await eventually("both connections are closed") { bench.output.text == "b'' b''\n" }
         loop.stop()
     }
 }

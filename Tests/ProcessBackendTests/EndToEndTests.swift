@@ -1,7 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import ProcessBackend
 
@@ -139,7 +141,7 @@ struct EndToEndTests {
         -> InfrastructureIdentifier
     {
         let identifier = try await bench.backend.start(job)
-        await eventually("the flow is running", within: .seconds(300)) { bench.directory.read("running") != nil }
+        try await eventually(within: .seconds(100), "the flow is running") { bench.directory.read("running") != nil }
         return identifier
     }
 

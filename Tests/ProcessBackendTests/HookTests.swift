@@ -1,7 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import ProcessBackend
 
@@ -31,7 +33,7 @@ struct HookTests {
         #expect(bench.directory.read("state") == state.serialized())
         #expect(bench.directory.read("env") == "1\n")
         #expect(bench.reporter.messages.isEmpty)
-        await eventually("the output is copied") { bench.output.text == "hooked\n" }
+        try await eventually("the output is copied") { bench.output.text == "hooked\n" }
         await bench.backend.cleanUp(identifier, job: job)
         #expect(bench.runDirectories.isEmpty)
     }

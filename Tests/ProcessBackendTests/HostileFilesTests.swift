@@ -1,8 +1,10 @@
 import Files
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import ProcessBackend
 
@@ -68,14 +70,14 @@ struct HostileFilesTests {
         let goodID = try await bench.backend.start(good)
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
         let badID = try await bench.backend.start(bad)
-        await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
+        try await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try bench.directory.write("play", "")
-        await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
+        try await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         _ = try bench.directory.write("go", "")
         let status = try await bench.backend.wait(for: goodID, job: good)
         #expect(status.code == 5 && status.lastOutput == "sad")
         #expect(try await bench.backend.wait(for: badID, job: bad).code == 3)
-        await eventually("the last line is copied") { bench.output.text.contains("three\n") }
+        try await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         await bench.backend.cleanUp(goodID, job: good)
         await bench.backend.cleanUp(badID, job: bad)
@@ -96,7 +98,7 @@ struct HostileFilesTests {
         let status = try await bench.backend.wait(for: good.0, job: good.1)
         #expect([nil, 5].contains(status.code) && status.lastOutput == "sad")
         #expect(try await [nil, 3].contains(bench.backend.wait(for: bad.0, job: bad.1).code))
-        await eventually("the last line is copied") { bench.output.text.contains("three\n") }
+        try await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         #expect(bench.output.lines.filter { ["one", "two", "three"].contains($0) } == ["three"])
         for (identifier, job) in [bad, good] { await bench.backend.cleanUp(identifier, job: job) }
@@ -113,9 +115,9 @@ struct HostileFilesTests {
         let goodID = try await bench.backend.start(good)
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
         let badID = try await bench.backend.start(bad)
-        await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
+        try await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try directory.write("play", "")
-        await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
+        try await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         return ((goodID, good), (badID, bad))
     }

@@ -1,7 +1,9 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import ProcessBackend
 
@@ -29,7 +31,7 @@ struct RecoveryTests {
         async let status = later.backend.wait(for: identifier, job: job)
         _ = try directory.write("go", "")
         _ = try await status
-        await eventually("the output of the run is copied") { later.output.text.contains("the end") }
+        try await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         await later.backend.cleanUp(identifier, job: job)
         #expect(later.runDirectories.isEmpty)
     }
@@ -97,7 +99,7 @@ struct RecoveryTests {
         let later = try worker()
         await later.backend.adopt(identifier, flowRunID: job.flowRunID, flowRunName: job.flowRunName)
         _ = try directory.write("go", "")
-        await eventually("the output of the run is copied") { later.output.text.contains("the end") }
+        try await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         // The worker still knows the run as its own, although the process is gone.
         _ = try await earlier.backend.wait(for: identifier, job: job)
         #expect(try await later.backend.recover(job, identifier: identifier) == .present(identifier))
@@ -109,7 +111,7 @@ struct RecoveryTests {
         let earlier = try worker()
         let job = try earlier.shell("sleep 1000 & echo $! >$T/left; while [ ! -e $T/go ]; do sleep 0.01; done")
         let identifier = try await earlier.backend.start(job)
-        await eventually("the run has a child process") { directory.read("left")?.hasSuffix("\n") == true }
+        try await eventually("the run has a child process") { directory.read("left")?.hasSuffix("\n") == true }
         let child = try #require(pid_t(directory.read("left")?.dropLast() ?? ""))
         // The leader is killed without a worker that watches its end.
         let leader = try #require(pid_t(identifier.rawValue))
@@ -118,7 +120,7 @@ struct RecoveryTests {
         kill(leader, SIGKILL)
         let later = try worker()
         await later.backend.cleanUp(identifier, job: job)
-        await eventually("the child process has ended") { !isAlive(child) }
+        try await eventually("the child process has ended") { !isAlive(child) }
         #expect(later.runDirectories.isEmpty)
     }
 

@@ -4,6 +4,7 @@ import JobTemplates
 import OrderedCollections
 import Testing
 import Worker
+import WorkerTestSupport
 
 @testable import SystemdBackend
 
@@ -87,14 +88,9 @@ struct SafetyTests {
         let backend = try SystemdBackend(options: .init(environment: ["PREFECT_WORKER_SYSTEMD_MANAGER": "system"]))
         let job = Job(
             flowRunID: "a", flowRunName: "a", claimID: "c", deploymentID: nil,
-            configuration: try SystemdConfiguration(rendered: ["command": "true"]), reporter: SilentReporter())
+            configuration: try SystemdConfiguration(rendered: ["command": "true"]), reporter: RecordingReporter())
         let error = await #expect(throws: InfrastructureError.self) { _ = try await backend.start(job) }
         #expect(error?.kind == .refused && error?.message.contains("--state-dir") == true)
-    }
-
-    private struct SilentReporter: JobReporter {
-        func log(_ level: RunLogLevel, _ message: String) {}
-        func emit(event: String, resource: JSONValue, payload: JSONValue) {}
     }
 
     // MARK: - Job variables
