@@ -189,7 +189,8 @@ extension ProcessSupervisor {
         let own = getpid()
         return all.filter { facts in
             guard facts.pid != process.key.pid, facts.pid != own, !facts.isZombie,
-                facts.startTime >= process.key.startTime, !helperSessions.contains(facts.session)
+                facts.startTime >= process.key.startTime,
+                facts.session == process.key.pid || !helperSessions.contains(facts.session)
             else { return false }
             if keepsNumber, process.leadsGroup, facts.group == process.key.pid { return true }
             if keepsNumber, process.leadsSession, facts.session == process.key.pid { return true }
