@@ -57,7 +57,7 @@ struct RecoveryTests {
 
     @Test("output that a pod printed before a restart of the worker is not printed again", arguments: [false, true])
     func earlierOutput(isNoted: Bool) async throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         try await withWorkbench(stateDirectory: folder.path) { bench in
             let job = try bench.job()
             bench.api.put(

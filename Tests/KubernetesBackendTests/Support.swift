@@ -69,7 +69,7 @@ func withWorkbench<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (Workbench) async throws -> Result
 ) async throws -> Result {
     try await withFakeKubernetesAPI { api in
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let path = try folder.write("config", api.kubeconfig())
         let output = RecordingSink()
         let log = CapturedLog()

@@ -2,6 +2,7 @@ import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
+import TestSupport
 import Testing
 import Worker
 

@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import JobTemplates
+import TestSupport
 import Testing
 import Worker
 

@@ -2,34 +2,12 @@ import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
+import TestSupport
 import Testing
 import Worker
 import WorkerTestSupport
 
 @testable import ProcessBackend
-
-/// A directory that is removed with the last reference to this object.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        path = "/tmp/process-backend-tests-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-
-    func write(_ name: String, _ text: String, mode: Int = 0o644) throws -> String {
-        let file = file(name)
-        try text.write(toFile: file, atomically: false, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
-        return file
-    }
-
-    func read(_ name: String) -> String? { try? String(contentsOfFile: file(name), encoding: .utf8) }
-}
 
 /// A backend with the directory, the outputs and the reporter that a test inspects.
 struct Workbench {
