@@ -49,13 +49,17 @@ let package = Package(
     ],
     targets: [
         // Sources are ordered by floors: a target depends on those of lower floors. `FloorTests` checks that.
-        .target(name: "JSON", dependencies: [orderedCollections], path: "Sources/Base/JSON", swiftSettings: settings),
         .target(name: "Hashing", path: "Sources/Base/Hashing", swiftSettings: settings),
+        .target(name: "Notation", path: "Sources/Base/Notation", swiftSettings: settings),
+        .target(
+            name: "JSON", dependencies: ["Notation", orderedCollections], path: "Sources/Base/JSON",
+            swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit", path: "Sources/C/CInit"),
         .target(name: "CLinux", path: "Sources/C/CLinux"),
-        .target(name: "Files", dependencies: ["CLinux"], path: "Sources/Base/Files", swiftSettings: settings),
+        .target(
+            name: "Files", dependencies: ["CLinux", "Notation"], path: "Sources/Base/Files", swiftSettings: settings),
         .target(
             name: "Concurrency", dependencies: ["CLinux"], path: "Sources/Base/Concurrency", swiftSettings: settings),
         .target(
@@ -81,18 +85,20 @@ let package = Package(
         .target(
             name: "PrefectAPI",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "RESTClient", "TOMLKit", "WebSocket", orderedCollections,
+                "Concurrency", "HTTPTransport", "JSON", "Notation", "RESTClient", "TOMLKit", "WebSocket",
+                orderedCollections,
                 dequeModule, coreMetrics, logging,
             ],
             path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
         .target(
-            name: "JobTemplates", dependencies: ["JSON", orderedCollections], path: "Sources/Prefect/JobTemplates",
+            name: "JobTemplates", dependencies: ["JSON", "Notation", orderedCollections],
+            path: "Sources/Prefect/JobTemplates",
             swiftSettings: settings),
         // The contract of a backend, and the parts that backends share.
         .target(
             name: "BackendKit",
             dependencies: [
-                "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI", orderedCollections, logging,
+                "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI", orderedCollections, logging,
             ],
             swiftSettings: settings),
         // The conformance suite for backends.
@@ -102,10 +108,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendKit", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "PrefectAPI",
-                orderedCollections, logging,
-                coreMetrics,
-                tracing,
+                "BackendKit", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI",
+                orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
@@ -117,20 +121,21 @@ let package = Package(
             name: "DockerBackend",
             dependencies: [
                 "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "RESTClient", "BackendKit", orderedCollections, logging,
+                "PrefectAPI", "RESTClient", "BackendKit", "Notation", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
                 "CYAML", "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "RESTClient", "BackendKit", orderedCollections, logging,
+                "PrefectAPI", "RESTClient", "BackendKit", "Notation", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
             name: "SystemdBackend",
             dependencies: [
-                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "BackendKit", orderedCollections,
+                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "BackendKit", "Notation",
+                orderedCollections,
                 logging,
             ],
             path: "Sources/Backends/SystemdBackend", swiftSettings: settings),
@@ -173,6 +178,8 @@ let package = Package(
             path: "Tests/Support", swiftSettings: settings),
         .testTarget(
             name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
+        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "NotationTests", dependencies: ["Notation"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
         // Servers on real sockets, scripted by blocking code, and independent peers.
         .target(
@@ -209,8 +216,7 @@ let package = Package(
             dependencies: [
                 "BackendKit",
                 "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker",
-                "WorkerMetrics",
-                orderedCollections, logging, coreMetrics, tracing,
+                "WorkerMetrics", "BackendKitTesting", orderedCollections, logging, coreMetrics, tracing,
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
@@ -226,32 +232,38 @@ let package = Package(
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "ProcessBackendTests",
-            dependencies: ["Files", "JSON", "JobTemplates", "ProcessBackend", "BackendKit", orderedCollections],
+            dependencies: [
+                "Files", "JSON", "JobTemplates", "ProcessBackend", "TestSupport", "BackendKit", "BackendKitTesting",
+                orderedCollections,
+            ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "DockerBackendTests",
             dependencies: [
                 "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "BackendKit",
-                orderedCollections,
+                "BackendKitTesting", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
                 "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "RESTClient",
-                "TestSupport", "BackendKit", orderedCollections,
+                "TestSupport", "BackendKit",
+                "BackendKitTesting", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "SystemdBackendTests",
             dependencies: [
-                "JSON", "JobTemplates", "Systemd", "SystemdBackend", "BackendKit", "Worker", orderedCollections,
+                "JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", "BackendKit", "BackendKitTesting",
+                orderedCollections,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "HealthServerTests",
             dependencies: [
-                "HealthServer", logging, .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                "HealthServer", "TestSupport", logging,
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: settings),

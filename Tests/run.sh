@@ -5,8 +5,9 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Quick targets come first, those with Prefect flows last. Tests with a high load of processor or memory run separately:
 # searches, models, long outages.
-TARGETS=(JSONTests JobTemplatesTests PrefectAPITests HTTPTransportTests WebSocketTests RESTClientTests WorkerLoggingTests
-  WorkerMetricsTests SystemdTests HealthServerTests WorkerTests SupportTests ProcessBackendTests DockerBackendTests
+TARGETS=(NotationTests JSONTests ConcurrencyTests JobTemplatesTests PrefectAPITests HTTPTransportTests WebSocketTests
+  RESTClientTests WorkerLoggingTests
+  WorkerMetricsTests SystemdTests HealthServerTests WorkerTests SupportTests BackendKitTests ProcessBackendTests DockerBackendTests
   KubernetesBackendTests SystemdBackendTests EndToEndTests)
 HEAVY='Fuzz|OutageTests|ModelTests'
 # Each of these measures the memory of its whole process, so each runs in a process of its own.

@@ -4,7 +4,6 @@ internal import FoundationEssentials
 internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
-internal import Synchronization
 
 /// A flow run of the suite.
 struct ConformanceRun: Sendable {
@@ -17,14 +16,14 @@ struct ConformanceRun: Sendable {
 struct ConformanceBench: Sendable {
     let subject: any ConformanceSubject
     let backend: any Backend
-    let sink: RecordedOutput
+    let sink: RecordingSink
 
     /// Makes a backend, runs it while `body` runs, and ends it as the end of the process would.
     static func run<Result: Sendable>(
         _ subject: any ConformanceSubject, _ body: @Sendable (ConformanceBench) async throws -> Result
     ) async throws -> Result {
         var host = subject.host
-        let sink = RecordedOutput()
+        let sink = RecordingSink()
         host.sink = sink
         let backend = try subject.backend.make(for: host)
         let bench = ConformanceBench(subject: subject, backend: backend, sink: sink)
@@ -119,18 +118,6 @@ struct CaseSubject: ConformanceSubject {
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
         self.host = host
-    }
-}
-
-/// A sink that keeps what is printed.
-final class RecordedOutput: OutputSink {
-    private let bytes = Mutex<[UInt8]>([])
-
-    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
-
-    func write(_ portion: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
-        bytes.withLock { $0 += portion }
-        return portion.count
     }
 }
 

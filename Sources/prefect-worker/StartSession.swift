@@ -121,28 +121,21 @@ struct StartSession: Sendable {
         _ body: @escaping @Sendable () async throws -> Void
     ) async throws {
         let (listening, isListening) = AsyncStream.makeStream(of: Void.self)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
+        // The first to end is the body, or a server that cannot listen.
+        try await raceOf(
+            {
                 defer { isListening.finish() }
                 try await server.run { address in
                     logger.info("\(announcement(address))")
                     isListening.yield()
                 }
-            }
-            group.addTask {
+            },
+            {
                 var started = listening.makeAsyncIterator()
-                guard await started.next() != nil else { return }
+                // The error of a server that cannot listen is the result.
+                guard await started.next() != nil else { return await AsyncSignal().wait() }
                 try await body()
-            }
-            // The first task that ends is the body, or a server that cannot listen.
-            do {
-                try await group.next()
-            } catch {
-                group.cancelAll()
-                throw error
-            }
-            group.cancelAll()
-        }
+            })
     }
 }
 

@@ -1,4 +1,5 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
 import JobTemplates

@@ -1,4 +1,5 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
 import Synchronization
@@ -26,7 +27,7 @@ struct EngineTests {
                     "POST /containers/\(EngineBench.id)/start",
                     "POST /containers/create",
                 ])
-            #expect(bench.reporter.events.map { $0.split(separator: ".").last } == ["created", "exited"])
+            #expect(bench.reporter.events.map { $0.name.split(separator: ".").last } == ["created", "exited"])
         }
     }
 

@@ -1,5 +1,6 @@
 import HealthServer
 import Logging
+import TestSupport
 import Testing
 
 @Suite("Health server", .timeLimit(.minutes(1)))
@@ -86,11 +87,13 @@ struct HealthServerTests {
 
     @Test("a health request logs nothing at info level")
     func quiet() async throws {
-        let capture = LogCapture()
-        try await withServer(logger: capture.logger(level: .info)) { port in
+        let log = CapturedLog()
+        var logger = log.logger
+        logger.logLevel = .info
+        try await withServer(logger: logger) { port in
             _ = try await TestClient.request("GET /health", port: port)
         }
-        #expect(capture.lines.isEmpty)
+        #expect(log.messages().isEmpty)
     }
 
     @Test("the date header has the format that HTTP requires")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import HealthServer
@@ -6,7 +7,7 @@ import Testing
 struct ListeningTests {
     private func failure(host: String, port: Int) async -> HealthServerError? {
         let server = HealthServer(
-            host: host, port: port, liveness: { .good }, readiness: { .good }, logger: LogCapture().logger())
+            host: host, port: port, liveness: { .good }, readiness: { .good }, logger: CapturedLog().logger)
         return await #expect(throws: HealthServerError.self) {
             try await server.run { _ in Issue.record("it listens") }
         }

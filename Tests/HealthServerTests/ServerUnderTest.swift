@@ -1,34 +1,7 @@
 import Logging
-import Synchronization
+import TestSupport
 
 @testable import HealthServer
-
-/// Records the lines of a logger for tests.
-final class LogCapture: Sendable {
-    private let messages = Mutex<[String]>([])
-
-    var lines: [String] { messages.withLock { $0 } }
-
-    func logger(level: Logger.Level = .info) -> Logger {
-        Logger(label: "test", factory: { _ in Handler(capture: self, logLevel: level) })
-    }
-
-    private struct Handler: LogHandler {
-        let capture: LogCapture
-        var logLevel: Logger.Level
-        var metadata: Logger.Metadata = [:]
-        var metadataProvider: Logger.MetadataProvider?
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            capture.messages.withLock { $0.append("\(event.level): \(event.message)") }
-        }
-    }
-}
 
 extension HealthServer.Limits {
     /// Limits that no test reaches, apart from the given ones. So no other limit can end a connection first.
@@ -45,7 +18,7 @@ extension HealthServer.Limits {
 @discardableResult
 func withServer(
     host: String = "127.0.0.1", liveness: ProbeAnswer = .good, readiness: ProbeAnswer = .good,
-    routes: [StatusRoute] = [], limits: HealthServer.Limits = .wide(), logger: Logger = LogCapture().logger(),
+    routes: [StatusRoute] = [], limits: HealthServer.Limits = .wide(), logger: Logger = CapturedLog().logger,
     _ body: @escaping @Sendable (Int) async throws -> Void
 ) async throws -> Duration {
     let server = HealthServer(

@@ -1,5 +1,6 @@
 import Logging
 import ServiceLifecycle
+import TestSupport
 import Testing
 
 @testable import HealthServer
@@ -28,7 +29,7 @@ struct ShutdownTests {
     @Test("a server that is started in a cancelled task ends")
     func cancelledBefore() async throws {
         let server = HealthServer(
-            host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: LogCapture().logger())
+            host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: CapturedLog().logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.cancelAll()
             group.addTask { try await server.run() }
@@ -40,7 +41,7 @@ struct ShutdownTests {
     func storm() async throws {
         for _ in 0..<20 {
             let server = HealthServer(
-                host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: LogCapture().logger())
+                host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: CapturedLog().logger)
             let (addresses, continuation) = AsyncStream.makeStream(of: ListeningAddress.self)
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await server.run { continuation.yield($0) } }
@@ -68,11 +69,11 @@ struct ShutdownTests {
         }
         let (addresses, continuation) = AsyncStream.makeStream(of: ListeningAddress.self)
         let server = HealthServer(
-            host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: LogCapture().logger())
+            host: "127.0.0.1", port: 0, liveness: { .good }, readiness: { .good }, logger: CapturedLog().logger)
         let services = ServiceGroup(
             configuration: .init(
                 services: [.init(service: Hosted(server: server) { continuation.yield($0) })],
-                logger: LogCapture().logger()))
+                logger: CapturedLog().logger))
         await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await services.run() }
             var ports = addresses.makeAsyncIterator()

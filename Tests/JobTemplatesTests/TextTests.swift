@@ -1,6 +1,7 @@
 import JSON
-import JobTemplates
 import Testing
+
+@testable import JobTemplates
 
 @Suite("Python's text")
 struct PythonTextTests {
@@ -17,5 +18,18 @@ struct PythonTextTests {
         ] as [(JSONValue, String)])
     func text(value: JSONValue, expected: String) {
         #expect(value.pythonText == expected)
+    }
+}
+
+@Suite("Quoting for a shell")
+struct ShellQuotingTests {
+    @Test(
+        "a quoted word is one word with the same text",
+        arguments: ["", "plain", "two words", "it's", "''", "a'\u{301}; b", "$HOME `x` \\", "é\n\u{1f600}"])
+    func words(word: String) throws {
+        #expect(try ShellWords.split(shellQuoted(word)) == [word])
+        let quoted = singleQuoted(word)
+        #expect(try ShellWords.split(quoted) == [word])
+        #expect(quoted.utf8.first == UInt8(ascii: "'") && quoted.utf8.last == UInt8(ascii: "'"))
     }
 }

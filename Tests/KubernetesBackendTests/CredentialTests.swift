@@ -9,7 +9,7 @@ import Testing
 // Serialized, because a program cannot be run while another test's child still holds the descriptor that wrote it.
 @Suite("Credentials", .serialized)
 struct CredentialTests {
-    private func plugin(_ folder: TemporaryFolder, _ script: String) throws -> CredentialPlugin {
+    private func plugin(_ folder: TemporaryDirectory, _ script: String) throws -> CredentialPlugin {
         try folder.write("plugin", "#!/bin/sh\n\(script)\n", mode: 0o755)
         return try CredentialPlugin(
             ["command": "./plugin", "env": [["name": "OWN", "value": "yes"]]], cluster: [:], folder: folder.path,
@@ -20,7 +20,7 @@ struct CredentialTests {
 
     @Test("credentials of a plug-in are kept until they expire or are refused")
     func pluginCache() async throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         // Each run of the plug-in returns another token.
         let plugin = try plugin(
             folder,
@@ -55,7 +55,7 @@ struct CredentialTests {
             (#"echo '{"kind": "ExecCredential", "status": {"clientCertificateData": "c"}}'"#, "without its key"),
         ])
     func pluginFailure(script: String, expected: String) async throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let plugin = try plugin(folder, script)
         let error = await #expect(throws: ClusterConfigurationError.self) {
             try await plugin.run(environment: Self.path)
@@ -72,7 +72,7 @@ struct CredentialTests {
 
     @Test("a token file is read again when the cluster refuses its token")
     func tokenFile() async throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let path = try folder.write("token", "one\n")
         let source = CredentialSource(.tokenFile(path), environment: [:])
         let first = try await source.current()

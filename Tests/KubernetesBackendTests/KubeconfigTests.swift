@@ -97,7 +97,7 @@ struct KubeconfigTests {
 
     @Test("kubeconfig files are merged: the first definition has precedence, and missing files are skipped")
     func merging() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         try folder.write("a", "current-context: two\nusers: [{name: u, user: {token: first}}]")
         try folder.write(
             "b",
@@ -182,7 +182,7 @@ struct KubeconfigTests {
 
     @Test("within a cluster, the pod's service account replaces a kubeconfig")
     func inCluster() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"]
         let missing = #expect(throws: ClusterConfigurationError.self) {
             try ClusterAccess.surroundings(environment: environment, serviceAccount: folder.path)
@@ -223,25 +223,5 @@ struct KubeconfigTests {
         #expect(throws: YAMLDocument.Problem.self) {
             try YAMLDocument.parse(String(repeating: "[", count: 300) + String(repeating: "]", count: 300))
         }
-    }
-}
-
-/// A directory that is removed with the last reference to this object.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        path = "/tmp/kubernetes-backend-tests-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    @discardableResult
-    func write(_ name: String, _ text: String, mode: Int = 0o644) throws -> String {
-        let file = "\(path)/\(name)"
-        try text.write(toFile: file, atomically: true, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
-        return file
     }
 }

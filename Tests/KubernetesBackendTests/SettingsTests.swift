@@ -52,7 +52,7 @@ struct SettingsTests {
 
     @Test("settings are read from Prefect's own settings files in their order, including lists and tables")
     func files() throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         _ = try folder.write(
             "prefect.toml",
             """

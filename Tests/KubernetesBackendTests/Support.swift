@@ -1,59 +1,13 @@
 import BackendKit
+import BackendKitTesting
 import JSON
 import JobTemplates
 import OrderedCollections
 import PrefectAPI
-import Synchronization
 import TestSupport
 import Testing
 
 @testable import KubernetesBackend
-
-/// A reporter that records all messages and events.
-final class RecordingReporter: JobReporter {
-    struct Emitted: Sendable {
-        let name: String
-        let id: String
-        let resource: JSONValue
-    }
-
-    private struct State {
-        var lines: [String] = []
-        var events: [Emitted] = []
-        var pending = 0
-    }
-
-    private let state = Mutex(State())
-
-    func log(_ level: RunLogLevel, _ message: String) { state.withLock { $0.lines.append(message) } }
-
-    func emit(event: String, resource: JSONValue, payload: JSONValue) {}
-
-    func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
-        state.withLock { $0.events.append(Emitted(name: event, id: id, resource: resource)) }
-    }
-
-    func reportPending(_ message: String) async -> Bool {
-        state.withLock { $0.pending += 1 }
-        return true
-    }
-
-    var lines: [String] { state.withLock { $0.lines } }
-    var events: [Emitted] { state.withLock { $0.events } }
-    var pendingReports: Int { state.withLock { $0.pending } }
-}
-
-/// A sink that records all bytes.
-final class RecordingSink: OutputSink {
-    private let bytes = Mutex<[UInt8]>([])
-
-    func write(_ new: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
-        bytes.withLock { $0 += new }
-        return new.count
-    }
-
-    var text: String { String(decoding: bytes.withLock { $0 }, as: UTF8.self) }
-}
 
 /// A backend for a fake cluster that a test controls.
 struct Workbench: Sendable {
@@ -117,7 +71,7 @@ func withWorkbench<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (Workbench) async throws -> Result
 ) async throws -> Result {
     try await withFakeKubernetesAPI { api in
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryDirectory()
         let path = try folder.write("config", api.kubeconfig())
         let output = RecordingSink()
         let log = CapturedLog()

@@ -1,4 +1,5 @@
 import BackendKit
+import BackendKitTesting
 import JSON
 import OrderedCollections
 import RESTClient

@@ -1,6 +1,8 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -55,7 +57,7 @@ struct AdoptionTests {
         let job = try bench.shell("")
         let pid = try await orphan(
             bench, "trap '' TERM; sleep 1000 & while :; do sleep 1000; done", flowRunID: job.run.flowRunID)
-        await eventually("the child process is running") { processes(of: job.run.flowRunID).count >= 2 }
+        try await eventually("the child process is running") { processes(of: job.run.flowRunID).count >= 2 }
         try await job.stop(identifier(pid), grace: .milliseconds(50), reason: .cancelled)
         #expect(processes(of: job.run.flowRunID) == [])
     }
@@ -70,7 +72,7 @@ struct AdoptionTests {
         _ = try directory.write("go", "")
         #expect(try await status.code == 5)
         #expect(try await status.lastOutput == "gone")
-        await eventually("the second line is copied") { later.output.text == "two\n" }
+        try await eventually("the second line is copied") { later.output.text == "two\n" }
     }
 
     /// Runs a worker that ends while its run continues. A workload would keep that worker's backend.
@@ -81,7 +83,7 @@ struct AdoptionTests {
         let job = try earlier.shell(
             "echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two; echo gone >&2; exit 5")
         let identifier = try await job.start()
-        await eventually("the first line is copied") { earlier.output.text == "one\n" }
+        try await eventually("the first line is copied") { earlier.output.text == "one\n" }
         // A line is printed before the position of the copying is recorded.
         #expect(await earlier.backend.flushOutput(within: .seconds(10)))
         return (identifier, job.run, job.configuration)

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
+import TestSupport
 import Testing
 
 @testable import ProcessBackend

@@ -1,4 +1,6 @@
 import BackendKit
+import BackendKitTesting
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -141,7 +143,7 @@ struct ControlSessionTests {
                 print(last(wrong), last(silent))
                 """))
         #expect(status.code == 0)
-        await eventually("both connections are closed") { bench.output.text == "b'' b''\n" }
+        try await eventually("both connections are closed") { bench.output.text == "b'' b''\n" }
         loop.stop()
     }
 }

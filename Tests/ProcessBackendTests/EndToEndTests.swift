@@ -1,6 +1,8 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -139,7 +141,7 @@ struct EndToEndTests {
         -> InfrastructureIdentifier
     {
         let identifier = try await job.start()
-        await eventually("the flow is running", within: .seconds(300)) { bench.directory.read("running") != nil }
+        try await eventually(within: .seconds(300), "the flow is running") { bench.directory.read("running") != nil }
         return identifier
     }
 

@@ -1,6 +1,8 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -31,7 +33,7 @@ struct HookTests {
         #expect(bench.directory.read("state") == state.serialized())
         #expect(bench.directory.read("env") == "1\n")
         #expect(bench.reporter.messages.isEmpty)
-        await eventually("the output is copied") { bench.output.text == "hooked\n" }
+        try await eventually("the output is copied") { bench.output.text == "hooked\n" }
         await job.cleanUp(identifier)
         #expect(bench.runDirectories.isEmpty)
     }

@@ -1,7 +1,9 @@
 import BackendKit
+import BackendKitTesting
 import Files
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -68,14 +70,14 @@ struct HostileFilesTests {
         let goodID = try await good.start()
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
         let badID = try await bad.start()
-        await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
+        try await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try bench.directory.write("play", "")
-        await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
+        try await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         _ = try bench.directory.write("go", "")
         let status = try await good.wait(for: goodID)
         #expect(status.code == 5 && status.lastOutput == "sad")
         #expect(try await bad.wait(for: badID).code == 3)
-        await eventually("the last line is copied") { bench.output.text.contains("three\n") }
+        try await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         await good.cleanUp(goodID)
         await bad.cleanUp(badID)
@@ -96,7 +98,7 @@ struct HostileFilesTests {
         let status = try await good.1.wait(for: good.0)
         #expect([nil, 5].contains(status.code) && status.lastOutput == "sad")
         #expect(try await [nil, 3].contains(bad.1.wait(for: bad.0).code))
-        await eventually("the last line is copied") { bench.output.text.contains("three\n") }
+        try await eventually("the last line is copied") { bench.output.text.contains("three\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         #expect(bench.output.lines.filter { ["one", "two", "three"].contains($0) } == ["three"])
         for (identifier, job) in [bad, good] { await job.cleanUp(identifier) }
@@ -113,9 +115,9 @@ struct HostileFilesTests {
         let goodID = try await good.start()
         let bad = try hostile(bench, trick.rawValue, innocent: path(goodID))
         let badID = try await bad.start()
-        await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
+        try await eventually("the first lines are copied") { bench.output.text.contains("begun\n") }
         _ = try directory.write("play", "")
-        await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
+        try await eventually("the next line of the innocent run is copied") { bench.output.text.contains("two\n") }
         #expect(await bench.backend.flushOutput(within: .seconds(10)))
         return ((goodID, good), (badID, bad))
     }

@@ -1,6 +1,8 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -43,7 +45,7 @@ struct LaunchTests {
         let bench = try Workbench()
         let job = try bench.shell("tr '\\0' '\\n' < /proc/$$/environ | cut -d= -f1 | sort", env: ["A": "1"])
         #expect(try await bench.run(job).code == 0)
-        await eventually("the names are printed") {
+        try await eventually("the names are printed") {
             bench.output.lines == [
                 "A", "PATH", "PREFECT__CONTROL_PORT", "PREFECT__CONTROL_TOKEN",
                 "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS", "PREFECT__FLOW_RUN_ID",
@@ -146,7 +148,7 @@ struct LaunchTests {
         let bench = try Workbench()
         #expect(try await bench.run(bench.job("pwd", workingDirectory: path)).code == 0)
         let own = FileManager.default.currentDirectoryPath
-        await eventually("the directory is printed") { bench.output.text == own + "\n" }
+        try await eventually("the directory is printed") { bench.output.text == own + "\n" }
     }
 
     @Test("a leading tilde in the working directory means the job's home directory")
@@ -155,7 +157,7 @@ struct LaunchTests {
         try FileManager.default.createDirectory(atPath: bench.directory.file("sub"), withIntermediateDirectories: true)
         let job = try bench.job("pwd", env: ["HOME": bench.directory.path], workingDirectory: "~/sub")
         #expect(try await bench.run(job).code == 0)
-        await eventually("the directory is printed") { bench.output.text == bench.directory.file("sub") + "\n" }
+        try await eventually("the directory is printed") { bench.output.text == bench.directory.file("sub") + "\n" }
     }
 
     @Test("a hundred concurrent processes all report their own exit codes")

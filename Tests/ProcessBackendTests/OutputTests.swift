@@ -1,7 +1,9 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -12,7 +14,7 @@ struct OutputTests {
         let bench = try Workbench()
         let status = try await bench.run(bench.shell("echo out; echo err >&2; printf 'no end'"))
         #expect(status.lastOutput == "err")
-        await eventually("both are copied") { bench.output.text == "out\nno end\n" && bench.errors.text == "err\n" }
+        try await eventually("both are copied") { bench.output.text == "out\nno end\n" && bench.errors.text == "err\n" }
     }
 
     @Test("output is copied while the run is in progress")
@@ -20,10 +22,10 @@ struct OutputTests {
         let bench = try Workbench()
         let job = try bench.shell("echo one; while [ ! -e $T/go ]; do sleep 0.01; done; echo two")
         let identifier = try await job.start()
-        await eventually("the first line is copied") { bench.output.text == "one\n" }
+        try await eventually("the first line is copied") { bench.output.text == "one\n" }
         _ = try bench.directory.write("go", "")
         #expect(try await job.wait(for: identifier).code == 0)
-        await eventually("the second line is copied") { bench.output.text == "one\ntwo\n" }
+        try await eventually("the second line is copied") { bench.output.text == "one\ntwo\n" }
     }
 
     @Test("bytes that are not UTF-8 are copied unchanged, and repaired where they become text")
@@ -31,7 +33,7 @@ struct OutputTests {
         let bench = try Workbench()
         let status = try await bench.run(bench.shell("printf '\\377\\376a\\000b\\n'; printf 'x\\377y\\n' >&2"))
         #expect(status.lastOutput == "x\u{FFFD}y")
-        await eventually("the bytes are copied") { bench.output.content == [255, 254, 97, 0, 98, 10] }
+        try await eventually("the bytes are copied") { bench.output.content == [255, 254, 97, 0, 98, 10] }
     }
 
     @Test("lines of different runs are not mixed")
@@ -44,7 +46,7 @@ struct OutputTests {
             }
             try await group.waitForAll()
         }
-        await eventually("all lines are copied") { bench.output.lines.count == 600 }
+        try await eventually("all lines are copied") { bench.output.lines.count == 600 }
         #expect(Set(bench.output.lines) == ["aaaaaa", "bbbbbb", "cccccc"])
     }
 
@@ -77,11 +79,11 @@ struct OutputTests {
         let bench = try Workbench(output: sink)
         let job = try bench.shell("head -c 50000000 /dev/zero | tr '\\0' 'x' | fold -w 99; touch $T/done; sleep 1000")
         let identifier = try await job.start()
-        await eventually("the output has been copied", within: .seconds(180)) {
+        try await eventually(within: .seconds(180), "the output has been copied") {
             bench.directory.read("done") != nil && sink.count >= 50_500_000
         }
         let directory = try #require(identifier.handle["directory"]?.stringValue)
-        await eventually("the copied output takes little disk space") {
+        try await eventually("the copied output takes little disk space") {
             var status = stat()
             return stat(directory + "/output/stdout", &status) == 0 && status.st_size >= 50_500_000
                 && status.st_blocks * 512 < 4_000_000
@@ -97,11 +99,11 @@ struct OutputTests {
             bench.shell("head -c 3000000 /dev/zero | tr '\\0' '\\n'; echo fine >&2; exit 2"))
         #expect(status.code == 2)
         #expect(status.lastOutput == "fine")
-        await eventually("standard error is copied") { bench.errors.text == "fine\n" }
+        try await eventually("standard error is copied") { bench.errors.text == "fine\n" }
         #expect(await bench.backend.flushOutput(within: .milliseconds(20)) == false)
         sink.open()
         #expect(await bench.backend.flushOutput(within: .seconds(60)))
-        await eventually("the rest is copied") { sink.count == 3_000_000 }
+        try await eventually("the rest is copied") { sink.count == 3_000_000 }
     }
 
     @Test("a broken output of the worker does not affect the run")

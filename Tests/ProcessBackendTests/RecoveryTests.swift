@@ -1,6 +1,8 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -29,7 +31,7 @@ struct RecoveryTests {
         async let status = job.on(later.backend).wait(for: identifier)
         _ = try directory.write("go", "")
         _ = try await status
-        await eventually("the output of the run is copied") { later.output.text.contains("the end") }
+        try await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         await job.on(later.backend).cleanUp(identifier)
         #expect(later.runDirectories.isEmpty)
     }
@@ -97,7 +99,7 @@ struct RecoveryTests {
         let later = try worker()
         await later.backend.adopt(identifier, flowRunID: job.run.flowRunID, flowRunName: job.run.flowRunName)
         _ = try directory.write("go", "")
-        await eventually("the output of the run is copied") { later.output.text.contains("the end") }
+        try await eventually("the output of the run is copied") { later.output.text.contains("the end") }
         // The worker still knows the run as its own, although the process is gone.
         _ = try await job.on(earlier.backend).wait(for: identifier)
         #expect(try await job.on(later.backend).recover(identifier) == .present(identifier))
@@ -109,7 +111,7 @@ struct RecoveryTests {
         let earlier = try worker()
         let job = try earlier.shell("sleep 1000 & echo $! >$T/left; while [ ! -e $T/go ]; do sleep 0.01; done")
         let identifier = try await job.on(earlier.backend).start()
-        await eventually("the run has a child process") { directory.read("left")?.hasSuffix("\n") == true }
+        try await eventually("the run has a child process") { directory.read("left")?.hasSuffix("\n") == true }
         let child = try #require(pid_t(directory.read("left")?.dropLast() ?? ""))
         // The leader is killed without a worker that watches its end.
         let leader = try #require(pid_t(identifier.rawValue))
@@ -118,7 +120,7 @@ struct RecoveryTests {
         kill(leader, SIGKILL)
         let later = try worker()
         await job.on(later.backend).cleanUp(identifier)
-        await eventually("the child process has ended") { !isAlive(child) }
+        try await eventually("the child process has ended") { !isAlive(child) }
         #expect(later.runDirectories.isEmpty)
     }
 

@@ -2,6 +2,7 @@ import BackendKit
 import Foundation
 import JSON
 import JobTemplates
+import TestSupport
 import Testing
 
 @testable import ProcessBackend

@@ -1,6 +1,8 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
@@ -11,7 +13,7 @@ struct StopTests {
         -> InfrastructureIdentifier
     {
         let identifier = try await job.start()
-        await eventually("the process is ready") { bench.directory.read("ready") != nil }
+        try await eventually("the process is ready") { bench.directory.read("ready") != nil }
         return identifier
     }
 
@@ -22,7 +24,7 @@ struct StopTests {
         let identifier = try await started(bench, job)
         try await job.stop(identifier, grace: .seconds(30), reason: .shutdown)
         #expect(try await job.wait(for: identifier).code == 3)
-        await eventually("the output after SIGTERM is copied") { bench.output.text == "bye\n" }
+        try await eventually("the output after SIGTERM is copied") { bench.output.text == "bye\n" }
     }
 
     @Test("a run that ignores SIGTERM is killed after the grace period, with processes in other groups and sessions")
@@ -40,7 +42,7 @@ struct StopTests {
             while :; do sleep 1000; done
             """)
         let identifier = try await job.start()
-        await eventually("all processes are running") { processes(of: job.run.flowRunID).count >= 6 }
+        try await eventually("all processes are running") { processes(of: job.run.flowRunID).count >= 6 }
         let start = ContinuousClock.now
         try await job.stop(identifier, grace: .milliseconds(200), reason: .shutdown)
         #expect(.now - start >= .milliseconds(200))
@@ -55,7 +57,7 @@ struct StopTests {
             "env -i setsid sh -c 'trap \"\" TERM; echo $$ > '$T'/escaped; while :; do /bin/sleep 1000; done' & trap 'exit 0' TERM; while :; do sleep 0.01; done"
         )
         let identifier = try await job.start()
-        await eventually("the child has escaped") { bench.directory.read("escaped")?.hasSuffix("\n") == true }
+        try await eventually("the child has escaped") { bench.directory.read("escaped")?.hasSuffix("\n") == true }
         let escaped = try #require(pid_t(bench.directory.read("escaped")?.dropLast() ?? ""))
         try await job.stop(identifier, grace: .milliseconds(300), reason: .shutdown)
         #expect(!isAlive(escaped))
@@ -94,7 +96,7 @@ struct StopTests {
         }
         try await job.stop(identifier, grace: .seconds(30), reason: .cancelled)
         #expect(try await job.wait(for: identifier).code == 4)
-        await eventually("the signal is printed") { !bench.output.text.isEmpty }
+        try await eventually("the signal is printed") { !bench.output.text.isEmpty }
         #expect(bench.output.text == "term\n")
     }
 
@@ -127,7 +129,7 @@ struct StopTests {
         let start = ContinuousClock.now
         #expect(try await job.wait(for: identifier).code == 6)
         #expect(.now - start < .seconds(10))
-        await eventually("the output is copied") { bench.output.text == "begun\n" }
+        try await eventually("the output is copied") { bench.output.text == "begun\n" }
         try await job.stop(identifier, grace: .zero, reason: .shutdown)
     }
 

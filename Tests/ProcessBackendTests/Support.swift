@@ -1,58 +1,13 @@
 import BackendKit
+import BackendKitTesting
 import Foundation
 import JSON
 import JobTemplates
 import OrderedCollections
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import ProcessBackend
-
-/// A sink that records all bytes.
-final class RecordingSink: OutputSink {
-    private let bytes = Mutex<[UInt8]>([])
-
-    func write(_ new: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
-        bytes.withLock { $0 += new }
-        return new.count
-    }
-
-    var content: [UInt8] { bytes.withLock { $0 } }
-    var text: String { String(decoding: content, as: UTF8.self) }
-    var lines: [String] { text.split(separator: "\n").map(String.init) }
-}
-
-/// A reporter that records all messages.
-final class RecordingReporter: JobReporter {
-    private let entries = Mutex<[(level: RunLogLevel, message: String)]>([])
-
-    func log(_ level: RunLogLevel, _ message: String) { entries.withLock { $0.append((level, message)) } }
-    func emit(event: String, resource: JSONValue, payload: JSONValue) {}
-    var messages: [(level: RunLogLevel, message: String)] { entries.withLock { $0 } }
-}
-
-/// A directory that is removed with the last reference to this object.
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init() throws {
-        path = "/tmp/process-backend-tests-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }
-
-    func file(_ name: String) -> String { path + "/" + name }
-
-    func write(_ name: String, _ text: String, mode: Int = 0o644) throws -> String {
-        let file = file(name)
-        try text.write(toFile: file, atomically: false, encoding: .utf8)
-        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: file)
-        return file
-    }
-
-    func read(_ name: String) -> String? { try? String(contentsOfFile: file(name), encoding: .utf8) }
-}
 
 /// A backend with the directory, the outputs and the reporter that a test inspects.
 struct Workbench {
@@ -150,19 +105,6 @@ extension ProcessWorkload {
     func on(_ backend: ProcessBackend) -> ProcessWorkload {
         ProcessWorkload(backend: backend, run: run, configuration: configuration)
     }
-}
-
-/// Waits until a condition holds. Records an issue if it does not hold within the limit.
-func eventually(
-    _ what: Comment, within limit: Duration = .seconds(90), sourceLocation: SourceLocation = #_sourceLocation,
-    _ condition: () async throws -> Bool
-) async rethrows {
-    let deadline = ContinuousClock.now + limit
-    while ContinuousClock.now < deadline {
-        if try await condition() { return }
-        try? await Task.sleep(for: .milliseconds(5))
-    }
-    Issue.record(what, sourceLocation: sourceLocation)
 }
 
 /// A word quoted for a POSIX shell.

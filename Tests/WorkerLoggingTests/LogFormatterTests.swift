@@ -7,7 +7,7 @@ import Testing
 
 @Suite("Log lines")
 struct LogFormatterTests {
-    private let time = LogTime(seconds: 1_700_000_000, milliseconds: 7)
+    private let time = Timestamp(microseconds: 1_700_000_000_007_000)
 
     private func line(
         _ format: LogFormat, level: Logger.Level = .info, logger: String = "prefect.workers.process.etl",
@@ -30,7 +30,7 @@ struct LogFormatterTests {
 
     @Test("a human-readable line has the local time, the level in seven columns, the logger and the message")
     func humanForm() {
-        var seconds = time_t(time.seconds)
+        var seconds = time_t(time.wholeSeconds)
         var parts = tm()
         localtime_r(&seconds, &parts)
         var buffer = [CChar](repeating: 0, count: 16)

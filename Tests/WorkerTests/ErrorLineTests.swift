@@ -1,7 +1,7 @@
 import BackendKit
+import BackendKitTesting
 import JSON
 import PrefectAPI
-import Synchronization
 import Testing
 
 @testable import Worker
@@ -55,19 +55,9 @@ struct ErrorLineTests {
         let reporter = RecordingReporter()
         CrashReport(ExitStatus(code: 1, lastOutput: "one\ntwo"))
             .log(flowRunID: "id", to: reporter, outputIsPrinted: isPrinted)
-        let atAPI = reporter.atAPI.withLock { $0 }
-        let everywhere = reporter.everywhere.withLock { $0 }
+        let atAPI = reporter.messages.filter(\.isOnlyAtAPI).map(\.message)
+        let everywhere = reporter.messages.filter { !$0.isOnlyAtAPI }.map(\.message)
         #expect((isPrinted ? atAPI : everywhere).contains("The last lines of standard error:\none\ntwo"))
         #expect((isPrinted ? everywhere : atAPI).allSatisfy { !$0.contains("one") })
     }
-}
-
-/// A reporter that keeps its lines.
-private final class RecordingReporter: JobReporter {
-    let everywhere = Mutex<[String]>([])
-    let atAPI = Mutex<[String]>([])
-
-    func log(_ level: RunLogLevel, _ message: String) { everywhere.withLock { $0.append(message) } }
-    func logAtAPI(_ level: RunLogLevel, _ message: String) { atAPI.withLock { $0.append(message) } }
-    func emit(event: String, resource: JSONValue, payload: JSONValue) {}
 }

@@ -97,21 +97,19 @@ final class Clusters: Sendable {
 /// Whether a cluster can be used at the moment, according to the latest requests.
 final class Availability: Sendable {
     private let client: KubernetesClient
-    private let state = Mutex<String?>(nil)
-    private let lost = AsyncSignal()
+    private let state = ObservedValue<String?>(nil)
 
     init(_ client: KubernetesClient) { self.client = client }
 
     /// The reason why nothing can be started at the moment; `nil` when there is none.
-    var unavailableReason: String? { state.withLock { $0 } }
+    var unavailableReason: String? { state.value }
 
     /// Records that a request failed.
     func note(_ error: KubernetesError) {
         guard error.kind == .unreachable || error.kind == .unauthorized else { return }
         let unavailableReason = Refusal.explanation(
             error, verb: "read the version", namespace: client.access.namespace, access: client.access)
-        state.withLock { $0 = unavailableReason }
-        lost.signal()
+        state.update { $0 = unavailableReason }
     }
 
     /// Requests the cluster's version, and records whether that succeeded. Returns the version.
@@ -119,12 +117,12 @@ final class Availability: Sendable {
     func probe() async throws -> String {
         do {
             let version = try await client.call(.get, "/version")
-            state.withLock { $0 = nil }
+            state.update { $0 = nil }
             return version["gitVersion"]?.stringValue ?? "of an unknown version"
         } catch let error as KubernetesError {
             // A cluster that refuses to report its version has answered all the same.
             if error.kind == .forbidden {
-                state.withLock { $0 = nil }
+                state.update { $0 = nil }
                 return "of an unknown version (forbidden)"
             }
             note(error)
@@ -135,9 +133,9 @@ final class Availability: Sendable {
     /// Retries while the cluster cannot be used, until the task is cancelled.
     func run() async {
         while !Task.isCancelled {
-            if unavailableReason == nil {
-                await lost.wait()
-            } else if (try? await probe()) == nil {
+            await state.wait { $0 != nil }
+            if Task.isCancelled { return }
+            if (try? await probe()) == nil {
                 try? await Task.sleep(for: .milliseconds(Int.random(in: 1500...3000)))
             }
         }

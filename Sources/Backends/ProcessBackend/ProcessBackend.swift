@@ -131,11 +131,7 @@ public final class ProcessBackend: Backend {
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit
-        while !pumps.allSatisfy(\.isIdle) {
-            guard ContinuousClock.now < deadline, (try? await Task.sleep(for: .milliseconds(10))) != nil else {
-                return false
-            }
-        }
+        for pump in pumps where await !pump.waitUntilIdle(by: deadline) { return false }
         return true
     }
 

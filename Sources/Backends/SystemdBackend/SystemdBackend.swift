@@ -182,9 +182,8 @@ public final class SystemdBackend: Backend {
         case "none"?: return nil
         case let choice?: return choice
         case nil:
-            let folders = (options.environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":")
-            let places = ["python", "python3"].flatMap { name in folders.map { "\($0)/\(name)" } }
-            return places.first { access($0, X_OK) == 0 } ?? "python3"
+            let path = options.environment["PATH"] ?? "/usr/bin:/bin"
+            return SearchPath.executable("python", "python3", on: path) ?? "python3"
         }
     }
 

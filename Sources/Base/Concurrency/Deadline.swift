@@ -10,14 +10,10 @@ package struct DeadlineExceeded: Error, CustomStringConvertible {
 package func withDeadline<Result: Sendable>(
     _ deadline: Duration, for what: String, _ body: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result.self) { group in
-        group.addTask(operation: body)
-        group.addTask {
+    try await raceOf(
+        body,
+        {
             try await Task.sleep(for: deadline)
             throw DeadlineExceeded(what: what, deadline: deadline)
-        }
-        defer { group.cancelAll() }
-        guard let result = try await group.next() else { throw CancellationError() }
-        return result
-    }
+        })
 }

@@ -54,4 +54,13 @@ public final class ObservedValue<Value: Sendable>: Sendable {
             state.withLock { $0.waiters.removeValue(forKey: number) }?.continuation.resume()
         }
     }
+
+    /// Waits until the value meets a condition, until a deadline, or until the task is cancelled.
+    package func wait(
+        by deadline: ContinuousClock.Instant, until isMet: @escaping @Sendable (Value) -> Bool
+    ) async {
+        if isMet(value) { return }
+        await raceOf(
+            { try? await Task.sleep(until: deadline, clock: .continuous) }, { await self.wait(until: isMet) })
+    }
 }

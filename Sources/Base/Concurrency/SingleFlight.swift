@@ -39,6 +39,13 @@ public final class SingleFlight<Value: Sendable>: Sendable {
         }
     }
 
+    /// Runs `attempt`, or waits for one that begins after this call. So the value is not older than the call.
+    package func runAnew(_ attempt: () async throws -> Value) async throws -> Value {
+        if state.withLock({ $0.isRunning }) { _ = await join() }
+        // An attempt that is under way now began after the one above had ended.
+        return try await run(attempt)
+    }
+
     private func finish(with value: Value?) {
         let waiters = state.withLock { state in
             state.isRunning = false
@@ -66,5 +73,31 @@ public final class SingleFlight<Value: Sendable>: Sendable {
         } onCancel: {
             state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
         }
+    }
+}
+
+/// A ``SingleFlight`` for each key that callers want at the moment.
+package final class KeyedSingleFlight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
+    private let flights = Mutex<[Key: (flight: SingleFlight<Value>, callers: Int)]>([:])
+
+    /// Creates an instance without an attempt under way.
+    package init() {}
+
+    /// Runs `attempt` for a key, or waits for the key's attempt that is under way.
+    package func run(_ key: Key, _ attempt: () async throws -> Value) async throws -> Value {
+        let flight = flights.withLock { flights in
+            var entry = flights[key] ?? (SingleFlight(), 0)
+            entry.callers += 1
+            flights[key] = entry
+            return entry.flight
+        }
+        defer {
+            flights.withLock { flights in
+                guard var entry = flights[key] else { return }
+                entry.callers -= 1
+                flights[key] = entry.callers == 0 ? nil : entry
+            }
+        }
+        return try await flight.run(attempt)
     }
 }

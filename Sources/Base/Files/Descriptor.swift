@@ -1,5 +1,6 @@
 internal import CLinux
 package import Glibc
+internal import Notation
 
 /// A file descriptor that is closed when its last reference is released.
 package final class Descriptor: Sendable {
@@ -26,10 +27,7 @@ package func systemMessage(_ error: Int32) -> String {
 package func randomHexadecimal(bytes count: Int) -> String? {
     var bytes = [UInt8](repeating: 0, count: count)
     guard clinux_random(&bytes, count) == 0 else { return nil }
-    return bytes.map { byte in
-        let digits = String(byte, radix: 16)
-        return byte < 16 ? "0" + digits : digits
-    }.joined()
+    return hexadecimal(bytes)
 }
 
 /// The status of a file, links followed; `nil` with `errno` set when the file cannot be reached.

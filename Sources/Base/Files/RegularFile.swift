@@ -35,6 +35,22 @@ package enum RegularFile {
 
 /// Directories in places that other programs can write to.
 package enum Directory {
+    /// Creates a directory and its missing parents, which only this user may use. Returns `false`, with `errno` set,
+    /// when there is no such directory afterwards.
+    @discardableResult
+    package static func create(_ path: String) -> Bool {
+        var prefix = path.utf8.first == UInt8(ascii: "/") ? "/" : ""
+        var failure: Int32 = 0
+        for component in path.split(separator: "/") {
+            prefix += component
+            if mkdir(prefix, 0o700) != 0, errno != EEXIST, failure == 0 { failure = errno }
+            prefix += "/"
+        }
+        if isDirectory(path) { return true }
+        errno = failure == 0 ? ENOTDIR : failure
+        return false
+    }
+
     /// Opens a directory; links in its path are followed.
     package static func open(_ path: String) -> Descriptor? {
         Descriptor(owning: Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))

@@ -1,3 +1,4 @@
+internal import Notation
 internal import OrderedCollections
 
 /// The format in which JSON is written.
@@ -122,10 +123,7 @@ extension JSONValue {
     }
 
     private static func writeEscape(_ unit: UInt32, to output: inout [UInt8]) {
-        let digits = String(unit, radix: 16)
-        output.append(contentsOf: "\\u".utf8)
-        output.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: 4 - digits.utf8.count))
-        output.append(contentsOf: digits.utf8)
+        output.append(contentsOf: "\\u\(hexadecimal(unit, width: 4))".utf8)
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Notation
+
 extension String {
     /// The text with every character escaped that could control a terminal or change how a line reads. These are the C0
     /// and C1 controls, and the marks that reverse the direction of writing. C1 holds a one-character form of "escape
@@ -39,11 +41,7 @@ extension Unicode.Scalar {
         case "\n": return "\\n"
         case "\r": return "\\r"
         case "\t": return "\\t"
-        default:
-            let digits = String(value, radix: 16)
-            return value < 0x100
-                ? "\\x" + String(repeating: "0", count: 2 - digits.count) + digits
-                : "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: return value < 0x100 ? "\\x\(hexadecimal(value, width: 2))" : "\\u\(hexadecimal(value, width: 4))"
         }
     }
 }

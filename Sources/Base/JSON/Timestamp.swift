@@ -84,17 +84,28 @@ extension Timestamp {
     /// zero.
     public var pythonText: String { "\(text(separator: " "))+00:00" }
 
+    /// The moment in UTC with milliseconds, which are rounded down: `2026-02-03T04:05:06.789Z`.
+    public var millisecondFormat: String {
+        let (seconds, fraction) = Self.floorDivide(microseconds, 1_000_000)
+        let whole = Timestamp(microseconds: seconds * 1_000_000)
+        return "\(whole.text(separator: "T")).\(Self.padded(fraction / 1000, 3))Z"
+    }
+
+    /// Seconds since 1970-01-01 in UTC, rounded down.
+    package var wholeSeconds: Int { Self.floorDivide(microseconds, 1_000_000).quotient }
+
     private func text(separator: String) -> String {
         let (seconds, fraction) = Self.floorDivide(microseconds, 1_000_000)
         let (days, time) = Self.floorDivide(seconds, 86_400)
         let (year, month, day) = Self.date(daysSinceEpoch: days)
-        func padded(_ value: Int, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-        }
-        let date = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))"
-        let clock = "\(padded(time / 3600, 2)):\(padded(time / 60 % 60, 2)):\(padded(time % 60, 2))"
-        return date + separator + clock + (fraction == 0 ? "" : ".\(padded(fraction, 6))")
+        let date = "\(Self.padded(year, 4))-\(Self.padded(month, 2))-\(Self.padded(day, 2))"
+        let clock = [time / 3600, time / 60 % 60, time % 60].map { Self.padded($0, 2) }.joined(separator: ":")
+        return date + separator + clock + (fraction == 0 ? "" : ".\(Self.padded(fraction, 6))")
+    }
+
+    private static func padded(_ value: Int, _ width: Int) -> String {
+        let digits = String(value)
+        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 
     /// The moment as if the text were in UTC, and the offset of the text in seconds east of UTC.

@@ -1,5 +1,6 @@
 internal import CLinux
 internal import CSystemd
+internal import Concurrency
 internal import Glibc
 
 /// The service manager that started this process, if it did so and wants notifications (`NOTIFY_SOCKET`). Mirrors
@@ -39,22 +40,18 @@ public enum ServiceManager {
             let bus = Bus(socket.hasPrefix("/run/user/") ? .user : .system, matches: [])
         else { return false }
         let manager = UnitManager(bus: bus)
-        return await withTaskGroup(of: Bool.self) { group in
-            group.addTask {
+        return await raceOf(
+            {
                 guard let job = try? await manager.ownJob(), job.contains("restart") else { return false }
                 let mode = try? await manager.ownKillMode()
                 return mode == "process" || mode == "none"
-            }
-            group.addTask {
+            },
+            {
                 try? await Task.sleep(for: limit)
+                // This ends the call that may still be pending.
+                bus.close()
                 return false
-            }
-            let isRestarting = await group.next() ?? false
-            // This ends the call that may still be pending.
-            bus.close()
-            group.cancelAll()
-            return isRestarting
-        }
+            })
     }
 
     /// Sends several notifications to the manager at once.

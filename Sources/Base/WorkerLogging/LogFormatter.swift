@@ -71,7 +71,7 @@ struct LogFormatter: Sendable {
 
     private func jsonLine(_ record: LogRecord) -> String {
         var members: OrderedDictionary<String, JSONValue> = [
-            "timestamp": .string(record.time.rfc3339),
+            "timestamp": .string(record.time.millisecondFormat),
             "level": .string(record.level.prefectName),
             "logger": .string(redact(record.logger)),
             "message": .string(prepared(record.message)),

@@ -1,9 +1,10 @@
+public import JSON
 public import Logging
 
 /// One record of the log: the content of a `Logger` call, with its time.
 public struct LogRecord: Sendable {
     /// The time of the call.
-    public var time: LogTime
+    public var time: Timestamp
     /// The severity.
     public var level: Logger.Level
     /// The name of the logger, for example `prefect.workers.process.etl`.
@@ -14,7 +15,7 @@ public struct LogRecord: Sendable {
     public var metadata: Logger.Metadata
 
     public init(
-        time: LogTime = .now(), level: Logger.Level, logger: String, message: String, metadata: Logger.Metadata = [:]
+        time: Timestamp = .now, level: Logger.Level, logger: String, message: String, metadata: Logger.Metadata = [:]
     ) {
         self.time = time
         self.level = level

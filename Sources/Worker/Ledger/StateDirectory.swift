@@ -36,7 +36,7 @@ public final class StateDirectory: Sendable {
     /// Takes a directory, and creates it when it is missing. Other processes that request it report `holder` as its
     /// owner.
     public static func take(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
-        makeDirectory(path)
+        Directory.create(path)
         guard let descriptor = RegularFile.open("lock", below: path, O_RDWR | O_CREAT) else {
             throw .unusable(path: path, cause: systemMessage(errno))
         }
@@ -81,14 +81,5 @@ public final class StateDirectory: Sendable {
         let count = pread(descriptor.raw, &bytes, bytes.count, 0)
         let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).filter { !$0.isNewline }
         return text.isEmpty ? "another worker" : text
-    }
-
-    private static func makeDirectory(_ path: String) {
-        var prefix = path.utf8.first == UInt8(ascii: "/") ? "/" : ""
-        for component in path.split(separator: "/") {
-            prefix += component
-            mkdir(prefix, 0o700)
-            prefix += "/"
-        }
     }
 }

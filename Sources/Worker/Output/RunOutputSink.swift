@@ -1,5 +1,6 @@
 public import BackendKit
 internal import JSON
+internal import Notation
 internal import Synchronization
 
 /// Standard output and standard error as the destination for the output of runs, in a different form.
@@ -141,8 +142,7 @@ enum TerminalBytes {
     }
 
     private static func escape(_ byte: UInt8) -> [UInt8] {
-        let digits = String(byte, radix: 16)
-        return Array("\\x\(digits.utf8.count == 1 ? "0" : "")\(digits)".utf8)
+        Array("\\x\(hexadecimal(byte, width: 2))".utf8)
     }
 
     /// The end of a sequence that only sets colours and weights, if one begins here.

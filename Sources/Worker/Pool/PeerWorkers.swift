@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Logging
 internal import PrefectAPI
 internal import Synchronization
@@ -18,7 +19,7 @@ final class PeerWorkers: Sendable {
     private let workerName: String
     private let api: APIClient
     private let logger: Logger
-    private let looks = SharedLook()
+    private let looks = SingleFlight<Bool>()
 
     /// How long a claim that went to another worker counts as evidence that the other worker is still online.
     private static let memory: Duration = .seconds(600)
@@ -45,7 +46,8 @@ final class PeerWorkers: Sendable {
     /// have claimed the same run.
     func mayConcernAcceptedClaim() async -> Bool {
         if isOn { return true }
-        return await looks.run { await self.look() }
+        // A caller that is cancelled has no answer, and without one other workers may be online.
+        return (try? await looks.runAnew { await self.look() }) ?? true
     }
 
     /// Asks the API for the other online workers. Returns whether there may be one.
@@ -75,31 +77,5 @@ extension PeerWorkers {
             online = try await api.readOnlineWorkers(ofPool: pool)
         }
         return online.filter { $0 != workerName }
-    }
-}
-
-/// Shares one look among all callers that ask before it begins. No caller receives a result from before its call.
-private actor SharedLook {
-    private enum Turn {
-        case look
-        case seen(Bool)
-    }
-
-    private var isLooking = false
-    private var sharing: [CheckedContinuation<Turn, Never>] = []
-    private var waiting: [CheckedContinuation<Turn, Never>] = []
-
-    func run(_ look: @Sendable () async -> Bool) async -> Bool {
-        if isLooking, case .seen(let result) = await withCheckedContinuation({ waiting.append($0) }) { return result }
-        isLooking = true
-        let result = await look()
-        for other in sharing { other.resume(returning: .seen(result)) }
-        // The first of the callers that arrived meanwhile performs the next look for all of them.
-        let next = waiting.first
-        sharing = Array(waiting.dropFirst())
-        waiting = []
-        isLooking = next != nil
-        next?.resume(returning: .look)
-        return result
     }
 }

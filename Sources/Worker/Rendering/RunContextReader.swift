@@ -9,9 +9,9 @@ internal import Synchronization
 /// not older than the worker's hold on the run. The flow is cached, because only its tags can change.
 final class RunContextReader: Sendable {
     private let api: APIClient
-    private let readingDeployments = SharedFlights<Deployment>()
+    private let readingDeployments = KeyedSingleFlight<String, Deployment>()
     private let deployments = Kept<Deployment>()
-    private let readingFlows = SharedFlights<Flow>()
+    private let readingFlows = KeyedSingleFlight<String, Flow>()
     private let flows = Kept<Flow>()
 
     private static let flowLifetime: Duration = .seconds(300)
@@ -60,27 +60,5 @@ private final class Kept<Value: Sendable>: Sendable {
             values[key] = (value, moment)
             if values.count > 500 { values.removeFirst() }
         }
-    }
-}
-
-/// A ``SingleFlight`` for each key that callers request at the moment.
-private final class SharedFlights<Value: Sendable>: Sendable {
-    private let flights = Mutex<[String: (flight: SingleFlight<Value>, riders: Int)]>([:])
-
-    func run(_ key: String, _ attempt: () async throws -> Value) async throws -> Value {
-        let flight = flights.withLock { flights in
-            var entry = flights[key] ?? (SingleFlight(), 0)
-            entry.riders += 1
-            flights[key] = entry
-            return entry.flight
-        }
-        defer {
-            flights.withLock { flights in
-                guard var entry = flights[key] else { return }
-                entry.riders -= 1
-                flights[key] = entry.riders == 0 ? nil : entry
-            }
-        }
-        return try await flight.run(attempt)
     }
 }

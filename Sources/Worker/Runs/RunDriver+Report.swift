@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Concurrency
 internal import JSON
 internal import Logging
 internal import OrderedCollections
@@ -46,27 +47,22 @@ extension RunDriver {
     private func waitForEnd(
         _ identifier: InfrastructureIdentifier, _ workload: any Workload
     ) async throws -> ExitStatus {
-        try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
-            group.addTask {
+        let status = try await firstResult(
+            of: {
                 do {
                     return try await workload.wait(for: identifier)
                 } catch let error as InfrastructureError where error.kind == .notFound {
                     // It has ended, and how it ended is unknown.
                     return ExitStatus(code: nil)
                 }
-            }
-            group.addTask {
+            },
+            {
                 await held.waitForLeave()
                 if held.isToBeLeft { throw CancellationError() }
                 return nil
-            }
-            while let result = try await group.next() {
-                guard let status = result else { continue }
-                group.cancelAll()
-                return status
-            }
-            throw CancellationError()
-        }
+            })
+        guard let status else { throw CancellationError() }
+        return status
     }
 
     private func stopWhenAsked(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async {

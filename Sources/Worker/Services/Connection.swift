@@ -1,38 +1,41 @@
 internal import JSON
 internal import Logging
-internal import PrefectAPI
+public import PrefectAPI
 internal import Synchronization
 
 /// The state of one of the worker's WebSockets to the API. None is required: without one, requests do its work more
 /// slowly.
-public enum ConnectionState: Sendable, Hashable {
-    /// The worker has not requested the connection yet.
-    case idle
-    /// The connection is being opened.
-    case connecting
-    /// The connection is open.
-    case live
-    /// The connection was lost or could not be opened, and the worker retries it within seconds. `serverIsBusy` states
-    /// that a reachable server could not keep the connection.
-    case away(reason: String, serverIsBusy: Bool = false)
-    /// The API refuses the connection until an operator changes something.
-    case refused(reason: String)
-    /// The API has no such socket, or the socket cannot be reached.
-    case unavailable(reason: String)
+public typealias ConnectionState = SocketState<ConnectionOutage>
 
+/// The reason why one of the worker's WebSockets is not open.
+public struct ConnectionOutage: Sendable, Hashable {
+    /// The reason in one line.
+    public let reason: String
+    /// Whether a reachable server could not keep the connection.
+    public let serverIsBusy: Bool
+
+    init(_ reason: String, serverIsBusy: Bool = false) {
+        self.reason = reason
+        self.serverIsBusy = serverIsBusy
+    }
+
+    init(_ outage: ChannelOutage) { self.init(outage.explanation, serverIsBusy: outage.isOfBusyServer) }
+}
+
+extension SocketState<ConnectionOutage> {
     /// The state for `/status`.
     var json: JSONValue {
-        let (name, reason): (JSONValue, String?) =
+        let name: JSONValue =
             switch self {
-            case .idle: ("idle", nil)
-            case .connecting: ("connecting", nil)
-            case .live: ("live", nil)
-            case .away(let reason, _): ("away", reason)
-            case .refused(let reason): ("refused", reason)
-            case .unavailable(let reason): ("unavailable", reason)
+            case .idle: "idle"
+            case .connecting: "connecting"
+            case .live: "live"
+            case .waiting: "away"
+            case .refused: "refused"
+            case .unavailable: "unavailable"
             }
         var json: JSONValue = ["live": .bool(self == .live), "state": name]
-        if let reason { json["reason"] = .string(reason) }
+        if let outage { json["reason"] = .string(outage.reason) }
         return json
     }
 }
@@ -67,11 +70,11 @@ public final class Connection: Sendable {
 
     /// Records a state. With `quietly`, another log line states the reason.
     func set(_ new: ConnectionState, quietly: Bool = false) {
-        let new = new.mapReason(redact)
+        let new = new.map { ConnectionOutage(redact($0.reason), serverIsBusy: $0.serverIsBusy) }
         let reported = state.withLock { state -> ConnectionState? in
             state.current = new
             guard !quietly, new.isWorthReporting(after: state.reported) else { return nil }
-            if new.isOfBusyServer {
+            if case .waiting(let outage) = new, outage.serverIsBusy {
                 // A server may be busy all day. The worker reacts in the same way each time, so one line is enough.
                 guard state.reported == .live, !state.hasReportedBusyServer else { return nil }
                 state.hasReportedBusyServer = true
@@ -83,66 +86,28 @@ public final class Connection: Sendable {
         guard let reported else { return logger.debug("\(name): \(new.json.serialized())") }
         switch new {
         case .live: logger.info("\(name) is connected")
-        case .refused(let reason): logger.warning("\(name) is refused, falling back to HTTP requests: \(reason)")
-        case .away(let reason, serverIsBusy: true):
-            logger.info("\(name) was closed, falling back to HTTP requests until it reconnects: \(reason)")
-        case .away(let reason, _), .unavailable(let reason):
+        case .refused(let outage):
+            logger.warning("\(name) is refused, falling back to HTTP requests: \(outage.reason)")
+        case .waiting(let outage) where outage.serverIsBusy:
+            logger.info("\(name) was closed, falling back to HTTP requests until it reconnects: \(outage.reason)")
+        case .waiting(let outage), .unavailable(let outage):
             // A connection that was never open needs no line at the info level.
             let level: Logger.Level = reported == .live ? .info : .debug
-            logger.log(level: level, "\(name) is unavailable, falling back to HTTP requests: \(reason)")
+            logger.log(level: level, "\(name) is unavailable, falling back to HTTP requests: \(outage.reason)")
         case .idle, .connecting: break
         }
     }
 }
 
-extension ConnectionState {
+extension SocketState<ConnectionOutage> {
     /// Whether the log should report this state after the one that it last reported.
     fileprivate func isWorthReporting(after reported: ConnectionState) -> Bool {
         switch (self, reported) {
         case (.idle, _), (.connecting, _): false
         case (.live, .live), (.refused, .refused): false
         // A new reason for the same outage needs no further line.
-        case (.away, let reported), (.unavailable, let reported): reported == .live || reported == .idle
+        case (.waiting, let reported), (.unavailable, let reported): reported == .live || reported == .idle
         case (.live, _), (.refused, _): true
-        }
-    }
-
-    fileprivate var isOfBusyServer: Bool {
-        if case .away(_, serverIsBusy: true) = self { true } else { false }
-    }
-
-    fileprivate func mapReason(_ change: (String) -> String) -> ConnectionState {
-        switch self {
-        case .idle, .connecting, .live: self
-        case .away(let reason, let serverIsBusy): .away(reason: change(reason), serverIsBusy: serverIsBusy)
-        case .refused(let reason): .refused(reason: change(reason))
-        case .unavailable(let reason): .unavailable(reason: change(reason))
-        }
-    }
-}
-
-extension ConnectionState {
-    /// The state of a subscription.
-    init(_ state: EventSubscription.State) {
-        switch state {
-        case .idle: self = .idle
-        case .connecting: self = .connecting
-        case .live: self = .live
-        case .waiting(let reason): self = .away(reason: reason)
-        case .refused(let reason): self = .refused(reason: reason)
-        case .unavailable(let reason): self = .unavailable(reason: reason)
-        }
-    }
-
-    /// The state of a worker channel.
-    init(_ state: WorkerChannel.State) {
-        switch state {
-        case .stopped: self = .idle
-        case .connecting: self = .connecting
-        case .healthy: self = .live
-        case .waiting(_, let outage): self = .away(reason: outage.explanation, serverIsBusy: outage.isOfBusyServer)
-        case .unavailable(let outage) where outage.prospect == .lasting: self = .refused(reason: outage.explanation)
-        case .unavailable(let outage): self = .unavailable(reason: outage.explanation)
         }
     }
 }

@@ -76,15 +76,12 @@ public final class ShutdownSignal: Sendable {
         _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result? {
         guard isServing else { return nil }
-        return try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
+        return try await raceOf(
+            { try await body() },
+            {
                 await self.wait(for: .draining)
                 return nil
-            }
-            defer { group.cancelAll() }
-            return try await group.next() ?? nil
-        }
+            })
     }
 
     /// Sleeps, at most until a phase is reached.

@@ -9,38 +9,31 @@ public final class SlotLimiter: Sendable {
     private struct State {
         var limit: Int?
         var used = 0
-        /// The parts of this limiter, which wait for its slots.
-        var parts: [AsyncSignal] = []
+
+        /// The number of free slots; `nil` means any number.
+        var free: Int? { limit.map { max(0, $0 - used) } }
     }
 
     /// The number of slots; `nil` means any number.
-    public var limit: Int? { state.withLock { $0.limit } }
+    public var limit: Int? { state.value.limit }
     /// The limiter that contains this one.
     public let whole: SlotLimiter?
-    private let state: Mutex<State>
-    private let freed = AsyncSignal()
+    private let state: ObservedValue<State>
 
     /// A limiter with free slots only. With `whole`, they are within a limit that several limiters share.
     public init(limit: Int?, within whole: SlotLimiter? = nil) {
-        state = Mutex(State(limit: limit))
+        state = ObservedValue(State(limit: limit))
         self.whole = whole
-        whole?.state.withLock { $0.parts.append(freed) }
     }
 
     /// Changes the number of slots; taken slots stay taken.
-    public func setLimit(_ limit: Int?) {
-        let parts = state.withLock { state in
-            state.limit = limit
-            return state.parts
-        }
-        for waiter in [freed] + parts { waiter.signal() }
-    }
+    public func setLimit(_ limit: Int?) { state.update { $0.limit = limit } }
 
     /// The number of taken slots.
-    public var used: Int { state.withLock { $0.used } }
+    public var used: Int { state.value.used }
 
     /// The number of free slots; `nil` means any number.
-    public var free: Int? { [limit.map { max(0, $0 - used) }, whole?.free].compactMap { $0 }.min() }
+    public var free: Int? { [state.value.free, whole?.free].compactMap { $0 }.min() }
 
     /// Takes a slot; `nil` when none is free.
     public func take() -> Slot? { count() ? Slot(limiter: self) : nil }
@@ -52,14 +45,14 @@ public final class SlotLimiter: Sendable {
     }
 
     private func count(beyondLimit: Bool = false) -> Bool {
-        let isTaken = state.withLock { state in
-            if !beyondLimit, let limit = state.limit, state.used >= limit { return false }
+        let isTaken = state.update { state in
+            if !beyondLimit, state.free == 0 { return false }
             state.used += 1
             return true
         }
         guard isTaken else { return false }
         if let whole, !whole.count(beyondLimit: beyondLimit) {
-            state.withLock { $0.used -= 1 }
+            state.update { $0.used -= 1 }
             return false
         }
         return true
@@ -67,16 +60,15 @@ public final class SlotLimiter: Sendable {
 
     /// Waits until a slot may be free, or until the task is cancelled.
     public func waitForFreeSlot() async {
-        while !Task.isCancelled, let free, free == 0 { await freed.wait() }
+        while !Task.isCancelled, free == 0 {
+            await state.wait { $0.free != 0 }
+            await whole?.waitForFreeSlot()
+        }
     }
 
     fileprivate func giveBack() {
         whole?.giveBack()
-        let parts = state.withLock { state in
-            state.used -= 1
-            return state.parts
-        }
-        for waiter in [freed] + parts { waiter.signal() }
+        state.update { $0.used -= 1 }
     }
 }
 

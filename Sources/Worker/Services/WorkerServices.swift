@@ -80,16 +80,12 @@ extension WorkerServices {
     /// Performs a necessary operation for as long as it takes. Only a worker that shuts down gives up, after the time
     /// of its final flush. It then throws `CancellationError`, and the operation passes to the next worker.
     func persistently<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
-        try await withThrowingTaskGroup(of: Result.self) { group in
-            group.addTask { try await body() }
-            group.addTask {
+        try await raceOf(
+            body,
+            {
                 await shutdown.wait(for: .draining)
                 try await Task.sleep(for: flushTimeout)
                 throw CancellationError()
-            }
-            defer { group.cancelAll() }
-            guard let result = try await group.next() else { throw CancellationError() }
-            return result
-        }
+            })
     }
 }

@@ -8,11 +8,8 @@ extension EventFeed {
         while !Task.isCancelled {
             let pools = served.value
             let names = pools.map(\.served.name)
-            await withTaskGroup(of: Void.self) { group in
-                group.addTask { await self.subscribe(for: pools) }
-                await served.wait { $0.map(\.served.name) != names }
-                group.cancelAll()
-            }
+            await raceOf(
+                { await self.subscribe(for: pools) }, { await served.wait { $0.map(\.served.name) != names } })
         }
     }
 
@@ -20,7 +17,7 @@ extension EventFeed {
         let subscription = EventSubscription(
             api: api,
             selection: EventSelection(names: RunNotification.eventNames, pools: .named(pools.map(\.served.name))),
-            onState: { [connection] in connection.set(ConnectionState($0)) },
+            onState: { [connection] in connection.set($0.map { ConnectionOutage($0) }) },
             onConnect: { for pool in pools { pool.catchUp() } })
         self.subscription.withLock { $0 = subscription }
         await subscription.run { event in

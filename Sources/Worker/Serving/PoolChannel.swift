@@ -80,11 +80,11 @@ final class PoolChannel: Sendable {
     /// Records a state of the channel. For a refusal because of a missing pool, the log only reports that the pool is
     /// missing.
     private func enter(_ state: WorkerChannel.State, wasLive: Bool) {
-        let new = ConnectionState(state)
+        let new = state.map(ConnectionOutage.init)
         if let outage = state.outage { services.logger.debug("\(connection.name): \(outage)") }
         let isForWantOfPool = search.withLock { search in
             search.refusal = nil
-            guard case .unavailable(let outage) = state, outage.reason == .authorizationFailed,
+            guard case .refused(let outage) = state, outage.reason == .authorizationFailed,
                 wasLive || search.found == nil
             else { return false }
             search.refusal = new

@@ -147,8 +147,8 @@ struct ReachabilityTests {
 
     @Test("the end of an outage reopens an event socket only after a temporary failure")
     func socket() {
-        for (prospect, isOpened) in [(EventSocketError.Prospect.passing, true), (.unauthorized, false)] {
-            var machine = EventStreamState()
+        for (prospect, isOpened) in [(SocketProspect.passing, true), (.lasting, false)] {
+            var machine = ReconnectMachine()
             _ = machine.want()
             let first = machine.next(now: start)
             machine.ended(prospect, now: start, random: 0)

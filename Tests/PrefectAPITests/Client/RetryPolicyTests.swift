@@ -1,4 +1,3 @@
-import Concurrency
 import FoundationEssentials
 import HTTPTransport
 import JSON
@@ -75,22 +74,6 @@ struct RetryPolicyTests {
             policy.decide(after: outcome, attempt: 1, effort: .standard, random: 0)
                 == .retry(after: .seconds(1), countsAsAttempt: false))
         #expect(policy.decide(after: outcome, attempt: 1, effort: .once, random: 0) == .stop)
-    }
-
-    @Test("jitter stays within its bounds and keeps the mean", arguments: [0.1, 0.2, 0.3, 1.0])
-    func jitter(factor: Double) {
-        let steps = 10_000
-        let values = (0..<steps).map { step in
-            Jitter.clampedPoisson(mean: 10, factor: factor, random: Double(step) / Double(steps))
-        }
-        #expect(values.allSatisfy { $0 >= 0 && $0 <= 10 * (1 + factor) + 1e-9 })
-        #expect(values == values.sorted())
-        let mean = values.reduce(0, +) / Double(steps)
-        #expect(abs(mean - 10) < 0.5)
-        #expect(Jitter.clampedPoisson(mean: 10, factor: 0, random: 0.7) == 10)
-        #expect(Jitter.clampedPoisson(mean: 0, factor: factor, random: 0.7) == 0)
-        #expect(Jitter.boundedPoisson(from: 3, to: 3, random: 0.5) == 3)
-        #expect(Jitter.boundedPoisson(from: 0, to: 0, random: 0.5) == 0)
     }
 }
 

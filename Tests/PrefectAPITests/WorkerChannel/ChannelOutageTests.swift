@@ -14,7 +14,7 @@ struct ChannelOutageTests {
     @Test(
         "a close frame's reason decides, or its code if the reason is unknown",
         arguments: [
-            (1008, "authentication_failed", ChannelOutage.Reason.authenticationFailed, ChannelOutage.Prospect.lasting),
+            (1008, "authentication_failed", ChannelOutage.Reason.authenticationFailed, SocketProspect.lasting),
             (1008, "authorization_failed", .authorizationFailed, .lasting),
             (1008, "unsupported_version", .unsupportedVersion, .lasting),
             (1002, "protocol_error", .protocolError, .lasting),
@@ -26,7 +26,7 @@ struct ChannelOutageTests {
             (1001, "", .connectionLost, .passing), (1005, "", .connectionLost, .passing),
             (1012, "service restart", .connectionLost, .passing),
         ])
-    func closes(code: Int, text: String, reason: ChannelOutage.Reason, prospect: ChannelOutage.Prospect) {
+    func closes(code: Int, text: String, reason: ChannelOutage.Reason, prospect: SocketProspect) {
         let outage = outage(.closed(code: code, reason: text))
         #expect(outage?.reason == reason && outage?.prospect == prospect)
     }

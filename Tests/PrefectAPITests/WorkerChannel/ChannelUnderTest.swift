@@ -42,7 +42,7 @@ func withChannel<Result: Sendable>(
             let result = try await body(channel, record)
             group.cancelAll()
             try await group.waitForAll()
-            #expect(channel.state == .stopped && record.states.last == .stopped)
+            #expect(channel.state == .idle && record.states.last == .idle)
             return result
         }
     }

@@ -65,7 +65,7 @@ struct RealChannelTests {
             createsPool: true, defaultTemplate: ["variables": [:]])
         try await withChannel(to: server.url, pool: name, identity: identity) { channel, _ in
             try await eventually("the channel is unavailable") {
-                if case .unavailable(let outage) = channel.state {
+                if case .refused(let outage) = channel.state {
                     outage.reason == .authorizationFailed
                 } else {
                     false

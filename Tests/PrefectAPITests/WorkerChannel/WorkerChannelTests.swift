@@ -123,7 +123,7 @@ struct WorkerChannelTests {
                     channel.isHealthy && hellos.withLock { $0.count } == 4
                 }
                 let reasons = record.states.compactMap { state in
-                    if case .waiting(_, let outage) = state { outage.reason } else { nil }
+                    if case .waiting(let outage) = state { outage.reason } else { nil }
                 }
                 #expect(reasons == [.connectionLost, .heartbeatPersistenceFailed, .connectionLost])
             }
@@ -173,7 +173,7 @@ struct WorkerChannelTests {
         try await withScriptedSocketServer(answer: answer, script: script) { server in
             try await withChannel(to: server.url) { channel, record in
                 try await eventually("the channel is unavailable") {
-                    if case .unavailable(let outage) = channel.state { outage.prospect == .lasting } else { false }
+                    if case .refused(let outage) = channel.state { outage.prospect == .lasting } else { false }
                 }
                 #expect(!channel.isHealthy && server.handshakes.count == 1)
                 isMended.withLock { $0 = true }
@@ -212,7 +212,7 @@ struct WorkerChannelTests {
                 }
                 // A single failure could come from a server that is starting.
                 #expect(server.handshakes.count == 2)
-                guard case .waiting(_, let outage)? = record.states.first else {
+                guard case .waiting(let outage)? = record.states.first else {
                     Issue.record("\(record.states)")
                     return
                 }
@@ -234,7 +234,7 @@ struct WorkerChannelTests {
             await server.stopListening()
             try await withChannel(to: server.url) { channel, record in
                 try await eventually("the channel waits") {
-                    if case .waiting(_, let outage) = channel.state { outage.reason == .connectionLost } else { false }
+                    if case .waiting(let outage) = channel.state { outage.reason == .connectionLost } else { false }
                 }
                 try await server.listen()
                 try await eventually("the channel is healthy") { channel.isHealthy }
@@ -257,7 +257,7 @@ struct WorkerChannelTests {
         try await withScriptedSocketServer(answer: answer, script: script) { server in
             try await withChannel(to: server.url, timing: timing) { channel, record in
                 try await eventually("the channel is healthy") { channel.isHealthy }
-                guard case .waiting(_, let outage)? = record.states.first else {
+                guard case .waiting(let outage)? = record.states.first else {
                     Issue.record("\(record.states)")
                     return
                 }

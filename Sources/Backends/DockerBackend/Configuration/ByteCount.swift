@@ -1,10 +1,9 @@
+internal import Notation
 internal import PrefectAPI
 
 /// Parses numbers of bytes as docker-py does: `128m`, `128 m`, `2GB`, `1.5g`, `1_000k`, `100000b`, `1e6`, and bare
 /// digits for bytes. It also accepts the unit `t`.
 enum ByteCount {
-    private static let powers = ["b": 0, "k": 1, "m": 2, "g": 3, "t": 4]
-
     /// The number of bytes; `nil` when the text cannot be parsed. An empty text is 0, which sets no limit. The text
     /// `-1` sets no limit either.
     static func parse(_ text: String) -> Int? {
@@ -15,9 +14,9 @@ enum ByteCount {
         if unit.count == 2, unit.allSatisfy(\.isLetter), unit.last?.lowercased() == "b" { number.removeLast() }
         var factor = 1.0
         if let last = number.last, !(last.isASCII && last.isNumber) {
-            guard let power = powers[last.lowercased()] else { return nil }
+            guard let size = last.lowercased() == "b" ? 1 : ByteUnit.size(of: last) else { return nil }
             number.removeLast()
-            for _ in 0..<power { factor *= 1024 }
+            factor = size
         }
         guard let value = SettingText.double(String(number)) else { return nil }
         return Int(exactly: (value * factor).rounded(.towardZero))

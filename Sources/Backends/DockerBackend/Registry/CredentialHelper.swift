@@ -1,4 +1,4 @@
-internal import FoundationEssentials
+internal import Files
 internal import HelperPrograms
 internal import JSON
 
@@ -18,7 +18,7 @@ struct CredentialHelper: Sendable {
     /// The credentials for a server; `nil` when the helper has none.
     func credentials(for server: String) async throws -> RegistryCredentials? {
         guard !name.isEmpty, name.allSatisfy({ $0.isLetter || $0.isNumber || "-_.".contains($0) }),
-            let path = executable()
+            let path = SearchPath.executable(program, on: environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin")
         else {
             throw Failure(description: "the credential helper '\(program)' is not on the worker's PATH; install it")
         }
@@ -42,11 +42,5 @@ struct CredentialHelper: Sendable {
         return RegistryCredentials(
             username: isToken ? "" : username, password: isToken ? "" : secret, identityToken: isToken ? secret : nil,
             server: server)
-    }
-
-    private func executable() -> String? {
-        let path = environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"
-        return path.split(separator: ":").lazy.map { "\($0)/\(program)" }
-            .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 }

@@ -28,11 +28,8 @@ struct KubernetesSettingsReader {
         case .int(0): return false
         case .int(1): return true
         default:
-            switch found.value.stringValue?.lowercased() {
-            case "1", "true", "yes", "on", "t", "y": return true
-            case "0", "false", "no", "off", "f", "n": return false
-            default: return warn(setting, found)
-            }
+            guard let flag = found.value.stringValue.flatMap(SettingText.bool) else { return warn(setting, found) }
+            return flag
         }
     }
 

@@ -1,5 +1,6 @@
 internal import Hashing
 internal import JSON
+internal import Notation
 
 /// The events for one phase of a pod, with the id that every observer gives them.
 struct PodEvent: Sendable, Hashable {
@@ -75,14 +76,6 @@ struct PodEvent: Sendable, Hashable {
         let namespace: [UInt8] = [
             0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8,
         ]
-        var bytes = Array(SHA1.digest(namespace + Array(name.utf8)).prefix(16))
-        bytes[6] = bytes[6] & 0x0F | 0x50
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        let digits = bytes.map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0\(text)" : text
-        }
-        return [digits[0..<4], digits[4..<6], digits[6..<8], digits[8..<10], digits[10..<16]]
-            .map { $0.joined() }.joined(separator: "-")
+        return uuidText(SHA1.digest(namespace + Array(name.utf8)), version: 5)
     }
 }

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Files
 internal import Glibc
 
 /// Finds the file that a command's first word names, so that a problem with it is known before a process starts.
@@ -8,7 +9,7 @@ enum ExecutableLookup {
     static func resolve(_ command: String, path: String?, directory: String) throws(InfrastructureError) -> String {
         if command.utf8.contains(UInt8(ascii: "/")) {
             let file = absolute(command, in: directory)
-            switch inspect(file) {
+            switch SearchPath.inspect(file) {
             case .executable: return file
             case .missing:
                 throw InfrastructureError(
@@ -21,7 +22,7 @@ enum ExecutableLookup {
         var unusable: (String, String)?
         for folder in folders {
             let file = absolute((folder.isEmpty ? "." : folder) + "/" + command, in: directory)
-            switch inspect(file) {
+            switch SearchPath.inspect(file) {
             case .executable: return file
             case .missing: continue
             case .unusable(let why): unusable = unusable ?? (file, why)
@@ -32,22 +33,6 @@ enum ExecutableLookup {
             .refused,
             "The command '\(command)' was not found on the job's PATH; install it on the worker's host or give its path",
             exitCode: 127)
-    }
-
-    private enum Kind {
-        case executable
-        case missing
-        case unusable(String)
-    }
-
-    private static func inspect(_ file: String) -> Kind {
-        var status = stat()
-        guard stat(file, &status) == 0 else {
-            return errno == EACCES ? .unusable("the worker may not search a directory of its path") : .missing
-        }
-        if status.st_mode & S_IFMT == S_IFDIR { return .unusable("it is a directory") }
-        guard access(file, X_OK) == 0 else { return .unusable("the worker may not execute it") }
-        return .executable
     }
 
     private static func notExecutable(_ file: String, _ why: String) -> InfrastructureError {

@@ -30,7 +30,7 @@ struct RunDirectory: Hashable, Sendable {
     ) throws(InfrastructureError) -> RunDirectory {
         guard let unique = randomHexadecimal(bytes: 6) else { throw failure(root, EIO) }
         let directory = RunDirectory(existing: "\(root)/\(name(ofRun: flowRunID))\(maker)\(unique)")
-        makeRoot(root)
+        Directory.create(root)
         for path in [directory.path, directory.work, directory.output] {
             // An existing directory is never used, because another user may own it.
             if mkdir(path, 0o700) != 0 {
@@ -88,14 +88,6 @@ struct RunDirectory: Hashable, Sendable {
     }
 
     private var isMarked: Bool { access(started, F_OK) == 0 }
-
-    private static func makeRoot(_ root: String) {
-        var prefix = ""
-        for component in root.split(separator: "/", omittingEmptySubsequences: true) {
-            prefix += (prefix.isEmpty && root.utf8.first != UInt8(ascii: "/") ? "" : "/") + component
-            mkdir(prefix, 0o700)
-        }
-    }
 
     private static func failure(_ root: String, _ error: Int32) -> InfrastructureError {
         InfrastructureError(

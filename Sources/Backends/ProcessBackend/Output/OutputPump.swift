@@ -12,11 +12,14 @@ final class OutputPump: Sendable {
         var isCopying = false
         var isStopped = false
         var isBroken = false
+
+        /// Whether the output of all queued followers has been copied.
+        var isIdle: Bool { queue.isEmpty && !isCopying }
     }
 
     private let sink: any OutputSink
     private let wakeUp: Descriptor
-    private let state = Mutex(State())
+    private let state = ObservedValue(State())
 
     /// Starts the thread; returns `nil` when the system provides no descriptor or thread.
     static func started(name: String, sink: any OutputSink) -> OutputPump? {
@@ -34,16 +37,19 @@ final class OutputPump: Sendable {
     /// Queues a follower whose file may have new output.
     func wake(_ follower: OutputFollower) {
         guard follower.markQueued() else { return }
-        state.withLock { $0.queue.append(follower) }
+        state.update { $0.queue.append(follower) }
         signal()
     }
 
-    /// Whether the output of all queued followers has been copied.
-    var isIdle: Bool { state.withLock { $0.queue.isEmpty && !$0.isCopying } }
+    /// Waits until the output of all queued followers has been copied; returns `false` when that takes until `deadline`.
+    func waitUntilIdle(by deadline: ContinuousClock.Instant) async -> Bool {
+        await state.wait(by: deadline) { $0.isIdle }
+        return state.value.isIdle
+    }
 
     /// Ends the thread after it has copied the waiting output, unless the sink is blocked.
     func stop() {
-        state.withLock { $0.isStopped = true }
+        state.update { $0.isStopped = true }
         signal()
     }
 
@@ -54,7 +60,7 @@ final class OutputPump: Sendable {
 
     private func run() {
         while true {
-            let (batch, isStopped) = state.withLock { state in
+            let (batch, isStopped) = state.update { state in
                 defer { state.queue.removeAll() }
                 state.isCopying = !state.queue.isEmpty
                 return (state.queue, state.isStopped)
@@ -78,17 +84,16 @@ final class OutputPump: Sendable {
     private func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waiting: ArraySlice<OutputFollower>) {
         var rest = bytes
         while !rest.isEmpty {
-            let isBroken = state.withLock { $0.isBroken }
-            if isBroken { return }
+            if state.value.isBroken { return }
             guard let count = sink.write(rest, of: source, waitingUpTo: .milliseconds(500)) else {
-                state.withLock { $0.isBroken = true }
+                state.update { $0.isBroken = true }
                 return
             }
             if count > 0 {
                 rest = rest.dropFirst(count)
                 continue
             }
-            let (queued, isStopped) = state.withLock { ($0.queue, $0.isStopped) }
+            let (queued, isStopped) = (state.value.queue, state.value.isStopped)
             if isStopped { return }
             // The notice follows the line that is being written.
             let notices = (waiting.dropFirst() + queued).compactMap { $0.dropBacklog() }.joined()

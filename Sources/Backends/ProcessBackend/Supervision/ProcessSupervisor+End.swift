@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import CLinux
+internal import Concurrency
 internal import Files
 internal import Glibc
 
@@ -12,7 +13,7 @@ extension ProcessSupervisor {
     // MARK: - The end of the leader
 
     func leaderExited(_ key: SupervisedProcess.Key, attempt: Int = 0) {
-        guard let process = process(key), !process.exited.isOpen else { return }
+        guard let process = process(key), !process.exited.value else { return }
         var code: Int32 = 0
         if process.isChild {
             // The child is not reaped yet. Its pid stays reserved until all processes that are found by it have been
@@ -36,7 +37,7 @@ extension ProcessSupervisor {
         }
         unwatch(process)
         if let token = process.controlToken { drainControl(token) }
-        resume(process.exited.open())
+        process.exited.update { $0 = true }
         if process.stoppers == 0 { sweep(key) }
     }
 
@@ -47,7 +48,7 @@ extension ProcessSupervisor {
 
     /// Ends the remaining processes of the leader's process group, then settles the status.
     private func sweep(_ key: SupervisedProcess.Key) {
-        guard let process = process(key), process.stoppers == 0, !process.ended.isOpen else { return }
+        guard let process = process(key), process.stoppers == 0, !process.ended.value else { return }
         let left = process.leadsGroup ? groupMembers(process, ProcessFacts.all()) : []
         let start = process.sweepStartedAt ?? .now
         let isFirst = process.sweepStartedAt == nil
@@ -65,7 +66,7 @@ extension ProcessSupervisor {
 
     /// Makes the status final, reaps the child, and resumes the waiting tasks.
     private func settle(_ process: SupervisedProcess) {
-        guard !process.ended.isOpen else { return }
+        guard !process.ended.value else { return }
         var code: Int32 = 0
         if process.isChild { _ = clinux_pidfd_wait(process.descriptor.raw, 1, &code) }
         if let token = process.controlToken { forgetControl(token) }
@@ -73,7 +74,7 @@ extension ProcessSupervisor {
             code: process.exitCode, conclusion: Self.conclusion(process.conclusion),
             lastOutput: process.errors?.tail())
         finishOutput(process)
-        resume(process.ended.open())
+        process.ended.update { $0 = true }
     }
 
     private static func conclusion(_ conclusion: ControlSession.Conclusion?) -> ExitStatus.Conclusion? {
@@ -93,29 +94,29 @@ extension ProcessSupervisor {
         process.stoppers += 1
         defer {
             process.stoppers -= 1
-            if process.stoppers == 0, process.exited.isOpen { sweep(key) }
+            if process.stoppers == 0, process.exited.value { sweep(key) }
         }
-        if reason == .cancelled, !process.exited.isOpen, process.terminatedAt == nil {
+        if reason == .cancelled, !process.exited.value, process.terminatedAt == nil {
             try await requestCancel(process, within: cancelPatience)
         }
         // Processes outside the session are found by their parents, which works only while these parents exist.
-        let family = process.exited.isOpen ? [] : descendants(of: key.pid, ProcessFacts.all())
+        let family = process.exited.value ? [] : descendants(of: key.pid, ProcessFacts.all())
         let terminatedAt = process.terminatedAt ?? .now
         if process.terminatedAt == nil {
             process.terminatedAt = terminatedAt
             // An engine that has reported the end of its run is about to exit. SIGTERM would only interrupt that.
             let isOver = reason == .cancelled && process.hasReportedEnd
-            if !process.exited.isOpen, !isOver { signalGroup(process, SIGTERM) }
+            if !process.exited.value, !isOver { signalGroup(process, SIGTERM) }
         }
         try await pause(on: process.exited, until: terminatedAt + grace)
 
         // After an orderly end of the leader, the remaining processes also get SIGTERM first.
-        let killAt = process.exited.isOpen ? min(terminatedAt + grace, .now + .seconds(2)) : .now
+        let killAt = process.exited.value ? min(terminatedAt + grace, .now + .seconds(2)) : .now
         var asked: Set<ProcessFacts.ID> = []
         var interval = Duration.milliseconds(5)
         while true {
             let left = remains(of: process, family: family)
-            if left.isEmpty, process.exited.isOpen { break }
+            if left.isEmpty, process.exited.value { break }
             let now = ContinuousClock.now
             if now >= killAt + Self.killPatience {
                 let pids = left.map { String($0.pid) }.joined(separator: ", ")
@@ -129,7 +130,11 @@ extension ProcessSupervisor {
             } else {
                 for facts in left where asked.insert(facts.id).inserted { signal(facts, SIGTERM) }
             }
-            try await pause(on: process.exited.isOpen ? nil : process.exited, until: .now + interval)
+            if process.exited.value {
+                try await Task.sleep(for: interval)
+            } else {
+                try await pause(on: process.exited, until: .now + interval)
+            }
             interval = min(interval * 2, .milliseconds(100))
         }
     }
@@ -146,7 +151,7 @@ extension ProcessSupervisor {
         if clinux_pidfd_signal(process.descriptor.raw, number, 1) == 0 || errno == ESRCH { return }
         // An older kernel cannot signal a group through a pidfd. The pid is safe to use: the leader is an unreaped
         // child, or verifiably exists.
-        if process.isChild && !process.ended.isOpen || clinux_pidfd_signal(process.descriptor.raw, 0, 0) == 0 {
+        if process.isChild && !process.ended.value || clinux_pidfd_signal(process.descriptor.raw, 0, 0) == 0 {
             kill(-process.key.pid, number)
         }
     }
@@ -161,7 +166,7 @@ extension ProcessSupervisor {
 
     /// Whether the leader's pid still identifies the leader, its group and its session.
     private func keepsNumber(_ process: SupervisedProcess, _ all: [ProcessFacts]) -> Bool {
-        if process.isChild, !process.ended.isOpen { return true }
+        if process.isChild, !process.ended.value { return true }
         // The kernel does not reuse a pid while a group or session with that number has members. So a later process
         // with the pid proves that both are empty.
         guard let holder = all.first(where: { $0.pid == process.key.pid }) else { return true }
@@ -184,7 +189,8 @@ extension ProcessSupervisor {
         let own = getpid()
         return all.filter { facts in
             guard facts.pid != process.key.pid, facts.pid != own, !facts.isZombie,
-                facts.startTime >= process.key.startTime, !helperSessions.contains(facts.session)
+                facts.startTime >= process.key.startTime,
+                facts.session == process.key.pid || !helperSessions.contains(facts.session)
             else { return false }
             if keepsNumber, process.leadsGroup, facts.group == process.key.pid { return true }
             if keepsNumber, process.leadsSession, facts.session == process.key.pid { return true }

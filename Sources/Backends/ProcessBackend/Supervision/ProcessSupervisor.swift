@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import CLinux
+internal import Concurrency
 internal import Files
 internal import Glibc
 
@@ -31,9 +32,6 @@ actor ProcessSupervisor {
     private var controlled: [String: SupervisedProcess.Key] = [:]
     /// The conclusions of processes that reported before the supervisor watched them, by token.
     private var earlyConclusions: [String: ControlSession.Conclusion] = [:]
-
-    private var nextWaiter: UInt64 = 0
-    private var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
 
     init(
         loop: EventLoop, outputPump: OutputPump?, errorPump: OutputPump?,
@@ -119,7 +117,7 @@ actor ProcessSupervisor {
     func knows(_ key: SupervisedProcess.Key) -> Bool { processes[key] != nil }
 
     /// The processes that have not ended.
-    var running: [SupervisedProcess] { processes.values.filter { !$0.ended.isOpen } }
+    var running: [SupervisedProcess] { processes.values.filter { !$0.ended.value } }
 
     /// Waits until a process and its group have ended.
     func waitForEnd(_ key: SupervisedProcess.Key, until deadline: ContinuousClock.Instant? = nil) async throws
@@ -133,7 +131,7 @@ actor ProcessSupervisor {
     /// Forgets a process that has ended; returns `false` when it still runs.
     func forget(_ key: SupervisedProcess.Key) -> Bool {
         guard let process = processes[key] else { return true }
-        guard process.ended.isOpen else { return false }
+        guard process.ended.value else { return false }
         processes[key] = nil
         return true
     }
@@ -157,27 +155,15 @@ actor ProcessSupervisor {
 
     // MARK: - Waiting
 
-    /// Suspends until a gate opens or a deadline passes, whichever comes first.
-    func pause(on gate: Gate?, until deadline: ContinuousClock.Instant?) async throws {
-        if gate?.isOpen == true { return }
-        let waiter = nextWaiter
-        nextWaiter += 1
-        gate?.add(waiter)
-        let timer = deadline.map { deadline in
-            loop.schedule(at: deadline) { [weak self] in self?.assumeIsolated { $0.resume([waiter]) } }
+    /// Suspends until an event has happened or a deadline passes, whichever comes first.
+    func pause(on event: ObservedValue<Bool>, until deadline: ContinuousClock.Instant?) async throws {
+        if event.value { return }
+        if let deadline {
+            await event.wait(by: deadline) { $0 }
+        } else {
+            await event.wait { $0 }
         }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { waiters[waiter] = $0 }
-        } onCancel: {
-            // This runs after the continuation has been stored, because the actor runs on the same thread.
-            loop.execute { self.assumeIsolated { $0.resume([waiter]) } }
-        }
-        if let timer { loop.cancel(timer) }
         try Task.checkCancellation()
-    }
-
-    func resume(_ ready: [UInt64]) {
-        for waiter in ready { waiters.removeValue(forKey: waiter)?.resume() }
     }
 
     // MARK: - Control sessions
@@ -210,7 +196,7 @@ actor ProcessSupervisor {
     func requestCancel(_ process: SupervisedProcess, within limit: Duration) async throws {
         guard let token = process.controlToken, let listener, listener.requestCancel(token) else { return }
         try await pause(on: process.cancelAnswered, until: .now + limit)
-        if !process.cancelAnswered.isOpen { listener.abandonCancel(token) }
+        if !process.cancelAnswered.value { listener.abandonCancel(token) }
     }
 
     private func control(_ token: String, _ event: ControlListener.Event) {
@@ -220,7 +206,7 @@ actor ProcessSupervisor {
         }
         guard let process = processes[key] else { return }
         if case .concluded(let conclusion) = event, process.conclusion == nil { process.conclusion = conclusion }
-        resume(process.cancelAnswered.open())
+        process.cancelAnswered.update { $0 = true }
     }
 }
 

@@ -1,21 +1,7 @@
 internal import BackendKit
+internal import Concurrency
 internal import Files
 internal import Glibc
-
-/// An event that happens once and that tasks wait for. Only the supervisor uses it.
-final class Gate {
-    private(set) var isOpen = false
-    fileprivate(set) var waiters: [UInt64] = []
-
-    func add(_ waiter: UInt64) { waiters.append(waiter) }
-
-    /// Opens the gate and returns its waiters.
-    func open() -> [UInt64] {
-        defer { waiters = [] }
-        isOpen = true
-        return waiters
-    }
-}
 
 /// A process that the supervisor watches, with its state. Only the supervisor uses it.
 final class SupervisedProcess {
@@ -50,7 +36,8 @@ final class SupervisedProcess {
     var watch: EventLoop.Token?
     var controlToken: String?
     var conclusion: ControlSession.Conclusion?
-    let cancelAnswered = Gate()
+    /// Whether the process has answered the request to cancel its run.
+    let cancelAnswered = ObservedValue(false)
     /// Whether the engine reported how its run ended, before it acknowledged a request to cancel.
     var hasReportedEnd: Bool {
         switch conclusion {
@@ -59,8 +46,8 @@ final class SupervisedProcess {
         }
     }
 
-    /// Opens when the process has ended. Its exit code is set if it can be known.
-    let exited = Gate()
+    /// Whether the process has ended. Its exit code is set before if it can be known.
+    let exited = ObservedValue(false)
     var exitCode: Int?
     /// The time of SIGTERM, which is sent only once. A second one would interrupt the reaction to the first.
     var terminatedAt: ContinuousClock.Instant?
@@ -68,8 +55,8 @@ final class SupervisedProcess {
     var sweepStartedAt: ContinuousClock.Instant?
     /// The number of callers that are stopping the process. They also end its remaining processes.
     var stoppers = 0
-    /// Opens when the process group is empty and the status is final.
-    let ended = Gate()
+    /// Whether the process group is empty and the status is final.
+    let ended = ObservedValue(false)
     var status: ExitStatus?
 
     init(

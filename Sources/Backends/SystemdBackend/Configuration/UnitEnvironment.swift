@@ -44,13 +44,8 @@ struct UnitEnvironment: Sendable {
 
     /// The shell script that sets the environment.
     var text: String {
-        let assignments = variables.map { name, value in "export \(name)=\(Self.quoted(value))\n" }
+        let assignments = variables.map { name, value in "export \(name)=\(singleQuoted(value))\n" }
         return unset.map { "unset \($0)\n" }.joined() + assignments.joined()
-    }
-
-    /// Quotes a text as one word for a shell.
-    static func quoted(_ text: String) -> String {
-        "'\(text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''"))'"
     }
 
     private static func isName(_ name: String) -> Bool {

@@ -1,5 +1,6 @@
 internal import BackendKit
 internal import JSON
+internal import Notation
 
 /// Reads the values of job variables in the notations of `systemd.resource-control(5)`. Absent, null and empty values
 /// are `nil`. An invalid value is refused with the variable's name.
@@ -12,9 +13,9 @@ struct ValueReader: Sendable {
         guard let text = try text(field, expected) else { return nil }
         var number = text[...]
         var factor = 1.0
-        if let unit = number.last?.uppercased(), let power = ["K", "M", "G", "T"].firstIndex(of: unit) {
+        if let size = number.last.flatMap(ByteUnit.size(of:)) {
             number.removeLast()
-            for _ in 0...power { factor *= 1024 }
+            factor = size
         }
         guard let value = Self.decimal(number), let bytes = UInt64(exactly: (value * factor).rounded(.down)), bytes > 0
         else { throw Self.bad(field, text, expected) }

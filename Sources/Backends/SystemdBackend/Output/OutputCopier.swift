@@ -3,7 +3,6 @@ internal import CLinux
 internal import Concurrency
 internal import Files
 internal import Glibc
-internal import Synchronization
 internal import Systemd
 
 /// Copies the output of runs from the journal to the worker's own output, and continues where an earlier process
@@ -21,7 +20,7 @@ final class OutputCopier: Sendable {
     private let unitField: String
     private let sink: any OutputSink
     private let wakeUp: Int32
-    private let state = Mutex(State())
+    private let state = ObservedValue(State())
 
     /// - Parameters:
     ///   - root: The parent of the directories of units.
@@ -42,10 +41,10 @@ final class OutputCopier: Sendable {
         await withTaskCancellationHandler {
             let couldRead = await onThread("journal-output") { self.copy() } ?? false
             // Without the thread, output is not copied any more, and nothing is to be waited for.
-            state.withLock { $0.isStopped = true }
+            state.update { $0.isStopped = true }
             return couldRead
         } onCancel: {
-            state.withLock { $0.isStopped = true }
+            state.update { $0.isStopped = true }
             signal()
         }
     }
@@ -53,18 +52,14 @@ final class OutputCopier: Sendable {
     /// Waits until the output so far has been copied; returns `false` when that takes longer than `limit`.
     @discardableResult
     func catchUp(within limit: Duration) async -> Bool {
-        let number = state.withLock { state in
+        let number = state.update { state in
             state.asked += 1
             return state.asked
         }
         signal()
-        let deadline = ContinuousClock.now + limit
-        while state.withLock({ $0.done < number && !$0.isStopped }) {
-            guard ContinuousClock.now < deadline, (try? await Task.sleep(for: .milliseconds(10))) != nil else {
-                return false
-            }
-        }
-        return true
+        await state.wait(by: .now + limit) { $0.done >= number || $0.isStopped }
+        let (done, isStopped) = (state.value.done, state.value.isStopped)
+        return done >= number || isStopped
     }
 
     // MARK: On the thread
@@ -85,10 +80,10 @@ final class OutputCopier: Sendable {
             _ = journal.previous()
         }
         while true {
-            let (asked, isStopped) = state.withLock { ($0.asked, $0.isStopped) }
+            let (asked, isStopped) = (state.value.asked, state.value.isStopped)
             if isStopped { return true }
             copyNew(journal)
-            state.withLock { $0.done = asked }
+            state.update { $0.done = asked }
             guard journal.wait(orFor: wakeUp) else { return false }
             var counter: UInt64 = 0
             _ = read(wakeUp, &counter, 8)
@@ -98,7 +93,7 @@ final class OutputCopier: Sendable {
     private func copyNew(_ journal: JournalReader) {
         var wanted: [String: Bool] = [:]
         var last: String?
-        while !state.withLock({ $0.isStopped }), journal.next() {
+        while !state.value.isStopped, journal.next() {
             if let name = journal.field(unitField) {
                 let isWanted = wanted[name] ?? UnitName(name).map { UnitFolder(of: $0, in: root).streams } ?? false
                 wanted[name] = isWanted
@@ -122,7 +117,7 @@ final class OutputCopier: Sendable {
             // A broken sink counts as a sink that takes everything.
             guard let count = sink.write(rest, of: source, waitingUpTo: .milliseconds(500)) else { return true }
             rest = rest.dropFirst(count)
-            if count == 0, state.withLock({ $0.isStopped }) { return false }
+            if count == 0, state.value.isStopped { return false }
         }
         return true
     }

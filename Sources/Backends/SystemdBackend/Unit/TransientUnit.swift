@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import JobTemplates
 internal import OrderedCollections
 internal import Systemd
 
@@ -42,7 +43,7 @@ struct TransientUnit {
     /// The script that the unit runs. Its own values are positional parameters, because no variable of the job can
     /// replace those.
     var script: String {
-        let folder = configuration.workingDirectory.map(UnitEnvironment.quoted) ?? "\"$1/work\""
+        let folder = configuration.workingDirectory.map { singleQuoted($0) } ?? "\"$1/work\""
         return "set -- \"$CACHE_DIRECTORY\"\n" + configuration.environment.text
             + "export PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS=false\nmkdir -p \"$1/work\"\n"
             + "\(files)exec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
@@ -58,21 +59,21 @@ struct TransientUnit {
                 configuration.runsFlowEngine ? [(EngineScript.fileName, EngineScript.source)] : []
             }
         return
-            files.map { "rm -rf -- \"$1/\($0)\"\nprintf %s \(UnitEnvironment.quoted($1)) >\"$1/\($0)\"\n" }.joined()
+            files.map { "rm -rf -- \"$1/\($0)\"\nprintf %s \(singleQuoted($1)) >\"$1/\($0)\"\n" }.joined()
     }
 
     private var words: String {
         guard let hooks else {
             guard configuration.runsFlowEngine, let interpreter = configuration.words.first else {
-                return configuration.words.map(UnitEnvironment.quoted).joined(separator: " ")
+                return configuration.words.map { singleQuoted($0) }.joined(separator: " ")
             }
             let arguments = EngineScript.arguments.joined(separator: " ")
-            return "\(UnitEnvironment.quoted(interpreter)) \"$1/\(EngineScript.fileName)\" \(arguments)"
+            return "\(singleQuoted(interpreter)) \"$1/\(EngineScript.fileName)\" \(arguments)"
         }
         let manifest =
             hooks.run != nil && configuration.runsFlowEngine ? " \"$1/\(EngineScript.manifestName)\"" : ""
-        return "\(UnitEnvironment.quoted(hooks.interpreter)) \"$1/hooks.py\" \(hooks.kind.rawValue) \"$1/state.json\""
-            + manifest
+        let interpreter = singleQuoted(hooks.interpreter)
+        return "\(interpreter) \"$1/hooks.py\" \(hooks.kind.rawValue) \"$1/state.json\"" + manifest
     }
 
     /// The time that a unit has to stop, unless the job sets one.

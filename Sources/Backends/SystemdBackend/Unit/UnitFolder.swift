@@ -43,25 +43,17 @@ struct UnitFolder: Sendable, Hashable {
 
     /// Creates the directory with its initial files.
     func create(_ unit: TransientUnit, streams: Bool) throws(InfrastructureError) {
-        do {
-            try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-            try write(unit.script, to: "start")
-            try write(Self.finishing + (unit.keepsDirectory ? "" : Self.removal), to: "finish")
-            if unit.ownsKeptDirectory { try write("", to: "workspace") }
-            if streams { try write("", to: "streams") }
-        } catch {
+        var files = [("start", unit.script), ("finish", Self.finishing + (unit.keepsDirectory ? "" : Self.removal))]
+        if unit.ownsKeptDirectory { files.append(("workspace", "")) }
+        if streams { files.append(("streams", "")) }
+        let isCreated =
+            Directory.create(path)
+            && files.allSatisfy { RegularFile.replace($0, below: path, with: Array($1.utf8)) }
+        guard isCreated else {
             throw InfrastructureError(
                 .unavailable,
-                "The directory of the run's unit cannot be created at '\(path)': \(String(cString: strerror(errno))); "
+                "The directory of the run's unit cannot be created at '\(path)': \(systemMessage(errno)); "
                     + "free space or use another --state-dir")
-        }
-    }
-
-    /// Writes a file that other users can never read, not even for a moment.
-    private func write(_ text: String, to name: String) throws {
-        guard RegularFile.replace(name, below: path, with: Array(text.utf8)) else {
-            throw CocoaError(.fileWriteUnknown)
         }
     }
 

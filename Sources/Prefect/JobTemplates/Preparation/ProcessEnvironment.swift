@@ -31,7 +31,7 @@ public func processEngineCommand(interpreter: String) -> String {
     "\(shellQuoted(interpreter)) -m prefect.engine"
 }
 
-/// The word in a form that a POSIX shell reads back unchanged.
+/// The word in a form that a POSIX shell reads back unchanged, as Python's `shlex.quote` writes it.
 func shellQuoted(_ word: String) -> String {
     let isPlain = word.utf8.allSatisfy { byte in
         switch byte {
@@ -41,7 +41,14 @@ func shellQuoted(_ word: String) -> String {
         default: "_@%+=:,./-".utf8.contains(byte)
         }
     }
-    if isPlain, !word.isEmpty { return word }
+    return isPlain && !word.isEmpty ? word : singleQuoted(word, quote: #"'"'"'"#)
+}
+
+/// The word in single quotes, which a POSIX shell reads back unchanged.
+///
+/// - Parameter quote: The form of a single quote within the word.
+package func singleQuoted(_ word: String, quote: String = #"'\''"#) -> String {
+    // A split of characters would not find a quote before a combining character.
     let parts = word.utf8.split(separator: UInt8(ascii: "'"), omittingEmptySubsequences: false)
-    return "'\(parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "'\"'\"'"))'"
+    return "'\(parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: quote))'"
 }

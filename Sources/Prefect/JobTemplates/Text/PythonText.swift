@@ -1,4 +1,5 @@
 public import JSON
+internal import Notation
 internal import OrderedCollections
 
 extension JSONValue {
@@ -67,8 +68,7 @@ extension JSONValue {
 
     private static func writeEscape(_ value: UInt32, to output: inout String) {
         let (letter, width) = value < 0x100 ? ("x", 2) : value < 0x10000 ? ("u", 4) : ("U", 8)
-        let digits = String(value, radix: 16)
-        output += "\\\(letter)\(String(repeating: "0", count: width - digits.utf8.count))\(digits)"
+        output += "\\\(letter)\(hexadecimal(value, width: width))"
     }
 }
 

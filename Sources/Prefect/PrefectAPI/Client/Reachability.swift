@@ -122,13 +122,8 @@ package final class APIReachability: Sendable {
         sleep: @escaping @Sendable (Duration) async throws -> Void
     ) async throws {
         let (duration, returns) = nextPause(ordinary, since: begun, isPersistent: isPersistent)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await sleep(duration) }
-            group.addTask { await self.model.wait { $0.returns != returns } }
-            defer { group.cancelAll() }
-            try await group.next()
-            try Task.checkCancellation()
-        }
+        try await raceOf({ try await sleep(duration) }, { await self.model.wait { $0.returns != returns } })
+        try Task.checkCancellation()
     }
 
     /// Calls `onReturn` at the end of each outage, for as long as `body` runs. `onReturn` must not wait.

@@ -23,27 +23,12 @@ enum EventDirection: Sendable, Hashable {
 }
 
 /// The reason why an event socket could not be opened, or was lost.
-struct EventSocketError: Error, Sendable, CustomStringConvertible {
-    /// The prospect of another attempt.
-    enum Prospect: Sendable, Hashable {
-        /// Another attempt may well succeed.
-        case passing
-        /// The API has no such socket, or refuses access to it.
-        case noEndpoint
-        /// The API does not accept the credentials. Attempts fail until somebody changes the credentials.
-        case unauthorized
-        /// The calling task was cancelled, or the client was shut down.
-        case over
-
-        /// Whether another attempt needs nothing but a pause.
-        var isPassing: Bool { self == .passing || self == .over }
-    }
-
-    let prospect: Prospect
+struct EventSocketError: Error, SocketOutage, CustomStringConvertible {
+    let prospect: SocketProspect
     /// One line with the failure, its cause and, where known, the remedy.
     let description: String
 
-    init(_ prospect: Prospect, _ description: String) {
+    init(_ prospect: SocketProspect, _ description: String) {
         self.prospect = prospect
         self.description = description
     }
@@ -51,11 +36,10 @@ struct EventSocketError: Error, Sendable, CustomStringConvertible {
     init(_ error: WebSocketError) {
         switch error.kind {
         case .refused(let refusal) where refusal.status == 401:
-            self.init(.unauthorized, Self.explaining(error.description))
+            self.init(.lasting, Self.explaining(error.description))
         case .refused(let refusal) where [403, 404, 405, 410].contains(refusal.status):
             self.init(.noEndpoint, error.description)
-        case .closed(.policyViolation, _): self.init(.unauthorized, Self.explaining(error.description))
-        case .cancelled, .shutDown: self.init(.over, error.description)
+        case .closed(.policyViolation, _): self.init(.lasting, Self.explaining(error.description))
         default: self.init(.passing, error.description)
         }
     }
@@ -70,7 +54,7 @@ struct EventSocketError: Error, Sendable, CustomStringConvertible {
         case let error as EventSocketError: error
         case let error as WebSocketError: EventSocketError(error)
         case let error as DeadlineExceeded: EventSocketError(.passing, "\(error)")
-        default: EventSocketError(.over, "cancelled")
+        default: EventSocketError(.passing, "cancelled")
         }
     }
 }
@@ -99,7 +83,7 @@ extension APIClient {
                 case .receive:
                     if case .text(let text) = try await socket.receive() { actions += handshake.handle(.message(text)) }
                 case .finish: return socket
-                case .fail(let reason): throw EventSocketError(.unauthorized, "\(socket.url): \(reason)")
+                case .fail(let reason): throw EventSocketError(.lasting, "\(socket.url): \(reason)")
                 }
             }
             throw EventSocketError(.passing, "\(socket.url): the server's answer is not text")

@@ -32,57 +32,37 @@ final class EventStream: Sendable {
     }
 
     private struct State {
-        var machine: EventStreamState
         var session: Session?
         var isEnding = false
     }
 
     private let api: APIClient
     private let timing: Timing
-    private let state: Mutex<State>
-    private let wakeup = AsyncSignal()
+    private let state = Mutex(State())
+    private let keeper: SocketKeeper<EventSocketError>
     private let opened = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// A stream that is not open yet.
     init(api: APIClient, timing: Timing = Timing()) {
         self.api = api
         self.timing = timing
-        state = Mutex(State(machine: EventStreamState(policy: timing.reconnecting)))
+        keeper = SocketKeeper(policy: timing.reconnecting)
     }
 
     /// Whether events may be sent.
-    var isOpen: Bool { state.withLock { $0.machine.isOpen } }
+    var isOpen: Bool { keeper.isOpen }
 
     /// Sets the action that runs each time the stream has opened.
     func onOpen(_ action: @escaping @Sendable () -> Void) { opened.withLock { $0 = action } }
 
     /// Requests the socket for an event. Never waits.
-    func want() {
-        if state.withLock({ $0.machine.want() }) { wakeup.signal() }
-    }
+    func want() { keeper.want() }
 
     /// Shortens the limit of later deliveries, because the worker is about to end.
     func prepareToEnd() { state.withLock { $0.isEnding = true } }
 
     /// Opens the socket when an event needs it and no pause is due, until the task is cancelled.
-    func run() async {
-        await api.reachability.whileObserving({ self.retryNow() }) { await keepOpen() }
-    }
-
-    /// Ends the pause after a temporary failure: the API is available again.
-    private func retryNow() {
-        if state.withLock({ $0.machine.retryNow() }) { wakeup.signal() }
-    }
-
-    private func keepOpen() async {
-        while !Task.isCancelled {
-            switch state.withLock({ $0.machine.next(now: .now) }) {
-            case .rest: await wakeup.wait()
-            case .pause(let pause): await wakeup.wait(atMost: pause)
-            case .open: await serve()
-            }
-        }
-    }
+    func run() async { await keeper.run(api.reachability) { await serve() } }
 
     /// Sends events and waits for their confirmation. Returns whether the server confirmed them; returns `false` at
     /// once when the stream is not open.
@@ -100,38 +80,33 @@ final class EventStream: Sendable {
                 try await Task.sleep(for: settling)
                 try await socket.ping()
             }
-            state.withLock { $0.machine.confirmed() }
+            keeper.confirmed()
             return true
         } catch {
             state.withLock { state in
                 guard state.session?.socket === session.socket else { return }
                 state.session = nil
-                state.machine.failed()
+                // The lock ensures that this concerns the same socket.
+                keeper.failed()
             }
             session.failure.signal()
             return false
         }
     }
 
-    /// Opens a socket and serves it until its end.
-    private func serve() async {
-        let prospect: EventSocketError.Prospect
+    /// Opens a socket and serves it until its end. Returns the reason for the end.
+    private func serve() async -> EventSocketError {
+        defer { state.withLock { $0.session = nil } }
         do {
             let socket = try await api.eventSocket(.toAPI, deadline: timing.opening)
             let session = Session(socket: socket, failure: AsyncSignal())
-            state.withLock { state in
-                state.session = session
-                state.machine.opened()
-            }
+            await keeper.opened()
+            state.withLock { $0.session = session }
             opened.withLock { $0 }?()
             await keep(session)
-            prospect = .passing
+            return EventSocketError(.passing, "\(socket.url): the connection was lost")
         } catch {
-            prospect = EventSocketError.wrapping(error).prospect
-        }
-        state.withLock { state in
-            state.session = nil
-            state.machine.ended(prospect, now: .now, random: .random(in: 0..<1))
+            return EventSocketError.wrapping(error)
         }
     }
 

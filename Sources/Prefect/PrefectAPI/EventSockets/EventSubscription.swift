@@ -1,4 +1,5 @@
 internal import Concurrency
+internal import HTTPTransport
 internal import JSON
 internal import Synchronization
 internal import WebSocket
@@ -10,21 +11,8 @@ internal import WebSocket
 /// caller that must miss nothing also reads the state over REST: each time the subscription becomes live, and at
 /// intervals. The event of a new run may arrive before the answer to the request that created the run.
 public final class EventSubscription: Sendable {
-    /// The state of a subscription.
-    public enum State: Sendable, Hashable {
-        /// The subscription does not run.
-        case idle
-        /// A socket is being opened.
-        case connecting
-        /// Events arrive as they happen.
-        case live
-        /// The socket could not be opened, or was lost, for this reason. The next attempt follows within seconds.
-        case waiting(reason: String)
-        /// The API does not accept the credentials. The next attempt follows after about five minutes.
-        case refused(reason: String)
-        /// The API has no such socket, or refuses access to it. The next attempt follows after about five minutes.
-        case unavailable(reason: String)
-    }
+    /// The state of a subscription, with the reason why it is not live in one line.
+    public typealias State = SocketState<String>
 
     /// Time limits and pauses.
     struct Timing: Sendable {
@@ -39,10 +27,8 @@ public final class EventSubscription: Sendable {
     private let api: APIClient
     private let selection: EventSelection
     private let timing: Timing
-    private let current = Mutex(State.idle)
+    private let keeper: SocketKeeper<EventSocketError>
     private let onConnect: @Sendable () async -> Void
-    private let onState: @Sendable (State) -> Void
-    private let wakeup = AsyncSignal()
 
     /// Creates a subscription; ``run(_:)`` does the work.
     ///
@@ -66,70 +52,40 @@ public final class EventSubscription: Sendable {
         self.api = api
         self.selection = selection
         self.timing = timing
-        self.onState = onState
         self.onConnect = onConnect
+        keeper = SocketKeeper(policy: timing.reconnecting) { onState($0.map(\.description)) }
+        keeper.want()
     }
 
     /// The current state.
-    public var state: State { current.withLock { $0 } }
+    public var state: State { keeper.state.map(\.description) }
 
     /// Whether events arrive as they happen.
     public var isLive: Bool { state == .live }
 
     /// Ends the pause of a waiting subscription, for example after the credentials were changed.
-    public func retryNow() {
-        if !isLive { wakeup.signal() }
-    }
+    public func retryNow() { keeper.retryNow() }
 
     /// Passes events to `onEvent`, one after the other, until the task is cancelled. A lost socket is opened again
     /// after a pause of one second, which grows to 15 seconds.
     ///
     /// - Parameter onEvent: Called with the events in order. The next event waits until the call returns.
     public func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
-        await api.reachability.whileObserving({ self.noteReturn() }) { await keep(onEvent) }
+        await keeper.run(api.reachability) { await serve(onEvent) }
     }
 
-    /// Ends the pause after a temporary failure: the API is available again.
-    private func noteReturn() {
-        if case .waiting = state { wakeup.signal() }
-    }
-
-    private func keep(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
-        var policy = timing.reconnecting
-        while !Task.isCancelled {
-            set(.connecting)
-            let (error, life) = await serve(onEvent)
-            if Task.isCancelled { break }
-            if let life { policy.lost(after: life) }
-            set(State(failedWith: error))
-            await wakeup.wait(
-                atMost: policy.pause(isPassing: error.prospect.isPassing, random: .random(in: 0..<1)))
-        }
-        set(.idle)
-    }
-
-    private func set(_ state: State) {
-        let hasChanged = current.withLock { current in
-            defer { current = state }
-            return current != state
-        }
-        if hasChanged { onState(state) }
-    }
-
-    /// Serves one socket from its opening to its end. Returns the reason for the end, and how long the socket was live,
-    /// if it was.
-    private func serve(
-        _ onEvent: @Sendable (ReceivedEvent) async -> Void
-    ) async -> (error: EventSocketError, life: Duration?) {
-        var start: ContinuousClock.Instant?
+    /// Serves one socket from its opening to its end. Returns the reason for the end.
+    private func serve(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async -> EventSocketError {
         do {
             let message = selection.message(now: .now)
             let socket = try await api.eventSocket(.fromAPI(filter: message), deadline: timing.opening)
-            start = .now
-            set(.live)
-            throw await receive(from: socket, onEvent)
+            let start = ContinuousClock.now
+            await keeper.opened()
+            let error = await receive(from: socket, onEvent)
+            keeper.lost(after: .now - start)
+            return EventSocketError(error)
         } catch {
-            return (EventSocketError.wrapping(error), start.map { .now - $0 })
+            return EventSocketError.wrapping(error)
         }
     }
 
@@ -160,17 +116,5 @@ public final class EventSubscription: Sendable {
             json["type"] == "event", let event = json["event"], let fields = try? JSONFields(event)
         else { return nil }
         return try? ReceivedEvent(json: fields)
-    }
-}
-
-extension EventSubscription.State {
-    fileprivate init(failedWith error: EventSocketError) {
-        let reason = error.description
-        self =
-            switch error.prospect {
-            case .passing, .over: .waiting(reason: reason)
-            case .unauthorized: .refused(reason: reason)
-            case .noEndpoint: .unavailable(reason: reason)
-            }
     }
 }

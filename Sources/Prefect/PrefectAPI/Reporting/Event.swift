@@ -1,4 +1,5 @@
 public import JSON
+internal import Notation
 
 /// Something that happened, in the form of Prefect's event system.
 public struct Event: Sendable, Hashable {
@@ -48,13 +49,6 @@ enum UUIDv7 {
         let milliseconds = UInt64(max(0, time.microseconds / 1000))
         var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
         for index in 0..<6 { bytes[index] = UInt8(truncatingIfNeeded: milliseconds >> UInt64(40 - 8 * index)) }
-        bytes[6] = bytes[6] & 0x0F | 0x70
-        bytes[8] = bytes[8] & 0x3F | 0x80
-        let text = bytes.map { byte in
-            let digits = String(byte, radix: 16)
-            return digits.count == 1 ? "0" + digits : digits
-        }
-        return [text[0..<4], text[4..<6], text[6..<8], text[8..<10], text[10..<16]]
-            .map { $0.joined() }.joined(separator: "-")
+        return uuidText(bytes, version: 7)
     }
 }

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 public import Logging
@@ -57,11 +58,8 @@ public struct EventShipper: Sendable {
 
     /// Delivers events until the shipper is closed and all are delivered, or the task is cancelled.
     public func run() async {
-        await withTaskGroup(of: Void.self) { group in
-            if let stream { group.addTask { await stream.run() } }
-            await shipper.run()
-            group.cancelAll()
-        }
+        guard let stream else { return await shipper.run() }
+        await raceOf({ await shipper.run() }, { await stream.run() })
     }
 
     /// Whether events are currently sent over the WebSocket.

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import Synchronization
@@ -56,18 +57,14 @@ final class ChannelConnection: Sendable {
     ) async -> ChannelOutage {
         let (intervals, beat) = AsyncStream<Int>.makeStream()
         let link = Link(socket: socket, beat: beat, onHealthy: onHealthy)
-        return await withTaskGroup(of: ChannelOutage?.self) { group in
-            group.addTask { await self.receive(link) }
-            group.addTask { await self.sendHeartbeats(intervals, link) }
-            group.addTask {
+        let outage = await firstResult(
+            of: { await self.receive(link) },
+            { await self.sendHeartbeats(intervals, link) },
+            {
                 try? await Task.sleep(until: deadline, clock: .continuous)
                 return Task.isCancelled ? nil : await self.handle(.setupTimedOut, link)
-            }
-            var outage: ChannelOutage?
-            while outage == nil, let result = await group.next() { outage = result }
-            group.cancelAll()
-            return outage ?? unexplained
-        }
+            })
+        return outage ?? unexplained
     }
 
     /// The objects that a connection's actions use.

@@ -1,17 +1,5 @@
 /// The reason why the worker channel is unavailable, and the prospect of another attempt.
-public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The prospect of another attempt.
-    public enum Prospect: Sendable, Hashable {
-        /// The failure is temporary: the next attempt follows within seconds.
-        case passing
-        /// Somebody has to change something first. The next attempt follows after minutes, or on
-        /// ``WorkerChannel/retryNow()``.
-        case lasting
-        /// The API has no such endpoint, or something on the way to it blocks WebSockets. This is not a fault and costs
-        /// only speed, so it is not worth a line in the log.
-        case noEndpoint
-    }
-
+public struct ChannelOutage: Error, SocketOutage, CustomStringConvertible {
     /// The reasons, by the names that the API uses in close frames. The last three are this package's own.
     public enum Reason: String, Sendable, Hashable {
         case authenticationFailed = "authentication_failed"
@@ -24,7 +12,7 @@ public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible 
         case setupTimeout = "setup_timeout"
         case endpointUnavailable = "endpoint_unavailable"
 
-        fileprivate var prospect: Prospect {
+        fileprivate var prospect: SocketProspect {
             switch self {
             case .authenticationFailed, .authorizationFailed, .unsupportedVersion, .protocolError: .lasting
             case .heartbeatPersistenceFailed, .transientServerError, .connectionLost, .setupTimeout: .passing
@@ -39,7 +27,7 @@ public struct ChannelOutage: Error, Sendable, Hashable, CustomStringConvertible 
     public let detail: String
 
     /// The prospect of another attempt.
-    public var prospect: Prospect { reason.prospect }
+    public var prospect: SocketProspect { reason.prospect }
 
     /// Whether a reachable server could not keep the channel, for example because its database was busy.
     public var isOfBusyServer: Bool { reason == .heartbeatPersistenceFailed || reason == .transientServerError }

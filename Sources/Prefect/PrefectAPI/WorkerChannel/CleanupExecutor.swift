@@ -78,24 +78,19 @@ final class CleanupExecutor: Sendable {
     }
 
     private func clean(_ message: CleanupMessage, until cancellation: AsyncSignal) async {
-        let verdict = await withTaskGroup(of: CleanupVerdict?.self) { group in
-            group.addTask { [handler] in
+        // A cancelled handler may need some time to return.
+        let verdict: CleanupVerdict? = await raceOf(
+            { [handler] in
                 do {
                     return try await handler(message)
                 } catch {
                     return .release(reason: CleanupVerdict.Reason.handlerFailed)
                 }
-            }
-            group.addTask {
+            },
+            {
                 await cancellation.wait()
                 return nil
-            }
-            let first = await group.next() ?? nil
-            group.cancelAll()
-            // A cancelled handler may need some time to return.
-            await group.waitForAll()
-            return first
-        }
+            })
         let reservation = message.reservation
         state.withLock { $0.cancellations[reservation] = nil }
         guard !Task.isCancelled else { return }

@@ -94,27 +94,4 @@ extension WorkerChannel {
             self.onState = onState
         }
     }
-
-    /// The state of the channel.
-    public enum State: Sendable, Hashable {
-        /// The channel is not connected yet, or reconnects.
-        case connecting
-        /// The channel carries heartbeats and snapshots, so that REST need not.
-        case healthy(since: Timestamp)
-        /// The channel is lost for now; the next attempt follows at this time.
-        case waiting(until: Timestamp, ChannelOutage)
-        /// The channel is unavailable. An attempt follows every few minutes; the state does not change to
-        /// ``connecting`` for it.
-        case unavailable(ChannelOutage)
-        /// The task of ``WorkerChannel/run()`` has ended.
-        case stopped
-
-        /// The reason why the channel is unavailable; `nil` in the other states.
-        public var outage: ChannelOutage? {
-            switch self {
-            case .waiting(_, let outage), .unavailable(let outage): outage
-            case .connecting, .healthy, .stopped: nil
-            }
-        }
-    }
 }

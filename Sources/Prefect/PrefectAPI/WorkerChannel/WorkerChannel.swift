@@ -1,4 +1,5 @@
 internal import Concurrency
+internal import HTTPTransport
 internal import JSON
 internal import Synchronization
 internal import WebSocket
@@ -20,11 +21,8 @@ public final class WorkerChannel: Sendable {
         var heartbeatJitter = 0.2
     }
 
-    struct Progress {
-        var state = State.connecting
-        var isRetryWanted = false
-        var hasBeenHealthy = false
-    }
+    /// The state of the channel.
+    public typealias State = SocketState<ChannelOutage>
 
     let api: APIClient
     let poolName: String
@@ -33,8 +31,7 @@ public final class WorkerChannel: Sendable {
     let handlers: Handlers
     let timing: Timing
     let cleanups: CleanupExecutor
-    private let progress = Mutex(Progress())
-    private let wakeup = AsyncSignal()
+    private let keeper: SocketKeeper<ChannelOutage>
 
     /// Creates a channel to a pool; ``run()`` does the work.
     public convenience init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers) {
@@ -50,76 +47,43 @@ public final class WorkerChannel: Sendable {
         cleanups = CleanupExecutor(
             desk: CleanupLeases(kinds: identity.handledCleanupKinds, timing: timing.cleanup),
             handler: handlers.onCleanup)
+        keeper = SocketKeeper(policy: timing.reconnecting, initially: .connecting, onState: handlers.onState)
+        keeper.want()
     }
 
-    /// The state of the channel.
-    public var state: State { progress.withLock { $0.state } }
+    /// The current state.
+    public var state: State { keeper.state }
 
     /// Whether the channel carries heartbeats and snapshots, so that REST need not.
-    public var isHealthy: Bool {
-        if case .healthy = state { true } else { false }
-    }
+    public var isHealthy: Bool { state == .live }
 
     /// Ends the pause of a channel that waits for any reason, for example after the pool was created.
-    public func retryNow() {
-        let isOfUse = progress.withLock { progress in
-            if case .healthy = progress.state { return false }
-            progress.isRetryWanted = true
-            return true
-        }
-        if isOfUse { wakeup.signal() }
-    }
+    public func retryNow() { keeper.retryNow() }
 
     /// Keeps the channel open until the task is cancelled.
     public func run() async {
         await withDiscardingTaskGroup { group in
             if identity.wantsCleanups { group.addTask { await self.cleanups.run() } }
-            await api.reachability.whileObserving({ self.noteReturn() }) { await keep() }
+            await keepOpen()
             group.cancelAll()
         }
-        await enter(.stopped)
     }
 
-    /// Ends the pause after a temporary outage: the API is available again.
-    private func noteReturn() {
-        let isOfUse = progress.withLock { progress in
-            guard case .waiting = progress.state else { return false }
-            progress.isRetryWanted = true
-            return true
-        }
-        if isOfUse { wakeup.signal() }
-    }
-
-    private func keep() async {
-        var policy = timing.reconnecting
-        var apiAnswered = false
-        while !Task.isCancelled {
-            progress.withLock { $0.isRetryWanted = false }
-            if case .unavailable = state {} else { await enter(.connecting) }
-            let attempt = ChannelConnection(
-                self, hasBeenHealthy: progress.withLock { $0.hasBeenHealthy }, apiHadAnswered: apiAnswered)
-            let outage = await attempt.run {
-                self.progress.withLock { $0.hasBeenHealthy = true }
-                await self.enter(.healthy(since: .now))
+    private func keepOpen() async {
+        var last: ChannelConnection?
+        var hasBeenHealthy = false
+        await keeper.run(api.reachability) {
+            let connection = ChannelConnection(
+                self, hasBeenHealthy: hasBeenHealthy, apiHadAnswered: last?.apiAnswered ?? false)
+            last = connection
+            let outage = await connection.run {
+                self.keeper.confirmed()
+                await self.keeper.opened()
             }
-            if Task.isCancelled { return await attempt.close(after: outage) }
-            if attempt.wasHealthy { policy.succeeded() }
-            apiAnswered = attempt.apiAnswered
-            let pause = policy.pause(isPassing: outage.prospect == .passing, random: .random(in: 0..<1))
-            let end = Timestamp.now.adding(seconds: pause / .seconds(1))
-            await enter(outage.prospect == .passing ? .waiting(until: end, outage) : .unavailable(outage))
-            await attempt.close(after: outage)
-            await wakeup.wait(
-                atMost: .pause(seconds: end.seconds(since: .now)),
-                unless: { self.progress.withLock { $0.isRetryWanted } })
+            hasBeenHealthy = hasBeenHealthy || connection.wasHealthy
+            return outage
+        } conclude: { outage in
+            await last?.close(after: outage)
         }
-    }
-
-    private func enter(_ state: State) async {
-        let hasChanged = progress.withLock { progress in
-            defer { progress.state = state }
-            return progress.state != state
-        }
-        if hasChanged { await handlers.onState(state) }
     }
 }

@@ -1,5 +1,4 @@
 import Concurrency
-import PrefectAPI
 import Synchronization
 import TestSupport
 import Testing
@@ -100,5 +99,49 @@ struct SingleFlightTests {
         gate.open()
         let value = try await first
         #expect(value == 1)
+    }
+
+    @Test("a caller that needs a new value waits for an attempt that begins after its call")
+    func anew() async throws {
+        let flight = SingleFlight<Int>()
+        let gate = Gate()
+        let attempts = Counter()
+        let attempt: @Sendable () async throws -> Int = {
+            let number = attempts.next()
+            if number == 1 { await gate.wait() }
+            return number
+        }
+        let results = try await withThrowingTaskGroup(of: Int.self) { group in
+            group.addTask { try await flight.run(attempt) }
+            try await eventually("the first attempt is under way") { attempts.value == 1 }
+            for _ in 1...5 { group.addTask { try await flight.runAnew(attempt) } }
+            for _ in 1...20 { await Task.yield() }
+            gate.open()
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(results.count { $0 == 1 } == 1)
+    }
+
+    @Test("callers share attempts only for the same key")
+    func keyed() async throws {
+        let flights = KeyedSingleFlight<String, String>()
+        let gate = Gate()
+        let attempts = Counter()
+        let results = try await withThrowingTaskGroup(of: String.self) { group in
+            for key in ["a", "a", "a", "b"] {
+                group.addTask {
+                    try await flights.run(key) {
+                        _ = attempts.next()
+                        await gate.wait()
+                        return key
+                    }
+                }
+            }
+            try await eventually("both keys have an attempt") { attempts.value == 2 }
+            for _ in 1...20 { await Task.yield() }
+            gate.open()
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(results.sorted() == ["a", "a", "a", "b"])
     }
 }

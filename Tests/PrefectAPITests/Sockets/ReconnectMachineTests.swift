@@ -3,12 +3,12 @@ import Testing
 @testable import PrefectAPI
 
 @Suite("Opening of an event socket")
-struct EventStreamStateTests {
+struct ReconnectMachineTests {
     private let start = ContinuousClock.now
 
     @Test("the socket is opened once, for the first event, and kept open")
     func lazily() {
-        var state = EventStreamState()
+        var state = ReconnectMachine()
         #expect(state.next(now: start) == .rest)
         #expect(state.want() == true)
         #expect(state.want() == false)
@@ -23,7 +23,7 @@ struct EventStreamStateTests {
 
     @Test("a lost socket is opened again after a pause")
     func lost() {
-        var state = EventStreamState()
+        var state = ReconnectMachine()
         _ = state.want()
         _ = state.next(now: start)
         state.opened()
@@ -40,7 +40,7 @@ struct EventStreamStateTests {
 
     @Test("an event that is added while the socket is being opened does not open another socket")
     func meanwhile() {
-        var state = EventStreamState()
+        var state = ReconnectMachine()
         _ = state.want()
         _ = state.next(now: start)
         #expect(state.want() == false)
@@ -49,7 +49,7 @@ struct EventStreamStateTests {
 
     @Test("an event that is added after a socket failed and before it ended opens the next socket")
     func failing() {
-        var state = EventStreamState()
+        var state = ReconnectMachine()
         _ = state.want()
         _ = state.next(now: start)
         state.opened()
@@ -63,7 +63,7 @@ struct EventStreamStateTests {
 
     @Test("the pauses grow to 15 seconds until events are confirmed")
     func growing() {
-        var state = EventStreamState()
+        var state = ReconnectMachine()
         var now = start
         var pauses: [Double] = []
         func open() {

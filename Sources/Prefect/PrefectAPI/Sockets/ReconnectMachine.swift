@@ -1,11 +1,11 @@
-/// Decides when to open the socket to `/events/in`, and when to pause. A value without I/O.
+/// Decides when to open a WebSocket, and when to pause. A value without I/O.
 ///
-/// The first event opens the socket, which then stays open. A socket that failed to open, or was lost, is opened again
-/// after a pause. The pause grows until a socket has confirmed events.
-struct EventStreamState: Sendable, Hashable {
+/// A wanted socket is opened and then stays open. A socket that failed to open, or was lost, is opened again after a
+/// pause. The pauses grow until a socket has worked.
+struct ReconnectMachine: Sendable, Hashable {
     /// A step for the caller.
     enum Step: Sendable, Hashable {
-        /// Do nothing until an event needs the socket.
+        /// Do nothing until the socket is wanted.
         case rest
         /// Wait for this long.
         case pause(Duration)
@@ -24,15 +24,16 @@ struct EventStreamState: Sendable, Hashable {
     private var isWanted = false
     private var notBefore: ContinuousClock.Instant?
     private var waitsForAPI = false
+    private var skipsPause = false
     private var policy: ReconnectPolicy
 
-    /// The state of a socket that is not open and that no event needs.
+    /// The state of a socket that is not open and not wanted.
     init(policy: ReconnectPolicy = ReconnectPolicy()) { self.policy = policy }
 
-    /// Whether events may be sent.
+    /// Whether the socket is open.
     var isOpen: Bool { phase == .open }
 
-    /// Notes that an event needs the socket. Returns whether the caller should request the next step.
+    /// Notes that the socket is wanted. Returns whether the caller should request the next step.
     mutating func want() -> Bool {
         defer { isWanted = true }
         return !isWanted
@@ -44,6 +45,7 @@ struct EventStreamState: Sendable, Hashable {
         guard phase == .closed, isWanted else { return .rest }
         if let notBefore, now < notBefore { return .pause(notBefore - now) }
         phase = .opening
+        skipsPause = false
         return .open
     }
 
@@ -55,20 +57,34 @@ struct EventStreamState: Sendable, Hashable {
         return true
     }
 
+    /// Ends the pause after any failure, or omits the one after the attempt that is under way. Returns whether the
+    /// caller should request the next step.
+    mutating func retryOnRequest() -> Bool {
+        switch phase {
+        case .closed: notBefore = nil
+        case .opening: skipsPause = true
+        case .open, .failing: break
+        }
+        return phase == .closed
+    }
+
     /// Notes that the socket is open.
     mutating func opened() { phase = .open }
 
-    /// Notes that a delivery was not confirmed. No more events are sent over the socket; the caller reports its end
-    /// later.
+    /// Notes that the open socket does not work any more. The caller reports its end later.
     mutating func failed() { phase = .failing }
 
-    /// Notes that the server has confirmed events.
+    /// Notes that the socket has worked.
     mutating func confirmed() { policy.succeeded() }
 
+    /// Notes the loss of a socket that was open for this long.
+    mutating func lost(after life: Duration) { policy.lost(after: life) }
+
     /// Notes that the socket failed to open, or was lost. `random` is drawn from 0..<1.
-    mutating func ended(_ prospect: EventSocketError.Prospect, now: ContinuousClock.Instant, random: Double) {
+    mutating func ended(_ prospect: SocketProspect, now: ContinuousClock.Instant, random: Double) {
         phase = .closed
-        waitsForAPI = prospect.isPassing
-        notBefore = now + policy.pause(isPassing: prospect.isPassing, random: random)
+        waitsForAPI = prospect == .passing
+        let pause = policy.pause(isPassing: prospect == .passing, random: random)
+        notBefore = skipsPause ? nil : now + pause
     }
 }
