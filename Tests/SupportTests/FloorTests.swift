@@ -32,11 +32,12 @@ struct FloorTests {
 
     /// The floors of the targets, the lowest first. The worker knows no backend, and no backend knows the worker.
     private static let targetFloors = [
-        ["C"], ["Base"], ["Transport"], ["Prefect"], ["BackendKit"], ["Worker", "Backends"], ["prefect-worker"],
+        ["C"], ["Base"], ["Transport"], ["Prefect"], ["BackendKit"], ["BackendKitTesting"],
+        ["Worker", "Backends"], ["prefect-worker"],
     ]
 
     /// The directories that are one target.
-    private static let wholeTargets = ["BackendKit", "Worker", "prefect-worker"]
+    private static let wholeTargets = ["BackendKit", "BackendKitTesting", "Worker", "prefect-worker"]
 
     /// A source file without comments and texts.
     private struct Source {
