@@ -210,7 +210,11 @@ let package = Package(
             path: "Tests/ConformanceProgram", swiftSettings: settings),
         .testTarget(
             name: "BackendKitTests",
-            dependencies: ["BackendKit", "Concurrency", "JSON", "TestSupport"], swiftSettings: settings),
+            dependencies: [
+                "BackendKit", "BackendKitTesting", "Concurrency", "JSON", "JobTemplates", "PrefectAPI", "TestSupport",
+                logging,
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
@@ -221,7 +225,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JSON", "TestSupport", "prefect-worker", orderedCollections],
+            name: "EndToEndTests",
+            dependencies: ["JSON", "TestSupport", "backend-conformance", "prefect-worker", orderedCollections],
             path: "Tests/EndToEnd",
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(

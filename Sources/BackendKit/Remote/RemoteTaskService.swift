@@ -61,8 +61,8 @@ extension RemoteTaskSpecification {
 public struct RemoteTaskKey: Sendable, Hashable {
     /// The flow run's id.
     public let flowRunID: String
-    /// The id of the worker's claim on the run. It is the same for every attempt to create the task, so it can serve
-    /// as the service's idempotency key or as a part of the task's name.
+    /// The id of the worker's claim on the run, which is the same for every attempt to create the task. It can serve as
+    /// the service's idempotency key, or as a part of the task's name.
     public let claimID: String
     /// The mark on the tasks of this worker, see ``OwnerMark``.
     public let owner: String
