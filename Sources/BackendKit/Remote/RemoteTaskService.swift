@@ -19,7 +19,8 @@ public protocol RemoteTaskService: Sendable {
 
     /// Validates a rendered job configuration, and completes it for a run.
     ///
-    /// - Parameter context: `nil` for a task that is never created and only watched and stopped.
+    /// - Parameter context: `nil` for a task that is never created and only watched and stopped. Then `rendered` may be
+    ///   empty, and absent fields have their defaults.
     func specification(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> Specification
@@ -110,6 +111,10 @@ public protocol RemoteTaskClient: Sendable {
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
 
+    /// How long after its grace a task may take to end before ``kill(_:)``. 30 s by default, since many services end a
+    /// task by force themselves.
+    static var stopMargin: Duration { get }
+
     /// Ends a task that did not end within its grace. Stops it again by default.
     func kill(_ task: String) async throws
 
@@ -137,6 +142,8 @@ extension RemoteTaskClient {
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
+
+    public static var stopMargin: Duration { .seconds(30) }
 
     public func reasonForWaiting(_ status: Status) -> String? { nil }
 
