@@ -9,10 +9,10 @@ import Testing
 // Serialized, because a program cannot be run while another test's child still holds the descriptor that wrote it.
 @Suite("Credentials", .serialized)
 struct CredentialTests {
-    private func plugin(_ folder: TemporaryDirectory, _ script: String) throws -> CredentialPlugin {
+    private func plugin(_ directory: TemporaryDirectory, _ script: String) throws -> CredentialPlugin {
         try folder.write("plugin", "#!/bin/sh\n\(script)\n", mode: 0o755)
         return try CredentialPlugin(
-            ["command": "./plugin", "env": [["name": "OWN", "value": "yes"]]], cluster: [:], folder: folder.path,
+            ["command": "./plugin", "env": [["name": "OWN", "value": "yes"]]], cluster: [:], directory: folder.path,
             origin: "context 'x'")
     }
 
@@ -63,7 +63,7 @@ struct CredentialTests {
         #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
         #expect(error?.description.contains("plugin") == true)
         let missing = try CredentialPlugin(
-            ["command": "no-such-plugin", "installHint": "install it"], cluster: [:], folder: "/", origin: "x")
+            ["command": "no-such-plugin", "installHint": "install it"], cluster: [:], directory: "/", origin: "x")
         let hint = await #expect(throws: ClusterConfigurationError.self) {
             try await missing.run(environment: Self.path)
         }

@@ -40,8 +40,8 @@ struct KubeconfigTests {
         - {name: nowhere, context: {cluster: ghost, user: admin}}
         """
 
-    private func config(_ text: String, folder: String = "/etc/kube") throws -> Kubeconfig {
-        try Kubeconfig(YAMLDocument.parse(text), name: "/etc/kube/config", folder: folder)
+    private func config(_ text: String, directory: String = "/etc/kube") throws -> Kubeconfig {
+        try Kubeconfig(YAMLDocument.parse(text), name: "/etc/kube/config", directory: folder)
     }
 
     @Test("the current context gives the cluster with its authority, the user's credentials and the namespace")

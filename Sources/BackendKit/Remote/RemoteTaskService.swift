@@ -111,8 +111,8 @@ public protocol RemoteTaskClient: Sendable {
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
 
-    /// How long after its grace a task may take to end before ``kill(_:)``. 30 s by default, since many services end a
-    /// task by force themselves.
+    /// How long after its grace a task may take to end before it is killed. The default is 30 s, because many services
+    /// end a task by force themselves.
     static var stopMargin: Duration { get }
 
     /// Ends a task that did not end within its grace. Stops it again by default.
