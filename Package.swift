@@ -108,8 +108,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendKit", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI",
-                orderedCollections, logging, coreMetrics, tracing,
+                "BackendKit", "CSQLite", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates", "Notation",
+                "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
@@ -221,9 +221,9 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JSON", "TestSupport", "prefect-worker", orderedCollections],
-            path: "Tests/EndToEnd",
-            resources: [.copy("Resources")], swiftSettings: settings),
+            name: "EndToEndTests",
+            dependencies: ["JSON", "TestSupport", "Worker", "prefect-worker", orderedCollections],
+            path: "Tests/EndToEnd", resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "JobTemplatesTests",
             dependencies: [

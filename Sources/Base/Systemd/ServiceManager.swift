@@ -59,13 +59,6 @@ public enum ServiceManager {
         guard !notices.isEmpty else { return }
         sd_notify(0, notices.map(\.assignment).joined(separator: "\n"))
     }
-
-    /// Environment variables that a service manager gives to this process alone. A process that inherited them could
-    /// send notifications in its name.
-    public static let ownVariables: Set<String> = [
-        "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
-        "LISTEN_PIDFDID",
-    ]
 }
 
 /// A notification from a service to its manager.

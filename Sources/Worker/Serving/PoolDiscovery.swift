@@ -52,9 +52,14 @@ public struct PoolDiscovery: Sendable {
         }
         if error.isPermanent { return .refused(reason: error.description) }
         guard error.isNotFound else { return .unknown(error) }
-        let type = type ?? "process"
+        let type = type ?? usualType
         let notice = "Work pool '\(name)' does not exist and will be created with the type '\(type)'."
         return .servable(type: type, pool: nil, notice: createsPool ? notice : nil)
+    }
+
+    /// The type of a pool that has yet to be created, unless the user requested another one.
+    private var usualType: String {
+        supportedTypes.contains("process") ? "process" : supportedTypes.first ?? "process"
     }
 
     private func unsupported(_ type: String, of pool: String?) -> String {

@@ -29,3 +29,23 @@ extension TransportConfiguration {
                 verifyPeer: !settings.tlsInsecureSkipVerify))
     }
 }
+
+extension APIClient {
+    /// Creates a client of the API that the settings name, with a transport of its own.
+    ///
+    /// - Throws: ``SettingsError/noAPI(profile:)`` if the settings have no API URL. The error of the transport if it
+    ///   cannot be made, for example because the file of the certificates is not readable.
+    public convenience init(settings: PrefectSettings) throws {
+        try self.init(settings: settings, sleep: { try await Task.sleep(for: $0) })
+    }
+
+    /// Creates a client whose pauses between attempts are `sleep`.
+    package convenience init(
+        settings: PrefectSettings, sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) throws {
+        guard let configuration = Configuration(settings: settings) else {
+            throw SettingsError.noAPI(profile: settings.profileName)
+        }
+        self.init(configuration: configuration, transport: try HTTPTransport(.init(settings: settings)), sleep: sleep)
+    }
+}
