@@ -1,19 +1,19 @@
 internal import HTTPTransport
-public import PrefectAPI
+package import PrefectAPI
 
 /// Finds out the type of the pool to serve, before the worker starts anything.
-public struct PoolDiscovery: Sendable {
+package struct PoolDiscovery: Sendable {
     private let api: APIClient
     private let supportedTypes: [String]
 
     /// A discovery through an API, for the pool types that this program has a backend for.
-    public init(api: APIClient, supportedTypes: [String]) {
+    package init(api: APIClient, supportedTypes: [String]) {
         self.api = api
         self.supportedTypes = supportedTypes
     }
 
     /// The result of a discovery.
-    public enum Finding: Sendable {
+    package enum Finding: Sendable {
         /// A backend of this type can serve the pool. `pool` is `nil` when the pool has yet to be created; `notice` is
         /// a message for the user.
         case servable(type: String, pool: WorkPool?, notice: String?)
@@ -24,7 +24,7 @@ public struct PoolDiscovery: Sendable {
     }
 
     /// Finds a pool. `type` is the type that the user requested; `nil` uses the type of the pool.
-    public func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
+    package func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
         if let type, !supportedTypes.contains(type) { return .refused(reason: unsupported(type, of: nil)) }
         let pool: WorkPool
         do {

@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-public import HTTPTransport
+package import HTTPTransport
 
 extension APIClient.Configuration {
     /// Creates the configuration that the settings describe; `nil` without an API URL.
@@ -21,7 +21,7 @@ extension APIClient.Configuration {
 
 extension TransportConfiguration {
     /// Creates the transport configuration that the settings describe.
-    public init(settings: PrefectSettings) {
+    package init(settings: PrefectSettings) {
         self.init(
             http2: settings.enableHTTP2,
             tls: TLSConfiguration(
@@ -31,6 +31,13 @@ extension TransportConfiguration {
 }
 
 extension APIClient {
+    /// Creates a client with a transport of its own, which trusts the system's certificate authorities.
+    ///
+    /// - Throws: The error of the transport if it cannot be made.
+    public convenience init(configuration: Configuration) throws {
+        self.init(configuration: configuration, transport: try HTTPTransport(TransportConfiguration()))
+    }
+
     /// Creates a client of the API that the settings name, with a transport of its own.
     ///
     /// - Throws: ``SettingsError/noAPI(profile:)`` if the settings have no API URL. The error of the transport if it
