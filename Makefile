@@ -28,6 +28,14 @@ test-build: test-deps lint ## Lint and build the tests
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
+# Other packages see only the public declarations of the products, so these cannot be targets of this package.
+.PHONY: examples
+examples: deps ## Build the packages of examples/ that use the libraries
+	@for package in examples/*/Package.swift; do \
+	  directory="$$(dirname "$$package")"; \
+	  swift build --package-path "$$directory" --scratch-path ".build/$$directory" $(SWIFT_FLAGS); \
+	done
+
 # No program loads this one as a library, and its exported symbols would take 3 MB.
 .PHONY: release
 release: deps ## Build for release: .build/release/prefect-worker, with Swift's libraries linked statically
@@ -99,8 +107,8 @@ docs: deps ## Make documentation sites of the program and of each library: .buil
 	@echo "Look at one with: python3 -m http.server -d .build/docs/prefect-worker, at /documentation/prefect-worker"
 
 .PHONY: lint
-lint: ## Check the layout of the sources and the language of the documentation
-	swift format lint --strict --recursive Package.swift Sources Tests
+lint: ## Check the layout of the sources, and the language and presence of the documentation
+	swift format lint --strict --recursive Package.swift Sources Tests examples
 	python3 Tests/language.py --self-test
 	python3 Tests/language.py
 
