@@ -36,7 +36,7 @@ test-build: test-deps lint ## Lint and build the tests
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
-# No program loads this one as a library, and its exported symbols would take 3 MB.
+# Other packages see only the public declarations of the products, so these cannot be targets of this package.
 .PHONY: release
 release: deps ## Build for release: .build/release/prefect-worker, with Swift's libraries linked statically
 	swift build -c release --static-swift-stdlib -Xlinker --no-export-dynamic --product prefect-worker
@@ -107,7 +107,7 @@ docs: deps ## Make documentation sites of the program and of each library: .buil
 	@echo "Look at one with: python3 -m http.server -d .build/docs/prefect-worker, at /documentation/prefect-worker"
 
 .PHONY: lint
-lint: ## Check the layout of the sources and the language of the documentation
+lint: ## Check the layout of the sources, and the language and presence of the documentation
 	swift format lint --strict --recursive Package.swift Sources Tests examples
 	python3 Tests/language.py --self-test
 	python3 Tests/language.py

@@ -108,8 +108,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendKit", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI",
-                orderedCollections, logging, coreMetrics, tracing,
+                "BackendKit", "CSQLite", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates", "Notation",
+                "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
@@ -226,9 +226,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JSON", "TestSupport", "backend-conformance", "prefect-worker", orderedCollections],
-            path: "Tests/EndToEnd",
-            resources: [.copy("Resources")], swiftSettings: settings),
+            dependencies: [
+                "JSON", "TestSupport", "Worker", "backend-conformance", "prefect-worker", orderedCollections,
+            ],
+            path: "Tests/EndToEnd", resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "JobTemplatesTests",
             dependencies: [

@@ -10,6 +10,7 @@ let package = Package(
     name: "prefect-worker-examples",
     dependencies: [
         .package(name: "prefect-worker", path: ".."),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
     ],
     targets: [
@@ -21,9 +22,26 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             path: "backend/Sources", swiftSettings: settings),
+        // A worker with that backend.
+        .executableTarget(
+            name: "remote-shell-worker",
+            dependencies: ["RemoteShellBackend", product("PrefectAPI"), product("Worker")],
+            path: "backend/Program", swiftSettings: settings),
         .testTarget(
             name: "RemoteShellBackendTests",
             dependencies: ["RemoteShellBackend", product("BackendKit"), product("BackendKitTesting")],
             path: "backend/Tests", swiftSettings: settings),
+        // A program that embeds the worker.
+        .executableTarget(
+            name: "embed", dependencies: ["PrefectAPI", "ProcessBackend", "Worker"].map(product),
+            path: "embed/Sources/embed", swiftSettings: settings),
+        // A few lines for each product, and the code of the article "Embed the worker".
+        .target(
+            name: "products",
+            dependencies: [
+                "BackendKit", "BackendKitTesting", "DockerBackend", "JobTemplates", "KubernetesBackend", "PrefectAPI",
+                "ProcessBackend", "SystemdBackend", "Worker",
+            ].map(product) + [.product(name: "Logging", package: "swift-log")],
+            path: "embed/Sources/products", swiftSettings: settings),
     ]
 )

@@ -20,8 +20,10 @@ public protocol ConformanceSubject: Sendable {
 }
 
 extension ConformanceSubject {
+    /// Always empty: the defaults of the template are enough.
     public var jobVariables: JSONValue { [:] }
 
+    /// The default expectations.
     public var expectations: ConformanceExpectations { ConformanceExpectations() }
 }
 

@@ -1,10 +1,10 @@
-import OrderedCollections
 import BackendKit
 import BackendKitTesting
 import Foundation
 import JSON
 import JobTemplates
 import Logging
+import OrderedCollections
 import PrefectAPI
 import Synchronization
 

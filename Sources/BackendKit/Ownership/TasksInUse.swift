@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// The infrastructure that runs of this process use, and that no sweep may remove.
-public final class TasksInUse: Sendable {
+package final class TasksInUse: Sendable {
     private struct State {
         var tasks: Set<String> = []
         var claims: Set<String> = []
@@ -12,18 +12,18 @@ public final class TasksInUse: Sendable {
     private let state = Mutex(State())
 
     /// Nothing in use.
-    public init() {}
+    package init() {}
 
     /// Protects what is created for a claim until ``endCreation(for:)``.
-    public func beginCreation(for claimID: String) { state.withLock { _ = $0.claims.insert(claimID) } }
+    package func beginCreation(for claimID: String) { state.withLock { _ = $0.claims.insert(claimID) } }
 
     /// Ends the protection of what was created for a claim.
-    public func endCreation(for claimID: String) { state.withLock { _ = $0.claims.remove(claimID) } }
+    package func endCreation(for claimID: String) { state.withLock { _ = $0.claims.remove(claimID) } }
 
     /// Protects a task until ``remove(_:)``.
     ///
     /// - Parameter isNew: Whether this process has started the task.
-    public func add(_ task: String, isNew: Bool = false) {
+    package func add(_ task: String, isNew: Bool = false) {
         state.withLock { state in
             state.tasks.insert(task)
             if isNew { state.started.insert(task) }
@@ -31,7 +31,7 @@ public final class TasksInUse: Sendable {
     }
 
     /// Ends the protection of a task.
-    public func remove(_ task: String) {
+    package func remove(_ task: String) {
         state.withLock { state in
             state.tasks.remove(task)
             state.started.remove(task)
@@ -39,7 +39,7 @@ public final class TasksInUse: Sendable {
     }
 
     /// Protects a task, and returns whether this process has started it. Only the first call for a task returns `true`.
-    public func addReturningIsNew(_ task: String) -> Bool {
+    package func addReturningIsNew(_ task: String) -> Bool {
         state.withLock { state in
             state.tasks.insert(task)
             return state.started.remove(task) != nil
@@ -47,13 +47,13 @@ public final class TasksInUse: Sendable {
     }
 
     /// Protects what belongs to these runs of an earlier process. Their recovery decides about them later.
-    public func protect(flowRunIDs: Set<String>) { state.withLock { $0.flowRunIDs = flowRunIDs } }
+    package func protect(flowRunIDs: Set<String>) { state.withLock { $0.flowRunIDs = flowRunIDs } }
 
     /// The protected tasks.
-    public var tasks: Set<String> { state.withLock { $0.tasks } }
+    package var tasks: Set<String> { state.withLock { $0.tasks } }
 
     /// Whether a task is protected by itself, by its claim or by its run.
-    public func contains(_ task: String, claimID: String? = nil, flowRunID: String? = nil) -> Bool {
+    package func contains(_ task: String, claimID: String? = nil, flowRunID: String? = nil) -> Bool {
         state.withLock { state in
             state.tasks.contains(task) || claimID.map { state.claims.contains($0) } ?? false
                 || flowRunID.map { state.flowRunIDs.contains($0) } ?? false
@@ -62,14 +62,14 @@ public final class TasksInUse: Sendable {
 }
 
 /// The search for infrastructure that no run uses any more.
-public enum OrphanSweep {
+package enum OrphanSweep {
     /// The time between two searches.
-    public static let interval = Duration.seconds(600)
+    package static let interval = Duration.seconds(600)
     /// For how long infrastructure that was created and never started may exist before it counts as orphaned.
-    public static let grace = Duration.seconds(600)
+    package static let grace = Duration.seconds(600)
 
     /// Searches at regular intervals until the task is cancelled.
-    public static func run(_ sweep: () async -> Void) async {
+    package static func run(_ sweep: () async -> Void) async {
         while (try? await Task.sleep(for: interval)) != nil { await sweep() }
     }
 }

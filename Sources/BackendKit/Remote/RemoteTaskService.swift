@@ -52,9 +52,13 @@ public protocol RemoteTaskSpecification: Sendable {
 }
 
 extension RemoteTaskSpecification {
+    /// Always `true`: the task runs the flow engine.
     public var runsFlowEngine: Bool { true }
+    /// Always `false`: the output of the task is not passed on.
     public var streamsOutput: Bool { false }
+    /// Always `false`: the task is deleted after its end.
     public var isKept: Bool { false }
+    /// Always `nil`: a run may wait for capacity for any time.
     public var capacityPatience: Duration? { nil }
 }
 
@@ -139,24 +143,33 @@ public protocol RemoteTaskClient: Sendable {
 }
 
 extension RemoteTaskClient {
+    /// The default policy of a service that is polled.
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
 
+    /// 30 s.
     public static var stopMargin: Duration { .seconds(30) }
 
+    /// Always `nil`: no reason is known.
     public func reasonForWaiting(_ status: Status) -> String? { nil }
 
+    /// Does nothing.
     public func report(_ status: Status, after previous: Status?, of task: String, to reporter: any JobReporter) {}
 
+    /// Stops the task without grace.
     public func kill(_ task: String) async throws { try await stop(task, grace: .zero, reason: .shutdown) }
 
+    /// Always empty: the service finds no orphans.
     public func orphans(of owner: String) async throws -> [String] { [] }
 
+    /// Always empty: the service has no output.
     public func output(of task: String, after position: String?) async throws -> RemoteOutput { RemoteOutput() }
 
+    /// The name of the task is the identifier.
     public func identifier(of task: String) -> InfrastructureIdentifier { InfrastructureIdentifier(rawValue: task) }
 
+    /// The identifier is the name of the task.
     public func task(of identifier: InfrastructureIdentifier) throws -> String { identifier.rawValue }
 }
 
@@ -205,5 +218,6 @@ public struct RemoteTaskError: Error, Sendable, Hashable, CustomStringConvertibl
         self.exitCode = exitCode
     }
 
+    /// The message.
     public var description: String { message }
 }

@@ -44,6 +44,7 @@ public final class DockerBackend: Backend {
         }
     }
 
+    /// The constant properties of the backend; see `Backend.traits`.
     public static let traits = BackendTraits(
         type: "docker", workerName: "DockerWorker", makeBaseJobTemplate: { defaultTemplate() },
         // The connection of the run's log, and the connections of the requests during its start.
@@ -60,6 +61,7 @@ public final class DockerBackend: Backend {
     let marks: OutputMarks
     let inUse = TasksInUse()
 
+    /// Makes a backend for a worker. Sends no request to the infrastructure.
     public convenience init(host: BackendHost) throws(InfrastructureError) {
         try self.init(
             options: .init(
@@ -101,8 +103,10 @@ public final class DockerBackend: Backend {
 
     var availability: InfrastructureAvailability { watch.source.availability }
 
+    /// Why nothing can be started at the moment; `nil` when it can.
     public var unavailableReason: String? { availability.reason }
 
+    /// For how long the watch may have missed changes; see `Backend.watchLag`.
     public var watchLag: Duration? { watch.lag }
 
     /// Watches the Engine, and removes orphaned containers at regular intervals.
@@ -113,6 +117,7 @@ public final class DockerBackend: Backend {
         }
     }
 
+    /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
     public func workload(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> any Workload {

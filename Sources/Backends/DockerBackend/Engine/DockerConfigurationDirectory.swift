@@ -3,14 +3,14 @@ internal import JSON
 
 /// Docker's own configuration directory: `DOCKER_CONFIG`, else `~/.docker`. A missing or unreadable file counts as
 /// empty.
-public struct DockerConfigurationDirectory: Sendable {
+struct DockerConfigurationDirectory: Sendable {
     /// The path of the directory.
-    public let path: String
+    let path: String
     /// The content of `config.json`.
     let configuration: JSONValue
 
     /// Reads the configuration from the directory that an environment names.
-    public init(environment: [String: String]) {
+    init(environment: [String: String]) {
         let named = environment["DOCKER_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         path = named ?? "\(environment["HOME"] ?? "/root")/.docker"
         let bytes = FileManager.default.contents(atPath: "\(path)/config.json").map { [UInt8]($0) }
