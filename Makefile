@@ -29,11 +29,13 @@ build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
 # Other packages see only the public declarations of the products, so these cannot be targets of this package.
+# Each package compiles the products again; nobody debugs or indexes the result.
 .PHONY: examples
 examples: deps ## Build the packages of examples/ that use the libraries
 	@for package in examples/*/Package.swift; do \
 	  directory="$$(dirname "$$package")"; \
-	  swift build --package-path "$$directory" --scratch-path ".build/$$directory" $(SWIFT_FLAGS); \
+	  swift build --package-path "$$directory" --scratch-path ".build/$$directory" --disable-index-store \
+	    -debug-info-format none $(SWIFT_FLAGS); \
 	done
 
 # No program loads this one as a library, and its exported symbols would take 3 MB.
