@@ -20,6 +20,14 @@ quickstart: deps ## Run a flow with a Prefect server and a worker, then stop bot
 test: test-build ## Lint, build and run all tests (more with PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE)
 	@Tests/run.sh $(SWIFT_FLAGS)
 
+# Programs that use the package from outside, and so see only its public declarations. In CI they share the build of the tests, which saves minutes. Elsewhere
+# that would make the next build of the package repeat some of its steps.
+EXAMPLES_BUILD := $(if $(filter true,$(CI)),.build,.build/examples)
+.PHONY: examples
+examples: deps ## Build the programs in examples that use the package, and run their tests
+	swift build --package-path examples --scratch-path $(EXAMPLES_BUILD) --build-tests $(SWIFT_FLAGS)
+	swift test --package-path examples --scratch-path $(EXAMPLES_BUILD) --skip-build $(SWIFT_FLAGS)
+
 .PHONY: test-build
 test-build: test-deps lint ## Lint and build the tests
 	swift build --build-tests $(SWIFT_FLAGS)
@@ -27,16 +35,6 @@ test-build: test-deps lint ## Lint and build the tests
 .PHONY: build
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
-
-# Other packages see only the public declarations of the products, so these cannot be targets of this package.
-# Each package compiles the products again; nobody debugs or indexes the result.
-.PHONY: examples
-examples: deps ## Build the packages of examples/ that use the libraries
-	@for package in examples/*/Package.swift; do \
-	  directory="$$(dirname "$$package")"; \
-	  swift build --package-path "$$directory" --scratch-path ".build/$$directory" --disable-index-store \
-	    -debug-info-format none $(SWIFT_FLAGS); \
-	done
 
 # No program loads this one as a library, and its exported symbols would take 3 MB.
 .PHONY: release
@@ -92,7 +90,7 @@ man: build ## Regenerate the man page: systemd/prefect-worker.1
 
 # Makes DocC's pages without a dependency on its plugin: SwiftPM writes the public symbols, docc makes sites of them. In
 # the repository the articles link to files. In a site they must link to pages.
-LIBRARIES := PrefectAPI JobTemplates Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend
+LIBRARIES := PrefectAPI JobTemplates BackendKit BackendKitTesting Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend
 .PHONY: docs
 docs: deps ## Make documentation sites of the program and of each library: .build/docs/NAME
 	@rm -rf .build/docs .build/docs-sources && mkdir -p .build/docs .build/docs-sources

@@ -210,7 +210,11 @@ let package = Package(
             path: "Tests/ConformanceProgram", swiftSettings: settings),
         .testTarget(
             name: "BackendKitTests",
-            dependencies: ["BackendKit", "Concurrency", "JSON", "TestSupport"], swiftSettings: settings),
+            dependencies: [
+                "BackendKit", "BackendKitTesting", "Concurrency", "JSON", "JobTemplates", "PrefectAPI", "TestSupport",
+                logging,
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
@@ -222,7 +226,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["JSON", "TestSupport", "Worker", "prefect-worker", orderedCollections],
+            dependencies: [
+                "JSON", "TestSupport", "Worker", "backend-conformance", "prefect-worker", orderedCollections,
+            ],
             path: "Tests/EndToEnd", resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "JobTemplatesTests",

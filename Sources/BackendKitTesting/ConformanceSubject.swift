@@ -58,7 +58,7 @@ public struct ConformanceExpectations: Sendable {
 
 /// The error of a case that a backend does not meet.
 public struct ConformanceFailure: Error, CustomStringConvertible {
-    /// What was expected and what happened.
+    /// The expected and the actual behaviour, in one line.
     public let description: String
 
     init(_ description: String) { self.description = description }

@@ -1,2 +1,3 @@
-// The public declarations use the values of this module, and its name is not that of a product.
+// A backend's author needs JSON values and templates as well.
 @_exported public import JSON
+@_exported public import JobTemplates

@@ -4,8 +4,8 @@ public import JobTemplates
 internal import Logging
 internal import Synchronization
 
-/// The backend of a ``RemoteTaskService``: it watches all tasks of a place together, creates each task once, waits for
-/// places that give no answer, and deletes what it created.
+/// The backend of a ``RemoteTaskService``. It watches all tasks of a place together, and creates each task once. It waits
+/// for places that give no answer, and deletes the tasks that it created.
 public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
     typealias Client = Service.Client
     typealias Place = Service.Specification.Place

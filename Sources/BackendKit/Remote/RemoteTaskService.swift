@@ -19,7 +19,8 @@ public protocol RemoteTaskService: Sendable {
 
     /// Validates a rendered job configuration, and completes it for a run.
     ///
-    /// - Parameter context: `nil` for a task that is never created and only watched and stopped.
+    /// - Parameter context: `nil` for a task that is never created and only watched and stopped. Then `rendered` may be
+    ///   empty, and absent fields have their defaults.
     func specification(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> Specification
@@ -65,8 +66,8 @@ extension RemoteTaskSpecification {
 public struct RemoteTaskKey: Sendable, Hashable {
     /// The flow run's id.
     public let flowRunID: String
-    /// The id of the worker's claim on the run. It is the same for every attempt to create the task, so it can serve
-    /// as the service's idempotency key or as a part of the task's name.
+    /// The id of the worker's claim on the run, which is the same for every attempt to create the task. It can serve as
+    /// the service's idempotency key, or as a part of the task's name.
     public let claimID: String
     /// The mark on the tasks of this worker, see ``OwnerMark``.
     public let owner: String
@@ -114,6 +115,10 @@ public protocol RemoteTaskClient: Sendable {
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
 
+    /// How long after its grace a task may take to end before it is killed. The default is 30 s, because many services
+    /// end a task by force themselves.
+    static var stopMargin: Duration { get }
+
     /// Ends a task that did not end within its grace. Stops it again by default.
     func kill(_ task: String) async throws
 
@@ -142,6 +147,9 @@ extension RemoteTaskClient {
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
+
+    /// Half a minute.
+    public static var stopMargin: Duration { .seconds(30) }
 
     /// Always `nil`: no reason is known.
     public func reasonForWaiting(_ status: Status) -> String? { nil }

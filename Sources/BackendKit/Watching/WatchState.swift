@@ -8,7 +8,7 @@ internal import OrderedCollections
 struct WatchState: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// The state of a task that exists, as a description reports it.
+    /// The state of a task that exists, in a description.
     enum Finding: Sendable, Hashable {
         case present
         case ended

@@ -53,7 +53,7 @@ public final class DockerBackend: Backend {
     let options: Options
     let engine: EngineClient
     let watch: TaskWatch<ContainerSource>
-    let configurationFolder: DockerConfigurationFolder
+    let configurationDirectory: DockerConfigurationDirectory
     /// The mark on this worker's containers.
     let owner: String
     let output: OutputPrinter
@@ -74,8 +74,8 @@ public final class DockerBackend: Backend {
     /// create a thread.
     init(options: Options) throws(InfrastructureError) {
         self.options = options
-        configurationFolder = DockerConfigurationFolder(environment: options.environment)
-        let endpoint = try EngineEndpoint(environment: options.environment, files: configurationFolder)
+        configurationDirectory = DockerConfigurationDirectory(environment: options.environment)
+        let endpoint = try EngineEndpoint(environment: options.environment, files: configurationDirectory)
         let timeout = try Self.timeout(options.environment)
         do {
             engine = try EngineClient(endpoint: endpoint, timeout: timeout)

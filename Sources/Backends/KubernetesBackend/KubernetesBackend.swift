@@ -30,7 +30,7 @@ public final class KubernetesBackend: ForeignRunObserver {
         /// The log that the worker's operator reads.
         var logger: Logger
         /// The directory in which a pod finds its service account.
-        var serviceAccount = ClusterAccess.inClusterFolder
+        var serviceAccount = ClusterAccess.inClusterDirectory
         var timing = KubernetesClient.Timing()
         /// The time that another worker has to report the crash of its own run.
         var orphanGrace = Duration.seconds(15)

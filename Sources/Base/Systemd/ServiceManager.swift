@@ -22,8 +22,8 @@ package enum ServiceManager {
     /// Returns a secret that the manager has passed to this service (`LoadCredential=`), without line breaks at its
     /// end. Returns `nil` when the manager has passed no such secret.
     package static func credential(_ name: String) -> String? {
-        guard let folder = getenv("CREDENTIALS_DIRECTORY"), !name.contains("/"),
-            let file = fopen(String(cString: folder) + "/" + name, "re")
+        guard let directory = getenv("CREDENTIALS_DIRECTORY"), !name.contains("/"),
+            let file = fopen(String(cString: directory) + "/" + name, "re")
         else { return nil }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: Self.longestCredential)

@@ -57,15 +57,15 @@ struct EngineEndpoint: Sendable, Hashable {
 
     /// Finds the endpoint that the environment names. Throws an `InfrastructureError` of the kind `refused`. Its
     /// single line names the unusable setting and the cause.
-    init(environment: [String: String], files: DockerConfigurationFolder) throws(InfrastructureError) {
+    init(environment: [String: String], files: DockerConfigurationDirectory) throws(InfrastructureError) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let host = value("DOCKER_HOST") {
-            let folder = value("DOCKER_CERT_PATH")
+            let directory = value("DOCKER_CERT_PATH")
             let verifies = value("DOCKER_TLS_VERIFY") != nil
-            let usesTLS = verifies || folder != nil
+            let usesTLS = verifies || directory != nil
             try self.init(
                 host: host, named: "DOCKER_HOST",
-                tls: usesTLS ? Self.tls(in: folder ?? files.path, verifies: verifies, files: files) : nil)
+                tls: usesTLS ? Self.tls(in: directory ?? files.path, verifies: verifies, files: files) : nil)
             return
         }
         let name = value("DOCKER_CONTEXT") ?? files.configuration["currentContext"]?.stringValue ?? "default"
@@ -128,9 +128,11 @@ struct EngineEndpoint: Sendable, Hashable {
     }
 
     /// The TLS configuration with the certificate files that exist in a directory.
-    private static func tls(in folder: String, verifies: Bool, files: DockerConfigurationFolder) -> TLSConfiguration {
+    private static func tls(in directory: String, verifies: Bool, files: DockerConfigurationDirectory)
+        -> TLSConfiguration
+    {
         func existing(_ name: String) -> String? {
-            let path = "\(folder)/\(name)"
+            let path = "\(directory)/\(name)"
             return files.read(path) == nil ? nil : path
         }
         var tls = TLSConfiguration(verifyPeer: verifies)
