@@ -20,7 +20,7 @@ quickstart: deps ## Run a flow with a Prefect server and a worker, then stop bot
 test: test-build ## Lint, build and run all tests (more with PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE)
 	@Tests/run.sh $(SWIFT_FLAGS)
 
-# Programs that use the package from outside. In CI they share the build of the tests, which saves minutes. Elsewhere
+# Programs that use the package from outside, and so see only its public declarations. In CI they share the build of the tests, which saves minutes. Elsewhere
 # that would make the next build of the package repeat some of its steps.
 EXAMPLES_BUILD := $(if $(filter true,$(CI)),.build,.build/examples)
 .PHONY: examples
@@ -36,7 +36,7 @@ test-build: test-deps lint ## Lint and build the tests
 build: deps ## Build for debugging: .build/debug/prefect-worker
 	swift build $(SWIFT_FLAGS)
 
-# Other packages see only the public declarations of the products, so these cannot be targets of this package.
+# No program loads this one as a library, and its exported symbols would take 3 MB.
 .PHONY: release
 release: deps ## Build for release: .build/release/prefect-worker, with Swift's libraries linked statically
 	swift build -c release --static-swift-stdlib -Xlinker --no-export-dynamic --product prefect-worker

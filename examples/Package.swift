@@ -33,15 +33,16 @@ let package = Package(
             path: "backend/Tests", swiftSettings: settings),
         // A program that embeds the worker.
         .executableTarget(
-            name: "embed", dependencies: ["PrefectAPI", "ProcessBackend", "Worker"].map(product),
+            name: "embed", dependencies: [product("PrefectAPI"), product("ProcessBackend"), product("Worker")],
             path: "embed/Sources/embed", swiftSettings: settings),
-        // A few lines for each product, and the code of the article "Embed the worker".
+        // A few lines for each product, and the other code of the article "Embed the worker".
         .target(
-            name: "products",
+            name: "Products",
             dependencies: [
-                "BackendKit", "BackendKitTesting", "DockerBackend", "JobTemplates", "KubernetesBackend", "PrefectAPI",
-                "ProcessBackend", "SystemdBackend", "Worker",
-            ].map(product) + [.product(name: "Logging", package: "swift-log")],
+                product("BackendKit"), product("BackendKitTesting"), product("DockerBackend"), product("JobTemplates"),
+                product("KubernetesBackend"), product("PrefectAPI"), product("ProcessBackend"),
+                product("SystemdBackend"), product("Worker"), .product(name: "Logging", package: "swift-log"),
+            ],
             path: "embed/Sources/products", swiftSettings: settings),
     ]
 )

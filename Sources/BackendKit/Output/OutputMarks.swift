@@ -3,12 +3,12 @@ internal import FoundationEssentials
 
 /// Records in the worker's state directory how far the output of infrastructure has been printed. The next process
 /// continues from there.
-package struct OutputMarks: Sendable {
+public struct OutputMarks: Sendable {
     private let directory: String?
 
     /// The marks of a type of worker in a state directory. No marks are kept without a directory, or when it cannot be
     /// written.
-    package init(stateDirectory: String?, ofType workerType: String) {
+    public init(stateDirectory: String?, ofType workerType: String) {
         directory = stateDirectory.map { "\($0)/\(workerType)-output" }
         if let directory {
             try? FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -16,10 +16,10 @@ package struct OutputMarks: Sendable {
     }
 
     /// How far the output of this name has been printed, if an earlier process has printed any of it.
-    package func position(of name: String) -> OutputPosition? { text(of: name).flatMap { OutputPosition(text: $0) } }
+    public func position(of name: String) -> OutputPosition? { text(of: name).flatMap { OutputPosition(text: $0) } }
 
     /// The same position in the form of the service that stores the output.
-    package func text(of name: String) -> String? {
+    public func text(of name: String) -> String? {
         guard let directory, isFileName(name), let bytes = RegularFile.read(name, below: directory, limit: 4096) else {
             return nil
         }
@@ -27,18 +27,18 @@ package struct OutputMarks: Sendable {
     }
 
     /// Records how far the output has been printed.
-    package func set(_ position: OutputPosition, of name: String) {
+    public func set(_ position: OutputPosition, of name: String) {
         if let text = position.text { set(text: text, of: name) }
     }
 
     /// Records how far the output has been printed, in the form of the service that stores the output.
-    package func set(text: String, of name: String) {
+    public func set(text: String, of name: String) {
         guard let directory, isFileName(name) else { return }
         RegularFile.replace(name, below: directory, with: Array(text.utf8))
     }
 
     /// Removes the record of this output.
-    package func remove(_ name: String) {
+    public func remove(_ name: String) {
         if let directory, isFileName(name) { TreeRemoval.remove("\(directory)/\(name)") }
     }
 
@@ -49,7 +49,7 @@ package struct OutputMarks: Sendable {
     }
 
     /// Removes the records of all output except that of the kept names.
-    package func removeAll(unless isKept: (String) -> Bool) {
+    public func removeAll(unless isKept: (String) -> Bool) {
         guard let directory else { return }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names where !isKept(name) { remove(name) }

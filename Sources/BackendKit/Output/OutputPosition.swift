@@ -1,27 +1,28 @@
 internal import JSON
 
 /// The time at which infrastructure printed something, to the nanosecond.
-package struct OutputTime: Sendable, Hashable, Comparable {
+public struct OutputTime: Sendable, Hashable, Comparable {
     /// Seconds since 1970.
-    package let seconds: Int
+    public let seconds: Int
     /// 0..<1,000,000,000.
-    package let nanoseconds: Int
+    public let nanoseconds: Int
 
-    package static func < (left: OutputTime, right: OutputTime) -> Bool {
+    /// Orders the times, the earlier first.
+    public static func < (left: OutputTime, right: OutputTime) -> Bool {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }
 
     /// A time.
-    package init(seconds: Int, nanoseconds: Int) {
+    public init(seconds: Int, nanoseconds: Int) {
         self.seconds = seconds
         self.nanoseconds = nanoseconds
     }
 
     /// This moment, to the second.
-    package static var now: OutputTime { OutputTime(seconds: Timestamp.now.microseconds / 1_000_000, nanoseconds: 0) }
+    public static var now: OutputTime { OutputTime(seconds: Timestamp.now.microseconds / 1_000_000, nanoseconds: 0) }
 
     /// A time in the form of RFC 3339, with up to nine digits of fraction; `nil` for any other text.
-    package init?(_ text: String) {
+    public init?(_ text: String) {
         guard text.utf8.count <= 40, let moment = Timestamp(text) else { return nil }
         seconds = moment.microseconds.quotientAndRemainder(dividingBy: 1_000_000).quotient
         var digits = Array(text.utf8.drop { $0 != UInt8(ascii: ".") }.dropFirst().prefix { (48...57).contains($0) })
@@ -31,7 +32,7 @@ package struct OutputTime: Sendable, Hashable, Comparable {
     }
 
     /// Seconds and nine digits of fraction, with a point between them.
-    package var decimal: String {
+    public var decimal: String {
         let digits = String(nanoseconds)
         return "\(seconds).\(String(repeating: "0", count: max(0, 9 - digits.count)))\(digits)"
     }
@@ -39,9 +40,9 @@ package struct OutputTime: Sendable, Hashable, Comparable {
 
 /// How far a log has been read, so that a second reading continues where the first was interrupted. Several records of
 /// the log may have the same time.
-package struct OutputPosition: Sendable, Hashable {
+public struct OutputPosition: Sendable, Hashable {
     /// The time of the last record that was read.
-    package private(set) var time: OutputTime?
+    public private(set) var time: OutputTime?
     /// How many records of that time were read.
     private var count = 0
     /// How many records of that time the reading still has to skip.
@@ -50,10 +51,10 @@ package struct OutputPosition: Sendable, Hashable {
     private var isNew = true
 
     /// The position before all records, or before those that are printed from a time on.
-    package init(since time: OutputTime? = nil) { self.time = time }
+    public init(since time: OutputTime? = nil) { self.time = time }
 
     /// A position in the form of ``text``; `nil` for any other text.
-    package init?(text: String) {
+    public init?(text: String) {
         let parts = text.split(whereSeparator: \.isWhitespace).map { Int($0) }
         guard parts.count == 3, let seconds = parts[0], let nanoseconds = parts[1], let count = parts[2],
             (0..<1_000_000_000).contains(nanoseconds), (0..<Int(Int32.max)).contains(count)
@@ -63,14 +64,14 @@ package struct OutputPosition: Sendable, Hashable {
     }
 
     /// The position in a form for storage; `nil` when nothing has been read.
-    package var text: String? { time.map { "\($0.seconds) \($0.nanoseconds) \(count)" } }
+    public var text: String? { time.map { "\($0.seconds) \($0.nanoseconds) \(count)" } }
 
     /// Begins another reading, which returns all records of the last time again, and maybe earlier ones.
-    package mutating func resume() { repeated = count }
+    public mutating func resume() { repeated = count }
 
     /// Records that a record with a time was read, and returns whether it is new. A record without a time continues the
     /// one before it.
-    package mutating func admits(_ recordTime: OutputTime?) -> Bool {
+    public mutating func admits(_ recordTime: OutputTime?) -> Bool {
         if let recordTime { isNew = isAfter(recordTime) }
         return isNew
     }

@@ -2,10 +2,10 @@ internal import Files
 internal import FoundationEssentials
 
 /// The random mark on the infrastructure of one worker, which is stored in the worker's state directory.
-package enum OwnerMark {
+public enum OwnerMark {
     /// The mark for a type of worker. Without a state directory, or when the mark cannot be stored, each process has
     /// another mark and does not recognise the infrastructure of earlier processes.
-    package static func take(in directory: String?, ofType workerType: String) -> String {
+    public static func take(in directory: String?, ofType workerType: String) -> String {
         let fresh = UUID().uuidString.lowercased()
         guard let directory else { return fresh }
         let name = "\(workerType)-owner"

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// The infrastructure that runs of this process use, and that no sweep may remove.
-package final class TasksInUse: Sendable {
+public final class TasksInUse: Sendable {
     private struct State {
         var tasks: Set<String> = []
         var claims: Set<String> = []
@@ -12,18 +12,18 @@ package final class TasksInUse: Sendable {
     private let state = Mutex(State())
 
     /// Nothing in use.
-    package init() {}
+    public init() {}
 
     /// Protects what is created for a claim until ``endCreation(for:)``.
-    package func beginCreation(for claimID: String) { state.withLock { _ = $0.claims.insert(claimID) } }
+    public func beginCreation(for claimID: String) { state.withLock { _ = $0.claims.insert(claimID) } }
 
     /// Ends the protection of what was created for a claim.
-    package func endCreation(for claimID: String) { state.withLock { _ = $0.claims.remove(claimID) } }
+    public func endCreation(for claimID: String) { state.withLock { _ = $0.claims.remove(claimID) } }
 
     /// Protects a task until ``remove(_:)``.
     ///
     /// - Parameter isNew: Whether this process has started the task.
-    package func add(_ task: String, isNew: Bool = false) {
+    public func add(_ task: String, isNew: Bool = false) {
         state.withLock { state in
             state.tasks.insert(task)
             if isNew { state.started.insert(task) }
@@ -31,7 +31,7 @@ package final class TasksInUse: Sendable {
     }
 
     /// Ends the protection of a task.
-    package func remove(_ task: String) {
+    public func remove(_ task: String) {
         state.withLock { state in
             state.tasks.remove(task)
             state.started.remove(task)
@@ -39,7 +39,7 @@ package final class TasksInUse: Sendable {
     }
 
     /// Protects a task, and returns whether this process has started it. Only the first call for a task returns `true`.
-    package func addReturningIsNew(_ task: String) -> Bool {
+    public func addReturningIsNew(_ task: String) -> Bool {
         state.withLock { state in
             state.tasks.insert(task)
             return state.started.remove(task) != nil
@@ -47,13 +47,13 @@ package final class TasksInUse: Sendable {
     }
 
     /// Protects what belongs to these runs of an earlier process. Their recovery decides about them later.
-    package func protect(flowRunIDs: Set<String>) { state.withLock { $0.flowRunIDs = flowRunIDs } }
+    public func protect(flowRunIDs: Set<String>) { state.withLock { $0.flowRunIDs = flowRunIDs } }
 
     /// The protected tasks.
-    package var tasks: Set<String> { state.withLock { $0.tasks } }
+    public var tasks: Set<String> { state.withLock { $0.tasks } }
 
     /// Whether a task is protected by itself, by its claim or by its run.
-    package func contains(_ task: String, claimID: String? = nil, flowRunID: String? = nil) -> Bool {
+    public func contains(_ task: String, claimID: String? = nil, flowRunID: String? = nil) -> Bool {
         state.withLock { state in
             state.tasks.contains(task) || claimID.map { state.claims.contains($0) } ?? false
                 || flowRunID.map { state.flowRunIDs.contains($0) } ?? false
@@ -62,14 +62,14 @@ package final class TasksInUse: Sendable {
 }
 
 /// The search for infrastructure that no run uses any more.
-package enum OrphanSweep {
+public enum OrphanSweep {
     /// The time between two searches.
-    package static let interval = Duration.seconds(600)
+    public static let interval = Duration.seconds(600)
     /// For how long infrastructure that was created and never started may exist before it counts as orphaned.
-    package static let grace = Duration.seconds(600)
+    public static let grace = Duration.seconds(600)
 
     /// Searches at regular intervals until the task is cancelled.
-    package static func run(_ sweep: () async -> Void) async {
+    public static func run(_ sweep: () async -> Void) async {
         while (try? await Task.sleep(for: interval)) != nil { await sweep() }
     }
 }

@@ -148,7 +148,7 @@ extension RemoteTaskClient {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
 
-    /// 30 s.
+    /// Half a minute.
     public static var stopMargin: Duration { .seconds(30) }
 
     /// Always `nil`: no reason is known.

@@ -60,7 +60,8 @@ public final class PrefectWorker: Sendable {
     /// An unavailable API does not end a worker: it keeps trying. Cancelling the task ends the worker without waiting
     /// for its runs. The next worker with the same state directory recovers them.
     ///
-    /// - Throws: ``WorkerRefusal`` if the worker cannot serve a pool until the user changes something.
+    /// - Throws: ``WorkerRefusal`` if the worker cannot serve a pool until the user changes something. The error of a
+    ///   backend that cannot be made. `CancellationError` if the task is cancelled before the pools are known.
     public func run() async throws {
         let logger = logger("prefect.worker")
         for warning in configuration.settings.warnings { logger.warning("\(warning)") }

@@ -67,7 +67,7 @@ extension PrefectSettings {
     /// `PREFECT_CLOUD_MAX_LOG_SIZE`, in characters.
     package var cloudMaxLogSize: Int { self[Key.cloudMaxLogSize] }
 
-    /// Whether the API is Prefect Cloud's: its URL begins with ``cloudAPIURL``.
+    /// Whether the API is Prefect Cloud's: its URL begins with `PREFECT_CLOUD_API_URL`.
     public var isCloud: Bool {
         guard let apiURL, !cloudAPIURL.isEmpty else { return false }
         return apiURL.hasPrefix(cloudAPIURL)
