@@ -33,7 +33,7 @@ public struct ConformanceExpectations: Sendable {
     public var reportsCodeToLaterProcess: Bool
     /// Whether the exit code of a run that is stopped is known.
     public var reportsCodeOfStopped: Bool
-    /// Whether the backend prints the output of a run while ``Workload/streamsOutput`` is true.
+    /// Whether the backend prints the output of a run while `Workload.streamsOutput` is true.
     public var printsOutput: Bool
     /// Job variables that the backend must refuse, besides those of the subject.
     public var refusedJobVariables: [JSONValue]

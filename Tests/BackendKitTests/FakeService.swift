@@ -27,8 +27,8 @@ final class FakeTasks: Sendable {
         var blindness = 0
         var output: [UInt8] = []
         var ignoresStop = false
-        /// Whether deletions get no answer and have no effect.
-        var refusesDeletions = false
+        /// The operations that get no answer and have no effect.
+        var unanswered: Set<String> = []
     }
 
     let state = Mutex(State())
@@ -47,6 +47,9 @@ final class FakeTasks: Sendable {
     fileprivate func run<Result>(_ operation: String, _ body: (inout State) throws -> Result) throws -> Result {
         try state.withLock { state in
             state.calls.append(operation)
+            if state.unanswered.contains(operation) {
+                throw RemoteTaskError(.unavailable(isUnapplied: true), "slow down", retryAfter: .zero)
+            }
             guard state.failures[operation]?.isEmpty == false, let failure = state.failures[operation]?.removeFirst()
             else { return try body(&state) }
             if failure.hasEffect { _ = try body(&state) }
@@ -118,7 +121,6 @@ struct FakeClient: RemoteTaskClient {
 
     func delete(_ task: String) async throws -> Bool {
         try tasks.run("delete") { state in
-            if state.refusesDeletions { throw RemoteTaskError(.unavailable(isUnapplied: true), "no answer") }
             guard state.tasks.removeValue(forKey: task) != nil else { throw RemoteTaskError(.notFound, "gone") }
             return false
         }
