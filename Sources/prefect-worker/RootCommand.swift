@@ -46,13 +46,25 @@ struct RootCommand: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            skipExitHandlers()
         } catch {
+            skipExitHandlers()
             let message = fullMessage(for: error)
             guard message != message.escapedForTerminal(keepingLines: true) else { exit(withError: error) }
             if exitCode(for: error) == .failure { exit(withError: Refusal("\(error)")) }
             _ = (message.escapedForTerminal(keepingLines: true) + "\n").withCString { write(2, $0, strlen($0)) }
             Glibc.exit(exitCode(for: error).rawValue)
         }
+    }
+
+    /// Makes the process end without the exit handlers of libraries. OpenSSL's handler frees locks that the threads of a
+    /// transport still use. The handler that was added last runs first.
+    private static func skipExitHandlers() {
+        on_exit(
+            { status, _ in
+                fflush(nil)
+                _exit(status)
+            }, nil)
     }
 }
 

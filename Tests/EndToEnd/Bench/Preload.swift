@@ -21,9 +21,9 @@ extension Trait where Self == ConditionTrait {
     static var compiler: Self { .enabled(if: Preload.compiler != nil, "needs a C compiler on the PATH") }
 }
 
-extension TestBench {
+extension Preload {
     /// Compiles a C file of the tests into a library for preloading, and returns its path.
-    func compileShared(_ name: String) async throws -> String {
+    static func compile(_ name: String, in folder: String) async throws -> String {
         let source = try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: "c")).path
         let library = "\(folder)/\(name).so"
         let status = try await withChildProcess(
@@ -34,4 +34,9 @@ extension TestBench {
         try #require(status == .exited(0))
         return library
     }
+}
+
+extension TestBench {
+    /// Compiles a C file of the tests into a library for preloading, and returns its path.
+    func compileShared(_ name: String) async throws -> String { try await Preload.compile(name, in: folder) }
 }
