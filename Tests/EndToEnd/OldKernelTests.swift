@@ -26,6 +26,8 @@ struct OldKernelTests {
                     """
                     import os, sys, time
                     os.chdir(os.environ['PREFECT__WORKER_RUN_DIRECTORY'])
+                    # The worker creates the file after the start.
+                    while not os.path.exists('progress'): time.sleep(0.01)
                     \(trick.rawValue)
                     print('played \(trick)', flush=True)
                     with open('\(bench.folder)/\(trick)', 'w') as note: note.write('played')
