@@ -112,9 +112,8 @@ public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
                 } while (try? await Task.sleep(for: Self.deletionInterval)) != nil
             }
             group.addTask {
-                repeat {
-                    await self.sweep(place)
-                } while (try? await Task.sleep(for: OrphanSweep.interval)) != nil
+                await self.sweep(place)
+                await OrphanSweep.run { await self.sweep(place) }
             }
         }
     }

@@ -150,18 +150,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         do {
             try await place.watch.source.noting { try await place.client.stop(task, grace: grace, reason: reason) }
             place.watch.changed(task)
-            let limit = grace + Client.stopMargin
-            let watch = place.watch
-            let isOver = ObservedValue(false)
-            await raceOf(
-                {
-                    let hasEnded = await watch.waitForEnd(of: task)
-                    isOver.update { $0 = hasEnded }
-                }, { try? await Task.sleep(for: limit) })
-            try Task.checkCancellation()
-            if isOver.value { return }
+            if try await place.watch.waitForEnd(of: task, within: grace + Client.stopMargin) { return }
             try await place.watch.source.noting { try await place.client.kill(task) }
-            guard await watch.waitForEnd(of: task) else { throw CancellationError() }
+            guard await place.watch.waitForEnd(of: task) else { throw CancellationError() }
         } catch let error as RemoteTaskError {
             throw failure(error, "'\(identifier)' could not be stopped")
         }

@@ -99,6 +99,19 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
         return false
     }
 
+    /// Waits until a task has ended or does not exist any more, for at most `limit`. Returns whether it has. Throws
+    /// `CancellationError` when the caller's task was cancelled.
+    public func waitForEnd(of task: String, within limit: Duration) async throws -> Bool {
+        let hasEnded = await raceOf(
+            { await self.waitForEnd(of: task) },
+            {
+                try? await Task.sleep(for: limit)
+                return false
+            })
+        try Task.checkCancellation()
+        return hasEnded
+    }
+
     private func forget(_ task: String, _ number: Int) {
         handle(.forgotten(task)) { state in
             state.observed[task]?.observers[number] = nil

@@ -22,7 +22,7 @@ struct SystemdWorkload: FlowHookRunner {
         let grace = configuration.resources.stopTime ?? grace
         // SIGTERM is sent directly, because a stop of the unit applies a time limit of its own.
         guard try await kill(unit, SIGTERM) else { return }
-        if try await hasEnded(unit, within: grace) { return }
+        if try await backend.watch.waitForEnd(of: unit.name, within: grace) { return }
         guard try await ask(unit, { () async throws(BusError) in try await backend.manager.stop(unit.name) }),
             try await kill(unit, SIGKILL)
         else { return }
@@ -31,21 +31,6 @@ struct SystemdWorkload: FlowHookRunner {
 
     private func kill(_ unit: UnitName, _ signal: Int32) async throws -> Bool {
         try await ask(unit) { () async throws(BusError) in try await backend.manager.kill(unit.name, signal: signal) }
-    }
-
-    private func hasEnded(_ unit: UnitName, within limit: Duration) async throws -> Bool {
-        let hasEnded = await withTaskGroup(of: Bool.self) { group in
-            group.addTask { await backend.watch.waitForEnd(of: unit.name) }
-            group.addTask {
-                try? await Task.sleep(for: limit)
-                return false
-            }
-            let first = await group.next() ?? false
-            group.cancelAll()
-            return first
-        }
-        try Task.checkCancellation()
-        return hasEnded
     }
 
     /// Sends a request that ends a unit; returns `false` when the unit does not exist.

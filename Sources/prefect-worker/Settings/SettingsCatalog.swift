@@ -33,6 +33,9 @@ struct SettingsCatalog: Sendable {
     let handedOn: [KnownSetting]
 
     init(_ settings: PrefectSettings, environment: [String: String]) {
+        func section(_ title: String, _ known: [BackendSetting]) -> Section {
+            Section(title: title, settings: known.map { KnownSetting($0, environment, settings.integrations) })
+        }
         sections =
             [
                 Section(
@@ -40,19 +43,12 @@ struct SettingsCatalog: Sendable {
                     settings: SettingDefinition.all.compactMap { definition in
                         definition.meaning.map { KnownSetting(definition, meaning: $0, settings) }
                     }),
-                Section(
-                    title: "The worker's settings", settings: WorkerVariable.own.map { KnownSetting($0, environment) }),
-                Section(
-                    title: "Common variables",
-                    settings: WorkerVariable.usual.map { KnownSetting($0, environment) }),
-                Section(title: "From systemd", settings: WorkerVariable.systemd.map { KnownSetting($0, environment) }),
+                section("The worker's settings", WorkerVariable.own),
+                section("Common variables", WorkerVariable.usual),
+                section("From systemd", WorkerVariable.systemd),
             ]
-            + Backends.all.compactMap { backend in
-                let traits = backend.traits
-                guard !traits.settings.isEmpty else { return nil }
-                return Section(
-                    title: "\(traits.type.prefix(1).uppercased())\(traits.type.dropFirst()) pools",
-                    settings: traits.settings.map { KnownSetting($0, environment, settings.integrations) })
+            + Backends.all.map { $0.traits }.filter { !$0.settings.isEmpty }.map { traits in
+                section("\(traits.type.prefix(1).uppercased())\(traits.type.dropFirst()) pools", traits.settings)
             }
         handedOn = settings.assignments.map(\.setting).filter { $0.meaning == nil }
             .map { KnownSetting($0, meaning: "", settings) }
@@ -74,27 +70,21 @@ extension KnownSetting {
     }
 
     fileprivate init(_ setting: BackendSetting, _ environment: [String: String], _ integrations: IntegrationSettings) {
-        guard let key = setting.key else {
-            let variable = WorkerVariable(setting)
-            self.init(variable, environment)
-            return
+        let text: String?
+        let source: String?
+        if setting.key != nil {
+            let found = integrations.found(setting.variables)
+            text = found.map { $0.value.stringValue ?? $0.value.serialized() }
+            source = found?.source.description
+        } else {
+            let name = setting.variables.first { environment[$0] != nil }
+            text = name.flatMap { environment[$0] }
+            source = name.map { SettingSource.environment(variable: $0).description }
         }
-        let found = integrations.found(setting.variables)
         self.init(
-            variables: setting.variables, key: key, expectation: setting.expectation,
+            variables: setting.variables, key: setting.key, expectation: setting.expectation,
             defaultText: setting.defaultText, meaning: setting.meaning,
-            value: found.map { SettingValue.string($0.value.stringValue ?? $0.value.serialized()).description }
-                ?? setting.defaultText,
-            source: found?.source.description)
-    }
-
-    fileprivate init(_ variable: WorkerVariable, _ environment: [String: String]) {
-        let name = variable.names.first { environment[$0] != nil }
-        self.init(
-            variables: variable.names, expectation: variable.expectation, defaultText: variable.defaultText,
-            meaning: variable.meaning,
             // The description masks the password of a URL.
-            value: name.flatMap { environment[$0] }.map { SettingValue.string($0).description } ?? variable.defaultText,
-            source: name.map { SettingSource.environment(variable: $0).description })
+            value: text.map { SettingValue.string($0).description } ?? setting.defaultText, source: source)
     }
 }
