@@ -108,8 +108,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendKit", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI",
-                orderedCollections, logging, coreMetrics, tracing,
+                "BackendKit", "CLinux", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation",
+                "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
