@@ -177,13 +177,13 @@ public struct WorkerDaemon: Sendable {
         }
     }
 
-    /// Returns the memory to the system that runs needed for their start or until their end. The allocator would keep it
-    /// for as long as other memory near it is in use.
+    /// Returns the memory to the system that runs no longer need, such as that of their start or of connections that
+    /// were made again. The allocator would keep it for as long as other memory near it is in use.
     private func returnFreeMemory() async {
         var changes = 0
         while (try? await Task.sleep(for: .seconds(10), tolerance: .seconds(5))) != nil {
             let current = pools.map(\.registry.changes).reduce(0, &+)
-            if current != changes { clinux_return_free_memory() }
+            if current != changes || runsInFlight > 0 { clinux_return_free_memory() }
             changes = current
         }
     }
