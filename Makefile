@@ -20,6 +20,14 @@ quickstart: deps ## Run a flow with a Prefect server and a worker, then stop bot
 test: test-build ## Lint, build and run all tests (more with PREFECT_API_URL, DOCKER_HOST, KUBECONFIG, TEST_SYSTEMD_ROOT, TEST_IMAGE)
 	@Tests/run.sh $(SWIFT_FLAGS)
 
+# Programs that use the package from outside, and so see only its public declarations. In CI they share the build of the tests, which saves minutes. Elsewhere
+# that would make the next build of the package repeat some of its steps.
+EXAMPLES_BUILD := $(if $(filter true,$(CI)),.build,.build/examples)
+.PHONY: examples
+examples: deps ## Build the programs in examples that use the package, and run their tests
+	swift build --package-path examples --scratch-path $(EXAMPLES_BUILD) --build-tests $(SWIFT_FLAGS)
+	swift test --package-path examples --scratch-path $(EXAMPLES_BUILD) --skip-build $(SWIFT_FLAGS)
+
 .PHONY: test-build
 test-build: test-deps lint ## Lint and build the tests
 	swift build --build-tests $(SWIFT_FLAGS)
@@ -82,7 +90,7 @@ man: build ## Regenerate the man page: systemd/prefect-worker.1
 
 # Makes DocC's pages without a dependency on its plugin: SwiftPM writes the public symbols, docc makes sites of them. In
 # the repository the articles link to files. In a site they must link to pages.
-LIBRARIES := PrefectAPI JobTemplates Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend
+LIBRARIES := PrefectAPI JobTemplates BackendKit BackendKitTesting Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend
 .PHONY: docs
 docs: deps ## Make documentation sites of the program and of each library: .build/docs/NAME
 	@rm -rf .build/docs .build/docs-sources && mkdir -p .build/docs .build/docs-sources
@@ -99,8 +107,8 @@ docs: deps ## Make documentation sites of the program and of each library: .buil
 	@echo "Look at one with: python3 -m http.server -d .build/docs/prefect-worker, at /documentation/prefect-worker"
 
 .PHONY: lint
-lint: ## Check the layout of the sources and the language of the documentation
-	swift format lint --strict --recursive Package.swift Sources Tests
+lint: ## Check the layout of the sources, and the language and presence of the documentation
+	swift format lint --strict --recursive Package.swift Sources Tests examples
 	python3 Tests/language.py --self-test
 	python3 Tests/language.py
 

@@ -108,7 +108,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendKit", "CLinux", "CSQLite", "Concurrency", "Files", "JSON", "JobTemplates", "Notation",
+                "BackendKit", "CLinux", "CSQLite", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates",
+                "Notation",
                 "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
@@ -210,7 +211,11 @@ let package = Package(
             path: "Tests/ConformanceProgram", swiftSettings: settings),
         .testTarget(
             name: "BackendKitTests",
-            dependencies: ["BackendKit", "Concurrency", "JSON", "TestSupport"], swiftSettings: settings),
+            dependencies: [
+                "BackendKit", "BackendKitTesting", "Concurrency", "JSON", "JobTemplates", "PrefectAPI", "TestSupport",
+                logging,
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
@@ -221,9 +226,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["JSON", "TestSupport", "prefect-worker", orderedCollections],
-            path: "Tests/EndToEnd",
-            resources: [.copy("Resources")], swiftSettings: settings),
+            name: "EndToEndTests",
+            dependencies: [
+                "JSON", "TestSupport", "Worker", "backend-conformance", "prefect-worker", orderedCollections,
+            ],
+            path: "Tests/EndToEnd", resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "JobTemplatesTests",
             dependencies: [

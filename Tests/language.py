@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the sentences of the documentation, and of the comments in Sources/**/*.swift.
+"""Checks the sentences of the documentation, and of the comments in Sources/**/*.swift. Every public declaration there
+needs a documentation comment.
 
 Prints `file:line: problem` and exits with status 1 when there is a problem. --self-test checks the checks.
 """
@@ -22,6 +23,9 @@ EMPHASIS = re.compile(r"\*+|(?<!\w)_|_(?!\w)")
 MARKER = re.compile(r"^\s*([-*+]|\d+\.)\s+")
 FENCE = re.compile(r"\s*```")
 DIRECTIVE = re.compile(r"\s*(@\w+|})")
+PUBLIC = re.compile(r"( *)(?:@[\w.]+(?:\([^)]*\))? )*(?:public|open) (?!import )(?:.*?\b(enum|protocol) )?")
+# The declarations in a public enumeration or protocol are public without a word of their own.
+MEMBER = {"enum": r"(?:indirect )?case ", "protocol": r"(?:static |mutating )*(?:var|func|init|subscript|associatedtype)\b"}
 END = re.compile(r"(?<=[.!?])[)\]]?\s+(?=\(?[A-Z])")
 
 
@@ -111,6 +115,22 @@ def comments(text):
                 yield from ((number + offset, problem) for offset, problem in wording(plain(part)))
 
 
+def undocumented(text):
+    """The public declarations of a Swift file without a documentation comment."""
+    member, documented = None, False
+    for number, line in enumerate(text.splitlines(), 1):
+        is_comment, is_attribute = (line.lstrip().startswith(mark) for mark in ("///", "@"))
+        public = PUBLIC.match(line)
+        if member and line.startswith(member[0] + "}"):
+            member = None
+        is_member = member and re.match(f"{member[0]}    (?:@\\w+ )*{MEMBER[member[1]]}", line)
+        if (public or is_member) and not documented:
+            yield number, f"a public declaration without documentation: {line.strip()[:60]}"
+        if public and public[2] and line.endswith("{"):
+            member = public[1], public[2]
+        documented = is_comment or documented and is_attribute and not (public or is_member)
+
+
 def self_test():
     """Asserts that each kind of problem is found, and none in code, quotes and link targets."""
     def found(text, check=document):
@@ -129,6 +149,13 @@ def self_test():
         assert found(f"It is {word}.") == found(f"# It is {word}") == [f"the word {word!r}"]
     assert not found(f"See `{many}` and \"That {many}.\" in [it]({many}).\n\n    That {many}\n\n```\nThat {many}\n```")
     assert found(f"/// One {'word ' * 23}\n/// and end.\nlet x = 1", comments) == ["a sentence of 26 words"]
+    public = "public struct A {\n    /// Good.\n    @B\n    public var c: C\n    @B public let d: D\n    var e: E\n}"
+    assert [number for number, _ in undocumented(public)] == [1, 5]
+    members = "/// Good.\npublic {} {{\n    {}\n}}\nprivate {} {{\n    {}\n}}"
+    for kind, member in (("enum A: B", "case a"), ("protocol A", "static func a()"), ("protocol A", "var a: A { get }")):
+        assert [number for number, _ in undocumented(members.format(kind, member, kind, member))] == [3]
+        assert not list(undocumented(members.format(kind, f"/// Good.\n    {member}", kind, member)))
+    assert not list(undocumented("public import A\npackage var a = A()\n@_exported public import B"))
     assert found("// Of it.\nlet a = 1  // Of\n/// Good.", comments) == ["a sentence begins with 'Of'"]
 
 
@@ -136,7 +163,7 @@ def main():
     if "--self-test" in sys.argv:
         return self_test()
     status = 0
-    for patterns, check in ((PAGES, document), (SOURCES, comments)):
+    for patterns, check in ((PAGES, document), (SOURCES, comments), (SOURCES, undocumented)):
         for path in sorted(path for pattern in patterns for path in ROOT.glob(pattern) if path.name != GENERATED):
             for number, problem in sorted(check(path.read_text(encoding="utf-8"))):
                 print(f"{path.relative_to(ROOT)}:{number}: {problem}")

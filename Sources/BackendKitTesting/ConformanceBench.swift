@@ -72,8 +72,10 @@ struct ConformanceBench: Sendable {
         do {
             try await body(workload, identifier)
         } catch {
-            try? await workload.stop(identifier, grace: .zero, reason: .shutdown)
-            await workload.cleanUp(identifier)
+            try? await within("the stop") {
+                try await workload.stop(identifier, grace: .zero, reason: .shutdown)
+                await workload.cleanUp(identifier)
+            }
             throw error
         }
         await workload.cleanUp(identifier)

@@ -9,22 +9,39 @@ internal import JSON
 ///         try await conformance.check(MySubject())
 ///     }
 public enum ConformanceCase: String, Sendable, CaseIterable {
+    /// A check finds the infrastructure usable, and nothing is unavailable.
     case usable = "a check finds the infrastructure usable, and nothing is unavailable"
+    /// The description of a workload shows its command.
     case description = "the description of a workload shows its command"
+    /// A job that cannot run is refused in one line.
     case refusals = "a job that cannot run is refused in one line"
+    /// The exit code of the command is reported, also to a second wait.
     case exitCodes = "the exit code of the command is reported, also to a second wait"
+    /// The command receives the environment of its job.
     case environment = "the command receives the environment of its job"
+    /// Many runs at once end with their own exit codes.
     case many = "many runs at once end with their own exit codes"
+    /// The output of a run is printed.
     case output = "the output of a run is printed"
+    /// A cancelled wait does not affect the run.
     case cancelledWait = "a cancelled wait does not affect the run"
+    /// A run that is stopped can end by itself within its grace.
     case gracefulStop = "a run that is stopped can end by itself within its grace"
+    /// A run that ignores a stop is ended after its grace.
     case forcedStop = "a run that ignores a stop is ended after its grace"
+    /// A stop of a run that has ended does no harm.
     case stopAfterEnd = "a stop of a run that has ended does no harm"
+    /// A run that was never started is recognised.
     case neverStarted = "a run that was never started is recognised"
+    /// An interrupted start leaves at most one run, which is found again.
     case interruptedStart = "an interrupted start leaves at most one run, which is found again"
+    /// A later process finds a run by its identifier and waits for its end.
     case laterProcess = "a later process finds a run by its identifier and waits for its end"
+    /// A later process finds a run whose identifier was not recorded.
     case laterProcessByClaim = "a later process finds a run whose identifier was not recorded"
+    /// A sweep does not touch runs in use.
     case sweep = "a sweep does not touch runs in use"
+    /// A run that was cleaned up counts as ended, and a second clean-up does no harm.
     case cleanUp = "a run that was cleaned up counts as ended, and a second clean-up does no harm"
 
     /// Checks the case. Throws ``ConformanceFailure`` or the error of the backend. Cases can be checked at the same time,

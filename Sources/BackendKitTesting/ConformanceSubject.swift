@@ -20,8 +20,10 @@ public protocol ConformanceSubject: Sendable {
 }
 
 extension ConformanceSubject {
+    /// Always empty: the defaults of the template are enough.
     public var jobVariables: JSONValue { [:] }
 
+    /// The default expectations.
     public var expectations: ConformanceExpectations { ConformanceExpectations() }
 }
 
@@ -56,7 +58,7 @@ public struct ConformanceExpectations: Sendable {
 
 /// The error of a case that a backend does not meet.
 public struct ConformanceFailure: Error, CustomStringConvertible {
-    /// What was expected and what happened.
+    /// The expected and the actual behaviour, in one line.
     public let description: String
 
     init(_ description: String) { self.description = description }

@@ -35,22 +35,27 @@ public final class RecordingReporter: JobReporter {
     /// A reporter without records.
     public init() {}
 
+    /// Records the line.
     public func log(_ level: RunLogLevel, _ message: String) {
         state.withLock { $0.messages.append(Line(level: level, message: message, isOnlyAtAPI: false)) }
     }
 
+    /// Records the line.
     public func logAtAPI(_ level: RunLogLevel, _ message: String) {
         state.withLock { $0.messages.append(Line(level: level, message: message, isOnlyAtAPI: true)) }
     }
 
+    /// Records the event.
     public func emit(event: String, resource: JSONValue, payload: JSONValue) {
         state.withLock { $0.events.append(Emitted(name: event, id: nil, resource: resource)) }
     }
 
+    /// Records the event.
     public func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
         state.withLock { $0.events.append(Emitted(name: event, id: id, resource: resource)) }
     }
 
+    /// Records the message.
     public func reportPending(_ message: String) async -> Bool {
         state.withLock { $0.pending += 1 }
         return true

@@ -8,6 +8,7 @@ public final class RecordingSink: OutputSink {
     /// A sink without content.
     public init() {}
 
+    /// Records the bytes.
     public func write(_ new: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         bytes.withLock { $0 += new }
         return new.count

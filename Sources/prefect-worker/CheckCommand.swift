@@ -12,7 +12,7 @@ struct CheckCommand: AsyncParsableCommand {
         abstract: "Check the API, the credentials, the pool, its queues and the backend; status 1 if anything is wrong."
     )
 
-    @ParentCommand var root: PrefectWorker
+    @ParentCommand var root: RootCommand
     @OptionGroup var common: CommonOptions
 
     @Option(name: .shortAndLong, help: "The work pool to check.")
@@ -33,7 +33,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try common.loadSettings(rootProfile: root.profile)
-        let client = try settings.makeClient()
+        let client = try APIClient(settings: settings)
         var findings = settings.warnings.map { BackendReport.Finding(subject: "settings", detail: $0, isGood: true) }
         if let pool { try ServingPlan.checkPoolName(pool, of: "--pool") }
         if let type, Backends.backend(ofType: type) == nil {
@@ -60,7 +60,7 @@ struct CheckCommand: AsyncParsableCommand {
                 }
                 findings += await backend.check(jobs.map { [$0] } ?? []).findings.map { finding in
                     guard !finding.isGood, !finding.isPartial, isBrought else { return finding }
-                    return .init(subject: finding.subject, detail: Backends.withoutOwn(finding), isGood: true)
+                    return .init(subject: finding.subject, detail: BackendChecks.withoutOwn(finding), isGood: true)
                 }
             } catch {
                 findings.append(.init(subject: "\(kind.traits.type) backend", detail: "\(error)", isGood: false))

@@ -1,9 +1,9 @@
 import ArgumentParser
 import FoundationEssentials
-import HTTPTransport
 import Logging
 import PrefectAPI
 import Systemd
+import Worker
 import WorkerLogging
 
 /// The format of log lines.
@@ -88,18 +88,5 @@ extension PrefectSettings {
     /// The level of the worker's log.
     var workerLogLevel: Logger.Level {
         worker.debugMode || debugMode ? .debug : Logger.Level(prefectName: loggingLevel.name) ?? .info
-    }
-
-    /// Makes a client of the API that the settings name.
-    func makeClient(
-        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
-    ) throws -> APIClient {
-        guard let configuration = APIClient.Configuration(settings: self) else {
-            throw Refusal(
-                "PREFECT_API_URL is not set, so the worker has no API; set it, for example to "
-                    + "http://127.0.0.1:4200/api, in the environment or in the profile '\(profileName)'")
-        }
-        return APIClient(
-            configuration: configuration, transport: try HTTPTransport(.init(settings: self)), sleep: sleep)
     }
 }

@@ -3,6 +3,7 @@ import FoundationEssentials
 import HTTPTransport
 import JSON
 import PrefectAPI
+import Worker
 
 /// `prefect-worker healthcheck`: the command of a container's `HEALTHCHECK`, if the container has no other HTTP client.
 struct HealthcheckCommand: AsyncParsableCommand {
@@ -14,7 +15,7 @@ struct HealthcheckCommand: AsyncParsableCommand {
             PREFECT_WORKER_WEBSERVER_PORT.
             """)
 
-    @ParentCommand var root: PrefectWorker
+    @ParentCommand var root: RootCommand
     @OptionGroup var common: CommonOptions
 
     func run() async throws {

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import JSON
+import Worker
 
 /// JSON from files that a user names.
 enum JSONFile {

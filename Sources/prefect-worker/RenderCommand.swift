@@ -16,7 +16,7 @@ struct RenderCommand: AsyncParsableCommand {
             'worker_name' and 'worker_id'. The environment is that of this process.
             """)
 
-    @ParentCommand var root: PrefectWorker
+    @ParentCommand var root: RootCommand
     @OptionGroup var common: CommonOptions
 
     @Option(name: .shortAndLong, help: "The work pool.")
@@ -62,7 +62,7 @@ struct RenderCommand: AsyncParsableCommand {
             source = try RenderSource(offline: JSONFile.read(input, what: "The input"))
         } else {
             source = try await RenderSource(
-                api: settings.makeClient(), pool: pool, deployment: deployment, flowRun: flowRun)
+                api: APIClient(settings: settings), pool: pool, deployment: deployment, flowRun: flowRun)
         }
         guard let kind = Backends.backend(ofType: source.subject.pool.type) else {
             throw Refusal(

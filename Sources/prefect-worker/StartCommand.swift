@@ -1,12 +1,13 @@
 import ArgumentParser
+import BackendKit
 import CLinux
 import Concurrency
 import FoundationEssentials
-import HealthServer
 import JSON
 import JobTemplates
 import Logging
 import PrefectAPI
+import Systemd
 import Worker
 import WorkerLogging
 import WorkerMetrics
@@ -24,7 +25,7 @@ struct StartCommand: AsyncParsableCommand {
             again.
             """)
 
-    @ParentCommand var root: PrefectWorker
+    @ParentCommand var root: RootCommand
     @OptionGroup var common: CommonOptions
 
     @Option(
@@ -178,26 +179,38 @@ struct StartCommand: AsyncParsableCommand {
         let journal = try common.journal()
         let output = try common.makeLogOutput(settings, journal: journal, redact: { live.redact($0) })
         let metrics = withHealthcheck || metricsHost != nil ? PrometheusRegistry.installed() : nil
-        let shutdown = ShutdownSignal()
-        let client = try settings.makeClient(sleep: { try await shutdown.pause($0) })
-        let session = StartSession(
-            settings: settings, live: live, loadSettings: loadSettings, client: client, output: output,
-            journal: journal, logsAsJSON: common.logFormat == .json,
-            probes: WorkerProbes(), metrics: metrics, shutdown: shutdown,
-            settingsEnvironment: ObservedValue(settings.environmentForJobs()))
-        defer { output.flush(within: session.flushLimit) }
+        let probes = WorkerProbes()
+        var configuration = WorkerConfiguration(settings: settings, plan: plan, backends: Backends.all)
+        configuration.stateDirectory = stateDir
+        configuration.createsPools = createPoolIfNotFound
+        configuration.baseJobTemplate = template
+        configuration.python = python ?? environment["PREFECT_WORKER_PYTHON"]
+        configuration.allowsHostCredentials = try allowHostCredentials || allowsHostCredentials(in: environment)
+        configuration.prefetchSeconds = prefetchSeconds
+        configuration.runsOnce = runOnce
+        configuration.drainTimeout = try drainTimeout.map { .pause(seconds: $0) } ?? drainTimeout(in: environment)
+        configuration.leavesRunsOnExit = detachOnExit
+        configuration.openFiles = openFiles
+        configuration.output = runOutput(journal: journal, of: probes)
+        configuration.makeLogHandler = {
+            WorkerLogHandler(logger: $0, output: output, level: live.current.workerLogLevel)
+        }
+        let worker = try PrefectWorker(configuration, live: live, probes: probes)
+        let session = StartSession(worker: worker, loadSettings: loadSettings, output: output, metrics: metrics)
+        defer { output.flush(within: worker.flushLimit) }
         try await session.run(
             StartSession.Request(
-                plan: plan, readPlan: readPlan, createsPool: createPoolIfNotFound, template: template,
-                prefetchSeconds: prefetchSeconds,
-                runsOnce: runOnce, answersProbes: withHealthcheck,
+                readPlan: readPlan, answersProbes: withHealthcheck,
                 metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetricsPort) },
-                python: python ?? environment["PREFECT_WORKER_PYTHON"],
-                allowsHostCredentials: try allowHostCredentials || allowsHostCredentials(in: environment),
-                mentionsInstallPolicy: installPolicy == .always, stateDirectory: stateDir,
-                drainTimeout: try drainTimeout.map { .pause(seconds: $0) } ?? drainTimeout(in: environment),
-                detachesOnExit: detachOnExit,
-                openFiles: openFiles))
+                mentionsInstallPolicy: installPolicy == .always))
+    }
+
+    /// The destination of the output of runs; `nil` to copy it unchanged. The destination is the journal, JSON if the
+    /// log is JSON, or a terminal that the output must not control.
+    private func runOutput(journal: JournalSocket?, of probes: WorkerProbes) -> (any OutputSink)? {
+        if let journal { return JournalSink(journal: journal, pool: { probes.daemon?.pool(ofRun: $0) }) }
+        if common.logFormat == .json { return RunOutputSink(form: .json) }
+        return Terminal.isOutput ? RunOutputSink(form: .terminal) : nil
     }
 
     private func allowsHostCredentials(in environment: [String: String]) throws -> Bool {

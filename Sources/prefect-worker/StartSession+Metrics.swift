@@ -12,7 +12,7 @@ extension PrometheusRegistry {
         Meter(
             label: "prefect_worker_build_info",
             dimensions: [
-                ("version", PrefectWorker.version), ("prefect_version", APIClient.prefectVersion),
+                ("version", RootCommand.version), ("prefect_version", APIClient.prefectVersion),
                 ("swift_version", "\(_SwiftStdlibVersion.current)"),
             ]
         ).set(1)

@@ -11,20 +11,18 @@ import WorkerLogging
 extension StartSession {
     /// Advances the shutdown by one step with each request. With the first request, the worker drains. Instead, it ends
     /// without waiting for its runs if the operator wants that, or if the service manager is restarting it.
-    func shutDown(
-        on requests: AsyncStream<String>, _ request: Request, _ logger: Logger
-    ) async {
+    func shutDown(on requests: AsyncStream<String>, _ logger: Logger) async {
+        let shutdown = worker.shutdown
         for await name in requests {
-            let isIdle = hasNoRunsInFlight
-            if shutdown.isServing { endsIdle.update { $0 = isIdle } }
+            let isIdle = worker.noteShutdownRequest()
             switch shutdown.phase {
-            case .serving where request.detachesOnExit:
+            case .serving where worker.configuration.leavesRunsOnExit:
                 logger.info("Received \(name): exiting, the next start of this worker recovers the flow runs")
             case .serving
             where await ServiceManager.isRestartingThisProcessAlone(
                 within: isIdle ? Self.idleAnswerLimit : .seconds(3)):
                 logger.info("Received \(name) for a restart: exiting, the next start recovers the flow runs")
-                for pool in probes.daemon?.pools ?? [] { pool.live.update { $0.leavesRunsOnExit = true } }
+                for pool in worker.probes.daemon?.pools ?? [] { pool.live.update { $0.leavesRunsOnExit = true } }
             case .serving:
                 logger.info(
                     "Received \(name): draining, claiming no more flow runs; a second \(name) stops those in flight")
@@ -36,8 +34,6 @@ extension StartSession {
         }
     }
 
-    private var hasNoRunsInFlight: Bool { (probes.daemon?.runsInFlight ?? 0) == 0 }
-
     /// The time limit for the service manager's answer if no run depends on it.
     private static var idleAnswerLimit: Duration { .milliseconds(150) }
     /// The time limit for the end of a worker without runs in flight, counted from the signal.
@@ -46,8 +42,8 @@ extension StartSession {
     /// Ends the process when a worker without runs in flight does not end by itself. This loses nothing, because the
     /// ledger is written before each step of a run.
     func endIfHeld(_ logger: Logger) async {
-        await endsIdle.wait { $0 }
-        guard (try? await Task.sleep(for: Self.idleExitLimit)) != nil, hasNoRunsInFlight else { return }
+        await worker.endsIdle.wait { $0 }
+        guard (try? await Task.sleep(for: Self.idleExitLimit)) != nil, worker.runsInFlight == 0 else { return }
         logger.warning("Exiting at once: no flow run is in flight, and the shutdown has exceeded its time limit")
         output.flush(within: .milliseconds(50))
         _exit(0)
@@ -60,8 +56,8 @@ extension StartSession {
         var notices = ServiceNotices(watchdog: watchdog)
         while !Task.isCancelled {
             let state = ServiceNotices.State(
-                status: probes.status, hasStarted: probes.daemon?.isSynchronized == true,
-                isStopping: !shutdown.isServing, isAlive: probes.isAlive)
+                status: worker.status, hasStarted: worker.probes.daemon?.isSynchronized == true,
+                isStopping: !worker.shutdown.isServing, isAlive: worker.isAlive)
             ServiceManager.notify(notices.next(state, now: .now))
             try? await Task.sleep(for: min(.seconds(1), watchdog.map { $0 / 4 } ?? .seconds(1)))
         }

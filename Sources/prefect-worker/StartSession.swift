@@ -1,79 +1,44 @@
 import Concurrency
-import FoundationEssentials
 import HealthServer
 import JSON
-import JobTemplates
 import Logging
 import PrefectAPI
-import Systemd
 import Worker
 import WorkerLogging
 import WorkerMetrics
 
-/// One execution of `prefect-worker start`, with the parts that it connects.
+/// One execution of `prefect-worker start`: a worker with signals, probes and a log.
 struct StartSession: Sendable {
-    let settings: PrefectSettings
-    let live: LiveSettings
+    let worker: PrefectWorker
     let loadSettings: @Sendable () throws -> PrefectSettings
-    let client: APIClient
     let output: LogOutput
-    /// The journal, if the log and the output of runs go there.
-    let journal: JournalSocket?
-    /// Whether the log and the output of runs consist of one JSON object per line.
-    let logsAsJSON: Bool
-    let probes: WorkerProbes
     /// The metrics, if an endpoint serves them.
     let metrics: PrometheusRegistry?
-    let shutdown: ShutdownSignal
-    /// Whether a signal has requested the end of the worker while no run was in flight.
-    let endsIdle = ObservedValue(false)
-    /// Prefect's settings as they are passed on to jobs.
-    let settingsEnvironment: ObservedValue<[(name: String, value: String)]>
-    /// The pools that are served, once they are known.
-    let serving = ObservedValue<Serving?>(nil)
 
-    /// The options of the command line.
+    /// The options of the command line that are not part of the worker's configuration.
     struct Request: Sendable {
-        let plan: ServingPlan
         /// Reads the plan again, if it comes from a file.
         let readPlan: (@Sendable () throws -> ServingPlan)?
-        let createsPool: Bool
-        let template: JSONValue?
-        let prefetchSeconds: Int?
-        let runsOnce: Bool
         let answersProbes: Bool
         /// The address that answers requests for metrics and status, unless the address of the probes does.
         let metricsAddress: (host: String, port: Int)?
-        let python: String?
-        let allowsHostCredentials: Bool
         let mentionsInstallPolicy: Bool
-        let stateDirectory: String?
-        let drainTimeout: Duration?
-        let detachesOnExit: Bool
-        let openFiles: Int
-    }
-
-    /// The time limit for writing the last output.
-    var flushLimit: Duration { endsIdle.value ? .milliseconds(100) : .seconds(2) }
-
-    func logger(_ label: String) -> Logger {
-        Logger(label: label) { [live] in WorkerLogHandler(logger: $0, output: output, level: live.logLevel) }
     }
 
     /// Serves until the work is done or a signal ends it.
     func run(_ request: Request) async throws {
-        let logger = logger("prefect.worker")
-        for warning in settings.warnings { logger.warning("\(warning)") }
+        let logger = worker.logger("prefect.worker")
+        for warning in worker.configuration.settings.warnings { logger.warning("\(warning)") }
         if request.mentionsInstallPolicy {
             logger.info("--install-policy has no effect: this worker contains its backends")
         }
         let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        let signals = OperatorSignals(shutdown: shutdown, reload: { reload.yield() })
+        let signals = OperatorSignals(shutdown: worker.shutdown, reload: { reload.yield() })
         let requests = signals.requests
         defer { signals.stop() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await followReloads(on: reloads, request, logger) }
-            group.addTask { await shutDown(on: requests, request, logger) }
+            group.addTask { await shutDown(on: requests, logger) }
             group.addTask { await endIfHeld(logger) }
             group.addTask { await notifyServiceManager() }
             defer { group.cancelAll() }
@@ -82,7 +47,7 @@ struct StartSession: Sendable {
     }
 
     private func run(_ request: Request, _ logger: Logger) async throws {
-        let serving: @Sendable () async throws -> Void = { try await serve(request, logger) }
+        let serving: @Sendable () async throws -> Void = { try await worker.serve(logger) }
         let measured = request.metricsAddress.map { address in
             let server = HealthServer(host: address.host, port: address.port, routes: statusRoutes, logger: logger)
             return { @Sendable in
@@ -99,19 +64,20 @@ struct StartSession: Sendable {
     /// the answers.
     private var statusRoutes: [StatusRoute] {
         [
-            StatusRoute(path: "/status") { [probes, live] in
+            StatusRoute(path: "/status") { [worker] in
                 RouteAnswer(
                     status: 200, contentType: "application/json",
-                    body: live.redact(probes.report.serialized(.compact)))
+                    body: worker.live.redact(worker.probes.report.serialized(.compact)))
             }
-        ] + (metrics.map { [.metrics($0, of: probes)] } ?? [])
+        ] + (metrics.map { [.metrics($0, of: worker.probes)] } ?? [])
     }
 
     private func probes(routes: [StatusRoute], _ logger: Logger) -> HealthServer {
-        HealthServer(
-            host: settings.worker.webserverHost, port: settings.worker.webserverPort,
-            liveness: { [probes] in probes.liveness },
-            readiness: { [probes, live] in probes.reasonNotReady.map { .bad(live.redact($0)) } ?? .good },
+        let settings = worker.configuration.settings.worker
+        return HealthServer(
+            host: settings.webserverHost, port: settings.webserverPort,
+            liveness: { [worker] in worker.probes.liveness },
+            readiness: { [worker] in worker.reasonNotReady.map { .bad($0) } ?? .good },
             routes: routes, logger: logger)
     }
 
@@ -136,15 +102,5 @@ struct StartSession: Sendable {
                 guard await started.next() != nil else { return await AsyncSignal().wait() }
                 try await body()
             })
-    }
-}
-
-extension PrefectSettings {
-    /// The interval at which runs in flight are checked for a cancellation: the configured one, or else five seconds.
-    /// Prefect's own default of two minutes has another purpose, because its worker gets cancellations of running flows
-    /// over a socket.
-    var cancellationPollInterval: Duration {
-        source(of: "PREFECT_WORKER_CANCELLATION_POLL_SECONDS") == .default
-            ? .seconds(5) : .pause(seconds: worker.cancellationPollSeconds)
     }
 }

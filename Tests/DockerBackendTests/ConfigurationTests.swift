@@ -39,7 +39,8 @@ struct ConfigurationTests {
     private static func request(_ rendered: JSONValue) throws -> JSONValue {
         let prepared = try DockerConfiguration(rendered: rendered).prepared(for: context())
         return ContainerRequest(
-            configuration: prepared, marks: .init(owner: "o", claim: "c"), knowsHostGateway: true, folder: "/work/here"
+            configuration: prepared, marks: .init(owner: "o", claim: "c"), knowsHostGateway: true,
+            directory: "/work/here"
         ).body
     }
 

@@ -10,7 +10,7 @@ import Testing
 @Suite("The address of the Engine")
 struct EndpointTests {
     private static func endpoint(_ environment: [String: String]) throws -> EngineEndpoint {
-        try EngineEndpoint(environment: environment, files: DockerConfigurationFolder(environment: environment))
+        try EngineEndpoint(environment: environment, files: DockerConfigurationDirectory(environment: environment))
     }
 
     @Test(
@@ -89,7 +89,7 @@ struct EndpointTests {
             let text =
                 #"{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":""},"http://h:1":{"noProxy":"*.x"}}}"#
             try Data(text.utf8).write(to: URL(filePath: "\(folder)/config.json"))
-            let files = DockerConfigurationFolder(environment: ["DOCKER_CONFIG": folder])
+            let files = DockerConfigurationDirectory(environment: ["DOCKER_CONFIG": folder])
             let standard = files.proxyVariables(for: "http+docker://localhost")
             #expect(
                 standard.map(\.name) == ["http_proxy", "HTTP_PROXY"] && standard.allSatisfy { $0.value == "http://p:1" }
@@ -102,7 +102,7 @@ struct EndpointTests {
                     rendered: ["image": "i", "env": ["A": "own"], "container_create_kwargs": keywords])
                 let request = ContainerRequest(
                     configuration: configuration, marks: .init(owner: "o", claim: "c"), knowsHostGateway: false,
-                    folder: "/", proxyVariables: [("A", "proxy"), ("B", "proxy")])
+                    directory: "/", proxyVariables: [("A", "proxy"), ("B", "proxy")])
                 #expect(request.body["Env"]?.arrayValue?.compactMap(\.stringValue) == expected)
             }
         }

@@ -66,7 +66,7 @@ struct RegistryTests {
             try Data(configuration.utf8).write(to: URL(filePath: "\(folder)/config.json"))
             let environment = ["DOCKER_CONFIG": folder, "PATH": "\(folder):/usr/bin:/bin"]
             var found = ConfiguredCredentials(
-                folder: DockerConfigurationFolder(environment: environment), environment: environment)
+                directory: DockerConfigurationDirectory(environment: environment), environment: environment)
             let hub = try await found.find(for: ImageReference("u/a"))
             #expect(hub?.username == "u" && hub?.password == "p:p" && hub?.server == "https://index.docker.io/v1/")
             #expect(try await found.find(for: ImageReference("r.io/a"))?.identityToken == "it")

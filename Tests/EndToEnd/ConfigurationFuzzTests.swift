@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@testable import prefect_worker
+@testable import Worker
 
 @Suite("Fuzzing of the configuration of work pools", .timeLimit(.minutes(Fuzz.minutes)))
 struct ConfigurationFuzzTests {

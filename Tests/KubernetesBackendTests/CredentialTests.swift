@@ -9,10 +9,10 @@ import Testing
 // Serialized, because a program cannot be run while another test's child still holds the descriptor that wrote it.
 @Suite("Credentials", .serialized)
 struct CredentialTests {
-    private func plugin(_ folder: TemporaryDirectory, _ script: String) throws -> CredentialPlugin {
-        try folder.write("plugin", "#!/bin/sh\n\(script)\n", mode: 0o755)
+    private func plugin(_ directory: TemporaryDirectory, _ script: String) throws -> CredentialPlugin {
+        try directory.write("plugin", "#!/bin/sh\n\(script)\n", mode: 0o755)
         return try CredentialPlugin(
-            ["command": "./plugin", "env": [["name": "OWN", "value": "yes"]]], cluster: [:], folder: folder.path,
+            ["command": "./plugin", "env": [["name": "OWN", "value": "yes"]]], cluster: [:], directory: directory.path,
             origin: "context 'x'")
     }
 
@@ -20,13 +20,13 @@ struct CredentialTests {
 
     @Test("credentials of a plug-in are kept until they expire or are refused")
     func pluginCache() async throws {
-        let folder = try TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         // Each run of the plug-in returns another token.
         let plugin = try plugin(
-            folder,
+            directory,
             """
-            echo x >> \(folder.path)/runs
-            n=$(wc -l < \(folder.path)/runs)
+            echo x >> \(directory.path)/runs
+            n=$(wc -l < \(directory.path)/runs)
             [ "$n" = 3 ] && expiry=2001-01-01T00:00:00Z || expiry=2999-01-01T00:00:00Z
             echo '{"apiVersion": "v1", "kind": "ExecCredential", "status": {"token": "'$OWN-$n'", "expirationTimestamp": "'$expiry'"}}'
             """)
@@ -55,15 +55,15 @@ struct CredentialTests {
             (#"echo '{"kind": "ExecCredential", "status": {"clientCertificateData": "c"}}'"#, "without its key"),
         ])
     func pluginFailure(script: String, expected: String) async throws {
-        let folder = try TemporaryDirectory()
-        let plugin = try plugin(folder, script)
+        let directory = try TemporaryDirectory()
+        let plugin = try plugin(directory, script)
         let error = await #expect(throws: ClusterConfigurationError.self) {
             try await plugin.run(environment: Self.path)
         }
         #expect(error?.description.contains(expected) == true, "\(error?.description ?? "")")
         #expect(error?.description.contains("plugin") == true)
         let missing = try CredentialPlugin(
-            ["command": "no-such-plugin", "installHint": "install it"], cluster: [:], folder: "/", origin: "x")
+            ["command": "no-such-plugin", "installHint": "install it"], cluster: [:], directory: "/", origin: "x")
         let hint = await #expect(throws: ClusterConfigurationError.self) {
             try await missing.run(environment: Self.path)
         }
@@ -72,15 +72,15 @@ struct CredentialTests {
 
     @Test("a token file is read again when the cluster refuses its token")
     func tokenFile() async throws {
-        let folder = try TemporaryDirectory()
-        let path = try folder.write("token", "one\n")
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("token", "one\n")
         let source = CredentialSource(.tokenFile(path), environment: [:])
         let first = try await source.current()
         #expect(first.authorization == "Bearer one")
-        try folder.write("token", "two\n")
+        try directory.write("token", "two\n")
         #expect(try await source.current().authorization == "Bearer one")
         #expect(try await source.current(insteadOf: first).authorization == "Bearer two")
-        try folder.write("token", "")
+        try directory.write("token", "")
         let second = try await source.current()
         await #expect(throws: ClusterConfigurationError.self) { try await source.current(insteadOf: second) }
     }

@@ -40,8 +40,8 @@ struct KubeconfigTests {
         - {name: nowhere, context: {cluster: ghost, user: admin}}
         """
 
-    private func config(_ text: String, folder: String = "/etc/kube") throws -> Kubeconfig {
-        try Kubeconfig(YAMLDocument.parse(text), name: "/etc/kube/config", folder: folder)
+    private func config(_ text: String, directory: String = "/etc/kube") throws -> Kubeconfig {
+        try Kubeconfig(YAMLDocument.parse(text), name: "/etc/kube/config", directory: directory)
     }
 
     @Test("the current context gives the cluster with its authority, the user's credentials and the namespace")
@@ -97,9 +97,9 @@ struct KubeconfigTests {
 
     @Test("kubeconfig files are merged: the first definition has precedence, and missing files are skipped")
     func merging() throws {
-        let folder = try TemporaryDirectory()
-        try folder.write("a", "current-context: two\nusers: [{name: u, user: {token: first}}]")
-        try folder.write(
+        let directory = try TemporaryDirectory()
+        try directory.write("a", "current-context: two\nusers: [{name: u, user: {token: first}}]")
+        try directory.write(
             "b",
             """
             current-context: one
@@ -107,13 +107,13 @@ struct KubeconfigTests {
             clusters: [{name: c, cluster: {server: "https://b", certificate-authority: ca}}]
             contexts: [{name: two, context: {cluster: c, user: u}}, {name: one, context: {cluster: c, user: v}}]
             """)
-        let list = "\(folder.path)/a:\(folder.path)/missing:\(folder.path)/b"
+        let list = "\(directory.path)/a:\(directory.path)/missing:\(directory.path)/b"
         let access = try ClusterAccess.surroundings(environment: ["KUBECONFIG": list], serviceAccount: "/nowhere")
         #expect(access.credentials == .token("first"))
-        #expect(access.tls.authorities == .file("\(folder.path)/ca"))
+        #expect(access.tls.authorities == .file("\(directory.path)/ca"))
         let error = #expect(throws: ClusterConfigurationError.self) {
             try ClusterAccess.surroundings(
-                environment: ["KUBECONFIG": "\(folder.path)/none"], serviceAccount: "/nowhere")
+                environment: ["KUBECONFIG": "\(directory.path)/none"], serviceAccount: "/nowhere")
         }
         #expect(error?.description.contains("set KUBECONFIG") == true)
     }
@@ -182,19 +182,19 @@ struct KubeconfigTests {
 
     @Test("within a cluster, the pod's service account replaces a kubeconfig")
     func inCluster() throws {
-        let folder = try TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         let environment = ["KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"]
         let missing = #expect(throws: ClusterConfigurationError.self) {
-            try ClusterAccess.surroundings(environment: environment, serviceAccount: folder.path)
+            try ClusterAccess.surroundings(environment: environment, serviceAccount: directory.path)
         }
         #expect(missing?.description.contains("service account") == true)
-        try folder.write("token", "abc\n")
-        try folder.write("ca.crt", "PEM")
-        try folder.write("namespace", "work")
-        let access = try ClusterAccess.surroundings(environment: environment, serviceAccount: folder.path)
+        try directory.write("token", "abc\n")
+        try directory.write("ca.crt", "PEM")
+        try directory.write("namespace", "work")
+        let access = try ClusterAccess.surroundings(environment: environment, serviceAccount: directory.path)
         #expect(access.server == "https://[fd00::1]:443")
         #expect(access.namespace == "work")
-        #expect(access.credentials == .tokenFile("\(folder.path)/token"))
+        #expect(access.credentials == .tokenFile("\(directory.path)/token"))
     }
 
     @Test("YAML is read with its types, and documents with excessive aliases or depth are refused")

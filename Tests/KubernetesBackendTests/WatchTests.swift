@@ -147,7 +147,7 @@ struct WatchTests {
     func listExpires() async throws {
         try await withFakeKubernetesAPI { api in
             for number in 0..<25 { api.put("jobs", ["metadata": ["name": .string("j\(number)")]]) }
-            let access = try Kubeconfig(YAMLDocument.parse(api.kubeconfig()), name: "f", folder: "/").access()
+            let access = try Kubeconfig(YAMLDocument.parse(api.kubeconfig()), name: "f", directory: "/").access()
             let client = try KubernetesClient(access, environment: [:])
             var names: Set<String> = []
             func read() async throws -> String {

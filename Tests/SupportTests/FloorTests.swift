@@ -19,7 +19,7 @@ struct FloorTests {
             target: "Worker",
             directories: [
                 "Output", "Stages", "Ledger", "Services", "Metrics", "Rendering", "Reporting", "Pool",
-                "Runs", "Polling", "Serving", "Daemon", "Checks",
+                "Runs", "Polling", "Serving", "Daemon", "Checks", "Assembly",
             ]),
         Floors(
             target: "BackendKit",

@@ -132,7 +132,7 @@ struct ConfigurationTests {
         .prepared(for: context, defaultCommand: nil)
         let unit = UnitName(flowRunID: "11111111-2222-4333-8444-555555555555", claimID: "aaaa-bbbb-cccccccccccc")
         let transient = TransientUnit(
-            unit: unit, folder: UnitFolder(of: unit, in: "/state/units"), configuration: configuration,
+            unit: unit, directory: UnitDirectory(of: unit, in: "/state/units"), configuration: configuration,
             flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun")
         let properties = transient.properties(script: 5)
         #expect(!"\(properties)".contains("hush"))
@@ -153,7 +153,7 @@ struct ConfigurationTests {
 
         // Hooks replace the command, with the same secrets and their own time limit.
         let hooks = TransientUnit(
-            unit: unit.hooks(.crashed), folder: UnitFolder(of: unit.hooks(.crashed), in: "/state/units"),
+            unit: unit.hooks(.crashed), directory: UnitDirectory(of: unit.hooks(.crashed), in: "/state/units"),
             configuration: configuration, flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a\nrun",
             hooks: .init(kind: .crashed, state: #"{"message": "it's $A"}"#, interpreter: "/opt/my python", run: unit))
         #expect(hooks.script.contains("export TOKEN='hush-hush'"))
@@ -173,7 +173,7 @@ struct ConfigurationTests {
         func transient(_ hooks: TransientUnit.Hooks?) -> TransientUnit {
             let name = hooks == nil ? unit : unit.hooks(.crashed)
             return TransientUnit(
-                unit: name, folder: UnitFolder(of: name, in: "/state/units"), configuration: configuration,
+                unit: name, directory: UnitDirectory(of: name, in: "/state/units"), configuration: configuration,
                 flowRunID: "11111111-2222-4333-8444-555555555555", flowRunName: "a-run", hooks: hooks)
         }
         func directory(_ properties: [UnitProperty]) -> BusValue? {

@@ -9,8 +9,7 @@ public import JobTemplates
 ///
 /// Cancelling a task that waits for infrastructure does not affect the infrastructure.
 ///
-/// A backend whose flows declare hooks makes workloads that conform to ``FlowHookRunner``. A backend that observes the
-/// infrastructure of other workers conforms to ``ForeignRunObserver``.
+/// A backend whose flows declare hooks makes workloads that conform to ``FlowHookRunner``.
 public protocol Backend: Sendable {
     /// The constant properties of the backend.
     static var traits: BackendTraits { get }
@@ -72,25 +71,31 @@ extension Backend {
     /// Makes a backend of a type that is known only at run time.
     public static func make(for host: BackendHost) throws -> any Backend { try Self(host: host) }
 
+    /// Does nothing.
     public func run() async {}
 
+    /// Always `nil`: something can be started at any time.
     public var unavailableReason: String? { nil }
 
+    /// Always `nil`: the backend has no watch.
     public var watchLag: Duration? { nil }
 
     /// The check of the worker's own infrastructure.
     public func check() async -> BackendReport { await check([]) }
 
+    /// Does nothing.
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {}
 
+    /// Does nothing.
     public func removeOrphans(except flowRunIDs: Set<String>) async {}
 
+    /// Returns `true` without waiting.
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool { true }
 }
 
 /// A backend that also observes the infrastructure of runs that other workers have started.
-public protocol ForeignRunObserver: Backend {
+package protocol ForeignRunObserver: Backend {
     /// Observes the infrastructure of other workers' runs, where the configuration requests that, until its task is
     /// cancelled. Reports the crashes that those workers no longer report.
     func observe(_ runs: any ForeignRuns) async

@@ -21,17 +21,17 @@ public struct BackendHost: Sendable {
     /// The log that the worker's operator reads.
     public var logger: Logger
 
-    /// A worker.
+    /// A worker. Without settings, those in the environment apply.
     public init(
         environment: [String: String], python: String? = nil, allowsHostCredentials: Bool = false,
-        settings: IntegrationSettings, stateDirectory: String? = nil, stateDirectoryProblem: String? = nil,
+        settings: IntegrationSettings? = nil, stateDirectory: String? = nil, stateDirectoryProblem: String? = nil,
         sink: (any OutputSink)? = nil,
         logger: Logger = Logger(label: "prefect.workers", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.environment = environment
         self.python = python
         self.allowsHostCredentials = allowsHostCredentials
-        self.settings = settings
+        self.settings = settings ?? IntegrationSettings(environment: environment)
         self.stateDirectory = stateDirectory
         self.stateDirectoryProblem = stateDirectoryProblem
         self.sink = sink

@@ -1,7 +1,7 @@
-public import JSON
+package import JSON
 
 /// The runs of other workers, for a backend that observes their infrastructure as well.
-public protocol ForeignRuns: Sendable {
+package protocol ForeignRuns: Sendable {
     /// Whether this worker itself holds the run.
     func isOwn(_ flowRunID: String) -> Bool
 
@@ -29,17 +29,17 @@ public protocol ForeignRuns: Sendable {
 }
 
 /// The status of another worker's run at the API.
-public struct ForeignRunStatus: Sendable, Hashable {
+package struct ForeignRunStatus: Sendable, Hashable {
     /// Whether the run's infrastructure must still bring it to an end: it is neither over, nor being cancelled, nor
     /// rescheduled.
-    public let isInFlight: Bool
+    package let isInFlight: Bool
     /// The infrastructure that was recorded for the run last.
-    public let infrastructure: String?
+    package let infrastructure: String?
     /// The time at which a worker claimed the run, if no infrastructure for the run is known since then.
-    public let claimed: Timestamp?
+    package let claimed: Timestamp?
 
     /// A status.
-    public init(isInFlight: Bool, infrastructure: String?, claimed: Timestamp?) {
+    package init(isInFlight: Bool, infrastructure: String?, claimed: Timestamp?) {
         self.isInFlight = isInFlight
         self.infrastructure = infrastructure
         self.claimed = claimed

@@ -14,6 +14,7 @@ public struct InfrastructureIdentifier: Sendable, Hashable, CustomStringConverti
         self.handle = handle
     }
 
+    /// The identifier as the API receives it.
     public var description: String { rawValue }
 }
 
@@ -79,6 +80,7 @@ public struct InfrastructureError: Error, Hashable, CustomStringConvertible {
         self.exitCode = exitCode
     }
 
+    /// The message.
     public var description: String { message }
 
     /// Runs `body` on a job configuration, and turns every error of it into a refusal of the job.

@@ -2,11 +2,16 @@ public import JSON
 
 /// A severity with the numbers that Prefect's API uses.
 public enum RunLogLevel: Int, Sendable, Hashable, Comparable {
+    /// Details that only a search for a fault needs.
     case debug = 10
+    /// Progress of the run.
     case info = 20
+    /// A problem that the run may survive.
     case warning = 30
+    /// A problem that ends the run, or the reason of its end.
     case error = 40
 
+    /// Orders the levels by their importance.
     public static func < (left: RunLogLevel, right: RunLogLevel) -> Bool { left.rawValue < right.rawValue }
 }
 
@@ -33,12 +38,15 @@ public protocol JobReporter: Sendable {
 }
 
 extension JobReporter {
+    /// Logs the line like any other.
     public func logAtAPI(_ level: RunLogLevel, _ message: String) { log(level, message) }
 
+    /// Emits the event without its id and its time.
     public func emit(event: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
         emit(event: event, resource: resource, payload: payload)
     }
 
+    /// Returns `true` without a report.
     public func reportPending(_ message: String) async -> Bool { true }
 }
 
@@ -47,7 +55,9 @@ public struct SilentReporter: JobReporter {
     /// A reporter.
     public init() {}
 
+    /// Does nothing.
     public func log(_ level: RunLogLevel, _ message: String) {}
 
+    /// Does nothing.
     public func emit(event: String, resource: JSONValue, payload: JSONValue) {}
 }

@@ -1,7 +1,7 @@
 public import JSON
-public import JobTemplates
+package import JobTemplates
 internal import OrderedCollections
-public import PrefectAPI
+package import PrefectAPI
 
 /// The jobs of a pool as its template and its deployments describe them, before any run exists.
 public struct PoolJobs: Sendable {
@@ -29,7 +29,7 @@ public struct PoolJobs: Sendable {
     ///   - environment: The environment of the worker's process.
     ///   - references: The source of blocks and variables.
     ///   - readDeployments: Reads the pool's deployments, where a backend needs them.
-    public init(
+    package init(
         pool: String, id: String? = nil, template: BaseJobTemplate, environment: [String: String],
         references: any TemplateReferences, readDeployments: @escaping @Sendable () async throws -> [Deployment]
     ) {

@@ -41,12 +41,16 @@ public protocol Workload: Sendable {
 }
 
 extension Workload {
+    /// Always `true`: the command is that of the flow engine.
     public var runsFlowEngine: Bool { true }
 
+    /// Always `false`: the output of the run is not passed on.
     public var streamsOutput: Bool { false }
 
+    /// The workload itself.
     public var afterStart: any Workload { self }
 
+    /// Does nothing.
     public func cleanUp(_ identifier: InfrastructureIdentifier) async {}
 }
 
@@ -59,7 +63,9 @@ public protocol FlowHookRunner: Workload {
 
 /// A kind of hook that a flow can declare and that must run although its process has ended.
 public enum FlowHook: String, Sendable, Hashable {
+    /// The hooks of a cancelled run: `on_cancellation`.
     case cancellation
+    /// The hooks of a crashed run: `on_crashed`.
     case crashed
 }
 

@@ -7,6 +7,7 @@ public struct OutputTime: Sendable, Hashable, Comparable {
     /// 0..<1,000,000,000.
     public let nanoseconds: Int
 
+    /// Orders the times, the earlier first.
     public static func < (left: OutputTime, right: OutputTime) -> Bool {
         (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
     }

@@ -4,7 +4,9 @@ internal import Glibc
 public struct OutputSource: Sendable, Hashable {
     /// The standard stream of the output.
     public enum Stream: String, Sendable, Hashable {
+        /// The standard output.
         case output = "stdout"
+        /// The standard error.
         case errors = "stderr"
     }
 
@@ -46,6 +48,7 @@ public struct DescriptorSink: OutputSink {
         self.descriptor = descriptor
     }
 
+    /// Writes at most `PIPE_BUF` bytes once the descriptor is ready.
     public func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         var request = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         let milliseconds =

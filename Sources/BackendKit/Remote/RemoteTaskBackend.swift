@@ -4,12 +4,13 @@ public import JobTemplates
 internal import Logging
 internal import Synchronization
 
-/// The backend of a ``RemoteTaskService``: it watches all tasks of a place together, creates each task once, waits for
-/// places that give no answer, and deletes what it created.
+/// The backend of a ``RemoteTaskService``. It watches all tasks of a place together, and creates each task once. It waits
+/// for places that give no answer, and deletes the tasks that it created.
 public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
     typealias Client = Service.Client
     typealias Place = Service.Specification.Place
 
+    /// The constant properties of the service.
     public static var traits: BackendTraits { Service.traits }
 
     /// The time between two attempts to delete a task.
@@ -26,6 +27,7 @@ public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
     private let arrivals: AsyncStream<RemotePlace<Client>>
     private let arrive: AsyncStream<RemotePlace<Client>>.Continuation
 
+    /// Makes the service for a worker, and its backend.
     public convenience init(host: BackendHost) throws {
         self.init(try Service(host: host), host: host)
     }
@@ -42,6 +44,7 @@ public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
         (arrivals, arrive) = AsyncStream.makeStream()
     }
 
+    /// Makes the workload of a run with the specification that the service makes.
     public func workload(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> any Workload {
@@ -70,14 +73,18 @@ public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
         return reasons.contains(nil) ? nil : reasons.first ?? nil
     }
 
+    /// The longest lag of the watches of all places.
     public var watchLag: Duration? { known.map(\.watch.lag).max() ?? .zero }
 
+    /// The check of the service.
     public func check(_ pools: [PoolJobs]) async -> BackendReport { await service.check(pools) }
 
+    /// Begins to watch the task of the identifier.
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
         inUse.add(identifier.rawValue)
     }
 
+    /// Removes the tasks of this worker for runs outside `flowRunIDs`.
     public func removeOrphans(except flowRunIDs: Set<String>) async {
         // The recovery of these runs decides about them later, however long that takes.
         inUse.protect(flowRunIDs: flowRunIDs)

@@ -19,7 +19,8 @@ public protocol RemoteTaskService: Sendable {
 
     /// Validates a rendered job configuration, and completes it for a run.
     ///
-    /// - Parameter context: `nil` for a task that is never created and only watched and stopped.
+    /// - Parameter context: `nil` for a task that is never created and only watched and stopped. Then `rendered` may be
+    ///   empty, and absent fields have their defaults.
     func specification(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> Specification
@@ -51,9 +52,13 @@ public protocol RemoteTaskSpecification: Sendable {
 }
 
 extension RemoteTaskSpecification {
+    /// Always `true`: the task runs the flow engine.
     public var runsFlowEngine: Bool { true }
+    /// Always `false`: the output of the task is not passed on.
     public var streamsOutput: Bool { false }
+    /// Always `false`: the task is deleted after its end.
     public var isKept: Bool { false }
+    /// Always `nil`: a run may wait for capacity for any time.
     public var capacityPatience: Duration? { nil }
 }
 
@@ -61,8 +66,8 @@ extension RemoteTaskSpecification {
 public struct RemoteTaskKey: Sendable, Hashable {
     /// The flow run's id.
     public let flowRunID: String
-    /// The id of the worker's claim on the run. It is the same for every attempt to create the task, so it can serve
-    /// as the service's idempotency key or as a part of the task's name.
+    /// The id of the worker's claim on the run, which is the same for every attempt to create the task. It can serve as
+    /// the service's idempotency key, or as a part of the task's name.
     public let claimID: String
     /// The mark on the tasks of this worker, see ``OwnerMark``.
     public let owner: String
@@ -110,6 +115,10 @@ public protocol RemoteTaskClient: Sendable {
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
 
+    /// How long after its grace a task may take to end before it is killed. The default is 30 s, because many services
+    /// end a task by force themselves.
+    static var stopMargin: Duration { get }
+
     /// Ends a task that did not end within its grace. Stops it again by default.
     func kill(_ task: String) async throws
 
@@ -134,22 +143,33 @@ public protocol RemoteTaskClient: Sendable {
 }
 
 extension RemoteTaskClient {
+    /// The default policy of a service that is polled.
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
 
+    /// Half a minute.
+    public static var stopMargin: Duration { .seconds(30) }
+
+    /// Always `nil`: no reason is known.
     public func reasonForWaiting(_ status: Status) -> String? { nil }
 
+    /// Does nothing.
     public func report(_ status: Status, after previous: Status?, of task: String, to reporter: any JobReporter) {}
 
+    /// Stops the task without grace.
     public func kill(_ task: String) async throws { try await stop(task, grace: .zero, reason: .shutdown) }
 
+    /// Always empty: the service finds no orphans.
     public func orphans(of owner: String) async throws -> [String] { [] }
 
+    /// Always empty: the service has no output.
     public func output(of task: String, after position: String?) async throws -> RemoteOutput { RemoteOutput() }
 
+    /// The name of the task is the identifier.
     public func identifier(of task: String) -> InfrastructureIdentifier { InfrastructureIdentifier(rawValue: task) }
 
+    /// The identifier is the name of the task.
     public func task(of identifier: InfrastructureIdentifier) throws -> String { identifier.rawValue }
 }
 
@@ -198,5 +218,6 @@ public struct RemoteTaskError: Error, Sendable, Hashable, CustomStringConvertibl
         self.exitCode = exitCode
     }
 
+    /// The message.
     public var description: String { message }
 }

@@ -150,7 +150,7 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         do {
             try await place.watch.source.noting { try await place.client.stop(task, grace: grace, reason: reason) }
             place.watch.changed(task)
-            let limit = grace + RemoteOutputLimits.stopMargin
+            let limit = grace + Client.stopMargin
             let watch = place.watch
             let isOver = ObservedValue(false)
             await raceOf(
@@ -223,6 +223,4 @@ private enum RemoteOutputLimits {
     static let interval = Duration.seconds(5)
     /// The longest wait for the rest of the output of a task that has ended.
     static let rest = Duration.seconds(10)
-    /// How long after its grace a task may take to end before it is ended by force.
-    static let stopMargin = Duration.seconds(30)
 }

@@ -22,6 +22,7 @@ public protocol TaskSource: Sendable {
 }
 
 extension TaskSource {
+    /// Does nothing: the source has no events.
     public func followEvents(for watch: TaskWatch<Self>) async {}
 }
 

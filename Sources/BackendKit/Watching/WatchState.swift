@@ -8,7 +8,7 @@ internal import OrderedCollections
 struct WatchState: Sendable {
     typealias Instant = ContinuousClock.Instant
 
-    /// What a description says about a task that exists.
+    /// The state of a task that exists, in a description.
     enum Finding: Sendable, Hashable {
         case present
         case ended

@@ -9,6 +9,7 @@ extension DockerBackend {
     /// The time limit for the Engine's first answer. The start of the worker waits for that answer.
     private static let firstAnswer = Duration.seconds(10)
 
+    /// Begins to watch infrastructure of an earlier process of the worker.
     public func adopt(_ identifier: InfrastructureIdentifier, flowRunID: String, flowRunName: String) async {
         let container = ContainerHandle(identifier, engine.endpoint).container
         inUse.add(container)

@@ -44,6 +44,7 @@ public final class DockerBackend: Backend {
         }
     }
 
+    /// The constant properties of the backend; see `Backend.traits`.
     public static let traits = BackendTraits(
         type: "docker", workerName: "DockerWorker", makeBaseJobTemplate: { defaultTemplate() },
         // The connection of the run's log, and the connections of the requests during its start.
@@ -52,7 +53,7 @@ public final class DockerBackend: Backend {
     let options: Options
     let engine: EngineClient
     let watch: TaskWatch<ContainerSource>
-    let configurationFolder: DockerConfigurationFolder
+    let configurationDirectory: DockerConfigurationDirectory
     /// The mark on this worker's containers.
     let owner: String
     let output: OutputPrinter
@@ -60,6 +61,7 @@ public final class DockerBackend: Backend {
     let marks: OutputMarks
     let inUse = TasksInUse()
 
+    /// Makes a backend for a worker. Sends no request to the infrastructure.
     public convenience init(host: BackendHost) throws(InfrastructureError) {
         try self.init(
             options: .init(
@@ -72,8 +74,8 @@ public final class DockerBackend: Backend {
     /// create a thread.
     init(options: Options) throws(InfrastructureError) {
         self.options = options
-        configurationFolder = DockerConfigurationFolder(environment: options.environment)
-        let endpoint = try EngineEndpoint(environment: options.environment, files: configurationFolder)
+        configurationDirectory = DockerConfigurationDirectory(environment: options.environment)
+        let endpoint = try EngineEndpoint(environment: options.environment, files: configurationDirectory)
         let timeout = try Self.timeout(options.environment)
         do {
             engine = try EngineClient(endpoint: endpoint, timeout: timeout)
@@ -101,8 +103,10 @@ public final class DockerBackend: Backend {
 
     var availability: InfrastructureAvailability { watch.source.availability }
 
+    /// Why nothing can be started at the moment; `nil` when it can.
     public var unavailableReason: String? { availability.reason }
 
+    /// For how long the watch may have missed changes; see `Backend.watchLag`.
     public var watchLag: Duration? { watch.lag }
 
     /// Watches the Engine, and removes orphaned containers at regular intervals.
@@ -113,6 +117,7 @@ public final class DockerBackend: Backend {
         }
     }
 
+    /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
     public func workload(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> any Workload {

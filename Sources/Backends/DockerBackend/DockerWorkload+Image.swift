@@ -73,7 +73,7 @@ extension DockerWorkload {
         }
         do {
             return try await ConfiguredCredentials(
-                folder: backend.configurationFolder, environment: backend.options.environment
+                directory: backend.configurationDirectory, environment: backend.options.environment
             )
             .find(for: image)?.header
         } catch let failure as CredentialHelper.Failure {

@@ -53,8 +53,8 @@ extension DockerWorkload {
         let version = try await backend.persistently { try await engine.version() }
         let body = ContainerRequest(
             configuration: configuration, marks: .init(owner: backend.owner, claim: run.claimID),
-            knowsHostGateway: version.knowsHostGateway, folder: FileManager.default.currentDirectoryPath,
-            proxyVariables: backend.configurationFolder.proxyVariables(for: engine.endpoint.baseURL)
+            knowsHostGateway: version.knowsHostGateway, directory: FileManager.default.currentDirectoryPath,
+            proxyVariables: backend.configurationDirectory.proxyVariables(for: engine.endpoint.baseURL)
         ).body
         var name = configuration.name
         var conflicts = 0

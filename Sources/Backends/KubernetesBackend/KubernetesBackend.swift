@@ -30,7 +30,7 @@ public final class KubernetesBackend: ForeignRunObserver {
         /// The log that the worker's operator reads.
         var logger: Logger
         /// The directory in which a pod finds its service account.
-        var serviceAccount = ClusterAccess.inClusterFolder
+        var serviceAccount = ClusterAccess.inClusterDirectory
         var timing = KubernetesClient.Timing()
         /// The time that another worker has to report the crash of its own run.
         var orphanGrace = Duration.seconds(15)
@@ -50,6 +50,7 @@ public final class KubernetesBackend: ForeignRunObserver {
         }
     }
 
+    /// The constant properties of the backend; see `Backend.traits`.
     public static let traits = BackendTraits(
         type: "kubernetes", workerName: "KubernetesWorker", makeBaseJobTemplate: { defaultTemplate() },
         // A pod may never begin.
@@ -66,6 +67,7 @@ public final class KubernetesBackend: ForeignRunObserver {
     let marks: OutputMarks
     private let said = Mutex<Set<String>>([])
 
+    /// Makes a backend for a worker. Sends no request to the infrastructure.
     public convenience init(host: BackendHost) {
         self.init(
             options: .init(
@@ -86,6 +88,7 @@ public final class KubernetesBackend: ForeignRunObserver {
         for warning in settings.warnings { logger.warning("\(warning)") }
     }
 
+    /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
     public func workload(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> any Workload {
@@ -98,6 +101,7 @@ public final class KubernetesBackend: ForeignRunObserver {
     /// The reason why the worker's own cluster cannot be used at the moment; `nil` when there is none.
     public var unavailableReason: String? { clusters.ownCluster?.availability.unavailableReason }
 
+    /// For how long the watch may have missed changes; see `Backend.watchLag`.
     public var watchLag: Duration? { clusters.watchLag }
 
     /// Watches the jobs of all runs, in all clusters.
@@ -105,7 +109,7 @@ public final class KubernetesBackend: ForeignRunObserver {
 
     /// Observes the runs of other workers in the worker's own cluster, as far as the settings require that. Also
     /// reports the crashes of the pools' runs whose own worker does not report them.
-    public func observe(_ runs: any ForeignRuns) async {
+    package func observe(_ runs: any ForeignRuns) async {
         guard let cluster = clusters.ownCluster else { return }
         await withDiscardingTaskGroup { group in
             group.addTask { await RunObserver(cluster: cluster, backend: self, runs: runs).run() }

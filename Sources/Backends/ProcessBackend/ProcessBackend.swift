@@ -57,6 +57,7 @@ public final class ProcessBackend: Backend {
         }
     }
 
+    /// The constant properties of the backend; see `Backend.traits`.
     public static let traits = BackendTraits(
         type: "process", workerName: "ProcessWorker", makeBaseJobTemplate: { defaultTemplate() },
         outlivesWorker: false, inheritsEnvironment: true,
@@ -111,6 +112,7 @@ public final class ProcessBackend: Backend {
         for pump in pumps { pump.stop() }
     }
 
+    /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
     public func workload(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> any Workload {
@@ -128,6 +130,7 @@ public final class ProcessBackend: Backend {
         return workload
     }
 
+    /// Waits until the printed output has been passed on; see `Backend.flushOutput(within:)`.
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool {
         let deadline = ContinuousClock.now + limit

@@ -23,7 +23,7 @@ extension SystemdBackend {
         do {
             let units = try await manager.units(named: UnitSource.pattern)
             watch.source.note(nil)
-            for unit in UnitFolder.all(in: root)
+            for unit in UnitDirectory.all(in: root)
             where !inUse.contains(unit.name, flowRunID: unit.flowRunID)
                 && units[unit.name]?.hasEnded ?? true
             {
@@ -43,8 +43,8 @@ extension SystemdBackend {
     /// may belong to another user, so another unit removes it. If that unit cannot be started, the unit's directory
     /// stays for the next sweep.
     func removeTraces(of unit: UnitName) async {
-        let folder = UnitFolder(of: unit, in: root)
-        if folder.keepsWorkspace {
+        let directory = UnitDirectory(of: unit, in: root)
+        if directory.keepsWorkspace {
             do {
                 try await manager.startTransientUnit(
                     unit.removal.name, properties: TransientUnit.removal(of: unit))
@@ -52,7 +52,7 @@ extension SystemdBackend {
                 guard error.name == UnitManager.unitExists else { return }
             }
         }
-        folder.remove()
+        directory.remove()
         // A unit whose sandbox has the directory mounted cannot remove the empty directory itself, so the worker does.
         if kind == .system { rmdir("/var/cache/\(TransientUnit.identifier)/\(unit.stem)") }
     }

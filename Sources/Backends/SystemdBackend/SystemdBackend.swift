@@ -48,6 +48,7 @@ public final class SystemdBackend: Backend {
         }
     }
 
+    /// The constant properties of the backend; see `Backend.traits`.
     public static let traits = BackendTraits(
         type: "systemd", workerName: "SystemdWorker", makeBaseJobTemplate: { defaultTemplate() },
         inheritsEnvironment: true, privilegedFields: UnitResources.privileges,
@@ -65,6 +66,7 @@ public final class SystemdBackend: Backend {
     /// The units and runs in use, whose directories must not be removed by a sweep.
     let inUse = TasksInUse()
 
+    /// Makes a backend for a worker. Sends no request to the infrastructure.
     public convenience init(host: BackendHost) throws(InfrastructureError) {
         if let problem = host.stateDirectoryProblem {
             throw InfrastructureError(
@@ -138,6 +140,7 @@ public final class SystemdBackend: Backend {
 
     var availability: InfrastructureAvailability { watch.source.availability }
 
+    /// Why nothing can be started at the moment; `nil` when it can.
     public var unavailableReason: String? { availability.reason }
 
     /// Watches the units, copies their output, and removes remaining directories at intervals.
@@ -156,9 +159,11 @@ public final class SystemdBackend: Backend {
         }
     }
 
+    /// Waits until the printed output has been passed on; see `Backend.flushOutput(within:)`.
     @discardableResult
     public func flushOutput(within limit: Duration) async -> Bool { await copier?.catchUp(within: limit) ?? true }
 
+    /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
     public func workload(
         rendered: JSONValue, for run: RunContext, preparing context: PreparationContext?
     ) throws -> any Workload {

@@ -17,22 +17,22 @@ extension SystemdWorkload {
         }
         let runUnit = identifier.flatMap { try? UnitHandle($0).unit }
         let unit = (runUnit ?? UnitName(flowRunID: run.flowRunID, claimID: run.claimID)).hooks(kind)
-        let folder = UnitFolder(of: unit, in: backend.root)
+        let directory = UnitDirectory(of: unit, in: backend.root)
         backend.inUse.add(unit.name)
         // The directory of a run's hooks is removed with the run's, so that a later worker does not run the hooks
         // again.
         defer {
-            if runUnit == nil { folder.remove() }
+            if runUnit == nil { directory.remove() }
             backend.inUse.remove(unit.name)
         }
         do {
             let transient = TransientUnit(
-                unit: unit, folder: folder, configuration: configuration, flowRunID: run.flowRunID,
+                unit: unit, directory: directory, configuration: configuration, flowRunID: run.flowRunID,
                 flowRunName: run.flowRunName,
                 hooks: .init(
                     kind: kind, state: String(decoding: state.serializedBytes(), as: UTF8.self), interpreter: python,
                     run: runUnit))
-            try folder.create(transient, streams: configuration.streamsOutput && backend.copier != nil)
+            try directory.create(transient, streams: configuration.streamsOutput && backend.copier != nil)
             try await launch(transient)
             let end = try await end(of: unit)
             guard end?.code != 0 || end?.result != "success" else { return }

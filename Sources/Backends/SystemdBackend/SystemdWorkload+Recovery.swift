@@ -17,16 +17,16 @@ extension SystemdWorkload {
             unit = UnitName(flowRunID: run.flowRunID, claimID: run.claimID)
         }
         let found = UnitHandle.identifier(of: unit)
-        let folder = UnitFolder(of: unit, in: backend.root)
-        if try await isThere(unit, folder) { return .present(found) }
+        let directory = UnitDirectory(of: unit, in: backend.root)
+        if try await isThere(unit, directory) { return .present(found) }
         if identifier != nil { return .ended(found) }
-        folder.forbidStart()
-        if try await isThere(unit, folder) { return .present(found) }
-        folder.remove()
+        directory.forbidStart()
+        if try await isThere(unit, directory) { return .present(found) }
+        directory.remove()
         return .neverStarted
     }
 
-    private func isThere(_ unit: UnitName, _ folder: UnitFolder) async throws -> Bool {
+    private func isThere(_ unit: UnitName, _ directory: UnitDirectory) async throws -> Bool {
         do {
             if let standing = try await backend.manager.units(named: unit.name)[unit.name], !standing.hasEnded {
                 return true
@@ -34,7 +34,7 @@ extension SystemdWorkload {
         } catch {
             throw InfrastructureError(.unavailable, "The state of the run's unit cannot be read: \(error.message)")
         }
-        return folder.hasEnd
+        return directory.hasEnd
     }
 
     /// Removes the unit's workspace and directory, and the directories of its hooks.

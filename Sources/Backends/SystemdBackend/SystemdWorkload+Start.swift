@@ -34,18 +34,18 @@ extension SystemdWorkload {
                 "The job variable '\(field)' is '\(name)', which does not exist on this host; create it or correct it")
         }
         let unit = UnitName(flowRunID: run.flowRunID, claimID: run.claimID)
-        let folder = UnitFolder(of: unit, in: backend.root)
+        let directory = UnitDirectory(of: unit, in: backend.root)
         backend.inUse.add(unit.name)
         do {
             let transient = TransientUnit(
-                unit: unit, folder: folder, configuration: configuration, flowRunID: run.flowRunID,
+                unit: unit, directory: directory, configuration: configuration, flowRunID: run.flowRunID,
                 flowRunName: run.flowRunName)
-            try folder.create(transient, streams: configuration.streamsOutput && backend.copier != nil)
+            try directory.create(transient, streams: configuration.streamsOutput && backend.copier != nil)
             try await launch(transient)
         } catch {
             backend.inUse.remove(unit.name)
             // A unit that may have been started is found again by its claim.
-            if (error as? InfrastructureError)?.kind == .refused { folder.remove() }
+            if (error as? InfrastructureError)?.kind == .refused { directory.remove() }
             throw error
         }
         return UnitHandle.identifier(of: unit)
@@ -70,7 +70,7 @@ extension SystemdWorkload {
         var failures = 0
         while true {
             // Each call has its own open file, which is read from its beginning.
-            guard let script = transient.folder.openStart() else {
+            guard let script = transient.directory.openStart() else {
                 throw InfrastructureError(
                     .unavailable,
                     "The script of the run's unit cannot be read: \(String(cString: strerror(errno)))")
@@ -83,7 +83,7 @@ extension SystemdWorkload {
                 return
             } catch {
                 // An earlier call without an answer was carried out: its unit exists, or has ended since.
-                if error.name == UnitManager.unitExists || transient.folder.hasEnd { return }
+                if error.name == UnitManager.unitExists || transient.directory.hasEnd { return }
                 guard error.isTransient else {
                     throw InfrastructureError(
                         .refused,

@@ -29,13 +29,13 @@ extension SystemdWorkload {
     /// ended.
     func end(of unit: UnitName) async throws(CancellationError) -> UnitEnd? {
         guard await backend.watch.waitForEnd(of: unit.name) else { throw CancellationError() }
-        let folder = UnitFolder(of: unit, in: backend.root)
-        if folder.streams {
+        let directory = UnitDirectory(of: unit, in: backend.root)
+        if directory.streams {
             // The journal may still be writing the last lines.
             try? await Task.sleep(for: .milliseconds(100))
             await backend.copier?.catchUp(within: .seconds(10))
         }
-        return folder.readEnd()
+        return directory.readEnd()
     }
 
     /// Returns the last lines of a unit, or else the manager's last messages about it. They come from the journal, as

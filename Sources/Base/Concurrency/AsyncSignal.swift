@@ -3,7 +3,7 @@ internal import Synchronization
 /// Lets one task wait for a signal from another, or for a time to pass.
 ///
 /// A signal without a waiting task is kept for the next wait, so that none is lost. Several kept signals count as one.
-public final class AsyncSignal: Sendable {
+package final class AsyncSignal: Sendable {
     private struct State {
         var isSignalled = false
         var nextID = 0
@@ -13,10 +13,10 @@ public final class AsyncSignal: Sendable {
     private let state = Mutex(State())
 
     /// Creates a wakeup without a signal.
-    public init() {}
+    package init() {}
 
     /// Ends the current waits, or the next one.
-    public func signal() {
+    package func signal() {
         let waiters = state.withLock { state in
             defer { state.waiters = [:] }
             if state.waiters.isEmpty { state.isSignalled = true }
@@ -26,7 +26,7 @@ public final class AsyncSignal: Sendable {
     }
 
     /// Waits for a signal, or until the task is cancelled.
-    public func wait() async {
+    package func wait() async {
         let id = state.withLock { state in
             state.nextID += 1
             return state.nextID
@@ -51,7 +51,7 @@ public final class AsyncSignal: Sendable {
 
     /// Waits for a signal, until a time has passed, or until the task is cancelled. With `isMeant`, the wait ends when
     /// `isMeant` returns `true`; it is called first, and after each signal.
-    public func wait(atMost duration: Duration, unless isMeant: (@Sendable () -> Bool)? = nil) async {
+    package func wait(atMost duration: Duration, unless isMeant: (@Sendable () -> Bool)? = nil) async {
         let deadline = ContinuousClock.now + duration
         await raceOf(
             { try? await Task.sleep(until: deadline, clock: .continuous) },

@@ -5,11 +5,11 @@ internal import Glibc
 #endif
 
 /// Random intervals that spread the requests of many workers, from the same distributions as Prefect's client uses.
-public enum Jitter {
+package enum Jitter {
     /// An exponential interval around `mean`, kept within ±`factor` so that its mean stays `mean`.
     ///
     /// With a factor of 0.3 the result lies in 0.7517…1.3 times the mean. `random` is drawn from 0..<1.
-    public static func clampedPoisson(mean: Double, factor: Double, random: Double) -> Double {
+    package static func clampedPoisson(mean: Double, factor: Double, random: Double) -> Double {
         guard mean > 0 else { return 0 }
         guard factor > 0 else { return mean }
         let upper = mean * (1 + factor)
@@ -19,7 +19,7 @@ public enum Jitter {
     }
 
     /// An exponential interval around the middle of a range, kept within it.
-    public static func boundedPoisson(from lower: Double, to upper: Double, random: Double) -> Double {
+    package static func boundedPoisson(from lower: Double, to upper: Double, random: Double) -> Double {
         guard upper > lower else { return max(0, lower) }
         return exponential(mean: (lower + upper) / 2, from: lower, to: upper, random: random)
     }

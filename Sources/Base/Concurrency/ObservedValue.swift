@@ -2,7 +2,7 @@ internal import Synchronization
 
 /// A value that may be replaced while others use it, such as settings that an operator has reloaded. Tasks can wait for
 /// a value.
-public final class ObservedValue<Value: Sendable>: Sendable {
+package final class ObservedValue<Value: Sendable>: Sendable {
     private struct Waiter {
         let isMet: @Sendable (Value) -> Bool
         let continuation: CheckedContinuation<Void, Never>
@@ -17,14 +17,14 @@ public final class ObservedValue<Value: Sendable>: Sendable {
     private let state: Mutex<State>
 
     /// Creates an instance with its first value.
-    public init(_ value: Value) { state = Mutex(State(value: value)) }
+    package init(_ value: Value) { state = Mutex(State(value: value)) }
 
     /// The current value.
-    public var value: Value { state.withLock { $0.value } }
+    package var value: Value { state.withLock { $0.value } }
 
     /// Changes the value for all later readers. Returns the result of the change.
     @discardableResult
-    public func update<Result: Sendable>(_ change: (inout Value) -> Result) -> Result {
+    package func update<Result: Sendable>(_ change: (inout Value) -> Result) -> Result {
         let (result, met) = state.withLock { state in
             let result = change(&state.value)
             let met = state.waiters.filter { $0.value.isMet(state.value) }

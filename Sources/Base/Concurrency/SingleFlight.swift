@@ -4,7 +4,7 @@ internal import Synchronization
 ///
 /// The first caller makes the attempt within its own task; the others wait for its result. When the first is cancelled
 /// or fails, each of the others makes its own attempt in turn.
-public final class SingleFlight<Value: Sendable>: Sendable {
+package final class SingleFlight<Value: Sendable>: Sendable {
     private struct State {
         var isRunning = false
         var nextID = 0
@@ -14,10 +14,10 @@ public final class SingleFlight<Value: Sendable>: Sendable {
     private let state = Mutex(State())
 
     /// Creates an instance without an attempt under way.
-    public init() {}
+    package init() {}
 
     /// Runs `attempt`, or waits for the one that is under way.
-    public func run(_ attempt: () async throws -> Value) async throws -> Value {
+    package func run(_ attempt: () async throws -> Value) async throws -> Value {
         while true {
             let isFirst = state.withLock { state in
                 if state.isRunning { return false }

@@ -1,34 +1,34 @@
-public import OrderedCollections
+package import OrderedCollections
 
 /// The reason why a JSON value could not be read as the expected type, with the path to the member.
-public struct JSONDecodingError: Error, Hashable, CustomStringConvertible {
+package struct JSONDecodingError: Error, Hashable, CustomStringConvertible {
     /// The path from the root, like `flow_run.state.type`.
-    public let path: String
+    package let path: String
     /// A description of the expected and the actual type, without the value itself.
-    public let problem: String
+    package let problem: String
 
-    public init(path: String, problem: String) {
+    package init(path: String, problem: String) {
         self.path = path
         self.problem = problem
     }
 
-    public var description: String { path.isEmpty ? problem : "'\(path)' \(problem)" }
+    package var description: String { path.isEmpty ? problem : "'\(path)' \(problem)" }
 }
 
 /// A type that is read from JSON as the API sends it: unknown members are ignored.
-public protocol JSONDecodable {
+package protocol JSONDecodable {
     /// Reads the value; throws when a required member is absent or of another type.
     init(json fields: JSONFields) throws(JSONDecodingError)
 }
 
 /// The members of a JSON object, read by name, with errors that give the path.
-public struct JSONFields: Sendable {
-    public let members: OrderedDictionary<String, JSONValue>
+package struct JSONFields: Sendable {
+    package let members: OrderedDictionary<String, JSONValue>
     /// The path from the root to this object.
-    public let path: String
+    package let path: String
 
     /// Takes the members of an object; throws for any other value.
-    public init(_ value: JSONValue, path: String = "") throws(JSONDecodingError) {
+    package init(_ value: JSONValue, path: String = "") throws(JSONDecodingError) {
         guard let members = value.objectValue else {
             throw JSONDecodingError(path: path, problem: "should be an object but is \(value.typeName)")
         }
@@ -37,10 +37,10 @@ public struct JSONFields: Sendable {
     }
 
     /// The path of a member.
-    public func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+    package func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
 
     /// The member, or `nil` when it is absent or `null`.
-    public func value(_ key: String) -> JSONValue? {
+    package func value(_ key: String) -> JSONValue? {
         guard let value = members[key], !value.isNull else { return nil }
         return value
     }
@@ -57,38 +57,38 @@ public struct JSONFields: Sendable {
     }
 
     /// A required string; throws when it is absent, `null` or not a string.
-    public func string(_ key: String) throws(JSONDecodingError) -> String {
+    package func string(_ key: String) throws(JSONDecodingError) -> String {
         let value = try required(key, "a string")
         guard let string = value.stringValue else { throw mismatch(key, "a string", value) }
         return string
     }
 
     /// A string, or `nil` when it is absent, `null` or not a string.
-    public func optionalString(_ key: String) -> String? { value(key)?.stringValue }
+    package func optionalString(_ key: String) -> String? { value(key)?.stringValue }
 
     /// An integer, or `nil` when it is absent, `null` or not an integer.
-    public func optionalInt(_ key: String) -> Int? { value(key)?.intValue }
+    package func optionalInt(_ key: String) -> Int? { value(key)?.intValue }
 
     /// A boolean, or `nil` when it is absent, `null` or not a boolean.
-    public func optionalBool(_ key: String) -> Bool? { value(key)?.boolValue }
+    package func optionalBool(_ key: String) -> Bool? { value(key)?.boolValue }
 
     /// The strings of an array; empty when it is absent. Elements that are not strings are omitted.
-    public func strings(_ key: String) -> [String] {
+    package func strings(_ key: String) -> [String] {
         value(key)?.arrayValue?.compactMap(\.stringValue) ?? []
     }
 
     /// The members of an object; empty when it is absent or not an object.
-    public func object(_ key: String) -> OrderedDictionary<String, JSONValue> { value(key)?.objectValue ?? [:] }
+    package func object(_ key: String) -> OrderedDictionary<String, JSONValue> { value(key)?.objectValue ?? [:] }
 
     /// A required nested value; throws when it is absent, `null` or not valid.
-    public func decode<Value: JSONDecodable>(_ key: String, as type: Value.Type = Value.self)
+    package func decode<Value: JSONDecodable>(_ key: String, as type: Value.Type = Value.self)
         throws(JSONDecodingError) -> Value
     {
         try Value(json: JSONFields(required(key, "an object"), path: path(of: key)))
     }
 
     /// A nested value, or `nil` when it is absent or `null`.
-    public func decodeIfPresent<Value: JSONDecodable>(_ key: String, as type: Value.Type = Value.self)
+    package func decodeIfPresent<Value: JSONDecodable>(_ key: String, as type: Value.Type = Value.self)
         throws(JSONDecodingError) -> Value?
     {
         guard let value = value(key) else { return nil }

@@ -11,6 +11,7 @@ public struct JSONError: Error, Hashable, CustomStringConvertible {
     /// Whether the text has more or deeper values than the limits allow. It may still be valid JSON.
     public let isTooLarge: Bool
 
+    /// The reason and the place in one line.
     public var description: String {
         "\(isTooLarge ? "too large" : "not valid JSON"): \(reason) (line \(line), column \(column))"
     }

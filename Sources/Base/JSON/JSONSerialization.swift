@@ -17,7 +17,7 @@ public struct JSONStyle: Sendable, Hashable {
     /// Two spaces per level, for human readers.
     public static let pretty = JSONStyle(indent: 2, itemSeparator: ",", keySeparator: ": ", asciiOnly: false)
     /// The form of Python's `json.dumps` without options.
-    public static let python = JSONStyle(indent: nil, itemSeparator: ", ", keySeparator: ": ", asciiOnly: true)
+    package static let python = JSONStyle(indent: nil, itemSeparator: ", ", keySeparator: ": ", asciiOnly: true)
 }
 
 extension JSONValue {
@@ -130,7 +130,7 @@ extension JSONValue {
 extension Double {
     /// The number as Python's `repr` writes it: the shortest digits that read back the same, with an exponent only
     /// below 1e-4 and from 1e16.
-    public var pythonDescription: String {
+    package var pythonDescription: String {
         if isNaN { return "nan" }
         if isInfinite { return self < 0 ? "-inf" : "inf" }
         if self == 0 { return sign == .minus ? "-0.0" : "0.0" }

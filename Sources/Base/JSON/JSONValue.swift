@@ -5,14 +5,21 @@ public import OrderedCollections
 /// Job templates are rendered into text, manifests and environment lists whose order and number forms users see. So
 /// this type uses neither Foundation's decoders nor dictionaries.
 public enum JSONValue: Sendable, Hashable {
+    /// `null`.
     case null
+    /// `true` or `false`.
     case bool(Bool)
+    /// A number without fraction and exponent that fits.
     case int(Int)
     /// An integer too large for `Int`, as its decimal digits with an optional leading minus sign.
     case bigInteger(String)
+    /// Any other number.
     case double(Double)
+    /// A string.
     case string(String)
+    /// An array.
     case array([JSONValue])
+    /// An object with its members in their order.
     case object(OrderedDictionary<String, JSONValue>)
 }
 
@@ -56,6 +63,7 @@ extension JSONValue {
         if case .object(let value) = self { value } else { nil }
     }
 
+    /// Whether the value is `null`.
     public var isNull: Bool { self == .null }
 
     /// The member of an object; `nil` for an absent key and for anything that is not an object.
@@ -77,7 +85,7 @@ extension JSONValue {
     }
 
     /// The name of the JSON type, for messages.
-    public var typeName: String {
+    package var typeName: String {
         switch self {
         case .null: "null"
         case .bool: "boolean"
@@ -93,12 +101,19 @@ extension JSONValue {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
     ExpressibleByBooleanLiteral, ExpressibleByNilLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// A string.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// A number without fraction.
     public init(integerLiteral value: Int) { self = .int(value) }
+    /// A number.
     public init(floatLiteral value: Double) { self = .double(value) }
+    /// `true` or `false`.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// `null`.
     public init(nilLiteral: ()) { self = .null }
+    /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// An object. The last of several members with one key counts.
     public init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(OrderedDictionary(elements, uniquingKeysWith: { $1 }))
     }
@@ -111,14 +126,14 @@ extension JSONValue {
     }
 
     /// An object of strings.
-    public init(_ members: some Sequence<(key: String, value: String)>) {
+    package init(_ members: some Sequence<(key: String, value: String)>) {
         self = .object(OrderedDictionary(members.map { ($0.key, .string($0.value)) }, uniquingKeysWith: { $1 }))
     }
 }
 
 extension JSONValue {
     /// Whether two values are equal as JSON, regardless of the order of an object's keys, which `==` compares too.
-    public func isEquivalent(to other: JSONValue) -> Bool {
+    package func isEquivalent(to other: JSONValue) -> Bool {
         switch (self, other) {
         case (.array(let left), .array(let right)):
             left.count == right.count && zip(left, right).allSatisfy { $0.isEquivalent(to: $1) }

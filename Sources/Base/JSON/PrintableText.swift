@@ -6,7 +6,7 @@ extension String {
     /// [".
     ///
     /// - Parameter keepingLines: Whether newline and tab stay unescaped.
-    public func escapedForTerminal(keepingLines: Bool = false) -> String {
+    package func escapedForTerminal(keepingLines: Bool = false) -> String {
         guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         var text = ""
         text.unicodeScalars.reserveCapacity(unicodeScalars.count)
@@ -21,7 +21,7 @@ extension String {
     }
 
     /// The text on one line. Each character that ``escapedForTerminal(keepingLines:)`` escapes is replaced by a space.
-    public var onOneLine: String {
+    package var onOneLine: String {
         guard unicodeScalars.contains(where: { $0.steersTerminal }) else { return self }
         return String(String.UnicodeScalarView(unicodeScalars.map { $0.steersTerminal ? " " : $0 }))
     }

@@ -7,9 +7,9 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     public let microseconds: Int
 
     /// The first moment of the year 1.
-    public static let earliest = Timestamp(microseconds: -62_135_596_800_000_000)
+    package static let earliest = Timestamp(microseconds: -62_135_596_800_000_000)
     /// The last microsecond of the year 9999.
-    public static let latest = Timestamp(microseconds: 253_402_300_799_999_999)
+    package static let latest = Timestamp(microseconds: 253_402_300_799_999_999)
 
     /// The current time.
     public static var now: Timestamp { Timestamp(Date()) }
@@ -26,7 +26,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     }
 
     /// A moment from its parts in UTC; `nil` when there is no such time.
-    public init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, microsecond: Int = 0) {
+    package init?(year: Int, month: Int, day: Int, hour: Int, minute: Int, second: Int, microsecond: Int = 0) {
         guard (1...9999).contains(year), (1...12).contains(month), (1...Self.days(in: month, of: year)).contains(day),
             (0..<24).contains(hour), (0..<60).contains(minute), (0..<60).contains(second),
             (0..<1_000_000).contains(microsecond)
@@ -49,7 +49,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     }
 
     /// Reads a moment like ``init(_:)-(String)``, but only from a text in UTC.
-    public init?(utc text: String) {
+    package init?(utc text: String) {
         guard let (local, offset) = Self.read(text), offset == 0 else { return nil }
         self = local
     }
@@ -57,6 +57,7 @@ public struct Timestamp: Sendable, Hashable, Comparable {
     /// The moment as a date.
     public var date: Date { Date(timeIntervalSince1970: Double(microseconds) / 1_000_000) }
 
+    /// Orders timestamps by their time.
     public static func < (left: Timestamp, right: Timestamp) -> Bool { left.microseconds < right.microseconds }
 
     /// The moment this many seconds later, at most ``latest``; with a negative number, at least ``earliest``.
@@ -78,14 +79,14 @@ extension Timestamp {
 
     /// The moment in UTC as Python's `isoformat` writes it: `2026-02-03T04:05:06.789000+00:00`, without a fraction when
     /// it is zero.
-    public var pythonISOFormat: String { "\(text(separator: "T"))+00:00" }
+    package var pythonISOFormat: String { "\(text(separator: "T"))+00:00" }
 
     /// The moment in UTC as Python's `str` writes it: `2026-02-03 04:05:06.789000+00:00`, without a fraction when it is
     /// zero.
-    public var pythonText: String { "\(text(separator: " "))+00:00" }
+    package var pythonText: String { "\(text(separator: " "))+00:00" }
 
     /// The moment in UTC with milliseconds, which are rounded down: `2026-02-03T04:05:06.789Z`.
-    public var millisecondFormat: String {
+    package var millisecondFormat: String {
         let (seconds, fraction) = Self.floorDivide(microseconds, 1_000_000)
         let whole = Timestamp(microseconds: seconds * 1_000_000)
         return "\(whole.text(separator: "T")).\(Self.padded(fraction / 1000, 3))Z"

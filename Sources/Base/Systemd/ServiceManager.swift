@@ -5,13 +5,13 @@ internal import Glibc
 
 /// The service manager that started this process, if it did so and wants notifications (`NOTIFY_SOCKET`). Mirrors
 /// `sd_notify(3)` and `sd_watchdog_enabled(3)`.
-public enum ServiceManager {
+package enum ServiceManager {
     /// Whether a service manager wants notifications.
-    public static var isListening: Bool { getenv("NOTIFY_SOCKET") != nil }
+    package static var isListening: Bool { getenv("NOTIFY_SOCKET") != nil }
 
     /// The interval of the manager's watchdog: a notification must arrive within each interval. `nil` when the manager
     /// has no watchdog for this process.
-    public static var watchdogInterval: Duration? {
+    package static var watchdogInterval: Duration? {
         var microseconds: UInt64 = 0
         guard sd_watchdog_enabled(0, &microseconds) > 0 else { return nil }
         return .microseconds(Int64(clamping: microseconds))
@@ -21,9 +21,9 @@ public enum ServiceManager {
 
     /// Returns a secret that the manager has passed to this service (`LoadCredential=`), without line breaks at its
     /// end. Returns `nil` when the manager has passed no such secret.
-    public static func credential(_ name: String) -> String? {
-        guard let folder = getenv("CREDENTIALS_DIRECTORY"), !name.contains("/"),
-            let file = fopen(String(cString: folder) + "/" + name, "re")
+    package static func credential(_ name: String) -> String? {
+        guard let directory = getenv("CREDENTIALS_DIRECTORY"), !name.contains("/"),
+            let file = fopen(String(cString: directory) + "/" + name, "re")
         else { return nil }
         defer { fclose(file) }
         var bytes = [UInt8](repeating: 0, count: Self.longestCredential)
@@ -35,7 +35,7 @@ public enum ServiceManager {
 
     /// Whether the manager is restarting this service without ending its other processes (`KillMode=process`). Returns
     /// `false` when the answer is not known within `limit`.
-    public static func isRestartingThisProcessAlone(within limit: Duration) async -> Bool {
+    package static func isRestartingThisProcessAlone(within limit: Duration) async -> Bool {
         guard let socket = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }),
             let bus = Bus(socket.hasPrefix("/run/user/") ? .user : .system, matches: [])
         else { return false }
@@ -55,21 +55,14 @@ public enum ServiceManager {
     }
 
     /// Sends several notifications to the manager at once.
-    public static func notify(_ notices: [ServiceNotice]) {
+    package static func notify(_ notices: [ServiceNotice]) {
         guard !notices.isEmpty else { return }
         sd_notify(0, notices.map(\.assignment).joined(separator: "\n"))
     }
-
-    /// Environment variables that a service manager gives to this process alone. A process that inherited them could
-    /// send notifications in its name.
-    public static let ownVariables: Set<String> = [
-        "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
-        "LISTEN_PIDFDID",
-    ]
 }
 
 /// A notification from a service to its manager.
-public enum ServiceNotice: Sendable, Hashable {
+package enum ServiceNotice: Sendable, Hashable {
     /// The current activity of the service, in one line; `systemctl status` shows it.
     case status(String)
     /// The service has started, or has reloaded its configuration.
@@ -84,7 +77,7 @@ public enum ServiceNotice: Sendable, Hashable {
     case extendTimeout(Duration)
 
     /// The notification that the service reloads its configuration from now on.
-    public static var reloading: ServiceNotice {
+    package static var reloading: ServiceNotice {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
         return .reloading(since: UInt64(now.tv_sec) * 1_000_000 + UInt64(now.tv_nsec) / 1000)
@@ -104,19 +97,19 @@ public enum ServiceNotice: Sendable, Hashable {
 }
 
 /// Decides which notifications a service sends to its manager, and when.
-public struct ServiceNotices: Sendable {
+package struct ServiceNotices: Sendable {
     /// The state of a service.
-    public struct State: Sendable, Hashable {
+    package struct State: Sendable, Hashable {
         /// The current activity of the service, in a few words.
-        public var status: String
+        package var status: String
         /// Whether the service has begun its work.
-        public var hasStarted: Bool
+        package var hasStarted: Bool
         /// Whether the service is shutting down.
-        public var isStopping: Bool
+        package var isStopping: Bool
         /// Whether its loops make progress.
-        public var isAlive: Bool
+        package var isAlive: Bool
 
-        public init(status: String, hasStarted: Bool, isStopping: Bool, isAlive: Bool) {
+        package init(status: String, hasStarted: Bool, isStopping: Bool, isAlive: Bool) {
             self.status = status
             self.hasStarted = hasStarted
             self.isStopping = isStopping
@@ -136,10 +129,10 @@ public struct ServiceNotices: Sendable {
     private var lastWatchdog: ContinuousClock.Instant?
 
     /// Makes notices for a manager whose watchdog has the given interval; `nil` stands for no watchdog.
-    public init(watchdog: Duration?) { watchdogInterval = watchdog }
+    package init(watchdog: Duration?) { watchdogInterval = watchdog }
 
     /// Returns the notifications that are due. It must be called once a second or more often.
-    public mutating func next(_ state: State, now: ContinuousClock.Instant) -> [ServiceNotice] {
+    package mutating func next(_ state: State, now: ContinuousClock.Instant) -> [ServiceNotice] {
         var notices: [ServiceNotice] = []
         if state.isStopping, !hasReportedStopping {
             hasReportedStopping = true

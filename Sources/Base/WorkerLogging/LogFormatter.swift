@@ -1,10 +1,10 @@
 internal import JSON
 internal import Logging
 internal import OrderedCollections
-public import Systemd
+package import Systemd
 
 /// The format of the log.
-public enum LogFormat: Sendable, Hashable {
+package enum LogFormat: Sendable, Hashable {
     /// `HH:MM:SS.mmm | LEVEL   | logger - message`, in local time. The level is coloured when `colors` is set. A record
     /// is one line: line breaks in a message are escaped, because the message may quote outside text.
     case human(colors: Bool)

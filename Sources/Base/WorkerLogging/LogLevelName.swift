@@ -1,10 +1,10 @@
-public import Logging
+package import Logging
 internal import Systemd
 
 extension Logger.Level {
     /// The level for a name of the setting `PREFECT_LOGGING_LEVEL`: DEBUG, INFO, WARNING, ERROR or CRITICAL, in any
     /// case. The result is `nil` for every other name.
-    public init?(prefectName name: String) {
+    package init?(prefectName name: String) {
         switch name.uppercased() {
         case "DEBUG": self = .debug
         case "INFO": self = .info
@@ -17,7 +17,7 @@ extension Logger.Level {
 
     /// The name that Prefect gives this level. Prefect does not know `trace` and `notice`, so they have the name of a
     /// neighbouring level.
-    public var prefectName: String {
+    package var prefectName: String {
         switch self {
         case .trace, .debug: "DEBUG"
         case .info, .notice: "INFO"

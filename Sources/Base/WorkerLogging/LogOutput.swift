@@ -9,7 +9,7 @@ internal import Logging
 /// gone (`EPIPE`), a full disk or a descriptor in non-blocking mode can cost lines, but never the process.
 ///
 /// The thread ends when the output is released.
-public final class LogOutput: Sendable {
+package final class LogOutput: Sendable {
     private let formatter: LogFormatter
     private let queue: LogQueue
 
@@ -20,7 +20,7 @@ public final class LogOutput: Sendable {
     ///   - redact: Removes the secrets from a text. It is applied to each message, logger name and metadata text before
     ///     these are escaped, on the thread that logs. It must not log itself.
     /// - Throws: ``LogOutputError`` when the thread cannot be started.
-    public init(
+    package init(
         descriptor: Int32 = 2, format: LogFormat, capacity: Int = 4 << 20,
         redact: @escaping @Sendable (String) -> String = { $0 }
     ) throws {
@@ -50,7 +50,7 @@ public final class LogOutput: Sendable {
     deinit { queue.close() }
 
     /// Logs a record of any level.
-    public func write(_ record: LogRecord) {
+    package func write(_ record: LogRecord) {
         queue.add(formatter.line(record))
     }
 
@@ -58,21 +58,21 @@ public final class LogOutput: Sendable {
     ///
     /// - Returns: Whether it was written, or refused by the descriptor, within `limit`.
     @discardableResult
-    public func flush(within limit: Duration) -> Bool {
+    package func flush(within limit: Duration) -> Bool {
         queue.flush(within: limit)
     }
 
     /// The number of lines lost since the start, because the queue was full or the descriptor refused them.
-    public var lostLines: Int { queue.lostLines }
+    package var lostLines: Int { queue.lostLines }
 }
 
 /// Logging could not be started.
-public struct LogOutputError: Error, CustomStringConvertible {
+package struct LogOutputError: Error, CustomStringConvertible {
     /// The cause that the system reported.
-    public let cause: String
+    package let cause: String
 
     /// One line for the user.
-    public var description: String {
+    package var description: String {
         "Logging cannot start because the system refuses a thread (\(cause)). Raise the limit of processes (ulimit -u)."
     }
 }

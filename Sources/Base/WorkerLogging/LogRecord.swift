@@ -1,20 +1,20 @@
-public import JSON
-public import Logging
+package import JSON
+package import Logging
 
 /// One record of the log: the content of a `Logger` call, with its time.
-public struct LogRecord: Sendable {
+package struct LogRecord: Sendable {
     /// The time of the call.
-    public var time: Timestamp
+    package var time: Timestamp
     /// The severity.
-    public var level: Logger.Level
+    package var level: Logger.Level
     /// The name of the logger, for example `prefect.workers.process.etl`.
-    public var logger: String
+    package var logger: String
     /// The text.
-    public var message: String
+    package var message: String
     /// The context; see ``LogContextKey`` for the members that the formats treat specially.
-    public var metadata: Logger.Metadata
+    package var metadata: Logger.Metadata
 
-    public init(
+    package init(
         time: Timestamp = .now, level: Logger.Level, logger: String, message: String, metadata: Logger.Metadata = [:]
     ) {
         self.time = time
@@ -29,15 +29,15 @@ public struct LogRecord: Sendable {
 ///
 /// The JSON format has them as members, first after the message. The human format shows only the name of the flow run,
 /// in place of the logger's name. It omits the others, because they would repeat on each line.
-public enum LogContextKey {
+package enum LogContextKey {
     /// The id of the flow run.
-    public static let flowRunID = "flow_run_id"
+    package static let flowRunID = "flow_run_id"
     /// The name of the flow run.
-    public static let flowRunName = "flow_run_name"
+    package static let flowRunName = "flow_run_name"
     /// The name of the work pool.
-    public static let workPool = "work_pool"
+    package static let workPool = "work_pool"
     /// The name of the worker.
-    public static let worker = "worker"
+    package static let worker = "worker"
 
     static let all = [flowRunID, flowRunName, workPool, worker]
 }

@@ -1,4 +1,4 @@
-public import Systemd
+package import Systemd
 
 extension JournalEntry.Priority {
     /// The priority of a line that a flow run has printed.
@@ -7,7 +7,7 @@ extension JournalEntry.Priority {
     /// level. All other lines are `info`.
     ///
     /// - Parameter line: The line without its line break.
-    public init(ofPrinted line: some Sequence<UInt8>) {
+    package init(ofPrinted line: some Sequence<UInt8>) {
         let fields = line.prefix(64).split(separator: UInt8(ascii: "|"), maxSplits: 2, omittingEmptySubsequences: false)
         guard fields.count == 3, Self.isTime(fields[0]) else {
             self = .info

@@ -1,14 +1,14 @@
 /// The description of a metric for its readers. `MetricsFactory` itself receives only names.
-public struct MetricDescription: Sendable, Hashable {
+package struct MetricDescription: Sendable, Hashable {
     /// The metric's name in Prometheus style: with its base unit, and with `_total` for a counter.
-    public let name: String
+    package let name: String
     /// The meaning of the metric, in one sentence.
-    public let help: String
+    package let help: String
     /// The upper bounds of a histogram's buckets in ascending order, in the metric's unit. `nil` selects the buckets
     /// for request durations.
-    public let buckets: [Double]?
+    package let buckets: [Double]?
 
-    public init(_ name: String, _ help: String, buckets: [Double]? = nil) {
+    package init(_ name: String, _ help: String, buckets: [Double]? = nil) {
         self.name = name
         self.help = help
         self.buckets = buckets
@@ -20,7 +20,7 @@ public struct MetricDescription: Sendable, Hashable {
 
 extension MetricDescription {
     /// All metrics of the worker.
-    public static let worker = [
+    package static let worker = [
         // The program.
         MetricDescription("prefect_worker_build_info", "Always 1; the labels identify the program."),
         MetricDescription("prefect_worker_ready", "Whether every pool can be served: 1 as long as /ready answers 200."),

@@ -30,10 +30,10 @@ enum ProcessFigures {
     }
 
     private static var openFiles: Double? {
-        guard let folder = opendir("/proc/self/fd") else { return nil }
-        defer { closedir(folder) }
+        guard let directory = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(directory) }
         var count = 0
-        while readdir(folder) != nil { count += 1 }
+        while readdir(directory) != nil { count += 1 }
         // The directory's own two entries and the descriptor that reads it do not count.
         return Double(count - 3)
     }

@@ -1,4 +1,4 @@
-public import CoreMetrics
+package import CoreMetrics
 internal import Synchronization
 
 /// Stores the values of swift-metrics' counters, meters, recorders and timers, and renders them in Prometheus's text
@@ -6,9 +6,9 @@ internal import Synchronization
 ///
 /// Timers and aggregating recorders become histograms with fixed buckets, with times in seconds. Meters and other
 /// recorders become gauges. The same name and labels always give the same series, for every caller.
-public final class PrometheusRegistry: MetricsFactory {
+package final class PrometheusRegistry: MetricsFactory {
     /// The media type of ``render()``.
-    public static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+    package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
     /// The largest number of series that a metric may have. Labels are chosen so that there are few. A mistake in that,
     /// or an API that returns every possible status code, must not fill the memory. Further series are not counted.
@@ -25,12 +25,12 @@ public final class PrometheusRegistry: MetricsFactory {
 
     /// A registry of metrics with these descriptions. Other metrics get their name as the help text, and the default
     /// buckets.
-    public init(_ descriptions: [MetricDescription] = MetricDescription.worker) {
+    package init(_ descriptions: [MetricDescription] = MetricDescription.worker) {
         self.descriptions = Dictionary(descriptions.map { ($0.name, $0) }) { $1 }
     }
 
     /// All metrics and those of the process, in Prometheus's text format.
-    public func render() -> String {
+    package func render() -> String {
         let families = families.withLock { $0 }
         let own = families.filter { !$0.value.series.isEmpty }.sorted { $0.key < $1.key }.map { name, family in
             let series = family.series.sorted { $0.key < $1.key }
@@ -42,30 +42,30 @@ public final class PrometheusRegistry: MetricsFactory {
 
     // MARK: MetricsFactory
 
-    public func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
+    package func makeCounter(label: String, dimensions: [(String, String)]) -> any CounterHandler {
         series(.counter, label, dimensions) { _ in CounterSeries() } ?? NOOPMetricsHandler.instance
     }
 
-    public func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
+    package func makeMeter(label: String, dimensions: [(String, String)]) -> any MeterHandler {
         series(.gauge, label, dimensions) { _ in GaugeSeries() } ?? NOOPMetricsHandler.instance
     }
 
-    public func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
+    package func makeRecorder(label: String, dimensions: [(String, String)], aggregate: Bool) -> any RecorderHandler {
         if aggregate { return histogram(label, dimensions) ?? NOOPMetricsHandler.instance }
         return series(.gauge, label, dimensions) { _ in GaugeSeries() } ?? NOOPMetricsHandler.instance
     }
 
-    public func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
+    package func makeTimer(label: String, dimensions: [(String, String)]) -> any TimerHandler {
         histogram(label, dimensions) ?? NOOPMetricsHandler.instance
     }
 
-    public func destroyCounter(_ handler: any CounterHandler) { remove(handler) }
+    package func destroyCounter(_ handler: any CounterHandler) { remove(handler) }
 
-    public func destroyMeter(_ handler: any MeterHandler) { remove(handler) }
+    package func destroyMeter(_ handler: any MeterHandler) { remove(handler) }
 
-    public func destroyRecorder(_ handler: any RecorderHandler) { remove(handler) }
+    package func destroyRecorder(_ handler: any RecorderHandler) { remove(handler) }
 
-    public func destroyTimer(_ handler: any TimerHandler) { remove(handler) }
+    package func destroyTimer(_ handler: any TimerHandler) { remove(handler) }
 
     private func histogram(_ label: String, _ dimensions: [(String, String)]) -> HistogramSeries? {
         series(.histogram, label, dimensions) { name in

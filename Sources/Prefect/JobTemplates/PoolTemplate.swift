@@ -5,9 +5,13 @@ public import OrderedCollections
 public enum PoolTemplate {
     /// A variable that every type of pool has.
     public enum CommonVariable: String, Sendable {
+        /// The name of the infrastructure.
         case name
+        /// The environment variables.
         case env
+        /// The labels of the infrastructure.
         case labels
+        /// The command that runs the flow.
         case command
 
         /// The variable's JSON schema.

@@ -1,6 +1,6 @@
 internal import HTTPTypes
 internal import HummingbirdCore
-public import Logging
+package import Logging
 internal import NIOCore
 internal import NIOHTTPTypes
 internal import NIOPosix
@@ -12,7 +12,7 @@ internal import Synchronization
 /// 503 `{"message":"Worker may be unresponsive at this time"}`. `GET /ready` returns 200 `{"message":"OK"}`, or 503
 /// with the reason as the message. HEAD returns the same without the body; every other request returns 404. A transfer
 /// coding other than `chunked` returns 501. A slow, silent or excessive client loses at most its own connection.
-public struct HealthServer: Sendable {
+package struct HealthServer: Sendable {
     private let host: String
     private let port: Int
     private let routes: [String: StatusRoute]
@@ -36,7 +36,7 @@ public struct HealthServer: Sendable {
     ///   - readiness: Whether the worker can take flow runs, and why not.
     ///   - routes: Further paths. A route replaces an earlier route, or a probe, with the same path.
     ///   - logger: The logger for the server's rare failures.
-    public init(
+    package init(
         host: String, port: Int,
         liveness: @escaping @Sendable () async -> ProbeAnswer, readiness: @escaping @Sendable () async -> ProbeAnswer,
         routes: [StatusRoute] = [], logger: Logger
@@ -47,7 +47,7 @@ public struct HealthServer: Sendable {
     }
 
     /// A server with these routes only, without probes.
-    public init(host: String, port: Int, routes: [StatusRoute], logger: Logger) {
+    package init(host: String, port: Int, routes: [StatusRoute], logger: Logger) {
         self.init(host: host, port: port, routes: routes, logger: logger, limits: Limits())
     }
 
@@ -66,7 +66,7 @@ public struct HealthServer: Sendable {
     /// - Parameter onListening: Called once, as soon as clients can connect. Work that must not start without the port
     ///   starts after it.
     /// - Throws: ``HealthServerError`` when the server cannot listen, before `onListening`; nothing afterwards.
-    public func run(
+    package func run(
         onListening: @escaping @Sendable (ListeningAddress) async -> Void = { _ in }
     ) async throws {
         guard (0...65535).contains(port) else {

@@ -2,9 +2,9 @@ internal import Glibc
 internal import NIOCore
 
 /// The error when the health server cannot listen on the configured address.
-public struct HealthServerError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct HealthServerError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The reason why it cannot listen.
-    public enum Cause: Sendable, Hashable {
+    package enum Cause: Sendable, Hashable {
         /// The port is not a number from 0 to 65535.
         case invalidPort
         /// The port is already in use.
@@ -20,13 +20,13 @@ public struct HealthServerError: Error, Sendable, Hashable, CustomStringConverti
     }
 
     /// `PREFECT_WORKER_WEBSERVER_HOST`.
-    public let host: String
+    package let host: String
     /// `PREFECT_WORKER_WEBSERVER_PORT`.
-    public let port: Int
-    public let cause: Cause
+    package let port: Int
+    package let cause: Cause
 
     /// One line with the address, the cause and the setting to change.
-    public var description: String {
+    package var description: String {
         "The health server cannot listen on \(ListeningAddress(host: host, port: port)): \(explanation)."
     }
 
@@ -68,14 +68,14 @@ public struct HealthServerError: Error, Sendable, Hashable, CustomStringConverti
 }
 
 /// The address that the health server listens on.
-public struct ListeningAddress: Sendable, Hashable, CustomStringConvertible {
+package struct ListeningAddress: Sendable, Hashable, CustomStringConvertible {
     /// The host as configured, without brackets.
-    public let host: String
+    package let host: String
     /// The port: the system's choice when 0 was configured.
-    public let port: Int
+    package let port: Int
 
     /// `host:port`, with brackets around an IPv6 address.
-    public var description: String {
+    package var description: String {
         host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

@@ -1,53 +1,53 @@
 internal import JSON
 
 /// The result of a probe.
-public struct ProbeAnswer: Sendable, Hashable {
+package struct ProbeAnswer: Sendable, Hashable {
     /// Whether the probe succeeded.
-    public var isGood: Bool
+    package var isGood: Bool
     /// The problem or the current state for human readers: one short sentence without secrets.
-    public var detail: String?
+    package var detail: String?
 
-    public init(isGood: Bool, detail: String? = nil) {
+    package init(isGood: Bool, detail: String? = nil) {
         self.isGood = isGood
         self.detail = detail
     }
 
     /// A successful probe.
-    public static let good = ProbeAnswer(isGood: true)
+    package static let good = ProbeAnswer(isGood: true)
 
     /// A failed probe with its reason.
-    public static func bad(_ detail: String) -> ProbeAnswer { ProbeAnswer(isGood: false, detail: detail) }
+    package static func bad(_ detail: String) -> ProbeAnswer { ProbeAnswer(isGood: false, detail: detail) }
 }
 
 /// An answer to a GET request: a status code and a text.
-public struct RouteAnswer: Sendable, Hashable {
+package struct RouteAnswer: Sendable, Hashable {
     /// The HTTP status code.
-    public var status: Int
+    package var status: Int
     /// The media type of `body`.
-    public var contentType: String
-    public var body: String
+    package var contentType: String
+    package var body: String
 
-    public init(status: Int, contentType: String, body: String) {
+    package init(status: Int, contentType: String, body: String) {
         self.status = status
         self.contentType = contentType
         self.body = body
     }
 
     /// `{"message": …}`, the body of all probes.
-    public static func message(_ message: String, status: Int) -> RouteAnswer {
+    package static func message(_ message: String, status: Int) -> RouteAnswer {
         let body = JSONValue([(key: "message", value: message)]).serialized(.compact)
         return RouteAnswer(status: status, contentType: "application/json", body: body)
     }
 }
 
 /// A path that the health server answers for GET and HEAD.
-public struct StatusRoute: Sendable {
+package struct StatusRoute: Sendable {
     /// The path, with its leading slash and without a query.
-    public let path: String
+    package let path: String
     /// Produces the current answer. It should arrive within a second; a client waits ten seconds at most.
-    public let answer: @Sendable () async -> RouteAnswer
+    package let answer: @Sendable () async -> RouteAnswer
 
-    public init(path: String, answer: @escaping @Sendable () async -> RouteAnswer) {
+    package init(path: String, answer: @escaping @Sendable () async -> RouteAnswer) {
         self.path = path
         self.answer = answer
     }

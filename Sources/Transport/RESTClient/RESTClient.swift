@@ -1,5 +1,5 @@
-public import HTTPTransport
-public import JSON
+package import HTTPTransport
+package import JSON
 
 /// Sends requests to one service. It is a value: a copy with other settings shares the transport and its connections.
 ///
@@ -13,37 +13,37 @@ public import JSON
 /// ```
 ///
 /// Every method throws ``RequestFailure``, or `CancellationError` when the task is cancelled.
-public struct RESTClient: Sendable {
+package struct RESTClient: Sendable {
     /// The transport that carries the requests.
-    public var transport: HTTPTransport
+    package var transport: HTTPTransport
     /// The URL before the path of each request, without a trailing slash.
-    public var baseURL: String
+    package var baseURL: String
     /// A Unix socket to connect to instead of the URL's host.
-    public var unixSocketPath: String?
+    package var unixSocketPath: String?
     /// Overrides the transport's TLS configuration.
-    public var tls: TLSConfiguration?
+    package var tls: TLSConfiguration?
     /// The headers of every request.
-    public var headers: HTTPHeaders
+    package var headers: HTTPHeaders
     /// Whether redirects are followed. A signed request should not follow any.
-    public var followsRedirects = false
+    package var followsRedirects = false
     /// Whether compressed answers are accepted.
-    public var decompresses = true
+    package var decompresses = true
     /// Statuses besides 2xx that count as a success.
-    public var acceptedStatuses: Set<Int> = []
+    package var acceptedStatuses: Set<Int> = []
     /// Identifies the sender of each request; nil for a service that needs no credentials.
-    public var signer: (any RequestSigner)?
+    package var signer: (any RequestSigner)?
     /// The policy by which ``send(_:)`` and ``json(_:)`` repeat a request.
-    public var retries: Retries
+    package var retries: Retries
     /// Reads the reason from an answer that is no success. The default takes the beginning of the body.
-    public var reason: @Sendable (RESTAnswer) -> ServiceReason
+    package var reason: @Sendable (RESTAnswer) -> ServiceReason
     /// Makes the pauses between attempts.
-    public var sleep: @Sendable (Duration) async throws -> Void
+    package var sleep: @Sendable (Duration) async throws -> Void
 
     /// The most bytes that are read of an answer that is no success. A long body must not hide the status.
-    public static let largestRefusal = 65_536
+    package static let largestRefusal = 65_536
 
     /// Creates a client. The other settings are properties.
-    public init(
+    package init(
         transport: HTTPTransport, baseURL: String, headers: HTTPHeaders = [:], retries: Retries = .none,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
@@ -56,7 +56,7 @@ public struct RESTClient: Sendable {
     }
 
     /// Sends a request until it succeeds or ``retries`` ends the attempts, and returns the successful answer.
-    public func send(_ request: RESTRequest) async throws -> RESTAnswer {
+    package func send(_ request: RESTRequest) async throws -> RESTAnswer {
         var attempt = 0
         var mayHaveBeenApplied = false
         while true {
@@ -77,12 +77,12 @@ public struct RESTClient: Sendable {
     }
 
     /// Sends a request like ``send(_:)``, and returns the answer's JSON; `null` for an empty answer.
-    public func json(_ request: RESTRequest) async throws -> JSONValue {
+    package func json(_ request: RESTRequest) async throws -> JSONValue {
         try await send(request).json()
     }
 
     /// Sends a request once, and returns the answer whatever its status.
-    public func exchange(_ request: RESTRequest) async throws -> RESTAnswer {
+    package func exchange(_ request: RESTRequest) async throws -> RESTAnswer {
         let response = try await begin(request)
         do {
             let body =
@@ -99,7 +99,7 @@ public struct RESTClient: Sendable {
 
     /// Sends a request once, and returns as soon as a successful answer begins. The caller reads its body or releases
     /// it. ``RequestFailure/error(for:operation:)`` converts the errors of reading.
-    public func open(_ request: RESTRequest) async throws -> HTTPResponse {
+    package func open(_ request: RESTRequest) async throws -> HTTPResponse {
         let response = try await begin(request)
         if isSuccess(response.status) { return response }
         let body: [UInt8]

@@ -1,10 +1,10 @@
-public import HTTPTransport
-public import JSON
+package import HTTPTransport
+package import JSON
 
 /// One request to a service, as a value.
-public struct RESTRequest: Sendable {
+package struct RESTRequest: Sendable {
     /// The data that a request carries.
-    public enum Body: Sendable, Hashable {
+    package enum Body: Sendable, Hashable {
         /// No data.
         case none
         /// A JSON value, sent with the type `application/json`.
@@ -13,7 +13,7 @@ public struct RESTRequest: Sendable {
         case bytes([UInt8], type: String)
 
         /// The bytes as they are sent; nil without data.
-        public var bytes: [UInt8]? {
+        package var bytes: [UInt8]? {
             switch self {
             case .none: nil
             case .json(let value): value.serializedBytes()
@@ -22,7 +22,7 @@ public struct RESTRequest: Sendable {
         }
 
         /// The value of `Content-Type`; nil without data.
-        public var type: String? {
+        package var type: String? {
             switch self {
             case .none: nil
             case .json: "application/json"
@@ -32,33 +32,33 @@ public struct RESTRequest: Sendable {
     }
 
     /// The HTTP method.
-    public var method: HTTPMethod
+    package var method: HTTPMethod
     /// The path below the URL of the service.
-    public var path: RequestPath
+    package var path: RequestPath
     /// The names and values of the query, not encoded.
-    public var query: [(name: String, value: String)]
+    package var query: [(name: String, value: String)]
     /// The headers of this request. They replace those of the client, and also `Content-Type`.
-    public var headers: HTTPHeaders
+    package var headers: HTTPHeaders
     /// The data of the request.
-    public var body: Body
+    package var body: Body
     /// The time limits.
-    public var deadlines: Deadlines
+    package var deadlines: Deadlines
     /// The largest answer with a success that is read, in bytes. It does not apply to ``RESTClient/open(_:)``.
-    public var largestAnswer: Int
+    package var largestAnswer: Int
     /// Whether a larger answer is cut off at this size, instead of being a failure.
-    public var cutsLargeAnswer = false
+    package var cutsLargeAnswer = false
     /// Whether the answer is a stream that is silent most of the time, such as a log.
     package var isMostlySilent = false
     /// Overrides the TLS configuration of the client.
-    public var tls: TLSConfiguration?
+    package var tls: TLSConfiguration?
     /// The name of the operation in failures, such as `GET /version`. It must contain no secret.
-    public var operation: String
+    package var operation: String
 
     /// The default of ``largestAnswer``. With the values made from it, such an answer takes less than 64 MiB of memory.
-    public static let largestOrdinaryAnswer = 12 << 20
+    package static let largestOrdinaryAnswer = 12 << 20
 
     /// Creates a request. Without `operation`, failures name it by method and path.
-    public init(
+    package init(
         _ method: HTTPMethod, _ path: RequestPath, query: [(name: String, value: String)] = [],
         headers: HTTPHeaders = [:], body: Body = .none, deadlines: Deadlines = Deadlines(),
         largestAnswer: Int = largestOrdinaryAnswer, operation: String? = nil
@@ -74,7 +74,7 @@ public struct RESTRequest: Sendable {
     }
 
     /// Path and query, percent-encoded.
-    public var target: String {
+    package var target: String {
         guard !query.isEmpty else { return path.encoded }
         let parts = query.map { "\(PercentEncoding.encodeInQuery($0.name))=\(PercentEncoding.encodeInQuery($0.value))" }
         return path.encoded + "?" + parts.joined(separator: "&")

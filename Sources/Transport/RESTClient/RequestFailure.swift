@@ -1,13 +1,13 @@
-public import HTTPTransport
+package import HTTPTransport
 internal import JSON
 
 /// The reason why a request to a service failed.
 ///
 /// A cancelled request has no failure: it throws `CancellationError`. The message comes from the service or from the
 /// transport. It never contains a request's headers or body.
-public struct RequestFailure: Error, Sendable, Hashable, CustomStringConvertible {
+package struct RequestFailure: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kinds of failures.
-    public enum Kind: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
         /// The service answered with this status, which is no success.
         case status(Int)
         /// No complete answer arrived. The cause also distinguishes timeouts and answers that are too large.
@@ -21,17 +21,17 @@ public struct RequestFailure: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// The kind of the failure.
-    public let kind: Kind
+    package let kind: Kind
     /// The requested operation.
-    public var operation: String
+    package var operation: String
     /// The reason that the service gave, or the cause in `message`.
-    public var reason: ServiceReason
+    package var reason: ServiceReason
     /// The pause that the service requests before the next attempt.
-    public var retryAfter: Duration?
+    package var retryAfter: Duration?
     /// Whether the same request may succeed later without any change.
-    public var isTransient: Bool
+    package var isTransient: Bool
     /// Whether the service may have applied the request; false when it certainly has not.
-    public var mayHaveBeenApplied: Bool
+    package var mayHaveBeenApplied: Bool
 
     /// The longest ``message``, in characters.
     static let longestMessage = 1000
@@ -41,7 +41,7 @@ public struct RequestFailure: Error, Sendable, Hashable, CustomStringConvertible
     /// - Parameters:
     ///   - reason: The reason of the service. Its message is reduced to one line of at most 1000 characters.
     ///   - mayHaveBeenApplied: Without it, only a status from 500 on counts as possibly applied.
-    public init(
+    package init(
         _ kind: Kind, operation: String, reason: ServiceReason, mayHaveBeenApplied: Bool? = nil
     ) {
         self.kind = kind
@@ -58,53 +58,53 @@ public struct RequestFailure: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// Creates a failure with a message.
-    public init(_ kind: Kind, operation: String, message: String, mayHaveBeenApplied: Bool? = nil) {
+    package init(_ kind: Kind, operation: String, message: String, mayHaveBeenApplied: Bool? = nil) {
         self.init(
             kind, operation: operation, reason: ServiceReason(message: message), mayHaveBeenApplied: mayHaveBeenApplied)
     }
 
     /// Creates the failure of a request that has no complete answer.
-    public init(_ error: TransportError, operation: String) {
+    package init(_ error: TransportError, operation: String) {
         self.init(
             .transport(error), operation: operation, message: error.cause,
             mayHaveBeenApplied: error.requestMayHaveBeenSent)
     }
 
     /// Creates the failure that an unsuccessful answer describes. Its `Retry-After` precedes a pause in `reason`.
-    public init(_ answer: RESTAnswer, reason: ServiceReason) {
+    package init(_ answer: RESTAnswer, reason: ServiceReason) {
         self.init(.status(answer.status), operation: answer.operation, reason: reason)
         if let pause = RetryAfter.read(answer.head.headers) { retryAfter = pause }
     }
 
     /// The error to throw for an error of the transport: `CancellationError` for a cancellation, else a failure.
-    public static func error(for error: TransportError, operation: String) -> any Error {
+    package static func error(for error: TransportError, operation: String) -> any Error {
         error.kind == .cancelled ? CancellationError() : RequestFailure(error, operation: operation)
     }
 
     /// The message of the service or the transport, in one line.
-    public var message: String { reason.message }
+    package var message: String { reason.message }
 
     /// Operation and message, in one line.
-    public var description: String { "\(operation): \(message)" }
+    package var description: String { "\(operation): \(message)" }
 
     /// The status of the answer that is no success; nil for other failures.
-    public var status: Int? {
+    package var status: Int? {
         if case .status(let status) = kind { status } else { nil }
     }
 
     /// The error of the transport; nil when an answer arrived.
-    public var transportError: TransportError? {
+    package var transportError: TransportError? {
         if case .transport(let error) = kind { error } else { nil }
     }
 
     /// Whether the requested object does not exist (404).
-    public var isNotFound: Bool { status == 404 }
+    package var isNotFound: Bool { status == 404 }
 
     /// Whether the answer was larger than the request allows.
-    public var isTooLarge: Bool { transportError?.kind == .tooLarge }
+    package var isTooLarge: Bool { transportError?.kind == .tooLarge }
 
     /// Whether the object exists already, or was changed meanwhile (409).
-    public var isConflict: Bool { status == 409 }
+    package var isConflict: Bool { status == 409 }
 }
 
 extension RequestFailure.Kind {
@@ -119,7 +119,7 @@ extension RequestFailure.Kind {
 
 extension TransportError {
     /// Whether the same request may succeed later without any change.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         switch kind {
         case .invalidRequest, .tooLarge, .shutDown, .cancelled: false
         default: true

@@ -4,44 +4,44 @@
 /// ```swift
 /// let path: RequestPath = "/containers/\(name)/json"
 /// ```
-public struct RequestPath: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
+package struct RequestPath: Sendable, Hashable, ExpressibleByStringInterpolation, CustomStringConvertible {
     /// The path as it is sent. It begins with a slash.
-    public let encoded: String
+    package let encoded: String
 
     /// Takes a path that is encoded already.
-    public init(encoded: String) {
+    package init(encoded: String) {
         self.encoded = encoded
     }
 
     /// Makes a path of single parts, each of which may have any characters. An empty last part makes a trailing slash.
-    public init(parts: some Sequence<String>) {
+    package init(parts: some Sequence<String>) {
         encoded = parts.map { "/" + PercentEncoding.encode($0) }.joined()
     }
 
     /// Takes a literal, which must be encoded already.
-    public init(stringLiteral value: String) {
+    package init(stringLiteral value: String) {
         encoded = value
     }
 
     /// Takes a literal with values between its fixed words.
-    public init(stringInterpolation: Interpolation) {
+    package init(stringInterpolation: Interpolation) {
         encoded = stringInterpolation.text
     }
 
     /// The path as it is sent.
-    public var description: String { encoded }
+    package var description: String { encoded }
 
     /// Collects the fixed words and the values of a path.
-    public struct Interpolation: StringInterpolationProtocol {
+    package struct Interpolation: StringInterpolationProtocol {
         fileprivate var text = ""
 
         /// Creates an empty path.
-        public init(literalCapacity: Int, interpolationCount: Int) {
+        package init(literalCapacity: Int, interpolationCount: Int) {
             text.reserveCapacity(literalCapacity)
         }
 
         /// Appends a fixed word.
-        public mutating func appendLiteral(_ literal: String) {
+        package mutating func appendLiteral(_ literal: String) {
             text += literal
         }
 
@@ -50,25 +50,25 @@ public struct RequestPath: Sendable, Hashable, ExpressibleByStringInterpolation,
         /// - Parameters:
         ///   - value: The value, not encoded.
         ///   - others: The reserved characters that are not encoded, such as `/` in the name of an image.
-        public mutating func appendInterpolation(_ value: String, keeping others: String = "") {
+        package mutating func appendInterpolation(_ value: String, keeping others: String = "") {
             text += PercentEncoding.encode(value, keeping: others)
         }
     }
 }
 
 /// Percent-encoding of single path and query parts.
-public enum PercentEncoding {
+package enum PercentEncoding {
     private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
 
     /// A part of a path, with all bytes encoded except letters, digits, `-._~` and `others`. A part that consists only of
     /// dots is encoded too, because it would be removed as a relative path.
-    public static func encode(_ text: String, keeping others: String = "") -> String {
+    package static func encode(_ text: String, keeping others: String = "") -> String {
         let hasOnlyDots = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") }
         return encode(text) { (unreserved.contains($0) || others.utf8.contains($0)) && !hasOnlyDots }
     }
 
     /// A name or value of a query, with all bytes encoded except letters, digits and `-._~`, as signatures require.
-    public static func encodeInQuery(_ text: String) -> String {
+    package static func encodeInQuery(_ text: String) -> String {
         encode(text) { unreserved.contains($0) }
     }
 

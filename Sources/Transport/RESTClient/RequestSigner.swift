@@ -8,7 +8,7 @@
 ///     }
 /// }
 /// ```
-public protocol RequestSigner: Sendable {
+package protocol RequestSigner: Sendable {
     /// Changes a request before each attempt. It may wait, for example for a fresh token.
     ///
     /// - Parameters:

@@ -4,23 +4,23 @@ internal import Concurrency
 /// and without chance.
 ///
 /// Pauses double from `shortestPause` to `longestPause`, with jitter. A `Retry-After` of the service replaces them.
-public struct Retries: Sendable, Hashable {
+package struct Retries: Sendable, Hashable {
     /// The number of attempts after the first; nil for no limit.
-    public var limit: Int?
+    package var limit: Int?
     /// Whether a request that the service may have applied is repeated. A request without effect, or with an idempotency
     /// key, can be repeated safely.
-    public var repeatsApplied: Bool
+    package var repeatsApplied: Bool
     /// The mean pause after the first failure.
-    public var shortestPause: Duration
+    package var shortestPause: Duration
     /// The longest mean pause.
-    public var longestPause: Duration
+    package var longestPause: Duration
     /// The fraction by which a pause may be lengthened or shortened; 0 switches jitter off.
-    public var jitterFactor: Double
+    package var jitterFactor: Double
     /// The longest `Retry-After` that is respected.
-    public var longestRetryAfter: Duration
+    package var longestRetryAfter: Duration
 
     /// Creates a policy.
-    public init(
+    package init(
         limit: Int?, repeatsApplied: Bool = false, shortestPause: Duration = .seconds(1),
         longestPause: Duration = .seconds(60), jitterFactor: Double = 0.2, longestRetryAfter: Duration = .seconds(600)
     ) {
@@ -33,7 +33,7 @@ public struct Retries: Sendable, Hashable {
     }
 
     /// One attempt: the caller repeats the request by itself.
-    public static let none = Retries(limit: 0)
+    package static let none = Retries(limit: 0)
 
     /// The pause before the next attempt; nil when there should be none.
     ///
@@ -41,7 +41,7 @@ public struct Retries: Sendable, Hashable {
     ///   - failure: The failure of the attempt.
     ///   - attempt: The number of attempts so far, from 1.
     ///   - random: A number drawn from 0..<1.
-    public func pause(after failure: RequestFailure, attempt: Int, random: Double) -> Duration? {
+    package func pause(after failure: RequestFailure, attempt: Int, random: Double) -> Duration? {
         guard failure.isTransient, repeatsApplied || !failure.mayHaveBeenApplied, attempt <= limit ?? .max else {
             return nil
         }
@@ -49,7 +49,7 @@ public struct Retries: Sendable, Hashable {
     }
 
     /// The pause before the attempt that follows `attempt` others. With `retryAfter`, it is never shorter than that.
-    public func pause(retryAfter: Duration?, attempt: Int, random: Double) -> Duration {
+    package func pause(retryAfter: Duration?, attempt: Int, random: Double) -> Duration {
         if let retryAfter {
             let seconds = min(retryAfter, longestRetryAfter) / .seconds(1)
             return .seconds(Jitter.boundedPoisson(from: seconds, to: seconds * (1 + jitterFactor), random: random))

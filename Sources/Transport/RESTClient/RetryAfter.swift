@@ -1,16 +1,16 @@
-public import FoundationEssentials
-public import HTTPTransport
+package import FoundationEssentials
+package import HTTPTransport
 internal import JSON
 
 /// Reads a `Retry-After` header: seconds, with or without a fraction, or an HTTP date.
-public enum RetryAfter {
+package enum RetryAfter {
     /// The pause that an answer requests; nil when it requests none.
-    public static func read(_ headers: HTTPHeaders, now: Date = Date()) -> Duration? {
+    package static func read(_ headers: HTTPHeaders, now: Date = Date()) -> Duration? {
         headers["Retry-After"].flatMap { parse($0, now: now) }
     }
 
     /// The time to wait; nil when the header cannot be read. A date in the past gives zero.
-    public static func parse(_ text: String, now: Date) -> Duration? {
+    package static func parse(_ text: String, now: Date) -> Duration? {
         var trimmed = text[...].drop(while: \.isWhitespace)
         while trimmed.last?.isWhitespace == true { trimmed.removeLast() }
         // Swift's `Double` also reads hexadecimal.

@@ -1,32 +1,32 @@
 /// The reason that a service gives for an answer that is no success. The client of a service reads it from the answer.
-public struct ServiceReason: Sendable, Hashable {
+package struct ServiceReason: Sendable, Hashable {
     /// A field of a request that the service refuses.
-    public struct Field: Sendable, Hashable {
+    package struct Field: Sendable, Hashable {
         /// The path of the field.
-        public let field: String
+        package let field: String
         /// The reason why it is refused.
-        public let message: String
+        package let message: String
 
         /// Creates a field.
-        public init(field: String, message: String) {
+        package init(field: String, message: String) {
             self.field = field
             self.message = message
         }
     }
 
     /// The service's own name for the reason, such as `AlreadyExists`; empty without one.
-    public var code: String
+    package var code: String
     /// The message for people.
-    public var message: String
+    package var message: String
     /// The refused fields, when the service names them.
-    public var fields: [Field]
+    package var fields: [Field]
     /// The pause that the answer's body requests.
-    public var retryAfter: Duration?
+    package var retryAfter: Duration?
     /// Whether the same request may succeed later; nil to decide by the status. Some services throttle with a 400.
-    public var isTransient: Bool?
+    package var isTransient: Bool?
 
     /// Creates a reason.
-    public init(
+    package init(
         code: String = "", message: String, fields: [Field] = [], retryAfter: Duration? = nil, isTransient: Bool? = nil
     ) {
         self.code = code
@@ -43,7 +43,7 @@ public struct ServiceReason: Sendable, Hashable {
     ///     message names the status.
     ///   - answer: The answer with the text.
     ///   - limit: The most bytes of the body.
-    public init(text: String? = nil, of answer: RESTAnswer, limit: Int = 500) {
+    package init(text: String? = nil, of answer: RESTAnswer, limit: Int = 500) {
         let text = text ?? String(decoding: answer.body.prefix(limit), as: UTF8.self)
         self.init(message: text.allSatisfy(\.isWhitespace) ? "the answer is \(answer.status)" : text)
     }

@@ -1,8 +1,8 @@
-public import BackendKit
-public import PrefectAPI
+package import BackendKit
+package import PrefectAPI
 
 /// Checks the API and a pool in the way a worker would use them, and changes nothing.
-public struct PoolCheck: Sendable {
+package struct PoolCheck: Sendable {
     private let api: APIClient
     private let pool: String?
     private let type: String?
@@ -11,7 +11,7 @@ public struct PoolCheck: Sendable {
 
     /// A check of an API and, when one is named, of a pool with queues. `type` is the type of the requested worker, if
     /// any.
-    public init(api: APIClient, pool: String?, type: String? = nil, queues: [String], supportedTypes: [String]) {
+    package init(api: APIClient, pool: String?, type: String? = nil, queues: [String], supportedTypes: [String]) {
         self.api = api
         self.pool = pool
         self.type = type
@@ -20,11 +20,11 @@ public struct PoolCheck: Sendable {
     }
 
     /// The findings, and the pool that they concern.
-    public struct Report: Sendable {
+    package struct Report: Sendable {
         /// The findings, in the order of the checks.
-        public var findings: [BackendReport.Finding] = []
+        package var findings: [BackendReport.Finding] = []
         /// The pool, if the API describes it.
-        public var pool: WorkPool?
+        package var pool: WorkPool?
 
         fileprivate mutating func add(_ subject: String, _ detail: String, isGood: Bool) {
             findings.append(.init(subject: subject, detail: detail, isGood: isGood))
@@ -32,7 +32,7 @@ public struct PoolCheck: Sendable {
     }
 
     /// Performs all checks.
-    public func run() async -> Report {
+    package func run() async -> Report {
         var report = Report()
         do {
             report.add("API", try await describeAPI(), isGood: true)

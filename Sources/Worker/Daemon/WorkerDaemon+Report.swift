@@ -1,9 +1,9 @@
-public import JSON
+package import JSON
 internal import PrefectAPI
 
 extension WorkerDaemon {
     /// The worker's activity and connections for `/status`, without the ids and names of runs and without secrets.
-    public var report: JSONValue {
+    package var report: JSONValue {
         [
             "state": .string("\(services.shutdown.phase)"),
             "ready": .bool(reasonNotReady == nil),

@@ -1,4 +1,4 @@
-public import BackendKit
+package import BackendKit
 internal import CLinux
 internal import Concurrency
 internal import Logging
@@ -6,7 +6,7 @@ internal import PrefectAPI
 
 /// The daemon, with any number of pools. They share one connection to the API, one log and one shutdown; the pools of
 /// one type share a backend.
-public struct WorkerDaemon: Sendable {
+package struct WorkerDaemon: Sendable {
     let services: WorkerServices
     private let served: ObservedValue<[any PoolService]>
     private let backends: ObservedValue<[any Backend]>
@@ -20,7 +20,7 @@ public struct WorkerDaemon: Sendable {
     ///   - backends: The backends of the pools, each once.
     ///   - drainTimeout: How long the daemon waits for runs in flight before it stops them; `nil` means without a
     ///     limit.
-    public init(
+    package init(
         pools: [any PoolService], backends: [any Backend], services: WorkerServices,
         drainTimeout: Duration? = nil
     ) {
@@ -51,23 +51,23 @@ public struct WorkerDaemon: Sendable {
     }
 
     /// The pools served.
-    public var pools: [any PoolService] { served.value }
+    package var pools: [any PoolService] { served.value }
 
     /// Adds a pool before the daemon runs; the daemon already has its backend.
-    public func begin(with pool: any PoolService) { served.update { $0.append(pool) } }
+    package func begin(with pool: any PoolService) { served.update { $0.append(pool) } }
 
     /// Changes how a pool is served; runs in flight are not affected.
-    public func change(pool name: String, _ change: (inout ServedPool) -> Void) {
+    package func change(pool name: String, _ change: (inout ServedPool) -> Void) {
         for pool in pools where pool.served.name == name { pool.change(change) }
     }
 
     /// Takes no more runs of a pool. The daemon stops serving the pool as soon as its runs in flight have ended.
-    public func retire(pool name: String) {
+    package func retire(pool name: String) {
         for pool in pools where pool.served.name == name { pool.retire() }
     }
 
     /// Waits until the daemon no longer serves a retired pool, or until the task is cancelled.
-    public func waitUntilGone(pool name: String) async {
+    package func waitUntilGone(pool name: String) async {
         await served.wait { pools in !pools.contains { $0.served.name == name } }
     }
 
@@ -75,7 +75,7 @@ public struct WorkerDaemon: Sendable {
     /// name is already served.
     ///
     /// - Parameter backend: The backend of the pool, if no other pool has it.
-    public func add(_ pool: any PoolService, on backend: (any Backend)? = nil) {
+    package func add(_ pool: any PoolService, on backend: (any Backend)? = nil) {
         let isNew = served.update { pools in
             guard !pools.contains(where: { $0.served.name == pool.served.name }) else { return false }
             pools.append(pool)
@@ -92,7 +92,7 @@ public struct WorkerDaemon: Sendable {
     /// Serves all pools. Returns when each pool has ended and the API has received all waiting messages, or when the
     /// time for that is over. A worker without runs in flight ends within ``WorkerServices/idleExitLimit`` of a
     /// shutdown.
-    public func run() async {
+    package func run() async {
         // Requests that belong to no single pool carry the identity of the first pool's worker.
         let name = pools.first?.served.workerName
         let caller = APIClient.Caller { [state = pools.first?.state] in
@@ -189,7 +189,7 @@ public struct WorkerDaemon: Sendable {
     }
 
     /// Opens connections at once that wait for their next attempt, for example after the settings were read again.
-    public func reconnect() {
+    package func reconnect() {
         services.feed.retryNow()
         for pool in pools { pool.reconnect() }
     }
@@ -219,18 +219,18 @@ public struct WorkerDaemon: Sendable {
     }
 
     /// Whether the worker takes runs.
-    public var isServing: Bool { services.shutdown.isServing }
+    package var isServing: Bool { services.shutdown.isServing }
 
     /// How many flow runs are in flight, in all pools.
-    public var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
+    package var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
 
     /// The pool that a run in flight belongs to.
-    public func pool(ofRun id: String) -> ServedPool? { pools.first { $0.registry.contains(id) }?.served }
+    package func pool(ofRun id: String) -> ServedPool? { pools.first { $0.registry.contains(id) }?.served }
 
     private static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
 
     /// The worker's current activity in a few words, for a service manager and for people.
-    public var status: String {
+    package var status: String {
         switch services.shutdown.phase {
         case .serving:
             pools.lazy.compactMap(\.state.unavailableReason).first ?? "serving, \(Self.count(runsInFlight)) in flight"
@@ -245,7 +245,7 @@ public struct WorkerDaemon: Sendable {
     }
 
     /// Sets the meters that show the current state. Callers that display or send metrics call this first.
-    public func updateMeters() {
+    package func updateMeters() {
         metrics.update(slots: pools.map(\.slots), backends: backends.value, services)
         for pool in pools {
             pool.metrics.update(
@@ -261,13 +261,13 @@ public struct WorkerDaemon: Sendable {
     private static func patience(_ pool: ServedPool) -> Duration { max(pool.pollInterval * 30, .seconds(180)) }
 
     /// Whether the worker's own loops make progress. An unavailable API does not make a worker unhealthy.
-    public var isAlive: Bool { pools.allSatisfy { $0.state.timeSinceTick < Self.patience($0.served) } }
+    package var isAlive: Bool { pools.allSatisfy { $0.state.timeSinceTick < Self.patience($0.served) } }
 
     /// Whether the API has described every pool once.
-    public var isSynchronized: Bool { pools.allSatisfy { $0.state.pool != nil } }
+    package var isSynchronized: Bool { pools.allSatisfy { $0.state.pool != nil } }
 
     /// Why the worker is not ready to run flows, in one line; `nil` when it is.
-    public var reasonNotReady: String? {
+    package var reasonNotReady: String? {
         if !services.shutdown.isServing { return "the worker is shutting down: \(status)" }
         return pools.lazy.compactMap(\.state.unavailableReason).first
     }

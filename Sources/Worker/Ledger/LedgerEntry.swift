@@ -1,46 +1,46 @@
-public import BackendKit
-public import JSON
+package import BackendKit
+package import JSON
 internal import OrderedCollections
 internal import PrefectAPI
 
 /// The ledger's record of one flow run in flight: its stage, and the data that a later process needs to resume it.
 ///
 /// An entry contains neither the job's configuration nor a secret; a later process reads these from the API again.
-public struct LedgerEntry: Sendable, Hashable {
+package struct LedgerEntry: Sendable, Hashable {
     /// The flow run's id.
-    public let flowRunID: String
+    package let flowRunID: String
     /// The flow run's name.
-    public var flowRunName: String
+    package var flowRunName: String
     /// The URL of the API that the run came from, with its password masked. Only a run that is missing at this API is
     /// known to be deleted.
-    public var api: String
+    package var api: String
     /// The work pool that the run came from.
-    public var pool: String
+    package var pool: String
     /// The type of the backend that runs it.
-    public var workerType: String
+    package var workerType: String
     /// The run's stage, written before the action that the stage announces.
-    public var stage: RunStage
+    package var stage: RunStage
     /// The transitions by which this worker advances the run. The API's states carry their ids, which identify the
     /// worker that has the run.
-    public var transitions: ClaimIDs
+    package var transitions: ClaimIDs
     /// The due time of the run that this worker was about to claim. The name of the claim's mark contains it.
-    public var due: Timestamp?
+    package var due: Timestamp?
     /// Whether the claim's mark belongs to this worker, where the API accepted the claims of several workers.
-    public var isSettled: Bool
+    package var isSettled: Bool
     /// The run's infrastructure, once it exists.
-    public var identifier: InfrastructureIdentifier?
+    package var identifier: InfrastructureIdentifier?
     /// The exit status of the infrastructure, once it has ended.
-    public var exit: ExitStatus?
+    package var exit: ExitStatus?
     /// The number of times that a process of the worker died during work on this run alone. Work in progress counts as
     /// one.
-    public var deaths: Int
+    package var deaths: Int
     /// The work on this run alone that the worker began last.
-    public var work: RunWork?
+    package var work: RunWork?
     /// The time at which the worker last repeated a proposal that may have reached the API before. The API may carry
     /// out such a proposal late.
-    public var uncertainSince: Timestamp?
+    package var uncertainSince: Timestamp?
     /// The time at which the entry was last written.
-    public var written: Timestamp
+    package var written: Timestamp
 
     /// Whether the run itself still needs work.
     var isInFlight: Bool { stage != .reported }
@@ -78,7 +78,7 @@ public struct LedgerEntry: Sendable, Hashable {
 // MARK: - Stored form
 
 extension LedgerEntry: JSONDecodable {
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         let stage = try fields.string("stage")
         guard let stage = RunStage(rawValue: stage) else {
             throw JSONDecodingError(path: "stage", problem: "'\(stage)' is not a stage of a run")
@@ -107,7 +107,7 @@ extension LedgerEntry: JSONDecodable {
     static let mostDeaths = 100
 
     /// The entry in its stored form.
-    public var json: JSONValue {
+    package var json: JSONValue {
         var members: OrderedDictionary<String, JSONValue> = [
             "flow_run_id": .string(flowRunID), "flow_run_name": .string(flowRunName), "api": .string(api),
             "pool": .string(pool), "worker_type": .string(workerType), "stage": .string(stage.rawValue),

@@ -2,7 +2,7 @@ internal import Dispatch
 internal import Files
 internal import Glibc
 internal import JSON
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// A record of the runs in flight, by which a later process finds them again. It is a SQLite file in the state
@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 /// No failure of the file stops the worker. The ledger logs one warning when the file cannot be written, and rewrites
 /// it from memory once that is possible. It moves a corrupt file aside, to `ledger.sqlite.corrupt-<seconds>`.
-public final class RunLedger: Sendable {
+package final class RunLedger: Sendable {
     private struct State {
         var rows: [String: LedgerEntry] = [:]
         var database: SQLiteConnection?
@@ -31,7 +31,7 @@ public final class RunLedger: Sendable {
 
     /// Opens the ledger in a directory, with the entries of an earlier process. Without a directory, the ledger exists
     /// in memory only. `logger` receives one line when the file cannot be used, and one when it can be used again.
-    public init(directory: String?, logger: Logger) {
+    package init(directory: String?, logger: Logger) {
         self.directory = directory
         path = directory.map { "\($0)/\(Self.fileName)" }
         self.logger = logger
@@ -47,7 +47,7 @@ public final class RunLedger: Sendable {
     }
 
     /// The runs in flight, oldest first.
-    public var entries: [LedgerEntry] { rows.filter(\.isInFlight) }
+    package var entries: [LedgerEntry] { rows.filter(\.isInFlight) }
 
     /// The runs that have ended and that a late proposal may still change, oldest first.
     var doubtful: [LedgerEntry] { rows.filter { !$0.isInFlight } }
@@ -92,7 +92,7 @@ public final class RunLedger: Sendable {
 
     /// Reads the runs in flight for inspection, from a ledger that another process may be writing. Throws when the file
     /// is not a ledger or cannot be read; returns no runs when there is no file.
-    public static func entries(inDirectory directory: String) throws -> [LedgerEntry] {
+    package static func entries(inDirectory directory: String) throws -> [LedgerEntry] {
         let path = "\(directory)/\(fileName)"
         guard access(path, F_OK) == 0 else { return [] }
         guard !isForeign(path) else { throw SQLiteConnection.Failure.notALedger }

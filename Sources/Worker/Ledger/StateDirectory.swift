@@ -6,19 +6,19 @@ internal import Synchronization
 ///
 /// A lock on the file `lock` reserves the directory for one process. The system releases the lock when that process
 /// ends, in whichever way.
-public final class StateDirectory: Sendable {
+package final class StateDirectory: Sendable {
     /// The path, absolute or relative to the working directory.
-    public let path: String
+    package let path: String
     private let descriptor: Descriptor
 
     /// Why the worker cannot use a directory.
-    public enum Problem: Error, Hashable, CustomStringConvertible {
+    package enum Problem: Error, Hashable, CustomStringConvertible {
         /// Another process holds it.
         case held(path: String, by: String)
         /// It cannot be created or written.
         case unusable(path: String, cause: String)
 
-        public var description: String {
+        package var description: String {
             switch self {
             case .held(let path, let holder):
                 "The state directory '\(path)' belongs to \(holder); end that worker or give this one another --state-dir"
@@ -35,7 +35,7 @@ public final class StateDirectory: Sendable {
 
     /// Takes a directory, and creates it when it is missing. Other processes that request it report `holder` as its
     /// owner.
-    public static func take(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
+    package static func take(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
         Directory.create(path)
         guard let descriptor = RegularFile.open("lock", below: path, O_RDWR | O_CREAT) else {
             throw .unusable(path: path, cause: systemMessage(errno))
@@ -54,7 +54,7 @@ public final class StateDirectory: Sendable {
 
     /// Takes the first directory of `path`, `path.2`, `path.3`, … that no other process holds. Several workers of a
     /// host may serve one pool, and each finds the directory of a worker that has ended.
-    public static func takeFree(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
+    package static func takeFree(_ path: String, for holder: String) throws(Problem) -> StateDirectory {
         for number in 1...1000 {
             do {
                 return try take(number == 1 ? path : "\(path).\(number)", for: holder)
@@ -67,7 +67,7 @@ public final class StateDirectory: Sendable {
 
     /// The unique part of the worker's name. It is generated once and stored in the directory, so that the API
     /// recognises a worker after a restart.
-    public func workerName(orElse makeUp: () -> String) -> String {
+    package func workerName(orElse makeUp: () -> String) -> String {
         let kept = RegularFile.read("worker-name", below: path, limit: 200).map { String(decoding: $0, as: UTF8.self) }
         let isName: (Character) -> Bool = { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
         if let kept, !kept.isEmpty, kept.allSatisfy(isName) { return kept }

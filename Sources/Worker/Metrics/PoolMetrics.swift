@@ -3,7 +3,7 @@ internal import JSON
 internal import PrefectAPI
 
 /// The metrics of a pool. Every label has few values: the pool, and fixed words of the program.
-public struct PoolMetrics: Sendable {
+package struct PoolMetrics: Sendable {
     private let isReady: Meter
     private let slotsUsed: Meter
     private let slotsLimit: Meter

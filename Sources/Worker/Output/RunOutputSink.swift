@@ -1,12 +1,12 @@
-public import BackendKit
+package import BackendKit
 internal import JSON
 internal import Notation
 internal import Synchronization
 
 /// Standard output and standard error as the destination for the output of runs, in a different form.
-public final class RunOutputSink: OutputSink {
+package final class RunOutputSink: OutputSink {
     /// The form in which the worker prints the output of runs.
-    public enum Form: Sendable, Hashable {
+    package enum Form: Sendable, Hashable {
         /// A JSON object for each line, with the run's id: `timestamp`, `level`, `logger`, `message`, `flow_run_id`,
         /// `flow_run_name` and `stream`.
         case json
@@ -35,7 +35,7 @@ public final class RunOutputSink: OutputSink {
     private let errorState = Mutex(State())
 
     /// A sink of a form, with the destinations of its bytes.
-    public init(
+    package init(
         form: Form, output: any OutputSink = DescriptorSink.standardOutput,
         errors: any OutputSink = DescriptorSink.standardError
     ) {
@@ -44,7 +44,7 @@ public final class RunOutputSink: OutputSink {
         self.errors = errors
     }
 
-    public func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
+    package func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
         switch source.stream {
         case .output: outputState.withLock { write(bytes, source, limit, to: output, &$0) }
         case .errors: errorState.withLock { write(bytes, source, limit, to: errors, &$0) }

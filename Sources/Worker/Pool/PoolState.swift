@@ -1,8 +1,8 @@
 internal import Concurrency
-public import PrefectAPI
+package import PrefectAPI
 
 /// The worker's current knowledge of a pool, and the progress of its loops. The loops write it and probes read it.
-public final class PoolState: Sendable {
+package final class PoolState: Sendable {
     private struct State {
         var pool: WorkPool?
         var unavailableReason: String?
@@ -21,18 +21,18 @@ public final class PoolState: Sendable {
     private let infrastructureUnavailableReason: @Sendable () -> String?
 
     /// A pool of which nothing is known yet. `infrastructureUnavailableReason` returns why nothing can be started at the moment.
-    public init(infrastructureUnavailableReason: @escaping @Sendable () -> String? = { nil }) {
+    package init(infrastructureUnavailableReason: @escaping @Sendable () -> String? = { nil }) {
         self.infrastructureUnavailableReason = infrastructureUnavailableReason
     }
 
     /// The pool as the API last described it.
-    public var pool: WorkPool? { state.value.pool }
+    package var pool: WorkPool? { state.value.pool }
 
     /// The worker's id, where the API has assigned one.
-    public var workerID: String? { state.value.workerID }
+    package var workerID: String? { state.value.workerID }
 
     /// Why the pool cannot be served at the moment, in one line; `nil` when it can.
-    public var unavailableReason: String? {
+    package var unavailableReason: String? {
         let state = state.value
         return state.unavailableReason ?? state.pollFailure
             ?? (state.pool == nil ? "the work pool has not been read yet" : infrastructureUnavailableReason())
@@ -40,7 +40,7 @@ public final class PoolState: Sendable {
 
     /// The time since the poll loop last made progress, which includes a failed attempt. Zero when the loop has ended,
     /// since no further progress is expected.
-    public var timeSinceTick: Duration {
+    package var timeSinceTick: Duration {
         let state = state.value
         return state.pollingHasEnded ? .zero : ContinuousClock.now - state.lastTick
     }
@@ -49,14 +49,14 @@ public final class PoolState: Sendable {
     var hasFailedToRead: Bool { state.value.unavailableReason != nil }
 
     /// Whether the pool was polled successfully at least once.
-    public var hasPolled: Bool { state.value.hasPolled }
+    package var hasPolled: Bool { state.value.hasPolled }
 
     func tick() { state.update { $0.lastTick = .now } }
 
     func endPolling() { state.update { $0.pollingHasEnded = true } }
 
     /// Whether the pool does not exist and the worker must not create it, which is not a fault of the worker.
-    public var isMissing: Bool { state.value.isMissing }
+    package var isMissing: Bool { state.value.isMissing }
 
     /// Waits until the API has described the pool, or until the task is cancelled.
     func waitUntilKnown() async { await state.wait { $0.pool != nil } }

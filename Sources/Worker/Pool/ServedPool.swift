@@ -1,39 +1,39 @@
-public import JSON
+package import JSON
 
 /// A work pool with the settings under which this daemon serves it.
-public struct ServedPool: Sendable, Hashable {
+package struct ServedPool: Sendable, Hashable {
     /// The pool's name.
-    public var name: String
+    package var name: String
     /// The worker's name within the pool.
-    public var workerName: String
+    package var workerName: String
     /// The queues that are polled; empty means all.
-    public var queues: [String]
+    package var queues: [String]
     /// The maximum number of runs in flight at a time; `nil` means any number.
-    public var limit: Int?
+    package var limit: Int?
     /// Whether the worker creates a pool that does not exist.
-    public var createsPool: Bool
+    package var createsPool: Bool
     /// The template for a pool that the worker creates; `nil` means the backend's default.
-    public var baseJobTemplate: JSONValue?
+    package var baseJobTemplate: JSONValue?
     /// How often the pool is polled.
-    public var pollInterval: Duration
+    package var pollInterval: Duration
     /// How long before its due time the worker takes a run.
-    public var prefetch: Duration
+    package var prefetch: Duration
     /// How often heartbeats are sent.
-    public var heartbeatInterval: Duration
+    package var heartbeatInterval: Duration
     /// How often the worker looks up whether runs in flight are being cancelled.
-    public var cancellationPollInterval: Duration
+    package var cancellationPollInterval: Duration
     /// How long a run that is stopped may take to end by itself.
-    public var stopGrace: Duration
+    package var stopGrace: Duration
     /// The job variables that deployments and flow runs may set although they set permissions of a run on the worker's
     /// host.
-    public var allowedJobVariables: Set<String>
+    package var allowedJobVariables: Set<String>
     /// Whether runs that can continue without the worker survive its shutdown; the next worker adopts them.
-    public var leavesRunsOnExit: Bool
+    package var leavesRunsOnExit: Bool
     /// Whether the worker polls the pool once, and ends after the runs that this poll returned.
-    public var runsOnce: Bool
+    package var runsOnce: Bool
 
     /// A pool to be served.
-    public init(
+    package init(
         name: String, workerName: String, queues: [String] = [], limit: Int? = nil, createsPool: Bool = true,
         baseJobTemplate: JSONValue? = nil, pollInterval: Duration = .seconds(10), prefetch: Duration = .seconds(10),
         heartbeatInterval: Duration = .seconds(30), cancellationPollInterval: Duration = .seconds(5),

@@ -1,27 +1,27 @@
-public import BackendKit
-public import JSON
-public import JobTemplates
-public import PrefectAPI
+package import BackendKit
+package import JSON
+package import JobTemplates
+package import PrefectAPI
 
 /// The objects from which a job configuration is made.
-public struct JobSubject: Sendable {
+package struct JobSubject: Sendable {
     /// The work pool with its template.
-    public var pool: WorkPool
+    package var pool: WorkPool
     /// The run's deployment, when it has one.
-    public var deployment: Deployment?
+    package var deployment: Deployment?
     /// The run's flow; `nil` only when it is not known offline.
-    public var flow: Flow?
+    package var flow: Flow?
     /// The run.
-    public var flowRun: FlowRun
+    package var flowRun: FlowRun
     /// The worker's name.
-    public var workerName: String?
+    package var workerName: String?
     /// The worker's id, where the API has assigned one.
-    public var workerID: String?
+    package var workerID: String?
     /// The trace that the job continues; `nil` means the trace of the run.
-    public var traceContext: TraceContext?
+    package var traceContext: TraceContext?
 
     /// The objects.
-    public init(
+    package init(
         pool: WorkPool, deployment: Deployment?, flow: Flow?, flowRun: FlowRun, workerName: String?,
         workerID: String?, traceContext: TraceContext? = nil
     ) {
@@ -36,7 +36,7 @@ public struct JobSubject: Sendable {
 }
 
 /// Renders the template of a pool for one flow run, with values from deployments, runs, blocks and variables.
-public struct JobRendering: Sendable {
+package struct JobRendering: Sendable {
     private let defaultTemplate: BaseJobTemplate
     private let environment: [String: String]
     private let references: any TemplateReferences
@@ -48,7 +48,7 @@ public struct JobRendering: Sendable {
     ///   - defaultTemplate: The template for a pool that has none.
     ///   - environment: The environment of the worker's process.
     ///   - references: The source of blocks and variables.
-    public init(
+    package init(
         defaultTemplate: BaseJobTemplate, environment: [String: String], references: any TemplateReferences
     ) {
         self.init(
@@ -67,7 +67,7 @@ public struct JobRendering: Sendable {
     }
 
     /// The job configuration that the template yields, before it is prepared for the run.
-    public func render(_ subject: JobSubject) async throws -> JSONValue {
+    package func render(_ subject: JobSubject) async throws -> JSONValue {
         let template =
             subject.pool.hasTemplate ? try BaseJobTemplate(json: subject.pool.baseJobTemplate) : defaultTemplate
         let variables = try JobVariables(
@@ -79,7 +79,7 @@ public struct JobRendering: Sendable {
 }
 
 /// Makes the workload of one flow run from the API's objects, to run it or to show its configuration.
-public struct JobPreparation: Sendable {
+package struct JobPreparation: Sendable {
     private let backend: any Backend
     private let environment: [String: String]
     private let settingsEnvironment: [(name: String, value: String)]
@@ -92,7 +92,7 @@ public struct JobPreparation: Sendable {
     ///   - allowedJobVariables: The job variables that deployments and flow runs may set although they fill privileged
     ///     fields of the backend.
     ///   - references: The source of blocks and variables.
-    public init(
+    package init(
         backend: any Backend, environment: [String: String], settingsEnvironment: [(name: String, value: String)],
         allowedJobVariables: Set<String> = [], references: any TemplateReferences
     ) {
@@ -107,7 +107,7 @@ public struct JobPreparation: Sendable {
     }
 
     /// The workload of a run, with the complete configuration.
-    public func workload(_ subject: JobSubject, for run: RunContext) async throws -> any Workload {
+    package func workload(_ subject: JobSubject, for run: RunContext) async throws -> any Workload {
         let context = PreparationContext(
             flowRun: subject.flowRun.json, flow: subject.flow?.json, deployment: subject.deployment?.json,
             workPool: .init(id: subject.pool.id, name: subject.pool.name), workerName: subject.workerName,

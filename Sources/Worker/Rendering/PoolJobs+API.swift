@@ -1,13 +1,13 @@
-public import BackendKit
+package import BackendKit
 internal import JSON
-public import JobTemplates
-public import PrefectAPI
+package import JobTemplates
+package import PrefectAPI
 
 extension PoolJobs {
     /// The jobs of a pool at the API; `nil` when its template cannot be read.
     ///
     /// - Parameter defaultTemplate: The template for a pool without one, if that is known.
-    public init?(
+    package init?(
         of pool: WorkPool, defaultTemplate: BaseJobTemplate?, environment: [String: String], api: APIClient,
         effort: RetryPolicy.Effort = .standard
     ) {

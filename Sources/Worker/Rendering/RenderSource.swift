@@ -1,18 +1,18 @@
-public import JSON
-public import JobTemplates
+package import JSON
+package import JobTemplates
 internal import OrderedCollections
-public import PrefectAPI
+package import PrefectAPI
 
 /// The source of the objects from which `prefect-worker render` makes a job configuration.
-public struct RenderSource: Sendable {
+package struct RenderSource: Sendable {
     /// The objects.
-    public let subject: JobSubject
+    package let subject: JobSubject
     /// The source of blocks and variables.
-    public let references: any TemplateReferences
+    package let references: any TemplateReferences
 
     /// Reads the API's own objects from one JSON document: `work_pool` and `flow_run`, and optionally `deployment`,
     /// `flow`, `worker_name`, `worker_id`. There is no API to read blocks and variables from.
-    public init(offline input: JSONValue) throws {
+    package init(offline input: JSONValue) throws {
         do {
             let fields = try JSONFields(input)
             subject = JobSubject(
@@ -27,7 +27,7 @@ public struct RenderSource: Sendable {
 
     /// Reads the objects from the API: a pool with a deployment or a flow run of it. The next run of a deployment is an
     /// example.
-    public init(api: APIClient, pool: String?, deployment: String?, flowRun: String?) async throws {
+    package init(api: APIClient, pool: String?, deployment: String?, flowRun: String?) async throws {
         references = APITemplateReferences(api: api)
         let run: FlowRun?
         if let flowRun { run = try await api.readFlowRun(id: flowRun) } else { run = nil }
@@ -69,8 +69,8 @@ public struct RenderSource: Sendable {
 }
 
 /// Why rendering is not possible, in one line.
-public struct RenderSourceError: Error, Hashable, CustomStringConvertible {
-    public let description: String
+package struct RenderSourceError: Error, Hashable, CustomStringConvertible {
+    package let description: String
 }
 
 /// References without an API to look them up.

@@ -1,18 +1,18 @@
-public import JSON
-public import JobTemplates
+package import JSON
+package import JobTemplates
 internal import OrderedCollections
-public import PrefectAPI
+package import PrefectAPI
 internal import Synchronization
 
 /// The secrets that entered a configuration during its rendering, so that displays of the configuration can mask them.
-public final class RevealedSecrets: Sendable {
+package final class RevealedSecrets: Sendable {
     /// The replacement for a secret.
-    public static let mask = "********"
+    package static let mask = "********"
 
     private let values = Mutex<Set<String>>([])
 
     /// No secrets yet.
-    public init() {}
+    package init() {}
 
     func record(_ value: JSONValue) {
         switch value {
@@ -31,7 +31,7 @@ public final class RevealedSecrets: Sendable {
 
     /// A value with its secrets masked: values from blocks, values from the settings, and values of environment
     /// variables with names that indicate a secret.
-    public func masking(_ value: JSONValue, _ redactor: SecretRedactor) -> JSONValue {
+    package func masking(_ value: JSONValue, _ redactor: SecretRedactor) -> JSONValue {
         let known = values.withLock { $0 }
         // A short secret is masked only where it is a whole value, because it would match everywhere.
         let inText = SecretRedactor(secrets: Array(known))
@@ -74,25 +74,25 @@ public final class RevealedSecrets: Sendable {
 }
 
 /// References that record the values that they return.
-public struct RecordingReferences: TemplateReferences {
+package struct RecordingReferences: TemplateReferences {
     private let base: any TemplateReferences
     private let secrets: RevealedSecrets
 
     /// References that record the blocks that they read; variables are not secrets.
-    public init(_ base: any TemplateReferences, recording secrets: RevealedSecrets) {
+    package init(_ base: any TemplateReferences, recording secrets: RevealedSecrets) {
         self.base = base
         self.secrets = secrets
     }
 
-    public func blockDocument(id: String) async throws -> JSONValue {
+    package func blockDocument(id: String) async throws -> JSONValue {
         try await recorded(base.blockDocument(id: id))
     }
 
-    public func blockDocument(typeSlug: String, name: String) async throws -> JSONValue {
+    package func blockDocument(typeSlug: String, name: String) async throws -> JSONValue {
         try await recorded(base.blockDocument(typeSlug: typeSlug, name: name))
     }
 
-    public func variable(named name: String) async throws -> JSONValue? { try await base.variable(named: name) }
+    package func variable(named name: String) async throws -> JSONValue? { try await base.variable(named: name) }
 
     private func recorded(_ document: JSONValue) -> JSONValue {
         secrets.record(document)

@@ -1,29 +1,29 @@
-public import Logging
-public import PrefectAPI
+package import Logging
+package import PrefectAPI
 
 /// Sends the worker's own log to the API too, where the API keeps such logs: on Cloud, once the worker has an id.
-public struct WorkerLogForwarder: LogHandler {
+package struct WorkerLogForwarder: LogHandler {
     private let logger: String
     private let logs: LogShipper
     private let workerID: @Sendable () -> String?
 
-    public var logLevel: Logger.Level
-    public var metadata: Logger.Metadata = [:]
+    package var logLevel: Logger.Level
+    package var metadata: Logger.Metadata = [:]
 
     /// A forwarder for a logger, which calls `workerID` for each line.
-    public init(logger: String, level: Logger.Level, logs: LogShipper, workerID: @escaping @Sendable () -> String?) {
+    package init(logger: String, level: Logger.Level, logs: LogShipper, workerID: @escaping @Sendable () -> String?) {
         self.logger = logger
         self.logs = logs
         self.workerID = workerID
         logLevel = level
     }
 
-    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
         set { metadata[key] = newValue }
     }
 
-    public func log(event: LogEvent) {
+    package func log(event: LogEvent) {
         // A line about one flow run belongs in the log of that run.
         guard metadata["flow_run_id"] == nil, let workerID = workerID() else { return }
         logs.add(

@@ -1,14 +1,14 @@
-public import BackendKit
+package import BackendKit
 internal import Concurrency
 internal import JSON
 internal import PrefectAPI
 
 /// A flow run that this worker holds, with the requests that other parts of the worker make for it.
-public final class ActiveRun: Sendable {
+package final class ActiveRun: Sendable {
     /// The flow run's id.
-    public let id: String
+    package let id: String
     /// The flow run's name.
-    public let name: String
+    package let name: String
     /// The transitions by which this worker advances the run.
     let transitions: ClaimIDs
     /// The due time of the run that a poll has returned.
@@ -71,13 +71,13 @@ public final class ActiveRun: Sendable {
     var machine: RunMachine { @inline(never) get { state.value.machine } }
 
     /// The run's stage.
-    public var stage: RunStage { machine.stage }
+    package var stage: RunStage { machine.stage }
 
     /// The run's infrastructure, once it exists.
-    public var identifier: InfrastructureIdentifier? { @inline(never) get { state.value.identifier } }
+    package var identifier: InfrastructureIdentifier? { @inline(never) get { state.value.identifier } }
 
     /// Why a stop of the run was requested; `nil` without a request.
-    public var stopReason: StopReason? { machine.stopReason }
+    package var stopReason: StopReason? { machine.stopReason }
 
     /// Applies the result of the run's current step. Returns whether the ledger must record the change.
     func handle(_ event: RunMachine.Event) throws -> Bool {

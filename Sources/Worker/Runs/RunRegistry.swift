@@ -3,7 +3,7 @@ internal import PrefectAPI
 internal import Synchronization
 
 /// The flow runs that a pool's worker holds.
-public final class RunRegistry: Sendable {
+package final class RunRegistry: Sendable {
     private struct State {
         var runs: [String: ActiveRun] = [:]
         /// The runs that were removed since the current poll began.
@@ -15,7 +15,7 @@ public final class RunRegistry: Sendable {
     private let changed = AsyncSignal()
 
     /// A registry without runs.
-    public init() {}
+    package init() {}
 
     /// Notes that a poll begins. Its answer may be older than what this worker does meanwhile. A run that is removed
     /// before the answer arrives needs no more work, so the answer does not register it again.
@@ -55,13 +55,13 @@ public final class RunRegistry: Sendable {
     }
 
     /// Whether a run is held.
-    public func contains(_ id: String) -> Bool { run(id) != nil }
+    package func contains(_ id: String) -> Bool { run(id) != nil }
 
     /// All runs that are held.
-    public var all: [ActiveRun] { state.withLock { Array($0.runs.values) } }
+    package var all: [ActiveRun] { state.withLock { Array($0.runs.values) } }
 
     /// How many runs are held.
-    public var count: Int { state.withLock { $0.runs.count } }
+    package var count: Int { state.withLock { $0.runs.count } }
 
     /// How often a run was registered or removed.
     var changes: Int { state.withLock { $0.changes } }
@@ -70,7 +70,7 @@ public final class RunRegistry: Sendable {
     var unclaimedCount: Int { state.withLock { $0.runs.values.count(where: { $0.stage == .due }) } }
 
     /// The run with this id; `nil` when it is not held.
-    public func run(_ id: String) -> ActiveRun? { state.withLock { $0.runs[id] } }
+    package func run(_ id: String) -> ActiveRun? { state.withLock { $0.runs[id] } }
 
     /// Waits until a run is registered, or until the task is cancelled.
     func waitForRegistration() async { await changed.wait() }

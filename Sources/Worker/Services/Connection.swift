@@ -1,18 +1,18 @@
 internal import JSON
 internal import Logging
-public import PrefectAPI
+package import PrefectAPI
 internal import Synchronization
 
 /// The state of one of the worker's WebSockets to the API. None is required: without one, requests do its work more
 /// slowly.
-public typealias ConnectionState = SocketState<ConnectionOutage>
+package typealias ConnectionState = SocketState<ConnectionOutage>
 
 /// The reason why one of the worker's WebSockets is not open.
-public struct ConnectionOutage: Sendable, Hashable {
+package struct ConnectionOutage: Sendable, Hashable {
     /// The reason in one line.
-    public let reason: String
+    package let reason: String
     /// Whether a reachable server could not keep the connection.
-    public let serverIsBusy: Bool
+    package let serverIsBusy: Bool
 
     init(_ reason: String, serverIsBusy: Bool = false) {
         self.reason = reason
@@ -42,7 +42,7 @@ extension SocketState<ConnectionOutage> {
 
 /// One of the worker's WebSockets to the API, as the rest of the worker uses it. The log reports the changes that
 /// matter to an operator. For an API without the socket, requests do the work, with log lines at the debug level only.
-public final class Connection: Sendable {
+package final class Connection: Sendable {
     private struct State {
         var current = ConnectionState.idle
         /// The last state that the log reported.
@@ -63,10 +63,10 @@ public final class Connection: Sendable {
     }
 
     /// The current state.
-    public var current: ConnectionState { state.withLock { $0.current } }
+    package var current: ConnectionState { state.withLock { $0.current } }
 
     /// Whether the connection is open.
-    public var isLive: Bool { current == .live }
+    package var isLive: Bool { current == .live }
 
     /// Records a state. With `quietly`, another log line states the reason.
     func set(_ new: ConnectionState, quietly: Bool = false) {

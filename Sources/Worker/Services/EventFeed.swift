@@ -3,7 +3,7 @@ internal import PrefectAPI
 internal import Synchronization
 
 /// A notification about a flow run of a pool.
-public enum RunNotification: Sendable, Hashable {
+package enum RunNotification: Sendable, Hashable {
     /// The run waits for its start time, which may have been reached.
     case scheduled(id: String, queue: String?)
     /// The run is to be cancelled.
@@ -29,9 +29,9 @@ public enum RunNotification: Sendable, Hashable {
 ///
 /// Notifications are hints. They only end a wait early, and without them the worker does the same work later. So a
 /// missing notification loses nothing.
-public final class EventFeed: Sendable {
+package final class EventFeed: Sendable {
     /// The subscription's connection.
-    public let connection: Connection
+    package let connection: Connection
     let api: APIClient
     let subscription = Mutex<EventSubscription?>(nil)
 

@@ -2,17 +2,17 @@
 ///
 /// A supervisor may signal the worker and its process group at the same time. So signals within a second are one
 /// request.
-public struct OperatorRequests: Sendable, Hashable {
+package struct OperatorRequests: Sendable, Hashable {
     /// How long after a request another signal is part of it.
-    public static let window: Duration = .seconds(1)
+    package static let window: Duration = .seconds(1)
 
     private var last: ContinuousClock.Instant?
 
     /// Starts with no request.
-    public init() {}
+    package init() {}
 
     /// Whether a signal at this moment is a request of its own.
-    public mutating func counts(at now: ContinuousClock.Instant) -> Bool {
+    package mutating func counts(at now: ContinuousClock.Instant) -> Bool {
         if let last, now - last < Self.window { return false }
         last = now
         return true

@@ -2,9 +2,9 @@ internal import Concurrency
 internal import PrefectAPI
 
 /// The progress of the worker's shutdown. Every part of the worker refers to this one object.
-public final class ShutdownSignal: Sendable {
+package final class ShutdownSignal: Sendable {
     /// The phases of a shutdown in their order; the phase never moves back.
-    public enum Phase: Int, Sendable, Hashable, Comparable {
+    package enum Phase: Int, Sendable, Hashable, Comparable {
         /// The worker takes and watches runs.
         case serving
         /// The worker takes no more runs. It watches the runs in flight until they end, or passes them to the next
@@ -13,7 +13,7 @@ public final class ShutdownSignal: Sendable {
         /// The worker stops runs that would die with it, and respects their grace period.
         case stopping
 
-        public static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
+        package static func < (left: Phase, right: Phase) -> Bool { left.rawValue < right.rawValue }
     }
 
     private let current = ObservedValue(Phase.serving)
@@ -22,43 +22,43 @@ public final class ShutdownSignal: Sendable {
     private let whole: ShutdownSignal?
 
     /// A signal for a worker that serves or, with `whole`, for a part of it. A part is never behind the whole.
-    public init(within whole: ShutdownSignal? = nil) { self.whole = whole }
+    package init(within whole: ShutdownSignal? = nil) { self.whole = whole }
 
     /// The current phase.
-    public var phase: Phase { max(current.value, whole?.phase ?? .serving) }
+    package var phase: Phase { max(current.value, whole?.phase ?? .serving) }
 
     /// Whether the worker still takes runs.
-    public var isServing: Bool { phase == .serving }
+    package var isServing: Bool { phase == .serving }
 
     /// Advances to a phase; an earlier phase has no effect.
-    public func advance(to phase: Phase) {
+    package func advance(to phase: Phase) {
         current.update { $0 = max($0, phase) }
     }
 
     /// Shuts the worker down for a reason that the operator has to correct, in one line. The worker takes no more runs,
     /// and passes those in flight unharmed to its next start. The first reason counts.
-    public func refuse(_ reason: String) {
+    package func refuse(_ reason: String) {
         firstRefusal.update { $0 = $0 ?? reason }
         advance(to: .draining)
     }
 
     /// The reason that the operator has to correct, if the worker ends for one.
-    public var refusal: String? { firstRefusal.value }
+    package var refusal: String? { firstRefusal.value }
 
     /// Advances by one phase, as each signal of the operator does.
-    public func escalate() {
+    package func escalate() {
         advance(to: Phase(rawValue: phase.rawValue + 1) ?? .stopping)
     }
 
     /// Waits until a phase is reached, or until the task is cancelled.
-    public func wait(for phase: Phase) async {
+    package func wait(for phase: Phase) async {
         guard let whole else { return await current.wait { $0 >= phase } }
         await raceOf({ await self.current.wait { $0 >= phase } }, { await whole.wait(for: phase) })
     }
 
     /// Pauses between two attempts at the same operation. While the worker serves, the pause is as long as the API
     /// needs. During a shutdown it is short, because every attempt may be the last.
-    public func pause(_ duration: Duration) async throws {
+    package func pause(_ duration: Duration) async throws {
         let short = Duration.seconds(2)
         switch phase {
         case .serving where duration > short:
@@ -72,7 +72,7 @@ public final class ShutdownSignal: Sendable {
 
     /// Performs an operation that a worker in shutdown does not need. A shutdown cancels it, and the method returns
     /// `nil`.
-    public func whileServing<Result: Sendable>(
+    package func whileServing<Result: Sendable>(
         _ body: @escaping @Sendable () async throws -> Result
     ) async throws -> Result? {
         guard isServing else { return nil }
@@ -85,7 +85,7 @@ public final class ShutdownSignal: Sendable {
     }
 
     /// Sleeps, at most until a phase is reached.
-    public func sleep(for duration: Duration, orUntil phase: Phase = .draining) async {
+    package func sleep(for duration: Duration, orUntil phase: Phase = .draining) async {
         guard self.phase < phase else { return }
         await raceOf({ try? await Task.sleep(for: duration) }, { await self.wait(for: phase) })
     }

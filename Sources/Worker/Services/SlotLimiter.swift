@@ -5,7 +5,7 @@ internal import Synchronization
 /// The slots of a limit, either of a pool or of the daemon. A run holds a slot from the poll that returned it until all
 /// work on the run is complete. The slots of a pool are within those of the daemon: a run that holds one of the pool's
 /// also holds one of the daemon's.
-public final class SlotLimiter: Sendable {
+package final class SlotLimiter: Sendable {
     private struct State {
         var limit: Int?
         var used = 0
@@ -15,28 +15,28 @@ public final class SlotLimiter: Sendable {
     }
 
     /// The number of slots; `nil` means any number.
-    public var limit: Int? { state.value.limit }
+    package var limit: Int? { state.value.limit }
     /// The limiter that contains this one.
-    public let whole: SlotLimiter?
+    package let whole: SlotLimiter?
     private let state: ObservedValue<State>
 
     /// A limiter with free slots only. With `whole`, they are within a limit that several limiters share.
-    public init(limit: Int?, within whole: SlotLimiter? = nil) {
+    package init(limit: Int?, within whole: SlotLimiter? = nil) {
         state = ObservedValue(State(limit: limit))
         self.whole = whole
     }
 
     /// Changes the number of slots; taken slots stay taken.
-    public func setLimit(_ limit: Int?) { state.update { $0.limit = limit } }
+    package func setLimit(_ limit: Int?) { state.update { $0.limit = limit } }
 
     /// The number of taken slots.
-    public var used: Int { state.value.used }
+    package var used: Int { state.value.used }
 
     /// The number of free slots; `nil` means any number.
-    public var free: Int? { [state.value.free, whole?.free].compactMap { $0 }.min() }
+    package var free: Int? { [state.value.free, whole?.free].compactMap { $0 }.min() }
 
     /// Takes a slot; `nil` when none is free.
-    public func take() -> Slot? { count() ? Slot(limiter: self) : nil }
+    package func take() -> Slot? { count() ? Slot(limiter: self) : nil }
 
     /// Takes a slot for a run that is already in progress, even when the limit is reached.
     func takeBeyondLimit() -> Slot {
@@ -59,7 +59,7 @@ public final class SlotLimiter: Sendable {
     }
 
     /// Waits until a slot may be free, or until the task is cancelled.
-    public func waitForFreeSlot() async {
+    package func waitForFreeSlot() async {
         while !Task.isCancelled, free == 0 {
             await state.wait { $0.free != 0 }
             await whole?.waitForFreeSlot()
@@ -73,7 +73,7 @@ public final class SlotLimiter: Sendable {
 }
 
 /// A taken slot. It is released once, at the latest when no reference to it exists any more.
-public final class Slot: Sendable {
+package final class Slot: Sendable {
     private let limiter: SlotLimiter
     private let isHeld = Mutex(true)
 
@@ -82,7 +82,7 @@ public final class Slot: Sendable {
     deinit { release() }
 
     /// Releases the slot; later calls have no effect.
-    public func release() {
+    package func release() {
         let wasHeld = isHeld.withLock { isHeld in
             defer { isHeld = false }
             return isHeld

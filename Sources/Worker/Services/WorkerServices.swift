@@ -1,47 +1,47 @@
-public import Concurrency
-public import CoreMetrics
-public import Logging
-public import PrefectAPI
-public import Tracing
+package import Concurrency
+package import CoreMetrics
+package import Logging
+package import PrefectAPI
+package import Tracing
 
 /// The objects that all parts of the daemon share, such as the API, the queues of messages to it, and the shutdown.
-public struct WorkerServices: Sendable {
+package struct WorkerServices: Sendable {
     /// The API that the worker uses.
-    public var api: APIClient
+    package var api: APIClient
     /// Log lines for the API.
-    public var logs: LogShipper
+    package var logs: LogShipper
     /// Events for the API.
-    public var events: EventShipper
+    package var events: EventShipper
     /// Notifications about flow runs.
-    public let feed: EventFeed
+    package let feed: EventFeed
     /// The worker's own log.
-    public var logger: Logger
+    package var logger: Logger
     /// The factory of the worker's meters.
-    public var metrics: any MetricsFactory
+    package var metrics: any MetricsFactory
     /// The tracer of the worker's spans.
-    public var tracer: any Tracer
+    package var tracer: any Tracer
     /// The ledger of the runs in flight.
-    public var ledger: RunLedger
+    package var ledger: RunLedger
     /// The shutdown of the worker.
-    public var shutdown: ShutdownSignal
+    package var shutdown: ShutdownSignal
     /// The time limit of the final flush, in which a worker that shuts down sends its last messages after all other
     /// work.
-    public var flushTimeout: Duration
+    package var flushTimeout: Duration
     /// For how long work on a run counts as the cause of a death of the process.
-    public var workPatience: Duration
+    package var workPatience: Duration
     /// Admits one run at a time, among the runs at which a process has died before.
     let suspects = SlotLimiter(limit: 1)
     /// The maximum time in which a worker without runs in flight ends after a shutdown request.
-    public var idleExitLimit: Duration
+    package var idleExitLimit: Duration
     /// The environment of the worker's process.
-    public var environment: [String: String]
+    package var environment: [String: String]
     /// Prefect's settings in the form that jobs receive.
-    public var settingsEnvironment: ObservedValue<[(name: String, value: String)]>
+    package var settingsEnvironment: ObservedValue<[(name: String, value: String)]>
     /// Removes the worker's own secrets from a text.
-    public var redact: @Sendable (String) -> String
+    package var redact: @Sendable (String) -> String
 
     /// The shared objects.
-    public init(
+    package init(
         api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
         metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
         ledger: RunLedger, shutdown: ShutdownSignal, flushTimeout: Duration = .seconds(15),

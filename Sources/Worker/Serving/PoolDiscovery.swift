@@ -1,19 +1,19 @@
 internal import HTTPTransport
-public import PrefectAPI
+package import PrefectAPI
 
 /// Finds out the type of the pool to serve, before the worker starts anything.
-public struct PoolDiscovery: Sendable {
+package struct PoolDiscovery: Sendable {
     private let api: APIClient
     private let supportedTypes: [String]
 
     /// A discovery through an API, for the pool types that this program has a backend for.
-    public init(api: APIClient, supportedTypes: [String]) {
+    package init(api: APIClient, supportedTypes: [String]) {
         self.api = api
         self.supportedTypes = supportedTypes
     }
 
     /// The result of a discovery.
-    public enum Finding: Sendable {
+    package enum Finding: Sendable {
         /// A backend of this type can serve the pool. `pool` is `nil` when the pool has yet to be created; `notice` is
         /// a message for the user.
         case servable(type: String, pool: WorkPool?, notice: String?)
@@ -24,7 +24,7 @@ public struct PoolDiscovery: Sendable {
     }
 
     /// Finds a pool. `type` is the type that the user requested; `nil` uses the type of the pool.
-    public func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
+    package func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
         if let type, !supportedTypes.contains(type) { return .refused(reason: unsupported(type, of: nil)) }
         let pool: WorkPool
         do {
@@ -52,9 +52,14 @@ public struct PoolDiscovery: Sendable {
         }
         if error.isPermanent { return .refused(reason: error.description) }
         guard error.isNotFound else { return .unknown(error) }
-        let type = type ?? "process"
+        let type = type ?? usualType
         let notice = "Work pool '\(name)' does not exist and will be created with the type '\(type)'."
         return .servable(type: type, pool: nil, notice: createsPool ? notice : nil)
+    }
+
+    /// The type of a pool that has yet to be created, unless the user requested another one.
+    private var usualType: String {
+        supportedTypes.contains("process") ? "process" : supportedTypes.first ?? "process"
     }
 
     private func unsupported(_ type: String, of pool: String?) -> String {

@@ -1,8 +1,8 @@
-public import Concurrency
+package import Concurrency
 internal import PrefectAPI
 
 /// One of the pools that a daemon serves.
-public protocol PoolService: Sendable {
+package protocol PoolService: Sendable {
     /// The pool with its current settings.
     var live: ObservedValue<ServedPool> { get }
     /// The worker's knowledge of the pool.
@@ -33,7 +33,7 @@ public protocol PoolService: Sendable {
 
 extension PoolService {
     /// The pool with its current settings.
-    public var served: ServedPool { live.value }
+    package var served: ServedPool { live.value }
 }
 
 extension PoolWorker: PoolService {}

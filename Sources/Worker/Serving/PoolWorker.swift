@@ -1,23 +1,23 @@
-public import BackendKit
-public import Concurrency
+package import BackendKit
+package import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
-public import PrefectAPI
+package import PrefectAPI
 
 /// Serves one work pool with one backend. It stays in contact with the API, takes the runs that are due and follows
 /// each of them to its end.
-public struct PoolWorker: Sendable {
+package struct PoolWorker: Sendable {
     /// The pool with its current settings.
-    public let live: ObservedValue<ServedPool>
+    package let live: ObservedValue<ServedPool>
     /// The worker's knowledge of the pool, for probes.
-    public let state: PoolState
+    package let state: PoolState
     /// The runs in flight.
-    public let registry = RunRegistry()
+    package let registry = RunRegistry()
     /// The slots of the pool's limit.
-    public let slots: SlotLimiter
+    package let slots: SlotLimiter
     /// The metrics of the pool.
-    public let metrics: PoolMetrics
+    package let metrics: PoolMetrics
 
     private let backend: any Backend
     private let services: WorkerServices
@@ -38,7 +38,7 @@ public struct PoolWorker: Sendable {
     ///   - justRead: The pool, if it was read a moment ago.
     ///   - onRefusal: Called with the reason when the API permanently refuses a request that the worker needs for a
     ///     pool that is not known yet. If nothing is given, the whole worker ends then.
-    public init(
+    package init(
         served: ServedPool, backend: any Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
         justRead: WorkPool? = nil, onRefusal: (@Sendable (String) -> Void)? = nil
     ) {
@@ -77,11 +77,11 @@ public struct PoolWorker: Sendable {
     }
 
     /// The connection of the pool's worker channel.
-    public var connection: Connection { channel.connection }
+    package var connection: Connection { channel.connection }
 
     /// Serves the pool and the runs of an earlier process, until the worker shuts down. A pool that is served once is
     /// served until the runs of one poll have ended. Returns when no run needs more work.
-    public func run(_ left: RecoveredRuns) async {
+    package func run(_ left: RecoveredRuns) async {
         let caller = APIClient.Caller { [name = served.workerName, state] in
             APIClient.Attribution(workerName: name, workerID: state.workerID)
         }
@@ -161,7 +161,7 @@ public struct PoolWorker: Sendable {
     // MARK: Changes
 
     /// Changes how the pool is served from now on; runs in flight are not affected.
-    public func change(_ change: (inout ServedPool) -> Void) {
+    package func change(_ change: (inout ServedPool) -> Void) {
         let (before, after) = live.update { served in
             let before = served
             change(&served)
@@ -174,12 +174,12 @@ public struct PoolWorker: Sendable {
     }
 
     /// Takes no more runs of the pool. Those in flight are watched to their end; then ``run(_:)`` returns.
-    public func retire() { taking.advance(to: .draining) }
+    package func retire() { taking.advance(to: .draining) }
 
     // MARK: Notifications
 
     /// Acts on a notification about a run, if it concerns this worker.
-    public func take(_ notification: RunNotification) {
+    package func take(_ notification: RunNotification) {
         switch notification {
         case .scheduled(let id, let queue):
             guard !registry.contains(id), state.isServable, state.pool?.isPaused == false else { return }
@@ -191,18 +191,18 @@ public struct PoolWorker: Sendable {
     }
 
     /// Looks up the changes for which notifications may be missing.
-    public func catchUp() {
+    package func catchUp() {
         hints.update { $0.ask() }
         cancellations.lookNow()
     }
 
     /// Opens connections at once that wait for their next attempt.
-    public func reconnect() { channel.retryNow() }
+    package func reconnect() { channel.retryNow() }
 
     // MARK: Recovery
 
     /// Registers the orphaned runs of an earlier process, before the first poll could return one of them.
-    public func restoreRuns() async -> RecoveredRuns {
+    package func restoreRuns() async -> RecoveredRuns {
         func isOfPool(_ entry: LedgerEntry) -> Bool {
             entry.pool == served.name && entry.workerType == backend.traits.type
         }
@@ -265,7 +265,7 @@ public struct PoolWorker: Sendable {
 }
 
 /// The orphaned runs of a pool that an earlier process of the worker held, registered and with their slots.
-public struct RecoveredRuns: Sendable {
+package struct RecoveredRuns: Sendable {
     struct RecoveredRun: Sendable {
         let entry: LedgerEntry
         let held: ActiveRun

@@ -1,5 +1,5 @@
 /// The outcome of this worker's work on a flow run. Only the API reports how the flow itself ended.
-public enum RunOutcome: String, Sendable, Hashable, CaseIterable {
+package enum RunOutcome: String, Sendable, Hashable, CaseIterable {
     /// It was not started: another worker had it, it was deleted, or it was in another state by then.
     case notStarted = "not_started"
     /// It could not be configured, or its infrastructure could not be started.

@@ -1,7 +1,7 @@
 internal import PrefectAPI
 
 /// How far this worker has brought a flow run.
-public enum RunStage: String, Sendable, Hashable, CaseIterable {
+package enum RunStage: String, Sendable, Hashable, CaseIterable {
     /// Returned by a poll, not yet this worker's.
     case due
     /// The API has accepted it as this worker's run.
@@ -20,11 +20,11 @@ public enum RunStage: String, Sendable, Hashable, CaseIterable {
 
 /// The transitions by which a worker advances a run. Their ids are chosen before the first proposal. So a process that
 /// knows them finds the results of the proposals in the API's states.
-public struct ClaimIDs: Sendable, Hashable {
+package struct ClaimIDs: Sendable, Hashable {
     /// The id of the transition to Pending.
-    public let claim: String
+    package let claim: String
     /// The id of the transition to Submitting.
-    public let submission: String
+    package let submission: String
 
     /// New transitions, which no other worker has.
     init() { self.init(claim: APIClient.newTransitionID(), submission: APIClient.newTransitionID()) }

@@ -1,7 +1,7 @@
 /// Work of the worker on one run alone. A process that dies during such work has most likely died because of that run.
 ///
 /// Waiting is no such work: a run that is watched, or that waits for the API, does not cause a process's death.
-public enum RunWork: String, Sendable, Hashable, CaseIterable {
+package enum RunWork: String, Sendable, Hashable, CaseIterable {
     /// The worker makes its job configuration from the template.
     case configuring
     /// The worker creates its infrastructure.

@@ -17,7 +17,7 @@ struct CommandHelp {
 
     /// Returns all commands except `help`.
     static func all() throws -> [CommandHelp] {
-        let dump = try JSONValue(parsing: Array(PrefectWorker._dumpHelp().utf8))
+        let dump = try JSONValue(parsing: Array(RootCommand._dumpHelp().utf8))
         let commands = dump["command"]?["subcommands"]?.arrayValue ?? []
         return commands.filter { $0["commandName"] != "help" }.map(CommandHelp.init)
     }

@@ -7,7 +7,7 @@ struct ManPage {
 
     var text: String {
         """
-        .TH PREFECT\\-WORKER 1 "" "prefect\\-worker \(PrefectWorker.version)" "User Commands"
+        .TH PREFECT\\-WORKER 1 "" "prefect\\-worker \(RootCommand.version)" "User Commands"
         .SH NAME
         prefect\\-worker \\- a native worker for Prefect 3
         .SH SYNOPSIS
@@ -15,7 +15,7 @@ struct ManPage {
         .I command
         .RI [ flags ]
         .SH DESCRIPTION
-        \(Self.roff(PrefectWorker.configuration.discussion))
+        \(Self.roff(RootCommand.configuration.discussion))
         .SH COMMANDS
         \(commands.map(Self.command).joined(separator: "\n"))
         .SH SIGNALS

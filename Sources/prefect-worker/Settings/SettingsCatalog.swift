@@ -1,6 +1,7 @@
 import BackendKit
 import JSON
 import PrefectAPI
+import Worker
 
 /// A setting from outside the program, and its current value.
 struct KnownSetting: Sendable {

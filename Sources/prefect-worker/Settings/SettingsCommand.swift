@@ -9,7 +9,7 @@ struct SettingsCommand: ParsableCommand {
         commandName: "settings",
         abstract: "Show every setting that the worker reads, with its value and its source; secrets are masked.")
 
-    @ParentCommand var root: PrefectWorker
+    @ParentCommand var root: RootCommand
     @OptionGroup var common: CommonOptions
 
     @Flag(help: "Print the documentation page of all flags and settings, in Markdown.")

@@ -99,7 +99,8 @@ struct EventSubscriptionTests {
             #expect(socket.handshake.header("Sec-WebSocket-Protocol") == "prefect")
             #expect(socket.handshake.header("Authorization") == "Bearer key")
             #expect(socket.received.first == #"{"type":"auth","token":"key"}"#)
-            let filter = try JSONValue(parsing: Array(socket.received[1].utf8))
+            let sent = try #require(socket.received.dropFirst().first)
+            let filter = try JSONValue(parsing: Array(sent.utf8))
             #expect(filter["type"] == "filter")
             #expect(filter["filter"]?["any_resource"]?["id"] == ["prefect.work-pool.p1"])
             try await eventually("the handler of connections is called") { subject.connections.all.count == 1 }

@@ -20,7 +20,7 @@ struct ContainerRequest {
     /// Whether the Engine supports `host-gateway`, which gives containers the address of the Engine's host.
     let knowsHostGateway: Bool
     /// The directory from which relative paths start.
-    let folder: String
+    let directory: String
     /// The proxy variables of Docker's configuration. The job's own variables take precedence.
     var proxyVariables: [(name: String, value: String)] = []
 
@@ -59,7 +59,7 @@ struct ContainerRequest {
     private var host: OrderedDictionary<String, JSONValue> {
         var host: OrderedDictionary<String, JSONValue> = [:]
         if let mode = configuration.networks.first ?? configuration.networkMode { host["NetworkMode"] = .string(mode) }
-        let binds = configuration.volumes.compactMap { $0.bind(relativeTo: folder) }
+        let binds = configuration.volumes.compactMap { $0.bind(relativeTo: directory) }
         if !binds.isEmpty { host["Binds"] = .array(binds.map(JSONValue.string)) }
         if let limit = configuration.memoryLimit.flatMap(ByteCount.parse) { host["Memory"] = .int(limit) }
         if let limit = configuration.swapLimit.flatMap(ByteCount.parse) { host["MemorySwap"] = .int(limit) }

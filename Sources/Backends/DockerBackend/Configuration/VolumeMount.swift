@@ -51,11 +51,11 @@ struct VolumeMount: Sendable, Hashable {
         source = Source(host: host, rest: parts.dropFirst().joined(separator: ":"))
     }
 
-    /// The entry of `HostConfig.Binds`; `nil` for a volume without a name. A relative path starts from `folder`.
-    func bind(relativeTo folder: String) -> String? {
+    /// The entry of `HostConfig.Binds`; `nil` for a volume without a name. A relative path starts from `directory`.
+    func bind(relativeTo directory: String) -> String? {
         guard let source else { return nil }
         guard source.host.hasPrefix(".") else { return text }
-        var components = folder.split(separator: "/").map(String.init)
+        var components = directory.split(separator: "/").map(String.init)
         for component in source.host.split(separator: "/") {
             switch component {
             case ".": continue

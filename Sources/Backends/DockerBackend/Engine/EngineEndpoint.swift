@@ -1,4 +1,4 @@
-public import BackendKit
+internal import BackendKit
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
@@ -8,9 +8,9 @@ internal import JSON
 /// `DOCKER_HOST` takes precedence, with `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`. Without it, the context that
 /// `DOCKER_CONTEXT` or the configuration's `currentContext` names is used. Otherwise the location is the socket
 /// `/var/run/docker.sock`. Podman's compatible socket is named in the same way.
-public struct EngineEndpoint: Sendable, Hashable {
+struct EngineEndpoint: Sendable, Hashable {
     /// The way to reach an Engine.
-    public enum Address: Sendable, Hashable {
+    enum Address: Sendable, Hashable {
         /// A Unix socket of this host.
         case socket(path: String)
         /// TCP, with a host name or an address and its port.
@@ -18,7 +18,7 @@ public struct EngineEndpoint: Sendable, Hashable {
     }
 
     /// The way to reach the Engine.
-    public let address: Address
+    let address: Address
     /// The TLS configuration for the Engine; `nil` without TLS.
     let tls: TLSConfiguration?
 
@@ -27,7 +27,7 @@ public struct EngineEndpoint: Sendable, Hashable {
 
     /// The beginning of `infrastructure_pid`, in the form of the Python worker's client: `http+docker://localhost` for
     /// a socket, else the URL.
-    public var baseURL: String {
+    var baseURL: String {
         switch address {
         case .socket: "http+docker://localhost"
         case .tcp(let authority): "\(tls == nil ? "http" : "https")://\(authority)"
@@ -48,7 +48,7 @@ public struct EngineEndpoint: Sendable, Hashable {
     }
 
     /// The endpoint as `DOCKER_HOST` writes it, for messages.
-    public var description: String {
+    var description: String {
         switch address {
         case .socket(let path): "unix://\(path)"
         case .tcp(let authority): "tcp://\(authority)"
@@ -57,15 +57,15 @@ public struct EngineEndpoint: Sendable, Hashable {
 
     /// Finds the endpoint that the environment names. Throws an `InfrastructureError` of the kind `refused`. Its
     /// single line names the unusable setting and the cause.
-    public init(environment: [String: String], files: DockerConfigurationFolder) throws(InfrastructureError) {
+    init(environment: [String: String], files: DockerConfigurationDirectory) throws(InfrastructureError) {
         func value(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         if let host = value("DOCKER_HOST") {
-            let folder = value("DOCKER_CERT_PATH")
+            let directory = value("DOCKER_CERT_PATH")
             let verifies = value("DOCKER_TLS_VERIFY") != nil
-            let usesTLS = verifies || folder != nil
+            let usesTLS = verifies || directory != nil
             try self.init(
                 host: host, named: "DOCKER_HOST",
-                tls: usesTLS ? Self.tls(in: folder ?? files.path, verifies: verifies, files: files) : nil)
+                tls: usesTLS ? Self.tls(in: directory ?? files.path, verifies: verifies, files: files) : nil)
             return
         }
         let name = value("DOCKER_CONTEXT") ?? files.configuration["currentContext"]?.stringValue ?? "default"
@@ -128,9 +128,11 @@ public struct EngineEndpoint: Sendable, Hashable {
     }
 
     /// The TLS configuration with the certificate files that exist in a directory.
-    private static func tls(in folder: String, verifies: Bool, files: DockerConfigurationFolder) -> TLSConfiguration {
+    private static func tls(in directory: String, verifies: Bool, files: DockerConfigurationDirectory)
+        -> TLSConfiguration
+    {
         func existing(_ name: String) -> String? {
-            let path = "\(folder)/\(name)"
+            let path = "\(directory)/\(name)"
             return files.read(path) == nil ? nil : path
         }
         var tls = TLSConfiguration(verifyPeer: verifies)

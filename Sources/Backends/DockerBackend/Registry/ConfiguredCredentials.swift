@@ -4,7 +4,7 @@ internal import OrderedCollections
 
 /// Finds credentials in Docker's own configuration, as `docker pull` would.
 struct ConfiguredCredentials: Sendable {
-    let folder: DockerConfigurationFolder
+    let directory: DockerConfigurationDirectory
     let environment: [String: String]
     /// The time limit for a credential helper.
     var helperTime = Duration.seconds(30)
@@ -14,7 +14,7 @@ struct ConfiguredCredentials: Sendable {
     func find(for image: ImageReference) async throws -> RegistryCredentials? {
         let registry = image.registry
         let server = registry == ImageReference.hub ? ImageReference.hubServer : registry
-        let configuration = folder.configuration
+        let configuration = directory.configuration
         let helpers = configuration["credHelpers"]?.objectValue ?? [:]
         let helper =
             helpers.first { RegistryCredentials.isSame($0.key, registry) }?.value.stringValue

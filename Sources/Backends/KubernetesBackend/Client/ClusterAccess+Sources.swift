@@ -7,30 +7,30 @@ extension ClusterAccess {
     /// The cluster that the worker's environment specifies: the one that the worker runs in, else that of the
     /// kubeconfig's current context.
     static func surroundings(
-        environment: [String: String], serviceAccount: String = inClusterFolder
+        environment: [String: String], serviceAccount: String = inClusterDirectory
     ) throws(ClusterConfigurationError) -> ClusterAccess {
-        if let access = try inCluster(environment: environment, folder: serviceAccount) { return access }
+        if let access = try inCluster(environment: environment, directory: serviceAccount) { return access }
         return try kubeconfig(environment: environment).access()
     }
 
     /// The directory in which a pod finds its service account.
-    static let inClusterFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
+    static let inClusterDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
 
     /// The cluster that the worker's own pod runs in; `nil` outside of a cluster.
     static func inCluster(
-        environment: [String: String], folder: String
+        environment: [String: String], directory: String
     ) throws(ClusterConfigurationError) -> ClusterAccess? {
         guard let host = environment["KUBERNETES_SERVICE_HOST"], !host.isEmpty,
             let port = environment["KUBERNETES_SERVICE_PORT"], !port.isEmpty
         else { return nil }
-        let token = "\(folder)/token"
-        let authority = "\(folder)/ca.crt"
+        let token = "\(directory)/token"
+        let authority = "\(directory)/ca.crt"
         for path in [token, authority] where !FileManager.default.isReadableFile(atPath: path) {
             throw ClusterConfigurationError(
                 "The worker runs in a cluster but '\(path)' cannot be read; give its pod a service account with "
                     + "automountServiceAccountToken")
         }
-        let namespace = FileManager.default.contents(atPath: "\(folder)/namespace").map {
+        let namespace = FileManager.default.contents(atPath: "\(directory)/namespace").map {
             String(decoding: $0, as: UTF8.self).filter { !$0.isWhitespace }
         }
         return ClusterAccess(
@@ -64,10 +64,10 @@ extension ClusterAccess {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw ClusterConfigurationError("The kubeconfig \(path) cannot be read; check its permissions")
         }
-        let folder = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        let directory = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
         return try Kubeconfig(
             parse(String(decoding: data, as: UTF8.self), name: path), name: path,
-            folder: path.hasPrefix("/") ? folder : (folder.isEmpty ? "." : folder))
+            directory: path.hasPrefix("/") ? directory : (directory.isEmpty ? "." : directory))
     }
 
     private static func parse(_ text: String, name: String) throws(ClusterConfigurationError) -> JSONValue {
@@ -97,7 +97,7 @@ extension ClusterAccess {
                 "The job variable 'cluster_config' holds no kubeconfig in 'config'; refer to a Kubernetes Cluster Config "
                     + "block")
         }
-        return try Kubeconfig(content, name: name, folder: FileManager.default.currentDirectoryPath)
+        return try Kubeconfig(content, name: name, directory: FileManager.default.currentDirectoryPath)
             .access(context: block["context_name"]?.stringValue, allowsHostCredentials: allowsHostCredentials)
     }
 }

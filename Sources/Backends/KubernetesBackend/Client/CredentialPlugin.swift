@@ -29,14 +29,14 @@ struct CredentialPlugin: Sendable, Hashable {
 
     /// Reads the `exec` section of a user.
     init(
-        _ json: JSONValue, cluster: OrderedDictionary<String, JSONValue>, folder: String, origin: String
+        _ json: JSONValue, cluster: OrderedDictionary<String, JSONValue>, directory: String, origin: String
     ) throws(ClusterConfigurationError) {
         guard let name = json["command"]?.stringValue, !name.isEmpty else {
             throw ClusterConfigurationError("'exec' of the \(origin) has no 'command'; name the program")
         }
         // As in kubectl, a relative path with a slash starts from the kubeconfig's directory, and a bare name is
         // searched for.
-        command = name.hasPrefix("/") || !name.contains("/") ? name : "\(folder)/\(name)"
+        command = name.hasPrefix("/") || !name.contains("/") ? name : "\(directory)/\(name)"
         arguments = json["args"]?.arrayValue?.compactMap(\.stringValue) ?? []
         variables = Dictionary(
             (json["env"]?.arrayValue ?? []).compactMap { entry in

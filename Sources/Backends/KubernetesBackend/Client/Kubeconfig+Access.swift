@@ -34,7 +34,7 @@ extension Kubeconfig {
             }
             user = found
         } else {
-            user = Entry(fields: [:], folder: context.folder)
+            user = Entry(fields: [:], directory: context.directory)
         }
         if !allowsHostCredentials {
             try cluster.refuse(["certificate-authority"], of: "cluster '\(clusterName)'")
@@ -86,7 +86,7 @@ extension Kubeconfig.Entry {
 
     /// The path in a member; a relative path starts from the directory of the file.
     fileprivate func path(_ key: String) -> String? {
-        text(key).map { $0.hasPrefix("/") ? $0 : "\(folder)/\($0)" }
+        text(key).map { $0.hasPrefix("/") ? $0 : "\(directory)/\($0)" }
     }
 
     /// The bytes that a member encodes in base64.
@@ -134,7 +134,7 @@ extension Kubeconfig.Entry {
         if let token = text("token") { return .token(token) }
         if let user = text("username") { return .basic(user: user, password: text("password") ?? "") }
         if let exec = fields["exec"], !exec.isNull {
-            return .plugin(try CredentialPlugin(exec, cluster: cluster.fields, folder: folder, origin: origin))
+            return .plugin(try CredentialPlugin(exec, cluster: cluster.fields, directory: directory, origin: origin))
         }
         // Some kubeconfigs still hold a token of a provider that was once built into kubectl.
         if let token = fields["auth-provider"]?["config"]?["id-token"]?.stringValue { return .token(token) }

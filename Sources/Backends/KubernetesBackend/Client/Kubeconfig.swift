@@ -7,7 +7,7 @@ struct Kubeconfig: Sendable, Hashable {
     /// A cluster, a user or a context as written, with the directory from which its relative paths start.
     struct Entry: Sendable, Hashable {
         let fields: OrderedDictionary<String, JSONValue>
-        let folder: String
+        let directory: String
     }
 
     /// The name of the configuration in messages: the paths of its files.
@@ -17,21 +17,22 @@ struct Kubeconfig: Sendable, Hashable {
     private(set) var contexts: [String: Entry] = [:]
     private(set) var currentContext: String?
 
-    /// Reads one file's content. Relative paths in it start from `folder`.
-    init(_ json: JSONValue, name: String, folder: String) throws(ClusterConfigurationError) {
+    /// Reads one file's content. Relative paths in it start from `directory`.
+    init(_ json: JSONValue, name: String, directory: String) throws(ClusterConfigurationError) {
         self.name = name
         guard case .object(let members) = json else {
             throw ClusterConfigurationError(
                 "The kubeconfig \(name) should be an object but is \(json.typeName); check that it is the right file")
         }
-        clusters = try Self.entries("clusters", "cluster", in: members, name: name, folder: folder)
-        users = try Self.entries("users", "user", in: members, name: name, folder: folder)
-        contexts = try Self.entries("contexts", "context", in: members, name: name, folder: folder)
+        clusters = try Self.entries("clusters", "cluster", in: members, name: name, directory: directory)
+        users = try Self.entries("users", "user", in: members, name: name, directory: directory)
+        contexts = try Self.entries("contexts", "context", in: members, name: name, directory: directory)
         if let current = members["current-context"]?.stringValue, !current.isEmpty { currentContext = current }
     }
 
     private static func entries(
-        _ list: String, _ kind: String, in members: OrderedDictionary<String, JSONValue>, name: String, folder: String
+        _ list: String, _ kind: String, in members: OrderedDictionary<String, JSONValue>, name: String,
+        directory: String
     ) throws(ClusterConfigurationError) -> [String: Entry] {
         var entries: [String: Entry] = [:]
         switch members[list] {
@@ -43,7 +44,7 @@ struct Kubeconfig: Sendable, Hashable {
                         "'\(list)[\(index)]' of the kubeconfig \(name) has no name; give it one or take it out")
                 }
                 let fields = element[kind]?.objectValue ?? [:]
-                if entries[entryName] == nil { entries[entryName] = Entry(fields: fields, folder: folder) }
+                if entries[entryName] == nil { entries[entryName] = Entry(fields: fields, directory: directory) }
             }
             return entries
         case .some(let other):

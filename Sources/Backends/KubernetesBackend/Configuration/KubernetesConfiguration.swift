@@ -6,20 +6,20 @@ internal import OrderedCollections
 /// The job configuration of a flow run that runs as a Kubernetes job.
 struct KubernetesConfiguration: Sendable {
     /// The command as configured, or the flow engine's.
-    public internal(set) var command: String?
+    var command: String?
     /// The environment: names and values. Where some variables take their values from elsewhere in the cluster, this
     /// is the list in Kubernetes' own form.
-    public internal(set) var env: JSONValue
+    var env: JSONValue
     /// The labels as configured. The manifest has them in the form that Kubernetes accepts.
-    public internal(set) var labels: OrderedDictionary<String, String>
+    var labels: OrderedDictionary<String, String>
     /// The name from which the job's name is made.
-    public internal(set) var name: String?
+    var name: String?
     /// The annotations as configured.
     private(set) var annotations: OrderedDictionary<String, String>
     /// The namespace in which the job is created.
     let namespace: String
     /// The job as the API server gets it, except for its name and its secrets.
-    public internal(set) var manifest: JSONValue
+    var manifest: JSONValue
     /// The block with the cluster's kubeconfig; `null` for the worker's own cluster.
     let clusterConfiguration: JSONValue
     /// Seconds without an event of the job after which the worker reads the job itself.
@@ -30,7 +30,7 @@ struct KubernetesConfiguration: Sendable {
     let streamsOutput: Bool
 
     /// Whether the command is the flow engine, rather than one from the job.
-    public internal(set) var runsFlowEngine = true
+    var runsFlowEngine = true
 
     private(set) var base: BaseJobConfiguration
     /// The variables that take their values from elsewhere in the cluster.

@@ -16,6 +16,8 @@ enum Refusal {
     static func explanation(
         _ error: KubernetesError, verb: String, namespace: String, access: ClusterAccess
     ) -> String {
+        // A list of the whole cluster names no namespace.
+        let place = namespace.isEmpty ? "the whole cluster" : "the namespace '\(namespace)'"
         let text = error.message.lowercased()
         switch error.kind {
         case .unauthorized:
@@ -29,7 +31,7 @@ enum Refusal {
             return "the namespace '\(namespace)' is being deleted; choose another one"
         case .forbidden:
             return
-                "the worker may not \(verb) in the namespace '\(namespace)': \(error.detail); give its service account "
+                "the worker may not \(verb) in \(place): \(error.detail); give its service account "
                 + "a role that allows it"
         case .notFound:
             return "the namespace '\(namespace)' does not exist; create it, or correct the job variable 'namespace'"

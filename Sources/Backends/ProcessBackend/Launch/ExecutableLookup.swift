@@ -18,10 +18,10 @@ enum ExecutableLookup {
             }
         }
         // Without a PATH, the default of the C library applies, as in a shell.
-        let folders = (path ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false)
+        let directories = (path ?? "/bin:/usr/bin").split(separator: ":", omittingEmptySubsequences: false)
         var unusable: (String, String)?
-        for folder in folders {
-            let file = absolute((folder.isEmpty ? "." : folder) + "/" + command, in: directory)
+        for place in directories {
+            let file = absolute((place.isEmpty ? "." : place) + "/" + command, in: directory)
             switch SearchPath.inspect(file) {
             case .executable: return file
             case .missing: continue

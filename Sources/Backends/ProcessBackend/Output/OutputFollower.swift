@@ -66,23 +66,23 @@ final class OutputFollower: Sendable {
 
     /// Follows a file from the position where an earlier follower stopped.
     /// - Parameters:
-    ///   - file: The path of the file below `folder`. The run may have replaced it, so only a regular file is followed.
-    ///   - folder: A directory of the run.
-    ///   - progressName: The file in `folder` that records how far the file has been copied; `nil` to record nothing.
+    ///   - file: The path of the file below `directory`. The run may have replaced it, so only a regular file is followed.
+    ///   - directory: A directory of the run.
+    ///   - progressName: The file in `directory` that records how far the file has been copied; `nil` to record nothing.
     ///   - slot: The index of this follower's position in that file.
     ///   - source: The run and the stream of the file.
     init?(
-        _ file: String, below folder: String, progressName: String?, slot: Int, source: OutputSource,
+        _ file: String, below directory: String, progressName: String?, slot: Int, source: OutputSource,
         limits: Limits = Limits()
     ) {
-        guard let descriptor = RegularFile.open(file, below: folder, O_RDWR) else { return nil }
+        guard let descriptor = RegularFile.open(file, below: directory, O_RDWR) else { return nil }
         self.descriptor = descriptor
-        progress = progressName.map { (folder, $0) }
+        progress = progressName.map { (directory, $0) }
         self.slot = slot
         self.source = source
         self.limits = limits
         var position: Int64 = 0
-        if let progressName, let notes = RegularFile.open(progressName, below: folder, O_RDWR | O_CREAT),
+        if let progressName, let notes = RegularFile.open(progressName, below: directory, O_RDWR | O_CREAT),
             let bytes = readBytes(notes, limit: 64), bytes.count >= (slot + 1) * 8
         {
             for byte in bytes[(slot * 8)..<(slot * 8 + 8)].reversed() { position = position << 8 | Int64(byte) }

@@ -95,7 +95,7 @@ final class OutputCopier: Sendable {
         var last: String?
         while !state.value.isStopped, journal.next() {
             if let name = journal.field(unitField) {
-                let isWanted = wanted[name] ?? UnitName(name).map { UnitFolder(of: $0, in: root).streams } ?? false
+                let isWanted = wanted[name] ?? UnitName(name).map { UnitDirectory(of: $0, in: root).streams } ?? false
                 wanted[name] = isWanted
                 if isWanted, let message = journal.field("MESSAGE") {
                     let source = OutputSource(

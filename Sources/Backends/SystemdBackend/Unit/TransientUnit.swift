@@ -15,7 +15,7 @@ internal import Systemd
 /// - The manager creates the private directory, so that it belongs to the run's user and is within its sandbox.
 struct TransientUnit {
     let unit: UnitName
-    let folder: UnitFolder
+    let directory: UnitDirectory
     let configuration: SystemdConfiguration
     let flowRunID: String
     let flowRunName: String
@@ -43,10 +43,10 @@ struct TransientUnit {
     /// The script that the unit runs. Its own values are positional parameters, because no variable of the job can
     /// replace those.
     var script: String {
-        let folder = configuration.workingDirectory.map { singleQuoted($0) } ?? "\"$1/work\""
+        let directory = configuration.workingDirectory.map { singleQuoted($0) } ?? "\"$1/work\""
         return "set -- \"$CACHE_DIRECTORY\"\n" + configuration.environment.text
             + "export PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS=false\nmkdir -p \"$1/work\"\n"
-            + "\(files)exec /usr/bin/env -C \(folder) -- \(words) </dev/null\n"
+            + "\(files)exec /usr/bin/env -C \(directory) -- \(words) </dev/null\n"
     }
 
     /// The commands that create the initial files of the private directory. The state is one of them, because it may be
@@ -93,13 +93,15 @@ struct TransientUnit {
                 .array(
                     of: "(sbbs)",
                     [
-                        .structure([.string("AssertPathExists"), .boolean(false), .boolean(true), .string(folder.end)]),
                         .structure([
-                            .string("AssertPathExists"), .boolean(false), .boolean(false), .string(folder.start),
+                            .string("AssertPathExists"), .boolean(false), .boolean(true), .string(directory.end),
+                        ]),
+                        .structure([
+                            .string("AssertPathExists"), .boolean(false), .boolean(false), .string(directory.start),
                         ]),
                     ])),
             UnitProperty("ExecStart", Self.command(["/bin/sh", "-s"])),
-            UnitProperty("ExecStopPost", Self.command(["/bin/sh", folder.finish])),
+            UnitProperty("ExecStopPost", Self.command(["/bin/sh", directory.finish])),
             // The last command belongs to the worker, so it has neither the run's user nor its sandbox.
             UnitProperty("PermissionsStartOnly", .boolean(true)),
             UnitProperty("StandardInputFileDescriptor", .descriptor(script)),
@@ -124,7 +126,7 @@ struct TransientUnit {
         [
             UnitProperty("Description", .string("Remove the workspace of a flow run")),
             UnitProperty("CollectMode", .string("inactive-or-failed")),
-            UnitProperty("ExecStart", command(["/bin/sh", "-c", UnitFolder.removal])),
+            UnitProperty("ExecStart", command(["/bin/sh", "-c", UnitDirectory.removal])),
             UnitProperty("CacheDirectory", .strings(["\(identifier)/\(unit.stem)"])),
         ]
     }

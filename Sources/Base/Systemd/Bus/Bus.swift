@@ -4,21 +4,21 @@ internal import Glibc
 internal import Synchronization
 
 /// The error of a failed call over the bus.
-public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
+package struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The error's name, like `org.freedesktop.systemd1.NoSuchUnit`; `nil` when no answer came.
-    public let name: String?
+    package let name: String?
     /// The message of the error, in one line.
-    public let message: String
+    package let message: String
 
-    public init(name: String? = nil, message: String) {
+    package init(name: String? = nil, message: String) {
         self.name = name
         self.message = message
     }
 
-    public var description: String { message }
+    package var description: String { message }
 
     /// Whether the same call may succeed later: the bus or the destination is unavailable, or took too long.
-    public var isTransient: Bool {
+    package var isTransient: Bool {
         guard let name else { return true }
         return [
             "org.freedesktop.DBus.Error.NoReply", "org.freedesktop.DBus.Error.Timeout",
@@ -32,18 +32,18 @@ public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 /// A method call.
-public struct BusCall: Sendable, Hashable {
-    public var destination: String
-    public var path: String
-    public var interface: String
-    public var member: String
-    public var arguments: [BusValue]
+package struct BusCall: Sendable, Hashable {
+    package var destination: String
+    package var path: String
+    package var interface: String
+    package var member: String
+    package var arguments: [BusValue]
     /// The time limit for the answer.
-    public var timeout: Duration
+    package var timeout: Duration
     /// Whether the call changes nothing, so that a cancelled task need not wait for its answer.
-    public var isRead: Bool
+    package var isRead: Bool
 
-    public init(
+    package init(
         destination: String, path: String, interface: String, member: String, arguments: [BusValue] = [],
         timeout: Duration = .seconds(25), isRead: Bool = false
     ) {
@@ -58,7 +58,7 @@ public struct BusCall: Sendable, Hashable {
 }
 
 /// An event on a bus.
-public enum BusEvent: Sendable, Hashable {
+package enum BusEvent: Sendable, Hashable {
     /// The bus is connected. Information from before this event is outdated.
     case connected
     /// The bus is not connected, for the given reason. It connects again by itself.
@@ -68,9 +68,9 @@ public enum BusEvent: Sendable, Hashable {
 
 /// A connection to a D-Bus, on a thread of its own. It is restored for as long as this object lives. Mirrors
 /// `sd-bus(3)`.
-public final class Bus: Sendable {
+package final class Bus: Sendable {
     /// The bus to connect to.
-    public enum Kind: String, Sendable, Hashable {
+    package enum Kind: String, Sendable, Hashable {
         /// The system's bus: `DBUS_SYSTEM_BUS_ADDRESS`.
         case system
         /// The bus of this process's user: `DBUS_SESSION_BUS_ADDRESS`, or else the one in `XDG_RUNTIME_DIR`.
@@ -85,7 +85,7 @@ public final class Bus: Sendable {
     }
 
     /// New and lost connections and the requested signals, in order. The stream has one reader.
-    public let events: AsyncStream<BusEvent>
+    package let events: AsyncStream<BusEvent>
     private let inbox: Box
 
     /// The state that the bus shares with its thread, and the descriptor that wakes the thread. It is closed when neither
@@ -107,7 +107,7 @@ public final class Bus: Sendable {
     /// - Parameters:
     ///   - kind: The bus to connect to.
     ///   - matches: Rules for the requested signals, like `type='signal',member='UnitRemoved'`.
-    public init?(_ kind: Kind, matches: [String]) {
+    package init?(_ kind: Kind, matches: [String]) {
         guard let box = Box() else { return nil }
         inbox = box
         let (stream, continuation) = AsyncStream.makeStream(of: BusEvent.self)
@@ -124,14 +124,14 @@ public final class Bus: Sendable {
     deinit { close() }
 
     /// Closes the connection. Pending calls and later calls fail.
-    public func close() {
+    package func close() {
         inbox.inbox.withLock { $0.isStopped = true }
         signal()
     }
 
     /// Calls a method and returns the values of the answer. When the task is cancelled, a call that was made is not
     /// withdrawn. A cancelled task does not wait for the answer to a call that changes nothing.
-    public func call(_ call: BusCall) async throws(BusError) -> [BusValue] {
+    package func call(_ call: BusCall) async throws(BusError) -> [BusValue] {
         let answer = Answer()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

@@ -1,7 +1,7 @@
 internal import CSystemd
 
 /// A value of a D-Bus message, in the types that service managers use.
-public indirect enum BusValue: Sendable, Hashable {
+package indirect enum BusValue: Sendable, Hashable {
     case string(String)
     case objectPath(String)
     case boolean(Bool)
@@ -17,13 +17,13 @@ public indirect enum BusValue: Sendable, Hashable {
     case variant(BusValue)
 
     /// A list of texts.
-    public static func strings(_ texts: [String]) -> BusValue { .array(of: "s", texts.map(BusValue.string)) }
+    package static func strings(_ texts: [String]) -> BusValue { .array(of: "s", texts.map(BusValue.string)) }
 
     /// The bytes of a text.
-    public static func bytes(_ text: String) -> BusValue { .array(of: "y", text.utf8.map(BusValue.byte)) }
+    package static func bytes(_ text: String) -> BusValue { .array(of: "y", text.utf8.map(BusValue.byte)) }
 
     /// The type in the notation of D-Bus.
-    public var signature: String {
+    package var signature: String {
         switch self {
         case .string: "s"
         case .objectPath: "o"
@@ -40,7 +40,7 @@ public indirect enum BusValue: Sendable, Hashable {
     }
 
     /// The text of a string or an object path.
-    public var text: String? {
+    package var text: String? {
         switch self {
         case .string(let text), .objectPath(let text): text
         case .variant(let value): value.text
@@ -49,7 +49,7 @@ public indirect enum BusValue: Sendable, Hashable {
     }
 
     /// The elements of an array, or the members of a structure.
-    public var elements: [BusValue]? {
+    package var elements: [BusValue]? {
         switch self {
         case .array(_, let elements), .structure(let elements): elements
         case .variant(let value): value.elements

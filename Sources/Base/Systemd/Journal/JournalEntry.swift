@@ -1,8 +1,8 @@
 /// One entry of the journal: fields with names and values, in the journal's native protocol
 /// (`systemd.journal-fields(7)`).
-public struct JournalEntry: Sendable, Hashable {
+package struct JournalEntry: Sendable, Hashable {
     /// The severity of an entry, with the numbers of `syslog(3)`.
-    public enum Priority: Int, Sendable, Hashable {
+    package enum Priority: Int, Sendable, Hashable {
         case critical = 2
         case error = 3
         case warning = 4
@@ -12,7 +12,7 @@ public struct JournalEntry: Sendable, Hashable {
     }
 
     /// The entry as a datagram.
-    public private(set) var encoded: [UInt8] = []
+    package private(set) var encoded: [UInt8] = []
 
     /// Makes an entry with a text.
     ///
@@ -20,7 +20,7 @@ public struct JournalEntry: Sendable, Hashable {
     ///   - message: The text; it may have several lines.
     ///   - priority: The severity of the entry.
     ///   - identifier: The name of the program that writes the entry (`SYSLOG_IDENTIFIER`).
-    public init(message: some Sequence<UInt8>, priority: Priority, identifier: String) {
+    package init(message: some Sequence<UInt8>, priority: Priority, identifier: String) {
         add("MESSAGE", message)
         add("PRIORITY", "\(priority.rawValue)".utf8)
         add("SYSLOG_IDENTIFIER", identifier.utf8)
@@ -28,7 +28,7 @@ public struct JournalEntry: Sendable, Hashable {
 
     /// Adds a field. Letters of its name become capitals. Characters other than letters, digits and `_` become `_`. A
     /// leading `_` is removed, because it marks fields of the journal itself.
-    public mutating func add(_ name: String, _ value: some Sequence<UInt8>) {
+    package mutating func add(_ name: String, _ value: some Sequence<UInt8>) {
         var field = name.uppercased().utf8.map { byte in
             switch byte {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): byte

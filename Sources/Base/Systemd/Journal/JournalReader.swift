@@ -3,12 +3,12 @@ internal import Glibc
 
 /// Reads the entries of this host's journal that this user may read. Mirrors `sd-journal(3)`. Only one thread uses it,
 /// and it may block that thread.
-public final class JournalReader {
+package final class JournalReader {
     private let journal: OpaquePointer
 
     /// Opens the journal for the entries that have all these fields, like `_SYSTEMD_UNIT=x.service`. Returns `nil` when
     /// the journal cannot be opened.
-    public init?(matches: [String]) {
+    package init?(matches: [String]) {
         var opened: OpaquePointer?
         guard sd_journal_open(&opened, Int32(SD_JOURNAL_LOCAL_ONLY)) >= 0, let opened else { return nil }
         journal = opened
@@ -22,13 +22,13 @@ public final class JournalReader {
     deinit { sd_journal_close(journal) }
 
     /// Moves behind the last entry.
-    public func seekToEnd() { sd_journal_seek_tail(journal) }
+    package func seekToEnd() { sd_journal_seek_tail(journal) }
 
     /// Moves to the entry of a cursor, or next to its former position.
-    public func seek(to cursor: String) { sd_journal_seek_cursor(journal, cursor) }
+    package func seek(to cursor: String) { sd_journal_seek_cursor(journal, cursor) }
 
     /// The position of the current entry.
-    public var cursor: String? {
+    package var cursor: String? {
         var text: UnsafeMutablePointer<CChar>?
         guard sd_journal_get_cursor(journal, &text) >= 0, let text else { return nil }
         defer { free(text) }
@@ -37,7 +37,7 @@ public final class JournalReader {
 
     /// Waits until the journal may have new entries, or until another descriptor is readable. Returns `false` when
     /// waiting is not possible.
-    public func wait(orFor descriptor: Int32) -> Bool {
+    package func wait(orFor descriptor: Int32) -> Bool {
         let own = sd_journal_get_fd(journal)
         let wanted = sd_journal_get_events(journal)
         guard own >= 0, wanted >= 0 else { return false }
@@ -51,13 +51,13 @@ public final class JournalReader {
     }
 
     /// Moves to the previous entry; returns whether it exists.
-    public func previous() -> Bool { sd_journal_previous(journal) > 0 }
+    package func previous() -> Bool { sd_journal_previous(journal) > 0 }
 
     /// Moves to the next entry; returns whether it exists.
-    public func next() -> Bool { sd_journal_next(journal) > 0 }
+    package func next() -> Bool { sd_journal_next(journal) > 0 }
 
     /// Returns a field of the current entry. Bytes that are not valid text are replaced.
-    public func field(_ name: String) -> String? {
+    package func field(_ name: String) -> String? {
         var data: UnsafeRawPointer?
         var length = 0
         guard sd_journal_get_data(journal, name, &data, &length) >= 0, let data, length > name.utf8.count else {
@@ -68,7 +68,7 @@ public final class JournalReader {
     }
 
     /// Returns the last messages, oldest first: at most `count` of them, and about `size` bytes.
-    public func lastMessages(_ count: Int, size: Int) -> [String] {
+    package func lastMessages(_ count: Int, size: Int) -> [String] {
         var messages: [String] = []
         var total = 0
         seekToEnd()

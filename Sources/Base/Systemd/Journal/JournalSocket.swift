@@ -2,9 +2,9 @@ internal import Glibc
 
 /// The socket through which the journal takes entries. Unlike `sd_journal_send(3)`, it can send without waiting, so
 /// that a blocked journal does not block the worker.
-public struct JournalSocket: Sendable, Hashable {
+package struct JournalSocket: Sendable, Hashable {
     /// The result of sending an entry.
-    public enum Outcome: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
         case sent
         /// The socket had no room in time.
         case full
@@ -16,11 +16,11 @@ public struct JournalSocket: Sendable, Hashable {
     private let path: String
 
     /// The path of the journal's socket.
-    public static let standardPath = "/run/systemd/journal/socket"
+    package static let standardPath = "/run/systemd/journal/socket"
 
     /// Makes a socket for the journal at a path; returns `nil` when the system provides no socket. The socket stays
     /// open until the process ends.
-    public init?(path: String = standardPath) {
+    package init?(path: String = standardPath) {
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         self.path = path
@@ -31,7 +31,7 @@ public struct JournalSocket: Sendable, Hashable {
 
     /// Whether a descriptor of this process leads to the journal, as systemd connects those of services
     /// (`JOURNAL_STREAM`).
-    public static func receives(_ descriptor: Int32) -> Bool {
+    package static func receives(_ descriptor: Int32) -> Bool {
         guard let text = getenv("JOURNAL_STREAM").map({ String(cString: $0) }) else { return false }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { return false }
@@ -39,7 +39,7 @@ public struct JournalSocket: Sendable, Hashable {
     }
 
     /// Sends an entry. Waits for room, at most for the given number of milliseconds.
-    public func send(_ entry: [UInt8], waitingUpTo milliseconds: Int32) -> Outcome {
+    package func send(_ entry: [UInt8], waitingUpTo milliseconds: Int32) -> Outcome {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let fits = withUnsafeMutableBytes(of: &address.sun_path) { buffer in

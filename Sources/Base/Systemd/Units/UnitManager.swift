@@ -1,38 +1,38 @@
 /// The state of a unit.
-public struct UnitStatus: Sendable, Hashable {
+package struct UnitStatus: Sendable, Hashable {
     /// `active`, `activating`, `deactivating`, `inactive`, `failed`, …
-    public let activeState: String
+    package let activeState: String
     /// Whether the manager has a pending job for the unit.
-    public let hasJob: Bool
+    package let hasJob: Bool
 
-    public init(activeState: String, hasJob: Bool) {
+    package init(activeState: String, hasJob: Bool) {
         self.activeState = activeState
         self.hasJob = hasJob
     }
 
     /// Whether nothing of the unit runs or is about to run.
-    public var hasEnded: Bool { !hasJob && (activeState == "inactive" || activeState == "failed") }
+    package var hasEnded: Bool { !hasJob && (activeState == "inactive" || activeState == "failed") }
 }
 
 /// A property of a new unit: its name, and its value in the type that the manager expects.
-public struct UnitProperty: Sendable, Hashable {
-    public let name: String
-    public let value: BusValue
+package struct UnitProperty: Sendable, Hashable {
+    package let name: String
+    package let value: BusValue
 
-    public init(_ name: String, _ value: BusValue) {
+    package init(_ name: String, _ value: BusValue) {
         self.name = name
         self.value = value
     }
 }
 
 /// The calls of a service manager that concern units. Mirrors `org.freedesktop.systemd1(5)`.
-public struct UnitManager: Sendable {
+package struct UnitManager: Sendable {
     private static let name = "org.freedesktop.systemd1"
     private static let path = "/org/freedesktop/systemd1"
     private static let interface = "org.freedesktop.systemd1.Manager"
 
     /// The rules for the signals that report changes of units or a new manager.
-    public static let matches =
+    package static let matches =
         ["UnitRemoved", "JobRemoved", "Reloading"].map {
             "type='signal',sender='\(name)',path='\(path)',interface='\(interface)',member='\($0)'"
         } + [
@@ -40,14 +40,14 @@ public struct UnitManager: Sendable {
         ]
 
     /// The name of the error for a unit that already exists.
-    public static let unitExists = "org.freedesktop.systemd1.UnitExists"
+    package static let unitExists = "org.freedesktop.systemd1.UnitExists"
     /// The name of the error for a unit that does not exist.
-    public static let noSuchUnit = "org.freedesktop.systemd1.NoSuchUnit"
+    package static let noSuchUnit = "org.freedesktop.systemd1.NoSuchUnit"
 
     private let bus: Bus
 
     /// Makes calls to the manager on a bus.
-    public init(bus: Bus) { self.bus = bus }
+    package init(bus: Bus) { self.bus = bus }
 
     private func call(
         _ member: String, _ arguments: [BusValue] = [], isRead: Bool = false
@@ -59,7 +59,7 @@ public struct UnitManager: Sendable {
     }
 
     /// Requests the signals of the manager.
-    public func subscribe() async throws(BusError) {
+    package func subscribe() async throws(BusError) {
         do {
             _ = try await call("Subscribe", isRead: true)
         } catch {
@@ -68,7 +68,7 @@ public struct UnitManager: Sendable {
     }
 
     /// Returns the manager's version.
-    public func version(within limit: Duration) async throws(BusError) -> String {
+    package func version(within limit: Duration) async throws(BusError) -> String {
         let answer = try await bus.call(
             BusCall(
                 destination: Self.name, path: Self.path, interface: "org.freedesktop.DBus.Properties", member: "Get",
@@ -77,7 +77,7 @@ public struct UnitManager: Sendable {
     }
 
     /// Creates and starts a transient unit. Fails when a unit of that name exists.
-    public func startTransientUnit(_ unit: String, properties: [UnitProperty]) async throws(BusError) {
+    package func startTransientUnit(_ unit: String, properties: [UnitProperty]) async throws(BusError) {
         let pairs = properties.map { BusValue.structure([.string($0.name), .variant($0.value)]) }
         _ = try await call(
             "StartTransientUnit",
@@ -85,18 +85,18 @@ public struct UnitManager: Sendable {
     }
 
     /// Requests that a unit is stopped.
-    public func stop(_ unit: String) async throws(BusError) {
+    package func stop(_ unit: String) async throws(BusError) {
         _ = try await call("StopUnit", [.string(unit), .string("replace")])
     }
 
     /// Sends a signal to all processes of a unit.
-    public func kill(_ unit: String, signal: Int32) async throws(BusError) {
+    package func kill(_ unit: String, signal: Int32) async throws(BusError) {
         _ = try await call("KillUnit", [.string(unit), .string("all"), .int32(signal)])
     }
 
     /// Returns the type of the current job of this process's own unit, like `restart`. Returns `nil` when the unit has
     /// no job, or when the process belongs to no unit.
-    public func ownJob() async throws(BusError) -> String? {
+    package func ownJob() async throws(BusError) -> String? {
         guard let unit = try await call("GetUnitByPID", [.uint32(0)], isRead: true).first?.text else { return nil }
         let job = try await property("Job", of: unit, "org.freedesktop.systemd1.Unit").elements ?? []
         guard job.count == 2, case .uint32(let number) = job[0], number != 0, let path = job[1].text else { return nil }
@@ -104,7 +104,7 @@ public struct UnitManager: Sendable {
     }
 
     /// Returns how the processes of this process's own service are ended, like `control-group`.
-    public func ownKillMode() async throws(BusError) -> String? {
+    package func ownKillMode() async throws(BusError) -> String? {
         guard let unit = try await call("GetUnitByPID", [.uint32(0)], isRead: true).first?.text else { return nil }
         return try await property("KillMode", of: unit, "org.freedesktop.systemd1.Service").text
     }
@@ -121,7 +121,7 @@ public struct UnitManager: Sendable {
     }
 
     /// Returns the loaded units whose names match a pattern.
-    public func units(named pattern: String) async throws(BusError) -> [String: UnitStatus] {
+    package func units(named pattern: String) async throws(BusError) -> [String: UnitStatus] {
         let answer = try await call("ListUnitsByPatterns", [.strings([]), .strings([pattern])], isRead: true)
         var units: [String: UnitStatus] = [:]
         for row in answer.first?.elements ?? [] {

@@ -18,6 +18,7 @@ public struct PreparedJobConfiguration: Sendable, Hashable {
     /// The rendered configuration. The fields of the backend are unchanged.
     public var rendered: JSONValue
 
+    /// A configuration with these fields.
     public init(
         command: String, commandIsConfigured: Bool, env: OrderedDictionary<String, String>, unsetEnv: [String],
         labels: OrderedDictionary<String, String>, name: String, rendered: JSONValue

@@ -5,9 +5,12 @@ public import OrderedCollections
 public struct PreparationContext: Sendable {
     /// The work pool that the run was taken from.
     public struct WorkPool: Sendable, Hashable {
+        /// The id of the pool.
         public var id: String
+        /// The name of the pool.
         public var name: String
 
+        /// A pool.
         public init(id: String, name: String) {
             self.id = id
             self.name = name
@@ -23,6 +26,7 @@ public struct PreparationContext: Sendable {
         /// The labels after those of the deployment.
         public var deployment: OrderedDictionary<String, String>
 
+        /// A context with these values.
         public init(
             flowRun: OrderedDictionary<String, String> = [:], flow: OrderedDictionary<String, String> = [:],
             deployment: OrderedDictionary<String, String> = [:]
@@ -39,7 +43,9 @@ public struct PreparationContext: Sendable {
     public var flow: JSONValue?
     /// The deployment as returned by the API; `nil` for a run without one.
     public var deployment: JSONValue?
+    /// The work pool of the run, if it is known.
     public var workPool: WorkPool?
+    /// The name of the worker, if it is known.
     public var workerName: String?
     /// The worker's id, when the API has assigned one.
     public var workerID: String?
@@ -54,6 +60,7 @@ public struct PreparationContext: Sendable {
     /// The trace that the job continues; by default the trace of the flow run.
     public var traceContext: TraceContext?
 
+    /// A context with these values.
     public init(
         flowRun: JSONValue, flow: JSONValue?, deployment: JSONValue? = nil, workPool: WorkPool? = nil,
         workerName: String? = nil, workerID: String? = nil,

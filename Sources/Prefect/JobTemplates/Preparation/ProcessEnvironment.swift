@@ -1,12 +1,12 @@
-public import OrderedCollections
+package import OrderedCollections
 
 /// The environment of a flow run's process on the worker's own host.
-public struct ProcessEnvironment: Sendable, Hashable {
+package struct ProcessEnvironment: Sendable, Hashable {
     /// The worker's environment with the job's variables over it. The Python worker would start the process with it,
     /// and the configuration shows it.
-    public var configured: OrderedDictionary<String, String>
+    package var configured: OrderedDictionary<String, String>
     /// The environment that the process is started with. It lacks the variables that the configuration sets to null.
-    public var launched: OrderedDictionary<String, String>
+    package var launched: OrderedDictionary<String, String>
 }
 
 /// Merges the environment of a job over the worker's own, for a process that inherits it.
@@ -15,7 +15,7 @@ public struct ProcessEnvironment: Sendable, Hashable {
 ///   - inherited: The worker's environment, in its order.
 ///   - prepared: The job, whose variables win. Its null variables are inherited in ``ProcessEnvironment/configured``,
 ///     as in the Python worker, but not in ``ProcessEnvironment/launched``.
-public func mergeProcessEnvironment(
+package func mergeProcessEnvironment(
     inherited: some Sequence<(key: String, value: String)>, prepared: PreparedJobConfiguration
 ) -> ProcessEnvironment {
     var configured = OrderedDictionary(inherited.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
@@ -27,7 +27,7 @@ public func mergeProcessEnvironment(
 /// The command that runs a flow in a process on the worker's own host when none is configured.
 ///
 /// - Parameter interpreter: The path of the Python interpreter, quoted where a shell would need it.
-public func processEngineCommand(interpreter: String) -> String {
+package func processEngineCommand(interpreter: String) -> String {
     "\(shellQuoted(interpreter)) -m prefect.engine"
 }
 

@@ -1,4 +1,4 @@
-public import JSON
+package import JSON
 
 /// The trace that a flow run is part of, in the form of W3C Trace Context.
 ///
@@ -23,7 +23,7 @@ public struct TraceContext: Sendable, Hashable {
     }
 
     /// The context in the label of a flow run; `nil` when there is no valid one.
-    public init?(ofFlowRun flowRun: JSONValue) {
+    package init?(ofFlowRun flowRun: JSONValue) {
         guard let text = flowRun["labels"]?[Self.label]?.stringValue else { return nil }
         self.init(traceparent: text)
     }

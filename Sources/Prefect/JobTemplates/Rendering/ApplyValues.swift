@@ -1,4 +1,4 @@
-public import JSON
+package import JSON
 internal import OrderedCollections
 
 /// Replaces the placeholders in a template by values, in every string of its objects and arrays. Keys are not changed.
@@ -16,7 +16,7 @@ internal import OrderedCollections
 ///     same.
 ///   - skippedPrefixes: Placeholders whose names start with one of these stay unchanged.
 /// - Returns: `nil` when the template itself is a placeholder without a value.
-public func applyValues(
+package func applyValues(
     template: JSONValue, values: JSONValue, environment: [String: String], removeNotSet: Bool = true,
     skippedPrefixes: [String] = []
 ) throws(TemplateError) -> JSONValue? {

@@ -8,6 +8,7 @@ public struct BaseJobTemplate: Sendable, Hashable {
     /// A JSON schema whose `properties` are the job variables with their defaults.
     public let variables: JSONValue
 
+    /// A template with this configuration and the JSON schema of its variables.
     public init(jobConfiguration: OrderedDictionary<String, JSONValue>, variables: JSONValue) {
         self.jobConfiguration = jobConfiguration
         self.variables = variables
@@ -60,7 +61,7 @@ public struct BaseJobTemplate: Sendable, Hashable {
     }
 
     /// The names of the job variables that a field of the job configuration uses.
-    public func variables(in field: String) -> Set<String> {
+    package func variables(in field: String) -> Set<String> {
         var names: Set<String> = []
         var pending = [jobConfiguration[field] ?? .null]
         while let value = pending.popLast() {

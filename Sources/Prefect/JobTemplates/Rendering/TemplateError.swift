@@ -57,6 +57,7 @@ public struct TemplateError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// The problem and the remedy in one line.
     public var description: String {
         let subject = placeholder.map { "\($0) in \(path)" } ?? path
         let reason = cause.map { ": " + Self.singleLine(String(describing: $0)) } ?? ""

@@ -17,7 +17,9 @@ public protocol TemplateReferences: Sendable {
 
 /// The error for a block document that does not exist.
 public struct ReferenceNotFound: Error, Hashable, CustomStringConvertible {
+    /// The error.
     public init() {}
+    /// `not found`.
     public var description: String { "not found" }
 }
 

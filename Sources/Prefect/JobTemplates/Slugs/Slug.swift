@@ -24,7 +24,7 @@ public enum Slug {
     /// - Parameters:
     ///   - lowercased: Whether letters become lower case.
     ///   - extra: The ASCII characters that the place accepts besides letters, digits and hyphens.
-    ///   - maximumLength: The maximum length in bytes. Of a longer text, only the first 16 KiB are read.
+    ///   - maximumLength: The maximum length in bytes. Only the first 16 KiB of a longer text are read.
     public static func make(
         _ text: String, lowercased: Bool, allowing extra: String, maximumLength: Int? = nil
     ) -> String {

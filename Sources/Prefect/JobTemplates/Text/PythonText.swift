@@ -1,15 +1,15 @@
-public import JSON
+package import JSON
 internal import Notation
 internal import OrderedCollections
 
 extension JSONValue {
     /// The value as Python's `str` writes it: a string as it is, anything else like ``pythonRepresentation``.
-    public var pythonText: String {
+    package var pythonText: String {
         if case .string(let text) = self { text } else { pythonRepresentation }
     }
 
     /// The value as Python's `repr` writes it: `None`, `True`, `1.0`, `'text'`, `[1, {'a': 'x'}]`.
-    public var pythonRepresentation: String {
+    package var pythonRepresentation: String {
         var output = ""
         writePython(to: &output)
         return output

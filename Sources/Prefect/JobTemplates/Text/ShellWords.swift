@@ -1,8 +1,8 @@
 /// Splits a command line into words like a POSIX shell, without expanding anything. The result equals that of Python's
 /// `shlex.split`.
-public enum ShellWords {
+package enum ShellWords {
     /// The reason why a command line cannot be split.
-    public enum Failure: Error, Hashable {
+    package enum Failure: Error, Hashable {
         case noClosingQuotation
         case noEscapedCharacter
     }
@@ -14,7 +14,7 @@ public enum ShellWords {
     }
 
     /// The words of a command line.
-    public static func split(_ line: String) throws(Failure) -> [String] {
+    package static func split(_ line: String) throws(Failure) -> [String] {
         var words: [String] = []
         var word = String.UnicodeScalarView()
         var mode = Mode.between

@@ -1,5 +1,5 @@
 /// Inspects text by the rules of the template engine.
-public enum TemplateText {
+package enum TemplateText {
     /// Whether a text contains placeholders of any kind.
-    public static func hasPlaceholders(_ text: String) -> Bool { !Placeholder.all(in: text).isEmpty }
+    package static func hasPlaceholders(_ text: String) -> Bool { !Placeholder.all(in: text).isEmpty }
 }

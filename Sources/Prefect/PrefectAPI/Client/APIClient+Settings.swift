@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-public import HTTPTransport
+package import HTTPTransport
 
 extension APIClient.Configuration {
     /// Creates the configuration that the settings describe; `nil` without an API URL.
@@ -21,11 +21,38 @@ extension APIClient.Configuration {
 
 extension TransportConfiguration {
     /// Creates the transport configuration that the settings describe.
-    public init(settings: PrefectSettings) {
+    package init(settings: PrefectSettings) {
         self.init(
             http2: settings.enableHTTP2,
             tls: TLSConfiguration(
                 authorities: settings.sslCertFile.map { .file($0) } ?? .system,
                 verifyPeer: !settings.tlsInsecureSkipVerify))
+    }
+}
+
+extension APIClient {
+    /// Creates a client with a transport of its own, which trusts the system's certificate authorities.
+    ///
+    /// - Throws: The error of the transport if it cannot be made.
+    public convenience init(configuration: Configuration) throws {
+        self.init(configuration: configuration, transport: try HTTPTransport(TransportConfiguration()))
+    }
+
+    /// Creates a client of the API that the settings name, with a transport of its own.
+    ///
+    /// - Throws: ``SettingsError/noAPI(profile:)`` if the settings have no API URL. The error of the transport if it
+    ///   cannot be made, for example because the file of the certificates is not readable.
+    public convenience init(settings: PrefectSettings) throws {
+        try self.init(settings: settings, sleep: { try await Task.sleep(for: $0) })
+    }
+
+    /// Creates a client whose pauses between attempts are `sleep`.
+    package convenience init(
+        settings: PrefectSettings, sleep: @escaping @Sendable (Duration) async throws -> Void
+    ) throws {
+        guard let configuration = Configuration(settings: settings) else {
+            throw SettingsError.noAPI(profile: settings.profileName)
+        }
+        self.init(configuration: configuration, transport: try HTTPTransport(.init(settings: settings)), sleep: sleep)
     }
 }

@@ -1,11 +1,11 @@
 internal import HTTPTransport
 internal import Synchronization
-public import WebSocket
+package import WebSocket
 
 extension APIClient {
     /// Whether a WebSocket's handshake carries the `Authorization` header. A caller that authenticates with its first
     /// message sends ``Configuration/webSocketToken`` itself.
-    public enum WebSocketAuthorization: Sendable, Hashable {
+    package enum WebSocketAuthorization: Sendable, Hashable {
         case header
         case none
     }
@@ -21,7 +21,7 @@ extension APIClient {
     ///   - subprotocol: The subprotocol that the server must accept.
     ///   - authorization: Whether the handshake carries credentials.
     ///   - connectTimeout: The limit until the WebSocket is open.
-    public func webSocket(
+    package func webSocket(
         _ path: [APIPathPart], query: [(name: String, value: String)] = [], subprotocol: String? = nil,
         authorization: WebSocketAuthorization = .none, connectTimeout: Duration = .seconds(10)
     ) async throws(WebSocketError) -> WebSocket {

@@ -1,6 +1,6 @@
-public import CoreMetrics
-public import HTTPTransport
-public import JSON
+package import CoreMetrics
+package import HTTPTransport
+package import JSON
 internal import RESTClient
 internal import Synchronization
 
@@ -40,6 +40,7 @@ public final class APIClient: Sendable {
         /// The URL for people and files, without its password.
         package var shownURL: String { url.maskingURLPassword }
 
+        /// A configuration; the defaults are those of a server without credentials.
         public init(
             url: String, authorization: Secret? = nil, webSocketToken: Secret? = nil,
             customHeaders: [(name: String, value: String)] = [], csrfEnabled: Bool = true, isCloud: Bool = false,
@@ -89,32 +90,32 @@ public final class APIClient: Sendable {
 
     /// The caller that the headers of requests name, for requests of the current task and its child tasks. One client
     /// serves the workers of several pools. The attribution is read again for each request.
-    @TaskLocal public static var caller: Caller?
+    @TaskLocal package static var caller: Caller?
 
     /// A sender of requests. It is an object because Swift 6.3 miscompiles a task-local value that is a closure: the
     /// optimised program would crash.
-    public final class Caller: Sendable {
+    package final class Caller: Sendable {
         let attribution: @Sendable () -> Attribution
 
         /// Creates a caller whose attribution is read at each request.
-        public init(_ attribution: @escaping @Sendable () -> Attribution) { self.attribution = attribution }
+        package init(_ attribution: @escaping @Sendable () -> Attribution) { self.attribution = attribution }
     }
 
     /// The names in the headers that let the server attribute requests.
-    public struct Attribution: Sendable, Hashable {
+    package struct Attribution: Sendable, Hashable {
         /// The worker's name.
-        public var workerName: String?
+        package var workerName: String?
         /// The worker's id; only Cloud assigns one.
-        public var workerID: String?
+        package var workerID: String?
 
-        public init(workerName: String? = nil, workerID: String? = nil) {
+        package init(workerName: String? = nil, workerID: String? = nil) {
             self.workerName = workerName
             self.workerID = workerID
         }
     }
 
     /// Creates a client on a transport. `metrics` counts requests, and `sleep` makes the pauses between attempts.
-    public init(
+    package init(
         configuration: Configuration, transport: HTTPTransport, metrics: any MetricsFactory = MetricsSystem.factory,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
@@ -125,14 +126,14 @@ public final class APIClient: Sendable {
     }
 
     /// The time until which the API requested a pause when it last reported maintenance; `nil` if it never did.
-    public var maintenanceUntil: ContinuousClock.Instant? { state.withLock { $0.maintenanceUntil } }
+    package var maintenanceUntil: ContinuousClock.Instant? { state.withLock { $0.maintenanceUntil } }
 
     // MARK: Requests
 
     /// Sends a request and returns its answer if the status is a success.
     ///
     /// - Throws: ``APIError``, or `CancellationError` when the task is cancelled.
-    public func send(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> APIAnswer {
+    package func send(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> APIAnswer {
         var attempt = 0
         var doubts = Doubts()
         var tokenWasRefused = false
@@ -204,7 +205,7 @@ public final class APIClient: Sendable {
     }
 
     /// Sends a request and reads its answer as JSON.
-    public func json(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> JSONValue {
+    package func json(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> JSONValue {
         try await send(request, effort: effort).json()
     }
 
@@ -283,7 +284,7 @@ public final class APIClient: Sendable {
     }
 
     /// Headers of the protocol that a user's own headers cannot replace.
-    public static let protectedHeaders: Set<String> = ["user-agent", "prefect-csrf-token", "prefect-csrf-client"]
+    package static let protectedHeaders: Set<String> = ["user-agent", "prefect-csrf-token", "prefect-csrf-client"]
 
     private func refusesToken(_ answer: RESTAnswer, of request: APIRequest) -> Bool {
         guard request.method.changesState, configuration.csrfEnabled else { return false }
@@ -313,5 +314,5 @@ public final class APIClient: Sendable {
     }
 
     /// Waits in the same way as between attempts.
-    public func pause(_ duration: Duration) async throws { try await sleep(duration) }
+    package func pause(_ duration: Duration) async throws { try await sleep(duration) }
 }

@@ -1,11 +1,11 @@
-public import HTTPTransport
+package import HTTPTransport
 internal import JSON
 internal import RESTClient
 
 /// The reason why a request to the Prefect API failed.
 public struct APIError: Error, Sendable, CustomStringConvertible {
     /// The kind of the failure.
-    public enum Kind: Sendable {
+    package enum Kind: Sendable {
         /// The API answered with this status, which is not a success.
         case status(Int)
         /// No answer arrived.
@@ -35,7 +35,7 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     }
 
     /// The kind of the failure.
-    public var kind: Kind {
+    package var kind: Kind {
         switch failure.kind {
         case .status(let status): .status(status)
         case .transport(let error): .noAnswer(error)
@@ -52,6 +52,7 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     /// Whether the request may have taken effect although no good answer arrived.
     public var mayHaveBeenApplied: Bool { failure.mayHaveBeenApplied }
 
+    /// The request, the cause and the remedy in one line.
     public var description: String { failure.description }
 
     /// The status of the answer, if there was one.

@@ -1,18 +1,18 @@
-public import HTTPTransport
-public import JSON
+package import HTTPTransport
+package import JSON
 internal import RESTClient
 
 /// One request to the API, described by method, path, query and JSON body.
-public struct APIRequest: Sendable {
+package struct APIRequest: Sendable {
     /// The request as it is sent.
     private(set) var rest: RESTRequest
     /// The path with placeholders for names and ids, such as `/work_pools/{name}/queues`. There are few different
     /// routes.
-    public let route: String
+    package let route: String
 
     /// Creates a request. The parts of the path are percent-encoded one by one, so a name may contain any character. An
     /// empty last part produces the trailing slash that some routes of the API have.
-    public init(
+    package init(
         _ method: HTTPMethod, _ path: [APIPathPart], query: [(name: String, value: String)] = [], body: JSONValue? = nil
     ) {
         rest = RESTRequest(
@@ -21,23 +21,23 @@ public struct APIRequest: Sendable {
     }
 
     /// The HTTP method.
-    public var method: HTTPMethod { rest.method }
+    package var method: HTTPMethod { rest.method }
     /// Path and query after the API's URL, percent-encoded.
-    public var target: String { rest.target }
+    package var target: String { rest.target }
     /// The JSON body.
-    public var body: JSONValue? {
+    package var body: JSONValue? {
         if case .json(let value) = rest.body { value } else { nil }
     }
     /// Method and path, for messages.
-    public var operation: String { rest.operation }
+    package var operation: String { rest.operation }
     /// The largest answer that the client reads, in bytes. With the values made from it, the answer takes less than 64
     /// MiB of memory.
-    public var maximumBodyBytes: Int {
+    package var maximumBodyBytes: Int {
         get { rest.largestAnswer }
         set { rest.largestAnswer = newValue }
     }
     /// Whether a larger answer is cut off at this size, instead of being an error.
-    public var isCutOff: Bool {
+    package var isCutOff: Bool {
         get { rest.cutsLargeAnswer }
         set { rest.cutsLargeAnswer = newValue }
     }
@@ -58,7 +58,7 @@ extension HTTPMethod {
 
 /// A part of a request's path: a fixed word of the API, or the id or name of an object. Only a literal becomes a word,
 /// so no name ever becomes part of a route.
-public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
+package enum APIPathPart: Sendable, ExpressibleByStringLiteral {
     /// A fixed word in the API's routes.
     case word(StaticString)
     /// The id of an object.
@@ -67,7 +67,7 @@ public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
     case name(String)
 
     /// Creates a word.
-    public init(stringLiteral word: StaticString) { self = .word(word) }
+    package init(stringLiteral word: StaticString) { self = .word(word) }
 
     /// The part as the client sends it, before the encoding.
     var text: String {
@@ -89,21 +89,21 @@ public enum APIPathPart: Sendable, ExpressibleByStringLiteral {
 }
 
 /// An answer of the API whose status is a success.
-public struct APIAnswer: Sendable {
+package struct APIAnswer: Sendable {
     /// The HTTP status.
-    public let status: Int
+    package let status: Int
     /// The body as received.
-    public let body: [UInt8]
+    package let body: [UInt8]
     /// The request that the answer belongs to, for messages.
-    public let operation: String
+    package let operation: String
     /// Whether an earlier attempt of the same request may have taken effect before this answer.
-    public let wasRepeated: Bool
+    package let wasRepeated: Bool
     /// Whether an earlier attempt of the same request had no answer from the API itself, so that the API may still
     /// apply it.
-    public let mayBeFollowedByItself: Bool
+    package let mayBeFollowedByItself: Bool
 
     /// The body as JSON.
-    public func json() throws(APIError) -> JSONValue {
+    package func json() throws(APIError) -> JSONValue {
         do {
             return try JSONValue(parsing: body)
         } catch  where error.isTooLarge {
@@ -122,7 +122,7 @@ public struct APIAnswer: Sendable {
     }
 
     /// The body decoded as a value of the API.
-    public func decode<Value: JSONDecodable>(as type: Value.Type = Value.self) throws(APIError) -> Value {
+    package func decode<Value: JSONDecodable>(as type: Value.Type = Value.self) throws(APIError) -> Value {
         let value = try json()
         do {
             return try Value(json: JSONFields(value))

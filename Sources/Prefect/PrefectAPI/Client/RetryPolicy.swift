@@ -17,6 +17,7 @@ public struct RetryPolicy: Sendable, Hashable {
     /// The longest `Retry-After` that the client respects.
     public var maximumRetryAfter: Duration
 
+    /// A policy; the defaults are those of Prefect.
     public init(
         maxRetries: Int = 5, jitterFactor: Double = 0.2, extraCodes: Set<Int> = [],
         maximumDelay: Duration = .seconds(60), maximumRetryAfter: Duration = .seconds(600)
@@ -39,7 +40,7 @@ public struct RetryPolicy: Sendable, Hashable {
     }
 
     /// The result of an attempt, as far as the policy uses it.
-    public enum Outcome: Sendable, Hashable {
+    package enum Outcome: Sendable, Hashable {
         /// An answer with this status.
         case status(Int, retryAfter: Duration?, isMaintenance: Bool)
         /// An answer that refused the CSRF token. `isFirst` is false if an earlier answer to the same request refused
@@ -55,7 +56,7 @@ public struct RetryPolicy: Sendable, Hashable {
     }
 
     /// The decision after an attempt.
-    public enum Decision: Sendable, Hashable {
+    package enum Decision: Sendable, Hashable {
         /// Return the answer or the error to the caller.
         case stop
         /// Try again after this long.
@@ -64,7 +65,7 @@ public struct RetryPolicy: Sendable, Hashable {
 
     /// Decides what to do after an attempt. `attempt` counts from 1 and excludes attempts that did not count; `random`
     /// is drawn from 0..<1.
-    public func decide(after outcome: Outcome, attempt: Int, effort: Effort, random: Double) -> Decision {
+    package func decide(after outcome: Outcome, attempt: Int, effort: Effort, random: Double) -> Decision {
         let mayRetry = effort == .persistent || (effort == .standard && attempt <= maxRetries)
         switch outcome {
         case .csrfTokenRefused(isFirst: true):
@@ -88,7 +89,7 @@ public struct RetryPolicy: Sendable, Hashable {
     }
 
     /// Whether an answer with this status is a temporary failure.
-    public func isRetried(_ status: Int, effort: Effort) -> Bool {
+    package func isRetried(_ status: Int, effort: Effort) -> Bool {
         if [408, 429, 502, 503].contains(status) || extraCodes.contains(status) { return true }
         // A report that must reach the API is repeated even while the server is broken, or while a key is replaced.
         return effort == .persistent && (status >= 500 || status == 401)
@@ -103,7 +104,7 @@ public struct RetryPolicy: Sendable, Hashable {
 
 extension Duration {
     /// The duration in seconds.
-    public var inSeconds: Double {
+    package var inSeconds: Double {
         let (seconds, attoseconds) = components
         return Double(seconds) + Double(attoseconds) * 1e-18
     }

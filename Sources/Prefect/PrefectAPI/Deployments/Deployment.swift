@@ -17,11 +17,11 @@ public struct Deployment: Sendable, Hashable, JSONDecodable {
     /// The work pool that its runs go to.
     public var workPoolName: String? { json["work_pool_name"]?.stringValue }
     /// Whether the deployment has an entrypoint, which names the flow's code.
-    public var hasFlowCode: Bool { json["entrypoint"]?.stringValue != nil }
+    package var hasFlowCode: Bool { json["entrypoint"]?.stringValue != nil }
     /// The deployment as the API sent it, without its parameters' schema.
     public let json: JSONValue
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = try fields.string("name")
         flowID = try fields.string("flow_id")
@@ -44,7 +44,7 @@ public struct Flow: Sendable, Hashable, JSONDecodable {
     /// The flow as the API sent it.
     public let json: JSONValue
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = try fields.string("name")
         tags = fields.strings("tags")

@@ -1,9 +1,9 @@
 internal import JSON
 
 /// Selects the events of a subscription: events with certain names that involve one of certain work pools.
-public struct EventSelection: Sendable, Hashable {
+package struct EventSelection: Sendable, Hashable {
     /// The work pools whose events are selected.
-    public enum Pools: Sendable, Hashable {
+    package enum Pools: Sendable, Hashable {
         /// Work pools with these ids.
         case ids([String])
         /// Work pools with these names. A pool may be created later, or deleted and created again.
@@ -14,16 +14,16 @@ public struct EventSelection: Sendable, Hashable {
 
     /// A run was created, or is to run again: `prefect.flow-run.Scheduled`. The API sends no such event for runs that
     /// the server's scheduler creates from a deployment's schedules.
-    public static let scheduled = "prefect.flow-run.Scheduled"
+    package static let scheduled = "prefect.flow-run.Scheduled"
     /// A run is to be cancelled: `prefect.flow-run.Cancelling`.
-    public static let cancelling = "prefect.flow-run.Cancelling"
+    package static let cancelling = "prefect.flow-run.Cancelling"
 
     /// The events' names.
-    public var names: [String]
+    package var names: [String]
     /// The work pools.
-    public var pools: Pools
+    package var pools: Pools
 
-    public init(names: [String] = [Self.scheduled, Self.cancelling], pools: Pools) {
+    package init(names: [String] = [Self.scheduled, Self.cancelling], pools: Pools) {
         self.names = names
         self.pools = pools
     }

@@ -10,9 +10,9 @@ internal import WebSocket
 /// also lost when they arrive faster than the caller handles them, because the server keeps 256 for each socket. A
 /// caller that must miss nothing also reads the state over REST: each time the subscription becomes live, and at
 /// intervals. The event of a new run may arrive before the answer to the request that created the run.
-public final class EventSubscription: Sendable {
+package final class EventSubscription: Sendable {
     /// The state of a subscription, with the reason why it is not live in one line.
-    public typealias State = SocketState<String>
+    package typealias State = SocketState<String>
 
     /// Time limits and pauses.
     struct Timing: Sendable {
@@ -38,7 +38,7 @@ public final class EventSubscription: Sendable {
     ///   - onConnect: Called each time the subscription has become live, the first time included, to read the changes
     ///     whose events were missed. It runs beside the handling of events. Its task is cancelled when the socket is
     ///     lost.
-    public convenience init(
+    package convenience init(
         api: APIClient, selection: EventSelection, onState: @escaping @Sendable (State) -> Void = { _ in },
         onConnect: @escaping @Sendable () async -> Void = {}
     ) {
@@ -58,19 +58,19 @@ public final class EventSubscription: Sendable {
     }
 
     /// The current state.
-    public var state: State { keeper.state.map(\.description) }
+    package var state: State { keeper.state.map(\.description) }
 
     /// Whether events arrive as they happen.
-    public var isLive: Bool { state == .live }
+    package var isLive: Bool { state == .live }
 
     /// Ends the pause of a waiting subscription, for example after the credentials were changed.
-    public func retryNow() { keeper.retryNow() }
+    package func retryNow() { keeper.retryNow() }
 
     /// Passes events to `onEvent`, one after the other, until the task is cancelled. A lost socket is opened again
     /// after a pause of one second, which grows to 15 seconds.
     ///
     /// - Parameter onEvent: Called with the events in order. The next event waits until the call returns.
-    public func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
+    package func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
         await keeper.run(api.reachability) { await serve(onEvent) }
     }
 

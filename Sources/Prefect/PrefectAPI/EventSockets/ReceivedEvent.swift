@@ -1,31 +1,31 @@
-public import JSON
+package import JSON
 
 /// An event as the API sends it. Mirrors the API's `ReceivedEvent`.
 ///
 /// A flow run's event does not contain the time when the run is due; a caller reads the run for that.
-public struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
+package struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
     /// A resource that an event involves.
-    public struct Resource: Sendable, Hashable {
+    package struct Resource: Sendable, Hashable {
         /// The id without its kind: the last part of `prefect.work-pool.<id>`.
-        public let id: String
+        package let id: String
         /// The name; empty when the event does not contain it.
-        public let name: String
+        package let name: String
     }
 
     /// The event's id. For a flow run's change of state, it is the id of the new state.
-    public let id: String
+    package let id: String
     /// The event's name, such as `prefect.flow-run.Scheduled`.
-    public let name: String
+    package let name: String
     /// When the event happened, by the sender's clock; `nil` when the event does not contain it.
-    public let occurred: Timestamp?
+    package let occurred: Timestamp?
     /// The labels of the resource that the event happened to, among them `prefect.resource.id`.
-    public let resource: JSONValue
+    package let resource: JSONValue
     /// The labels of the other resources involved, each with its `prefect.resource.role`.
-    public let related: [JSONValue]
+    package let related: [JSONValue]
     /// Further data of the event.
-    public let payload: JSONValue
+    package let payload: JSONValue
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = try fields.string("event")
         occurred = fields.optionalString("occurred").flatMap { Timestamp($0) }
@@ -35,22 +35,22 @@ public struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
     }
 
     /// The flow run that the event happened to, from `prefect.flow-run.<id>`.
-    public var flowRun: Resource? { Self.resource(resource, kind: "flow-run") }
+    package var flowRun: Resource? { Self.resource(resource, kind: "flow-run") }
     /// The id of the flow run that the event happened to.
-    public var flowRunID: String? { flowRun?.id }
+    package var flowRunID: String? { flowRun?.id }
     /// The work pool involved.
-    public var workPool: Resource? { related(as: "work-pool") }
+    package var workPool: Resource? { related(as: "work-pool") }
     /// The work queue involved.
-    public var workQueue: Resource? { related(as: "work-queue") }
+    package var workQueue: Resource? { related(as: "work-queue") }
     /// The deployment involved.
-    public var deployment: Resource? { related(as: "deployment") }
+    package var deployment: Resource? { related(as: "deployment") }
 
     /// The type of the state that a flow run has entered.
-    public var stateType: String? {
+    package var stateType: String? {
         resource["prefect.state-type"]?.stringValue ?? payload["validated_state"]?["type"]?.stringValue
     }
     /// The name of the state that a flow run has entered.
-    public var stateName: String? {
+    package var stateName: String? {
         resource["prefect.state-name"]?.stringValue ?? payload["validated_state"]?["name"]?.stringValue
     }
 

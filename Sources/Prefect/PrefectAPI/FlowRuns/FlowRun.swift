@@ -27,10 +27,10 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// The run as the API sent it, for templates that refer to any member of it.
     public private(set) var json: JSONValue
     /// The reason why the run could not be read, in one line, if only its id is known.
-    public let unreadable: String?
+    package let unreadable: String?
 
     /// Creates a run of which only the id and name are known, such as a deleted run.
-    public init(id: String, name: String, unreadable: String? = nil) {
+    package init(id: String, name: String, unreadable: String? = nil) {
         self.unreadable = unreadable
         self.id = id
         self.name = name
@@ -46,7 +46,7 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
         json = ["id": .string(id), "name": .string(name)]
     }
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = fields.optionalString("name") ?? id
         flowID = try fields.string("flow_id")
@@ -66,7 +66,7 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     }
 
     /// A copy of the run in another of its states.
-    public func inState(_ state: RecordedState) -> FlowRun {
+    package func inState(_ state: RecordedState) -> FlowRun {
         var run = self
         run.stateType = state.type
         run.stateName = state.name
@@ -112,6 +112,7 @@ public struct StateProposal: Sendable, Hashable {
     /// The state's data about the run's result.
     public var data: JSONValue?
 
+    /// A proposal of a state.
     public init(type: String, name: String, message: String? = nil, scheduledTime: Timestamp? = nil) {
         self.type = type
         self.name = name
@@ -120,7 +121,7 @@ public struct StateProposal: Sendable, Hashable {
     }
 
     /// Creates a proposal that repeats a state of the run.
-    public init(_ state: RecordedState) {
+    package init(_ state: RecordedState) {
         self.init(type: state.type, name: state.name, message: state.message, scheduledTime: state.scheduledTime)
         data = state.data
     }
@@ -132,11 +133,11 @@ public struct StateProposal: Sendable, Hashable {
     /// The worker claims the run.
     public static let pending = StateProposal(type: "PENDING", name: "Pending")
     /// The worker is about to create the run's infrastructure.
-    public static let submitting = StateProposal(type: "PENDING", name: "Submitting")
+    package static let submitting = StateProposal(type: "PENDING", name: "Submitting")
 
     /// The name of a PENDING state for a run whose infrastructure exists but has not begun to run. The observer of the
     /// infrastructure proposes this state.
-    public static let infrastructurePending = "InfrastructurePending"
+    package static let infrastructurePending = "InfrastructurePending"
 
     /// The run's infrastructure failed.
     public static func crashed(_ message: String) -> StateProposal {
@@ -198,7 +199,7 @@ public struct RecordedState: Sendable, Hashable, JSONDecodable {
     /// Whether a run in this state has ended.
     public var isFinal: Bool { FlowRun.finalTypes.contains(type) }
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         type = try fields.string("type")
         name = fields.optionalString("name") ?? type
         timestamp = fields.optionalString("timestamp").flatMap { Timestamp($0) } ?? .earliest

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
-public import OrderedCollections
+package import OrderedCollections
 
 extension APIClient {
     /// Reads a flow run: `GET /flow_runs/{id}`. The API answers 404 when the run was deleted.
@@ -78,7 +78,7 @@ extension APIClient {
     }
 
     /// Records the identifier of the infrastructure that runs a flow run: `PATCH /flow_runs/{id}`.
-    public func setInfrastructurePID(
+    package func setInfrastructurePID(
         _ identifier: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
     ) async throws {
         let body: JSONValue = ["infrastructure_pid": .string(identifier)]
@@ -86,7 +86,7 @@ extension APIClient {
     }
 
     /// Adds labels to a flow run: `PATCH /flow_runs/{id}/labels`.
-    public func addLabels(
+    package func addLabels(
         _ labels: OrderedDictionary<String, String>, toFlowRun id: String,
         effort: RetryPolicy.Effort = .standard
     ) async throws {
@@ -134,7 +134,7 @@ extension APIClient {
     /// Writes an input of a flow run under a name that nobody has used: `POST /flow_runs/{id}/input`. The API accepts
     /// each name only once. Returns whether the input has this value, even when an earlier attempt or an earlier
     /// process wrote it.
-    public func writeUniqueInput(
+    package func writeUniqueInput(
         named name: String, value: String, ofFlowRun id: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> Bool {
         // The value is JSON: the API returns the input as written, and the client accepts only a readable body as the

@@ -1,7 +1,7 @@
 internal import Concurrency
-public import CoreMetrics
+package import CoreMetrics
 internal import DequeModule
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// Sends items, such as log lines or events, to the API in batches.
@@ -16,21 +16,21 @@ internal import Synchronization
 /// A batch that the API refuses permanently is sent again in halves, down to single items. Only items that are refused
 /// alone are dropped, and the log reports them. When the API accepts no part of the batch in
 /// `BatchBisector.maximumRefusals` attempts, the rest of the batch is dropped too.
-public final class BatchShipper<Item: Sendable>: Sendable {
+package final class BatchShipper<Item: Sendable>: Sendable {
     /// The limits of batches and of waiting items.
-    public struct Limits: Sendable, Hashable {
+    package struct Limits: Sendable, Hashable {
         /// The time that a batch waits for further items, from its first item.
-        public var interval: Duration
+        package var interval: Duration
         /// The size in bytes at which a batch is sent at once.
-        public var batchBytes: Int
+        package var batchBytes: Int
         /// The maximum number of items in a batch.
-        public var batchItems: Int
+        package var batchItems: Int
         /// The maximum number of waiting bytes.
-        public var backlogBytes: Int
+        package var backlogBytes: Int
         /// The maximum number of waiting items.
-        public var backlogItems: Int
+        package var backlogItems: Int
 
-        public init(
+        package init(
             interval: Duration, batchBytes: Int, batchItems: Int, backlogBytes: Int, backlogItems: Int
         ) {
             self.interval = interval
@@ -97,7 +97,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     ///   - isImmediate: Whether an immediate route is currently open, so that a batch need not wait for further items.
     ///   - logger: Receives one line about each loss.
     ///   - deliver: Sends a batch to the API.
-    public convenience init(
+    package convenience init(
         name: String, limits: Limits, metrics: any MetricsFactory = MetricsSystem.factory,
         isImmediate: @escaping @Sendable () -> Bool = { false },
         logger: Logger, deliver: @escaping @Sendable ([Item]) async -> BatchDelivery
@@ -125,7 +125,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     }
 
     /// Queues an item; never waits.
-    public func add(_ item: Item, bytes: Int) {
+    package func add(_ item: Item, bytes: Int) {
         let isWorthWaking = state.withLock { state in
             state.queue.append((item, bytes))
             state.bytes += bytes
@@ -136,22 +136,22 @@ public final class BatchShipper<Item: Sendable>: Sendable {
     }
 
     /// The number of waiting items.
-    public var backlog: Int { state.withLock { $0.queue.count } }
+    package var backlog: Int { state.withLock { $0.queue.count } }
 
     /// The number of waiting bytes.
-    public var backlogBytes: Int { state.withLock { $0.bytes } }
+    package var backlogBytes: Int { state.withLock { $0.bytes } }
 
     /// Makes ``run()`` check again whether a batch has to wait.
-    public func reconsider() { wakeup.signal() }
+    package func reconsider() { wakeup.signal() }
 
     /// Makes ``run()`` deliver the waiting items, without waiting for further ones, and then return.
-    public func close() {
+    package func close() {
         state.withLock { $0.isClosing = true }
         wakeup.signal()
     }
 
     /// Delivers items until ``close()`` was called and no items wait, or until its task is cancelled.
-    public func run() async {
+    package func run() async {
         guard let reachability else { return await keepDelivering() }
         await reachability.whileObserving({ [wakeup] in wakeup.signal() }) { await keepDelivering() }
     }
@@ -284,7 +284,7 @@ public final class BatchShipper<Item: Sendable>: Sendable {
 }
 
 /// The result of a delivery.
-public enum BatchDelivery: Sendable {
+package enum BatchDelivery: Sendable {
     /// The batch arrived.
     case delivered
     /// The API will never accept the batch as it is, for this reason.

@@ -1,26 +1,26 @@
-public import JSON
+package import JSON
 internal import Notation
 
 /// Something that happened, in the form of Prefect's event system.
-public struct Event: Sendable, Hashable {
+package struct Event: Sendable, Hashable {
     /// The event's id; the API accepts an id only once.
-    public let id: String
+    package let id: String
     /// When the event happened.
-    public let occurred: Timestamp
+    package let occurred: Timestamp
     /// The event's name, such as `prefect.worker.started`.
-    public var name: String
+    package var name: String
     /// The labels of the resource that the event happened to, among them `prefect.resource.id`.
-    public var resource: JSONValue
+    package var resource: JSONValue
     /// The labels of the other resources involved, each with its `prefect.resource.role`.
-    public var related: [JSONValue]
+    package var related: [JSONValue]
     /// Further data of the event.
-    public var payload: JSONValue
+    package var payload: JSONValue
     /// The id of the event that this one follows.
-    public var follows: String?
+    package var follows: String?
 
     /// Creates an event that happens now. `id` is an id that other observers of the same occurrence use too; `nil`
     /// creates a new one.
-    public init(
+    package init(
         name: String, resource: JSONValue, related: [JSONValue] = [], payload: JSONValue = [:],
         following previous: Event? = nil, occurred: Timestamp = .now, id: String? = nil
     ) {
@@ -44,7 +44,7 @@ public struct Event: Sendable, Hashable {
     }
 
     /// The event in the API's format.
-    public var json: JSONValue {
+    package var json: JSONValue {
         [
             "occurred": .string(occurred.apiFormat), "event": .string(name), "resource": resource,
             "related": .array(related), "payload": payload, "id": .string(id), "follows": JSONValue(follows),

@@ -1,7 +1,7 @@
 internal import Concurrency
 internal import HTTPTransport
 internal import JSON
-public import Logging
+package import Logging
 
 /// Sends events to the API: at once over its WebSocket `/events/in`, or in batches with `POST /events`.
 ///
@@ -11,7 +11,7 @@ public import Logging
 ///
 /// During an outage of any length, at most 10,000 events or 8 MiB wait beside the batch in flight. Beyond that, the
 /// oldest are dropped, as described in ``BatchShipper``.
-public struct EventShipper: Sendable {
+package struct EventShipper: Sendable {
     private let shipper: BatchShipper<Event>
     private let stream: EventStream?
 
@@ -22,7 +22,7 @@ public struct EventShipper: Sendable {
     ///   - backlogBytes: The maximum number of waiting bytes.
     ///   - backlogItems: The maximum number of waiting events.
     ///   - logger: Receives one line about each loss.
-    public init(
+    package init(
         api: APIClient, interval: Duration = .seconds(2), backlogBytes: Int = 8 << 20, backlogItems: Int = 10_000,
         logger: Logger
     ) {
@@ -50,30 +50,30 @@ public struct EventShipper: Sendable {
     }
 
     /// Queues an event; never waits.
-    public func add(_ event: Event) {
+    package func add(_ event: Event) {
         // Resources and payload contain the names of flows and blocks, so only their text shows the size of an event.
         shipper.add(event, bytes: event.json.serializedBytes().count)
         stream?.want()
     }
 
     /// Delivers events until the shipper is closed and all are delivered, or the task is cancelled.
-    public func run() async {
+    package func run() async {
         guard let stream else { return await shipper.run() }
         await raceOf({ await shipper.run() }, { await stream.run() })
     }
 
     /// Whether events are currently sent over the WebSocket.
-    public var isStreaming: Bool { stream?.isOpen ?? false }
+    package var isStreaming: Bool { stream?.isOpen ?? false }
 
     /// Makes ``run()`` deliver the waiting events and return.
-    public func close() {
+    package func close() {
         stream?.prepareToEnd()
         shipper.close()
     }
 
     /// The number of waiting events.
-    public var backlog: Int { shipper.backlog }
+    package var backlog: Int { shipper.backlog }
 
     /// The number of waiting bytes, as ``BatchShipper/Limits/backlogBytes`` counts them.
-    public var backlogBytes: Int { shipper.backlogBytes }
+    package var backlogBytes: Int { shipper.backlogBytes }
 }

@@ -1,24 +1,24 @@
 internal import FoundationEssentials
 internal import HTTPTransport
-public import JSON
-public import Logging
+package import JSON
+package import Logging
 
 /// One line of a log in the API. Mirrors the API's `LogCreate`.
-public struct LogRecord: Sendable, Hashable {
+package struct LogRecord: Sendable, Hashable {
     /// The logger's name, such as `prefect.flow_runs.worker`.
-    public var logger: String
+    package var logger: String
     /// The severity: 10 debug, 20 info, 30 warning, 40 error.
-    public var level: Int
+    package var level: Int
     /// The text.
-    public var message: String
+    package var message: String
     /// When the line was written.
-    public var timestamp: Timestamp
+    package var timestamp: Timestamp
     /// The id of the flow run that the line belongs to; `nil` for the worker's own log, which only Cloud keeps.
-    public var flowRunID: String?
+    package var flowRunID: String?
     /// The worker's id, if the API has assigned one.
-    public var workerID: String?
+    package var workerID: String?
 
-    public init(
+    package init(
         logger: String, level: Int, message: String, timestamp: Timestamp = .now, flowRunID: String?,
         workerID: String? = nil
     ) {
@@ -53,7 +53,7 @@ public struct LogRecord: Sendable, Hashable {
 ///
 /// During an outage of any length, at most 50,000 lines or 16 MiB wait beside the batch in flight. Beyond that, the
 /// oldest are dropped, as described in ``BatchShipper``.
-public struct LogShipper: Sendable {
+package struct LogShipper: Sendable {
     private let shipper: BatchShipper<LogRecord>
     private let maximumRecordBytes: Int
     private let isEnabled: Bool
@@ -68,7 +68,7 @@ public struct LogShipper: Sendable {
     ///   - backlogBytes: The maximum number of waiting bytes.
     ///   - backlogItems: The maximum number of waiting lines.
     ///   - logger: Receives one line about each loss.
-    public init(
+    package init(
         api: APIClient, interval: Duration, batchBytes: Int, maximumRecordBytes: Int, isEnabled: Bool,
         backlogBytes: Int = 16 << 20, backlogItems: Int = 50_000, logger: Logger
     ) {
@@ -85,7 +85,7 @@ public struct LogShipper: Sendable {
     }
 
     /// Queues a line; never waits.
-    public func add(_ record: LogRecord) {
+    package func add(_ record: LogRecord) {
         guard isEnabled else { return }
         let bounded = record.truncated(toBytes: maximumRecordBytes)
         let names = [bounded.logger, bounded.flowRunID ?? "", bounded.workerID ?? ""]
@@ -93,16 +93,16 @@ public struct LogShipper: Sendable {
     }
 
     /// Delivers lines until the shipper is closed and all are delivered, or the task is cancelled.
-    public func run() async { await shipper.run() }
+    package func run() async { await shipper.run() }
 
     /// Makes ``run()`` deliver the waiting lines and return.
-    public func close() { shipper.close() }
+    package func close() { shipper.close() }
 
     /// The number of waiting lines.
-    public var backlog: Int { shipper.backlog }
+    package var backlog: Int { shipper.backlog }
 
     /// The number of waiting bytes, as ``BatchShipper/Limits/backlogBytes`` counts them.
-    public var backlogBytes: Int { shipper.backlogBytes }
+    package var backlogBytes: Int { shipper.backlogBytes }
 }
 
 extension String {

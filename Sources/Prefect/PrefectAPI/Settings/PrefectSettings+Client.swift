@@ -2,22 +2,22 @@ internal import JSON
 
 extension PrefectSettings {
     /// The settings for sending log records of runs and workers to the API.
-    public struct APILogging: Sendable, Hashable {
+    package struct APILogging: Sendable, Hashable {
         /// Whether log records are sent at all.
-        public let isEnabled: Bool
+        package let isEnabled: Bool
         /// The longest time that a batch waits.
-        public let batchInterval: Duration
+        package let batchInterval: Duration
         /// The maximum number of bytes in a batch.
-        public let batchSize: Int
+        package let batchSize: Int
         /// The longest record; on Prefect Cloud at most ``PrefectSettings/cloudMaxLogSize``.
-        public let maxLogSize: Int
+        package let maxLogSize: Int
     }
 
     /// `PREFECT_API_URL` as given; `nil` if unset or empty.
     public var apiURL: String? { nonEmpty(Key.apiURL) }
 
     /// ``apiURL`` without trailing slashes.
-    public var apiBaseURL: String? {
+    package var apiBaseURL: String? {
         apiURL.map { url in
             var url = url[...]
             while url.hasSuffix("/") { url.removeLast() }
@@ -46,28 +46,28 @@ extension PrefectSettings {
     public var customHeaders: [(name: String, value: String)] { self[Key.customHeaders] }
 
     /// `PREFECT_CLIENT_MAX_RETRIES`.
-    public var maxRetries: Int { self[Key.maxRetries] }
+    package var maxRetries: Int { self[Key.maxRetries] }
     /// `PREFECT_CLIENT_RETRY_JITTER_FACTOR`.
-    public var retryJitterFactor: Double { self[Key.retryJitterFactor] }
+    package var retryJitterFactor: Double { self[Key.retryJitterFactor] }
 
     /// `PREFECT_CLIENT_RETRY_EXTRA_CODES`.
-    public var retryExtraCodes: Set<Int> { self[Key.retryExtraCodes] }
+    package var retryExtraCodes: Set<Int> { self[Key.retryExtraCodes] }
 
     /// `PREFECT_CLIENT_CSRF_SUPPORT_ENABLED`.
     public var csrfSupportEnabled: Bool { self[Key.enablesCSRF] }
 
     /// Whether log lines may be coloured: `PREFECT_LOGGING_COLORS` and `PREFECT_CLI_COLORS`.
-    public var colorsAreEnabled: Bool { self[Key.loggingColors] && self[Key.cliColors] }
+    package var colorsAreEnabled: Bool { self[Key.loggingColors] && self[Key.cliColors] }
 
     /// `PREFECT_CLIENT_METRICS_PORT`.
-    public var clientMetricsPort: Int { self[Key.metricsPort] }
+    package var clientMetricsPort: Int { self[Key.metricsPort] }
 
     /// `PREFECT_CLOUD_API_URL`.
-    public var cloudAPIURL: String { self[Key.cloudAPIURL] ?? "" }
+    package var cloudAPIURL: String { self[Key.cloudAPIURL] ?? "" }
     /// `PREFECT_CLOUD_MAX_LOG_SIZE`, in characters.
-    public var cloudMaxLogSize: Int { self[Key.cloudMaxLogSize] }
+    package var cloudMaxLogSize: Int { self[Key.cloudMaxLogSize] }
 
-    /// Whether the API is Prefect Cloud's: its URL begins with ``cloudAPIURL``.
+    /// Whether the API is Prefect Cloud's: its URL begins with `PREFECT_CLOUD_API_URL`.
     public var isCloud: Bool {
         guard let apiURL, !cloudAPIURL.isEmpty else { return false }
         return apiURL.hasPrefix(cloudAPIURL)
@@ -86,7 +86,7 @@ extension PrefectSettings {
     var forcesDebugLogging: Bool { debugMode || self[Key.testMode] }
 
     /// `PREFECT_LOGGING_TO_API_*`.
-    public var apiLogging: APILogging {
+    package var apiLogging: APILogging {
         APILogging(
             isEnabled: self[Key.logsToAPI],
             batchInterval: .pause(seconds: self[Key.logBatchInterval]),

@@ -4,7 +4,7 @@ extension PrefectSettings {
     /// As in Prefect, these are all settings of any source, under their canonical names and in Prefect's order. Parsed
     /// values are written as Python writes them, and secrets are not masked. Three kinds are omitted: numbers that are
     /// not finite, levels that debug mode overrides, and a database URL that refers to the password.
-    public func environmentForJobs() -> [(name: String, value: String)] {
+    package func environmentForJobs() -> [(name: String, value: String)] {
         assignments.compactMap { assignment in
             guard isForwarded(assignment), let text = assignment.value.environmentText else { return nil }
             return (name: assignment.setting.name, value: text)

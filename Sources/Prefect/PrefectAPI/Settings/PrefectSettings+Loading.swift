@@ -3,6 +3,16 @@ internal import JSON
 internal import OrderedCollections
 
 extension PrefectSettings {
+    /// Reads the settings of this process: from its environment, the files of its working directory, and the profile.
+    ///
+    /// - Parameter profile: The profile to use; `nil` for the one that `PREFECT_PROFILE` or the profiles file names.
+    /// - Throws: ``SettingsError``, as ``load(environment:workingDirectory:profile:)`` does.
+    public static func load(profile: String? = nil) throws(SettingsError) -> PrefectSettings {
+        try load(
+            environment: ProcessInfo.processInfo.environment,
+            workingDirectory: FileManager.default.currentDirectoryPath, profile: profile)
+    }
+
     /// Reads the settings from all their sources.
     ///
     /// - Parameters:

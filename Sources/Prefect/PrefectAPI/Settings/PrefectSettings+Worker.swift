@@ -1,24 +1,24 @@
 extension PrefectSettings {
     /// Prefect's settings for workers.
-    public struct Worker: Sendable, Hashable {
+    package struct Worker: Sendable, Hashable {
         /// `PREFECT_WORKER_HEARTBEAT_SECONDS`: the interval between heartbeats.
-        public let heartbeatSeconds: Double
+        package let heartbeatSeconds: Double
         /// `PREFECT_WORKER_QUERY_SECONDS`: the interval between polls for runs.
-        public let querySeconds: Double
+        package let querySeconds: Double
         /// `PREFECT_WORKER_PREFETCH_SECONDS`: the time before their due time at which runs are fetched.
-        public let prefetchSeconds: Double
+        package let prefetchSeconds: Double
         /// `PREFECT_WORKER_WEBSERVER_HOST`: the address of the health server.
-        public let webserverHost: String
+        package let webserverHost: String
         /// `PREFECT_WORKER_WEBSERVER_PORT`: the port of the health server; 0 selects any free one.
-        public let webserverPort: Int
+        package let webserverPort: Int
         /// `PREFECT_WORKER_DEBUG_MODE`: whether the worker logs everything.
-        public let debugMode: Bool
+        package let debugMode: Bool
         /// `PREFECT_WORKER_CANCELLATION_POLL_SECONDS`: the interval between looks for cancelled runs.
-        public let cancellationPollSeconds: Double
+        package let cancellationPollSeconds: Double
     }
 
     /// `PREFECT_WORKER_*`.
-    public var worker: Worker {
+    package var worker: Worker {
         Worker(
             heartbeatSeconds: self[Key.heartbeatSeconds],
             querySeconds: self[Key.querySeconds],

@@ -5,13 +5,13 @@
 /// never shows a secret.
 public struct PrefectSettings: Sendable {
     /// A setting that a source has set, and the source.
-    public struct Assignment: Sendable, Hashable {
+    package struct Assignment: Sendable, Hashable {
         /// The setting.
-        public let setting: SettingDefinition
+        package let setting: SettingDefinition
         /// Its parsed value.
-        public let value: SettingValue
+        package let value: SettingValue
         /// The source of the value.
-        public let source: SettingSource
+        package let source: SettingSource
     }
 
     /// The name of the active profile.
@@ -34,20 +34,20 @@ public struct PrefectSettings: Sendable {
     let userHome: String
 
     /// The assignments in Prefect's order; settings at their defaults are omitted.
-    public var assignments: [Assignment] { SettingDefinition.all.compactMap { assigned[$0.path] } }
+    package var assignments: [Assignment] { SettingDefinition.all.compactMap { assigned[$0.path] } }
 
     /// The source of a setting's value.
     ///
     /// - Parameter name: The canonical environment variable.
     /// - Returns: The source; `nil` if there is no such setting.
-    public func source(of name: String) -> SettingSource? {
+    package func source(of name: String) -> SettingSource? {
         guard let setting = SettingDefinition.byEnvironmentName[name] else { return nil }
         return assigned[setting.path]?.source ?? .default
     }
 
     /// The effective value of a setting, its default included, for display: possible credentials are masked. `nil` if
     /// the setting has no value.
-    public func shownValue(of setting: SettingDefinition) -> String? { value(of: setting)?.description }
+    package func shownValue(of setting: SettingDefinition) -> String? { value(of: setting)?.description }
 
     /// The effective value of a setting, its default included; `nil` if the setting has no value.
     func value(of setting: SettingDefinition) -> SettingValue? {

@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 
 /// Replaces known secrets in text before the text is shown.
-public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+package struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The minimum length of a secret, in characters. Shorter values would mask ordinary words.
-    public static let minimumLength = 6
+    package static let minimumLength = 6
 
     /// The secrets as UTF-8, grouped by their first byte, the longest first.
     private let secrets: [UInt8: [[UInt8]]]
@@ -11,7 +11,7 @@ public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStri
     private let isFirstByte: [Bool]
 
     /// Creates a redactor for these secrets. Secrets of fewer than ``minimumLength`` characters are omitted.
-    public init(secrets: [String]) {
+    package init(secrets: [String]) {
         let known = Set(secrets.filter { $0.count >= Self.minimumLength }.map { Array($0.utf8) })
         self.secrets = Dictionary(grouping: known) { $0[0] }
             .mapValues { group in group.sorted { $0.count > $1.count } }
@@ -22,7 +22,7 @@ public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStri
 
     /// The text with every occurrence of a secret replaced by ``Secret/mask``. A text without secrets is returned
     /// unchanged, after one pass over its bytes.
-    public func redact(_ text: String) -> String {
+    package func redact(_ text: String) -> String {
         if secrets.isEmpty { return text }
         var text = text
         let redacted = text.withUTF8 { bytes in redact(bytes) }
@@ -53,18 +53,18 @@ public struct SecretRedactor: Sendable, CustomStringConvertible, CustomDebugStri
     }
 
     /// The number of known secrets.
-    public var description: String { "SecretRedactor(\(secrets.values.reduce(0) { $0 + $1.count }) secrets)" }
+    package var description: String { "SecretRedactor(\(secrets.values.reduce(0) { $0 + $1.count }) secrets)" }
     /// The same as ``description``.
-    public var debugDescription: String { description }
+    package var debugDescription: String { description }
     /// A mirror without children.
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 extension PrefectSettings {
     /// A redactor for the secrets in these settings. It masks the API key, the auth string, the password in it, and its
     /// form in a request. It also masks the password of the API's URL, the database's credentials, and custom headers
     /// that are credentials.
-    public var redactor: SecretRedactor {
+    package var redactor: SecretRedactor {
         var secrets: [String] = []
         for assignment in assignments {
             switch assignment.value {

@@ -26,6 +26,8 @@ public enum SettingsError: Error, Sendable, Hashable {
     ///   - problem: The reason why the file has no profiles, if it has none.
     ///   - known: The existing profiles.
     case unknownProfile(name: String, requestedBy: String, file: String, problem: String?, known: [String])
+    /// No source sets `PREFECT_API_URL`, for the profile with this name.
+    case noAPI(profile: String)
 }
 
 extension SettingsError: CustomStringConvertible {
@@ -45,6 +47,9 @@ extension SettingsError: CustomStringConvertible {
         case .unknownProfile(let name, let requestedBy, let file, let problem, let known):
             "the profile '\(name)', asked for with \(requestedBy), is not in \(file)\(problem.map { ", which \($0)" } ?? ""); "
                 + "there are: \(known.joined(separator: ", "))"
+        case .noAPI(let profile):
+            "PREFECT_API_URL is not set, so the worker has no API; set it, for example to http://127.0.0.1:4200/api, "
+                + "in the environment or in the profile '\(profile)'"
         }
     }
 }

@@ -1,5 +1,5 @@
 /// The state of a WebSocket that is kept open, with the reason why it is not open.
-public enum SocketState<Outage: Sendable & Hashable>: Sendable, Hashable {
+package enum SocketState<Outage: Sendable & Hashable>: Sendable, Hashable {
     /// The socket is not kept open: no task does so yet, or the task has ended.
     case idle
     /// The socket is being opened for the first time, or again after a temporary failure.
@@ -15,7 +15,7 @@ public enum SocketState<Outage: Sendable & Hashable>: Sendable, Hashable {
     case unavailable(Outage)
 
     /// The reason why the socket is not open; `nil` in the other states.
-    public var outage: Outage? {
+    package var outage: Outage? {
         switch self {
         case .waiting(let outage), .refused(let outage), .unavailable(let outage): outage
         case .idle, .connecting, .live: nil
@@ -23,7 +23,7 @@ public enum SocketState<Outage: Sendable & Hashable>: Sendable, Hashable {
     }
 
     /// The same state with another form of the reason.
-    public func map<Other>(_ transform: (Outage) -> Other) -> SocketState<Other> {
+    package func map<Other>(_ transform: (Outage) -> Other) -> SocketState<Other> {
         switch self {
         case .idle: .idle
         case .connecting: .connecting
@@ -36,7 +36,7 @@ public enum SocketState<Outage: Sendable & Hashable>: Sendable, Hashable {
 }
 
 /// The prospect of another attempt to open a WebSocket.
-public enum SocketProspect: Sendable, Hashable {
+package enum SocketProspect: Sendable, Hashable {
     /// The failure is temporary: the next attempt follows within seconds.
     case passing
     /// Somebody has to change something first. The next attempt follows after minutes, or on request.

@@ -17,7 +17,7 @@ public struct WorkPool: Sendable, Hashable, JSONDecodable {
     public let concurrencyLimit: Int?
 
     /// Creates a pool of which only the name and type are known, such as a deleted pool.
-    public init(name: String, type: String) {
+    package init(name: String, type: String) {
         id = ""
         self.name = name
         self.type = type
@@ -26,7 +26,7 @@ public struct WorkPool: Sendable, Hashable, JSONDecodable {
         concurrencyLimit = nil
     }
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = try fields.string("name")
         type = try fields.string("type")
@@ -54,7 +54,7 @@ public struct WorkQueue: Sendable, Hashable, JSONDecodable {
     /// Whether the queue currently hands out no runs.
     public let isPaused: Bool
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.string("id")
         name = try fields.string("name")
         isPaused = fields.optionalBool("is_paused") ?? false

@@ -55,16 +55,16 @@ extension APIClient {
     }
 
     /// The members of a worker's heartbeat.
-    public struct Heartbeat: Sendable {
+    package struct Heartbeat: Sendable {
         /// The worker's name, unique within the pool.
-        public var workerName: String
+        package var workerName: String
         /// The interval between heartbeats, in seconds. The server counts a worker as offline after three missing
         /// heartbeats.
-        public var intervalSeconds: Int
+        package var intervalSeconds: Int
         /// Whether to request the worker's id, which only Cloud assigns.
-        public var asksForID: Bool
+        package var asksForID: Bool
 
-        public init(workerName: String, intervalSeconds: Int, asksForID: Bool) {
+        package init(workerName: String, intervalSeconds: Int, asksForID: Bool) {
             self.workerName = workerName
             self.intervalSeconds = intervalSeconds
             self.asksForID = asksForID
@@ -74,7 +74,7 @@ extension APIClient {
     /// Sends a heartbeat: `POST /work_pools/{pool}/workers/heartbeat`.
     ///
     /// - Returns: The worker's id, if it was requested and the API has one.
-    public func sendHeartbeat(_ heartbeat: Heartbeat, toPool pool: String) async throws -> String? {
+    package func sendHeartbeat(_ heartbeat: Heartbeat, toPool pool: String) async throws -> String? {
         var body: JSONValue = [
             "name": .string(heartbeat.workerName), "heartbeat_interval_seconds": .int(heartbeat.intervalSeconds),
         ]
@@ -97,7 +97,7 @@ extension APIClient {
     ///   - scheduledBefore: Runs that are due later are not returned.
     ///   - limit: The maximum number of runs; `nil` means the server's own limit (200).
     /// - Returns: The readable runs in the server's order of priority, and the problems of the unreadable ones.
-    public func scheduledFlowRuns(
+    package func scheduledFlowRuns(
         inPool pool: String, queues: [String], scheduledBefore: Timestamp, limit: Int?
     ) async throws -> ScheduledFlowRuns {
         let request = Self.poll(pool, queues: queues, scheduledBefore: scheduledBefore, limit: limit)
@@ -121,7 +121,7 @@ extension APIClient {
     /// The id of the first run that is due, even if the run is too large to be read. The id is at the beginning of the
     /// answer to `POST /work_pools/{pool}/get_scheduled_flow_runs`. `nil` when no run is due, or the answer begins in
     /// another way.
-    public func firstScheduledFlowRunID(
+    package func firstScheduledFlowRunID(
         inPool pool: String, queues: [String], scheduledBefore: Timestamp
     ) async throws -> String? {
         var request = Self.poll(pool, queues: queues, scheduledBefore: scheduledBefore, limit: 1)
@@ -149,11 +149,11 @@ extension APIClient {
     }
 
     /// The result of a poll.
-    public struct ScheduledFlowRuns: Sendable {
+    package struct ScheduledFlowRuns: Sendable {
         /// The runs that are due.
-        public let runs: [FlowRun]
+        package let runs: [FlowRun]
         /// A description of the problem for each run that could not be read.
-        public let unreadable: [String]
+        package let unreadable: [String]
     }
 }
 
@@ -167,7 +167,7 @@ extension APIClient {
 
 extension APIClient {
     /// The names of a pool's workers that are online: `POST /work_pools/{pool}/workers/filter`.
-    public func readOnlineWorkers(ofPool pool: String) async throws -> [String] {
+    package func readOnlineWorkers(ofPool pool: String) async throws -> [String] {
         let request = APIRequest(.post, ["work_pools", .name(pool), "workers", "filter"], body: ["limit": 200])
         let rows = try await json(request, effort: .once).arrayValue ?? []
         return rows.filter { $0["status"]?.stringValue == "ONLINE" }.compactMap { $0["name"]?.stringValue }

@@ -1,7 +1,7 @@
 /// The reason why the worker channel is unavailable, and the prospect of another attempt.
-public struct ChannelOutage: Error, SocketOutage, CustomStringConvertible {
+package struct ChannelOutage: Error, SocketOutage, CustomStringConvertible {
     /// The reasons, by the names that the API uses in close frames. The last three are this package's own.
-    public enum Reason: String, Sendable, Hashable {
+    package enum Reason: String, Sendable, Hashable {
         case authenticationFailed = "authentication_failed"
         case authorizationFailed = "authorization_failed"
         case unsupportedVersion = "unsupported_version"
@@ -22,18 +22,18 @@ public struct ChannelOutage: Error, SocketOutage, CustomStringConvertible {
     }
 
     /// The reason for the outage.
-    public let reason: Reason
+    package let reason: Reason
     /// The failure in one line.
-    public let detail: String
+    package let detail: String
 
     /// The prospect of another attempt.
-    public var prospect: SocketProspect { reason.prospect }
+    package var prospect: SocketProspect { reason.prospect }
 
     /// Whether a reachable server could not keep the channel, for example because its database was busy.
-    public var isOfBusyServer: Bool { reason == .heartbeatPersistenceFailed || reason == .transientServerError }
+    package var isOfBusyServer: Bool { reason == .heartbeatPersistenceFailed || reason == .transientServerError }
 
     /// The cause of the outage in one line, for operators.
-    public var explanation: String {
+    package var explanation: String {
         switch reason {
         case .authenticationFailed:
             "the API does not accept the worker's credentials; check PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
@@ -47,7 +47,7 @@ public struct ChannelOutage: Error, SocketOutage, CustomStringConvertible {
     }
 
     /// Reason and detail in one line.
-    public var description: String { "\(reason.rawValue): \(detail)" }
+    package var description: String { "\(reason.rawValue): \(detail)" }
 
     init(_ reason: Reason, _ detail: String) {
         self.reason = reason

@@ -1,42 +1,42 @@
-public import JSON
+package import JSON
 
 /// A request to remove the remaining infrastructure of a run that has ended for the API. The worker holds the message
 /// for the duration of a lease. When the lease ends without an acknowledgement, the server delivers the message again,
 /// to this worker or another. The server delivers a message at most three times in all. Mirrors `cleanup.message.v1`.
-public struct CleanupMessage: Sendable, Hashable, JSONDecodable {
+package struct CleanupMessage: Sendable, Hashable, JSONDecodable {
     /// The kinds of cleanups: the event that made the cleanup necessary.
-    public enum Kind {
+    package enum Kind {
         /// Cancelling the run took too long, and the server has set the run to cancelled.
-        public static let cancellingTimeout = "cancelling_timeout_teardown.v1"
+        package static let cancellingTimeout = "cancelling_timeout_teardown.v1"
         /// A worker claimed the run, but the run never began.
-        public static let pendingClaim = "pending_claim_teardown.v1"
+        package static let pendingClaim = "pending_claim_teardown.v1"
     }
 
     /// The message's id, the same at each delivery.
-    public let id: String
+    package let id: String
     /// One of ``Kind``, or a kind that the worker has not requested.
-    public let kind: String
+    package let kind: String
     /// The number of this delivery, counted from 1.
-    public let deliveryCount: Int
+    package let deliveryCount: Int
     /// The id of the run's queue.
-    public let workQueueID: String?
+    package let workQueueID: String?
     /// The id of the run.
-    public let flowRunID: String
+    package let flowRunID: String
     /// The identifier of the run's infrastructure, if the server has one.
-    public let infrastructurePID: String?
+    package let infrastructurePID: String?
     /// The id of the claim, for ``Kind/pendingClaim``.
-    public let claimID: String?
+    package let claimID: String?
     /// The id of the execution, for ``Kind/pendingClaim``.
-    public let executionID: String?
+    package let executionID: String?
     /// Further data of the message.
-    public let data: JSONValue
+    package let data: JSONValue
 
     /// The token that shows that this worker holds the message.
     let reservation: Secret
     /// The end of the lease, by the server's clock.
     let leaseExpires: Timestamp
 
-    public init(json fields: JSONFields) throws(JSONDecodingError) {
+    package init(json fields: JSONFields) throws(JSONDecodingError) {
         id = try fields.uuid("message_id")
         kind = try fields.string("kind")
         let token = try fields.string("reservation_token")
@@ -64,7 +64,7 @@ public struct CleanupMessage: Sendable, Hashable, JSONDecodable {
 }
 
 /// The result of a cleanup.
-public enum CleanupVerdict: Sendable, Hashable {
+package enum CleanupVerdict: Sendable, Hashable {
     /// There is nothing more to remove.
     case done
     /// The worker cannot remove the infrastructure. The reason is one of ``Reason``, or a name of the same form.
@@ -72,11 +72,11 @@ public enum CleanupVerdict: Sendable, Hashable {
     case release(reason: String)
 
     /// The reasons that the API's own workers use.
-    public enum Reason {
-        public static let missingHandle = "missing_infrastructure_handle"
-        public static let contextUnavailable = "configuration_context_unavailable"
-        public static let unsupportedWorkerType = "unsupported_worker_type"
-        public static let infrastructureNotAvailable = "infrastructure_not_available"
+    package enum Reason {
+        package static let missingHandle = "missing_infrastructure_handle"
+        package static let contextUnavailable = "configuration_context_unavailable"
+        package static let unsupportedWorkerType = "unsupported_worker_type"
+        package static let infrastructureNotAvailable = "infrastructure_not_available"
         static let unsupportedKind = "unsupported_cleanup_kind"
         static let noCapacity = "concurrency_limit_reached"
         static let unavailable = "cleanup_delivery_unavailable"

@@ -1,36 +1,36 @@
-public import JSON
+package import JSON
 
 extension WorkerChannel {
     /// The description of itself that a worker sends when it connects. Mirrors `worker.hello.v1`.
-    public struct Identity: Sendable {
+    package struct Identity: Sendable {
         /// A UUID that stays the same for the life of the process, across all connections.
-        public var consumerID: String
+        package var consumerID: String
         /// The worker's name, unique within the pool; not empty.
-        public var workerName: String
+        package var workerName: String
         /// The type of infrastructure; not empty.
-        public var workerType: String
+        package var workerType: String
         /// The requested interval between heartbeats, in whole seconds from 1; the server decides.
-        public var heartbeatIntervalSeconds: Int {
+        package var heartbeatIntervalSeconds: Int {
             didSet { heartbeatIntervalSeconds = max(1, heartbeatIntervalSeconds) }
         }
         /// The names of the queues to poll, each of which must exist; empty means all.
-        public var workQueueNames: [String]
+        package var workQueueNames: [String]
         /// Whether the server creates a missing pool.
-        public var createsPool: Bool
+        package var createsPool: Bool
         /// The template for a pool that the server creates, or that has no template. Without both `job_configuration`
         /// and `variables`, the server could not create a pool, and its answer would only request another attempt. So
         /// the worker does not request the creation then.
-        public var defaultTemplate: JSONValue
+        package var defaultTemplate: JSONValue
         /// The kinds of cleanups that the worker can do: values of ``CleanupMessage/Kind``. If this is empty, or the
         /// concurrency is 0, the worker requests no cleanups.
-        public var handledCleanupKinds: [String]
+        package var handledCleanupKinds: [String]
         /// The maximum number of concurrent cleanups.
-        public var maxCleanupConcurrency: Int
+        package var maxCleanupConcurrency: Int
 
         /// The consumer id of this process.
-        public static let processConsumerID = UUIDv7.make()
+        package static let processConsumerID = UUIDv7.make()
 
-        public init(
+        package init(
             workerName: String, workerType: String, heartbeatIntervalSeconds: Int, workQueueNames: [String] = [],
             createsPool: Bool, defaultTemplate: JSONValue, handledCleanupKinds: [String] = [],
             maxCleanupConcurrency: Int = 0, consumerID: String = Identity.processConsumerID
@@ -50,37 +50,37 @@ extension WorkerChannel {
 
     /// The reason why the server sent a snapshot of a pool: `initial`, `work_pool_updated`, `work_pool_deleted`,
     /// `heartbeat_reconciliation`, or a value of later servers.
-    public struct SnapshotReason: RawRepresentable, Sendable, Hashable {
-        public let rawValue: String
+    package struct SnapshotReason: RawRepresentable, Sendable, Hashable {
+        package let rawValue: String
 
-        public init(rawValue: String) { self.rawValue = rawValue }
+        package init(rawValue: String) { self.rawValue = rawValue }
 
         /// The channel has become healthy.
-        public static let initial = SnapshotReason(rawValue: "initial")
+        package static let initial = SnapshotReason(rawValue: "initial")
         /// The pool has been changed.
-        public static let updated = SnapshotReason(rawValue: "work_pool_updated")
+        package static let updated = SnapshotReason(rawValue: "work_pool_updated")
         /// The pool was deleted. The snapshot shows the pool before that.
-        public static let deleted = SnapshotReason(rawValue: "work_pool_deleted")
+        package static let deleted = SnapshotReason(rawValue: "work_pool_deleted")
         /// The server noticed a change only at a heartbeat.
-        public static let reconciliation = SnapshotReason(rawValue: "heartbeat_reconciliation")
+        package static let reconciliation = SnapshotReason(rawValue: "heartbeat_reconciliation")
     }
 
     /// The handlers of the channel's notifications. Each handler except ``onCleanup`` is awaited before the connection
     /// reads another frame.
-    public struct Handlers: Sendable {
+    package struct Handlers: Sendable {
         /// Receives the pool's current state: when the channel becomes healthy, and when template, pause, limit or
         /// storage change.
-        public var onSnapshot: @Sendable (WorkPool, SnapshotReason) async -> Void
+        package var onSnapshot: @Sendable (WorkPool, SnapshotReason) async -> Void
         /// Receives the worker's id, which only Cloud assigns, each time the channel becomes healthy.
-        public var onWorkerID: @Sendable (String) async -> Void
+        package var onWorkerID: @Sendable (String) async -> Void
         /// Removes the remaining infrastructure of a run. It is cancelled when the lease ends. An error that it throws
         /// releases the cleanup.
-        public var onCleanup: @Sendable (CleanupMessage) async throws -> CleanupVerdict
+        package var onCleanup: @Sendable (CleanupMessage) async throws -> CleanupVerdict
         /// Receives the channel's state after each change.
-        public var onState: @Sendable (State) async -> Void
+        package var onState: @Sendable (State) async -> Void
 
         /// Creates handlers. An omitted handler does nothing; an omitted ``onCleanup`` releases each cleanup.
-        public init(
+        package init(
             onSnapshot: @escaping @Sendable (WorkPool, SnapshotReason) async -> Void = { _, _ in },
             onWorkerID: @escaping @Sendable (String) async -> Void = { _ in },
             onCleanup: @escaping @Sendable (CleanupMessage) async throws -> CleanupVerdict = { _ in

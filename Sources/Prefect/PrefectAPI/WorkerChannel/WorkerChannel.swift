@@ -10,7 +10,7 @@ internal import WebSocket
 ///
 /// The channel is opportunistic. An API without the channel, or a time without it, costs only speed: while it is not
 /// ``isHealthy``, its owner uses REST instead. The channel never gives up.
-public final class WorkerChannel: Sendable {
+package final class WorkerChannel: Sendable {
     /// Time limits and pauses.
     struct Timing: Sendable {
         /// The limit from connecting to `worker.ready.v1`.
@@ -22,7 +22,7 @@ public final class WorkerChannel: Sendable {
     }
 
     /// The state of the channel.
-    public typealias State = SocketState<ChannelOutage>
+    package typealias State = SocketState<ChannelOutage>
 
     let api: APIClient
     let poolName: String
@@ -34,7 +34,7 @@ public final class WorkerChannel: Sendable {
     private let keeper: SocketKeeper<ChannelOutage>
 
     /// Creates a channel to a pool; ``run()`` does the work.
-    public convenience init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers) {
+    package convenience init(api: APIClient, poolName: String, identity: Identity, handlers: Handlers) {
         self.init(api: api, poolName: poolName, identity: identity, handlers: handlers, timing: Timing())
     }
 
@@ -52,16 +52,16 @@ public final class WorkerChannel: Sendable {
     }
 
     /// The current state.
-    public var state: State { keeper.state }
+    package var state: State { keeper.state }
 
     /// Whether the channel carries heartbeats and snapshots, so that REST need not.
-    public var isHealthy: Bool { state == .live }
+    package var isHealthy: Bool { state == .live }
 
     /// Ends the pause of a channel that waits for any reason, for example after the pool was created.
-    public func retryNow() { keeper.retryNow() }
+    package func retryNow() { keeper.retryNow() }
 
     /// Keeps the channel open until the task is cancelled.
-    public func run() async {
+    package func run() async {
         await withDiscardingTaskGroup { group in
             if identity.wantsCleanups { group.addTask { await self.cleanups.run() } }
             await keepOpen()

@@ -4,13 +4,13 @@ import Synchronization
 ///
 /// Every failure is a `TransportError`; a cancelled task gets one of kind `cancelled`. The transport retries nothing
 /// itself. Only libcurl repeats a request, when a reused connection was closed before any byte of the response arrived.
-public final class HTTPTransport: Sendable {
+package final class HTTPTransport: Sendable {
     let configuration: TransportConfiguration
     let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)
 
     /// Starts the thread. Throws when libcurl cannot be set up, or when the system cannot create a thread.
-    public init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
+    package init(_ configuration: TransportConfiguration = TransportConfiguration()) throws(TransportError) {
         self.configuration = configuration
         loop = try EventLoop(configuration)
     }
@@ -19,7 +19,7 @@ public final class HTTPTransport: Sendable {
     /// 1xx are skipped, and so are redirects if the request follows them.
     ///
     /// The caller must read the body or release it. Until then, the response holds a connection.
-    public func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
+    package func send(_ request: HTTPRequest) async throws(TransportError) -> HTTPResponse {
         guard let url = ParsedURL(request.url) else {
             throw TransportError(
                 kind: .invalidRequest, operation: "HTTP request", cause: "the URL is not an absolute HTTP URL",
@@ -60,7 +60,7 @@ public final class HTTPTransport: Sendable {
     }
 
     /// Sends a request and reads the whole body. Throws `tooLarge` when the body exceeds `maxBodyBytes`.
-    public func fetch(
+    package func fetch(
         _ request: HTTPRequest, maxBodyBytes: Int
     ) async throws(TransportError) -> (head: HTTPResponse.Head, body: [UInt8]) {
         let response = try await send(request)
@@ -71,7 +71,7 @@ public final class HTTPTransport: Sendable {
     /// Returns when the thread has ended; later requests fail with the same kind. May be called more than once.
     ///
     /// A transport that is released without this call shuts down by itself, after its last response is released too.
-    public func shutdown() async {
+    package func shutdown() async {
         await loop.stop()
     }
 }

@@ -10,12 +10,12 @@ import FoundationEssentials
 /// - `example.com`: the name and everything below it; `.example.com` and `*.example.com`: only the names below it
 /// - an IP address, or a network such as `10.0.0.0/8` or `fd00::/8`, compared with hosts that are addresses
 /// - any of these with a port, `host:8080` or `[::1]:8080`, or for one scheme, `https://host`
-public struct ProxyPolicy: Sendable, Equatable {
+package struct ProxyPolicy: Sendable, Equatable {
     private let proxies: [String: String]
     private let fallback: String?
     private let exemptions: [ProxyExemption]
 
-    public init(environment: [String: String]) {
+    package init(environment: [String: String]) {
         func value(_ name: String) -> String? {
             let value = environment[name] ?? environment[name.uppercased()]
             guard let value = value?.trimmed, !value.isEmpty else { return nil }
@@ -32,15 +32,15 @@ public struct ProxyPolicy: Sendable, Equatable {
     }
 
     /// A policy without any proxy.
-    public static let direct = ProxyPolicy(environment: [:])
+    package static let direct = ProxyPolicy(environment: [:])
 
     /// The policy from this process's current environment.
-    public static var fromEnvironment: ProxyPolicy {
+    package static var fromEnvironment: ProxyPolicy {
         ProxyPolicy(environment: ProcessInfo.processInfo.environment)
     }
 
     /// The proxy for a URL, as it was configured (credentials included), or nil to connect directly.
-    public func proxy(for url: String) -> String? {
+    package func proxy(for url: String) -> String? {
         guard let url = ParsedURL(url) else { return nil }
         return proxy(for: url)
     }

@@ -1,7 +1,7 @@
 /// How a server is authenticated, and how this client authenticates itself.
-public struct TLSConfiguration: Sendable, Hashable {
+package struct TLSConfiguration: Sendable, Hashable {
     /// The source of the trusted certificate authorities. Any value except `system` replaces the system's authorities.
-    public enum Authorities: Sendable, Hashable {
+    package enum Authorities: Sendable, Hashable {
         case system
         /// A file of PEM certificates.
         case file(String)
@@ -10,21 +10,21 @@ public struct TLSConfiguration: Sendable, Hashable {
     }
 
     /// The client's certificate chain with its private key.
-    public enum ClientCertificate: Sendable, Hashable {
+    package enum ClientCertificate: Sendable, Hashable {
         /// Two PEM files.
         case files(certificate: String, key: String)
         /// PEM in memory, for credentials that are never on disk.
         case pem(certificate: [UInt8], key: [UInt8])
     }
 
-    public var authorities: Authorities
+    package var authorities: Authorities
     /// Whether to check the server's certificate and its host name.
-    public var verifyPeer: Bool
-    public var clientCertificate: ClientCertificate?
+    package var verifyPeer: Bool
+    package var clientCertificate: ClientCertificate?
     /// The name sent as SNI and expected in the certificate, instead of the URL's host.
-    public var serverName: String?
+    package var serverName: String?
 
-    public init(
+    package init(
         authorities: Authorities = .system,
         verifyPeer: Bool = true,
         clientCertificate: ClientCertificate? = nil,

@@ -1,21 +1,21 @@
 /// The settings for all requests of a transport.
-public struct TransportConfiguration: Sendable {
+package struct TransportConfiguration: Sendable {
     /// Whether to offer HTTP/2 on TLS connections. Otherwise all requests use HTTP/1.1.
-    public var http2: Bool
+    package var http2: Bool
     /// The default for requests without their own TLS settings. An `https` proxy is checked with it too.
-    public var tls: TLSConfiguration
+    package var tls: TLSConfiguration
     /// The policy that selects the proxy for a URL.
-    public var proxies: ProxyPolicy
+    package var proxies: ProxyPolicy
     /// The number of requests to one host (or Unix socket) that may use the network at once; nil means no limit. Each
     /// has its own connection, unless HTTP/2 lets them share one. Further requests wait, within their connect deadline.
     /// A stream counts for as long as it lasts, so a transport for many streams should use nil.
-    public var maxConnectionsPerHost: Int?
+    package var maxConnectionsPerHost: Int?
     /// The same limit for all hosts together.
-    public var maxConnections: Int?
+    package var maxConnections: Int?
     /// The idle time after which a connection is not used again.
-    public var idleExpiry: Duration
+    package var idleExpiry: Duration
 
-    public init(
+    package init(
         http2: Bool = false,
         tls: TLSConfiguration = TLSConfiguration(),
         proxies: ProxyPolicy = .fromEnvironment,

@@ -1,6 +1,6 @@
 /// The reason why a request, or the reading of its response, failed. An HTTP status is never an error here.
-public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible {
-    public enum Kind: String, Sendable, Hashable, CaseIterable {
+package struct TransportError: Error, Sendable, Hashable, CustomStringConvertible {
+    package enum Kind: String, Sendable, Hashable, CaseIterable {
         /// The host name has no address.
         case couldNotResolve
         /// The server refused the connection, or is not reachable.
@@ -33,16 +33,16 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
         case cancelled
     }
 
-    public let kind: Kind
+    package let kind: Kind
     /// The method and the URL, without user, password and query.
-    public let operation: String
+    package let operation: String
     /// The cause of the failure, in one line.
-    public let cause: String
+    package let cause: String
     /// False when it is certain that no part of the request reached the server. Then even a request with side effects
     /// may be sent again.
-    public let requestMayHaveBeenSent: Bool
+    package let requestMayHaveBeenSent: Bool
 
-    public init(kind: Kind, operation: String, cause: String, requestMayHaveBeenSent: Bool) {
+    package init(kind: Kind, operation: String, cause: String, requestMayHaveBeenSent: Bool) {
         self.kind = kind
         self.operation = operation
         self.cause = cause.split(whereSeparator: \.isNewline).joined(separator: " ")
@@ -53,7 +53,7 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
     package static let shutDownCause = "the transport was shut down"
 
     /// The action that can help the user, if there is one.
-    public var remedy: String? {
+    package var remedy: String? {
         switch kind {
         case .couldNotResolve: "check the host name and this machine's DNS"
         case .couldNotConnect: "check that the server is running and reachable from this machine"
@@ -67,7 +67,7 @@ public struct TransportError: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// One line: operation, cause and remedy.
-    public var description: String {
+    package var description: String {
         let line = "\(operation): \(cause)"
         return remedy.map { "\(line); \($0)" } ?? line
     }

@@ -4,9 +4,9 @@
 /// has taken them. When the body and its iterators are released before the end, the transfer is cancelled and its
 /// connection closed. The same happens when the reading task is cancelled; the reader then gets an error of kind
 /// `cancelled`.
-public struct HTTPBody: AsyncSequence, Sendable {
-    public typealias Element = [UInt8]
-    public typealias Failure = TransportError
+package struct HTTPBody: AsyncSequence, Sendable {
+    package typealias Element = [UInt8]
+    package typealias Failure = TransportError
 
     private let source: any HTTPBodySource
 
@@ -14,29 +14,29 @@ public struct HTTPBody: AsyncSequence, Sendable {
         self.source = source
     }
 
-    public struct AsyncIterator: AsyncIteratorProtocol {
+    package struct AsyncIterator: AsyncIteratorProtocol {
         fileprivate let source: any HTTPBodySource
 
         /// Returns the bytes that have arrived since the last call, never empty; nil at the end. Bytes that arrived
         /// before a failure are returned before the error.
-        public mutating func next() async throws(TransportError) -> [UInt8]? {
+        package mutating func next() async throws(TransportError) -> [UInt8]? {
             try await source.nextPortion(isolation: #isolation)
         }
 
-        public mutating func next(
+        package mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(TransportError) -> [UInt8]? {
             try await source.nextPortion(isolation: actor)
         }
     }
 
-    public func makeAsyncIterator() -> AsyncIterator {
+    package func makeAsyncIterator() -> AsyncIterator {
         AsyncIterator(source: source)
     }
 
     /// Returns the rest of the body. As soon as the decompressed bytes exceed `maxBytes`, it ends the transfer with
     /// `tooLarge` and closes its connection. It does so without waiting for a byte when the head announces more.
-    public func collect(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
+    package func collect(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
         if let announced = source.announcedBytes, announced > maxBytes {
             throw source.end(
                 .tooLarge, "the answer's body of \(announced) bytes is larger than the limit of \(maxBytes) bytes")
@@ -60,7 +60,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
 
     /// Returns the first bytes of the remaining body, at most `maxBytes`. When `maxBytes` have arrived, it ends the
     /// transfer and closes its connection.
-    public func beginning(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
+    package func beginning(upTo maxBytes: Int) async throws(TransportError) -> [UInt8] {
         var collected: [UInt8] = []
         while let portion = try await source.nextPortion(isolation: #isolation) {
             collected.append(contentsOf: portion.prefix(maxBytes - collected.count))
@@ -73,7 +73,7 @@ public struct HTTPBody: AsyncSequence, Sendable {
     }
 
     /// Ends the transfer now. A waiting reader gets an error of kind `cancelled`.
-    public func cancel() {
+    package func cancel() {
         source.cancel()
     }
 }

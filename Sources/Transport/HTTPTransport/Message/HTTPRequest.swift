@@ -1,7 +1,7 @@
 /// One HTTP request, as a value.
-public struct HTTPRequest: Sendable {
+package struct HTTPRequest: Sendable {
     /// The data sent after the request head.
-    public enum Body: Sendable, Equatable {
+    package enum Body: Sendable, Equatable {
         case none
         case bytes([UInt8])
 
@@ -13,30 +13,30 @@ public struct HTTPRequest: Sendable {
         }
     }
 
-    public var method: HTTPMethod
+    package var method: HTTPMethod
     /// An absolute `http` or `https` URL. A user and password in it become basic authentication and appear in no error.
-    public var url: String
+    package var url: String
     /// Header fields, sent in this order. A field overrides the one that the transport would write (`Accept`, `Host`,
     /// …). The transport always writes the framing fields `Content-Length` and `Transfer-Encoding` itself. A field that
     /// contains CR, LF or NUL is refused.
-    public var headers: HTTPHeaders
-    public var body: Body
+    package var headers: HTTPHeaders
+    package var body: Body
     /// A Unix socket to connect to instead of the URL's host. No proxy is used then.
-    public var unixSocketPath: String?
-    public var deadlines: Deadlines
+    package var unixSocketPath: String?
+    package var deadlines: Deadlines
     /// Whether to follow redirects, at most 20. Statuses 307 and 308 repeat the method and body. Status 303, and 301 or
     /// 302 after a POST, continue with GET. Another origin gets only `Accept`, `Accept-Encoding` and `User-Agent` of the
     /// headers, so neither `Authorization` nor `Cookie` nor `Host`.
-    public var followRedirects: Bool
+    package var followRedirects: Bool
     /// Whether to accept gzip and deflate, and to return the body decompressed.
-    public var decompress: Bool
+    package var decompress: Bool
     /// Overrides the transport's TLS configuration for this request.
-    public var tls: TLSConfiguration?
+    package var tls: TLSConfiguration?
     /// Whether the response is a stream that is silent most of the time, such as a log. There may be thousands of such
     /// streams, so each of them gets a small buffer.
     package var isMostlySilent = false
 
-    public init(
+    package init(
         method: HTTPMethod = .get,
         url: String,
         headers: HTTPHeaders = [:],
@@ -60,20 +60,20 @@ public struct HTTPRequest: Sendable {
 }
 
 /// Time limits for the stages of a request; nil means no limit. Each limit has its own error kind.
-public struct Deadlines: Sendable, Hashable {
+package struct Deadlines: Sendable, Hashable {
     /// The time until the connection is ready for the request. It includes waiting for a free connection, name
     /// resolution, TCP, the proxy's tunnel and TLS.
-    public var connect: Duration?
+    package var connect: Duration?
     /// The time from handing the request to the connection until the first byte of the response. Time in which a large
     /// body is still being sent does not count.
-    public var firstByte: Duration?
+    package var firstByte: Duration?
     /// The time between two portions of the response. Time in which the reader holds the transfer back does not count.
-    public var idle: Duration?
+    package var idle: Duration?
     /// The time from the call to the last byte, redirects included.
-    public var whole: Duration?
+    package var whole: Duration?
 
     /// Sixty seconds for each stage and no limit for the whole, like Prefect's own client.
-    public init(
+    package init(
         connect: Duration? = .seconds(60),
         firstByte: Duration? = .seconds(60),
         idle: Duration? = .seconds(60),
@@ -86,7 +86,7 @@ public struct Deadlines: Sendable, Hashable {
     }
 
     /// Deadlines for a stream that may be silent for days. By default, only the connection has a limit.
-    public static func stream(connect: Duration? = .seconds(60), firstByte: Duration? = nil) -> Deadlines {
+    package static func stream(connect: Duration? = .seconds(60), firstByte: Duration? = nil) -> Deadlines {
         Deadlines(connect: connect, firstByte: firstByte, idle: nil, whole: nil)
     }
 }

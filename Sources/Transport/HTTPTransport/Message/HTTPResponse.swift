@@ -1,18 +1,18 @@
 /// A response whose head has arrived and whose body may still be arriving.
-public struct HTTPResponse: Sendable {
+package struct HTTPResponse: Sendable {
     /// The status line and the header fields.
-    public struct Head: Sendable, Equatable {
-        public var status: Int
-        public var version: HTTPVersion
+    package struct Head: Sendable, Equatable {
+        package var status: Int
+        package var version: HTTPVersion
         /// The header fields as received. Bytes of a value that are not UTF-8 are replaced by U+FFFD.
-        public var headers: HTTPHeaders
+        package var headers: HTTPHeaders
         /// The URL that the response came from after redirects, without user, password and fragment.
-        public var url: String
+        package var url: String
         /// Whether the request was sent more than once, because its first connection was dead. The first request may
         /// have reached the server all the same.
-        public var requestWasRepeated: Bool
+        package var requestWasRepeated: Bool
 
-        public init(
+        package init(
             status: Int, version: HTTPVersion = .http11, headers: HTTPHeaders = [:], url: String = "",
             requestWasRepeated: Bool = false
         ) {
@@ -23,15 +23,15 @@ public struct HTTPResponse: Sendable {
             self.requestWasRepeated = requestWasRepeated
         }
 
-        public var isSuccess: Bool { (200..<300).contains(status) }
+        package var isSuccess: Bool { (200..<300).contains(status) }
     }
 
-    public let head: Head
-    public let body: HTTPBody
+    package let head: Head
+    package let body: HTTPBody
 
-    public var status: Int { head.status }
-    public var headers: HTTPHeaders { head.headers }
-    public var version: HTTPVersion { head.version }
+    package var status: Int { head.status }
+    package var headers: HTTPHeaders { head.headers }
+    package var version: HTTPVersion { head.version }
 }
 
 extension HTTPResponse.Head {
@@ -48,7 +48,7 @@ extension HTTPResponse.Head {
 }
 
 /// The protocol version of a response.
-public enum HTTPVersion: String, Sendable, Hashable {
+package enum HTTPVersion: String, Sendable, Hashable {
     case http10 = "HTTP/1.0"
     case http11 = "HTTP/1.1"
     case http2 = "HTTP/2"

@@ -1,20 +1,20 @@
-public import HTTPTransport
+package import HTTPTransport
 
 /// An open WebSocket (RFC 6455), made by `HTTPTransport.webSocket`.
 ///
 /// Every failure is a `WebSocketError`. Several tasks may use it at once; messages of one task are sent in its order.
 /// Pings of the server are answered automatically. A WebSocket that is released closes with code 1001, without waiting
 /// for the server. It keeps its transport alive until then.
-public final class WebSocket: Sendable {
+package final class WebSocket: Sendable {
     /// The URL without user, password and query.
-    public let url: String
+    package let url: String
     private let channel: SocketChannel
     private let connection: ConnectionHandle<SocketConnection>
 
     /// One complete message.
-    public typealias Message = WebSocketMessage
+    package typealias Message = WebSocketMessage
     /// The reason for closing a WebSocket.
-    public typealias CloseCode = WebSocketCloseCode
+    package typealias CloseCode = WebSocketCloseCode
 
     init(url: String, connection: ConnectionHandle<SocketConnection>) {
         self.url = url
@@ -27,10 +27,10 @@ public final class WebSocket: Sendable {
     }
 
     /// The subprotocol that the server chose; nil when none was offered.
-    public var subprotocol: String? { channel.opening.subprotocol }
+    package var subprotocol: String? { channel.opening.subprotocol }
 
     /// The header fields of the server's handshake response.
-    public var headers: HTTPHeaders { channel.opening.headers }
+    package var headers: HTTPHeaders { channel.opening.headers }
 
     func open(_ plan: SocketPlan) async throws(WebSocketError) {
         do throws(WebSocketError) {
@@ -50,7 +50,7 @@ public final class WebSocket: Sendable {
 
     /// Sends a message and returns when the connection has taken all of it. It waits while the server does not read. A
     /// message that is cancelled before that is not sent, unless it has begun; then its rest follows.
-    public func send(_ message: Message) async throws(WebSocketError) {
+    package func send(_ message: Message) async throws(WebSocketError) {
         try await wait { [connection] ticket in
             connection.perform { $0.send(message, ticket: ticket) }
         } onCancel: { [connection] ticket in
@@ -63,7 +63,7 @@ public final class WebSocket: Sendable {
     ///
     /// When 256 KiB or 128 messages wait here, nothing is read from the server until they are received. Meanwhile its
     /// pings are not answered.
-    public func receive() async throws(WebSocketError) -> Message {
+    package func receive() async throws(WebSocketError) -> Message {
         if Task.isCancelled { throw WebSocketError(kind: .cancelled, url: url) }
         switch channel.take() {
         case .message(let message, let connectionWaits):
@@ -89,7 +89,7 @@ public final class WebSocket: Sendable {
 
     /// Sends a ping and returns when the server has answered it. By then the server has received every message whose
     /// `send` had returned. Without an answer, the WebSocket is lost after `pongTimeout`.
-    public func ping() async throws(WebSocketError) {
+    package func ping() async throws(WebSocketError) {
         try await wait { [connection] ticket in
             connection.perform { $0.ping(ticket: ticket) }
         }
@@ -100,7 +100,7 @@ public final class WebSocket: Sendable {
     /// cancelled task does not wait for the answer.
     ///
     /// A code that must not be sent (RFC 6455, 7.4) is replaced by 1000. A reason is cut after 123 bytes of UTF-8.
-    public func close(code: CloseCode = .normal, reason: String = "") async {
+    package func close(code: CloseCode = .normal, reason: String = "") async {
         let code = code.isAllowedOnTheWire ? code : .normal
         let begin: @Sendable (SocketConnection) -> Void = { $0.close(code, reason: reason) }
         // In a cancelled task, the cancellation handler would run before the close.

@@ -1,8 +1,8 @@
-public import HTTPTransport
+package import HTTPTransport
 
 /// The reason why a WebSocket could not be opened, or why it ended.
-public struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible {
-    public enum Kind: Sendable, Hashable {
+package struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible {
+    package enum Kind: Sendable, Hashable {
         /// No connection was made because of the name, TCP, TLS, the proxy or a deadline, or because the response is
         /// not HTTP.
         case notConnected(TransportError)
@@ -24,11 +24,11 @@ public struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible
         case shutDown
     }
 
-    public let kind: Kind
+    package let kind: Kind
     /// The URL without user, password and query; empty when the given URL is not a WebSocket URL.
-    public let url: String
+    package let url: String
 
-    public init(kind: Kind, url: String) {
+    package init(kind: Kind, url: String) {
         self.kind = kind
         self.url = url
     }
@@ -53,19 +53,19 @@ public struct WebSocketError: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// One line: URL, cause and, where there is one, remedy.
-    public var description: String {
+    package var description: String {
         "\(Self.subject(url)): \(cause)".split(whereSeparator: \.isNewline).joined(separator: " ")
     }
 }
 
 /// A response to the handshake with a status other than 101.
-public struct WebSocketRefusal: Sendable, Hashable {
-    public let status: Int
-    public let headers: HTTPHeaders
+package struct WebSocketRefusal: Sendable, Hashable {
+    package let status: Int
+    package let headers: HTTPHeaders
     /// The beginning of the body, at most 4096 bytes.
-    public let body: [UInt8]
+    package let body: [UInt8]
 
-    public init(status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+    package init(status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {
         self.status = status
         self.headers = headers
         self.body = body

@@ -1,34 +1,34 @@
 /// One complete message. Its division into frames is not visible.
-public enum WebSocketMessage: Sendable, Hashable {
+package enum WebSocketMessage: Sendable, Hashable {
     case text(String)
     case binary([UInt8])
 }
 
 /// The reason for closing a WebSocket, as a number of RFC 6455, section 7.4.
-public struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
-    public let rawValue: UInt16
+package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable, CustomStringConvertible {
+    package let rawValue: UInt16
 
-    public init(rawValue: UInt16) {
+    package init(rawValue: UInt16) {
         self.rawValue = rawValue
     }
 
     /// The purpose is fulfilled.
-    public static let normal = WebSocketCloseCode(rawValue: 1000)
+    package static let normal = WebSocketCloseCode(rawValue: 1000)
     /// The server shuts down, or the client disconnects.
-    public static let goingAway = WebSocketCloseCode(rawValue: 1001)
-    public static let protocolError = WebSocketCloseCode(rawValue: 1002)
-    public static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
+    package static let goingAway = WebSocketCloseCode(rawValue: 1001)
+    package static let protocolError = WebSocketCloseCode(rawValue: 1002)
+    package static let unsupportedData = WebSocketCloseCode(rawValue: 1003)
     /// The peer closed without giving a code. This code is never sent.
-    public static let noStatus = WebSocketCloseCode(rawValue: 1005)
+    package static let noStatus = WebSocketCloseCode(rawValue: 1005)
     /// Text that is not UTF-8.
-    public static let invalidData = WebSocketCloseCode(rawValue: 1007)
-    public static let policyViolation = WebSocketCloseCode(rawValue: 1008)
-    public static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
-    public static let internalError = WebSocketCloseCode(rawValue: 1011)
-    public static let serviceRestart = WebSocketCloseCode(rawValue: 1012)
-    public static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
+    package static let invalidData = WebSocketCloseCode(rawValue: 1007)
+    package static let policyViolation = WebSocketCloseCode(rawValue: 1008)
+    package static let messageTooBig = WebSocketCloseCode(rawValue: 1009)
+    package static let internalError = WebSocketCloseCode(rawValue: 1011)
+    package static let serviceRestart = WebSocketCloseCode(rawValue: 1012)
+    package static let tryAgainLater = WebSocketCloseCode(rawValue: 1013)
 
-    public var description: String { String(rawValue) }
+    package var description: String { String(rawValue) }
 
     /// Whether the code may appear in a close frame. The RFC and its registry define some codes for that. The
     /// ranges of libraries (3000) and applications (4000) are allowed too.

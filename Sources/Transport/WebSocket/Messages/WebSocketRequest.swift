@@ -1,31 +1,31 @@
-public import HTTPTransport
+package import HTTPTransport
 
 /// The WebSocket to open, and the limits that apply to it.
-public struct WebSocketRequest: Sendable {
+package struct WebSocketRequest: Sendable {
     /// An absolute `ws` or `wss` URL. A user and password in it become basic authentication and appear in no error.
-    public var url: String
+    package var url: String
     /// Header fields sent with the handshake. The handshake's own fields (`Connection`, `Upgrade`, `Sec-WebSocket-…`
     /// and body framing) are omitted. A field that contains CR, LF or NUL is refused.
-    public var headers: HTTPHeaders
+    package var headers: HTTPHeaders
     /// The subprotocols to offer, in this order. When there are any, the server must choose one.
-    public var subprotocols: [String]
+    package var subprotocols: [String]
     /// The time from the call until the WebSocket is open. It includes name resolution, TCP, the proxy's tunnel, TLS
     /// and the handshake.
-    public var connectTimeout: Duration?
+    package var connectTimeout: Duration?
     /// The time without a ping after which one is sent. With nil, only `WebSocket.ping` sends pings.
-    public var pingInterval: Duration?
+    package var pingInterval: Duration?
     /// The connection is lost when no byte, of a pong or other data, is sent or received for this long after a ping.
     /// Time in which messages wait to be received does not count, since nothing is read then.
-    public var pongTimeout: Duration
+    package var pongTimeout: Duration
     /// How long `WebSocket.close` waits for the server's answer.
-    public var closeTimeout: Duration
+    package var closeTimeout: Duration
     /// The size limit of a received message. A larger message closes the WebSocket with code 1009 before it is in
     /// memory.
-    public var maximumMessageBytes: Int
+    package var maximumMessageBytes: Int
     /// Overrides the transport's TLS configuration.
-    public var tls: TLSConfiguration?
+    package var tls: TLSConfiguration?
 
-    public init(
+    package init(
         url: String,
         headers: HTTPHeaders = [:],
         subprotocols: [String] = [],

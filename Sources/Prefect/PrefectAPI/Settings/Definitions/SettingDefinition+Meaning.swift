@@ -1,6 +1,6 @@
 extension SettingDefinition {
     /// The effect of the setting on a worker; `nil` if the worker only passes the setting on to jobs.
-    public var meaning: String? { Self.meanings[path] }
+    package var meaning: String? { Self.meanings[path] }
 
     /// The settings that this package itself acts on, by TOML path.
     static let meanings: [String: String] = [

@@ -2,16 +2,16 @@
 ///
 /// The table mirrors the settings of Prefect 3.8 that have an environment variable. It contains no settings of this
 /// program's own.
-public struct SettingDefinition: Sendable, Hashable {
+package struct SettingDefinition: Sendable, Hashable {
     /// The path of the setting in `prefect.toml`, and under `[tool.prefect]` in `pyproject.toml`: `api.url`.
-    public let path: String
+    package let path: String
     /// The form of the value.
-    public let kind: SettingKind
+    package let kind: SettingKind
     /// The value that counts while no source sets one, as it would be written in the environment. `nil` if there is no
     /// default, or if it depends on other settings.
-    public let defaultText: String?
+    package let defaultText: String?
     /// The environment variables that set the value, the canonical one first. If several are set, the first counts.
-    public let environmentNames: [String]
+    package let environmentNames: [String]
 
     init(_ path: String, _ kind: SettingKind, default defaultText: String? = nil, alias: String? = nil) {
         self.path = path
@@ -22,10 +22,10 @@ public struct SettingDefinition: Sendable, Hashable {
     }
 
     /// The canonical environment variable: `PREFECT_API_URL`.
-    public var name: String { environmentNames[0] }
+    package var name: String { environmentNames[0] }
 
     /// Every setting, in the order in which Prefect forwards them to the environment of a job.
-    public static let all: [SettingDefinition] = client + server + serverServices + execution
+    package static let all: [SettingDefinition] = client + server + serverServices + execution
 
     /// The settings by TOML path.
     static let byPath: [String: SettingDefinition] = Dictionary(uniqueKeysWithValues: all.map { ($0.path, $0) })

@@ -1,5 +1,5 @@
 /// The form of a setting's value. Where a kind accepts text, TOML may also give the value in its own types.
-public enum SettingKind: Sendable, Hashable {
+package enum SettingKind: Sendable, Hashable {
     /// `true`/`false`, `1`/`0`, `yes`/`no`, `on`/`off`, `t`/`f`, `y`/`n`, in any case.
     case bool
     /// A whole number.
@@ -61,7 +61,7 @@ public enum SettingKind: Sendable, Hashable {
     }
 
     /// The phrase that follows "expected".
-    public var expectation: String {
+    package var expectation: String {
         switch self {
         case .bool: "true or false"
         case .int(let bounds): "a whole number" + bounds.expectation
@@ -87,7 +87,7 @@ public enum SettingKind: Sendable, Hashable {
 }
 
 /// The range of a number.
-public struct SettingBounds: Sendable, Hashable {
+package struct SettingBounds: Sendable, Hashable {
     /// The lower end.
     let minimum: Double?
     /// Whether the lower end itself is allowed.
@@ -96,7 +96,7 @@ public struct SettingBounds: Sendable, Hashable {
     let maximum: Double?
 
     /// Any number.
-    public static let none = SettingBounds(minimum: nil, includesMinimum: true, maximum: nil)
+    package static let none = SettingBounds(minimum: nil, includesMinimum: true, maximum: nil)
 
     static func atLeast(_ minimum: Double) -> SettingBounds { between(minimum, nil) }
 

@@ -1,10 +1,10 @@
 internal import JSON
-public import OrderedCollections
+package import OrderedCollections
 
 /// The parsed value of a setting.
 ///
 /// Its printed form never contains a secret. It masks secrets, and the values of string maps, which may be credentials.
-public enum SettingValue: Sendable, Hashable {
+package enum SettingValue: Sendable, Hashable {
     /// A switch.
     case bool(Bool)
     /// A whole number.
@@ -49,7 +49,7 @@ extension SettingValue {
 
 extension SettingValue: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     /// The value as in the environment, with possible credentials masked.
-    public var description: String {
+    package var description: String {
         switch self {
         case .secret(let value): value.description
         case .stringMap(let members): "{" + members.keys.map { "\($0): \(Secret.mask)" }.joined(separator: ", ") + "}"
@@ -60,9 +60,9 @@ extension SettingValue: CustomStringConvertible, CustomDebugStringConvertible, C
     }
 
     /// The same as ``description``.
-    public var debugDescription: String { description }
+    package var debugDescription: String { description }
     /// A mirror without children, so that `dump` shows ``description``.
-    public var customMirror: Mirror { Mirror(self, children: [:]) }
+    package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
 extension String {

@@ -2,10 +2,11 @@ import ArgumentParser
 import Glibc
 import JSON
 import PrefectAPI
+import Worker
 
 /// The command line. It reads flags, connects the parts of the program and reports errors.
 @main
-struct PrefectWorker: AsyncParsableCommand {
+struct RootCommand: AsyncParsableCommand {
     static let version = "0.1.0"
 
     static let configuration = CommandConfiguration(
@@ -56,8 +57,4 @@ struct PrefectWorker: AsyncParsableCommand {
 }
 
 /// An error that the user has to correct. It is shown as one line, with exit status 1.
-struct Refusal: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description.escapedForTerminal() }
-}
+typealias Refusal = WorkerRefusal

@@ -1,11 +1,10 @@
-import FoundationEssentials
-import Glibc
-import JobTemplates
-import PrefectAPI
-import Worker
+internal import FoundationEssentials
+internal import Glibc
+internal import JobTemplates
+package import PrefectAPI
 
 /// The directories for the data that workers must find again.
-enum StateDirectories {
+package enum StateDirectories {
     /// The directory that the user, or systemd for the unit, has named.
     static func named(_ argument: String?, environment: [String: String]) -> String? {
         let name = argument ?? environment["STATE_DIRECTORY"]?.split(separator: ":").first.map(String.init)
@@ -31,7 +30,7 @@ enum StateDirectories {
     /// With any other problem, the worker has no directory.
     static func take(
         _ argument: String?, plan: ServingPlan, settings: PrefectSettings, environment: [String: String]
-    ) throws -> Taken {
+    ) throws(WorkerRefusal) -> Taken {
         let pools = plan.names.map { "'\($0)'" }.joined(separator: ", ")
         let worker = (plan.pools.first?.workerName ?? plan.workerName).map { "worker '\($0)'" } ?? "a worker"
         let holder = "\(worker) on work pool \(pools) (pid \(getpid()))"
@@ -42,13 +41,13 @@ enum StateDirectories {
             return Taken(directory: try StateDirectory.takeFree(standard(plan, settings: settings), for: holder))
         } catch {
             let problem = error
-            if case .held = problem { throw Refusal("\(problem)") }
+            if case .held = problem { throw WorkerRefusal("\(problem)") }
             return Taken(problem: "\(problem)")
         }
     }
 
     /// Returns all existing directories of this user's workers, or only the named directory.
-    static func existing(
+    package static func existing(
         _ argument: String?, settings: PrefectSettings, environment: [String: String]
     ) -> [String] {
         if let named = named(argument, environment: environment) { return [named] }

@@ -1,20 +1,18 @@
-import Concurrency
-import Logging
-import PrefectAPI
-import Worker
+internal import Concurrency
+package import PrefectAPI
 
 /// Prefect's settings, which can be reloaded, with the secrets of all settings that were ever in force.
-final class LiveSettings: Sendable {
+package final class LiveSettings: Sendable {
     private let settings: ObservedValue<PrefectSettings>
     private let redactors: ObservedValue<[SecretRedactor]>
 
-    init(_ settings: PrefectSettings) {
+    package init(_ settings: PrefectSettings) {
         self.settings = ObservedValue(settings)
         redactors = ObservedValue([settings.redactor])
     }
 
     /// The settings in force.
-    var current: PrefectSettings { settings.value }
+    package var current: PrefectSettings { settings.value }
 
     /// Puts other settings in force, and returns the names of those that differ.
     func replace(with fresh: PrefectSettings) -> [String] {
@@ -26,8 +24,5 @@ final class LiveSettings: Sendable {
     }
 
     /// Removes all secrets from a text, including those of earlier settings.
-    func redact(_ text: String) -> String { redactors.value.reduce(text) { $1.redact($0) } }
-
-    /// The level of the worker's own log.
-    var logLevel: Logger.Level { current.workerLogLevel }
+    package func redact(_ text: String) -> String { redactors.value.reduce(text) { $1.redact($0) } }
 }

@@ -1,48 +1,75 @@
-import FoundationEssentials
-import JSON
-import OrderedCollections
-import PrefectAPI
+internal import JSON
+internal import OrderedCollections
+internal import PrefectAPI
 
 /// The operator's plan: the work pools to serve, and the number of concurrent flow runs.
-struct ServingPlan: Sendable, Hashable {
+public struct ServingPlan: Sendable, Hashable {
     /// A pool and its options.
-    struct Pool: Sendable, Hashable {
-        let name: String
+    public struct Pool: Sendable, Hashable {
+        /// The pool's name.
+        public let name: String
         /// The type of worker; `nil` for the pool's own type.
-        var type: String?
+        public var type: String?
         /// The queues to poll; empty for all queues.
-        var queues: [String] = []
+        public var queues: [String] = []
         /// The maximum number of runs of this pool in flight.
-        var limit: Int?
+        public var limit: Int?
         /// The worker's name in this pool; `nil` for the plan's name.
-        var workerName: String?
+        public var workerName: String?
         /// The job variables that deployments and flow runs may set although they control what a run may do on this
         /// host.
-        var allowedJobVariables: [String] = []
+        public var allowedJobVariables: [String] = []
+
+        /// A pool. By default, the worker polls all of its queues, without a limit of its own.
+        public init(
+            name: String, type: String? = nil, queues: [String] = [], limit: Int? = nil, workerName: String? = nil,
+            allowedJobVariables: [String] = []
+        ) {
+            self.name = name
+            self.type = type
+            self.queues = queues
+            self.limit = limit
+            self.workerName = workerName
+            self.allowedJobVariables = allowedJobVariables
+        }
     }
 
     /// The pools, each once.
-    var pools: [Pool]
+    public var pools: [Pool]
     /// The maximum number of runs in flight, of all pools together.
-    var limit: Int?
+    public var limit: Int?
     /// The worker's name in every pool that sets no other name; `nil` for a unique name.
-    var workerName: String?
+    public var workerName: String?
     /// The source of the name of the daemon's own directory. It must stay the same while pools are added and removed.
-    var title: String
+    public var title: String
+
+    /// A plan of pools.
+    ///
+    /// - Parameters:
+    ///   - pools: The pools, each once.
+    ///   - limit: The maximum number of runs in flight, of all pools together; `nil` for any number.
+    ///   - workerName: The worker's name in every pool that sets no other name; `nil` for a unique name.
+    ///   - title: The source of the name of the worker's state directory; `nil` for the name of the first pool.
+    public init(pools: [Pool], limit: Int? = nil, workerName: String? = nil, title: String? = nil) {
+        self.pools = pools
+        self.limit = limit
+        self.workerName = workerName
+        self.title = title ?? pools.first?.name ?? "worker"
+    }
 
     /// The names of the pools.
-    var names: [String] { pools.map(\.name) }
+    package var names: [String] { pools.map(\.name) }
 
     /// Refuses a worker's name that the API does not accept. `place` is the flag or the key that contains it.
-    static func checkWorkerName(_ name: String?, of place: String) throws {
+    package static func checkWorkerName(_ name: String?, of place: String) throws {
         guard let name, name.contains("/") || name.contains("%") else { return }
-        throw Refusal("\(place): the worker's name '\(name)' cannot contain '/' or '%'; choose another one")
+        throw WorkerRefusal("\(place): the worker's name '\(name)' cannot contain '/' or '%'; choose another one")
     }
 
     /// Refuses a work pool's name that the API does not accept. `place` is the flag or the key that contains it.
-    static func checkPoolName(_ name: String, of place: String) throws {
+    package static func checkPoolName(_ name: String, of place: String) throws {
         guard name.contains(where: { "/%&<>".contains($0) }) else { return }
-        throw Refusal(
+        throw WorkerRefusal(
             "\(place): the name of a work pool cannot contain '/', '%', '&', '<' or '>', as '\(name)' does; name another"
         )
     }
@@ -64,9 +91,10 @@ extension ServingPlan {
     ///     allowed_job_variables = ["user"]
     ///
     /// Everything except the pools' names is optional. Any other key is refused by name.
-    init(reading path: String) throws {
+    package init(reading path: String) throws {
         guard let document = try TOMLDocument(reading: path) else {
-            throw Refusal("The configuration '\(path)' does not exist; name a TOML file with a table [pools.NAME]")
+            throw WorkerRefusal(
+                "The configuration '\(path)' does not exist; name a TOML file with a table [pools.NAME]")
         }
         var top = Table(path: path, prefix: "", rest: document.root)
         title = path
@@ -74,14 +102,14 @@ extension ServingPlan {
         workerName = try top.text("name")
         try Self.checkWorkerName(workerName, of: "'name' in '\(path)'")
         guard case .object(let tables)? = top.rest.removeValue(forKey: "pools"), !tables.isEmpty else {
-            throw Refusal("The configuration '\(path)' names no work pool; add a table [pools.NAME] for each")
+            throw WorkerRefusal("The configuration '\(path)' names no work pool; add a table [pools.NAME] for each")
         }
         try top.expectNothingElse(known: "limit, name and pools")
         pools = []
         // The parser does not preserve the order of keys.
         for (pool, value) in tables.sorted(by: { $0.key < $1.key }) {
             guard case .object(let members) = value, !pool.isEmpty else {
-                throw Refusal("'pools.\(pool)' in '\(path)' must be a table: [pools.NAME]")
+                throw WorkerRefusal("'pools.\(pool)' in '\(path)' must be a table: [pools.NAME]")
             }
             var table = Table(path: path, prefix: "pools.\(pool).", rest: members)
             try Self.checkPoolName(pool, of: "[pools.\"\(pool)\"] in '\(path)'")
@@ -131,15 +159,15 @@ extension ServingPlan {
             throw refusal(key, "is not known; the known keys are \(known)")
         }
 
-        private func refusal(_ key: String, _ problem: String) -> Refusal {
-            Refusal("'\(prefix)\(key)' in '\(path)' \(problem)")
+        private func refusal(_ key: String, _ problem: String) -> WorkerRefusal {
+            WorkerRefusal("'\(prefix)\(key)' in '\(path)' \(problem)")
         }
     }
 }
 
 extension [String] {
     /// Each element once, in the order of their first appearance.
-    var withoutRepetitions: [String] {
+    package var withoutRepetitions: [String] {
         reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
     }
 }

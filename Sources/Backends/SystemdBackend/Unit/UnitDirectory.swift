@@ -10,7 +10,7 @@ internal import Glibc
 ///     workspace      exists if the unit's private directory outlives the unit, for the flow's hooks
 ///     streams        exists if the output of the run is copied to the worker's own output
 ///     end            the record of how the unit ended, which the unit itself writes
-struct UnitFolder: Sendable, Hashable {
+struct UnitDirectory: Sendable, Hashable {
     let path: String
 
     var start: String { path + "/start" }

@@ -3,14 +3,14 @@ internal import JSON
 
 /// Docker's own configuration directory: `DOCKER_CONFIG`, else `~/.docker`. A missing or unreadable file counts as
 /// empty.
-public struct DockerConfigurationFolder: Sendable {
+struct DockerConfigurationDirectory: Sendable {
     /// The path of the directory.
-    public let path: String
+    let path: String
     /// The content of `config.json`.
     let configuration: JSONValue
 
     /// Reads the configuration from the directory that an environment names.
-    public init(environment: [String: String]) {
+    init(environment: [String: String]) {
         let named = environment["DOCKER_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
         path = named ?? "\(environment["HOME"] ?? "/root")/.docker"
         let bytes = FileManager.default.contents(atPath: "\(path)/config.json").map { [UInt8]($0) }
@@ -47,13 +47,13 @@ public struct DockerConfigurationFolder: Sendable {
     /// The context of a name. The name is looked up in the contexts' files, because their directories are named by a
     /// hash.
     func context(named name: String) -> Context? {
-        let folders = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/contexts/meta")) ?? []
-        for folder in folders {
-            guard let bytes = read("\(path)/contexts/meta/\(folder)/meta.json"),
+        let directories = (try? FileManager.default.contentsOfDirectory(atPath: "\(path)/contexts/meta")) ?? []
+        for directory in directories {
+            guard let bytes = read("\(path)/contexts/meta/\(directory)/meta.json"),
                 let meta = try? JSONValue(parsing: bytes), meta["Name"]?.stringValue == name
             else { continue }
             let endpoint = meta["Endpoints"]?["docker"]
-            let certificates = "\(path)/contexts/tls/\(folder)/docker"
+            let certificates = "\(path)/contexts/tls/\(directory)/docker"
             return Context(
                 host: endpoint?["Host"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 },
                 skipsVerification: endpoint?["SkipTLSVerify"]?.boolValue ?? false, certificates: certificates,

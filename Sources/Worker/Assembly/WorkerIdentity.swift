@@ -1,5 +1,4 @@
-import Synchronization
-import Worker
+internal import Synchronization
 
 /// The worker's id in the API, which is not known from the beginning.
 final class WorkerIdentity: Sendable {

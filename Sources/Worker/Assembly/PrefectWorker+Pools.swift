@@ -1,10 +1,7 @@
-import BackendKit
-import Concurrency
-import FoundationEssentials
-import Logging
-import PrefectAPI
-import Worker
-import WorkerLogging
+internal import BackendKit
+internal import Concurrency
+package import Logging
+internal import PrefectAPI
 
 /// The pools of a session, and everything that it needs to serve further pools.
 struct Serving: Sendable {
@@ -31,101 +28,99 @@ struct FoundPool: Sendable {
     let pool: WorkPool?
 
     /// Returns the pool's template, if the API has described the pool.
-    func template(api: APIClient) -> BackendTemplate? {
+    func template(api: APIClient, environment: [String: String]) -> BackendTemplate? {
         pool.map { pool in
             let jobs = PoolJobs(
-                of: pool, defaultTemplate: kind.traits.baseJobTemplate, environment: Backends.environment, api: api)
+                of: pool, defaultTemplate: kind.traits.baseJobTemplate, environment: environment, api: api)
             return (kind.traits.type, pool.baseJobTemplate, jobs)
         }
     }
 }
 
-extension StartSession {
+extension PrefectWorker {
+    private var settings: PrefectSettings { configuration.settings }
+    private var environment: [String: String] { configuration.environment }
+
     /// Discovers the pools and serves them.
-    func serve(_ request: Request, _ logger: Logger) async throws {
-        let environment = ProcessInfo.processInfo.environment
+    package func serve(_ logger: Logger) async throws {
         let state = try StateDirectories.take(
-            request.stateDirectory, plan: request.plan, settings: settings, environment: environment)
+            configuration.stateDirectory, plan: configuration.plan, settings: settings, environment: environment)
         var found: [FoundPool] = []
-        for pool in request.plan.pools {
-            guard let next = try await discover(pool, request, logger) else { return }
+        for pool in configuration.plan.pools {
+            guard let next = try await discover(pool, logger) else { return }
             found.append(next)
         }
         let backendHost = BackendHost(
-            environment: Backends.environment, python: request.python,
-            allowsHostCredentials: request.allowsHostCredentials,
+            environment: environment, python: configuration.python,
+            allowsHostCredentials: configuration.allowsHostCredentials,
             settings: settings.integrations, stateDirectory: state.directory?.path,
-            stateDirectoryProblem: state.problem, sink: runOutput, logger: logger)
+            stateDirectoryProblem: state.problem, sink: configuration.output, logger: logger)
         let backends = try makeBackends(found.map(\.kind), backendHost)
         if let problem = state.problem {
             logger.warning("\(problem); the worker continues, but could not recover its runs after a restart")
         }
         let name = WorkerName(environment: environment, directory: state.directory)
-        let serving = makeServing(request, found, backends, backendHost, name, in: state.directory)
+        let serving = makeServing(found, backends, backendHost, name, in: state.directory)
         let daemon = serving.daemon
         self.serving.update { $0 = serving }
         probes.setDaemon(daemon)
-        async let checked: Void = Backends.check(
-            Array(backends.values), templates: found.compactMap { $0.template(api: client) }, logger: logger,
-            shutdown: shutdown)
+        async let checked: Void = BackendChecks.check(
+            Array(backends.values), templates: found.compactMap(template), logger: logger, shutdown: shutdown)
         await daemon.run()
         // The last output of runs may not have reached this process's own output yet.
         await withDiscardingTaskGroup { group in
             for backend in serving.backends.value.values {
-                group.addTask { await backend.flushOutput(within: flushLimit) }
+                group.addTask { await backend.flushOutput(within: self.flushLimit) }
             }
         }
         withExtendedLifetime(state) {}
         await checked
-        if let refusal = shutdown.refusal { throw Refusal(refusal) }
+        if let refusal = shutdown.refusal { throw WorkerRefusal(refusal) }
         // A pool that does not exist has nothing to run, and a warning has already reported that.
-        if request.runsOnce,
+        if configuration.runsOnce,
             let unavailableReason = daemon.pools.lazy.filter({ !$0.state.isMissing }).compactMap(
                 \.state.unavailableReason
             ).first
         {
-            throw Refusal(unavailableReason)
+            throw WorkerRefusal(unavailableReason)
         }
     }
 
-    /// The destination of the output of runs; `nil` to copy it unchanged. The destination is the journal, JSON if the
-    /// log is JSON, or a terminal that the output must not control.
-    private var runOutput: (any OutputSink)? {
-        if let journal { return JournalSink(journal: journal, pool: { [probes] in probes.daemon?.pool(ofRun: $0) }) }
-        if logsAsJSON { return RunOutputSink(form: .json) }
-        return Terminal.isOutput ? RunOutputSink(form: .terminal) : nil
-    }
+    func template(of found: FoundPool) -> BackendTemplate? { found.template(api: client, environment: environment) }
 
     /// Requests a pool and its type until the API answers, or only for a while if the worker polls once. Returns `nil`
     /// if the worker is asked to stop before that, or if the pool is not wanted any more.
     func discover(
-        _ plan: ServingPlan.Pool, _ request: Request, _ logger: Logger,
+        _ plan: ServingPlan.Pool, _ logger: Logger,
         while isWanted: @Sendable () -> Bool = { true }
     ) async throws -> FoundPool? {
-        let discovery = PoolDiscovery(api: client, supportedTypes: Backends.types)
+        let discovery = PoolDiscovery(api: client, supportedTypes: configuration.backends.types)
         var failures = 0
         var isLogged = false
         while shutdown.isServing, isWanted() {
             let found = try await shutdown.whileServing {
-                try await discovery.find(pool: plan.name, type: plan.type, createsPool: request.createsPool)
+                try await discovery.find(pool: plan.name, type: plan.type, createsPool: self.configuration.createsPools)
             }
             guard let found else { return nil }
             switch found {
             case .servable(let type, let pool, let notice):
                 if let notice { logger.info("\(notice)") }
-                return FoundPool(plan: plan, kind: Backends.backend(ofType: type) ?? Backends.usual, pool: pool)
+                guard let kind = configuration.backends.backend(ofType: type) else {
+                    throw WorkerRefusal("No backend serves the type '\(type)' of work pool '\(plan.name)'")
+                }
+                return FoundPool(plan: plan, kind: kind, pool: pool)
             case .refused(let reason):
-                throw Refusal(reason)
+                throw WorkerRefusal(reason)
             case .unknown(let error):
                 if !isLogged { logger.warning("The Prefect API cannot be used yet, the worker keeps trying: \(error)") }
                 isLogged = true
-                if let kind = plan.type.flatMap(Backends.backend) {
+                if let kind = plan.type.flatMap(configuration.backends.backend) {
                     return FoundPool(plan: plan, kind: kind, pool: nil)
                 }
                 failures += 1
                 let pause = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
-                if request.runsOnce, pause > Self.patienceOfOnePoll {
-                    throw Refusal(
+                if configuration.runsOnce, pause > Self.patienceOfOnePoll {
+                    throw WorkerRefusal(
                         "The type of work pool '\(plan.name)' is not known, since the Prefect API cannot be used: \(error)"
                     )
                 }
@@ -142,20 +137,20 @@ extension StartSession {
 
     /// Makes a backend of each kind, by its type.
     private func makeBackends(
-        _ kinds: [any Backend.Type], _ request: BackendHost
+        _ kinds: [any Backend.Type], _ host: BackendHost
     ) throws -> [String: any Backend] {
         var backends: [String: any Backend] = [:]
         for kind in kinds where backends[kind.traits.type] == nil {
-            backends[kind.traits.type] = try kind.make(for: request)
+            backends[kind.traits.type] = try kind.make(for: host)
         }
         return backends
     }
 
     private func makeServing(
-        _ request: Request, _ found: [FoundPool], _ backends: [String: any Backend],
+        _ found: [FoundPool], _ backends: [String: any Backend],
         _ backendHost: BackendHost, _ name: WorkerName, in directory: StateDirectory?
     ) -> Serving {
-        let plan = request.plan
+        let plan = configuration.plan
         let names = found.map { Self.workerName($0, in: plan, orElse: name.of) }
         let own = logger(found.count == 1 ? Self.label(of: found[0].kind, worker: names[0]) : "prefect.workers")
         let apiLogging = settings.apiLogging
@@ -166,17 +161,18 @@ extension StartSession {
                 maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, logger: own),
             events: EventShipper(api: client, logger: own), logger: own,
             ledger: RunLedger(directory: directory?.path, logger: own), shutdown: shutdown,
-            environment: Backends.environment, settingsEnvironment: settingsEnvironment,
+            environment: environment, settingsEnvironment: settingsEnvironment,
             redact: { [live] in live.redact($0) })
         warnOfOthers(in: services.ledger, plan, own)
         let serving = Serving(
             daemon: WorkerDaemon(
-                pools: [], backends: Array(backends.values), services: services, drainTimeout: request.drainTimeout),
+                pools: [], backends: Array(backends.values), services: services,
+                drainTimeout: configuration.drainTimeout),
             services: services, slots: SlotLimiter(limit: plan.limit), plan: ObservedValue(plan),
             backends: ObservedValue(backends),
             backendHost: backendHost, defaultName: name.of)
         for pool in found {
-            guard let worker = makeWorker(request, pool, in: serving) else { continue }
+            guard let worker = makeWorker(pool, in: serving) else { continue }
             serving.daemon.begin(with: worker)
         }
         return serving
@@ -195,14 +191,14 @@ extension StartSession {
     /// Makes the worker of a pool. `onRefusal` is called when the API permanently refuses a request that the worker
     /// needs for a pool that is not known yet. Without `onRefusal`, such a refusal ends the whole worker.
     func makeWorker(
-        _ request: Request, _ found: FoundPool, in serving: Serving, onRefusal: (@Sendable (String) -> Void)? = nil
+        _ found: FoundPool, in serving: Serving, onRefusal: (@Sendable (String) -> Void)? = nil
     ) -> (any PoolService)? {
         guard let backend = serving.backends.value[found.kind.traits.type] else { return nil }
-        return makeWorker(request, found, backend: backend, in: serving, onRefusal: onRefusal)
+        return makeWorker(found, backend: backend, in: serving, onRefusal: onRefusal)
     }
 
     private func makeWorker(
-        _ request: Request, _ found: FoundPool, backend: any Backend, in serving: Serving,
+        _ found: FoundPool, backend: any Backend, in serving: Serving,
         onRefusal: (@Sendable (String) -> Void)?
     ) -> any PoolService {
         let plan = serving.plan.value
@@ -210,29 +206,30 @@ extension StartSession {
         var services = serving.services
         let identity = WorkerIdentity()
         services.logger = Logger(label: Self.label(of: found.kind, worker: name)) {
-            [live, output, logs = services.logs, isCloud = settings.isCloud] label in
-            let handler = WorkerLogHandler(logger: label, output: output, level: live.logLevel)
+            [make = configuration.makeLogHandler, logs = services.logs, isCloud = settings.isCloud] label in
+            let handler = make(label)
             guard isCloud else { return handler }
             return MultiplexLogHandler([
                 handler,
-                WorkerLogForwarder(logger: label, level: live.logLevel, logs: logs, workerID: { identity.current }),
+                WorkerLogForwarder(
+                    logger: label, level: handler.logLevel, logs: logs, workerID: { identity.current }),
             ])
         }
         serving.kinds.update { $0[found.plan.name] = found.kind }
-        let limit = limit(of: found.plan, found.kind, in: plan, request)
+        let limit = limit(of: found.plan, found.kind, in: plan)
         if let wanted = [found.plan.limit, plan.limit].compactMap(\.self).min(), let limit, wanted > limit {
             services.logger.warning(
-                "Open files are limited to \(request.openFiles), enough for \(limit) runs at a time; raise LimitNOFILE="
+                "Open files are limited to \(configuration.openFiles), enough for \(limit) runs at a time; raise LimitNOFILE="
             )
         }
         var served = ServedPool(
             name: found.plan.name, workerName: name, queues: found.plan.queues, limit: limit,
-            createsPool: request.createsPool, baseJobTemplate: request.template,
+            createsPool: configuration.createsPools, baseJobTemplate: configuration.baseJobTemplate,
             allowedJobVariables: Set(found.plan.allowedJobVariables),
-            leavesRunsOnExit: request.detachesOnExit, runsOnce: request.runsOnce)
-        served.take(live.current, prefetchSeconds: request.prefetchSeconds)
-        services.logger[metadataKey: LogContextKey.workPool] = "\(found.plan.name)"
-        services.logger[metadataKey: LogContextKey.worker] = "\(name)"
+            leavesRunsOnExit: configuration.leavesRunsOnExit, runsOnce: configuration.runsOnce)
+        served.take(live.current, prefetchSeconds: configuration.prefetchSeconds)
+        services.logger[metadataKey: "work_pool"] = "\(found.plan.name)"
+        services.logger[metadataKey: "worker"] = "\(name)"
         let worker = PoolWorker(
             served: served, backend: backend, services: services, within: serving.slots, justRead: found.pool,
             onRefusal: onRefusal)
@@ -241,9 +238,8 @@ extension StartSession {
     }
 
     /// Returns the maximum number of runs of a pool in flight. The plan and the number of open files limit it.
-    func limit(of pool: ServingPlan.Pool, _ kind: (any Backend.Type)?, in plan: ServingPlan, _ request: Request) -> Int?
-    {
-        let most = kind?.traits.mostRuns(openFiles: request.openFiles / max(1, plan.pools.count))
+    func limit(of pool: ServingPlan.Pool, _ kind: (any Backend.Type)?, in plan: ServingPlan) -> Int? {
+        let most = kind?.traits.mostRuns(openFiles: configuration.openFiles / max(1, plan.pools.count))
         return [pool.limit, plan.limit, most].compactMap(\.self).min()
     }
 

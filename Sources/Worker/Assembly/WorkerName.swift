@@ -1,6 +1,5 @@
-import BackendKit
-import FoundationEssentials
-import Worker
+internal import BackendKit
+internal import FoundationEssentials
 
 /// The name of a worker without a configured name. It stays the same across restarts, so that the API shows one worker
 /// and not one for each start.

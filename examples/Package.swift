@@ -1,0 +1,48 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny")]
+
+func product(_ name: String) -> Target.Dependency { .product(name: name, package: "prefect-worker") }
+
+// Programs that use the package from outside, through its public products alone.
+let package = Package(
+    name: "prefect-worker-examples",
+    dependencies: [
+        .package(name: "prefect-worker", path: ".."),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+    ],
+    targets: [
+        // A backend of somebody else's.
+        .target(
+            name: "RemoteShellBackend",
+            dependencies: [
+                product("BackendKit"), product("JobTemplates"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            path: "backend/Sources", swiftSettings: settings),
+        // A worker with that backend.
+        .executableTarget(
+            name: "remote-shell-worker",
+            dependencies: ["RemoteShellBackend", product("PrefectAPI"), product("Worker")],
+            path: "backend/Program", swiftSettings: settings),
+        .testTarget(
+            name: "RemoteShellBackendTests",
+            dependencies: ["RemoteShellBackend", product("BackendKit"), product("BackendKitTesting")],
+            path: "backend/Tests", swiftSettings: settings),
+        // A program that embeds the worker.
+        .executableTarget(
+            name: "embed", dependencies: [product("PrefectAPI"), product("ProcessBackend"), product("Worker")],
+            path: "embed/Sources/embed", swiftSettings: settings),
+        // A few lines for each product, and the other code of the article "Embed the worker".
+        .target(
+            name: "Products",
+            dependencies: [
+                product("BackendKit"), product("BackendKitTesting"), product("DockerBackend"), product("JobTemplates"),
+                product("KubernetesBackend"), product("PrefectAPI"), product("ProcessBackend"),
+                product("SystemdBackend"), product("Worker"), .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "embed/Sources/products", swiftSettings: settings),
+    ]
+)

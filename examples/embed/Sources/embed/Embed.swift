@@ -1,0 +1,14 @@
+import PrefectAPI
+import ProcessBackend
+import Worker
+
+@main
+struct Embed {
+    static func main() async throws {
+        let settings = try PrefectSettings.load()
+        let plan = ServingPlan(pools: [ServingPlan.Pool(name: "local")])
+        let configuration = WorkerConfiguration(settings: settings, plan: plan, backends: [ProcessBackend.self])
+        let worker = try PrefectWorker(configuration)
+        try await worker.run()
+    }
+}
