@@ -108,7 +108,8 @@ let package = Package(
         .target(
             name: "Worker",
             dependencies: [
-                "BackendKit", "CSQLite", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates", "Notation",
+                "BackendKit", "CLinux", "CSQLite", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates",
+                "Notation",
                 "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),

@@ -136,6 +136,10 @@ class FakeAPI:
     def read_deployment(self, _, deployment):
         return 200, self.deployments[deployment]
 
+    def filter_deployments(self, body):
+        start = body.get("offset", 0)
+        return 200, list(self.deployments.values())[start : start + body.get("limit", 200)]
+
     # Runs
 
     def make_run(self, body, deployment):
@@ -145,10 +149,10 @@ class FakeAPI:
             name=f"soak-run-{len(self.runs)}",
             flow_id=of["flow_id"],
             deployment_id=of["id"],
-            parameters={},
+            parameters=of["parameters"],
             context={},
             empirical_policy={"max_retries": 0, "retry_delay_seconds": 0, "retries": None, "retry_delay": None},
-            tags=[],
+            tags=of["tags"],
             labels={"prefect.flow.id": of["flow_id"]},
             run_count=0,
             total_run_time=0.0,
@@ -257,10 +261,18 @@ def judge(run, proposed, force):
     return "ACCEPT", None
 
 
+def missing(*_):
+    return 404, {"detail": "Not Found"}
+
+
 ROUTES = [
     (method, re.compile(path.replace("{}", "([^/]+)")), route)
     for method, path, route in (
-        ("GET", "/csrf-token", lambda *_: (404, {"detail": "Not Found"})),
+        ("GET", "/csrf-token", missing),
+        # There are no WebSockets.
+        ("GET", "/events/in", missing),
+        ("GET", "/events/out", missing),
+        ("GET", "/work_pools/{}/workers/connect", missing),
         ("POST", "/work_pools/", FakeAPI.make_pool),
         ("GET", "/work_pools/{}", FakeAPI.read_pool),
         ("DELETE", "/work_pools/{}", FakeAPI.remove_pool),
@@ -272,6 +284,7 @@ ROUTES = [
         ("GET", "/flows/{}", FakeAPI.read_flow),
         ("DELETE", "/flows/{}", FakeAPI.remove_flow),
         ("POST", "/deployments/", FakeAPI.make_deployment),
+        ("POST", "/deployments/filter", FakeAPI.filter_deployments),
         ("GET", "/deployments/{}", FakeAPI.read_deployment),
         ("POST", "/deployments/{}/create_flow_run", FakeAPI.make_run),
         ("POST", "/flow_runs/filter", FakeAPI.filter_runs),

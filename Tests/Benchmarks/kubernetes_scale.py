@@ -41,8 +41,6 @@ sys.dont_write_bytecode = True
 
 from lab import API, Worker, describe_program, find_program, print_table
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 
 class Cluster:
     """The API server of the current context, with one connection for each thread."""
@@ -176,12 +174,6 @@ def make_pool(api, namespace, program):
     return name
 
 
-def processor_time(process):
-    with open(f"/proc/{process.pid}/stat") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
 def says(worker, text):
     worker.log.flush()
     with open(worker.log.name, "rb") as log:
@@ -193,10 +185,10 @@ def settle(worker):
 
     Returns the seconds from exec until then, and the worker's largest memory in MB.
     """
-    quiet_since, last, peak = time.time(), processor_time(worker.process), 0
+    quiet_since, last, peak = time.time(), worker.processor_time(), 0
     while time.time() - quiet_since <= 3 and time.time() - worker.began < 600:
         time.sleep(0.5)
-        now = processor_time(worker.process)
+        now = worker.processor_time()
         peak = max(peak, worker.memory())
         if now - last > 0.025:
             quiet_since = time.time()
@@ -237,7 +229,7 @@ def recover(command, api, cluster, namespace, program, count):
                         *(
                             f"{value:.2f}"
                             for value in (
-                                ready, settled, processor_time(worker.process), worker.memory() / 1024, peak,
+                                ready, settled, worker.processor_time(), worker.memory() / 1024, peak,
                             )
                         ),
                     ),
@@ -266,7 +258,7 @@ def measure(command, api, namespace, program, observes):
             worker.wait("job", 300, lambda: api.call("GET", f"/flow_runs/{run}")["infrastructure_pid"], 0.1)
             submitted = time.time() - worker.began
             settled, peak = settle(worker)
-            row = (ready, submitted, settled, processor_time(worker.process), worker.memory() / 1024, peak)
+            row = (ready, submitted, settled, worker.processor_time(), worker.memory() / 1024, peak)
         return row
     finally:
         api.remove_last_pool()

@@ -148,6 +148,23 @@ class Worker:
         with open(f"/proc/{self.process.pid}/smaps_rollup") as rollup:
             return int(re.search(rf"^{field}:\s+(\d+)", rollup.read(), re.MULTILINE)[1])
 
+    def processor_time(self):
+        """The processor time of the worker's process in seconds."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def children(self):
+        """The ids of the worker's child processes, including those that have ended and were not waited for."""
+        found = []
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            try:
+                with open(f"/proc/{self.process.pid}/task/{task}/children") as file:
+                    found += map(int, file.read().split())
+            except OSError:
+                pass  # The thread has ended.
+        return found
+
 
 def print_table(rows):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

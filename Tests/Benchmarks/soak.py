@@ -81,14 +81,12 @@ class Sample:
 
     def __init__(self, worker, folder, began, runs):
         process = f"/proc/{worker.process.pid}"
-        with open(process + "/stat") as file:
-            fields = file.read().rpartition(")")[2].split()
         self.time = time.time() - began
         self.runs = runs
         self.memory, self.anonymous = worker.memory(), worker.memory("Anonymous")
         self.descriptors = len(os.listdir(process + "/fd"))
         self.threads = len(os.listdir(process + "/task"))
-        self.cpu = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        self.cpu = worker.processor_time()
         self.state = size_on_disk(folder)
 
     HEAD = ["minute", "runs", "PSS KB", "anonymous KB", "descriptors", "threads", "CPU s", "state KB"]
@@ -212,7 +210,7 @@ class Soak:
         """Waits until all runs have been executed and the worker has completed its work on them."""
         deadline = time.time() + self.options.patience
         while time.time() < deadline:
-            if set(self.executed()) >= set(self.created) and not self.rows() and not self.children(worker):
+            if set(self.executed()) >= set(self.created) and not self.rows() and not worker.children():
                 break
             time.sleep(0.5)
         # The last log lines and events wait two seconds for their batch. Connections stay open for some more seconds.
@@ -224,17 +222,6 @@ class Soak:
         with sqlite3.connect(f"file:{self.state}/ledger.sqlite?mode=ro", uri=True, timeout=30) as ledger:
             return [row[0] for row in ledger.execute("SELECT id FROM run")]
 
-    def children(self, worker):
-        """The worker's child processes, including those that have ended and were not waited for."""
-        found = []
-        for task in os.listdir(f"/proc/{worker.process.pid}/task"):
-            try:
-                with open(f"/proc/{worker.process.pid}/task/{task}/children") as file:
-                    found += file.read().split()
-            except OSError:
-                pass  # The thread has ended.
-        return found
-
     def look_for_leftovers(self, worker):
         own = {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "lock", "runs"}
         runs = self.state + "/runs"
@@ -243,7 +230,7 @@ class Soak:
             "folders of runs": os.listdir(runs) if os.path.isdir(runs) else [],
             "files in the state directory": sorted(set(os.listdir(self.state)) - own),
             "temporary files": os.listdir(self.temporary),
-            "child processes": self.children(worker),
+            "child processes": worker.children(),
         }
         for what, names in left.items():
             if names:

@@ -19,6 +19,11 @@ public protocol Workload: Sendable {
     /// `CancellationError`; ``recover(_:)`` reports the infrastructure that exists.
     func start() async throws -> InfrastructureIdentifier
 
+    /// The workload without what only ``start()`` and ``description`` need, such as a manifest. A worker keeps this form
+    /// of a run with infrastructure, of which there may be thousands. It is able to wait, stop, run hooks and clean up.
+    /// The workload itself by default.
+    var afterStart: any Workload { get }
+
     /// Waits until infrastructure ends, also when another process started it, and returns its exit status. May be
     /// called again.
     func wait(for identifier: InfrastructureIdentifier) async throws -> ExitStatus
@@ -41,6 +46,9 @@ extension Workload {
 
     /// Always `false`: the output of the run is not passed on.
     public var streamsOutput: Bool { false }
+
+    /// The workload itself.
+    public var afterStart: any Workload { self }
 
     /// Does nothing.
     public func cleanUp(_ identifier: InfrastructureIdentifier) async {}

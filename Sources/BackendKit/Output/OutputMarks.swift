@@ -16,6 +16,7 @@ public struct OutputMarks: Sendable {
     }
 
     /// How far the output of this name has been printed, if an earlier process has printed any of it.
+    @inline(never)
     public func position(of name: String) -> OutputPosition? { text(of: name).flatMap { OutputPosition(text: $0) } }
 
     /// The same position in the form of the service that stores the output.
@@ -27,11 +28,13 @@ public struct OutputMarks: Sendable {
     }
 
     /// Records how far the output has been printed.
+    @inline(never)
     public func set(_ position: OutputPosition, of name: String) {
         if let text = position.text { set(text: text, of: name) }
     }
 
     /// Records how far the output has been printed, in the form of the service that stores the output.
+    @inline(never)
     public func set(text: String, of name: String) {
         guard let directory, isFileName(name) else { return }
         RegularFile.replace(name, below: directory, with: Array(text.utf8))

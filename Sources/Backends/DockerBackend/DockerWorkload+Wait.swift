@@ -18,40 +18,67 @@ extension DockerWorkload {
         for identifier: InfrastructureIdentifier
     ) async throws -> ExitStatus {
         let handle = ContainerHandle(identifier, engine.endpoint)
-        let container = handle.container
-        let isNew = backend.inUse.addReturningIsNew(container)
+        let observation = Observation(isNew: backend.inUse.addReturningIsNew(handle.container))
+        await observe(handle.container, observation)
+        return try await status(observation, handle)
+    }
+
+    /// The state of a wait. Only the waiting task uses it.
+    private final class Observation {
+        /// Whether this process has started the container.
+        let isNew: Bool
         let hasEnded = ObservedValue(false)
-        let result = await withTaskGroup(of: Void.self, returning: (ContainerEnd, ContainerFacts?)?.self) { group in
-            var progress = ContainerProgress()
-            func note(_ facts: ContainerFacts) {
-                if progress.facts == nil, configuration.streamsOutput {
-                    group.addTask { await self.printOutput(of: facts, isNew: isNew, until: hasEnded) }
-                }
-                if let status = progress.note(facts) { emit(status, facts) }
-            }
+        var progress = ContainerProgress()
+        var end: ContainerEnd?
+
+        init(isNew: Bool) { self.isNew = isNew }
+
+        var hasEnd: Bool { @inline(never) get { end != nil } }
+    }
+
+    /// Handles the notifications about the container until it has ended or the task is cancelled, and prints its output
+    /// meanwhile.
+    private func observe(_ container: String, _ observation: Observation) async {
+        let hasPrinted = ObservedValue(true)
+        await withDiscardingTaskGroup { group in
             for await notice in backend.watch.notices(of: container) {
-                switch notice {
-                case .event(let event):
-                    if let status = progress.note(event), let facts = progress.facts { emit(status, facts) }
-                case .status(let facts): note(facts)
-                case .end(let facts):
-                    if let facts { note(facts) }
-                    hasEnded.update { $0 = true }
-                    group.addTask { try? await Task.sleep(for: Self.logTime) }
-                    if progress.facts != nil, configuration.streamsOutput { await group.next() }
-                    group.cancelAll()
-                    return (progress.end(facts), progress.facts)
+                if let follower = take(notice, observation) {
+                    hasPrinted.update { $0 = false }
+                    group.addTask { [run] in
+                        await follower.run(reportingTo: run.reporter)
+                        hasPrinted.update { $0 = true }
+                    }
                 }
+                if observation.hasEnd { break }
+            }
+            if observation.hasEnd {
+                observation.hasEnded.update { $0 = true }
+                await hasPrinted.wait(by: .now + Self.logTime) { $0 }
             }
             group.cancelAll()
-            return nil
         }
-        guard let (end, facts) = result else { throw CancellationError() }
-        if end.wasRemoved, facts == nil, !handle.isHere {
-            throw InfrastructureError(
-                .notReachable, "Container '\(container)' is not on this worker's Docker Engine")
+    }
+
+    /// Handles a notification. The first one that describes the container returns the follower of its log, if the job
+    /// requests its output.
+    @inline(never)
+    private func take(_ notice: TaskWatch<ContainerSource>.Notice, _ observation: Observation) -> LogFollower? {
+        // Not inlined, so that its values are not part of the memory of the task, which may wait for long.
+        let isFirst = observation.progress.facts == nil
+        func note(_ facts: ContainerFacts) {
+            if let status = observation.progress.note(facts) { emit(status, facts) }
         }
-        return await status(end, facts, container)
+        switch notice {
+        case .event(let event):
+            let status = observation.progress.note(event)
+            if let status, let facts = observation.progress.facts { emit(status, facts) }
+        case .status(let facts): note(facts)
+        case .end(let facts):
+            if let facts { note(facts) }
+            observation.end = observation.progress.end(facts)
+        }
+        guard isFirst, configuration.streamsOutput, let facts = observation.progress.facts else { return nil }
+        return follower(of: facts, observation)
     }
 
     private func emit(_ status: String, _ facts: ContainerFacts) {
@@ -59,19 +86,25 @@ extension DockerWorkload {
             event: "prefect.docker.container.\(status)", resource: resource(facts.id, name: facts.name), payload: [:])
     }
 
-    private func printOutput(of facts: ContainerFacts, isNew: Bool, until hasEnded: ObservedValue<Bool>) async {
+    private func follower(of facts: ContainerFacts, _ observation: Observation) -> LogFollower {
         // An earlier process has printed the older output, up to the mark that it recorded.
-        let start = isNew ? OutputPosition() : backend.marks.position(of: facts.id) ?? OutputPosition(since: .now)
-        let follower = LogFollower(
-            engine: engine, availability: backend.availability, hasEnded: hasEnded, output: backend.output,
-            errors: backend.errors, container: facts.id, flowRunID: run.flowRunID, flowRunName: run.flowRunName,
-            hasTTY: facts.hasTTY, marks: backend.marks)
-        if let problem = await follower.run(from: start) {
-            run.reporter.log(.warning, "The output of container '\(facts.name)' cannot be printed: \(problem.message)")
-        }
+        let start =
+            observation.isNew
+            ? OutputPosition() : backend.marks.position(of: facts.id) ?? OutputPosition(since: .now)
+        return LogFollower(
+            engine: engine, availability: backend.availability, hasEnded: observation.hasEnded,
+            output: backend.output, errors: backend.errors, container: facts.id, containerName: facts.name,
+            flowRunID: run.flowRunID, flowRunName: run.flowRunName, hasTTY: facts.hasTTY, marks: backend.marks,
+            start: start)
     }
 
-    private func status(_ end: ContainerEnd, _ facts: ContainerFacts?, _ container: String) async -> ExitStatus {
+    private func status(_ observation: Observation, _ handle: ContainerHandle) async throws -> ExitStatus {
+        guard let end = observation.end else { throw CancellationError() }
+        let (facts, container) = (observation.progress.facts, handle.container)
+        if end.wasRemoved, facts == nil, !handle.isHere {
+            throw InfrastructureError(
+                .notReachable, "Container '\(container)' is not on this worker's Docker Engine")
+        }
         var reasons: [String] = []
         if end.wasOutOfMemory, end.exitCode != 0 {
             let limit = facts?.memoryLimit.map { " at its limit of \(ByteCount.text($0))" } ?? ""

@@ -11,6 +11,9 @@ struct DockerWorkload: Workload {
     var description: JSONValue { configuration.json }
     var runsFlowEngine: Bool { configuration.runsFlowEngine }
     var streamsOutput: Bool { configuration.streamsOutput }
+    var afterStart: any Workload {
+        DockerWorkload(backend: backend, run: run, configuration: configuration.afterStart)
+    }
 
     var engine: EngineClient { backend.engine }
 

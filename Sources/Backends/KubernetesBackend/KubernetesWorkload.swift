@@ -12,17 +12,24 @@ struct KubernetesWorkload: Workload {
     var description: JSONValue { configuration.json }
     var runsFlowEngine: Bool { configuration.runsFlowEngine }
     var streamsOutput: Bool { configuration.streamsOutput }
+    var afterStart: any Workload {
+        KubernetesWorkload(backend: backend, run: run, configuration: configuration.afterStart)
+    }
 
     /// Waits until the job has ended, no matter which worker started it. The cluster itself reports how it ended.
     func wait(
         for identifier: InfrastructureIdentifier
     ) async throws -> ExitStatus {
+        try await follower(of: identifier).run().status
+    }
+
+    // The temporary values are not part of the memory of the task, which may wait for long.
+    @inline(never)
+    private func follower(of identifier: InfrastructureIdentifier) throws -> JobFollower {
         let place = try JobReference(identifier)
-        let cluster = try cluster(of: place)
-        return try await JobFollower(
-            place: place, reporter: run.reporter, cluster: cluster, backend: backend,
-            attention: FollowerAttention(run, configuration)
-        ).run(cluster.watch.follow(namespace: place.namespace, name: place.name)).status
+        return JobFollower(
+            place: place, reporter: run.reporter, cluster: try cluster(of: place), backend: backend,
+            attention: FollowerAttention(run, configuration))
     }
 
     /// Forgets the run and removes its secret. The job stays until its own time to live is over.

@@ -14,6 +14,9 @@ struct ProcessWorkload: FlowHookRunner {
     var description: JSONValue { configuration.json }
     var runsFlowEngine: Bool { configuration.runsFlowEngine }
     var streamsOutput: Bool { configuration.streamsOutput }
+    var afterStart: any Workload {
+        ProcessWorkload(backend: backend, run: run, configuration: configuration.afterStart)
+    }
 
     /// Starts the run's process. A job that cannot run as configured is refused with one line that names the problem.
     /// The exit code is 127 for a command that is not found, and 126 for a command that cannot be executed.

@@ -13,6 +13,9 @@ struct SystemdWorkload: FlowHookRunner {
     var description: JSONValue { configuration.json }
     var runsFlowEngine: Bool { configuration.runsFlowEngine }
     var streamsOutput: Bool { configuration.streamsOutput }
+    var afterStart: any Workload {
+        SystemdWorkload(backend: backend, run: run, configuration: configuration.afterStart)
+    }
 
     /// Stops the unit: SIGTERM to all of its processes, and SIGKILL after the job's `timeout_stop_sec` or else `grace`.
     func stop(

@@ -303,3 +303,5 @@ void clinux_name_thread(const char *name) {
 // By default, glibc creates an arena for each thread, up to eight per core, which costs a daemon memory for months. The
 // limit is set before any thread can have one.
 __attribute__((constructor)) static void limit_malloc_arenas(void) { mallopt(M_ARENA_MAX, 2); }
+
+void clinux_return_free_memory(void) { malloc_trim(0); }

@@ -47,6 +47,8 @@ package struct RESTRequest: Sendable {
     package var largestAnswer: Int
     /// Whether a larger answer is cut off at this size, instead of being a failure.
     package var cutsLargeAnswer = false
+    /// Whether the answer is a stream that is silent most of the time, such as a log.
+    package var isMostlySilent = false
     /// Overrides the TLS configuration of the client.
     package var tls: TLSConfiguration?
     /// The name of the operation in failures, such as `GET /version`. It must contain no secret.

@@ -1,4 +1,5 @@
 package import BackendKit
+internal import CLinux
 internal import Concurrency
 internal import Logging
 internal import PrefectAPI
@@ -132,6 +133,7 @@ package struct WorkerDaemon: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await services.feed.run(for: served) }
             group.addTask { await runBackends() }
+            group.addTask { await returnFreeMemory() }
             await withDiscardingTaskGroup { serving in
                 for (pool, left) in zip(initial, left) { serving.addTask { await serve(pool, left) } }
                 // When the initial pools are all polled once, the daemon only serves these.
@@ -172,6 +174,17 @@ package struct WorkerDaemon: Sendable {
                 guard let observer = backend as? any ForeignRunObserver else { continue }
                 group.addTask { await observer.observe(ForeignRunsOfAPI(services: services, served: served)) }
             }
+        }
+    }
+
+    /// Returns the memory to the system that runs no longer need, such as that of their start or of connections that
+    /// were made again. The allocator would keep it for as long as other memory near it is in use.
+    private func returnFreeMemory() async {
+        var changes = 0
+        while (try? await Task.sleep(for: .seconds(10), tolerance: .seconds(5))) != nil {
+            let current = pools.map(\.registry.changes).reduce(0, &+)
+            if current != changes || runsInFlight > 0 { clinux_return_free_memory() }
+            changes = current
         }
     }
 

@@ -245,7 +245,7 @@ struct PollLoop: Sendable {
             // The `deinit` of a slot that is not needed releases it.
             guard let held = registry.register(run) else { continue }
             metrics.pickedUp(dueAt: held.due)
-            taken.append(DueRun(held: held, flowRun: run, slot: slot))
+            taken.append(DueRun(held: held, details: RunDetails(run), slot: slot))
         }
         // A claim without a ledger entry would block its run for every worker. So all entries are on the disk before
         // the first claim.

@@ -16,7 +16,7 @@ final class RunReporter: JobReporter {
     let secrets = RevealedSecrets()
 
     private struct State {
-        var related: [JSONValue] = []
+        var related: @Sendable () -> [JSONValue] = { [] }
         var previous: [String: Event] = [:]
     }
 
@@ -30,8 +30,8 @@ final class RunReporter: JobReporter {
         logger = services.forRun(flowRun.id, named: flowRun.name).logger
     }
 
-    /// Sets the resources that are related to the events of the run's infrastructure.
-    func setRelated(_ related: [JSONValue]) { state.withLock { $0.related = related } }
+    /// Sets how the resources are made that are related to the events of the run's infrastructure.
+    func setRelated(_ related: @escaping @Sendable () -> [JSONValue]) { state.withLock { $0.related = related } }
 
     /// Removes the worker's secrets and those of the run's blocks from a text.
     func redact(_ text: String) -> String { secrets.redacting(services.redact(text)) }
@@ -65,9 +65,9 @@ final class RunReporter: JobReporter {
         let subject = resource["prefect.resource.id"]?.stringValue ?? ""
         let event = state.withLock { state in
             let event = Event(
-                name: name, resource: resource, related: state.related, payload: payload,
+                name: name, resource: resource, related: state.related(), payload: payload,
                 following: state.previous[subject], occurred: occurred ?? .now, id: id)
-            state.previous[subject] = event
+            state.previous[subject] = event.predecessor
             return event
         }
         services.events.add(event)

@@ -26,15 +26,8 @@ struct WorkerEvents: Sendable {
         return related
     }
 
-    private static func related(_ kind: String, id: String, name: String) -> JSONValue {
-        [
-            "prefect.resource.id": .string("prefect.\(kind).\(id)"), "prefect.resource.role": .string(kind),
-            "prefect.resource.name": .string(name),
-        ]
-    }
-
     private func related(pool: WorkPool?) -> [JSONValue] {
-        pool.map { [Self.related("work-pool", id: $0.id, name: $0.name)] } ?? []
+        pool.map { [RelatedObjects.Object($0).resource("work-pool")] } ?? []
     }
 
     /// Emits `prefect.worker.started`. Returns the event for the one that follows it.
@@ -48,46 +41,16 @@ struct WorkerEvents: Sendable {
             Event(name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
     }
 
-    /// The related resources of a run's events: deployment, flow, flow run, tags, work pool.
-    static func resources(of run: FlowRun, flow: Flow?, deployment: Deployment?, pool: WorkPool?) -> [JSONValue] {
-        let tags = (flow?.tags ?? []) + (deployment?.tags ?? []) + run.tags
-        var resources = resources(of: run, flow, deployment, tags: tags)
-        if let pool { resources.append(related("work-pool", id: pool.id, name: pool.name)) }
-        return resources
-    }
-
-    /// The resources related to the event of a cancellation. Prefect's runner knows neither the pool nor the flow's
-    /// tags, and names the flow only for a run with a deployment.
-    static func resourcesOfCancellation(of run: FlowRun, flow: Flow?, deployment: Deployment?) -> [JSONValue] {
-        resources(
-            of: run, deployment == nil ? nil : flow, deployment, tags: (deployment?.tags ?? []) + run.tags)
-    }
-
-    private static func resources(
-        of run: FlowRun, _ flow: Flow?, _ deployment: Deployment?, tags: [String]
-    ) -> [JSONValue] {
-        var resources: [JSONValue] = []
-        if let deployment { resources.append(related("deployment", id: deployment.id, name: deployment.name)) }
-        if let flow { resources.append(related("flow", id: flow.id, name: flow.name)) }
-        resources.append(related("flow-run", id: run.id, name: run.name))
-        for tag in Set(tags).sorted() {
-            resources.append([
-                "prefect.resource.id": .string("prefect.tag.\(tag)"), "prefect.resource.role": "tag",
-            ])
-        }
-        return resources
-    }
-
     /// Emits `prefect.worker.submitted-flow-run`.
-    func submitted(related: [JSONValue]) -> Event {
-        emit(Event(name: "prefect.worker.submitted-flow-run", resource: resource, related: related))
+    func submitted(related: RelatedObjects) -> Event {
+        emit(Event(name: "prefect.worker.submitted-flow-run", resource: resource, related: related.resources))
     }
 
     /// Emits `prefect.worker.executed-flow-run`. The flow run's entry contains the infrastructure and its status code.
     func executed(
-        related: [JSONValue], identifier: InfrastructureIdentifier, statusCode: Int, after submitted: Event?
+        related: RelatedObjects, identifier: InfrastructureIdentifier, statusCode: Int, after submitted: Event?
     ) {
-        let extended = related.map { resource in
+        let extended = related.resources.map { resource in
             guard resource["prefect.resource.role"] == "flow-run" else { return resource }
             var entry = resource
             entry["prefect.infrastructure.identifier"] = .string(identifier.rawValue)
@@ -101,16 +64,18 @@ struct WorkerEvents: Sendable {
 
     /// Emits `prefect.runner.cancelled-flow-run`: the worker has ended a run as cancelled. The subject has the name of
     /// Prefect's own runner, because automations search for that name.
-    func cancelled(related: [JSONValue]) {
+    func cancelled(related: RelatedObjects) {
         let runner: JSONValue = [
             "prefect.resource.id": "prefect.runner.standalone", "prefect.resource.name": "standalone",
             "prefect.version": .string(APIClient.prefectVersion),
         ]
-        _ = emit(Event(name: "prefect.runner.cancelled-flow-run", resource: runner, related: related))
+        _ = emit(
+            Event(
+                name: "prefect.runner.cancelled-flow-run", resource: runner, related: related.resourcesOfCancellation))
     }
 
     private func emit(_ event: Event) -> Event {
         events.add(event)
-        return event
+        return event.predecessor
     }
 }

@@ -2,7 +2,6 @@ package import BackendKit
 internal import Concurrency
 internal import JSON
 internal import PrefectAPI
-internal import Synchronization
 
 /// A flow run that this worker holds, with the requests that other parts of the worker make for it.
 package final class ActiveRun: Sendable {
@@ -17,7 +16,7 @@ package final class ActiveRun: Sendable {
     /// When this process began to hold the run.
     let takenAt = ContinuousClock.now
 
-    private struct State {
+    private struct State: Sendable {
         var machine: RunMachine
         var isToBeLeft = false
         var identifier: InfrastructureIdentifier?
@@ -27,6 +26,8 @@ package final class ActiveRun: Sendable {
         var isAtWork = false
         var confirmedAt = ContinuousClock.now
         var uncertainSince: Timestamp?
+
+        var hasEnded: Bool { machine.stage == .exited || machine.stage == .reported }
 
         init(machine: RunMachine) { self.machine = machine }
 
@@ -38,9 +39,7 @@ package final class ActiveRun: Sendable {
         }
     }
 
-    private let state: Mutex<State>
-    private let stopRequested = AsyncSignal()
-    private let leaveRequested = AsyncSignal()
+    private let state: ObservedValue<State>
 
     /// A run that a poll has returned.
     init(_ flowRun: FlowRun) {
@@ -48,7 +47,7 @@ package final class ActiveRun: Sendable {
         name = flowRun.name
         transitions = ClaimIDs()
         due = flowRun.expectedStartTime
-        state = Mutex(State(machine: RunMachine()))
+        state = ObservedValue(State(machine: RunMachine()))
     }
 
     /// A run that an earlier process held.
@@ -65,24 +64,24 @@ package final class ActiveRun: Sendable {
         state.deaths = entry.deaths
         state.work = entry.work
         state.uncertainSince = entry.uncertainSince
-        self.state = Mutex(state)
+        self.state = ObservedValue(state)
     }
 
     /// The run's position on its path.
-    var machine: RunMachine { state.withLock { $0.machine } }
+    var machine: RunMachine { @inline(never) get { state.value.machine } }
 
     /// The run's stage.
     package var stage: RunStage { machine.stage }
 
     /// The run's infrastructure, once it exists.
-    package var identifier: InfrastructureIdentifier? { state.withLock { $0.identifier } }
+    package var identifier: InfrastructureIdentifier? { @inline(never) get { state.value.identifier } }
 
     /// Why a stop of the run was requested; `nil` without a request.
     package var stopReason: StopReason? { machine.stopReason }
 
     /// Applies the result of the run's current step. Returns whether the ledger must record the change.
     func handle(_ event: RunMachine.Event) throws -> Bool {
-        let (before, isLegal, after) = state.withLock { state in
+        let (before, isLegal, after) = state.update { state in
             let before = state.machine
             let isLegal = state.machine.handle(event)
             let beginsToWatch = state.machine.step == .watch && before.step != .watch
@@ -90,7 +89,6 @@ package final class ActiveRun: Sendable {
             return (before, isLegal, state.machine)
         }
         guard isLegal else { throw IllegalEvent(step: before.step, event: event) }
-        if hasEnded { stopRequested.signal() }
         return after.stage != before.stage || after.step == .watch
     }
 
@@ -103,32 +101,32 @@ package final class ActiveRun: Sendable {
     }
 
     /// Passes the run to the next process.
-    func leave() { state.withLock { $0.machine.leave() } }
+    func leave() { state.update { $0.machine.leave() } }
 
     /// Whether this worker may still start a run that is pending by this transition. If this worker has settled its
     /// claim, another worker's state named Pending belongs to a claim that lost.
     func mayGoOn(in stateName: String, by transition: String?) -> Bool {
-        state.withLock { state in
+        state.update { state in
             guard let transition, !transitions.contains(transition) else { return true }
             return state.machine.isSettled && stateName == "Pending"
         }
     }
 
     /// Notes that the API may apply a proposal by one of the transitions late, because an attempt had no answer.
-    func doubt() { state.withLock { $0.uncertainSince = .now } }
+    func doubt() { state.update { $0.uncertainSince = .now } }
 
     /// Whether the API may apply a proposal by one of the transitions late, over a newer state.
-    var isUncertain: Bool { state.withLock { $0.uncertainSince != nil } }
+    var isUncertain: Bool { state.value.uncertainSince != nil }
 
     /// Notes that the API has just confirmed that the run is this worker's.
-    func confirm() { state.withLock { $0.confirmedAt = .now } }
+    func confirm() { state.update { $0.confirmedAt = .now } }
 
     /// The time since the API last confirmed that the run is this worker's.
-    var timeSinceConfirmation: Duration { state.withLock { ContinuousClock.now - $0.confirmedAt } }
+    var timeSinceConfirmation: Duration { ContinuousClock.now - state.value.confirmedAt }
 
     /// The run's current entry for the ledger.
     func entry(api: String, pool: String, workerType: String) -> LedgerEntry {
-        state.withLock { state in
+        state.update { state in
             LedgerEntry(
                 flowRunID: id, flowRunName: name, api: api, pool: pool, workerType: workerType,
                 stage: state.machine.stage, transitions: transitions, due: due, isSettled: state.machine.isSettled,
@@ -138,14 +136,14 @@ package final class ActiveRun: Sendable {
     }
 
     /// The number of processes that died during work on the run alone. Work in progress counts as one.
-    var deaths: Int { state.withLock { $0.deaths } }
+    var deaths: Int { state.value.deaths }
 
     /// The work on the run alone that the worker began last.
-    var work: RunWork? { state.withLock { $0.work } }
+    var work: RunWork? { state.value.work }
 
     /// Notes that some work on the run alone begins. From now on, a death of the process counts.
     func begin(_ work: RunWork) {
-        state.withLock { state in
+        state.update { state in
             state.work = work
             guard !state.isAtWork else { return }
             state.isAtWork = true
@@ -155,7 +153,7 @@ package final class ActiveRun: Sendable {
 
     /// Notes that the work has ended; `false` when that was noted before.
     func endWork() -> Bool {
-        state.withLock { state in
+        state.update { state in
             guard state.isAtWork else { return false }
             state.isAtWork = false
             state.deaths -= 1
@@ -164,51 +162,42 @@ package final class ActiveRun: Sendable {
     }
 
     /// How the infrastructure ended, once that is known.
-    var exit: ExitStatus? { state.withLock { $0.exit } }
+    var exit: ExitStatus? { state.value.exit }
 
     /// Notes how the infrastructure ended.
-    func setExit(_ exit: ExitStatus) { state.withLock { $0.exit = exit } }
+    func setExit(_ exit: ExitStatus) { state.update { $0.exit = exit } }
 
     /// Notes the run's infrastructure.
-    func setIdentifier(_ identifier: InfrastructureIdentifier) { state.withLock { $0.identifier = identifier } }
+    func setIdentifier(_ identifier: InfrastructureIdentifier) { state.update { $0.identifier = identifier } }
 
     /// Requests that the run stop. A cancellation takes precedence over a shutdown, because it also ends the run
     /// itself.
-    func requestStop(_ reason: StopReason) {
-        state.withLock { $0.machine.requestStop(reason) }
-        stopRequested.signal()
-    }
+    func requestStop(_ reason: StopReason) { state.update { $0.machine.requestStop(reason) } }
 
     /// Requests that this process pass the run to a later process, as it is.
-    func requestLeave() {
-        state.withLock { $0.isToBeLeft = true }
-        leaveRequested.signal()
-    }
+    func requestLeave() { state.update { $0.isToBeLeft = true } }
 
     /// Whether this process is to pass the run to a later process.
-    var isToBeLeft: Bool { state.withLock { $0.isToBeLeft } }
+    var isToBeLeft: Bool { @inline(never) get { state.value.isToBeLeft } }
 
-    /// Waits until this process is to pass the run to a later one, or until the task is cancelled.
-    func waitForLeave() async {
-        while !Task.isCancelled, !isToBeLeft { await leaveRequested.wait() }
-    }
+    /// Waits until this process is to pass the run to a later one, until the run's infrastructure has ended, or until
+    /// the task is cancelled.
+    func waitForLeave() async { await state.wait { $0.isToBeLeft || $0.hasEnded } }
 
     /// Whether the run's infrastructure has ended.
-    var hasEnded: Bool { stage == .exited || stage == .reported }
+    var hasEnded: Bool { @inline(never) get { state.value.hasEnded } }
 
     /// Waits until the run's infrastructure has ended, for at most `duration`.
-    func waitForEnd(atMost duration: Duration) async {
-        await stopRequested.wait(atMost: duration, unless: { self.hasEnded })
-    }
+    func waitForEnd(atMost duration: Duration) async { await state.wait(by: .now + duration) { $0.hasEnded } }
 
     /// Waits until a stop of the run is requested; `nil` when its infrastructure ends before, or when the task is
     /// cancelled.
     func waitForStopRequest() async -> StopReason? {
-        while !Task.isCancelled {
-            if hasEnded { return nil }
-            if let stopReason { return stopReason }
-            await stopRequested.wait()
-        }
-        return nil
+        await state.wait { $0.hasEnded || $0.machine.stopReason != nil }
+        return hasEnded || Task.isCancelled ? nil : stopReason
     }
+
+    /// Waits until a stop of the run is requested or this process is to pass it to a later one. The wait also ends when
+    /// the run's infrastructure has ended, or when the task is cancelled.
+    func waitForRequest() async { await state.wait { $0.isToBeLeft || $0.hasEnded || $0.machine.stopReason != nil } }
 }

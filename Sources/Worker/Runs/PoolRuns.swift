@@ -5,16 +5,31 @@ internal import Logging
 internal import PrefectAPI
 
 /// The values that all flow runs of a pool share, and the two ways in which a run begins: from a poll or the ledger.
-struct PoolRuns: Sendable {
+final class PoolRuns: Sendable {
     let backend: any Backend
     let live: ObservedValue<ServedPool>
-    var services: WorkerServices
+    let services: WorkerServices
     let contexts: RunContextReader
     let registry: RunRegistry
     let state: PoolState
     let peers: PeerWorkers
     let metrics: PoolMetrics
     let late: LateProposals
+
+    init(
+        backend: any Backend, live: ObservedValue<ServedPool>, services: WorkerServices, contexts: RunContextReader,
+        registry: RunRegistry, state: PoolState, peers: PeerWorkers, metrics: PoolMetrics, late: LateProposals
+    ) {
+        self.backend = backend
+        self.live = live
+        self.services = services
+        self.contexts = contexts
+        self.registry = registry
+        self.state = state
+        self.peers = peers
+        self.metrics = metrics
+        self.late = late
+    }
 
     var served: ServedPool { live.value }
     var events: WorkerEvents {
@@ -28,31 +43,40 @@ struct PoolRuns: Sendable {
 
     /// Takes a run that a poll has returned through all of its steps.
     func execute(_ run: DueRun) async {
-        let runs = forRun(run.held)
-        guard let pool = state.pool else { return await services.ledger.remove(run.held.id) }
-        await RunDriver(held: run.held, flowRun: run.flowRun, pool: pool, runs: runs).run()
+        guard let driver = driver(of: run) else { return await services.ledger.remove(run.held.id) }
+        await driver.run()
     }
 
     /// Takes a run that an earlier process held through all of its steps.
     func recover(_ held: ActiveRun, _ entry: LedgerEntry) async {
         let runs = forRun(held)
         // The API may be unavailable for a long time, and both reads wait for it.
-        guard let flowRun = try? await runs.services.persistently({ try await runs.read(entry) }),
-            let pool = try? await runs.services.persistently({ try await runs.readPool(entry) })
-        else {
+        guard let driver = try? await inChildTask({ try await runs.driver(of: held, entry) }) else {
             metrics.ended(.left)
             runs.services.logger.info(
                 "Flow run '\(entry.flowRunName)' will be recovered at the next start of this worker")
             return
         }
-        await RunDriver(held: held, flowRun: flowRun, pool: pool, runs: runs).run()
+        await driver.run()
+    }
+
+    // Not part of the memory of the run's task.
+    @inline(never)
+    private func driver(of run: DueRun) -> RunDriver? {
+        RunDriver(held: run.held, details: run.details, pool: state.pool, runs: forRun(run.held))
+    }
+
+    private func driver(of held: ActiveRun, _ entry: LedgerEntry) async throws -> RunDriver? {
+        let flowRun = try await services.persistently { try await self.read(entry) }
+        let pool = try await services.persistently { try await self.readPool(entry) }
+        return RunDriver(held: held, details: RunDetails(flowRun), pool: pool, runs: self)
     }
 
     /// The same values for one run: each line in the worker's log names the run.
     private func forRun(_ held: ActiveRun) -> PoolRuns {
-        var runs = self
-        runs.services = services.forRun(held.id, named: held.name)
-        return runs
+        PoolRuns(
+            backend: backend, live: live, services: services.forRun(held.id, named: held.name), contexts: contexts,
+            registry: registry, state: state, peers: peers, metrics: metrics, late: late)
     }
 
     private func read(_ entry: LedgerEntry) async throws -> FlowRun {

@@ -6,7 +6,7 @@ internal import PrefectAPI
 // The steps for a run that an earlier process of the worker held.
 extension RunDriver {
     /// Reads the run's status from the API.
-    func readStatusOfEarlierProcess(_ memory: inout Memory) async throws {
+    func readStatusOfEarlierProcess(_ memory: Memory) async throws {
         // The earlier process may have died with a proposal under way.
         if [.due, .configured].contains(held.stage) { held.doubt() }
         let status = try await readStatus()
@@ -16,7 +16,7 @@ extension RunDriver {
     }
 
     /// Asks the backend which infrastructure the run has, until the backend can answer.
-    func findInfrastructure(_ memory: inout Memory) async throws {
+    func findInfrastructure(_ memory: Memory) async throws {
         let prepared = try await prepareAgain()
         memory.prepared = prepared
         if held.stage == .exited, let identifier = held.identifier {

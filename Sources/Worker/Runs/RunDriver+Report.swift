@@ -11,14 +11,28 @@ extension RunDriver {
     func watch(_ memory: Memory) async throws {
         let workload = try memory.workload()
         guard let identifier = held.identifier else { throw MissingJob() }
-        async let _: Void = leaveUnlessEnded()
-        // A stop that is under way must complete although the infrastructure has ended, so that all of it ends. So the
-        // wait and the stop run side by side, and the end also ends the wait for a stop request.
-        async let stopping: Void = stopWhenAsked(identifier, workload)
-        let status = try await waitForEnd(identifier, workload)
+        try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
+            group.addTask { try await exitStatus(of: identifier, workload) }
+            group.addTask {
+                try await followRequests(identifier, workload)
+                return nil
+            }
+            if isDoneOnceStarted {
+                group.addTask {
+                    await leaveUnlessEnded()
+                    return nil
+                }
+            }
+            // A stop that is under way must complete although the infrastructure has ended, so that all of it ends.
+            while let result = try await group.next() {
+                if let status = result { try await inChildTask { try await note(status, workload) } }
+            }
+        }
+    }
+
+    private func note(_ status: ExitStatus, _ workload: any Workload) async throws {
         held.setExit(status.mapTexts(reporter.redact))
         try await take(.ended(end(status, workload)))
-        await stopping
     }
 
     /// How infrastructure ended, in the detail that decides what the worker reports.
@@ -40,33 +54,42 @@ extension RunDriver {
     /// Passes a run of an earlier process to the next process, unless the run ends within 10 s. This applies to a
     /// worker that does not wait for such runs.
     private func leaveUnlessEnded() async {
-        guard served.runsOnce, backend.traits.isDoneOnceStarted else { return }
-        if (try? await Task.sleep(for: .seconds(10))) != nil { held.requestLeave() }
+        await held.waitForEnd(atMost: .seconds(10))
+        if !held.hasEnded, !Task.isCancelled { held.requestLeave() }
     }
 
-    private func waitForEnd(
-        _ identifier: InfrastructureIdentifier, _ workload: any Workload
+    private func exitStatus(
+        of identifier: InfrastructureIdentifier, _ workload: any Workload
     ) async throws -> ExitStatus {
-        let status = try await firstResult(
-            of: {
-                do {
-                    return try await workload.wait(for: identifier)
-                } catch let error as InfrastructureError where error.kind == .notFound {
-                    // It has ended, and how it ended is unknown.
-                    return ExitStatus(code: nil)
-                }
-            },
-            {
-                await held.waitForLeave()
-                if held.isToBeLeft { throw CancellationError() }
-                return nil
-            })
-        guard let status else { throw CancellationError() }
-        return status
+        do {
+            return try await workload.wait(for: identifier)
+        } catch let error as InfrastructureError where error.kind == .notFound {
+            // It has ended, and how it ended is unknown.
+            return ExitStatus(code: nil)
+        }
     }
 
-    private func stopWhenAsked(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async {
-        guard let reason = await held.waitForStopRequest() else { return }
+    /// Stops the infrastructure on request. Throws `CancellationError` when this process is to pass the run to a later
+    /// one. Returns when the infrastructure has ended.
+    private func followRequests(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async throws {
+        await held.waitForRequest()
+        if held.machine.stopReason != nil, !held.isToBeLeft, !held.hasEnded {
+            await stopUntilLeft(identifier, workload)
+        }
+        await held.waitForLeave()
+        if !held.hasEnded { throw CancellationError() }
+    }
+
+    private func stopUntilLeft(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async {
+        guard let reason = held.stopReason else { return }
+        async let stopping: Void = stop(identifier, workload, reason)
+        await held.waitForLeave()
+        if held.hasEnded { await stopping }
+    }
+
+    private func stop(
+        _ identifier: InfrastructureIdentifier, _ workload: any Workload, _ reason: StopReason
+    ) async {
         switch reason {
         case .cancelled: reporter.log(.info, "Cancelling flow run '\(flowRun.name)': stopping '\(identifier)'")
         case .shutdown: reporter.log(.warning, "The worker shuts down: stopping flow run '\(flowRun.name)'")
@@ -108,7 +131,7 @@ extension RunDriver {
     }
 
     /// Reads the run's state, which decides what the worker reports.
-    func readAfterEnd(_ memory: inout Memory) async throws {
+    func readAfterEnd(_ memory: Memory) async throws {
         let current = try await readRun()
         memory.state = current?.state ?? .null
         let reading = RunMachine.Reading(current)
@@ -123,7 +146,7 @@ extension RunDriver {
     }
 
     /// Reports that a run has crashed, because its infrastructure ended without a final state.
-    func crash(_ memory: inout Memory) async throws {
+    func crash(_ memory: Memory) async throws {
         let workload = try memory.workload()
         let status = held.exit ?? ExitStatus(code: nil)
         // A flow engine that ends without an error and without a final state has not finished its run.
@@ -161,7 +184,7 @@ extension RunDriver {
         await runHooks(.cancellation, state: cancelling, of: made.workload)
         let end = StateProposal.cancelled("Flow run was cancelled successfully.")
         if case .accepted? = try await proposePersistently(end, force: true) {
-            events.cancelled(related: made.relatedToCancellation)
+            events.cancelled(related: made.related)
             reporter.log(.info, "Flow run '\(flowRun.name)' was cancelled")
         }
         try await take(.done)
@@ -170,7 +193,7 @@ extension RunDriver {
     /// Sends the event of a run that set Cancelled itself after the worker's request. Infrastructure that outlives the
     /// worker has its own runner, which sends that event.
     func noteCancelled(_ memory: Memory) async throws {
-        if !backend.traits.outlivesWorker { events.cancelled(related: try memory.made().relatedToCancellation) }
+        if !backend.traits.outlivesWorker { events.cancelled(related: try memory.made().related) }
         try await take(.done)
     }
 

@@ -7,7 +7,7 @@ internal import PrefectAPI
 // The steps from a claimed run to its infrastructure, and the ends of runs without infrastructure.
 extension RunDriver {
     /// Reads the deployment and the flow, renders the template and prepares the backend's configuration.
-    func configure(_ memory: inout Memory) async throws {
+    func configure(_ memory: Memory) async throws {
         do {
             memory.prepared = try await jobs.prepare(continuing: memory.trace, mark: mark)
             try await take(.done)
@@ -29,7 +29,7 @@ extension RunDriver {
     /// the server accepts Submitting from the first worker. It refuses the other worker's Submitting, and that worker
     /// reads which of them has the run. Only a late proposal could be accepted over a newer state. So the worker reads
     /// the run before a late proposal.
-    func submit(_ memory: inout Memory) async throws {
+    func submit(_ memory: Memory) async throws {
         if memory.submitted == nil { memory.submitted = memory.prepared.map { events.submitted(related: $0.related) } }
         if held.timeSinceConfirmation > Self.confirmationLifetime { return try await take(.stale) }
         memory.submissions += 1
@@ -83,7 +83,7 @@ extension RunDriver {
     // MARK: Starting
 
     /// Creates the infrastructure, and records it in the ledger at once.
-    func start(_ memory: inout Memory) async throws {
+    func start(_ memory: Memory) async throws {
         let workload = try memory.workload()
         do {
             try await mark.during(.starting) {
@@ -113,7 +113,7 @@ extension RunDriver {
             return try await withThrowingTaskGroup(of: InfrastructureIdentifier?.self) { group in
                 group.addTask { try await workload.start() }
                 group.addTask {
-                    await raceOf({ _ = await held.waitForStopRequest() }, { await held.waitForLeave() })
+                    await held.waitForRequest()
                     return nil
                 }
                 while let result = try await group.next() {

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Concurrency
 internal import JSON
 internal import JobTemplates
 internal import Logging
@@ -8,22 +9,50 @@ internal import PrefectAPI
 ///
 /// A failure affects only this run: ``run()`` throws no error.
 struct RunDriver: Sendable {
-    let held: ActiveRun
-    let flowRun: FlowRun
-    let pool: WorkPool
-    let runs: PoolRuns
-    let reporter: RunReporter
-    let jobs: RunJobs
+    /// The values that all steps need. The tasks of a run share them, because many runs may be in flight for long.
+    private final class Shared: Sendable {
+        let held: ActiveRun
+        let details: RunDetails
+        let flowRun: FlowRun
+        let pool: WorkPool
+        let runs: PoolRuns
+        let reporter: RunReporter
+        let isTraced: Bool
 
-    init(held: ActiveRun, flowRun: FlowRun, pool: WorkPool, runs: PoolRuns) {
-        self.held = held
-        self.flowRun = flowRun
-        self.pool = pool
-        self.runs = runs
-        reporter = RunReporter(flowRun: flowRun, services: runs.services, workerID: runs.state.workerID)
-        jobs = RunJobs(
-            runs: runs, flowRun: flowRun, pool: pool, claimID: held.transitions.claim, deploymentSince: held.takenAt,
-            reporter: reporter)
+        init(_ held: ActiveRun, _ details: RunDetails, _ flowRun: FlowRun, _ pool: WorkPool, _ runs: PoolRuns) {
+            self.held = held
+            self.details = details
+            self.flowRun = flowRun
+            self.pool = pool
+            self.runs = runs
+            isTraced = runs.services.isTraced
+            reporter = RunReporter(flowRun: flowRun, services: runs.services, workerID: runs.state.workerID)
+        }
+    }
+
+    private let shared: Shared
+
+    /// A driver of a run; `nil` without the pool, or without the run's details.
+    init?(held: ActiveRun, details: RunDetails, pool: WorkPool?, runs: PoolRuns) {
+        guard let pool, let flowRun = details.flowRun else { return nil }
+        shared = Shared(held, details, flowRun.outline, pool, runs)
+    }
+
+    var held: ActiveRun { shared.held }
+    /// The outline of the run.
+    var flowRun: FlowRun { shared.flowRun }
+    var pool: WorkPool { shared.pool }
+    var runs: PoolRuns { shared.runs }
+    var reporter: RunReporter { shared.reporter }
+
+    /// The maker of the run's job. Throws for a run whose infrastructure exists.
+    var jobs: RunJobs {
+        get throws {
+            guard let flowRun = shared.details.flowRun else { throw MissingJob() }
+            return RunJobs(
+                runs: runs, flowRun: flowRun, pool: pool, claimID: held.transitions.claim,
+                deploymentSince: held.takenAt, reporter: reporter)
+        }
     }
 
     var backend: any Backend { runs.backend }
@@ -32,33 +61,6 @@ struct RunDriver: Sendable {
     var served: ServedPool { runs.served }
     var events: WorkerEvents { runs.events }
 
-    /// The values that a step passes to later steps.
-    struct Memory {
-        /// The trace that the run's process continues.
-        let trace: TraceContext?
-        /// The run's workload, once it is made.
-        var prepared: RunJobs.Prepared?
-        /// The event that the run was submitted.
-        var submitted: Event?
-        /// Whether the run exists and was this worker's when its status was read.
-        var isOurs = true
-        /// How often Submitting was proposed.
-        var submissions = 0
-        /// Why the run could not be configured or started.
-        var failure: (any Error)?
-        /// The state that was read after the end of the run's infrastructure.
-        var state = JSONValue.null
-
-        /// The run's workload, for a step after the one that makes it.
-        func workload() throws -> any Workload { try made().workload }
-
-        /// The run's workload, and the resources that its events are related to.
-        func made() throws -> RunJobs.Prepared {
-            guard let prepared else { throw MissingJob() }
-            return prepared
-        }
-    }
-
     /// The error for a step that lacks the result of an earlier step: a fault of the program.
     struct MissingJob: Error, CustomStringConvertible {
         let description = "its job configuration has not been made"
@@ -66,8 +68,18 @@ struct RunDriver: Sendable {
 
     /// Takes the run through all of its steps.
     func run() async {
-        runs.metrics.ended(await services.span(ofRun: flowRun, pool: served.name) { await outcome() })
+        note(shared.isTraced ? await tracedOutcome() : await outcome())
     }
+
+    private func tracedOutcome() async -> RunOutcome {
+        await services.span(ofRun: flowRun, pool: served.name) { await outcome() }
+    }
+
+    @inline(never)
+    private func note(_ outcome: RunOutcome) { runs.metrics.ended(outcome) }
+
+    // The functions through which a run in flight is watched use as little of their task's memory as they can. Values
+    // of large types would be part of it. So they occur in functions that are not inlined, or in tasks of their own.
 
     private func outcome() async -> RunOutcome {
         do {
@@ -78,6 +90,10 @@ struct RunDriver: Sendable {
             reporter.log(.error, "The worker abandoned flow run '\(flowRun.name)': \(error)")
             return .abandoned
         }
+        return await conclusion()
+    }
+
+    private func conclusion() async -> RunOutcome {
         let machine = held.machine
         if machine.step == .left {
             services.logger.info(
@@ -91,6 +107,11 @@ struct RunDriver: Sendable {
         return machine.outcome
     }
 
+    /// Whether the worker does not wait for the end of runs that it has started.
+    var isDoneOnceStarted: Bool {
+        @inline(never) get { served.runsOnce && backend.traits.isDoneOnceStarted }
+    }
+
     /// Removes the run from the ledger, at once or when the API can no longer apply any of its proposals late.
     private func forget() async {
         var entry = entry
@@ -102,38 +123,52 @@ struct RunDriver: Sendable {
     // MARK: The loop
 
     private func followPath() async throws {
-        var memory = Memory(trace: services.currentTrace)
+        let memory = makeMemory()
         while !held.machine.isOver {
             let part = held.machine.step.part
-            try await services.span("worker.\(part)") {
-                if part == .watch {
-                    try await watchAndReport(&memory)
-                } else {
-                    try await carryOutAll(of: part, &memory)
-                }
+            guard part != .watch else {
+                // The run may be in flight for long, so it keeps only what the watch and the report need.
+                shared.details.release()
+                memory.reduce()
+                try await span(part) { try await watchAndReport(memory) }
+                continue
             }
+            try await inChildTask { try await span(part) { try await carryOutAll(of: part, memory) } }
         }
     }
 
-    private func carryOutAll(of part: RunMachine.Part, _ memory: inout Memory) async throws {
+    @inline(never)
+    private func makeMemory() -> Memory { Memory(trace: services.currentTrace) }
+
+    private func span(_ part: RunMachine.Part, _ steps: () async throws -> Void) async throws {
+        if shared.isTraced { try await traced(part, steps) } else { try await steps() }
+    }
+
+    private func traced(_ part: RunMachine.Part, _ steps: () async throws -> Void) async throws {
+        try await services.span("worker.\(part)") { try await steps() }
+    }
+
+    private func carryOutAll(of part: RunMachine.Part, _ memory: Memory) async throws {
         while case let step = held.machine.step, step.part == part, !held.machine.isOver {
-            try await carryOut(step, &memory)
+            try await carryOut(step, memory)
         }
     }
 
     /// Watches a run with infrastructure and reports its end. Meanwhile, records the infrastructure at the API.
-    private func watchAndReport(_ memory: inout Memory) async throws {
+    private func watchAndReport(_ memory: Memory) async throws {
         // Infrastructure that is only removed needs no record: its run has ended or is another worker's.
         guard let identifier = held.identifier, held.machine.step != .cleanUp || memory.isOurs else {
-            return try await carryOutAll(of: .watch, &memory)
+            return try await carryOutAll(of: .watch, memory)
         }
-        if served.runsOnce, backend.traits.isDoneOnceStarted, !held.machine.isRecovered {
+        if isDoneOnceStarted, !held.machine.isRecovered {
             await recordInfrastructure(identifier)
             throw CancellationError()
         }
-        async let recorded: Void = recordInfrastructure(identifier)
-        try await carryOutAll(of: .watch, &memory)
-        await recorded
+        try await withThrowingDiscardingTaskGroup { group in
+            group.addTask { await recordInfrastructure(identifier) }
+            if held.machine.step == .watch { try await watch(memory) }
+            try await inChildTask { try await carryOutAll(of: .watch, memory) }
+        }
     }
 
     /// Passes the result of the current step to the machine, and records the run's stage in the ledger.
@@ -143,21 +178,21 @@ struct RunDriver: Sendable {
         if held.machine.step != .start { await services.ledger.record([entry]) }
     }
 
-    private func carryOut(_ step: RunMachine.Step, _ memory: inout Memory) async throws {
+    private func carryOut(_ step: RunMachine.Step, _ memory: Memory) async throws {
         switch step {
-        case .readStatus: try await readStatusOfEarlierProcess(&memory)
-        case .findInfrastructure: try await findInfrastructure(&memory)
+        case .readStatus: try await readStatusOfEarlierProcess(memory)
+        case .findInfrastructure: try await findInfrastructure(memory)
         case .reportGivenUp: try await reportGivenUp()
         case .endGivenUp: try await endGivenUp()
         case .claim: try await claim()
         case .readAfterClaim: try await readAfterClaim()
         case .claimAgain: try await claimAgain()
         case .settle: try await settle()
-        case .configure: try await configure(&memory)
-        case .submit: try await submit(&memory)
+        case .configure: try await configure(memory)
+        case .submit: try await submit(memory)
         case .readBeforeSubmission, .readAfterSubmission: try await take(readToGoOn())
         case .readCancelling: try await take(.status(readStatus()))
-        case .start: try await start(&memory)
+        case .start: try await start(memory)
         case .findInterrupted: try await findInterrupted(memory)
         case .cancelUnstarted: try await cancelUnstarted()
         case .cancelWithoutDeployment: try await cancelWithoutDeployment()
@@ -165,8 +200,8 @@ struct RunDriver: Sendable {
         case .giveBack: try await giveBack()
         case .watch: try await watch(memory)
         case .readBeforeReport: try await readBeforeReport()
-        case .readAfterEnd: try await readAfterEnd(&memory)
-        case .crash: try await crash(&memory)
+        case .readAfterEnd: try await readAfterEnd(memory)
+        case .crash: try await crash(memory)
         case .cancel: try await cancel(memory)
         case .noteCancelled: try await noteCancelled(memory)
         case .conclude: try await conclude(memory)

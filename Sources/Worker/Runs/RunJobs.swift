@@ -15,13 +15,14 @@ struct RunJobs: Sendable {
     let deploymentSince: ContinuousClock.Instant
     let reporter: RunReporter
 
-    /// A job, and the resources that the worker's events of its run are related to.
+    /// A job, and the objects that the worker's events of its run are related to.
     struct Prepared: Sendable {
-        let workload: any Workload
-        /// The resources that the worker's events of the run are related to.
-        let related: [JSONValue]
-        /// The resources that the event of a cancellation is related to.
-        let relatedToCancellation: [JSONValue]
+        var workload: any Workload
+        /// The objects that the worker's events of the run are related to.
+        let related: RelatedObjects
+
+        /// Keeps only what is needed once the infrastructure exists.
+        mutating func reduce() { workload = workload.afterStart }
     }
 
     /// The error for a run whose deployment no longer exists.
@@ -88,15 +89,12 @@ struct RunJobs: Sendable {
     private func prepared(
         flow: Flow?, deployment: Deployment?, _ makeWorkload: (RunContext) async throws -> any Workload
     ) async throws -> Prepared {
-        let related = WorkerEvents.resources(of: flowRun, flow: flow, deployment: deployment, pool: pool)
+        let related = RelatedObjects(flowRun, flow: flow, deployment: deployment, pool: pool)
         let run = RunContext(
             flowRunID: flowRun.id, flowRunName: flowRun.name, claimID: claimID,
             deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, reporter: reporter)
         let workload = try await makeWorkload(run)
-        reporter.setRelated(related + [runs.events.relatedWorker])
-        return Prepared(
-            workload: workload, related: related,
-            relatedToCancellation: WorkerEvents.resourcesOfCancellation(
-                of: flowRun, flow: flow, deployment: deployment))
+        reporter.setRelated { [events = runs.events] in related.resources + [events.relatedWorker] }
+        return Prepared(workload: workload, related: related)
     }
 }

@@ -8,6 +8,7 @@ package final class RunRegistry: Sendable {
         var runs: [String: ActiveRun] = [:]
         /// The runs that were removed since the current poll began.
         var leftSincePoll: Set<String> = []
+        var changes = 0
     }
 
     private let state = Mutex(State())
@@ -26,6 +27,7 @@ package final class RunRegistry: Sendable {
             guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
             let held = ActiveRun(flowRun)
             state.runs[flowRun.id] = held
+            state.changes += 1
             return held
         }
         if held != nil { changed.signal() }
@@ -35,7 +37,10 @@ package final class RunRegistry: Sendable {
     /// Registers a run that an earlier process held.
     func restore(_ entry: LedgerEntry) -> ActiveRun {
         let held = ActiveRun(entry)
-        state.withLock { $0.runs[held.id] = held }
+        state.withLock { state in
+            state.runs[held.id] = held
+            state.changes += 1
+        }
         changed.signal()
         return held
     }
@@ -44,6 +49,7 @@ package final class RunRegistry: Sendable {
         state.withLock { state in
             guard state.runs[run.id] === run else { return }
             state.runs[run.id] = nil
+            state.changes += 1
             state.leftSincePoll.insert(run.id)
         }
     }
@@ -56,6 +62,9 @@ package final class RunRegistry: Sendable {
 
     /// How many runs are held.
     package var count: Int { state.withLock { $0.runs.count } }
+
+    /// How often a run was registered or removed.
+    var changes: Int { state.withLock { $0.changes } }
 
     /// The number of runs that this worker has not yet claimed, so that a poll may still return them.
     var unclaimedCount: Int { state.withLock { $0.runs.values.count(where: { $0.stage == .due }) } }

@@ -4,6 +4,9 @@ internal import Tracing
 
 // Spans of the worker's activity. Without a bootstrapped tracer they cost almost nothing and nothing receives them.
 extension WorkerServices {
+    /// Whether a tracer is bootstrapped.
+    var isTraced: Bool { !(tracer is NoOpTracer) }
+
     /// Performs a step in a span of its own, within the current span.
     func span<Result: Sendable>(
         _ name: String, isolation: isolated (any Actor)? = #isolation, _ step: () async throws -> Result

@@ -71,6 +71,7 @@ package struct WorkerServices: Sendable {
 extension WorkerServices {
     /// The same objects for one flow run: each line in the worker's log names the run.
     func forRun(_ id: String, named name: String) -> WorkerServices {
+        if logger[metadataKey: "flow_run_id"] == "\(id)" { return self }
         var services = self
         services.logger[metadataKey: "flow_run_id"] = "\(id)"
         services.logger[metadataKey: "flow_run_name"] = "\(name)"

@@ -83,7 +83,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
     func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter {
         let reporter = RunReporter(
             flowRun: FlowRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
-        reporter.setRelated(related)
+        reporter.setRelated { related }
         return reporter
     }
 

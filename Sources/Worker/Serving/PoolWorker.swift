@@ -138,6 +138,9 @@ package struct PoolWorker: Sendable {
                 hand.finish()
             }
             group.addTask { await followShutdown() }
+            // The tasks of all runs share what these closures capture.
+            let recover: @Sendable (RecoveredRuns.RecoveredRun) async -> Void = { await self.recover($0) }
+            let execute: @Sendable (DueRun) async -> Void = { await self.execute($0) }
             await withDiscardingTaskGroup { inFlight in
                 for run in left.runs { inFlight.addTask { await recover(run) } }
                 for await run in due { inFlight.addTask { await execute(run) } }

@@ -56,6 +56,9 @@ struct CreateOptions: Sendable, Hashable {
         "kernel_memory": "KernelMemory", "mem_reservation": "MemoryReservation", "shm_size": "ShmSize",
     ]
 
+    /// No keywords.
+    init() {}
+
     /// Reads the keywords. Throws an error of the kind `refused` that names the keyword at fault.
     init(_ keywords: JSONValue?) throws(InfrastructureError) {
         for (key, value) in keywords?.objectValue ?? [:] {

@@ -34,17 +34,17 @@ struct DockerConfiguration: Sendable {
     let removesContainer: Bool
 
     let words: [String]?
-    let credentials: JSONValue?
+    private(set) var credentials: JSONValue?
     let configuredPullPolicy: PullPolicy?
     let networks: [String]
     let configuredNetworkMode: String?
-    let volumes: [VolumeMount]
+    private(set) var volumes: [VolumeMount]
     let memoryLimit: String?
     let swapLimit: String?
     let isPrivileged: Bool
-    let createKeywords: JSONValue?
-    let options: CreateOptions
-    private let base: BaseJobConfiguration
+    private(set) var createKeywords: JSONValue?
+    private(set) var options: CreateOptions
+    private var base: BaseJobConfiguration
 
     /// Reads a rendered job configuration. Throws an `InfrastructureError` of the kind `refused` that names the job
     /// variable.
@@ -133,6 +133,19 @@ struct DockerConfiguration: Sendable {
             prepared.labels.map { (Slug.dockerLabelKey($0.key), $0.value) }, uniquingKeysWith: { $1 })
         result.name = Slug.dockerContainerName(prepared.name)
         if image.isEmpty { result.image = "prefecthq/prefect:\(context.prefectVersion)-python3.11" }
+        return result
+    }
+
+    /// The configuration without what only the start of the run needs.
+    var afterStart: Self {
+        var result = self
+        result.base = .empty
+        result.env = [:]
+        result.labels = [:]
+        result.credentials = nil
+        result.createKeywords = nil
+        result.options = CreateOptions()
+        result.volumes = []
         return result
     }
 

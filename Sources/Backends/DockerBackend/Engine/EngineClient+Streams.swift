@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 internal import RESTClient
@@ -45,10 +46,10 @@ extension EngineClient {
     func followLogs(of id: String, since time: OutputTime?) async throws -> HTTPBody {
         var query = [(name: "follow", value: "1"), ("stdout", "1"), ("stderr", "1"), ("timestamps", "1")]
         if let time { query.append(("since", time.decimal)) }
-        return try await open(
-            stream(
-                .get, "/containers/\(id)/logs", query: query, answerTime: timeout, silence: nil, operation: "read logs")
-        ).body
+        var request = stream(
+            .get, "/containers/\(id)/logs", query: query, answerTime: timeout, silence: nil, operation: "read logs")
+        request.isMostlySilent = true
+        return try await inChildTask { [self, request] in try await open(request).body }
     }
 
     /// The last lines of a container's standard error, or of its whole output if it has a terminal.

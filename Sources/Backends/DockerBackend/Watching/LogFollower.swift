@@ -4,7 +4,7 @@ internal import HTTPTransport
 internal import RESTClient
 
 /// Prints a container's output, and continues at the same position when the connection to the Engine breaks.
-struct LogFollower: Sendable {
+final class LogFollower: Sendable {
     let engine: EngineClient
     let availability: InfrastructureAvailability
     /// Whether the container has ended.
@@ -12,44 +12,72 @@ struct LogFollower: Sendable {
     let output: OutputPrinter
     let errors: OutputPrinter
     let container: String
+    let containerName: String
     let flowRunID: String
     let flowRunName: String
     let hasTTY: Bool
     let marks: OutputMarks
+    /// The position from which the output is printed.
+    let start: OutputPosition
+
+    init(
+        engine: EngineClient, availability: InfrastructureAvailability, hasEnded: ObservedValue<Bool>,
+        output: OutputPrinter, errors: OutputPrinter, container: String, containerName: String, flowRunID: String,
+        flowRunName: String, hasTTY: Bool, marks: OutputMarks, start: OutputPosition
+    ) {
+        self.engine = engine
+        self.availability = availability
+        self.hasEnded = hasEnded
+        self.output = output
+        self.errors = errors
+        self.container = container
+        self.containerName = containerName
+        self.flowRunID = flowRunID
+        self.flowRunName = flowRunName
+        self.hasTTY = hasTTY
+        self.marks = marks
+        self.start = start
+    }
 
     /// The minimum time between two records of the printed position.
     private static let markInterval = Duration.seconds(1)
 
-    /// Prints from a position on until the container has ended, its log cannot be read, or the task is cancelled.
-    /// Returns the reason why the log cannot be read; otherwise `nil`.
+    /// Prints until the container has ended, its log cannot be read, or the task is cancelled. Reports why the log
+    /// cannot be read.
     ///
     /// An Engine may end the stream before it has sent the last bytes. So the log is read again until it contains
     /// nothing new.
-    func run(from start: OutputPosition) async -> EngineError? {
+    func run(reportingTo reporter: any JobReporter) async {
         var position = start
         var wasReadAtEnd = false
         defer { marks.set(position, of: container) }
         while !Task.isCancelled {
+            position.resume()
+            let before = position
             do {
-                position.resume()
-                let before = position.text
                 try await follow(&position)
-                if wasReadAtEnd, position.text == before { return nil }
-                // The log of a running container may end, too, for example when the Engine restarts.
-                await raceOf({ await hasEnded.wait { $0 } }, { try? await Task.sleep(for: .milliseconds(500)) })
-                wasReadAtEnd = hasEnded.value
-                continue
-            } catch let error as EngineError {
-                // A removed container has no further output. A log that is stored elsewhere cannot be read.
-                if error.isNotFound { return nil }
-                if !error.isTransient { return error }
             } catch {
-                return nil
+                guard mayContinue(after: error, reporter) else { return }
+                try? await Task.sleep(for: .milliseconds(500))
+                await availability.waitUntilAvailable()
+                continue
             }
-            try? await Task.sleep(for: .milliseconds(500))
-            await availability.waitUntilAvailable()
+            if wasReadAtEnd, position.text == before.text { return }
+            // The log of a running container may end, too, for example when the Engine restarts.
+            await hasEnded.wait(by: .now + .milliseconds(500)) { $0 }
+            wasReadAtEnd = hasEnded.value
         }
-        return nil
+    }
+
+    @inline(never)
+    private func mayContinue(after error: any Error, _ reporter: any JobReporter) -> Bool {
+        guard let error = error as? EngineError else { return false }
+        if error.isTransient { return true }
+        // A removed container has no further output. A log that is stored elsewhere cannot be read.
+        if !error.isNotFound {
+            reporter.log(.warning, "The output of container '\(containerName)' cannot be printed: \(error.message)")
+        }
+        return false
     }
 
     private func follow(_ position: inout OutputPosition) async throws {

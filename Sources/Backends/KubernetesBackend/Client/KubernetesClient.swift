@@ -63,9 +63,11 @@ final class KubernetesClient: Sendable {
 
     /// Sends a request, and returns its answer if the answer is a success. The body is not read yet.
     func open(
-        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [], deadlines: Deadlines
+        _ method: HTTPMethod, _ path: String, query: [(name: String, value: String)] = [], deadlines: Deadlines,
+        isMostlySilent: Bool = false
     ) async throws -> HTTPResponse {
-        let request = RESTRequest(method, RequestPath(encoded: path), query: query, deadlines: deadlines)
+        var request = RESTRequest(method, RequestPath(encoded: path), query: query, deadlines: deadlines)
+        request.isMostlySilent = isMostlySilent
         return try await authenticated(request) { try await $0.open(request) }
     }
 

@@ -15,7 +15,7 @@ struct KubernetesConfiguration: Sendable {
     /// The name from which the job's name is made.
     var name: String?
     /// The annotations as configured.
-    let annotations: OrderedDictionary<String, String>
+    private(set) var annotations: OrderedDictionary<String, String>
     /// The namespace in which the job is created.
     let namespace: String
     /// The job as the API server gets it, except for its name and its secrets.
@@ -32,9 +32,9 @@ struct KubernetesConfiguration: Sendable {
     /// Whether the command is the flow engine, rather than one from the job.
     var runsFlowEngine = true
 
-    let base: BaseJobConfiguration
+    private(set) var base: BaseJobConfiguration
     /// The variables that take their values from elsewhere in the cluster.
-    let referredVariables: [JSONValue]
+    private(set) var referredVariables: [JSONValue]
 
     /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`.
     init(rendered: JSONValue) throws(InfrastructureError) {
@@ -86,6 +86,18 @@ struct KubernetesConfiguration: Sendable {
         manifest["metadata"] = metadata
         try ManifestCheck.validate(manifest)
         return manifest
+    }
+
+    /// The configuration without what only the start of the run needs.
+    var afterStart: Self {
+        var result = self
+        result.base = .empty
+        result.env = [:]
+        result.referredVariables = []
+        result.labels = [:]
+        result.annotations = [:]
+        result.manifest = Self.emptyManifest
+        return result
     }
 
     private static let emptyManifest: JSONValue = [

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Concurrency
 internal import HTTPTransport
 internal import JSON
 
@@ -17,12 +18,13 @@ extension KubernetesClient {
         var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
         if let since = lines.since { query.append(("sinceTime", since.apiFormat)) }
         lines.resume()
-        let response = try await open(
-            .get, path, query: query,
-            deadlines: Deadlines(
-                connect: timing.connect, firstByte: timing.silence, idle: timing.silence * 2, whole: nil))
+        let deadlines = Deadlines(
+            connect: timing.connect, firstByte: timing.silence, idle: timing.silence * 2, whole: nil)
+        let body = try await inChildTask { [self, query] in
+            try await open(.get, path, query: query, deadlines: deadlines, isMostlySilent: true).body
+        }
         do {
-            for try await portion in response.body {
+            for try await portion in body {
                 var ready: [[UInt8]] = []
                 lines.take(portion) { ready.append($0) }
                 for line in ready { await hand(line) }

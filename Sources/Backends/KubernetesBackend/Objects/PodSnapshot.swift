@@ -19,7 +19,7 @@ struct PodSnapshot: Sendable, Hashable {
     let isDeleting: Bool
     /// The node to which the pod was assigned.
     let node: String?
-    let labels: [String: String]
+    private(set) var labels: [String: String]
     /// The scheduler's message for a pod that fits no node.
     let unschedulable: String?
     /// The containers, with the init containers first.
@@ -85,6 +85,13 @@ struct PodSnapshot: Sendable, Hashable {
         containers =
             Self.containers(status["initContainerStatuses"], isInit: true)
             + Self.containers(status["containerStatuses"], isInit: false)
+    }
+
+    /// The pod without its labels, which only its own events need.
+    var withoutLabels: PodSnapshot {
+        var pod = self
+        pod.labels = [:]
+        return pod
     }
 
     private static func time(_ value: JSONValue?) -> Timestamp? { value?.stringValue.flatMap { Timestamp($0) } }

@@ -56,7 +56,7 @@ final class JobFeed: Sendable {
 
     /// The notifications since the last call. The result is empty when none arrives within the limit, the feed was
     /// closed, or the task is cancelled.
-    func next(atMost limit: Duration?) async -> [JobNews] {
+    func next(atMost limit: Duration? = nil) async -> [JobNews] {
         while !Task.isCancelled {
             let taken = news.withLock { news in
                 defer { news = [] }

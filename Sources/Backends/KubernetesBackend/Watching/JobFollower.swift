@@ -67,73 +67,89 @@ struct JobFollower: Sendable {
     /// The minimum time between two records of the copied position.
     static let markInterval = Duration.seconds(1)
 
+    /// Follows the job by the cluster's feed.
+    func run() async throws -> End {
+        try await run(cluster.watch.follow(namespace: place.namespace, name: place.name))
+    }
+
     /// Follows the job by its feed. A new feed contains no earlier events, and neither does one that an earlier wait has
     /// followed.
     func run(_ followed: (feed: JobFeed, isNew: Bool)) async throws -> End {
-        let feed = followed.feed
-        let isIncomplete = feed.wasFollowed() || followed.isNew
-        let waiting = PendingReport()
-        return try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
-            group.addTask {
-                await waiting.run(reporter)
-                return nil
-            }
-            let (begun, begin) = AsyncStream.makeStream(of: PodSnapshot.self)
-            if let source = attention.output {
-                let start = OutputPosition(since: feed.hasAllOutput ? nil : .now)
-                group.addTask {
-                    await copyOutput(of: begun, as: source, from: start)
-                    return nil
-                }
-            }
-            var progress = JobProgress(uid: place.uid)
-            var teller = PodEventReporter(
-                reporter: reporter, waiting: waiting, replicating: backend.settings.replicated,
-                isLate: attention.isLate
-            ) { begin.yield($0) }
-            try await follow(feed, isIncomplete: isIncomplete, &progress, &teller)
-            begin.finish()
-            let output = try await lastOutput(progress)
-            waiting.end()
-            await awaitOutput(&group)
+        let following = begin(followed)
+        return try await withThrowingDiscardingTaskGroup { group in
+            addTasks(to: &group, following)
+            try await follow(following)
+            following.begin.finish()
+            let output = try await inChildTask { [progress = following.progress] in try await lastOutput(progress) }
+            following.waiting.end()
+            await following.unfinished.wait(by: .now + Self.outputLimit) { $0 == 0 }
             group.cancelAll()
-            return End(
-                status: progress.exit(jobName: place.name, lastOutput: output), time: progress.failed ?? .now)
+            return end(following.progress, output)
         }
+    }
+
+    @inline(never)
+    private func begin(_ followed: (feed: JobFeed, isNew: Bool)) -> Following {
+        Following(self, followed.feed, isIncomplete: followed.feed.wasFollowed() || followed.isNew)
+    }
+
+    /// Adds the tasks that report a pending pod and copy the output.
+    @inline(never)
+    private func addTasks(to group: inout ThrowingDiscardingTaskGroup<any Error>, _ following: Following) {
+        let (waiting, unfinished) = (following.waiting, following.unfinished)
+        group.addTask { [reporter] in
+            await waiting.run(reporter)
+            unfinished.update { $0 -= 1 }
+        }
+        guard let source = attention.output else { return }
+        let start = OutputPosition(since: following.feed.hasAllOutput ? nil : .now)
+        let begun = following.begun
+        group.addTask {
+            for await pod in begun { await copy(pod, as: source, from: start) }
+            unfinished.update { $0 -= 1 }
+        }
+    }
+
+    @inline(never)
+    private func end(_ progress: JobProgress, _ output: String?) -> End {
+        End(status: progress.exit(jobName: place.name, lastOutput: output), time: progress.failed ?? .now)
     }
 
     /// Handles notifications until the end is known.
-    private func follow(
-        _ feed: JobFeed, isIncomplete: Bool, _ progress: inout JobProgress, _ teller: inout PodEventReporter
-    ) async throws {
-        var times = FollowingTimes(jobWatch: attention.jobWatch, podWatch: attention.podWatch)
-        if isIncomplete { try await perform([.readJob, .readPods], &progress, &teller) }
-        while !progress.isOver {
-            let news = await feed.next(atMost: times.limit(progress))
+    private func follow(_ following: Following) async throws {
+        if following.isIncomplete { try await perform([.readJob, .readPods], following) }
+        while !following.isOver {
+            let news = try await next(of: following.feed, atMost: following.limit)
             try Task.checkCancellation()
-            if feed.isClosed { throw CancellationError() }
-            var actions = news.flatMap { progress.handle($0) }
-            if news.isEmpty { actions += times.elapsed(progress) } else { times.newsCame() }
-            try await perform(actions, &progress, &teller)
-            if times.isPodLate(progress) { await explainDelay(progress) }
-            if progress.end == .gone, times.hasDrained() { progress.handlePodsUnreadable() }
+            if following.feed.isClosed { throw CancellationError() }
+            let reads = following.tell(following.handle(news))
+            if !reads.isEmpty { try await perform(reads, following) }
+            try await explainDelay(following)
+            following.limitDrain()
         }
     }
 
-    private func perform(
-        _ actions: [JobProgress.Action], _ progress: inout JobProgress, _ teller: inout PodEventReporter
-    ) async throws {
+    private func explainDelay(_ following: Following) async throws {
+        guard let progress = following.lateProgress() else { return }
+        try await inChildTask { await explainDelay(progress) }
+    }
+
+    /// The next notifications. Most of them come while the follower waits without a limit, so only that wait has no task
+    /// of its own.
+    private func next(of feed: JobFeed, atMost limit: Duration?) async throws -> [JobNews] {
+        guard let limit else { return await feed.next() }
+        return try await inChildTask { await feed.next(atMost: limit) }
+    }
+
+    private func perform(_ actions: [JobProgress.Action], _ following: Following) async throws {
         var left = actions
-        while !left.isEmpty {
-            switch left.removeFirst() {
-            case .tell(let pod): if attention.reportsPods { teller.tell(pod) }
-            case .readJob: left += progress.handle(read: try await readJob())
-            case .readPods:
-                if let pods = try await readPods() {
-                    left += progress.handle(pods: pods)
-                } else {
-                    progress.handlePodsUnreadable()
-                }
+        while true {
+            left = following.tell(left)
+            switch left.isEmpty ? nil : left.removeFirst() {
+            case .readJob?: left += following.handle(read: try await readJob())
+            case .readPods?: left += following.handle(pods: try await readPods())
+            case .tell?: continue
+            case nil: return
             }
         }
     }
@@ -163,7 +179,13 @@ struct JobFollower: Sendable {
     }
 
     private func persistently<Result: Sendable>(
-        _ verb: String, givesUpWhenForbidden: Bool = false, _ body: () async throws -> Result
+        _ verb: String, givesUpWhenForbidden: Bool = false, _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await inChildTask { try await repeated(verb, givesUpWhenForbidden, body) }
+    }
+
+    private func repeated<Result: Sendable>(
+        _ verb: String, _ givesUpWhenForbidden: Bool, _ body: @Sendable () async throws -> Result
     ) async throws -> Result {
         var failures = 0
         while true {
@@ -229,6 +251,7 @@ struct JobFollower: Sendable {
         }
     }
 
+    @inline(never)
     private func sayUnreadable(_ error: KubernetesError) {
         guard error.kind == .forbidden else { return }
         backend.logOnce(
@@ -236,56 +259,36 @@ struct JobFollower: Sendable {
                 + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
     }
 
-    /// Copies the output of the pods, one after the other as they begin. Copying starts at the position that an
-    /// earlier process recorded, else at `start`.
-    private func copyOutput(
-        of pods: AsyncStream<PodSnapshot>, as source: OutputSource, from start: OutputPosition
-    ) async {
+    /// Copies the output of a pod that has begun. Copying starts at the position that an earlier process recorded, else
+    /// at `start`.
+    private func copy(_ pod: PodOutput, as source: OutputSource, from start: OutputPosition) async {
         let marks = backend.marks
-        for await pod in pods {
-            let name = KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID)
-            var lines = LogLines(from: marks.position(of: name) ?? start)
-            var failures = 0
-            var lastMark = ContinuousClock.now
-            defer { marks.set(lines.position, of: name) }
-            while !Task.isCancelled {
-                do {
-                    let isComplete = try await client.followLog(
-                        namespace: namespace, pod: pod.name,
-                        container: pod.flowContainer?.name ?? PodSnapshot.flowContainerName, from: &lines
-                    ) {
-                        await backend.output.print($0, of: source)
-                    } reached: { position in
-                        guard ContinuousClock.now - lastMark >= Self.markInterval else { return }
-                        lastMark = .now
-                        marks.set(position, of: name)
-                    }
-                    if isComplete { break }
-                } catch let error as KubernetesError {
-                    sayUnreadable(error)
-                    // A pod that is gone, or that the worker may not read, yields no more output.
-                    guard error.isTransient, failures < 60 else { break }
-                    failures += 1
-                    try? await Task.sleep(for: .seconds(1))
-                } catch {
-                    return
+        let name = KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID)
+        var lines = LogLines(from: marks.position(of: name) ?? start)
+        var failures = 0
+        var lastMark = ContinuousClock.now
+        defer { marks.set(lines.position, of: name) }
+        while !Task.isCancelled {
+            do {
+                let isComplete = try await client.followLog(
+                    namespace: namespace, pod: pod.name, container: pod.container, from: &lines
+                ) {
+                    await backend.output.print($0, of: source)
+                } reached: { position in
+                    guard ContinuousClock.now - lastMark >= Self.markInterval else { return }
+                    lastMark = .now
+                    marks.set(position, of: name)
                 }
+                if isComplete { return }
+            } catch let error as KubernetesError {
+                sayUnreadable(error)
+                // A pod that is gone, or that the worker may not read, yields no more output.
+                guard error.isTransient, failures < 60 else { return }
+                failures += 1
+                try? await Task.sleep(for: .seconds(1))
+            } catch {
+                return
             }
-        }
-    }
-
-    /// Waits until the pods' output is copied, within the time limit.
-    private func awaitOutput(_ group: inout ThrowingTaskGroup<ExitStatus?, any Error>) async {
-        let limit = Self.outputLimit
-        group.addTask {
-            try? await Task.sleep(for: limit)
-            return ExitStatus(code: nil)
-        }
-        // The output and the pending report end by themselves, without a result. Only the time limit returns one.
-        var left = attention.output == nil ? 1 : 2
-        while left > 0, let result = try? await group.next() {
-            if result != nil { return }
-            left -= 1
         }
     }
 }

@@ -30,7 +30,7 @@ struct JobProgress: Sendable {
     private(set) var end: End?
     /// When the job failed, according to its status.
     private(set) var failed: Timestamp?
-    /// The last known states of its pods, including pods that are gone.
+    /// The last known states of its pods, without their labels. They include pods that are gone.
     private(set) var pods: [String: PodSnapshot] = [:]
     /// The pods that do not exist any more.
     private var gonePods: Set<String> = []
@@ -130,7 +130,8 @@ struct JobProgress: Sendable {
 
     private mutating func note(_ pod: PodSnapshot, isGone: Bool = false) -> [Action] {
         guard uid == nil || pod.jobUID == uid else { return [] }
-        let isNews = pods.updateValue(pod, forKey: pod.uid) != pod
+        let kept = pod.withoutLabels
+        let isNews = pods.updateValue(kept, forKey: pod.uid) != kept
         if isGone { gonePods.insert(pod.uid) }
         return (isNews ? [.tell(pod)] : []) + (seemsDrained ? [.readPods] : [])
     }

@@ -23,7 +23,7 @@ struct ProcessConfiguration: Sendable {
 
     /// The environment of the process: ``env`` without the variables that the configuration sets to null.
     var launchEnvironment: OrderedDictionary<String, String>
-    let base: BaseJobConfiguration
+    private(set) var base: BaseJobConfiguration
 
     /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`.
     init(rendered: JSONValue) throws(InfrastructureError) {
@@ -53,6 +53,15 @@ struct ProcessConfiguration: Sendable {
         result.launchEnvironment = environment.launched
         result.labels = prepared.labels
         result.name = prepared.name
+        return result
+    }
+
+    /// The configuration without what only the start of the run needs. Hooks need the environment of the process.
+    var afterStart: Self {
+        var result = self
+        result.base = .empty
+        result.env = [:]
+        result.labels = [:]
         return result
     }
 

@@ -22,11 +22,11 @@ struct SystemdConfiguration: Sendable {
     /// Whether the command is the backend's own, which is the flow engine, and not a command of the job.
     private(set) var runsFlowEngine: Bool
 
-    let resources: UnitResources
+    private(set) var resources: UnitResources
     private(set) var words: [String] = []
     /// The environment of the run, besides the variables that the manager gives to every unit.
     private(set) var environment = UnitEnvironment()
-    private let base: BaseJobConfiguration
+    private var base: BaseJobConfiguration
 
     /// Reads a rendered job configuration. Throws `InfrastructureError` of the kind `refused`, which names the job
     /// variable.
@@ -86,6 +86,16 @@ struct SystemdConfiguration: Sendable {
         result.env = prepared.env
         result.labels = prepared.labels
         result.name = prepared.name
+        return result
+    }
+
+    /// The configuration without what only the start of the run needs. The unit of hooks needs the rest.
+    var afterStart: Self {
+        var result = self
+        result.base = .empty
+        result.env = [:]
+        result.labels = labels.filter { TransientUnit.shownLabels.contains($0.key) }
+        result.resources.forgetJSON()
         return result
     }
 

@@ -19,6 +19,9 @@ struct UnitResources: Sendable {
     /// The time that the unit has to stop.
     private(set) var stopTime: Duration?
 
+    /// Releases the variables in the form that `prefect-worker render` prints.
+    mutating func forgetJSON() { json = [] }
+
     init(rendered: JSONValue) throws(InfrastructureError) {
         let fields = RenderedFields(rendered)
         let reader = ValueReader(rendered: rendered)

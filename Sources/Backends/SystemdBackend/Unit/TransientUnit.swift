@@ -131,13 +131,15 @@ struct TransientUnit {
         ]
     }
 
+    /// The labels that are also fields of the journal.
+    static let shownLabels = ["prefect.io/work-pool-name", "prefect.io/worker-name"]
+
     /// The fields of each line that the run writes to the journal.
     private var fields: [String] {
         let labels = configuration.labels
         let fields = [
             ("FLOW_RUN_ID", flowRunID), ("FLOW_RUN_NAME", flowRunName),
-            ("WORK_POOL", labels["prefect.io/work-pool-name"] ?? ""),
-            ("WORKER", labels["prefect.io/worker-name"] ?? ""),
+            ("WORK_POOL", labels[Self.shownLabels[0]] ?? ""), ("WORKER", labels[Self.shownLabels[1]] ?? ""),
         ]
         return fields.filter { !$0.1.isEmpty }.map { "\($0.0)=\(Self.line($0.1))" }
     }

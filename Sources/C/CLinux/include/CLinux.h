@@ -87,4 +87,7 @@ void clinux_name_thread(const char *name);
 /// Processes that are launched afterwards get the limit that this process was started with.
 long clinux_raise_open_files(long most);
 
+// Returns free pages of the allocator to the system, also those between pages in use.
+void clinux_return_free_memory(void);
+
 #endif

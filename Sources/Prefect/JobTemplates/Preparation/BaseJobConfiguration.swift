@@ -71,6 +71,15 @@ public struct BaseJobConfiguration: Sendable, Hashable {
             remedy: remedy)
     }
 
+    /// A configuration without any field.
+    package static let empty = BaseJobConfiguration()
+
+    private init() {
+        env = [:]
+        labels = [:]
+        rendered = [:]
+    }
+
     /// The rendered configuration with the four common fields first, each of them present.
     public var json: JSONValue {
         var fields: OrderedDictionary<String, JSONValue> = [

@@ -11,7 +11,7 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// The deployment's id, when the run belongs to one.
     public let deploymentID: String?
     /// The run's tags.
-    public let tags: [String]
+    public private(set) var tags: [String]
     /// The type of the run's state: `SCHEDULED`, `PENDING`, …; empty when the API did not send it.
     public private(set) var stateType: String
     /// The name of the run's state: `Scheduled`, `Late`, `AwaitingRetry`, ….
@@ -21,11 +21,11 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     /// The identifier of the infrastructure that was recorded for the run.
     public let infrastructurePID: String?
     /// Job variables that were set for this run alone.
-    public let jobVariables: JSONValue
+    public private(set) var jobVariables: JSONValue
     /// The state with its details, if the route returns it.
     public private(set) var state: JSONValue?
     /// The run as the API sent it, for templates that refer to any member of it.
-    public let json: JSONValue
+    public private(set) var json: JSONValue
     /// The reason why the run could not be read, in one line, if only its id is known.
     package let unreadable: String?
 
@@ -71,6 +71,16 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
         run.stateType = state.type
         run.stateName = state.name
         run.state = state.json
+        return run
+    }
+
+    /// A copy without the members from which only the run's job is made, such as its parameters. It keeps the labels.
+    package var outline: FlowRun {
+        var run = self
+        run.tags = []
+        run.jobVariables = [:]
+        run.state = nil
+        run.json = ["id": .string(id), "name": .string(name), "labels": labels]
         return run
     }
 

@@ -34,6 +34,15 @@ package struct Event: Sendable, Hashable {
         if let previous, abs(occurred.seconds(since: previous.occurred)) < 300 { follows = previous.id }
     }
 
+    /// A copy that another event can follow. It lacks the members that only the API needs.
+    package var predecessor: Event {
+        var event = self
+        event.resource = [:]
+        event.related = []
+        event.payload = [:]
+        return event
+    }
+
     /// The event in the API's format.
     package var json: JSONValue {
         [

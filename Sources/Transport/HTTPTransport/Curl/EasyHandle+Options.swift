@@ -47,6 +47,7 @@ extension EasyHandle {
         try set(CURLOPT_HTTP_VERSION, plan.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
         // The loop enforces the deadline. libcurl needs the limit only to give up on one address in time for the next.
         try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, (plan.deadlines.connect ?? .seconds(2_000_000)).inMilliseconds))
+        if plan.isMostlySilent { try set(CURLOPT_BUFFERSIZE, Self.smallBuffer) }
         // libcurl takes whole seconds.
         try set(CURLOPT_MAXAGE_CONN, max(1, plan.idleExpiry.inMilliseconds / 1000))
         try setCloseOnExec()
@@ -117,6 +118,9 @@ extension EasyHandle {
             break
         }
     }
+
+    /// The size of the buffer for a stream that is silent most of the time. libcurl keeps it until the stream ends.
+    private static let smallBuffer = 4096
 
     /// Whether this libcurl was built with a file of certificate authorities.
     private static let hasSystemBundle = ccurl_default_ca_file() != nil

@@ -32,6 +32,9 @@ package struct HTTPRequest: Sendable {
     package var decompress: Bool
     /// Overrides the transport's TLS configuration for this request.
     package var tls: TLSConfiguration?
+    /// Whether the response is a stream that is silent most of the time, such as a log. There may be thousands of such
+    /// streams, so each of them gets a small buffer.
+    package var isMostlySilent = false
 
     package init(
         method: HTTPMethod = .get,
