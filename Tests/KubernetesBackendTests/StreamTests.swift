@@ -104,6 +104,12 @@ struct StreamTests {
         }
     }
 
+    @Test("an event of a watch that is too large is refused", arguments: [1 << 20, .max])
+    func largeEvent(portion: Int) throws {
+        let event = #"{"type":"ADDED","object":{"a":""# + String(repeating: "x", count: WatchDecoder.largestEvent)
+        #expect(throws: KubernetesError.self) { try Self.events(Array("\(event)\"}}\n".utf8), portion: portion) }
+    }
+
     @Test("watch events with objects of any shape cause no crash")
     func watchFuzz() async throws {
         try await Fuzz.run(mostCases: 3000) { random in

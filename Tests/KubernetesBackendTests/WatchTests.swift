@@ -143,6 +143,20 @@ struct WatchTests {
         }
     }
 
+    @Test("connections on which many requests were silent are replaced once")
+    func silentTogether() async throws {
+        try await withFakeKubernetesAPI { api in
+            let access = try Kubeconfig(YAMLDocument.parse(api.kubeconfig()), name: "f", directory: "/").access()
+            let client = try KubernetesClient(access, environment: [:])
+            let first = client.connections
+            client.noteSilence(of: first)
+            let second = client.connections
+            #expect(second !== first)
+            client.noteSilence(of: first)
+            #expect(client.connections === second)
+        }
+    }
+
     @Test("a list that expires between two pages is read again, and finally in one piece")
     func listExpires() async throws {
         try await withFakeKubernetesAPI { api in

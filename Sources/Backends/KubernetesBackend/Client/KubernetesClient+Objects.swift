@@ -133,6 +133,7 @@ extension KubernetesClient {
         let path = resource.path(namespace: selection.namespace)
         let operation = "GET \(path) (watch)"
         let seconds = max(1, timing.watch.components.seconds)
+        let used = connections
         let response = try await open(
             .get, path,
             query: selection.query + [
@@ -145,7 +146,7 @@ extension KubernetesClient {
         do {
             for try await portion in response.body { try decoder.decode(portion, event: each) }
         } catch let error as TransportError where error.kind == .idleTimeout {
-            noteSilence()
+            noteSilence(of: used)
         } catch let error as TransportError {
             throw try Self.converted(error, operation)
         }

@@ -84,10 +84,11 @@ final class KubernetesClient: Sendable {
                 throw KubernetesError(
                     kind: .configuration, message: error.description, operation: request.operation)
             }
+            let client = client(showing: shown)
             do {
-                return try await send(client(showing: shown))
+                return try await send(client)
             } catch let failure as RequestFailure {
-                if failure.transportError?.kind == .firstByteTimeout { noteSilence() }
+                if failure.transportError?.kind == .firstByteTimeout { noteSilence(of: client.transport) }
                 let error = KubernetesError(failure)
                 // Other credentials may exist by now: a token that was rotated, or new ones from a plug-in.
                 guard error.kind == .unauthorized, refused == nil else { throw error }
@@ -99,7 +100,7 @@ final class KubernetesClient: Sendable {
 
     private func client(showing credentials: CredentialSource.Current) -> RESTClient {
         var client = RESTClient(
-            transport: transport.withLock { $0 }, baseURL: access.server,
+            transport: connections, baseURL: access.server,
             headers: ["Accept": "application/json", "User-Agent": "prefect-worker"])
         client.tls = access.tls
         client.signer = credentials
@@ -107,16 +108,23 @@ final class KubernetesClient: Sendable {
         return client
     }
 
+    /// The connections of requests that begin now.
+    var connections: HTTPTransport { transport.withLock { $0 } }
+
     /// Replaces the connections after one of them was silent. A silent connection may be dead without notice, so no
     /// new request uses it. Requests that are under way on other connections continue.
-    func noteSilence() {
-        guard let fresh = try? HTTPTransport(configuration) else { return }
-        // Releasing the old transport may take time, so this happens without the lock.
-        let old = transport.withLock { transport in
-            defer { transport = fresh }
-            return transport
+    ///
+    /// Many logs may be silent at the same time. Their connections are replaced once, because each transport has a
+    /// thread.
+    func noteSilence(of silent: HTTPTransport) {
+        guard connections === silent, let fresh = try? HTTPTransport(configuration) else { return }
+        // Releasing a transport may take time, so this happens without the lock.
+        let unused = transport.withLock { transport in
+            guard transport === silent else { return fresh }
+            transport = fresh
+            return silent
         }
-        withExtendedLifetime(old) {}
+        withExtendedLifetime(unused) {}
     }
 
     private func hasOther(than shown: CredentialSource.Current) async throws -> Bool {

@@ -38,11 +38,16 @@ struct WatchDecoder: Sendable {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             line += rest[..<end]
+            try checkSize()
             rest = rest[(end + 1)...]
             if let event = try event(of: line) { hand(event) }
             line.removeAll(keepingCapacity: true)
         }
         line += rest
+        try checkSize()
+    }
+
+    private func checkSize() throws(KubernetesError) {
         guard line.count <= Self.largestEvent else { throw unreadable("an event of the watch is too large") }
     }
 

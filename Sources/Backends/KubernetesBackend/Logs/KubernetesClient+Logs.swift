@@ -20,6 +20,7 @@ extension KubernetesClient {
         lines.resume()
         let deadlines = Deadlines(
             connect: timing.connect, firstByte: timing.silence, idle: timing.silence * 2, whole: nil)
+        let used = connections
         let body = try await inChildTask { [self, query] in
             try await open(.get, path, query: query, deadlines: deadlines, isMostlySilent: true).body
         }
@@ -31,7 +32,7 @@ extension KubernetesClient {
                 reached(lines.position)
             }
         } catch  where error.kind == .idleTimeout {
-            noteSilence()
+            noteSilence(of: used)
             return false
         } catch {
             throw try Self.converted(error, "GET \(path)")
