@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import Concurrency
 internal import Files
 internal import Glibc
 internal import JSON
@@ -74,7 +75,8 @@ struct ProcessWorkload: FlowHookRunner {
     func wait(for identifier: InfrastructureIdentifier) async throws
         -> ExitStatus
     {
-        let key = try await find(identifier)
+        // The task of the wait may wait for long.
+        let key = try await inChildTask { try await find(identifier) }
         guard let status = try await backend.supervisor.waitForEnd(key) else {
             throw InfrastructureError(.notFound, "Process \(identifier) does not exist any more")
         }

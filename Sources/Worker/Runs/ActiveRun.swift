@@ -26,6 +26,11 @@ package final class ActiveRun: Sendable {
         var isAtWork = false
         var confirmedAt = ContinuousClock.now
         var uncertainSince: Timestamp?
+        /// The result of the watch of the infrastructure; nil until there is one.
+        var watch: Result<Void, any Error>?
+
+        /// Whether nothing more has to be done for the watch.
+        var isWatchOver: Bool { isToBeLeft || hasEnded || watch != nil }
 
         var hasEnded: Bool { machine.stage == .exited || machine.stage == .reported }
 
@@ -180,9 +185,31 @@ package final class ActiveRun: Sendable {
     /// Whether this process is to pass the run to a later process.
     var isToBeLeft: Bool { @inline(never) get { state.value.isToBeLeft } }
 
-    /// Waits until this process is to pass the run to a later one, until the run's infrastructure has ended, or until
-    /// the task is cancelled.
-    func waitForLeave() async { await state.wait { $0.isToBeLeft || $0.hasEnded } }
+    /// Waits until this process is to pass the run to a later one, until the watch of the run's infrastructure has ended,
+    /// or until the task is cancelled.
+    func waitForLeave() async { await state.wait { $0.isWatchOver } }
+
+    /// Notes the result of the watch of the run's infrastructure.
+    func endWatch(_ result: Result<Void, any Error>) { state.update { $0.watch = result } }
+
+    /// Waits until the end of the run's infrastructure is noted, and throws the error of a failed watch. Throws
+    /// `CancellationError` when this process is to pass the run to a later one, or when the task is cancelled.
+    func waitForEndOfWatch() async throws {
+        await waitForLeave()
+        if !hasEnded, state.value.watch == nil { throw CancellationError() }
+        // The ledger may not have recorded the end yet.
+        await state.wait { $0.watch != nil }
+        guard let watch = state.value.watch else { throw CancellationError() }
+        try watch.get()
+    }
+
+    /// Whether the run's infrastructure is to be stopped by this process.
+    var isToBeStopped: Bool {
+        @inline(never) get {
+            let state = state.value
+            return state.machine.stopReason != nil && !state.isWatchOver
+        }
+    }
 
     /// Whether the run's infrastructure has ended.
     var hasEnded: Bool { @inline(never) get { state.value.hasEnded } }
@@ -198,6 +225,6 @@ package final class ActiveRun: Sendable {
     }
 
     /// Waits until a stop of the run is requested or this process is to pass it to a later one. The wait also ends when
-    /// the run's infrastructure has ended, or when the task is cancelled.
-    func waitForRequest() async { await state.wait { $0.isToBeLeft || $0.hasEnded || $0.machine.stopReason != nil } }
+    /// the watch of the run's infrastructure has ended, or when the task is cancelled.
+    func waitForRequest() async { await state.wait { $0.isWatchOver || $0.machine.stopReason != nil } }
 }

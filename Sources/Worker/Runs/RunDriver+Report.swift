@@ -7,27 +7,33 @@ internal import PrefectAPI
 
 // The steps that wait for the end of the infrastructure or stop it, and report an end that the run could not report.
 extension RunDriver {
-    /// Waits until the infrastructure ends, and stops it on request.
-    func watch(_ memory: Memory) async throws {
+    /// Waits in a task of the group until the infrastructure ends, and stops it on request. Throws `CancellationError`
+    /// when this process is to pass the run to a later one.
+    func watch(
+        _ identifier: InfrastructureIdentifier, _ memory: Memory, _ group: inout ThrowingDiscardingTaskGroup<any Error>
+    ) async throws {
         let workload = try memory.workload()
-        guard let identifier = held.identifier else { throw MissingJob() }
-        try await withThrowingTaskGroup(of: ExitStatus?.self) { group in
-            group.addTask { try await exitStatus(of: identifier, workload) }
-            group.addTask {
-                try await followRequests(identifier, workload)
-                return nil
-            }
-            if isDoneOnceStarted {
-                group.addTask {
-                    await leaveUnlessEnded()
-                    return nil
-                }
-            }
-            // A stop that is under way must complete although the infrastructure has ended, so that all of it ends.
-            while let result = try await group.next() {
-                if let status = result { try await inChildTask { try await note(status, workload) } }
+        addTasks(to: &group, identifier, workload)
+        await held.waitForRequest()
+        if held.isToBeStopped { await stopUntilLeft(identifier, workload) }
+        try await held.waitForEndOfWatch()
+    }
+
+    @inline(never)
+    private func addTasks(
+        to group: inout ThrowingDiscardingTaskGroup<any Error>, _ identifier: InfrastructureIdentifier,
+        _ workload: any Workload
+    ) {
+        group.addTask {
+            do {
+                let status = try await exitStatus(of: identifier, workload)
+                try await inChildTask { try await note(status, workload) }
+                held.endWatch(.success(()))
+            } catch {
+                held.endWatch(.failure(error))
             }
         }
+        if isDoneOnceStarted { group.addTask { await leaveUnlessEnded() } }
     }
 
     private func note(_ status: ExitStatus, _ workload: any Workload) async throws {
@@ -69,17 +75,7 @@ extension RunDriver {
         }
     }
 
-    /// Stops the infrastructure on request. Throws `CancellationError` when this process is to pass the run to a later
-    /// one. Returns when the infrastructure has ended.
-    private func followRequests(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async throws {
-        await held.waitForRequest()
-        if held.machine.stopReason != nil, !held.isToBeLeft, !held.hasEnded {
-            await stopUntilLeft(identifier, workload)
-        }
-        await held.waitForLeave()
-        if !held.hasEnded { throw CancellationError() }
-    }
-
+    /// Stops the infrastructure. Returns when it has ended, or when this process is to pass the run to a later one.
     private func stopUntilLeft(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async {
         guard let reason = held.stopReason else { return }
         async let stopping: Void = stop(identifier, workload, reason)

@@ -68,11 +68,11 @@ struct RunDriver: Sendable {
 
     /// Takes the run through all of its steps.
     func run() async {
-        note(shared.isTraced ? await tracedOutcome() : await outcome())
-    }
-
-    private func tracedOutcome() async -> RunOutcome {
-        await services.span(ofRun: flowRun, pool: served.name) { await outcome() }
+        if shared.isTraced {
+            note(await services.span(ofRun: flowRun, pool: served.name) { await outcome() })
+        } else {
+            note(await outcome())
+        }
     }
 
     @inline(never)
@@ -82,15 +82,41 @@ struct RunDriver: Sendable {
     // of large types would be part of it. So they occur in functions that are not inlined, or in tasks of their own.
 
     private func outcome() async -> RunOutcome {
+        let memory = makeMemory()
         do {
-            try await followPath()
-        } catch is CancellationError {
-            held.leave()
+            while !held.machine.isOver {
+                if held.machine.step.part == .watch {
+                    reduce(memory)
+                    try await shared.isTraced ? tracedWatch(memory) : watchAndReport(memory)
+                } else {
+                    try await inChildTask { try await carryOutPart(memory) }
+                }
+            }
         } catch {
-            reporter.log(.error, "The worker abandoned flow run '\(flowRun.name)': \(error)")
-            return .abandoned
+            if let outcome = outcome(of: error) { return outcome }
         }
         return await conclusion()
+    }
+
+    @inline(never)
+    private func makeMemory() -> Memory { Memory(trace: services.currentTrace) }
+
+    /// Releases all that the watch and the report do not need, because the run may be in flight for long.
+    @inline(never)
+    private func reduce(_ memory: Memory) {
+        shared.details.release()
+        memory.reduce()
+    }
+
+    /// The outcome of a run that a failure ended; nil for a run that is passed to the next process.
+    @inline(never)
+    private func outcome(of error: any Error) -> RunOutcome? {
+        guard !(error is CancellationError) else {
+            held.leave()
+            return nil
+        }
+        reporter.log(.error, "The worker abandoned flow run '\(flowRun.name)': \(error)")
+        return .abandoned
     }
 
     private func conclusion() async -> RunOutcome {
@@ -122,43 +148,27 @@ struct RunDriver: Sendable {
 
     // MARK: The loop
 
-    private func followPath() async throws {
-        let memory = makeMemory()
-        while !held.machine.isOver {
-            let part = held.machine.step.part
-            guard part != .watch else {
-                // The run may be in flight for long, so it keeps only what the watch and the report need.
-                shared.details.release()
-                memory.reduce()
-                try await span(part) { try await watchAndReport(memory) }
-                continue
-            }
-            try await inChildTask { try await span(part) { try await carryOutAll(of: part, memory) } }
-        }
+    /// Carries out the steps of the current part of the path, within a span.
+    private func carryOutPart(_ memory: Memory) async throws {
+        try await services.span("worker.\(held.machine.step.part)") { try await carryOutSteps(memory) }
     }
 
-    @inline(never)
-    private func makeMemory() -> Memory { Memory(trace: services.currentTrace) }
-
-    private func span(_ part: RunMachine.Part, _ steps: () async throws -> Void) async throws {
-        if shared.isTraced { try await traced(part, steps) } else { try await steps() }
-    }
-
-    private func traced(_ part: RunMachine.Part, _ steps: () async throws -> Void) async throws {
-        try await services.span("worker.\(part)") { try await steps() }
-    }
-
-    private func carryOutAll(of part: RunMachine.Part, _ memory: Memory) async throws {
+    /// Carries out the steps of the current part of the path.
+    private func carryOutSteps(_ memory: Memory) async throws {
+        let part = held.machine.step.part
         while case let step = held.machine.step, step.part == part, !held.machine.isOver {
             try await carryOut(step, memory)
         }
     }
 
+    private func tracedWatch(_ memory: Memory) async throws {
+        try await services.span("worker.\(RunMachine.Part.watch)") { try await watchAndReport(memory) }
+    }
+
     /// Watches a run with infrastructure and reports its end. Meanwhile, records the infrastructure at the API.
     private func watchAndReport(_ memory: Memory) async throws {
-        // Infrastructure that is only removed needs no record: its run has ended or is another worker's.
-        guard let identifier = held.identifier, held.machine.step != .cleanUp || memory.isOurs else {
-            return try await carryOutAll(of: .watch, memory)
+        guard let identifier = recordedInfrastructure(memory) else {
+            return try await inChildTask { try await carryOutSteps(memory) }
         }
         if isDoneOnceStarted, !held.machine.isRecovered {
             await recordInfrastructure(identifier)
@@ -166,9 +176,16 @@ struct RunDriver: Sendable {
         }
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await recordInfrastructure(identifier) }
-            if held.machine.step == .watch { try await watch(memory) }
-            try await inChildTask { try await carryOutAll(of: .watch, memory) }
+            if held.machine.step == .watch { try await watch(identifier, memory, &group) }
+            try await inChildTask { try await carryOutSteps(memory) }
         }
+    }
+
+    /// The infrastructure to record at the API; nil for infrastructure that is only removed. The run of that has ended
+    /// or is another worker's.
+    @inline(never)
+    private func recordedInfrastructure(_ memory: Memory) -> InfrastructureIdentifier? {
+        held.machine.step != .cleanUp || memory.isOurs ? held.identifier : nil
     }
 
     /// Passes the result of the current step to the machine, and records the run's stage in the ledger.
@@ -198,7 +215,7 @@ struct RunDriver: Sendable {
         case .cancelWithoutDeployment: try await cancelWithoutDeployment()
         case .crashUnstarted: try await crashUnstarted(memory)
         case .giveBack: try await giveBack()
-        case .watch: try await watch(memory)
+        case .watch: throw MissingJob()
         case .readBeforeReport: try await readBeforeReport()
         case .readAfterEnd: try await readAfterEnd(memory)
         case .crash: try await crash(memory)

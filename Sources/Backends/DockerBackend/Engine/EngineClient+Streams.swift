@@ -44,12 +44,17 @@ extension EngineClient {
     /// `GET /containers/{id}/logs`: the container's output since a time, and its further output until the container
     /// ends.
     func followLogs(of id: String, since time: OutputTime?) async throws -> HTTPBody {
+        // The task that follows a log may wait for long.
+        try await inChildTask { try await self.openLog(of: id, since: time) }
+    }
+
+    private func openLog(of id: String, since time: OutputTime?) async throws -> HTTPBody {
         var query = [(name: "follow", value: "1"), ("stdout", "1"), ("stderr", "1"), ("timestamps", "1")]
         if let time { query.append(("since", time.decimal)) }
         var request = stream(
             .get, "/containers/\(id)/logs", query: query, answerTime: timeout, silence: nil, operation: "read logs")
         request.isMostlySilent = true
-        return try await inChildTask { [self, request] in try await open(request).body }
+        return try await open(request).body
     }
 
     /// The last lines of a container's standard error, or of its whole output if it has a terminal.

@@ -15,15 +15,11 @@ extension KubernetesClient {
         line hand: ([UInt8]) async -> Void, reached: (OutputPosition) -> Void
     ) async throws -> Bool {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
-        var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
-        if let since = lines.since { query.append(("sinceTime", since.apiFormat)) }
+        let since = lines.since
         lines.resume()
-        let deadlines = Deadlines(
-            connect: timing.connect, firstByte: timing.silence, idle: timing.silence * 2, whole: nil)
         let used = connections
-        let body = try await inChildTask { [self, query] in
-            try await open(.get, path, query: query, deadlines: deadlines, isMostlySilent: true).body
-        }
+        // The task that follows a log may wait for long.
+        let body = try await inChildTask { try await self.openLog(path, container, since: since) }
         do {
             for try await portion in body {
                 var ready: [[UInt8]] = []
@@ -41,6 +37,14 @@ extension KubernetesClient {
         lines.finish { ready.append($0) }
         for line in ready { await hand(line) }
         return true
+    }
+
+    private func openLog(_ path: String, _ container: String, since: Timestamp?) async throws -> HTTPBody {
+        var query = [("container", container), ("follow", "true"), ("timestamps", "true")]
+        if let since { query.append(("sinceTime", since.apiFormat)) }
+        let deadlines = Deadlines(
+            connect: timing.connect, firstByte: timing.silence, idle: timing.silence * 2, whole: nil)
+        return try await open(.get, path, query: query, deadlines: deadlines, isMostlySilent: true).body
     }
 
     /// The last lines that a container has printed, or those that it printed before its last restart.

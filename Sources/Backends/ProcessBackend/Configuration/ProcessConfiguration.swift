@@ -62,6 +62,9 @@ struct ProcessConfiguration: Sendable {
         result.base = .empty
         result.env = [:]
         result.labels = [:]
+        // A copy without spare capacity.
+        result.launchEnvironment = OrderedDictionary(minimumCapacity: launchEnvironment.count)
+        result.launchEnvironment.merge(launchEnvironment) { $1 }
         return result
     }
 
