@@ -54,6 +54,9 @@ let package = Package(
         .target(
             name: "JSON", dependencies: ["Notation", orderedCollections], path: "Sources/Base/JSON",
             swiftSettings: settings),
+        .target(
+            name: "TOML", dependencies: ["JSON", orderedCollections], path: "Sources/Base/TOML",
+            swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit", path: "Sources/C/CInit"),
@@ -196,7 +199,7 @@ let package = Package(
         .testTarget(
             name: "PrefectAPITests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TestSupport", "WebSocket",
+                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TOML", "TestSupport", "WebSocket",
                 "WorkerMetrics", orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),
