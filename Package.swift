@@ -42,7 +42,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         // Without its traits it leaves out what only its router and its configuration files need.
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         // Without its trait it needs no Foundation.
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
@@ -53,6 +52,9 @@ let package = Package(
         .target(name: "Notation", path: "Sources/Base/Notation", swiftSettings: settings),
         .target(
             name: "JSON", dependencies: ["Notation", orderedCollections], path: "Sources/Base/JSON",
+            swiftSettings: settings),
+        .target(
+            name: "TOML", dependencies: ["JSON", orderedCollections], path: "Sources/Base/TOML",
             swiftSettings: settings),
         // C boundaries.
         .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
@@ -85,7 +87,7 @@ let package = Package(
         .target(
             name: "PrefectAPI",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "Notation", "RESTClient", "TOMLKit", "WebSocket",
+                "Concurrency", "HTTPTransport", "JSON", "Notation", "RESTClient", "TOML", "WebSocket",
                 orderedCollections,
                 dequeModule, coreMetrics, logging,
             ],
@@ -197,7 +199,7 @@ let package = Package(
         .testTarget(
             name: "PrefectAPITests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TestSupport", "WebSocket",
+                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TOML", "TestSupport", "WebSocket",
                 "WorkerMetrics", orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),

@@ -79,8 +79,7 @@ struct SettingsErrorTests {
     @Test(
         "a date with a missing or incomplete hour is refused with its position",
         arguments: [
-            "1979-05-27Tx:", "[1979-05-27t-5:00]", "1979-05-27 5\n", "[1979-05-27 5, 1]", "[ 1979-0_5-27 5 ]",
-            "1979-a5-!7 5\n",
+            "1979-05-27Tx:", "[1979-05-27t-5:00]", "1979-05-27 5\n", "[1979-05-27 5, 1]",
         ])
     func hourless(value: String) throws {
         let refusal = try SettingsFolder(["work/prefect.toml": "x = 1\n1979-05-27Tx = \(value)"]).refusal()
