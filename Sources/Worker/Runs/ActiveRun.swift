@@ -185,8 +185,8 @@ package final class ActiveRun: Sendable {
     /// Whether this process is to pass the run to a later process.
     var isToBeLeft: Bool { @inline(never) get { state.value.isToBeLeft } }
 
-    /// Waits until this process is to pass the run to a later one, until the watch of the run's infrastructure has ended,
-    /// or until the task is cancelled.
+    /// Waits until this process is to pass the run to a later one. The wait also ends when the watch of the run's
+    /// infrastructure has ended, or when the task is cancelled.
     func waitForLeave() async { await state.wait { $0.isWatchOver } }
 
     /// Notes the result of the watch of the run's infrastructure.
