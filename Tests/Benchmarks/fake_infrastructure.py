@@ -216,7 +216,7 @@ class FakeEngine(FakeServer):
 
     @property
     def count(self):
-        return sum(each["State"]["Status"] == "running" for each in self.containers.values())
+        return sum(each["State"]["Status"] == "running" for each in list(self.containers.values()))
 
     @property
     def logs(self):

@@ -33,7 +33,7 @@ package struct HTTPRequest: Sendable {
     /// Overrides the transport's TLS configuration for this request.
     package var tls: TLSConfiguration?
     /// Whether the response is a stream that is silent most of the time, such as a log. There may be thousands of such
-    /// streams, so each of them gets a small buffer.
+    /// streams, so each of them gets a small buffer, unless HTTP/2 is allowed.
     package var isMostlySilent = false
 
     package init(
