@@ -88,6 +88,11 @@ struct FakeClient: RemoteTaskClient {
         }
     }
 
+    func find(_ specification: FakeSpecification, for key: RemoteTaskKey) async throws -> String? {
+        guard specification.place != "nowhere" else { throw InfrastructureError(.notReachable, "no place") }
+        return try await find(key)
+    }
+
     func find(_ key: RemoteTaskKey) async throws -> String? {
         try tasks.run("find") { state in
             if state.blindness > 0 {
@@ -131,6 +136,11 @@ struct FakeClient: RemoteTaskClient {
         try tasks.run("orphans") { state in
             state.tasks.filter { $0.value.owner == owner && $0.value.code != nil }.map(\.key)
         }
+    }
+
+    func origin(of orphan: String) -> RemoteTaskOrigin? {
+        let claim = String(orphan.dropFirst("task-".count))
+        return RemoteTaskOrigin(flowRunID: "run-\(claim)", claimID: claim)
     }
 
     func output(of task: String, after position: String?) async throws -> RemoteOutput {

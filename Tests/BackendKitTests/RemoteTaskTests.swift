@@ -255,6 +255,24 @@ struct RemoteTaskTests {
         }
     }
 
+    @Test("a sweep keeps tasks of runs that their recovery decides about, and a run without a place is out of reach")
+    func recoveringRuns() async throws {
+        for claim in ["c1", "c2"] { tasks.state.withLock { $0.tasks["task-\(claim)"] = FakeTasks.Item(code: 0) } }
+        try await withDirectory { directory in
+            let owner = OwnerMark.take(in: directory, ofType: "fake")
+            for claim in ["c1", "c2"] { tasks.state.withLock { $0.tasks["task-\(claim)"]?.owner = owner } }
+            try await FakeProcess.run(tasks, stateDirectory: directory) { (process: FakeProcess) async throws in
+                await process.backend.removeOrphans(except: ["run-c2"])
+                #expect(try await process.workload("c3").recover(nil) == .neverStarted)
+                try await eventually("the other orphan is deleted") { tasks.names == ["task-c2"] }
+                #expect(
+                    try await process.workload("c2").recover(nil)
+                        == .present(InfrastructureIdentifier(rawValue: "task-c2")))
+                #expect(try await process.workload("c4", ["place": "nowhere"]).recover(nil) == .outOfReach)
+            }
+        }
+    }
+
     @Test("output is printed once, also by successive processes")
     func output() async throws {
         try await withDirectory { directory in

@@ -100,6 +100,10 @@ public protocol RemoteTaskClient: Sendable {
     /// The task that was created for a key; `nil` if the service knows none.
     func find(_ key: RemoteTaskKey) async throws -> String?
 
+    /// The same for a client whose tasks have names that the specification decides. Calls the method above by
+    /// default. Throws ``InfrastructureError`` of the kind `notReachable` when the place of the task is not known.
+    func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String?
+
     /// Describes tasks. A task that the service does not know is not in the answer.
     func describe(_ tasks: [String]) async throws -> [String: Status]
 
@@ -129,6 +133,10 @@ public protocol RemoteTaskClient: Sendable {
     /// The tasks of this worker that have ended, and those that have not begun within ``OrphanSweep/grace``. None by
     /// default.
     func orphans(of owner: String) async throws -> [String]
+
+    /// The flow run and the claim of an orphan, where it states them, as by a mark of ``RemoteTaskKey``. A run whose
+    /// recovery has yet to decide keeps its tasks. `nil` by default.
+    func origin(of orphan: String) -> RemoteTaskOrigin?
 
     /// The output of a task after a position. Empty by default.
     ///
@@ -166,6 +174,14 @@ extension RemoteTaskClient {
     /// Always empty: the service finds no orphans.
     public func orphans(of owner: String) async throws -> [String] { [] }
 
+    /// Finds the task by its key alone.
+    public func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String? {
+        try await find(key)
+    }
+
+    /// Always `nil`: orphans do not state their origin.
+    public func origin(of orphan: String) -> RemoteTaskOrigin? { nil }
+
     /// Always empty: the service has no output.
     public func output(of task: String, after position: String?) async throws -> RemoteOutput { RemoteOutput() }
 
@@ -177,6 +193,20 @@ extension RemoteTaskClient {
 
     /// The identifier is the name of the task.
     public func task(of identifier: InfrastructureIdentifier) throws -> String { identifier.rawValue }
+}
+
+/// The run for which a task was created.
+public struct RemoteTaskOrigin: Sendable, Hashable {
+    /// The flow run's id.
+    public let flowRunID: String
+    /// The id of the worker's claim on the run, if it is known.
+    public let claimID: String?
+
+    /// An origin.
+    public init(flowRunID: String, claimID: String? = nil) {
+        self.flowRunID = flowRunID
+        self.claimID = claimID
+    }
 }
 
 /// A portion of a task's output.
