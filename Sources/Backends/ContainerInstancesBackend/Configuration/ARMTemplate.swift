@@ -1,0 +1,173 @@
+internal import BackendKit
+internal import JSON
+internal import OrderedCollections
+
+/// A template that the Resource Manager deploys. Its first resource is the container group, and the group's first
+/// container runs the flow.
+struct ARMTemplate: Sendable, Hashable {
+    /// The values with which the container group is completed.
+    struct Values {
+        let environment: OrderedDictionary<String, String>
+        let words: [String]
+        let image: String
+        let registry: RegistryAccess?
+        let identities: [String]
+        let subnets: [String]
+        let nameServers: [String]
+        let gpu: (count: Int?, sku: String?)
+        let tags: OrderedDictionary<String, String>
+    }
+
+    /// The template, with secrets.
+    private(set) var json: JSONValue
+    /// The tags of the template itself.
+    private let ownTags: JSONValue?
+
+    /// The variables of the environment whose values Azure must not show.
+    private static let secrets: Set<String> = ["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"]
+    /// The most tags of a resource.
+    private static let mostTags = 50
+
+    /// Checks a template. Throws an error of the kind `refused`.
+    init(_ json: JSONValue) throws(InfrastructureError) {
+        self.json = json
+        let group = json["resources"]?[0]
+        ownTags = group?["tags"]
+        let problem: String? =
+            if group?.objectValue == nil {
+                "has no resource"
+            } else if group?["properties"]?.objectValue == nil {
+                "has no 'properties' in its first resource, which should be a container group"
+            } else if group?["properties"]?["containers"]?[0]?["properties"]?.objectValue == nil {
+                "has no container with 'properties' in its first resource"
+            } else if let ownTags, !ownTags.isNull, ownTags.objectValue == nil {
+                "has 'tags' that are not an object"
+            } else {
+                nil
+            }
+        if let problem {
+            throw InfrastructureError(
+                .refused, "The work pool's 'arm_template' \(problem); correct the base job template")
+        }
+    }
+
+    /// Completes the container group for one flow run.
+    mutating func complete(with values: Values) throws(InfrastructureError) {
+        guard var group = json["resources"]?[0], var properties = group["properties"],
+            var container = properties["containers"]?[0], var inner = container["properties"]
+        else { return }
+        inner["environmentVariables"] = .array(
+            values.environment.map { name, value in
+                [
+                    "name": .string(name),
+                    Self.secrets.contains(name) ? "secureValue" : "value": .string(value),
+                ]
+            })
+        inner["command"] = .array(values.words.map(JSONValue.string))
+        inner["image"] = .string(values.image)
+        if let count = values.gpu.count, count > 0, let sku = values.gpu.sku {
+            var resources = inner["resources"] ?? [:]
+            var requests = resources["requests"] ?? [:]
+            requests["gpu"] = requests["gpu"] ?? ["count": .int(count), "sku": .string(sku)]
+            resources["requests"] = requests
+            inner["resources"] = resources
+        }
+        container["properties"] = inner
+        var containers = properties["containers"]?.arrayValue ?? []
+        if !containers.isEmpty { containers[0] = container }
+        properties["containers"] = .array(containers)
+        if let registry = values.registry { properties["imageRegistryCredentials"] = [registry.json] }
+        if !values.subnets.isEmpty {
+            properties["subnetIds"] = .array(values.subnets.map { ["id": .string($0)] })
+        }
+        if !values.nameServers.isEmpty {
+            properties["dnsConfig"] = ["nameServers": .array(values.nameServers.map(JSONValue.string))]
+        }
+        group["properties"] = properties
+        if !values.identities.isEmpty {
+            let identities = OrderedDictionary(
+                values.identities.map { ($0, JSONValue.object([:])) }, uniquingKeysWith: { $1 })
+            group["identity"] = ["type": "UserAssigned", "userAssignedIdentities": .object(identities)]
+        }
+        replaceGroup(group)
+        try add(tags: values.tags)
+        let count = json["resources"]?[0]?["tags"]?.objectValue?.count ?? 0
+        guard count + ResourceTags.marks <= Self.mostTags else {
+            throw InfrastructureError(
+                .refused,
+                "The job has \(count) labels and tags; Azure accepts \(Self.mostTags - ResourceTags.marks) besides the "
+                    + "worker's own tags: remove some")
+        }
+    }
+
+    /// The template with further tags of the container group; those of the template itself remain.
+    func adding(tags: OrderedDictionary<String, String>) throws(InfrastructureError) -> ARMTemplate {
+        var template = self
+        try template.add(tags: tags)
+        return template
+    }
+
+    private mutating func add(tags: OrderedDictionary<String, String>) throws(InfrastructureError) {
+        guard var group = json["resources"]?[0] else { return }
+        var known = group["tags"]?.objectValue ?? [:]
+        for (name, value) in tags where known[name] == nil { known[name] = .string(value) }
+        group["tags"] = .object(known)
+        replaceGroup(group)
+    }
+
+    private mutating func replaceGroup(_ group: JSONValue) {
+        var resources = json["resources"]?.arrayValue ?? []
+        if !resources.isEmpty { resources[0] = group }
+        json["resources"] = .array(resources)
+    }
+
+    /// The template with only its own tags, as a part of the configuration.
+    var withoutTags: JSONValue {
+        var template = self
+        guard var group = json["resources"]?[0] else { return json }
+        group["tags"] = ownTags
+        template.replaceGroup(group)
+        return template.json
+    }
+
+    /// The template in which Azure takes the values of the run as they are. It would evaluate a text in brackets as an
+    /// expression, with the permissions of the worker.
+    var withLiterals: JSONValue {
+        var template = self
+        guard var group = json["resources"]?[0], var properties = group["properties"],
+            var containers = properties["containers"]?.arrayValue, var container = containers.first,
+            var inner = container["properties"]
+        else { return json }
+        let environment = inner["environmentVariables"]?.arrayValue ?? []
+        inner["environmentVariables"] = .array(
+            environment.map { variable in
+                var literal = variable
+                for field in ["value", "secureValue"] {
+                    if let text = variable[field]?.stringValue { literal[field] = .string(Self.literal(text)) }
+                }
+                return literal
+            })
+        let words = inner["command"]?.arrayValue ?? []
+        inner["command"] = .array(words.map { .string(Self.literal($0.stringValue ?? "")) })
+        container["properties"] = inner
+        containers[0] = container
+        properties["containers"] = .array(containers)
+        group["properties"] = properties
+        if let tags = group["tags"]?.objectValue {
+            let own = ownTags?.objectValue ?? [:]
+            group["tags"] = .object(
+                OrderedDictionary(
+                    uniqueKeysWithValues: tags.map { name, value in
+                        guard own[name] == nil, let text = value.stringValue else { return (name, value) }
+                        return (name, .string(Self.literal(text)))
+                    }))
+        }
+        template.replaceGroup(group)
+        return template.json
+    }
+
+    /// A text that the Resource Manager reads as itself. A text that begins with two brackets is one already.
+    private static func literal(_ text: String) -> String {
+        text.hasPrefix("[") && text.hasSuffix("]") && !text.hasPrefix("[[") ? "[\(text)" : text
+    }
+}
