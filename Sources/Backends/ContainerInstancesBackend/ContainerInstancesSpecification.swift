@@ -52,7 +52,7 @@ public struct ContainerInstancesSpecification: RemoteTaskSpecification {
         var requests = [
             Requests.shown(
                 "PUT", Requests.deployment(task.deployment, in: place), Requests.deployments,
-                body: Self.deployment(of: task, prepared.template.withLiterals), cloud: cloud),
+                body: Self.deployment(of: task, prepared.template), cloud: cloud),
             Requests.shown("GET", Requests.group(group, in: place), version, cloud: cloud),
         ]
         if streamsOutput || keepsOthers {
@@ -72,16 +72,16 @@ public struct ContainerInstancesSpecification: RemoteTaskSpecification {
     func deployment(for key: RemoteTaskKey, of task: GroupTask) throws(InfrastructureError) -> JSONValue {
         guard let prepared else { return [:] }
         let marks = ResourceTags.marks(of: key, isKept: isKept)
-        var body = Self.deployment(of: task, try prepared.template.adding(tags: marks).withLiterals)
+        var body = Self.deployment(of: task, try prepared.template.adding(tags: marks))
         body["tags"] = JSONValue(marks)
         return body
     }
 
-    private static func deployment(of task: GroupTask, _ template: JSONValue) -> JSONValue {
-        [
+    private static func deployment(of task: GroupTask, _ template: ARMTemplate) -> JSONValue {
+        let deployment = template.deployment(of: task.group)
+        return [
             "properties": [
-                "mode": "Incremental", "template": template,
-                "parameters": ["container_group_name": ["value": .string(task.group)]],
+                "mode": "Incremental", "template": deployment.template, "parameters": deployment.parameters,
             ]
         ]
     }

@@ -130,44 +130,61 @@ struct ARMTemplate: Sendable, Hashable {
         return template.json
     }
 
-    /// The template in which Azure takes the values of the run as they are. It would evaluate a text in brackets as an
-    /// expression, with the permissions of the worker.
-    var withLiterals: JSONValue {
-        var template = self
+    /// A deployment in which Azure takes the values of the run as they are.
+    struct Literal: Sendable, Hashable {
+        /// The template.
+        var template: JSONValue
+        /// The values of its parameters.
+        var parameters: JSONValue
+        private var names: [String: String] = [:]
+
+        init(template: JSONValue, parameters: JSONValue) {
+            self.template = template
+            self.parameters = parameters
+        }
+
+        /// A text that stands for itself. Azure evaluates a text in brackets as an expression, with the permissions of
+        /// the worker, and values of parameters never. A text in double brackets already stands for one in brackets.
+        mutating func literal(_ text: String, isSecret: Bool = false) -> JSONValue {
+            guard text.hasPrefix("["), !(text.hasPrefix("[[") && text.hasSuffix("]")) else { return .string(text) }
+            let name = names[text] ?? "prefect_text_\(names.count + 1)"
+            names[text] = name
+            var declared = template["parameters"] ?? [:]
+            declared[name] = ["type": isSecret ? "securestring" : "string"]
+            template["parameters"] = declared
+            parameters[name] = ["value": .string(text)]
+            return .string("[parameters('\(name)')]")
+        }
+    }
+
+    /// The deployment of a container group of a name.
+    func deployment(of group: String) -> Literal {
+        var result = Literal(template: json, parameters: ["container_group_name": ["value": .string(group)]])
         guard var group = json["resources"]?[0], var properties = group["properties"],
             var containers = properties["containers"]?.arrayValue, var container = containers.first,
             var inner = container["properties"]
-        else { return json }
-        let environment = inner["environmentVariables"]?.arrayValue ?? []
-        inner["environmentVariables"] = .array(
-            environment.map { variable in
-                var literal = variable
-                for field in ["value", "secureValue"] {
-                    if let text = variable[field]?.stringValue { literal[field] = .string(Self.literal(text)) }
-                }
-                return literal
-            })
-        let words = inner["command"]?.arrayValue ?? []
-        inner["command"] = .array(words.map { .string(Self.literal($0.stringValue ?? "")) })
+        else { return result }
+        var variables = inner["environmentVariables"]?.arrayValue ?? []
+        for index in variables.indices {
+            for field in ["value", "secureValue"] {
+                guard let text = variables[index][field]?.stringValue else { continue }
+                variables[index][field] = result.literal(text, isSecret: field == "secureValue")
+            }
+        }
+        inner["environmentVariables"] = .array(variables)
+        inner["command"] = .array((inner["command"]?.arrayValue ?? []).map { result.literal($0.stringValue ?? "") })
         container["properties"] = inner
         containers[0] = container
         properties["containers"] = .array(containers)
         group["properties"] = properties
-        if let tags = group["tags"]?.objectValue {
-            let own = ownTags?.objectValue ?? [:]
-            group["tags"] = .object(
-                OrderedDictionary(
-                    uniqueKeysWithValues: tags.map { name, value in
-                        guard own[name] == nil, let text = value.stringValue else { return (name, value) }
-                        return (name, .string(Self.literal(text)))
-                    }))
+        var tags = group["tags"]?.objectValue ?? [:]
+        for (name, value) in tags where ownTags?[name] == nil {
+            if let text = value.stringValue { tags[name] = result.literal(text) }
         }
-        template.replaceGroup(group)
-        return template.json
-    }
-
-    /// A text that the Resource Manager reads as itself. A text that begins with two brackets is one already.
-    private static func literal(_ text: String) -> String {
-        text.hasPrefix("[") && text.hasSuffix("]") && !text.hasPrefix("[[") ? "[\(text)" : text
+        if !tags.isEmpty { group["tags"] = .object(tags) }
+        var resources = json["resources"]?.arrayValue ?? []
+        if !resources.isEmpty { resources[0] = group }
+        result.template["resources"] = .array(resources)
+        return result
     }
 }
