@@ -351,8 +351,8 @@ let package = Package(
             name: "AzureTests",
             dependencies: [
                 "AzureAccess", "BackendKit", "BackendKitTesting", "Concurrency", "ContainerInstancesBackend",
-                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport",
-                orderedCollections, logging,
+                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "TransportPeers",
+                orderedCollections, logging, .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .testTarget(
