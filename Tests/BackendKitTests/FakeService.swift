@@ -80,6 +80,8 @@ struct FakeClient: RemoteTaskClient {
         WatchPolicy(batchSize: 100, absences: 3, absencePause: .milliseconds(20)) { _ in .milliseconds(20) }
     }
 
+    static var hookTime: Duration { .milliseconds(200) }
+
     func create(_ specification: FakeSpecification, for key: RemoteTaskKey) async throws -> String {
         try tasks.run("create") { state in
             let name = "task-\(key.claimID)"

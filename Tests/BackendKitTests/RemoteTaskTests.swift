@@ -142,7 +142,7 @@ struct RemoteTaskTests {
         try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
             let workload = try process.workload()
             let identifier = try await workload.start()
-            try await workload.stop(identifier, grace: .seconds(5), reason: .cancelled)
+            try await workload.stop(identifier, grace: .milliseconds(100), reason: .cancelled)
             #expect(tasks.calls(of: "stop") == 1)
             tasks.state.withLock { $0.tasks = [:] }
             let error = await #expect(throws: InfrastructureError.self) {
@@ -252,6 +252,28 @@ struct RemoteTaskTests {
                 #expect(try await process.workload("c2").recover(used) == .present(used))
                 try await eventually("the orphan is deleted") { tasks.names == ["task-c2"] }
             }
+        }
+    }
+
+    @Test("a flow that is cancelled may end by itself before it is stopped, and one that has not begun may not")
+    func cancelledFlow() async throws {
+        try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
+            let workload = try process.workload("c1")
+            let identifier = try await workload.start()
+            async let stop: Void = workload.stop(identifier, grace: .seconds(30), reason: .cancelled)
+            try await Task.sleep(for: .milliseconds(100))
+            tasks.end("task-c1", 0)
+            try await stop
+            #expect(tasks.calls(of: "stop") == 0)
+            let other = try process.workload("c2")
+            let waiting = try await other.start()
+            tasks.state.withLock { $0.tasks["task-c2"]?.hasBegun = false }
+            try await other.stop(waiting, grace: .seconds(30), reason: .cancelled)
+            #expect(tasks.calls(of: "stop") == 1)
+            let slow = try process.workload("c3")
+            let running = try await slow.start()
+            try await slow.stop(running, grace: .zero, reason: .cancelled)
+            #expect(tasks.calls(of: "stop") == 2)
         }
     }
 

@@ -119,6 +119,10 @@ public protocol RemoteTaskClient: Sendable {
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
 
+    /// How long beyond its grace a flow that is being cancelled may take to end by itself, before it is stopped. The flow
+    /// engine learns of the cancellation and runs the flow's hooks. The default is zero: the task is stopped at once.
+    static var hookTime: Duration { get }
+
     /// How long after its grace a task may take to end before it is killed. The default is 30 s, because many services
     /// end a task by force themselves.
     static var stopMargin: Duration { get }
@@ -158,6 +162,9 @@ extension RemoteTaskClient {
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
+
+    /// Zero: a cancelled flow is stopped at once.
+    public static var hookTime: Duration { .zero }
 
     /// Half a minute.
     public static var stopMargin: Duration { .seconds(30) }

@@ -153,6 +153,11 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         let place = try place()
         let task = try place.client.task(of: identifier)
         do {
+            if reason == .cancelled, try await cancelsItself(task, at: place),
+                try await place.watch.waitForEnd(of: task, within: grace + Client.hookTime)
+            {
+                return
+            }
             try await place.watch.source.noting { try await place.client.stop(task, grace: grace, reason: reason) }
             place.watch.changed(task)
             if try await place.watch.waitForEnd(of: task, within: grace + Client.stopMargin) { return }
@@ -161,6 +166,14 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         } catch let error as RemoteTaskError {
             throw failure(error, "'\(identifier)' could not be stopped")
         }
+    }
+
+    /// Whether the task is a flow that runs and that ends by itself when it is cancelled.
+    private func cancelsItself(_ task: String, at place: RemotePlace<Client>) async throws -> Bool {
+        guard Client.hookTime > .zero, runsFlowEngine else { return false }
+        let found = try await place.watch.source.noting { try await place.client.describe([task]) }
+        guard let status = found[task] else { return false }
+        return place.client.end(of: status) == nil && place.client.reasonForWaiting(status) == nil
     }
 
     // MARK: Recovery
