@@ -16,6 +16,9 @@ public struct ContainerInstancesClient: RemoteTaskClient {
         WatchPolicy(batchSize: .max, spacing: .seconds(5), absences: 3, interval: WatchPolicy.polling)
     }
 
+    /// The engine within a container learns of a cancellation by itself, as with the Python worker.
+    public static var hookTime: Duration { .seconds(10) }
+
     let place: ContainerInstancesPlace
     let arm: ResourceManager
     let known = KnownGroups()

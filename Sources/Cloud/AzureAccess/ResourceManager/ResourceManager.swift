@@ -35,11 +35,12 @@ package struct ResourceManager: Sendable {
         _ method: HTTPMethod, _ path: RequestPath, query: [(name: String, value: String)] = [], version: String,
         body: JSONValue? = nil, repeatsApplied: Bool = true, operation: String
     ) async throws -> RESTAnswer {
-        try await send(
-            RESTRequest(
-                method, path, query: [(name: Self.version, value: version)] + query,
-                body: body.map { .json($0) } ?? .none, deadlines: Self.deadlines, largestAnswer: 64 << 20,
-                operation: operation), repeatsApplied: repeatsApplied)
+        var request = RESTRequest(
+            method, path, query: [(name: Self.version, value: version)] + query,
+            body: body.map { .json($0) } ?? .none, deadlines: Self.deadlines, largestAnswer: 64 << 20,
+            operation: operation)
+        request.isSentOnce = !repeatsApplied
+        return try await send(request, repeatsApplied: repeatsApplied)
     }
 
     /// Reads a URL that an earlier answer contains: an operation, or the next page.
