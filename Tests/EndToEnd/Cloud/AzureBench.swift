@@ -34,6 +34,9 @@ struct AzureBench: Sendable {
         "AZURE_CLIENT_SECRET", "HTTPS_PROXY", "SSL_CERT_FILE",
     ]
 
+    /// The `prefect` program of a Python environment that has the Python worker of this type.
+    static let peer = ProcessInfo.processInfo.environment["CLOUD_PREFECT"].flatMap { $0.isEmpty ? nil : $0 }
+
     /// The environment of a worker.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
         let own = ProcessInfo.processInfo.environment
@@ -159,6 +162,13 @@ func withAzureBench<Result>(
 }
 
 extension Trait where Self == ConditionTrait {
+    /// Skips the test, with the reason, without a Python worker.
+    static func peer(of program: String?) -> Self {
+        .enabled("needs the Python worker of the type: the variable CLOUD_PREFECT names its 'prefect' program") {
+            program != nil
+        }
+    }
+
     /// Skips the test, with the reason, unless the environment names a stand-in of Azure.
     static var azure: Self {
         .enabled("needs a stand-in of Azure at LAB_CLOUD, with AZURE_CLIENT_ID and the images of the runs") {

@@ -149,6 +149,70 @@ struct ContainerInstancesTests {
         }
     }
 
+    @Test(
+        "the Python worker and this worker stop each other's container groups", .peer(of: AzureBench.peer),
+        arguments: [true, false])
+    func peers(_ beginsWithPython: Bool) async throws {
+        try await withTemporaryDirectory { folder in
+            let own = try OwnServer(folder: folder)
+            let settings = [
+                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
+                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "3",
+            ]
+            try await own.whileRunning(settings: settings) {
+                try await withAzureBench(on: own.client) { azure in
+                    let bench = azure.bench
+                    let run = try await azure.run("touch \"$OUT/begun\"; while :; do sleep 0.2; done")
+                    func worker(_ isPython: Bool, _ name: String) async throws -> (String, [String]) {
+                        guard isPython else {
+                            return (
+                                WorkerProgram.path, bench.arguments(name: name, ["--state-dir", "\(folder)/\(name)"])
+                            )
+                        }
+                        let type = ["--type", "azure-container-instance", "--install-policy", "never"]
+                        return (try #require(AzureBench.peer), ["worker"] + bench.arguments(name: name, type))
+                    }
+                    let environment = azure.environment(["PREFECT_API_AUTH_STRING": OwnServer.credentials])
+                    let first = try await worker(beginsWithPython, "first")
+                    try await withChildProcess(
+                        first.0, first.1, environment: environment, workingDirectory: bench.folder
+                    ) { child in
+                        try await eventually(within: .seconds(90), "the run has a container", every: .milliseconds(300))
+                        {
+                            let isReported =
+                                try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
+                            return isReported && FileManager.default.fileExists(atPath: "\(azure.shared)/begun")
+                        }
+                        child.send(.kill)
+                        _ = try await child.waitForExit()
+                    }
+                    let pid = try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue
+                    #expect(pid == "\(run):\(azure.prefix)-\(run)")
+                    try await bench.server.setState(of: run, to: "RUNNING", force: true)
+                    let second = try await worker(!beginsWithPython, "second")
+                    try await withChildProcess(
+                        second.0, second.1, environment: environment, workingDirectory: bench.folder
+                    ) { child in
+                        // A cleanup is given to a worker that is connected.
+                        try await Task.sleep(for: .seconds(beginsWithPython ? 3 : 10))
+                        try await bench.server.setState(of: run, to: "CANCELLING", name: "Cancelling")
+                        do {
+                            try await azure.waitForRemoval(
+                                of: try await azure.containers(of: [run]), within: .seconds(90))
+                            try await bench.server.waitForRun(run, toBe: ["Cancelled"], within: .seconds(30))
+                        } catch {
+                            throw Explained(error: error, detail: child.summary)
+                        }
+                        child.send(.terminate)
+                        _ = try? await child.waitForExit(timeout: .seconds(15))
+                        if child.exitStatus == nil { child.send(.kill) }
+                    }
+                    #expect(try await azure.containers(of: [run]).count == 1)
+                }
+            }
+        }
+    }
+
     @Test("check names the identity, the resource group and the leftovers; render shows the requests without secrets")
     func commands() async throws {
         try await withAzureBench { azure in
