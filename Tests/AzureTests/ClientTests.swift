@@ -194,6 +194,11 @@ struct ClientTests {
         let waiting = try #require(
             GroupStatus(FakeAzure.group("g", "Waiting", detail: "ImagePullBackOff", events: [event])))
         #expect(waiting.end == nil && waiting.reasonForWaiting?.contains("Failed to pull image") == true)
+        var stopping = FakeAzure.group("g", "Running")
+        stopping["properties"]?["instanceView"]?["state"] = "Stopped"
+        #expect(try #require(GroupStatus(stopping)).end == nil)
+        stopping["properties"]?["containers"] = [["name": "main", "properties": [:]]]
+        #expect(try #require(GroupStatus(stopping)).end?.reason?.contains("stopped") == true)
         var failed = FakeAzure.group("g", "Waiting", events: [event])
         failed["properties"]?["provisioningState"] = "Failed"
         let end = try #require(GroupStatus(failed)?.end)

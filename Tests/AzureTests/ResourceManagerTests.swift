@@ -83,6 +83,7 @@ struct ResourceManagerTests {
             ("404 Not Found", "SubscriptionNotFound", "no", .refused, "subscription_id"),
             ("400 Bad Request", "InvalidResourceName", "bad name", .refused, "InvalidResourceName"),
             ("409 Conflict", "ContainerGroupQuotaReached", "quota", .full, "ContainerGroupQuotaReached"),
+            ("409 Conflict", "InvalidResourceLocation", "exists elsewhere", .refused, "InvalidResourceLocation"),
             ("409 Conflict", "ServiceUnavailable", "not available in westeurope", .full, "no room"),
         ])
     func meaning(

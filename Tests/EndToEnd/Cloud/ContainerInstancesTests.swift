@@ -231,6 +231,9 @@ struct ContainerInstancesTests {
             let json = try JSONValue(parsing: shown.output.joined(separator: "\n"))
             #expect(json["requests"]?[0]?["method"] == "PUT", "\(shown.text)")
             #expect(!shown.text.contains("hidden-hidden"))
+            let settings = try await WorkerProgram.run(["settings"], environment: environment, in: azure.bench.folder)
+            #expect(settings.text.contains("AZURE_CLIENT_SECRET"))
+            #expect(!settings.text.contains(environment["AZURE_CLIENT_SECRET"] ?? "no secret"))
             let nobody = try await WorkerProgram.run(
                 ["check", "--pool", azure.bench.pool],
                 environment: azure.environment(["AZURE_CLIENT_SECRET": "wrong"]), in: azure.bench.folder)

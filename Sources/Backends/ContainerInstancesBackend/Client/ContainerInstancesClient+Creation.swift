@@ -106,8 +106,9 @@ extension ContainerInstancesClient {
             let answer = try await arm.send(
                 .put, Requests.deployment(task.deployment, in: place), version: Requests.deployments, body: body,
                 repeatsApplied: false, operation: "create container group '\(task.group)'")
-            return Operation(
-                url: answer.head.headers["Azure-AsyncOperation"], pause: RetryAfter.read(answer.head.headers))
+            // The operation of a private cloud may have another host; then the deployment itself is read.
+            let url = answer.head.headers["Azure-AsyncOperation"].flatMap { arm.serves($0) ? $0 : nil }
+            return Operation(url: url, pause: RetryAfter.read(answer.head.headers))
         } catch let failure as RequestFailure where failure.isConflict && failure.reason.code == "DeploymentActive" {
             return nil
         }

@@ -31,9 +31,10 @@ public struct ContainerInstancesClient: RemoteTaskClient {
         self.arm = arm
     }
 
-    /// The resource group, its subscription and the application of the credentials.
+    /// The resource group, its subscription and the identity of the credentials.
     public var name: String {
-        let application = place.credentials.application.map { " as application '\($0.clientID)'" } ?? ""
+        let identity = place.credentials.application?.clientID ?? place.credentials.managedIdentityClientID
+        let application = identity.map { " as '\($0)'" } ?? ""
         guard let group = place.group else { return "Azure Container Instances\(application)" }
         return "resource group '\(group.name)' of subscription '\(group.subscription)'\(application)"
     }

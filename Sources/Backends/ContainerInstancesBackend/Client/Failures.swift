@@ -9,7 +9,7 @@ enum Failures {
         "ContainerGroupQuotaReached", "QuotaExceeded", "ResourceQuotaExceeded", "ServiceUnavailable",
         "ContainerGroupTransitioning", "InsufficientCapacity", "RegionCapacityExceeded", "DeploymentQuotaExceeded",
         "TooManyRequests", "SubscriptionRequestsThrottled", "ResourceRequestsThrottled", "RequestThrottled",
-        "ResourceCollectionRequestsThrottled", "OperationPreempted",
+        "ResourceCollectionRequestsThrottled", "OperationPreempted", "AnotherOperationInProgress", "RetryableError",
     ]
 
     /// The codes of a failure of Azure itself.
@@ -58,7 +58,7 @@ enum Failures {
         case (401, _):
             return RemoteTaskError(.refused, "Azure refuses the credentials (\(named)); correct or renew them")
         case (403, _): return RemoteTaskError(.refused, forbidden(message, place))
-        case (409, _):
+        case (409, _) where !isCreation:
             return RemoteTaskError(.unavailable(isUnapplied: true), "\(failure.operation): \(named)")
         default: return RemoteTaskError(.refused, "Azure refuses to \(failure.operation): \(named)")
         }

@@ -72,6 +72,8 @@ public struct GroupStatus: Sendable, Equatable {
     /// How the run ended; `nil` while it has not.
     var end: ExitStatus? {
         if let container, container.state == "Terminated" { return end(of: container) }
+        // Containers may still end by themselves while their group is being stopped.
+        if container?.state == "Running" { return nil }
         switch state {
         case "Stopped":
             return ExitStatus(code: container?.exitCode, reason: "The container group was stopped.")
@@ -80,7 +82,7 @@ public struct GroupStatus: Sendable, Equatable {
             return ExitStatus(
                 code: nil, reason: "The container group ended as \(state)\(warning.map { ": \($0)" } ?? "").")
         default:
-            guard provisioning == "Failed", container?.state != "Running" else { return nil }
+            guard provisioning == "Failed" else { return nil }
             return ExitStatus(
                 code: nil,
                 reason:

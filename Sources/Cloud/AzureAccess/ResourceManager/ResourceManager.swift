@@ -43,10 +43,12 @@ package struct ResourceManager: Sendable {
         return try await send(request, repeatsApplied: repeatsApplied)
     }
 
+    /// Whether a URL belongs to this Resource Manager. A token must go to no other host.
+    package func serves(_ url: String) -> Bool { url.hasPrefix(client.baseURL + "/") }
+
     /// Reads a URL that an earlier answer contains: an operation, or the next page.
     package func follow(_ url: String, operation: String) async throws -> RESTAnswer {
-        // A token must go to no other host.
-        guard url.hasPrefix(client.baseURL + "/") else {
+        guard serves(url) else {
             throw RequestFailure(
                 .malformed, operation: operation, message: "the answer refers to another host than \(client.baseURL)")
         }
