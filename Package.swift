@@ -163,8 +163,7 @@ let package = Package(
         .target(
             name: "AzureAccess",
             dependencies: [
-                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "Notation", "PrefectAPI", "RESTClient",
-                "BackendKit", orderedCollections, logging,
+                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "RESTClient",
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             path: "Sources/Cloud/AzureAccess", swiftSettings: settings),
@@ -192,8 +191,8 @@ let package = Package(
         .target(
             name: "ContainerInstancesBackend",
             dependencies: [
-                "AzureAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "Notation",
-                "PrefectAPI", "RESTClient", orderedCollections, logging,
+                "AzureAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "RESTClient",
+                orderedCollections, logging,
             ],
             path: "Sources/Backends/ContainerInstancesBackend", swiftSettings: settings),
         // The daemon's surroundings.
