@@ -75,7 +75,8 @@ extension CloudGoldens {
             for (key, member) in members {
                 let isDropped =
                     ["tags", "gpu", "PREFECT_SERVER_EPHEMERAL_ENABLED"].contains(key)
-                    || key == "reauth" && member == true || key == "aci_credentials" && isEmptyBlock(member)
+                    || key == "reauth" && member == true
+                    || ["aci_credentials", "credential_kwargs"].contains(key) && isEmptyBlock(member)
                 if !isDropped, !member.isNull { compared[key] = comparable(member) }
             }
             return .object(compared)

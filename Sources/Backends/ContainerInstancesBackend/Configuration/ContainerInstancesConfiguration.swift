@@ -156,6 +156,17 @@ struct ContainerInstancesConfiguration: Sendable {
         var fields = Self.defaults
         for (field, value) in prepared.json.objectValue ?? [:] { fields[field] = value }
         fields["image"] = .string(image)
+        // A number may be given as a text.
+        let fieldsOfJob = RenderedFields(rendered)
+        if let seconds = try Self.count("task_start_timeout_seconds", rendered, fieldsOfJob) {
+            fields["task_start_timeout_seconds"] = .int(seconds)
+        }
+        if let seconds = try Self.number("task_watch_poll_interval", rendered, fieldsOfJob) {
+            fields["task_watch_poll_interval"] = .double(seconds)
+        }
+        if let count = gpu.count { fields["gpu_count"] = .int(count) }
+        fields["stream_output"] = .bool(streamsOutput)
+        fields["keep_container_group"] = .bool(keepsGroup)
         fields["cpu"] = cpu
         fields["memory"] = memory
         fields["entrypoint"] = rendered["entrypoint"] ?? JSONValue(entrypoint)
