@@ -132,6 +132,8 @@ struct ConfigurationTests {
         let key = try #require(variable("PREFECT_API_KEY"))
         #expect(resolved(key["secureValue"]) == "[key]" && key["value"] == nil)
         #expect(put["parameters"]?.objectValue?.count == 5)
+        let shown = try #require(specification.description["requests"]?[0]?["body"]?["properties"]?["parameters"])
+        #expect(!shown.serialized().contains("key]"))
     }
 
     @Test(

@@ -32,10 +32,25 @@ public struct ContainerInstancesSpecification: RemoteTaskSpecification {
     /// The fields of the job configuration, the requests to Azure, and the job variables without effect.
     public var description: JSONValue {
         var shown = prepared?.fields ?? [:]
-        shown["requests"] = .array(requests(keepsOthers: false))
+        shown["requests"] = .array(requests(keepsOthers: false).map(Self.withoutTexts))
         if let ignored = prepared?.ignored, !ignored.isEmpty {
             shown["ignored_job_variables"] = .array(ignored.map(JSONValue.string))
         }
+        return shown
+    }
+
+    /// A request without the texts in its parameters. Their names do not tell which of them are secret.
+    private static func withoutTexts(_ request: JSONValue) -> JSONValue {
+        guard var body = request["body"], var properties = body["properties"],
+            var parameters = properties["parameters"]?.objectValue
+        else { return request }
+        for name in parameters.keys where name.hasPrefix(ARMTemplate.textPrefix) {
+            parameters[name] = ["value": "********"]
+        }
+        properties["parameters"] = .object(parameters)
+        body["properties"] = properties
+        var shown = request
+        shown["body"] = body
         return shown
     }
 

@@ -28,6 +28,9 @@ struct ARMTemplate: Sendable, Hashable {
     /// The most tags of a resource.
     private static let mostTags = 50
 
+    /// The beginning of the names of parameters for texts of the run.
+    static let textPrefix = "prefect_text_"
+
     /// Checks a template. Throws an error of the kind `refused`.
     init(_ json: JSONValue) throws(InfrastructureError) {
         self.json = json
@@ -147,7 +150,7 @@ struct ARMTemplate: Sendable, Hashable {
         /// the worker, and values of parameters never. A text in double brackets already stands for one in brackets.
         mutating func literal(_ text: String, isSecret: Bool = false) -> JSONValue {
             guard text.hasPrefix("["), !(text.hasPrefix("[[") && text.hasSuffix("]")) else { return .string(text) }
-            let name = names[text] ?? "prefect_text_\(names.count + 1)"
+            let name = names[text] ?? "\(ARMTemplate.textPrefix)\(names.count + 1)"
             names[text] = name
             var declared = template["parameters"] ?? [:]
             declared[name] = ["type": isSecret ? "securestring" : "string"]
