@@ -28,10 +28,15 @@ let package = Package(
         .library(name: "DockerBackend", targets: ["DockerBackend"]),
         .library(name: "KubernetesBackend", targets: ["KubernetesBackend"]),
         .library(name: "SystemdBackend", targets: ["SystemdBackend"]),
+        .library(name: "ECSBackend", targets: ["ECSBackend"]),
+        .library(name: "CloudRunBackend", targets: ["CloudRunBackend"]),
+        .library(name: "VertexAIBackend", targets: ["VertexAIBackend"]),
+        .library(name: "ContainerInstancesBackend", targets: ["ContainerInstancesBackend"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -142,6 +147,57 @@ let package = Package(
                 logging,
             ],
             path: "Sources/Backends/SystemdBackend", swiftSettings: settings),
+        // The clouds: credentials, signatures and endpoints, which backends of one cloud share.
+        .target(
+            name: "AWSAccess",
+            dependencies: [
+                "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "Notation", "PrefectAPI",
+                "RESTClient", "BackendKit", orderedCollections, logging,
+            ],
+            path: "Sources/Cloud/AWSAccess", swiftSettings: settings),
+        .target(
+            name: "GoogleAccess",
+            dependencies: [
+                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "Notation", "PrefectAPI", "RESTClient",
+                "BackendKit", orderedCollections, logging,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            path: "Sources/Cloud/GoogleAccess", swiftSettings: settings),
+        .target(
+            name: "AzureAccess",
+            dependencies: [
+                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "RESTClient",
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            path: "Sources/Cloud/AzureAccess", swiftSettings: settings),
+        .target(
+            name: "ECSBackend",
+            dependencies: [
+                "AWSAccess", "BackendKit", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates",
+                "Notation", "PrefectAPI", "RESTClient", orderedCollections, logging,
+            ],
+            path: "Sources/Backends/ECSBackend", swiftSettings: settings),
+        .target(
+            name: "CloudRunBackend",
+            dependencies: [
+                "GoogleAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "Notation",
+                "PrefectAPI", "RESTClient", orderedCollections, logging,
+            ],
+            path: "Sources/Backends/CloudRunBackend", swiftSettings: settings),
+        .target(
+            name: "VertexAIBackend",
+            dependencies: [
+                "GoogleAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "Notation",
+                "PrefectAPI", "RESTClient", orderedCollections, logging,
+            ],
+            path: "Sources/Backends/VertexAIBackend", swiftSettings: settings),
+        .target(
+            name: "ContainerInstancesBackend",
+            dependencies: [
+                "AzureAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "RESTClient",
+                orderedCollections, logging,
+            ],
+            path: "Sources/Backends/ContainerInstancesBackend", swiftSettings: settings),
         // The daemon's surroundings.
         .target(
             name: "HealthServer",
@@ -163,8 +219,8 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "BackendKit", "CInit", "CLinux", "Concurrency", "DockerBackend", "HTTPTransport", "HealthServer",
-                "JSON",
+                "BackendKit", "CInit", "CLinux", "CloudRunBackend", "Concurrency", "ContainerInstancesBackend",
+                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "JSON", "VertexAIBackend",
                 "JobTemplates",
                 "KubernetesBackend", "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker",
                 "WorkerLogging", "WorkerMetrics", coreMetrics, logging, orderedCollections,
@@ -207,8 +263,9 @@ let package = Package(
         .executableTarget(
             name: "backend-conformance",
             dependencies: [
-                "BackendKit", "BackendKitTesting", "DockerBackend", "JSON", "KubernetesBackend", "PrefectAPI",
-                "ProcessBackend", "SystemdBackend",
+                "BackendKit", "BackendKitTesting", "CloudRunBackend", "ContainerInstancesBackend", "DockerBackend",
+                "ECSBackend", "JSON", "KubernetesBackend", "PrefectAPI", "ProcessBackend", "SystemdBackend",
+                "VertexAIBackend",
             ],
             path: "Tests/ConformanceProgram", swiftSettings: settings),
         .testTarget(
@@ -266,6 +323,38 @@ let package = Package(
             dependencies: [
                 "JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", "BackendKit", "BackendKitTesting",
                 orderedCollections,
+            ],
+            swiftSettings: settings),
+        // The golden inputs and outputs of the Python workers for the clouds.
+        .testTarget(
+            name: "CloudGoldensTests",
+            dependencies: [
+                "AWSAccess", "AzureAccess", "BackendKit", "BackendKitTesting", "CloudRunBackend",
+                "ContainerInstancesBackend", "ECSBackend", "GoogleAccess", "HTTPTransport", "JSON", "JobTemplates",
+                "PrefectAPI", "RESTClient", "TestSupport", "VertexAIBackend", orderedCollections,
+            ],
+            resources: [.copy("Vectors")], swiftSettings: settings),
+        .testTarget(
+            name: "AWSTests",
+            dependencies: [
+                "AWSAccess", "BackendKit", "BackendKitTesting", "Concurrency", "ECSBackend", "HTTPTransport", "JSON",
+                "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", orderedCollections, logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GoogleTests",
+            dependencies: [
+                "GoogleAccess", "BackendKit", "BackendKitTesting", "CloudRunBackend", "Concurrency", "HTTPTransport",
+                "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "VertexAIBackend",
+                orderedCollections, logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AzureTests",
+            dependencies: [
+                "AzureAccess", "BackendKit", "BackendKitTesting", "Concurrency", "ContainerInstancesBackend",
+                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "TransportPeers",
+                orderedCollections, logging, .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,4 +1,5 @@
 import BackendKit
+import ContainerInstancesBackend
 import DockerBackend
 import KubernetesBackend
 import ProcessBackend
@@ -10,6 +11,7 @@ enum Backends {
     /// The only list of them.
     static let all: [any Backend.Type] = [
         ProcessBackend.self, DockerBackend.self, KubernetesBackend.self, SystemdBackend.self,
+        ContainerInstancesBackend.self,
     ]
 
     /// The backend of a pool whose type is not known yet.

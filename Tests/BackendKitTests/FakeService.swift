@@ -27,6 +27,7 @@ final class FakeTasks: Sendable {
         var blindness = 0
         var output: [UInt8] = []
         var ignoresStop = false
+        var hasConsole = false
         /// The operations that get no answer and have no effect.
         var unanswered: Set<String> = []
     }
@@ -79,12 +80,19 @@ struct FakeClient: RemoteTaskClient {
         WatchPolicy(batchSize: 100, absences: 3, absencePause: .milliseconds(20)) { _ in .milliseconds(20) }
     }
 
+    static var hookTime: Duration { .milliseconds(200) }
+
     func create(_ specification: FakeSpecification, for key: RemoteTaskKey) async throws -> String {
         try tasks.run("create") { state in
             let name = "task-\(key.claimID)"
             state.tasks[name, default: FakeTasks.Item()].owner = key.owner
             return name
         }
+    }
+
+    func find(_ specification: FakeSpecification, for key: RemoteTaskKey) async throws -> String? {
+        guard specification.place != "nowhere" else { throw InfrastructureError(.notReachable, "no place") }
+        return try await find(key)
     }
 
     func find(_ key: RemoteTaskKey) async throws -> String? {
@@ -132,11 +140,20 @@ struct FakeClient: RemoteTaskClient {
         }
     }
 
+    func origin(of orphan: String) -> RemoteTaskOrigin? {
+        let claim = String(orphan.dropFirst("task-".count))
+        return RemoteTaskOrigin(flowRunID: "run-\(claim)", claimID: claim)
+    }
+
     func output(of task: String, after position: String?) async throws -> RemoteOutput {
         try tasks.run("output") { state in
             let start = position.flatMap { Int($0) } ?? 0
             return RemoteOutput(bytes: Array(state.output.dropFirst(start)), position: String(state.output.count))
         }
+    }
+
+    func consoleURL(of task: String) -> String? {
+        tasks.state.withLock { $0.hasConsole } ? "https://console/\(task)" : nil
     }
 
     func task(of identifier: InfrastructureIdentifier) throws -> String {

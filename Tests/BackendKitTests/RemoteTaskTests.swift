@@ -67,6 +67,28 @@ struct RemoteTaskTests {
         }
     }
 
+    @Test("the run's log shows the task's address in the console")
+    func console() async throws {
+        tasks.state.withLock { $0.hasConsole = true }
+        try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
+            _ = try await process.workload().start()
+            #expect(process.reporter.lines == ["View the task in the console: https://console/task-c1"])
+        }
+    }
+
+    @Test(
+        "the setting for the wait for capacity is a number of seconds, or no limit",
+        arguments: [
+            (nil, .seconds(3600)), ("", .seconds(3600)), ("90", .seconds(90)), ("0", nil), ("-1", nil),
+            ("1e300", .seconds(4_000_000_000)), ("soon", .seconds(3600)), ("inf", .seconds(3600)),
+        ] as [(String?, Duration?)])
+    func capacitySetting(text: String?, patience: Duration?) {
+        let variable = CapacityPatience.setting.variables[0]
+        let read = CapacityPatience(BackendHost(environment: text.map { [variable: $0] } ?? [:]))
+        #expect(read.duration == patience)
+        #expect((read.problem != nil) == ["soon", "inf"].contains(text))
+    }
+
     @Test("a run that waits longer for capacity than its job permits is refused")
     func patience() async throws {
         tasks.fail("create", (RemoteTaskError(.full, "no capacity"), hasEffect: false))
@@ -120,7 +142,7 @@ struct RemoteTaskTests {
         try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
             let workload = try process.workload()
             let identifier = try await workload.start()
-            try await workload.stop(identifier, grace: .seconds(5), reason: .cancelled)
+            try await workload.stop(identifier, grace: .milliseconds(100), reason: .cancelled)
             #expect(tasks.calls(of: "stop") == 1)
             tasks.state.withLock { $0.tasks = [:] }
             let error = await #expect(throws: InfrastructureError.self) {
@@ -229,6 +251,46 @@ struct RemoteTaskTests {
                 await process.backend.adopt(used, flowRunID: "run-c2", flowRunName: "otter")
                 #expect(try await process.workload("c2").recover(used) == .present(used))
                 try await eventually("the orphan is deleted") { tasks.names == ["task-c2"] }
+            }
+        }
+    }
+
+    @Test("a flow that is cancelled may end by itself before it is stopped, and one that has not begun may not")
+    func cancelledFlow() async throws {
+        try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
+            let workload = try process.workload("c1")
+            let identifier = try await workload.start()
+            async let stop: Void = workload.stop(identifier, grace: .seconds(30), reason: .cancelled)
+            try await Task.sleep(for: .milliseconds(100))
+            tasks.end("task-c1", 0)
+            try await stop
+            #expect(tasks.calls(of: "stop") == 0)
+            let other = try process.workload("c2")
+            let waiting = try await other.start()
+            tasks.state.withLock { $0.tasks["task-c2"]?.hasBegun = false }
+            try await other.stop(waiting, grace: .seconds(30), reason: .cancelled)
+            #expect(tasks.calls(of: "stop") == 1)
+            let slow = try process.workload("c3")
+            let running = try await slow.start()
+            try await slow.stop(running, grace: .zero, reason: .cancelled)
+            #expect(tasks.calls(of: "stop") == 2)
+        }
+    }
+
+    @Test("a sweep keeps tasks of runs that their recovery decides about, and a run without a place is out of reach")
+    func recoveringRuns() async throws {
+        for claim in ["c1", "c2"] { tasks.state.withLock { $0.tasks["task-\(claim)"] = FakeTasks.Item(code: 0) } }
+        try await withDirectory { directory in
+            let owner = OwnerMark.take(in: directory, ofType: "fake")
+            for claim in ["c1", "c2"] { tasks.state.withLock { $0.tasks["task-\(claim)"]?.owner = owner } }
+            try await FakeProcess.run(tasks, stateDirectory: directory) { (process: FakeProcess) async throws in
+                await process.backend.removeOrphans(except: ["run-c2"])
+                #expect(try await process.workload("c3").recover(nil) == .neverStarted)
+                try await eventually("the other orphan is deleted") { tasks.names == ["task-c2"] }
+                #expect(
+                    try await process.workload("c2").recover(nil)
+                        == .present(InfrastructureIdentifier(rawValue: "task-c2")))
+                #expect(try await process.workload("c4", ["place": "nowhere"]).recover(nil) == .outOfReach)
             }
         }
     }

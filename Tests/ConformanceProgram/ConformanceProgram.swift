@@ -1,5 +1,6 @@
 import BackendKit
 import BackendKitTesting
+import ContainerInstancesBackend
 import DockerBackend
 import FoundationEssentials
 import JSON
@@ -21,7 +22,9 @@ struct ConformanceProgram {
         guard let type = arguments.first, let directory = arguments.dropFirst().first,
             let subject = PackageSubject(type: type, directory: directory, image: arguments.dropFirst(2).first)
         else {
-            print("usage: backend-conformance process|docker|kubernetes|systemd STATE-DIRECTORY [IMAGE]")
+            print(
+                "usage: backend-conformance process|docker|kubernetes|systemd|azure-container-instance STATE-DIRECTORY [IMAGE]"
+            )
             exit(2)
         }
         let failures = await withTaskGroup(of: Bool.self) { group in
@@ -82,6 +85,11 @@ private struct PackageSubject: ConformanceSubject {
             jobVariables = [:]
             expectations = ConformanceExpectations(
                 refusedJobVariables: [["user": "nobody-of-this-name"], ["working_dir": "/nowhere"]])
+        case "azure-container-instance":
+            backend = ContainerInstancesBackend.self
+            guard let subject = ContainerInstancesSubject(environment: environment, image: image) else { return nil }
+            jobVariables = subject.jobVariables
+            expectations = subject.expectations
         default: return nil
         }
     }

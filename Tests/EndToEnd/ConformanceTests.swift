@@ -53,6 +53,14 @@ struct ConformanceTests {
         }
     }
 
+    @Test("the backend for Azure Container Instances conforms with a stand-in of Azure", .azure)
+    func containerInstances() async throws {
+        try await withDirectory { directory in
+            let arguments = ["azure-container-instance", directory, "busybox:lab"]
+            expectConformance(try await run(arguments, timeout: .seconds(400)))
+        }
+    }
+
     @Test("the systemd backend conforms with a real manager", .systemdMachine, .oneOnMachine)
     func systemd() async throws {
         let machine = try #require(SystemdMachine.current)

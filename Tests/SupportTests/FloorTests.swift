@@ -32,7 +32,7 @@ struct FloorTests {
 
     /// The floors of the targets, the lowest first. The worker knows no backend, and no backend knows the worker.
     private static let targetFloors = [
-        ["C"], ["Base"], ["Transport"], ["Prefect"], ["BackendKit"], ["BackendKitTesting"],
+        ["C"], ["Base"], ["Transport"], ["Prefect"], ["BackendKit"], ["BackendKitTesting"], ["Cloud"],
         ["Worker", "Backends"], ["prefect-worker"],
     ]
 

@@ -43,7 +43,7 @@ struct CleanupTests {
             let backend = FakeBackend()
             let verdict = try await clean(run, pid: "fake:elsewhere", backend: backend, api)
             #expect(verdict == .done)
-            #expect(backend.calls == [.stop(run, grace: .seconds(5), .cancelled)])
+            #expect(backend.calls == [.stop(run, grace: .seconds(5), .cancelled), .cleanUp(run)])
         }
     }
 

@@ -11,6 +11,12 @@ public struct BackendSetting: Sendable, Hashable {
     /// The effect of the setting, in Markdown.
     public let meaning: String
 
+    /// The expectation of a setting whose value is never shown.
+    public static let secret = "a secret"
+
+    /// Whether the value is never shown.
+    public var isSecret: Bool { expectation == Self.secret }
+
     /// A setting.
     public init(
         _ variables: String..., key: String? = nil, expects expectation: String, default defaultText: String? = nil,

@@ -141,8 +141,11 @@ public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
     private func sweep(_ place: RemotePlace<Client>) async {
         do {
             let orphans = try await place.watch.source.noting { try await place.client.orphans(of: self.owner) }
-            for task in orphans where !inUse.contains(place.client.identifier(of: task).rawValue) {
-                await delete(task, at: place)
+            for task in orphans {
+                let origin = place.client.origin(of: task)
+                let isInUse = inUse.contains(
+                    place.client.identifier(of: task).rawValue, claimID: origin?.claimID, flowRunID: origin?.flowRunID)
+                if !isInUse { await delete(task, at: place) }
             }
         } catch {
             logger.debug("The tasks of \(place.client.name) cannot be listed: \(error)")

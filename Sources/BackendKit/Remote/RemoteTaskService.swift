@@ -100,6 +100,10 @@ public protocol RemoteTaskClient: Sendable {
     /// The task that was created for a key; `nil` if the service knows none.
     func find(_ key: RemoteTaskKey) async throws -> String?
 
+    /// The same for a client whose tasks have names that the specification decides. Calls the method above by
+    /// default. Throws ``InfrastructureError`` of the kind `notReachable` when the place of the task is not known.
+    func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String?
+
     /// Describes tasks. A task that the service does not know is not in the answer.
     func describe(_ tasks: [String]) async throws -> [String: Status]
 
@@ -114,6 +118,10 @@ public protocol RemoteTaskClient: Sendable {
 
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
+
+    /// How long beyond its grace a flow that is being cancelled may take to end by itself, before it is stopped. The flow
+    /// engine learns of the cancellation and runs the flow's hooks. The default is zero: the task is stopped at once.
+    static var hookTime: Duration { get }
 
     /// How long after its grace a task may take to end before it is killed. The default is 30 s, because many services
     /// end a task by force themselves.
@@ -130,10 +138,17 @@ public protocol RemoteTaskClient: Sendable {
     /// default.
     func orphans(of owner: String) async throws -> [String]
 
+    /// The flow run and the claim of an orphan, where it states them, as by a mark of ``RemoteTaskKey``. A run whose
+    /// recovery has yet to decide keeps its tasks. `nil` by default.
+    func origin(of orphan: String) -> RemoteTaskOrigin?
+
     /// The output of a task after a position. Empty by default.
     ///
     /// - Parameter position: A text of an earlier ``RemoteOutput``; `nil` for the beginning.
     func output(of task: String, after position: String?) async throws -> RemoteOutput
+
+    /// The address of a task in the service's console, which the run's log shows; `nil` for none, as by default.
+    func consoleURL(of task: String) -> String?
 
     /// The identifier that the API stores for a task.
     func identifier(of task: String) -> InfrastructureIdentifier
@@ -147,6 +162,9 @@ extension RemoteTaskClient {
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
     }
+
+    /// Zero: a cancelled flow is stopped at once.
+    public static var hookTime: Duration { .zero }
 
     /// Half a minute.
     public static var stopMargin: Duration { .seconds(30) }
@@ -163,14 +181,39 @@ extension RemoteTaskClient {
     /// Always empty: the service finds no orphans.
     public func orphans(of owner: String) async throws -> [String] { [] }
 
+    /// Finds the task by its key alone.
+    public func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String? {
+        try await find(key)
+    }
+
+    /// Always `nil`: orphans do not state their origin.
+    public func origin(of orphan: String) -> RemoteTaskOrigin? { nil }
+
     /// Always empty: the service has no output.
     public func output(of task: String, after position: String?) async throws -> RemoteOutput { RemoteOutput() }
+
+    /// Always `nil`: the service has no console.
+    public func consoleURL(of task: String) -> String? { nil }
 
     /// The name of the task is the identifier.
     public func identifier(of task: String) -> InfrastructureIdentifier { InfrastructureIdentifier(rawValue: task) }
 
     /// The identifier is the name of the task.
     public func task(of identifier: InfrastructureIdentifier) throws -> String { identifier.rawValue }
+}
+
+/// The run for which a task was created.
+public struct RemoteTaskOrigin: Sendable, Hashable {
+    /// The flow run's id.
+    public let flowRunID: String
+    /// The id of the worker's claim on the run, if it is known.
+    public let claimID: String?
+
+    /// An origin.
+    public init(flowRunID: String, claimID: String? = nil) {
+        self.flowRunID = flowRunID
+        self.claimID = claimID
+    }
 }
 
 /// A portion of a task's output.

@@ -31,6 +31,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         let task = try await create(at: place)
         let identifier = place.client.identifier(of: task)
         backend.inUse.add(identifier.rawValue, isNew: true)
+        if let url = place.client.consoleURL(of: task) {
+            run.reporter.log(.info, "View the task in the console: \(url)")
+        }
         return identifier
     }
 
@@ -41,7 +44,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         var reported: String?
         while true {
             do {
-                if mayExist, let found = try await place.persistently({ try await place.client.find(key) }) {
+                if mayExist,
+                    let found = try await place.persistently({ try await place.client.find(specification, for: key) })
+                {
                     return found
                 }
                 return try await place.watch.source.noting { try await place.client.create(specification, for: key) }
@@ -148,6 +153,11 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         let place = try place()
         let task = try place.client.task(of: identifier)
         do {
+            if reason == .cancelled, try await cancelsItself(task, at: place),
+                try await place.watch.waitForEnd(of: task, within: grace + Client.hookTime)
+            {
+                return
+            }
             try await place.watch.source.noting { try await place.client.stop(task, grace: grace, reason: reason) }
             place.watch.changed(task)
             if try await place.watch.waitForEnd(of: task, within: grace + Client.stopMargin) { return }
@@ -156,6 +166,14 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         } catch let error as RemoteTaskError {
             throw failure(error, "'\(identifier)' could not be stopped")
         }
+    }
+
+    /// Whether the task is a flow that runs and that ends by itself when it is cancelled.
+    private func cancelsItself(_ task: String, at place: RemotePlace<Client>) async throws -> Bool {
+        guard Client.hookTime > .zero, runsFlowEngine else { return false }
+        let found = try await place.watch.source.noting { try await place.client.describe([task]) }
+        guard let status = found[task] else { return false }
+        return place.client.end(of: status) == nil && place.client.reasonForWaiting(status) == nil
     }
 
     // MARK: Recovery
@@ -177,7 +195,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
                     if try await place.watch.source.noting({ try await place.client.describe([task]) })[task] != nil {
                         return .present(identifier)
                     }
-                } else if let found = try await place.watch.source.noting({ try await place.client.find(key) }) {
+                } else if let found = try await place.watch.source.noting({
+                    try await place.client.find(specification, for: key)
+                }) {
                     return .present(place.client.identifier(of: found))
                 }
                 if attempt < Client.watchPolicy.absences { try await Task.sleep(for: Client.watchPolicy.absencePause) }
@@ -185,6 +205,8 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
             return identifier.map(RecoveredInfrastructure.ended) ?? .neverStarted
         } catch let error as RemoteTaskError {
             throw failure(error, "The task of the run could not be looked up")
+        } catch let error as InfrastructureError where error.kind == .notReachable {
+            return .outOfReach
         }
     }
 

@@ -123,6 +123,7 @@ package struct RESTClient: Sendable {
             body: request.body.bytes.map { .bytes($0) } ?? .none, unixSocketPath: unixSocketPath,
             deadlines: request.deadlines, followRedirects: followsRedirects, decompress: decompresses, tls: request.tls)
         sent.isMostlySilent = request.isMostlySilent
+        sent.isSentOnce = request.isSentOnce
         do {
             return try await transport.send(sent)
         } catch {

@@ -49,12 +49,12 @@ package final class RevealedSecrets: Sendable {
         case .string(let text): return .string(transform(key, text))
         case .array(let elements): return .array(elements.map { mapStrings($0, key: nil, transform) })
         case .object(let members):
-            // Kubernetes writes a variable as {"name": …, "value": …}.
+            // Kubernetes writes a variable as {"name": …, "value": …}, Azure a secret one as {…, "secureValue": …}.
             let name = members["name"]?.stringValue
             return .object(
                 OrderedDictionary(
                     uniqueKeysWithValues: members.map { member in
-                        let isNamedValue = member.key == "value" && name != nil
+                        let isNamedValue = ["value", "secureValue"].contains(member.key) && name != nil
                         return (member.key, mapStrings(member.value, key: isNamedValue ? name : member.key, transform))
                     }))
         default: return value

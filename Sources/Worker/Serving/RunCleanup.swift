@@ -59,6 +59,8 @@ struct RunCleanup: Sendable {
     ) async throws -> CleanupVerdict {
         do {
             try await workload.stop(identifier, grace: runs.served.stopGrace, reason: .cancelled)
+            // No other worker removes what remains, such as a stopped container group.
+            await workload.cleanUp(identifier)
             return .done
         } catch let error as InfrastructureError {
             switch error.kind {

@@ -85,6 +85,7 @@ extension KnownSetting {
             variables: setting.variables, key: setting.key, expectation: setting.expectation,
             defaultText: setting.defaultText, meaning: setting.meaning,
             // The description masks the password of a URL.
-            value: text.map { SettingValue.string($0).description } ?? setting.defaultText, source: source)
+            value: text.map { setting.isSecret ? RevealedSecrets.mask : SettingValue.string($0).description }
+                ?? setting.defaultText, source: source)
     }
 }

@@ -6,7 +6,7 @@ internal import PrefectAPI
 
 /// Provides the worker's credentials for a cluster. It reads renewed token files again, and runs plug-ins when their
 /// credentials are about to expire. It does both when the cluster refuses the current credentials.
-actor CredentialSource {
+struct CredentialSource: Sendable {
     /// The credentials of a request.
     struct Current: Sendable, Hashable {
         /// The value of `Authorization`.
@@ -15,62 +15,47 @@ actor CredentialSource {
         var certificate: TLSConfiguration.ClientCertificate?
     }
 
-    private let credentials: ClusterAccess.Credentials
-    private let environment: [String: String]
-    private var kept: (current: Current, until: Timestamp)?
-    private var isReading = false
-    private let hasRead = AsyncSignal()
+    private typealias Reading = RenewedValue<Current>.Reading
+
+    private let credentials: RenewedValue<Current>
 
     init(_ credentials: ClusterAccess.Credentials, environment: [String: String]) {
-        self.credentials = credentials
-        self.environment = environment
+        self.credentials = RenewedValue(margin: Self.margin) {
+            try await Self.read(credentials, environment: environment)
+        }
     }
 
-    /// Seconds after which token files are read again, as in Kubernetes' own clients.
-    private static let fileLifetime = 60.0
-    /// Seconds before its expiry at which a plug-in's credential is no longer used.
-    private static let margin = 10.0
+    /// The time after which token files are read again, as in Kubernetes' own clients.
+    private static let fileLifetime = Duration.seconds(60)
+    /// The time before its expiry at which a plug-in's credential is no longer used.
+    private static let margin = Duration.seconds(10)
 
     /// The credentials to use now; `refused` are those that the cluster has just refused.
     func current(insteadOf refused: Current? = nil) async throws -> Current {
-        switch credentials {
-        case .none: return Current()
-        case .token(let token): return Current(authorization: "Bearer \(token)")
-        case .basic(let user, let password):
-            return Current(authorization: "Basic \(Data("\(user):\(password)".utf8).base64EncodedString())")
-        case .tokenFile, .plugin: break
-        }
-        while true {
-            if let kept, kept.until > .now, kept.current != refused { return kept.current }
-            if !isReading { break }
-            await hasRead.wait()
-            try Task.checkCancellation()
-        }
-        isReading = true
-        defer {
-            isReading = false
-            hasRead.signal()
-        }
-        let fresh = try await read()
-        kept = fresh
-        return fresh.0
+        try await credentials.current(unless: { $0 == refused })
     }
 
-    private func read() async throws -> (Current, Timestamp) {
+    private static func read(
+        _ credentials: ClusterAccess.Credentials, environment: [String: String]
+    ) async throws -> Reading {
         switch credentials {
+        case .none: return Reading(Current(), lifetime: nil)
+        case .token(let token): return Reading(Current(authorization: "Bearer \(token)"), lifetime: nil)
+        case .basic(let user, let password):
+            let encoded = Data("\(user):\(password)".utf8).base64EncodedString()
+            return Reading(Current(authorization: "Basic \(encoded)"), lifetime: nil)
         case .tokenFile(let path):
             guard let data = FileManager.default.contents(atPath: path) else {
                 throw ClusterConfigurationError("The token file '\(path)' cannot be read; check its permissions")
             }
             let token = String(decoding: data, as: UTF8.self).filter { !$0.isWhitespace }
             guard !token.isEmpty else { throw ClusterConfigurationError("The token file '\(path)' is empty; renew it") }
-            return (Current(authorization: "Bearer \(token)"), .now.adding(seconds: Self.fileLifetime))
+            return Reading(Current(authorization: "Bearer \(token)"), lifetime: fileLifetime + margin)
         case .plugin(let plugin):
             let credential = try await plugin.run(environment: environment)
             let current = Current(
                 authorization: credential.token.map { "Bearer \($0)" }, certificate: credential.certificate)
-            return (current, credential.expiry?.adding(seconds: -Self.margin) ?? .latest)
-        case .none, .token, .basic: return (Current(), .latest)
+            return Reading(current, lifetime: credential.expiry.map { .seconds($0.seconds(since: .now)) })
         }
     }
 }

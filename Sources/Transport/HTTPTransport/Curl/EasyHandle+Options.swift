@@ -51,6 +51,7 @@ extension EasyHandle {
         if plan.isMostlySilent, !plan.http2 { try set(CURLOPT_BUFFERSIZE, Self.smallBuffer) }
         // libcurl takes whole seconds.
         try set(CURLOPT_MAXAGE_CONN, max(1, plan.idleExpiry.inMilliseconds / 1000))
+        if plan.isSentOnce { try set(CURLOPT_FRESH_CONNECT, 1) }
         try setCloseOnExec()
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_TCP_KEEPIDLE, 30)

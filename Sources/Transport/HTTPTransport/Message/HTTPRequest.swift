@@ -35,6 +35,9 @@ package struct HTTPRequest: Sendable {
     /// Whether the response is a stream that is silent most of the time, such as a log. There may be thousands of such
     /// streams, so each of them gets a small buffer, unless HTTP/2 is allowed.
     package var isMostlySilent = false
+    /// Whether the request gets a new connection, so that libcurl never repeats it: for a request that must not be
+    /// applied twice. A reused connection may be closed after the server has received a request.
+    package var isSentOnce = false
 
     package init(
         method: HTTPMethod = .get,

@@ -19,6 +19,7 @@ struct TransferPlan: Sendable {
     let http2: Bool
     let decompress: Bool
     let isMostlySilent: Bool
+    let isSentOnce: Bool
     let idleExpiry: Duration
     let deadlines: Deadlines
     let wholeDeadline: ContinuousClock.Instant?
@@ -53,6 +54,7 @@ struct TransferPlan: Sendable {
         http2 = configuration.http2
         decompress = request.decompress
         isMostlySilent = request.isMostlySilent
+        isSentOnce = request.isSentOnce
         idleExpiry = configuration.idleExpiry
         deadlines = request.deadlines
         self.wholeDeadline = wholeDeadline
