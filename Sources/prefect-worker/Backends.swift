@@ -1,8 +1,10 @@
 import BackendKit
+import CloudRunBackend
 import DockerBackend
 import KubernetesBackend
 import ProcessBackend
 import SystemdBackend
+import VertexAIBackend
 import Worker
 
 /// The backends that this program contains.
@@ -10,6 +12,7 @@ enum Backends {
     /// The only list of them.
     static let all: [any Backend.Type] = [
         ProcessBackend.self, DockerBackend.self, KubernetesBackend.self, SystemdBackend.self,
+        CloudRunBackend.self, CloudRunV2Backend.self, VertexAIBackend.self,
     ]
 
     /// The backend of a pool whose type is not known yet.

@@ -21,7 +21,7 @@ struct ConformanceProgram {
         guard let type = arguments.first, let directory = arguments.dropFirst().first,
             let subject = PackageSubject(type: type, directory: directory, image: arguments.dropFirst(2).first)
         else {
-            print("usage: backend-conformance process|docker|kubernetes|systemd STATE-DIRECTORY [IMAGE]")
+            print("usage: backend-conformance TYPE STATE-DIRECTORY [IMAGE]")
             exit(2)
         }
         let failures = await withTaskGroup(of: Bool.self) { group in
@@ -82,7 +82,11 @@ private struct PackageSubject: ConformanceSubject {
             jobVariables = [:]
             expectations = ConformanceExpectations(
                 refusedJobVariables: [["user": "nobody-of-this-name"], ["working_dir": "/nowhere"]])
-        default: return nil
+        default:
+            guard let google = GoogleSubject(type: type, image: image) else { return nil }
+            backend = google.backend
+            jobVariables = google.jobVariables
+            expectations = google.expectations
         }
     }
 }
