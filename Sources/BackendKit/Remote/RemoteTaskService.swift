@@ -100,6 +100,10 @@ public protocol RemoteTaskClient: Sendable {
     /// The task that was created for a key; `nil` if the service knows none.
     func find(_ key: RemoteTaskKey) async throws -> String?
 
+    /// The task that was created for a key, where its name also derives from the specification. Uses ``find(_:)`` by
+    /// default.
+    func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String?
+
     /// Describes tasks. A task that the service does not know is not in the answer.
     func describe(_ tasks: [String]) async throws -> [String: Status]
 
@@ -149,6 +153,11 @@ extension RemoteTaskClient {
     /// The default policy of a service that is polled.
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(batchSize: 100, spacing: .seconds(1), absences: 3, interval: WatchPolicy.polling)
+    }
+
+    /// Finds the task by the key alone.
+    public func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String? {
+        try await find(key)
     }
 
     /// Half a minute.

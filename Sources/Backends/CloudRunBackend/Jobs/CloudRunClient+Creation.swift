@@ -106,16 +106,29 @@ extension CloudRunClient {
         return "Cloud Run cannot prepare the job '\(name)' (\(reason)): \(text)\(separator) \(remedy)"
     }
 
+    /// The job of a run, by its name; see ``find(_:)``.
+    public func find(_ specification: CloudRunSpecification, for key: RemoteTaskKey) async throws -> String? {
+        guard !specification.jobName.isEmpty else { return try await find(key) }
+        let requests = try await requests()
+        guard let job = try await job(specification.jobName, requests), job.belongs(toClaim: key.claimID) else {
+            return nil
+        }
+        return try await settled(job, key, requests)
+    }
+
     /// The job of a key that has been run; `nil` for one that was created and not run, which ``create(_:for:)``
     /// continues. A job whose creation this process has cancelled is deleted, so that it can never run.
     public func find(_ key: RemoteTaskKey) async throws -> String? {
         let requests = try await requests()
-        let value = GoogleLabels.value(key.claimID)
         let jobs = try await google.list(
-            requests.jobs(label: GoogleLabels.claim, value: value), items: version == .v1 ? "items" : "jobs")
-        guard
-            let job = jobs.lazy.compactMap({ JobState($0, version) }).first(where: { $0.belongs(toClaim: key.claimID) })
-        else { return nil }
+            requests.jobs(label: GoogleLabels.claim, value: GoogleLabels.value(key.claimID)),
+            items: version == .v1 ? "items" : "jobs")
+        let own = jobs.lazy.compactMap { JobState($0, version) }.first { $0.belongs(toClaim: key.claimID) }
+        guard let own else { return nil }
+        return try await settled(own, key, requests)
+    }
+
+    private func settled(_ job: JobState, _ key: RemoteTaskKey, _ requests: CloudRunRequests) async throws -> String? {
         if job.execution != nil { return job.name }
         guard cancelled.claims.withLock({ $0.contains(key.claimID) }) else { return nil }
         do {
