@@ -70,6 +70,26 @@ import TransportPeers
         await transport.shutdown()
     }
 
+    @Test("a request that must be sent once gets a new connection, and is not repeated when it closes")
+    func sentOnce() async throws {
+        let received = Log<String>()
+        let server = try ScriptedServer { connection in
+            while let request = connection.readRequest() {
+                received.append(request.target)
+                guard request.target == "/first" else { return }
+                connection.answer("200 OK")
+            }
+        }
+        defer { server.stop() }
+        let transport = try makeTransport()
+        _ = try await transport.fetch(HTTPRequest(url: server.url + "/first"), maxBodyBytes: 10)
+        var request = HTTPRequest(method: .post, url: server.url + "/second", body: .bytes(Array("x".utf8)))
+        request.isSentOnce = true
+        await #expect(throws: TransportError.self) { _ = try await transport.fetch(request, maxBodyBytes: 10) }
+        #expect(received.all == ["/first", "/second"] && server.connectionCount == 2)
+        await transport.shutdown()
+    }
+
     @Test("a connection reset before the response is a receive failure")
     func reset() async throws {
         let error = try await error { connection in

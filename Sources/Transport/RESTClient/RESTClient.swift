@@ -119,12 +119,13 @@ package struct RESTClient: Sendable {
     private func begin(_ request: RESTRequest) async throws -> HTTPResponse {
         let request = try await signed(request)
         do {
-            return try await transport.send(
-                HTTPRequest(
-                    method: request.method, url: baseURL + request.target, headers: request.headers,
-                    body: request.body.bytes.map { .bytes($0) } ?? .none, unixSocketPath: unixSocketPath,
-                    deadlines: request.deadlines, followRedirects: followsRedirects, decompress: decompresses,
-                    tls: request.tls))
+            var sent = HTTPRequest(
+                method: request.method, url: baseURL + request.target, headers: request.headers,
+                body: request.body.bytes.map { .bytes($0) } ?? .none, unixSocketPath: unixSocketPath,
+                deadlines: request.deadlines, followRedirects: followsRedirects, decompress: decompresses,
+                tls: request.tls)
+            sent.isSentOnce = request.isSentOnce
+            return try await transport.send(sent)
         } catch {
             throw RequestFailure.error(for: error, operation: request.operation)
         }

@@ -47,6 +47,9 @@ package struct RESTRequest: Sendable {
     package var largestAnswer: Int
     /// Whether a larger answer is cut off at this size, instead of being a failure.
     package var cutsLargeAnswer = false
+    /// Whether the request gets a new connection, so that no attempt is repeated below this client. A request that must
+    /// not be applied twice needs that.
+    package var isSentOnce = false
     /// Overrides the TLS configuration of the client.
     package var tls: TLSConfiguration?
     /// The name of the operation in failures, such as `GET /version`. It must contain no secret.

@@ -3,7 +3,8 @@ import Synchronization
 /// Sends HTTP requests with libcurl on one dedicated thread. Connections are kept open for later requests.
 ///
 /// Every failure is a `TransportError`; a cancelled task gets one of kind `cancelled`. The transport retries nothing
-/// itself. Only libcurl repeats a request, when a reused connection was closed before any byte of the response arrived.
+/// itself. Only libcurl repeats a request, when a reused connection was closed before any byte of the response arrived;
+/// ``HTTPRequest/isSentOnce`` prevents that.
 package final class HTTPTransport: Sendable {
     let configuration: TransportConfiguration
     let loop: EventLoop

@@ -49,6 +49,7 @@ extension EasyHandle {
         try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, (plan.deadlines.connect ?? .seconds(2_000_000)).inMilliseconds))
         // libcurl takes whole seconds.
         try set(CURLOPT_MAXAGE_CONN, max(1, plan.idleExpiry.inMilliseconds / 1000))
+        if plan.isSentOnce { try set(CURLOPT_FRESH_CONNECT, 1) }
         try setCloseOnExec()
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_TCP_KEEPIDLE, 30)

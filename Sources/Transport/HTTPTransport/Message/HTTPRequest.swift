@@ -32,6 +32,9 @@ package struct HTTPRequest: Sendable {
     package var decompress: Bool
     /// Overrides the transport's TLS configuration for this request.
     package var tls: TLSConfiguration?
+    /// Whether the request gets a new connection, so that libcurl never repeats it: for a request that must not be
+    /// applied twice. A reused connection may be closed after the server has received a request.
+    package var isSentOnce = false
 
     package init(
         method: HTTPMethod = .get,

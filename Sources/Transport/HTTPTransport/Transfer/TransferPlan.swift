@@ -18,6 +18,7 @@ struct TransferPlan: Sendable {
     let tls: TLSConfiguration
     let http2: Bool
     let decompress: Bool
+    let isSentOnce: Bool
     let idleExpiry: Duration
     let deadlines: Deadlines
     let wholeDeadline: ContinuousClock.Instant?
@@ -51,6 +52,7 @@ struct TransferPlan: Sendable {
         self.tls = tls
         http2 = configuration.http2
         decompress = request.decompress
+        isSentOnce = request.isSentOnce
         idleExpiry = configuration.idleExpiry
         deadlines = request.deadlines
         self.wholeDeadline = wholeDeadline
