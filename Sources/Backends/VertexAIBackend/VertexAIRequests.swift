@@ -21,9 +21,11 @@ struct VertexAIRequests: Sendable {
     }
 
     func create(_ body: JSONValue) -> GoogleRequest {
-        GoogleRequest(
+        var request = GoogleRequest(
             .post, baseURL, RequestPath(encoded: parent), body: body,
             operation: "Creating a custom job in region \(region) of project '\(project)'")
+        request.isSentOnce = true
+        return request
     }
 
     /// The jobs that a filter selects.

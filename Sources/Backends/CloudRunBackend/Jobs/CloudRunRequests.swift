@@ -40,7 +40,10 @@ struct CloudRunRequests: Sendable {
     }
 
     func run(_ name: String) -> GoogleRequest {
-        GoogleRequest(.post, baseURL, path("jobs", name, verb: ":run"), operation: "Running the job '\(name)'")
+        var request = GoogleRequest(
+            .post, baseURL, path("jobs", name, verb: ":run"), operation: "Running the job '\(name)'")
+        request.isSentOnce = true
+        return request
     }
 
     func delete(_ name: String) -> GoogleRequest {

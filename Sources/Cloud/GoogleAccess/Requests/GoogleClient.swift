@@ -30,11 +30,12 @@ package struct GoogleClient: Sendable {
             var client = tokens.surroundings.client(of: request.baseURL, retries: .none)
             client.signer = GoogleSigner(token: token, quotaProject: tokens.credentials.quotaProject)
             do {
-                return try await client.json(
-                    RESTRequest(
-                        request.method, request.path, query: request.query,
-                        body: request.body.map { .json($0) } ?? .none, deadlines: Self.deadlines,
-                        operation: request.operation))
+                var sent = RESTRequest(
+                    request.method, request.path, query: request.query,
+                    body: request.body.map { .json($0) } ?? .none, deadlines: Self.deadlines,
+                    operation: request.operation)
+                sent.isSentOnce = request.isSentOnce
+                return try await client.json(sent)
             } catch let failure as RequestFailure where failure.status == 401 && refused == nil {
                 // The token may have been revoked before its time.
                 refused = token
@@ -94,6 +95,8 @@ package struct GoogleRequest: Sendable {
     package var body: JSONValue?
     /// The name of the operation for messages.
     package var operation: String
+    /// Whether the request must not be applied twice.
+    package var isSentOnce = false
 
     /// A request.
     package init(
