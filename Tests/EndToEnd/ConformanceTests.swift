@@ -53,6 +53,15 @@ struct ConformanceTests {
         }
     }
 
+    @Test(
+        "the backends for Google Cloud conform with its stand-in", .googleCloud,
+        arguments: ["cloud-run", "cloud-run-v2", "vertex-ai"])
+    func google(_ type: String) async throws {
+        try await withDirectory { directory in
+            expectConformance(try await run([type, directory, "busybox:lab"], timeout: .seconds(300)))
+        }
+    }
+
     @Test("the systemd backend conforms with a real manager", .systemdMachine, .oneOnMachine)
     func systemd() async throws {
         let machine = try #require(SystemdMachine.current)

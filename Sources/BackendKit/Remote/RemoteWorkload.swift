@@ -44,7 +44,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         var reported: String?
         while true {
             do {
-                if mayExist, let found = try await place.persistently({ try await place.client.find(specification, for: key) }) {
+                if mayExist,
+                    let found = try await place.persistently({ try await place.client.find(specification, for: key) })
+                {
                     return found
                 }
                 return try await place.watch.source.noting { try await place.client.create(specification, for: key) }
@@ -180,7 +182,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
                     if try await place.watch.source.noting({ try await place.client.describe([task]) })[task] != nil {
                         return .present(identifier)
                     }
-                } else if let found = try await place.watch.source.noting({ try await place.client.find(specification, for: key) }) {
+                } else if let found = try await place.watch.source.noting({
+                    try await place.client.find(specification, for: key)
+                }) {
                     return .present(place.client.identifier(of: found))
                 }
                 if attempt < Client.watchPolicy.absences { try await Task.sleep(for: Client.watchPolicy.absencePause) }
