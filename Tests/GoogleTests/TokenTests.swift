@@ -189,6 +189,18 @@ struct TokenTests {
         }
     }
 
+    @Test("the signature of a request to AWS equals that of Google's own library")
+    func signature() throws {
+        let date = try #require(Timestamp("2026-01-02T03:04:05Z")).date
+        let text = AWSProof.signed(
+            "https://sts.eu-west-1.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15", region: "eu-west-1",
+            accessKey: "AKIDEXAMPLE", secretKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+            sessionToken: "session/token+", audience: "//iam.googleapis.com/pool", at: date)
+        let decoded = try #require(text.removingPercentEncoding)
+        // Made with google-auth 2.63.0.
+        #expect(decoded.contains("Signature=e520f11edd93fa991bd136c5f89460bacc48935f48a36a38ad85b5ec41c35241"))
+    }
+
     @Test("a program gives no token without the variable that allows it")
     func forbiddenProgram() async throws {
         try await withDirectory { directory in

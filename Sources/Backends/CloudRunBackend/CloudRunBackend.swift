@@ -13,7 +13,7 @@ public struct CloudRunService: RemoteTaskService {
     /// The constant properties of `cloud-run` pools.
     public static let traits = BackendTraits(
         type: "cloud-run", workerName: "CloudRunWorker", makeBaseJobTemplate: { CloudRunTemplate.v1 },
-        settings: [CapacityPatience.setting])
+        settings: GoogleSettings.all(service: "run"), bringsInfrastructure: { $0.presets("credentials") })
 
     private let core: CloudRunCore
 
@@ -39,7 +39,7 @@ public struct CloudRunV2Service: RemoteTaskService {
     /// The constant properties of `cloud-run-v2` pools.
     public static let traits = BackendTraits(
         type: "cloud-run-v2", workerName: "CloudRunV2Worker", makeBaseJobTemplate: { CloudRunTemplate.v2 },
-        settings: [CapacityPatience.setting])
+        settings: GoogleSettings.all(service: "run"), bringsInfrastructure: { $0.presets("credentials") })
 
     private let core: CloudRunCore
 

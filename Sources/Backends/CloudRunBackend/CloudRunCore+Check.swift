@@ -42,9 +42,8 @@ extension CloudRunClient {
     func leftovers() async -> BackendReport.Finding {
         do {
             let requests = try await requests()
-            let jobs = try await google.list(
-                requests.jobs(label: GoogleLabels.owner), items: version == .v1 ? "items" : "jobs"
-            ).compactMap { JobState($0, version) }.filter { $0.labels[GoogleLabels.owner] != nil }
+            let jobs = try await jobs(requests.jobs(label: GoogleLabels.owner))
+                .filter { $0.labels[GoogleLabels.owner] != nil }
             let ended = jobs.filter { $0.execution == nil || $0.hasEnded }.count
             return .init(
                 subject: "jobs of workers",

@@ -11,7 +11,8 @@ public struct VertexAIService: RemoteTaskService {
     /// The constant properties of `vertex-ai` pools.
     public static let traits = BackendTraits(
         type: "vertex-ai", workerName: "VertexAIWorker", makeBaseJobTemplate: { VertexAITemplate.template },
-        settings: [CapacityPatience.setting])
+        settings: GoogleSettings.all(service: "aiplatform"),
+        bringsInfrastructure: { $0.presets("credentials") })
 
     private let host: BackendHost
     private let surroundings: GoogleSurroundings
@@ -53,7 +54,7 @@ public struct VertexAIService: RemoteTaskService {
             "aiplatform.customJobs.create", "aiplatform.customJobs.get", "aiplatform.customJobs.list",
             "aiplatform.customJobs.cancel",
         ]
-        return await GoogleCheck(surroundings: surroundings, host: host, defaultRegion: nil).report(
+        return await GoogleCheck(surroundings: surroundings, host: host, defaultRegion: "us-central1").report(
             pools, fields: ["region", "credentials", "job_spec"], permissions: permissions
         ) { place in
             let named = place.fields["job_spec"]?["service_account_name"]?.stringValue

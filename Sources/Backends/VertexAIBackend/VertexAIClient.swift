@@ -101,27 +101,29 @@ public struct VertexAIClient: RemoteTaskClient {
 
     /// Describes jobs: a few one by one, many by a list of those that have not ended.
     public func describe(_ tasks: [String]) async throws -> [String: Status] {
-        var found: [String: Status] = [:]
-        if tasks.count > Self.fewJobs {
-            let active = Self.finalStates.map { "state!=\"\($0)\"" }.joined(separator: " AND ")
-            let wanted = Set(tasks)
-            do {
-                for json in try await google.list(
-                    try await requests().jobs(active), items: "customJobs", pause: Self.pagePause)
-                {
-                    if let name = json["name"]?.stringValue, wanted.contains(name) { found[name] = Status(json) }
+        try await GoogleReason.watching {
+            var found: [String: Status] = [:]
+            if tasks.count > Self.fewJobs {
+                let active = Self.finalStates.map { "state!=\"\($0)\"" }.joined(separator: " AND ")
+                let wanted = Set(tasks)
+                do {
+                    for json in try await google.list(
+                        try await requests().jobs(active), items: "customJobs", pause: Self.pagePause)
+                    {
+                        if let name = json["name"]?.stringValue, wanted.contains(name) { found[name] = Status(json) }
+                    }
+                } catch let error as RemoteTaskError where error.kind == .refused {
+                    // Without the permission to list, each job is read by itself.
                 }
-            } catch let error as RemoteTaskError where error.kind == .refused {
-                // Without the permission to list, each job is read by itself.
             }
+            for task in tasks where found[task] == nil {
+                do {
+                    let name = try jobName(task)
+                    found[task] = Status(try await google.json(try await requests(region: name.region).job(name)))
+                } catch let error as RemoteTaskError where error.kind == .notFound {}
+            }
+            return found
         }
-        for task in tasks where found[task] == nil {
-            do {
-                let name = try jobName(task)
-                found[task] = Status(try await google.json(try await requests(region: name.region).job(name)))
-            } catch let error as RemoteTaskError where error.kind == .notFound {}
-        }
-        return found
     }
 
     private func jobName(_ task: String) throws -> VertexAIJobName {

@@ -20,10 +20,10 @@ package struct GoogleCheck: Sendable {
     let surroundings: GoogleSurroundings
     let host: BackendHost
     /// The region of a job that names none.
-    let defaultRegion: String?
+    let defaultRegion: String
 
     /// A check for a worker.
-    package init(surroundings: GoogleSurroundings, host: BackendHost, defaultRegion: String?) {
+    package init(surroundings: GoogleSurroundings, host: BackendHost, defaultRegion: String) {
         self.surroundings = surroundings
         self.host = host
         self.defaultRegion = defaultRegion
@@ -49,7 +49,7 @@ package struct GoogleCheck: Sendable {
         func add(_ fields: JSONValue, _ source: String, isPartial: Bool) {
             do {
                 let credentials = try GoogleCredentials.read(fields["credentials"], for: host)
-                guard let region = fields["region"]?.stringValue ?? defaultRegion else { return }
+                let region = fields["region"]?.stringValue ?? defaultRegion
                 let key = Key(credentials: credentials, region: try GoogleRegion.check(region))
                 if places[key] == nil { places[key] = (fields, source) }
             } catch {
@@ -59,7 +59,7 @@ package struct GoogleCheck: Sendable {
                         isGood: false, isPartial: isPartial))
             }
         }
-        if pools.isEmpty { add(["region": JSONValue(defaultRegion)], "", isPartial: false) }
+        if pools.isEmpty { add(["region": .string(defaultRegion)], "", isPartial: false) }
         for pool in pools {
             do {
                 for part in try await pool.parts(fields) { add(part.fields, part.source, isPartial: true) }

@@ -2,7 +2,6 @@ public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
 internal import RESTClient
-internal import Synchronization
 
 extension CloudRunClient {
     /// Creates the job, waits until it can be run, and runs it once. A job that an earlier attempt created is continued.
@@ -14,7 +13,9 @@ extension CloudRunClient {
                 "Cloud Run refuses the job name '\(name.prefix(80))', which should have 1 to 63 lower-case letters, digits "
                     + "and hyphens and begin with a letter: correct the job variable 'name', or leave it empty")
         }
+        creations.begin(key.claimID)
         do {
+            defer { creations.end(key.claimID) }
             let requests = try await requests()
             try await createJob(specification, key, requests)
             do {
@@ -25,7 +26,7 @@ extension CloudRunClient {
             }
             return name
         } catch let error as CancellationError {
-            cancelled.claims.withLock { _ = $0.insert(key.claimID) }
+            creations.end(key.claimID, isCancelled: true)
             throw error
         }
     }
@@ -74,7 +75,8 @@ extension CloudRunClient {
         var pause = Duration.milliseconds(500)
         while true {
             guard let job = try await job(name, requests) else {
-                throw RemoteTaskError(.refused, "The job '\(name)' was deleted before it was run")
+                throw RemoteTaskError(
+                    .unavailable(isUnapplied: true), "The job '\(name)' was deleted before it was run")
             }
             if job.execution != nil { return }
             switch job.readiness {
@@ -120,17 +122,15 @@ extension CloudRunClient {
     /// continues. A job whose creation this process has cancelled is deleted, so that it can never run.
     public func find(_ key: RemoteTaskKey) async throws -> String? {
         let requests = try await requests()
-        let jobs = try await google.list(
-            requests.jobs(label: GoogleLabels.claim, value: GoogleLabels.value(key.claimID)),
-            items: version == .v1 ? "items" : "jobs")
-        let own = jobs.lazy.compactMap { JobState($0, version) }.first { $0.belongs(toClaim: key.claimID) }
-        guard let own else { return nil }
+        let jobs = try await jobs(
+            requests.jobs(label: GoogleLabels.claim, value: GoogleLabels.value(key.claimID)))
+        guard let own = jobs.first(where: { $0.belongs(toClaim: key.claimID) }) else { return nil }
         return try await settled(own, key, requests)
     }
 
     private func settled(_ job: JobState, _ key: RemoteTaskKey, _ requests: CloudRunRequests) async throws -> String? {
         if job.execution != nil { return job.name }
-        guard cancelled.claims.withLock({ $0.contains(key.claimID) }) else { return nil }
+        guard creations.isCancelled(key.claimID) else { return nil }
         do {
             _ = try await google.json(requests.delete(job.name))
         } catch let error as RemoteTaskError where error.kind == .notFound {}

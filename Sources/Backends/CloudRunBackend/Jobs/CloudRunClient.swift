@@ -20,17 +20,42 @@ public struct CloudRunClient: RemoteTaskClient {
     /// One list describes any number of jobs.
     public static var watchPolicy: WatchPolicy {
         WatchPolicy(
-            spacing: .seconds(5), absences: 2, absencePause: .seconds(3), interval: WatchPolicy.polling)
+            spacing: .seconds(5), absences: 2, absencePause: .seconds(1), interval: WatchPolicy.polling)
     }
 
-    /// The claims whose creation was cancelled before the job was run.
-    final class Cancelled: Sendable {
-        let claims = Mutex<Set<String>>([])
+    /// The claims for which this process creates jobs.
+    final class Creations: Sendable {
+        private struct State {
+            var current: Set<String> = []
+            var cancelled: Set<String> = []
+        }
+
+        private let state = Mutex(State())
+
+        func begin(_ claim: String) {
+            state.withLock { state in
+                state.current.insert(claim)
+                state.cancelled.remove(claim)
+            }
+        }
+
+        func end(_ claim: String, isCancelled: Bool = false) {
+            state.withLock { state in
+                state.current.remove(claim)
+                if isCancelled { state.cancelled.insert(claim) }
+            }
+        }
+
+        /// Whether the creation was cancelled before the job was known to run.
+        func isCancelled(_ claim: String) -> Bool { state.withLock { $0.cancelled.contains(claim) } }
+
+        /// The values of the labels of the claims under creation.
+        var labels: Set<String> { state.withLock { Set($0.current.map { GoogleLabels.value($0) }) } }
     }
 
     let place: CloudRunPlace
     let google: GoogleClient
-    let cancelled = Cancelled()
+    let creations = Creations()
 
     init(_ place: CloudRunPlace, _ tokens: GoogleTokens) {
         self.place = place
@@ -70,22 +95,28 @@ public struct CloudRunClient: RemoteTaskClient {
 
     /// Describes jobs: a few one by one, many by a list.
     public func describe(_ tasks: [String]) async throws -> [String: Status] {
-        let requests = try await requests()
-        var jobs: [String: JobState] = [:]
-        if tasks.count > Self.fewJobs {
-            let items = version == .v1 ? "items" : "jobs"
-            for json in try await google.list(requests.jobs(), items: items, pause: Self.pagePause) {
-                if let job = JobState(json, version) { jobs[job.name] = job }
+        try await GoogleReason.watching {
+            let requests = try await requests()
+            let listed = tasks.count > Self.fewJobs ? try await listed(requests) : [:]
+            var found: [String: Status] = [:]
+            for task in tasks {
+                // A list may lack a job that was created meanwhile, so only a request for the job itself is evidence.
+                let known = listed[task]
+                guard let job = try await known == nil ? job(task, requests) : known else { continue }
+                found[task] = try await status(of: job, requests)
             }
+            return found
         }
-        var found: [String: Status] = [:]
-        for task in tasks {
-            // A list may lack a job that was created meanwhile, so only a request for the job itself is evidence.
-            let listed = jobs[task]
-            guard let job = try await listed == nil ? job(task, requests) : listed else { continue }
-            found[task] = try await status(of: job, requests)
+    }
+
+    /// All jobs of the region; none without the permission to list them.
+    private func listed(_ requests: CloudRunRequests) async throws -> [String: JobState] {
+        do {
+            let jobs = try await jobs(requests.jobs(), pause: Self.pagePause)
+            return Dictionary(jobs.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+        } catch let error as RemoteTaskError where error.kind == .refused {
+            return [:]
         }
-        return found
     }
 
     func job(_ name: String, _ requests: CloudRunRequests) async throws -> JobState? {
@@ -154,17 +185,27 @@ public struct CloudRunClient: RemoteTaskClient {
         return false
     }
 
-    /// The jobs of a worker that have ended, and those that were never run.
+    /// How long a job that was never run is kept for a creation that another process may continue.
+    private static let grace = Duration.seconds(60)
+
+    /// The jobs of a worker that have ended, and those that were never run and that no creation continues.
     public func orphans(of owner: String) async throws -> [String] {
         let requests = try await requests()
         let mark = GoogleLabels.value(owner)
-        let jobs = try await google.list(
-            requests.jobs(label: GoogleLabels.owner, value: mark), items: version == .v1 ? "items" : "jobs")
-        let latest = Timestamp.now.adding(seconds: -(OrphanSweep.grace / .seconds(1)))
-        return jobs.compactMap { JobState($0, version) }.filter { job in
+        let latest = Timestamp.now.adding(seconds: -(Self.grace / .seconds(1)))
+        let creating = creations.labels
+        return try await jobs(requests.jobs(label: GoogleLabels.owner, value: mark)).filter { job in
             guard job.labels[GoogleLabels.owner] == mark else { return false }
-            return job.execution == nil ? job.created.map { $0 < latest } ?? false : job.hasEnded
+            if job.execution != nil { return job.hasEnded }
+            let isCreating = job.labels[GoogleLabels.claim].map { creating.contains($0) } ?? false
+            return !isCreating && job.created.map { $0 < latest } ?? false
         }.map(\.name)
+    }
+
+    /// The jobs of a list.
+    func jobs(_ request: GoogleRequest, pause: Duration = .zero) async throws -> [JobState] {
+        try await google.list(request, items: version == .v1 ? "items" : "jobs", pause: pause)
+            .compactMap { JobState($0, version) }
     }
 
     /// The job of an identifier: its name, or its full resource name.

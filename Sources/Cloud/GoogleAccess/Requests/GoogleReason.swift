@@ -73,4 +73,16 @@ package enum GoogleReason {
         default: return RemoteTaskError(.refused, message)
         }
     }
+
+    /// Runs the requests of a watch. A refusal, such as one of revoked credentials, says nothing about the tasks. So it
+    /// counts as unavailable, which the worker reports, and the watch repeats it.
+    package static func watching<Result: Sendable>(
+        _ body: () async throws -> Result
+    ) async throws -> Result {
+        do {
+            return try await body()
+        } catch let error as RemoteTaskError where error.kind == .refused || error.kind == .full {
+            throw RemoteTaskError(.unavailable(isUnapplied: true), error.message, retryAfter: error.retryAfter)
+        }
+    }
 }

@@ -1,5 +1,5 @@
 internal import Crypto
-internal import FoundationEssentials
+package import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
 internal import Notation
@@ -18,7 +18,7 @@ extension TokenExchange {
         let region = try await region(subject, session)
         let keys = try await keys(subject, session)
         let url = subject.verificationURL.replacing("{region}", with: region)
-        return try Self.signed(
+        return AWSProof.signed(
             url, region: region, accessKey: keys.accessKey, secretKey: keys.secretKey, sessionToken: keys.sessionToken,
             audience: audience, at: Date())
     }
@@ -68,12 +68,15 @@ extension TokenExchange {
         }
         return Keys(accessKey: access, secretKey: secret, sessionToken: json["Token"]?.stringValue)
     }
+}
 
+/// A signed request `GetCallerIdentity`.
+package enum AWSProof {
     /// The signed request in the form that the token service expects: percent-encoded JSON.
-    static func signed(
+    package static func signed(
         _ url: String, region: String, accessKey: String, secretKey: String, sessionToken: String?, audience: String,
         at date: Date
-    ) throws -> String {
+    ) -> String {
         let time = timestamp(date)
         let day = String(time.prefix(8))
         let rest = url.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).last ?? ""
