@@ -176,6 +176,34 @@ struct CloudRunTests {
         }
     }
 
+    @Test("a job of another worker is stopped by its identifier alone", arguments: backends)
+    func foreignJob(_ type: any Backend.Type) async throws {
+        cloud.state.withLock { $0.jobs["made-by-python-0123456"] = .init(body: ["metadata": [:]], executions: 1) }
+        try await run(type) { bench in
+            let identifier = InfrastructureIdentifier(rawValue: "made-by-python-0123456")
+            try await bench.workload().stop(identifier, grace: .zero, reason: .cancelled)
+            #expect(cloud.names == [])
+        }
+    }
+
+    @Test("a job whose creation is cancelled before it is run is deleted", arguments: backends)
+    func cancelledCreation(_ type: any Backend.Type) async throws {
+        let denied: JSONValue = ["error": ["status": "UNAVAILABLE", "message": "away"]]
+        try await run(type) { bench in
+            let kept = try await bench.workload()
+            let identifier = try await kept.start()
+            cloud.fail(":run", times: 100, .status(503, denied))
+            let second = try await bench.workload(claim: String(repeating: "f", count: 32))
+            let start = Task { try await second.start() }
+            try await eventually("both jobs exist") { cloud.names.count == 2 }
+            start.cancel()
+            _ = try? await start.value
+            // This process knows that the creation was cancelled, so a look for the job deletes it.
+            #expect(try await second.recover(nil) == .neverStarted)
+            #expect(cloud.names == [identifier.rawValue])
+        }
+    }
+
     @Test("a job that is stopped is deleted, and a job that does not exist is not found", arguments: backends)
     func stop(_ type: any Backend.Type) async throws {
         try await run(type) { bench in

@@ -127,7 +127,7 @@ package struct GoogleCheck: Sendable {
         } catch {
             // The API that tests permissions need not be enabled in a project.
             return .init(
-                subject: "permissions", detail: "not tested in project '\(project)': \(error)", isGood: true)
+                subject: "permissions", detail: "not tested: \(error)", isGood: true)
         }
     }
 }

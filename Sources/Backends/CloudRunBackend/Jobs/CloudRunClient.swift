@@ -11,6 +11,8 @@ public struct CloudRunClient: RemoteTaskClient {
 
     /// The state of a job.
     public enum Status: Sendable, Equatable {
+        /// Its execution waits for machines.
+        case waiting
         /// The job exists, and no execution has ended.
         case running
         /// Its execution has ended.
@@ -128,7 +130,10 @@ public struct CloudRunClient: RemoteTaskClient {
     }
 
     private func status(of job: JobState, _ requests: CloudRunRequests) async throws -> Status? {
-        guard let execution = job.execution, job.hasEnded else { return .running }
+        guard let execution = job.execution, job.hasEnded else {
+            return job.executionStatus == "EXECUTION_PENDING" ? .waiting : .running
+        }
+        if job.executionStatus == "EXECUTION_SUCCEEDED" { return .ended(ExitStatus(code: 0)) }
         do {
             let state = ExecutionState(try await google.json(requests.execution(execution, of: job.name)), version)
             guard state.hasEnded else { return .running }
@@ -147,6 +152,11 @@ public struct CloudRunClient: RemoteTaskClient {
     /// How an execution ended.
     public func end(of status: Status) -> ExitStatus? {
         if case .ended(let exit) = status { exit } else { nil }
+    }
+
+    /// Why an execution has not begun.
+    public func reasonForWaiting(_ status: Status) -> String? {
+        status == .waiting ? "Cloud Run provisions the machines of the job" : nil
     }
 
     // MARK: Stopping

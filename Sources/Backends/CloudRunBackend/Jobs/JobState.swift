@@ -19,6 +19,8 @@ struct JobState: Sendable, Hashable {
     let execution: String?
     /// Whether the newest execution has ended.
     let hasEnded: Bool
+    /// The state of the newest execution, such as `EXECUTION_PENDING`.
+    let executionStatus: String?
 
     init?(_ json: JSONValue, _ version: CloudRunVersion) {
         let metadata = version == .v1 ? json["metadata"] ?? .null : json
@@ -32,6 +34,7 @@ struct JobState: Sendable, Hashable {
         let latest = (version == .v1 ? json["status"] : json)?["latestCreatedExecution"] ?? .null
         execution = latest["name"]?.stringValue.map(Self.last).flatMap { $0.isEmpty ? nil : $0 }
         hasEnded = !(latest["completionTimestamp"] ?? latest["completionTime"] ?? .null).isNull
+        executionStatus = latest["completionStatus"]?.stringValue
         switch version {
         case .v1:
             let condition =

@@ -13,6 +13,11 @@ package struct GoogleClient: Sendable {
     private static let deadlines = Deadlines(
         connect: .seconds(15), firstByte: .seconds(60), idle: .seconds(60), whole: .seconds(90))
 
+    /// A request that only reads is repeated at once; all others are up to the caller.
+    private static let readRetries = Retries(
+        limit: 2, repeatsApplied: true, shortestPause: .milliseconds(500), longestPause: .seconds(5),
+        longestRetryAfter: .seconds(10))
+
     /// A client of an identity.
     package init(_ tokens: GoogleTokens) { self.tokens = tokens }
 
@@ -22,12 +27,13 @@ package struct GoogleClient: Sendable {
     /// The identity for messages.
     package var identity: String { tokens.credentials.identity }
 
-    /// Sends a request once. Throws `RequestFailure`, `RemoteTaskError` without a token, or `CancellationError`.
+    /// Sends a request. Throws `RequestFailure`, `RemoteTaskError` without a token, or `CancellationError`.
     package func perform(_ request: GoogleRequest) async throws -> JSONValue {
         var refused: String?
         while true {
             let token = try await tokens.current(insteadOf: refused)
-            var client = tokens.surroundings.client(of: request.baseURL, retries: .none)
+            let retries = request.method == .get ? Self.readRetries : .none
+            var client = tokens.surroundings.client(of: request.baseURL, retries: retries)
             client.signer = GoogleSigner(token: token, quotaProject: tokens.credentials.quotaProject)
             do {
                 var sent = RESTRequest(
@@ -43,7 +49,7 @@ package struct GoogleClient: Sendable {
         }
     }
 
-    /// Sends a request once. Throws `RemoteTaskError`, or `CancellationError`.
+    /// Sends a request. Throws `RemoteTaskError`, or `CancellationError`.
     ///
     /// - Parameter isCreation: Whether a used-up quota means that the service has no place for the task.
     package func json(_ request: GoogleRequest, isCreation: Bool = false) async throws -> JSONValue {
