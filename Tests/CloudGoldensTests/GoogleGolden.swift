@@ -15,7 +15,9 @@ struct GoogleGolden {
         let directory = FileManager.default.temporaryDirectory.appending(path: "golden-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: directory) }
-        let environment = try golden.environment(in: directory)
+        var environment = try golden.environment(in: directory)
+        // No metadata server answers.
+        environment["GCE_METADATA_HOST"] = "127.0.0.1:1"
         let described: JSONValue
         do {
             let host = BackendHost(
@@ -25,6 +27,14 @@ struct GoogleGolden {
                 for: golden.run(reporter: SilentReporter()),
                 preparing: golden.context(environment: environment))
             described = workload.description
+            if golden.error != nil, described["credentials"]?["project"]?.stringValue == nil {
+                // Without a file of credentials, only the metadata server can say that there are none.
+                let error = await #expect(throws: InfrastructureError.self, "\(golden.label) should be refused") {
+                    _ = try await workload.start()
+                }
+                #expect(error?.kind == .refused)
+                return
+            }
         } catch {
             // Unlike the Python worker, ours refuses fields that Vertex AI does not know.
             let isUnknownField = "\(error)".contains("Vertex AI has no field")

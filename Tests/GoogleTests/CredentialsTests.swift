@@ -53,8 +53,12 @@ struct CredentialsTests {
     func refusals() {
         #expect(refusal("text").contains("gcp-credentials"))
         #expect(refusal(["service_account_info": "no json"]).contains("no JSON object"))
-        #expect(refusal(["service_account_info": ["type": "service_account"]]).contains("'client_email'"))
+        #expect(refusal(["service_account_info": ["type": "service_account"]]).contains("'token_uri'"))
         #expect(refusal(["service_account_info": ["type": "strange"]]).contains("'strange'"))
+        let elsewhere = TestAccount.file(tokenURL: "http://169.254.169.254/token")
+        #expect(refusal(["service_account_info": elsewhere]).contains("'token_uri'"))
+        let hidden = TestAccount.file(tokenURL: "https://evil.example#.googleapis.com/token")
+        #expect(refusal(["service_account_info": hidden]).contains("'token_uri'"))
         #expect(refusal(["service_account_info": key, "service_account_file": "/x"]).contains("remove one"))
         #expect(refusal(["service_account_file": "/nowhere/key.json"], allowed: true).contains("/nowhere/key.json"))
         #expect(refusal(nil, ["GOOGLE_APPLICATION_CREDENTIALS": "/nowhere/adc.json"]).contains("/nowhere/adc.json"))

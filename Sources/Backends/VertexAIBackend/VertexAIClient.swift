@@ -2,6 +2,7 @@ public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
 internal import RESTClient
+internal import Synchronization
 
 /// The custom jobs of one project and region of Vertex AI.
 public struct VertexAIClient: RemoteTaskClient {
@@ -27,8 +28,14 @@ public struct VertexAIClient: RemoteTaskClient {
             spacing: .seconds(5), absences: 3, absencePause: .seconds(3), interval: WatchPolicy.polling)
     }
 
+    /// The claims for which the answer to a creation was lost.
+    final class Uncertain: Sendable {
+        let claims = Mutex<Set<String>>([])
+    }
+
     let place: VertexAIPlace
     let google: GoogleClient
+    private let uncertain = Uncertain()
 
     init(_ place: VertexAIPlace, _ tokens: GoogleTokens) {
         self.place = place
@@ -70,6 +77,9 @@ public struct VertexAIClient: RemoteTaskClient {
         let json: JSONValue
         do {
             json = try await google.json(requests.create(body), isCreation: true)
+        } catch let error as RemoteTaskError where error.kind == .unavailable(isUnapplied: false) {
+            uncertain.claims.withLock { _ = $0.insert(key.claimID) }
+            throw error
         } catch let error as RemoteTaskError where error.kind == .notFound {
             throw RemoteTaskError(
                 .refused,
@@ -82,8 +92,15 @@ public struct VertexAIClient: RemoteTaskClient {
         return name
     }
 
-    /// The job with the label of a claim.
+    /// The job with the label of a claim. After a lost answer it is looked up twice, since a list may lack a new job.
     public func find(_ key: RemoteTaskKey) async throws -> String? {
+        if let found = try await job(of: key) { return found }
+        guard uncertain.claims.withLock({ $0.remove(key.claimID) }) != nil else { return nil }
+        try await Task.sleep(for: .seconds(3))
+        return try await job(of: key)
+    }
+
+    private func job(of key: RemoteTaskKey) async throws -> String? {
         let value = GoogleLabels.value(key.claimID)
         let jobs = try await google.list(
             try await requests().jobs("labels.\(GoogleLabels.claim)=\"\(value)\""), items: "customJobs")

@@ -10,10 +10,13 @@ struct CredentialFile {
     let isTrusted: Bool
 
     func credentials() throws(InfrastructureError) -> GoogleCredentials {
-        GoogleCredentials(
+        let universe = text("universe_domain") ?? GoogleCredentials.usualUniverse
+        guard Self.isHost(universe) else {
+            throw credentialsError("The 'universe_domain' of the \(origin) is no domain: correct it")
+        }
+        return GoogleCredentials(
             source: try source(json), origin: origin, project: text("project_id"),
-            quotaProject: text("quota_project_id"), universe: text("universe_domain") ?? GoogleCredentials.usualUniverse
-        )
+            quotaProject: text("quota_project_id"), universe: universe)
     }
 
     private func text(_ key: String) -> String? {
@@ -71,9 +74,26 @@ struct CredentialFile {
     }
 
     private func serviceAccount(_ json: JSONValue) throws(InfrastructureError) -> ServiceAccountKey {
-        ServiceAccountKey(
+        let tokenURL = try required("token_uri", json)
+        // A job must not make the worker send requests to addresses of its own choice.
+        guard isTrusted || Self.isOfGoogle(tokenURL) else {
+            throw credentialsError(
+                "The 'token_uri' of the \(origin) is no address of Google: download the key again, or start the worker with "
+                    + "--allow-host-credentials")
+        }
+        return ServiceAccountKey(
             email: try required("client_email", json), keyID: json["private_key_id"]?.stringValue,
-            privateKey: try required("private_key", json), tokenURL: try required("token_uri", json))
+            privateKey: try required("private_key", json), tokenURL: tokenURL)
+    }
+
+    private static func isOfGoogle(_ url: String) -> Bool {
+        guard url.hasPrefix("https://") else { return false }
+        let host = url.dropFirst("https://".count).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        return isHost(host) && (host.hasSuffix(".googleapis.com") || host == "accounts.google.com")
+    }
+
+    private static func isHost(_ text: some StringProtocol) -> Bool {
+        text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "-") }
     }
 
     private func required(_ key: String, _ json: JSONValue) throws(InfrastructureError) -> String {
