@@ -10,18 +10,19 @@ extension CloudRunCore {
     ]
 
     func check(_ pools: [PoolJobs]) async -> BackendReport {
-        await GoogleCheck(surroundings: surroundings, host: host, defaultRegion: "us-central1").report(
+        let check = GoogleCheck(surroundings: surroundings, host: host, defaultRegion: "us-central1")
+        return await check.report(
             pools, fields: ["region", "credentials", "job_body"], permissions: Self.permissions
         ) { place in
             let client = CloudRunClient(
                 CloudRunPlace(version: version, credentials: place.credentials, region: place.region), place.tokens)
-            let account =
-                CloudRunBody.serviceAccount(place.fields["job_body"] ?? .null, version)
-                ?? "the default service account of Compute Engine; the job variable 'service_account_name' names another"
-            return [
-                .init(subject: "jobs run as", detail: account, isGood: true),
-                await client.leftovers(),
-            ]
+            let account = CloudRunBody.serviceAccount(place.fields["job_body"] ?? .null, version)
+            let usual = BackendReport.Finding(
+                subject: "jobs run as",
+                detail: "the default service account of Compute Engine; the job variable 'service_account_name' names "
+                    + "another", isGood: true)
+            let runsAs = if let account { await check.actAs(account, place.tokens) } else { usual }
+            return [runsAs, await client.leftovers()]
         }
     }
 }

@@ -54,23 +54,19 @@ public struct VertexAIService: RemoteTaskService {
             "aiplatform.customJobs.create", "aiplatform.customJobs.get", "aiplatform.customJobs.list",
             "aiplatform.customJobs.cancel",
         ]
-        return await GoogleCheck(surroundings: surroundings, host: host, defaultRegion: "us-central1").report(
+        let check = GoogleCheck(surroundings: surroundings, host: host, defaultRegion: "us-central1")
+        return await check.report(
             pools, fields: ["region", "credentials", "job_spec"], permissions: permissions
         ) { place in
             let named = place.fields["job_spec"]?["service_account_name"]?.stringValue
             let account = (try? await place.tokens.serviceAccount()) ?? nil
             let client = VertexAIClient(
                 VertexAIPlace(credentials: place.credentials, region: place.region), place.tokens)
-            let runsAs: BackendReport.Finding =
-                (named ?? account).map {
-                    .init(
-                        subject: "jobs run as", detail: "\($0), which the worker needs iam.serviceAccounts.actAs for",
-                        isGood: true)
-                }
-                ?? .init(
-                    subject: "jobs run as",
-                    detail: "no service account is known; name one in the job variable 'service_account_name'",
-                    isGood: false, isPartial: true)
+            let unknown = BackendReport.Finding(
+                subject: "jobs run as",
+                detail: "no service account is known; name one in the job variable 'service_account_name'",
+                isGood: false, isPartial: true)
+            let runsAs = if let name = named ?? account { await check.actAs(name, place.tokens) } else { unknown }
             return [runsAs, await client.jobsOfWorkers()]
         }
     }

@@ -56,7 +56,7 @@ public struct VertexAIClient: RemoteTaskClient {
 
     /// The page of Google's console that shows the job.
     public func consoleURL(of task: String) -> String? {
-        guard let name = VertexAIJobName(task), let project = place.credentials.project else { return nil }
+        guard let name = VertexAIJobName(task), let project = google.tokens.knownProject else { return nil }
         let path: RequestPath = "/vertex-ai/locations/\(name.region)/training/\(name.id)"
         return "https://console.cloud.google.com\(path.encoded)?project=\(PercentEncoding.encodeInQuery(project))"
     }

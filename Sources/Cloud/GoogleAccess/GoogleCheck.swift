@@ -99,28 +99,48 @@ package struct GoogleCheck: Sendable {
         }
     }
 
-    private func permissions(
-        _ permissions: [String], in project: String, _ tokens: GoogleTokens
-    ) async -> BackendReport.Finding {
-        let client = GoogleClient(tokens)
-        let path: RequestPath = "/v1/projects/\(project, keeping: ":")"
+    /// Whether the worker may run jobs as a service account.
+    package func actAs(_ account: String, _ tokens: GoogleTokens) async -> BackendReport.Finding {
+        let permission = "iam.serviceAccounts.actAs"
+        let path: RequestPath = "/v1/projects/-/serviceAccounts/\(account, keeping: "@")"
+        do {
+            let granted = try await granted([permission], of: "iam", path, account, tokens)
+            if granted.contains(permission) { return .init(subject: "jobs run as", detail: account, isGood: true) }
+            return .init(
+                subject: "jobs run as",
+                detail: "\(tokens.credentials.identity) lacks \(permission) for '\(account)': grant it "
+                    + "roles/iam.serviceAccountUser", isGood: false, isPartial: true)
+        } catch {
+            return .init(subject: "jobs run as", detail: "\(account); \(permission) is not tested", isGood: true)
+        }
+    }
+
+    private func granted(
+        _ permissions: [String], of service: String, _ path: RequestPath, _ resource: String, _ tokens: GoogleTokens
+    ) async throws -> Set<String> {
         let request = GoogleRequest(
             .post,
             GoogleURL.service(
-                "cloudresourcemanager", host: "cloudresourcemanager", universe: tokens.credentials.universe,
-                environment: surroundings.environment),
+                service, host: service, universe: tokens.credentials.universe, environment: surroundings.environment),
             RequestPath(encoded: "\(path.encoded):testIamPermissions"),
             body: ["permissions": .array(permissions.map(JSONValue.string))],
-            operation: "Testing the permissions in project '\(project)'")
+            operation: "Testing the permissions for '\(resource)'")
+        let answer = try await GoogleClient(tokens).json(request)
+        return Set((answer["permissions"]?.arrayValue ?? []).compactMap(\.stringValue))
+    }
+
+    private func permissions(
+        _ permissions: [String], in project: String, _ tokens: GoogleTokens
+    ) async -> BackendReport.Finding {
+        let path: RequestPath = "/v1/projects/\(project, keeping: ":")"
         do {
-            let granted = Set(
-                (try await client.json(request)["permissions"]?.arrayValue ?? []).compactMap(\.stringValue))
+            let granted = try await granted(permissions, of: "cloudresourcemanager", path, project, tokens)
             let missing = permissions.filter { !granted.contains($0) }
             guard missing.isEmpty else {
                 return .init(
                     subject: "permissions",
                     detail:
-                        "\(client.identity) lacks \(missing.joined(separator: ", ")) in project '\(project)': grant a "
+                        "\(tokens.credentials.identity) lacks \(missing.joined(separator: ", ")) in project '\(project)': grant a "
                         + "role with them", isGood: false, isPartial: true)
             }
             return .init(subject: "permissions", detail: "all granted in project '\(project)'", isGood: true)

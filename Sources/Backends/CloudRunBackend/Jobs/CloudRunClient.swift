@@ -80,7 +80,7 @@ public struct CloudRunClient: RemoteTaskClient {
 
     /// The page of Google's console that shows the job.
     public func consoleURL(of task: String) -> String? {
-        place.credentials.project.map { project in
+        google.tokens.knownProject.map { project in
             CloudRunRequests(
                 version: version, project: project, region: place.region, universe: place.credentials.universe,
                 environment: [:]

@@ -4,6 +4,7 @@ internal import FoundationEssentials
 internal import HTTPTransport
 internal import JSON
 internal import RESTClient
+internal import Synchronization
 
 /// The access tokens of one identity. A token is used until shortly before it expires, and is read again in advance.
 package final class GoogleTokens: Sendable {
@@ -12,6 +13,7 @@ package final class GoogleTokens: Sendable {
     private let token: RenewedValue<String>
     private let metadataProject: RenewedValue<String>
     private let metadataAccount: RenewedValue<String>
+    private let readProject = Mutex<String?>(nil)
 
     package init(_ credentials: GoogleCredentials, _ surroundings: GoogleSurroundings) {
         self.credentials = credentials
@@ -43,8 +45,13 @@ package final class GoogleTokens: Sendable {
     package func project() async throws -> String {
         if let project = credentials.project { return project }
         guard case .metadataServer = credentials.source else { throw Self.noProject(credentials) }
-        return try await metadataProject.current()
+        let project = try await metadataProject.current()
+        readProject.withLock { $0 = project }
+        return project
     }
+
+    /// The project, as far as it is known without a request.
+    package var knownProject: String? { credentials.project ?? readProject.withLock { $0 } }
 
     /// The e-mail address of the service account; `nil` for a user.
     package func serviceAccount() async throws -> String? {
