@@ -14,9 +14,6 @@ struct CloudRunEndToEndTests {
     @Test("failed requests and lost answers neither lose nor repeat a run", arguments: ["cloud-run", "cloud-run-v2"])
     func faults(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkFaults() } }
 
-    @Test("runs complete although requests are throttled", arguments: ["cloud-run-v2"])
-    func throttling(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkThrottling() } }
-
     @Test("a worker that is killed at random times runs each run once", arguments: ["cloud-run", "cloud-run-v2"])
     func kills(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkKills() } }
 

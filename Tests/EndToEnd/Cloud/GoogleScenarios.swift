@@ -97,28 +97,6 @@ extension GoogleBench {
         for run in runs { #expect(try await containers(of: run) == 1) }
     }
 
-    /// About every second request of the region is throttled, and each run is carried out once.
-    func checkThrottling() async throws {
-        let deployment = try await deployQuickRun("0.5")
-        var runs: [String] = []
-        for _ in 0..<3 { runs.append(try await bench.server.createRun(deployment: deployment)) }
-        let pattern = isVertex ? "/v1/.*/\(region)/" : "/v2/.*/\(region)/"
-        try await withWorker { _ in
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask {
-                    while !Task.isCancelled {
-                        try await fail(pattern, times: 1, status: 429)
-                        try await Task.sleep(for: .milliseconds(700))
-                    }
-                }
-                try await bench.waitForCompletedRuns(3)
-                group.cancelAll()
-                while let result = await group.nextResult() { _ = result }
-            }
-        }
-        for run in runs { #expect(try await containers(of: run) == 1) }
-    }
-
     /// The worker is killed at random times, and each run is carried out once.
     func checkKills() async throws {
         let isShort = ProcessInfo.processInfo.environment["CLOUD_KILLS"] == nil
