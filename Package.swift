@@ -158,8 +158,9 @@ let package = Package(
         .target(
             name: "GoogleAccess",
             dependencies: [
-                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "Notation", "PrefectAPI", "RESTClient",
-                "BackendKit", orderedCollections, logging,
+                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "Notation", "PrefectAPI",
+                "RESTClient", "BackendKit", orderedCollections, logging,
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             path: "Sources/Cloud/GoogleAccess", swiftSettings: settings),
@@ -345,10 +346,10 @@ let package = Package(
             name: "GoogleTests",
             dependencies: [
                 "GoogleAccess", "BackendKit", "BackendKitTesting", "CloudRunBackend", "Concurrency", "HTTPTransport",
-                "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "VertexAIBackend",
-                orderedCollections, logging,
+                "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "TransportPeers", "VertexAIBackend",
+                orderedCollections, logging, .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
-            swiftSettings: settings),
+            resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "AzureTests",
             dependencies: [

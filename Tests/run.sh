@@ -14,7 +14,7 @@ HEAVY='Fuzz|OutageTests|ModelTests'
 MEASURED=(BodyLimitTests BoundsTests)
 # These use clouds, which need variables of their own: proxies, certificate authorities, credentials. TEST_CLOUDS names a
 # script that sets them.
-CLOUDS='^EndToEndTests\.(ECS|CloudRun|VertexAI|ContainerInstances)'
+CLOUDS='^EndToEndTests\.(ECS|Cloud|VertexAI|ContainerInstances)'
 APART="$HEAVY|$CLOUDS$(printf '|%s' "${MEASURED[@]}")"
 
 # The time, in seconds since 1970, at which all tests must have ended. Then a test that hangs is named, and its target

@@ -19,6 +19,13 @@ public protocol ConformanceSubject: Sendable {
     var expectations: ConformanceExpectations { get }
 }
 
+extension ConformanceExpectations {
+    /// Whether a run whose command ended with a code has been reported properly.
+    func accepts(_ status: ExitStatus, code: Int) -> Bool {
+        status.code == code || !reportsCodes && code != 0 && status.code != 0
+    }
+}
+
 extension ConformanceSubject {
     /// Always empty: the defaults of the template are enough.
     public var jobVariables: JSONValue { [:] }
@@ -29,6 +36,8 @@ extension ConformanceSubject {
 
 /// The behaviour of a backend that depends on its infrastructure.
 public struct ConformanceExpectations: Sendable {
+    /// Whether the exit code of a run that failed is known. Otherwise any code except 0 counts.
+    public var reportsCodes = true
     /// Whether a later process learns the exit code of a run that an earlier process has started.
     public var reportsCodeToLaterProcess: Bool
     /// Whether the exit code of a run that is stopped is known.

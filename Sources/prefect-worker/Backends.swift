@@ -1,9 +1,11 @@
 import BackendKit
 import ContainerInstancesBackend
+import CloudRunBackend
 import DockerBackend
 import KubernetesBackend
 import ProcessBackend
 import SystemdBackend
+import VertexAIBackend
 import Worker
 
 /// The backends that this program contains.
@@ -11,7 +13,7 @@ enum Backends {
     /// The only list of them.
     static let all: [any Backend.Type] = [
         ProcessBackend.self, DockerBackend.self, KubernetesBackend.self, SystemdBackend.self,
-        ContainerInstancesBackend.self,
+        CloudRunBackend.self, CloudRunV2Backend.self, VertexAIBackend.self, ContainerInstancesBackend.self,
     ]
 
     /// The backend of a pool whose type is not known yet.

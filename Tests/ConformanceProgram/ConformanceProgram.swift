@@ -22,9 +22,7 @@ struct ConformanceProgram {
         guard let type = arguments.first, let directory = arguments.dropFirst().first,
             let subject = PackageSubject(type: type, directory: directory, image: arguments.dropFirst(2).first)
         else {
-            print(
-                "usage: backend-conformance process|docker|kubernetes|systemd|azure-container-instance STATE-DIRECTORY [IMAGE]"
-            )
+            print("usage: backend-conformance TYPE STATE-DIRECTORY [IMAGE]")
             exit(2)
         }
         let failures = await withTaskGroup(of: Bool.self) { group in
@@ -90,7 +88,11 @@ private struct PackageSubject: ConformanceSubject {
             guard let subject = ContainerInstancesSubject(environment: environment, image: image) else { return nil }
             jobVariables = subject.jobVariables
             expectations = subject.expectations
-        default: return nil
+        default:
+            guard let google = GoogleSubject(type: type, image: image) else { return nil }
+            backend = google.backend
+            jobVariables = google.jobVariables
+            expectations = google.expectations
         }
     }
 }

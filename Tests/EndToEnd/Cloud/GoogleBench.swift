@@ -1,0 +1,135 @@
+import Foundation
+import JSON
+import OrderedCollections
+import TestSupport
+import Testing
+
+/// A pool of a type on Google Cloud, on the real server and the stand-in at `LAB_CLOUD`. Each bench has a region of its
+/// own, so that the faults of one test do not concern another.
+struct GoogleBench: Sendable {
+    let bench: TestBench
+    let type: String
+    let region: String
+    /// A directory that the containers of jobs see under the same path.
+    let shared: String
+
+    /// The address of the stand-in.
+    static var stand: String? { ProcessInfo.processInfo.environment["LAB_CLOUD"].flatMap { $0.isEmpty ? nil : $0 } }
+
+    private static let passed = [
+        "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "GOOGLE_APPLICATION_CREDENTIALS",
+        "GOOGLE_CLOUD_PROJECT",
+    ]
+
+    /// The environment of a worker that uses the stand-in.
+    func environment(_ others: [String: String] = [:]) -> [String: String] {
+        ProcessInfo.processInfo.environment.filter { Self.passed.contains($0.key) }.merging(others) { $1 }
+    }
+
+    /// Runs a worker on the pool while `body` runs.
+    func withWorker<Result>(
+        name: String = "bench", isolation: isolated (any Actor)? = #isolation,
+        _ body: (ChildProcess) async throws -> Result
+    ) async throws -> Result {
+        try await bench.withWorker(name: name, ["--type", type], variables: environment(), body)
+    }
+
+    private func variables(_ others: JSONValue) -> JSONValue {
+        var variables: JSONValue = ["image": "prefect:lab", "region": .string(region)]
+        for (key, value) in others.objectValue ?? [:] { variables[key] = value }
+        return variables
+    }
+
+    /// Creates a run of a function of ``FlowSource``.
+    func flow(_ function: String, parameters: JSONValue = [:]) async throws -> String {
+        let deployment = try await bench.server.createDeployment(
+            name: "\(function)-\(TestBench.unique())", flow: bench.flow, pool: bench.pool,
+            entrypoint: "flows.py:\(function)", path: "\(shared)/code", jobVariables: variables([:]),
+            others: ["parameters": ["notes": .string(shared)]])
+        return try await bench.server.createRun(deployment: deployment, parameters: parameters)
+    }
+
+    /// Deploys the short program of ``FlowSource``, which notes its begin and its end.
+    func deployQuickRun(_ seconds: String) async throws -> String {
+        try await bench.deploy(
+            command: "python \(shared)/quick.py \(shared)/runs \(seconds)", jobVariables: variables([:]))
+    }
+
+    /// Creates a run of a shell script in a small image.
+    func shell(_ script: String, jobVariables: JSONValue = [:]) async throws -> String {
+        var own: JSONValue = ["image": "busybox:lab"]
+        for (key, value) in jobVariables.objectValue ?? [:] { own[key] = value }
+        return try await bench.server.createRun(
+            deployment: bench.deploy(command: "sh -c '\(script)'", jobVariables: variables(own)))
+    }
+
+    /// The lines of a file of the flows.
+    func notes(_ name: String) -> [String] {
+        guard let data = FileManager.default.contents(atPath: "\(shared)/\(name)") else { return [] }
+        return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+
+    /// Waits until a run has crashed, and returns the message of its state.
+    func crash(of run: String) async throws -> String {
+        let state = try await bench.server.waitForRun(
+            run, toBe: ["Crashed", "Completed", "Failed"], within: .seconds(90))
+        #expect(state["state_name"] == "Crashed")
+        return state["state"]?["message"]?.stringValue ?? ""
+    }
+
+    /// Makes the stand-in fail requests in the region of the bench. For version 1 of Cloud Run, the region is no part of
+    /// the path.
+    func fail(_ request: String, times: Int, status: Int, isCarriedOut: Bool = false) async throws {
+        let code = status == 429 ? "RESOURCE_EXHAUSTED" : "UNAVAILABLE"
+        let fault: JSONValue = [
+            "match": .string(request), "times": .int(times), "status": .int(status), "after": .bool(isCarriedOut),
+            "body": ["error": ["code": .int(status), "message": "Quota exceeded, or away", "status": .string(code)]],
+        ]
+        try await Self.lab("POST", "/_lab/faults", fault)
+    }
+
+    /// The containers that the stand-in has started for a run.
+    func containers(of run: String) async throws -> Int {
+        let started = try await Self.lab("GET", "/_lab/containers").arrayValue ?? []
+        return started.count { $0["flow_run"]?.stringValue == run }
+    }
+
+    /// The finding of `prefect-worker check` about the jobs of workers in the region.
+    func leftovers() async throws -> String {
+        let outcome = try await WorkerProgram.run(
+            ["check", "--pool", bench.pool], environment: bench.environment(environment()), in: bench.folder)
+        return outcome.text.split(separator: "\n").filter { $0.contains(" in \(region)") }.joined(separator: "\n")
+    }
+
+    @discardableResult
+    private static func lab(_ method: String, _ path: String, _ body: JSONValue? = nil) async throws -> JSONValue {
+        try await PrefectServerClient(url: #require(stand)).call(method, path, body)
+    }
+}
+
+/// Runs `body` with a new pool of a type.
+func withGoogleBench<Result>(
+    _ type: String, isolation: isolated (any Actor)? = #isolation, _ body: (GoogleBench) async throws -> Result
+) async throws -> Result {
+    try await withTestBench(createsPool: false) { bench in
+        try await bench.server.createPool(name: bench.pool, type: type)
+        let root = ProcessInfo.processInfo.environment["LAB_CLOUD_MOUNT"] ?? "/tmp/harness-flows"
+        let shared = "\(root)/\(bench.pool)"
+        try FileManager.default.createDirectory(atPath: "\(shared)/code", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: shared) }
+        try Data(FlowSource.text.utf8).write(to: URL(filePath: "\(shared)/code/flows.py"))
+        try Data(FlowSource.quickRun.utf8).write(to: URL(filePath: "\(shared)/quick.py"))
+        return try await body(
+            GoogleBench(bench: bench, type: type, region: "e2e-\(TestBench.unique())", shared: shared))
+    }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// Skips the test, with the reason, without a stand-in for Google Cloud.
+    static var googleCloud: Self {
+        .enabled("needs a stand-in for Google Cloud at LAB_CLOUD, with GOOGLE_APPLICATION_CREDENTIALS") {
+            let environment = ProcessInfo.processInfo.environment
+            return GoogleBench.stand != nil && environment["GOOGLE_APPLICATION_CREDENTIALS"] != nil
+        }
+    }
+}

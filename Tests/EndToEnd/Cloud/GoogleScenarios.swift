@@ -1,0 +1,163 @@
+import Foundation
+import JSON
+import TestSupport
+import Testing
+
+/// The scenarios that all types of pools on Google Cloud share.
+extension GoogleBench {
+    private var isVertex: Bool { type == "vertex-ai" }
+
+    /// The request that creates a job, as a pattern of the stand-in.
+    private var creation: String {
+        switch type {
+        case "cloud-run": "^POST /apis/.*/jobs$"
+        case "cloud-run-v2": "^POST /v2/.*/\(region)/jobs$"
+        default: "^POST /v1/.*/\(region)/customJobs$"
+        }
+    }
+
+    /// Flows end as Completed and Failed; crashes have the service's reason; the console is in the log.
+    func checkEnds() async throws {
+        let server = bench.server
+        let completed = try await flow("succeed", parameters: ["word": "swordfish"])
+        let failed = try await flow("fail")
+        let seven = try await shell("exit 7")
+        let missing = try await shell("true", jobVariables: ["image": "nowhere/none:1"])
+        let starved = try await shell("x=12345678; while :; do x=$x$x; done", jobVariables: ["memory": "16Mi"])
+        try await withWorker { worker in
+            let crash = try await crash(of: seven)
+            #expect(crash.contains(isVertex ? "7" : "exited with an error"), "\(crash)")
+            let image = try await self.crash(of: missing)
+            #expect(image.contains("nowhere/none:1"), "\(image)")
+            if isVertex {
+                try await server.setState(of: starved, to: "CANCELLING", name: "Cancelling")
+            } else {
+                let starvation = try await self.crash(of: starved)
+                #expect(starvation.contains("Memory limit") && starvation.contains("'memory'"), "\(starvation)")
+            }
+            let done = try await server.waitForRun(
+                completed, toBe: ["Completed", "Failed", "Crashed"], within: .seconds(90))
+            #expect(done["state_name"] == "Completed", "\(worker.summary)")
+            let end = try await server.waitForRun(failed, toBe: ["Failed", "Crashed"], within: .seconds(90))
+            #expect(end["state_name"] == "Failed")
+            try await eventually(within: .seconds(20), "the console is in the log", every: .milliseconds(300)) {
+                try await server.logs(of: completed).contains { $0.contains("https://console.cloud.google.com/") }
+            }
+            // Version 1 of Cloud Run runs a failed container again, unless the job says otherwise.
+            let once = type == "cloud-run" ? [completed] : [completed, failed, seven]
+            for run in once { #expect(try await containers(of: run) == 1) }
+            try await expectNoLeftovers()
+        }
+    }
+
+    /// A run that waits for quota and one that runs are cancelled.
+    func checkCancellation() async throws {
+        let server = bench.server
+        if type != "cloud-run" {
+            try await fail(creation, times: 3, status: 429)
+            let waiting = try await shell("sleep 600")
+            try await withWorker { worker in
+                try await worker.waitForLine(containing: "quota or rate limit")
+                let pending = try await server.flowRun(waiting)
+                #expect(pending["state_name"] == "InfrastructurePending", "\(pending["state"] ?? .null)")
+                try await server.setState(of: waiting, to: "CANCELLING", name: "Cancelling")
+                try await server.waitForRun(waiting, toBe: ["Cancelled"], within: .seconds(60))
+                #expect(try await containers(of: waiting) == 0)
+            }
+        }
+        let running = try await shell("sleep 600")
+        try await withWorker { _ in
+            try await eventually(within: .seconds(60), "the container runs", every: .milliseconds(300)) {
+                try await containers(of: running) == 1
+            }
+            try await server.setState(of: running, to: "CANCELLING", name: "Cancelling", force: true)
+            try await server.waitForRun(running, toBe: ["Cancelled"], within: .seconds(60))
+            try await expectNoLeftovers()
+        }
+    }
+
+    /// Requests fail or lose their answers, and each run is still carried out once.
+    func checkFaults() async throws {
+        let deployment = try await deployQuickRun("0.5")
+        var runs: [String] = []
+        for _ in 0..<3 { runs.append(try await bench.server.createRun(deployment: deployment)) }
+        try await fail(creation, times: 2, status: 503, isCarriedOut: true)
+        try await fail(creation, times: 2, status: 503)
+        switch type {
+        case "cloud-run-v2":
+            try await fail("^POST /v2/.*/\(region)/.*:run$", times: 2, status: 503, isCarriedOut: true)
+            try await fail("^(GET|DELETE) /v2/.*/\(region)/", times: 4, status: 429)
+        case "vertex-ai": try await fail("^GET /v1/.*/\(region)/customJobs/", times: 3, status: 503)
+        default: try await fail("^POST /apis/.*:run$", times: 1, status: 503, isCarriedOut: true)
+        }
+        try await withWorker { _ in
+            try await bench.waitForCompletedRuns(3)
+            try await expectNoLeftovers()
+        }
+        for run in runs { #expect(try await containers(of: run) == 1) }
+    }
+
+    /// The worker is killed at random times, and each run is carried out once.
+    func checkKills() async throws {
+        let isShort = ProcessInfo.processInfo.environment["CLOUD_KILLS"] == nil
+        let rounds = ProcessInfo.processInfo.environment["CLOUD_KILLS"].flatMap { Int($0) } ?? 5
+        let deployment = try await deployQuickRun("1")
+        var runs: [String] = []
+        for round in 0..<rounds {
+            if isShort || round % 2 == 0 { runs.append(try await bench.server.createRun(deployment: deployment)) }
+            try await withChildProcess(
+                WorkerProgram.path, bench.arguments(["--type", type]),
+                environment: bench.environment(environment(["PREFECT_WORKER_QUERY_SECONDS": "0.3"])),
+                workingDirectory: bench.folder
+            ) { worker in
+                try await Task.sleep(for: .milliseconds(Int.random(in: 300...3500)))
+                worker.send(.kill)
+                _ = try await worker.waitForExit(timeout: .seconds(10))
+            }
+        }
+        try await withWorker { _ in
+            do {
+                try await eventually(within: .seconds(90), "all runs have ended", every: .seconds(1)) {
+                    try await bench.count(ofStates: ["SCHEDULED", "PENDING", "RUNNING"]) == 0
+                }
+            } catch {
+                throw Explained(error: error, detail: try await bench.unfinished())
+            }
+            let givenUp = try await bench.givenUp(runs)
+            #expect(givenUp.count <= runs.count / 2)
+            try await expectNoLeftovers(most: givenUp.count)
+        }
+        let givenUp = try await bench.givenUp(runs)
+        for run in runs {
+            let begins = notes("runs").count { $0 == "begin \(run)" }
+            #expect(begins == 1 || givenUp.contains(run) && begins <= 1, "\(run) began \(begins) times")
+        }
+    }
+
+    /// Two workers serve the pool, and several runs run at once.
+    func checkTwoWorkers() async throws {
+        let deployment = try await deployQuickRun("1")
+        var runs: [String] = []
+        for _ in 0..<8 { runs.append(try await bench.server.createRun(deployment: deployment)) }
+        try await withWorker(name: "first") { _ in
+            try await withWorker(name: "second") { _ in try await bench.waitForCompletedRuns(8) }
+        }
+        for run in runs { #expect(notes("runs").count { $0 == "begin \(run)" } == 1) }
+    }
+
+    /// No job of the region remains. Vertex AI keeps its jobs, of which none may be active.
+    ///
+    /// - Parameter most: The jobs that may wait for a sweep: those of runs that were given up.
+    private func expectNoLeftovers(most: Int = 0) async throws {
+        var found = ""
+        do {
+            try await eventually(within: .seconds(60), "no job remains", every: .seconds(2)) {
+                found = try await leftovers()
+                if isVertex { return found.contains("of which 0 have not ended") }
+                return (0...most).contains { found.contains(" \($0) in \(region)") }
+            }
+        } catch {
+            throw Explained(error: error, detail: found)
+        }
+    }
+}
