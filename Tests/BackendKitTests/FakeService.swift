@@ -27,6 +27,7 @@ final class FakeTasks: Sendable {
         var blindness = 0
         var output: [UInt8] = []
         var ignoresStop = false
+        var hasConsole = false
         /// The operations that get no answer and have no effect.
         var unanswered: Set<String> = []
     }
@@ -137,6 +138,10 @@ struct FakeClient: RemoteTaskClient {
             let start = position.flatMap { Int($0) } ?? 0
             return RemoteOutput(bytes: Array(state.output.dropFirst(start)), position: String(state.output.count))
         }
+    }
+
+    func consoleURL(of task: String) -> String? {
+        tasks.state.withLock { $0.hasConsole } ? "https://console/\(task)" : nil
     }
 
     func task(of identifier: InfrastructureIdentifier) throws -> String {

@@ -67,6 +67,28 @@ struct RemoteTaskTests {
         }
     }
 
+    @Test("the run's log shows the task's address in the console")
+    func console() async throws {
+        tasks.state.withLock { $0.hasConsole = true }
+        try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
+            _ = try await process.workload().start()
+            #expect(process.reporter.lines == ["View the task in the console: https://console/task-c1"])
+        }
+    }
+
+    @Test(
+        "the setting for the wait for capacity is a number of seconds, or no limit",
+        arguments: [
+            (nil, .seconds(3600)), ("", .seconds(3600)), ("90", .seconds(90)), ("0", nil), ("-1", nil),
+            ("1e300", .seconds(4_000_000_000)), ("soon", .seconds(3600)), ("inf", .seconds(3600)),
+        ] as [(String?, Duration?)])
+    func capacitySetting(text: String?, patience: Duration?) {
+        let variable = CapacityPatience.setting.variables[0]
+        let read = CapacityPatience(BackendHost(environment: text.map { [variable: $0] } ?? [:]))
+        #expect(read.duration == patience)
+        #expect((read.problem != nil) == ["soon", "inf"].contains(text))
+    }
+
     @Test("a run that waits longer for capacity than its job permits is refused")
     func patience() async throws {
         tasks.fail("create", (RemoteTaskError(.full, "no capacity"), hasEffect: false))

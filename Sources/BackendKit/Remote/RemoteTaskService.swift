@@ -135,6 +135,9 @@ public protocol RemoteTaskClient: Sendable {
     /// - Parameter position: A text of an earlier ``RemoteOutput``; `nil` for the beginning.
     func output(of task: String, after position: String?) async throws -> RemoteOutput
 
+    /// The address of a task in the service's console, which the run's log shows; `nil` for none, as by default.
+    func consoleURL(of task: String) -> String?
+
     /// The identifier that the API stores for a task.
     func identifier(of task: String) -> InfrastructureIdentifier
 
@@ -165,6 +168,9 @@ extension RemoteTaskClient {
 
     /// Always empty: the service has no output.
     public func output(of task: String, after position: String?) async throws -> RemoteOutput { RemoteOutput() }
+
+    /// Always `nil`: the service has no console.
+    public func consoleURL(of task: String) -> String? { nil }
 
     /// The name of the task is the identifier.
     public func identifier(of task: String) -> InfrastructureIdentifier { InfrastructureIdentifier(rawValue: task) }

@@ -31,6 +31,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
         let task = try await create(at: place)
         let identifier = place.client.identifier(of: task)
         backend.inUse.add(identifier.rawValue, isNew: true)
+        if let url = place.client.consoleURL(of: task) {
+            run.reporter.log(.info, "View the task in the console: \(url)")
+        }
         return identifier
     }
 
