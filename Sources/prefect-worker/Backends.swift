@@ -1,5 +1,6 @@
 import BackendKit
 import DockerBackend
+import ECSBackend
 import KubernetesBackend
 import ProcessBackend
 import SystemdBackend
@@ -10,6 +11,7 @@ enum Backends {
     /// The only list of them.
     static let all: [any Backend.Type] = [
         ProcessBackend.self, DockerBackend.self, KubernetesBackend.self, SystemdBackend.self,
+        ECSBackend.self,
     ]
 
     /// The backend of a pool whose type is not known yet.
