@@ -118,6 +118,9 @@ struct ECSConfiguration: Sendable {
         return result
     }
 
+    /// The variables with credentials for the API of Prefect.
+    static let secretNames = ["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"]
+
     /// The variables that a task gets from secrets of AWS, with the ARNs of these.
     var secrets: OrderedDictionary<String, String?> {
         ["PREFECT_API_KEY": apiKeySecret, "PREFECT_API_AUTH_STRING": authStringSecret]

@@ -96,7 +96,7 @@ struct TaskRunRequest: Sendable {
 
     /// Whether the definition gives a container a variable from a secret, which a value in clear would replace.
     private func isSecret(_ variable: String, in container: String) -> Bool {
-        guard ["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING"].contains(variable) else { return false }
+        guard ECSConfiguration.secretNames.contains(variable) else { return false }
         let found = definition["containerDefinitions"]?.arrayValue?.first { $0["name"]?.stringValue == container }
         return found?["secrets"]?.arrayValue?.contains { $0["name"]?.stringValue == variable } ?? false
     }

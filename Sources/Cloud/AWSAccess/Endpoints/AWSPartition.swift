@@ -32,10 +32,10 @@ package struct AWSPartition: Sendable, Hashable {
             AWSPartition("aws-us-gov", "amazonaws.com", dualStack: "api.aws", console: "console.amazonaws-us-gov.com")
         ),
         ("eusc-", AWSPartition("aws-eusc", "amazonaws.eu", dualStack: "api.amazonwebservices.eu")),
-        ("us-isob-", AWSPartition("aws-iso-b", "sc2s.sgov.gov", dualStack: "api.aws.scloud")),
-        ("us-isof-", AWSPartition("aws-iso-f", "csp.hci.ic.gov", dualStack: "api.aws.hci.ic.gov")),
-        ("us-iso-", AWSPartition("aws-iso", "c2s.ic.gov", dualStack: "api.aws.ic.gov")),
-        ("eu-isoe-", AWSPartition("aws-iso-e", "cloud.adc-e.uk", dualStack: "api.cloud-aws.adc-e.uk")),
+        ("us-isob-", AWSPartition("aws-iso-b", "sc2s.sgov.gov", dualStack: "api.aws")),
+        ("us-isof-", AWSPartition("aws-iso-f", "csp.hci.ic.gov")),
+        ("us-iso-", AWSPartition("aws-iso", "c2s.ic.gov", dualStack: "api.aws")),
+        ("eu-isoe-", AWSPartition("aws-iso-e", "cloud.adc-e.uk")),
     ]
 
     /// The partition of a region. Regions without a partition of their own are in the standard one.
