@@ -21,7 +21,7 @@ struct ConformanceProgram {
         guard let type = arguments.first, let directory = arguments.dropFirst().first,
             let subject = PackageSubject(type: type, directory: directory, image: arguments.dropFirst(2).first)
         else {
-            print("usage: backend-conformance process|docker|kubernetes|systemd STATE-DIRECTORY [IMAGE]")
+            print("usage: backend-conformance process|docker|kubernetes|systemd|ecs STATE-DIRECTORY [IMAGE]")
             exit(2)
         }
         let failures = await withTaskGroup(of: Bool.self) { group in
@@ -82,6 +82,10 @@ private struct PackageSubject: ConformanceSubject {
             jobVariables = [:]
             expectations = ConformanceExpectations(
                 refusedJobVariables: [["user": "nobody-of-this-name"], ["working_dir": "/nowhere"]])
+        case "ecs":
+            backend = ECSConformance.backend
+            jobVariables = ECSConformance.jobVariables(image)
+            expectations = ECSConformance.expectations
         default: return nil
         }
     }
