@@ -92,7 +92,7 @@ public struct ECSClient: RemoteTaskClient {
         for (cluster, members) in Dictionary(grouping: known, by: \.cluster) {
             let answer: JSONValue = try await failure.converting {
                 do {
-                    return try await ecs.repeating(.none).json(
+                    return try await ecs.json(
                         "DescribeTasks",
                         [
                             "cluster": .string(cluster), "tasks": .array(members.map { .string($0.arn) }),
@@ -118,7 +118,7 @@ public struct ECSClient: RemoteTaskClient {
             var request: JSONValue = ["startedBy": .string(key.claimID), "desiredStatus": .string(status)]
             request["cluster"] = place.cluster.map { .string($0) }
             let parameters = request
-            let answer = try await failure.converting { try await ecs.repeating(.none).json("ListTasks", parameters) }
+            let answer = try await failure.converting { try await ecs.json("ListTasks", parameters) }
             if let arn = answer["taskArns"]?.arrayValue?.first?.stringValue {
                 return TaskName(cluster: place.cluster, arn: arn).text
             }
