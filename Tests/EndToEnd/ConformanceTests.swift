@@ -53,6 +53,13 @@ struct ConformanceTests {
         }
     }
 
+    @Test("the ecs backend conforms with a stand-in of AWS", .awsStandIn)
+    func ecs() async throws {
+        try await withDirectory { directory in
+            expectConformance(try await run(["ecs", directory, "busybox:lab"], timeout: .seconds(300)))
+        }
+    }
+
     @Test("the systemd backend conforms with a real manager", .systemdMachine, .oneOnMachine)
     func systemd() async throws {
         let machine = try #require(SystemdMachine.current)
