@@ -74,7 +74,7 @@ public struct ECSService: RemoteTaskService {
         let cluster = configuration.cluster ?? configuration.taskRunRequest["cluster"]?.stringValue
         return ECSPlace(
             credentials: credentials, region: try connections.connection(credentials).region,
-            cluster: cluster.flatMap { $0.isEmpty ? nil : $0 })
+            cluster: cluster.flatMap { $0.isEmpty ? nil : $0 }, namedCluster: configuration.cluster)
     }
 
     /// Makes the client of a place.

@@ -8,8 +8,10 @@ internal import OrderedCollections
 public struct ECSPlace: Sendable, Hashable {
     let credentials: AWSConfiguration
     let region: String
-    /// The cluster as configured; `nil` for the account's default one.
+    /// The cluster of requests; `nil` for the account's default one.
     let cluster: String?
+    /// The cluster in identifiers; `nil` for its ARN. Only the field `cluster` counts, as for the Python worker.
+    let namedCluster: String?
 
     /// The place in messages and records.
     var name: String {

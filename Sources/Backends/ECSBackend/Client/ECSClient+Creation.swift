@@ -37,7 +37,7 @@ extension ECSClient {
             return try await run(specification, key, isRepeated: true)
         }
         if let task = answer["tasks"]?[0], let arn = task["taskArn"]?.stringValue {
-            let cluster = place.cluster ?? task["clusterArn"]?.stringValue
+            let cluster = place.namedCluster ?? task["clusterArn"]?.stringValue
             return added(TaskName(cluster: cluster, arn: arn).text, key)
         }
         // Nothing was started, so the next attempt may be another request.

@@ -120,7 +120,7 @@ public struct ECSClient: RemoteTaskClient {
             let parameters = request
             let answer = try await failure.converting { try await ecs.json("ListTasks", parameters) }
             if let arn = answer["taskArns"]?.arrayValue?.first?.stringValue {
-                return TaskName(cluster: place.cluster, arn: arn).text
+                return TaskName(cluster: place.namedCluster, arn: arn).text
             }
         }
         return nil
@@ -183,7 +183,7 @@ public struct ECSClient: RemoteTaskClient {
         let latest = Timestamp.now.adding(seconds: -Double(OrphanSweep.grace.components.seconds))
         for status in try await marked(owner, desired: "RUNNING", most: 1000) {
             guard status.reasonForWaiting != nil, let created = status.created, created < latest else { continue }
-            orphans.append(TaskName(cluster: place.cluster, arn: status.arn).text)
+            orphans.append(TaskName(cluster: place.namedCluster, arn: status.arn).text)
         }
         return orphans
     }
@@ -200,7 +200,7 @@ public struct ECSClient: RemoteTaskClient {
             let parameters = request
             let page = try await failure.converting { try await ecs.json("ListTasks", parameters) }
             let names = (page["taskArns"]?.arrayValue ?? []).compactMap(\.stringValue).map {
-                TaskName(cluster: place.cluster, arn: $0).text
+                TaskName(cluster: place.namedCluster, arn: $0).text
             }
             read += names.count
             token = page["nextToken"]?.stringValue

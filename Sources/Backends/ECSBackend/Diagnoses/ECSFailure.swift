@@ -1,5 +1,6 @@
 internal import AWSAccess
 internal import BackendKit
+internal import HTTPTransport
 internal import JSON
 internal import RESTClient
 
@@ -28,6 +29,11 @@ struct ECSFailure: Sendable {
         }
         if Self.isFull(failure.message) {
             return RemoteTaskError(.full, "AWS has no capacity or quota for the task: \(failure.message)")
+        }
+        if failure.transportError?.kind == .couldNotResolve {
+            return RemoteTaskError(
+                .unavailable(isUnapplied: true),
+                "\(text). Check that the region '\(region)' exists, and the DNS of this machine")
         }
         if failure.isTransient {
             return RemoteTaskError(
@@ -81,6 +87,10 @@ struct ECSFailure: Sendable {
         if message.contains("Unable to describe task definition") {
             return "the task definition does not exist in \(region) (\(message)). Correct the job variable "
                 + "'task_definition_arn'"
+        }
+        if message.contains("Overrides length") {
+            return "the environment and the command of the run are too long for a request (\(message)). Put large "
+                + "variables into the task definition or into secrets of AWS"
         }
         if message.contains("failed to validate logger args") {
             return "the execution role may not write logs (\(message)). Allow it logs:CreateLogStream, "

@@ -18,6 +18,12 @@ final class TaskEventQueue: Sendable {
     private let logger: Logger
     private let state = Mutex<(receivers: [Int: Receiver], last: Int, isRead: Bool)>(([:], 0, false))
 
+    /// The greatest number of messages in one request.
+    private static let batch = 10
+    /// The pause after a request that found fewer messages.
+    private static let rest = Duration.seconds(2)
+    /// For how long events that are done stay in the queue, which is shorter than the time for which they are hidden.
+    private static let longestHold = Duration.seconds(10)
     /// For how long other readers do not see an event that this worker does not want.
     private static let visibility = 30
     /// How often an event is received before it is deleted although nobody wanted it.
@@ -70,18 +76,30 @@ final class TaskEventQueue: Sendable {
     }
 
     private func receive(from url: String) async throws {
+        var done: [String] = []
+        var oldest = ContinuousClock.now
         while true {
             let answer = try await client.json(
                 "ReceiveMessage",
                 [
-                    "QueueUrl": .string(url), "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20,
+                    "QueueUrl": .string(url), "MaxNumberOfMessages": .int(Self.batch), "WaitTimeSeconds": 20,
                     "VisibilityTimeout": .int(Self.visibility), "AttributeNames": ["ApproximateReceiveCount"],
                 ])
             let messages = answer["Messages"]?.arrayValue ?? []
-            let done = messages.filter { isDone($0) }.compactMap { $0["ReceiptHandle"]?.stringValue }
-            if messages.isEmpty { try await Task.sleep(for: .milliseconds(500)) }
-            guard !done.isEmpty else { continue }
-            let entries = done.enumerated().map { index, handle -> JSONValue in
+            if done.isEmpty { oldest = .now }
+            done += messages.filter { isDone($0) }.compactMap { $0["ReceiptHandle"]?.stringValue }
+            if done.count >= Self.batch || messages.isEmpty || oldest + Self.longestHold < .now {
+                try await delete(done, from: url)
+                done = []
+            }
+            // Several events together need no more requests than one.
+            if messages.count < Self.batch { try await Task.sleep(for: Self.rest) }
+        }
+    }
+
+    private func delete(_ handles: [String], from url: String) async throws {
+        for start in stride(from: 0, to: handles.count, by: Self.batch) {
+            let entries = handles[start...].prefix(Self.batch).enumerated().map { index, handle -> JSONValue in
                 ["Id": .string("m\(index)"), "ReceiptHandle": .string(handle)]
             }
             _ = try await client.json("DeleteMessageBatch", ["QueueUrl": .string(url), "Entries": .array(entries)])

@@ -80,7 +80,9 @@ package struct AWSConfiguration: Sendable, Hashable {
 
     /// The parts that tell blocks apart, without secrets; `nil` for the worker's own credentials.
     package var name: String? {
-        let parts = [keys?.accessKeyID, profile.map { "profile \($0)" }, role?.arn, endpoint].compactMap { $0 }
+        let parts = [
+            keys?.accessKeyID, profile.map { "profile \($0)" }, role?.arn, endpoint.map { AWSSigner.host(of: $0) },
+        ].compactMap { $0 }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 }
