@@ -7,6 +7,9 @@ import Testing
 // The faults of the stand-in concern all its clients, so one test runs after the other.
 @Suite("Flows as ECS tasks", .requires(.prefectServer), .awsStandIn, .serialized, .bounded)
 struct ECSTests {
+    @Test("the backend conforms")
+    func conforms() async throws { try await ConformanceTests().expectConformanceOfECS() }
+
     @Test("flows complete and fail, crashes have their causes, and events tell each status")
     func ends() async throws {
         try await withECSBench { ecs in
@@ -38,7 +41,9 @@ struct ECSTests {
                         && lines.contains { $0.contains("View the task in the console: https://") }
                 }
             }
-            #expect(try await server.logs(of: done).contains { $0.contains("the word is swordfish") })
+            try await eventually(within: .seconds(20), "the flow's own lines have arrived", every: .seconds(1)) {
+                try await server.logs(of: done).contains { $0.contains("the word is swordfish") }
+            }
             let identifier = try await server.flowRun(done)["infrastructure_pid"]?.stringValue ?? ""
             #expect(identifier.hasPrefix("arn:aws:ecs:us-east-1:") && identifier.contains("::arn:aws:ecs:us-east-1:"))
         }
@@ -97,7 +102,7 @@ struct ECSTests {
     func kills() async throws {
         try await withECSBench { ecs in
             let deployment = try await ecs.deployQuick()
-            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 6 : 20
+            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 5 : 20
             let environment = ecs.bench.environment(ecs.environment())
             var runs: [String] = []
             for _ in 0..<rounds {
@@ -124,7 +129,7 @@ struct ECSTests {
     @Test("two workers on one pool share many runs, and register their definition at most once each")
     func many() async throws {
         try await withECSBench { ecs in
-            let runs = ProcessInfo.processInfo.environment["CI"] == "true" ? 16 : 200
+            let runs = ProcessInfo.processInfo.environment["CI"] == "true" ? 12 : 200
             let deployment = try await ecs.deployQuick()
             _ = try await ecs.stand.send("DELETE", "/_lab/calls")
             try await ecs.withWorker(name: "one") { _ in
