@@ -99,10 +99,11 @@ struct ECSBench: Sendable {
 
 /// Runs `body` with a new `ecs` pool. Everything is removed afterwards.
 func withECSBench<Result>(
-    isolation: isolated (any Actor)? = #isolation, _ body: (ECSBench) async throws -> Result
+    on server: PrefectServerClient? = nil, isolation: isolated (any Actor)? = #isolation,
+    _ body: (ECSBench) async throws -> Result
 ) async throws -> Result {
     let stand = try PrefectServerClient(url: try #require(ECSStandIn.address))
-    return try await withTestBench(createsPool: false) { bench in
+    return try await withTestBench(on: server, createsPool: false) { bench in
         try await bench.server.createPool(name: bench.pool, type: "ecs")
         do {
             let result = try await body(ECSBench(bench: bench, stand: stand))
@@ -117,8 +118,13 @@ func withECSBench<Result>(
 
 /// The stand-in of AWS that the environment names.
 enum ECSStandIn {
-    static var address: String? {
-        ProcessInfo.processInfo.environment["AWS_ENDPOINT_URL"].flatMap { $0.isEmpty ? nil : $0 }
+    static var address: String? { value("AWS_ENDPOINT_URL") }
+
+    /// The program `prefect` with prefect-aws, if the environment names one.
+    static var pythonWorker: String? { value("TEST_PREFECT_AWS") }
+
+    private static func value(_ variable: String) -> String? {
+        ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }
 }
 
