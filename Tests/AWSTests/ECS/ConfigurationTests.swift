@@ -21,6 +21,7 @@ struct ConfigurationTests {
             (["network_configuration": ["subnets": ["s"]]], "vpc_id"),
             (["capacity_provider_strategy": [["weight": 1]]], "capacityProvider"),
             (["cluster": 7], "'cluster' should be a string"),
+            (["cloudwatch_logs_options": ["mode": 1]], "cloudwatch_logs_options.mode"),
             (["aws_credentials": ["region_name": "no region!"]], "no name of an AWS region"),
         ] as [(JSONValue, String)])
     func refusals(variables: JSONValue, part: String) async throws {

@@ -29,6 +29,9 @@ extension ECSConfiguration {
                 "The job variable 'configure_cloudwatch_logs' needs a role that may write logs; set 'execution_role_arn'"
             )
         }
+        for (key, value) in logOptions where value.stringValue == nil {
+            throw RenderedFields([:]).mismatch("cloudwatch_logs_options.\(key)", "a string", value)
+        }
         if !logOptions.isEmpty, configuresLogs != true {
             throw refusal(
                 "The job variable 'cloudwatch_logs_options' has no effect alone; set 'configure_cloudwatch_logs' to true"
