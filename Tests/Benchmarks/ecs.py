@@ -62,7 +62,7 @@ class StandIn:
 
 
 class Throttle:
-    """Refuses every second request or so: a fault of each operation is renewed when it has been used."""
+    """Refuses some requests: a fault of each operation is renewed after it has been used. Bursts are faster than that."""
 
     OPERATIONS = ["RunTask", "DescribeTasks", "RegisterTaskDefinition", "DescribeTaskDefinition"]
 
@@ -166,7 +166,7 @@ def main():
     parser.add_argument("--prefect", default=shutil.which("prefect"), help="Prefect with prefect-aws (default: on PATH)")
     parser.add_argument("--image", default="busybox:lab", help="an image with a shell (default: %(default)s)")
     parser.add_argument("--rest", type=int, default=20, help="how long a run lasts, in seconds (default: %(default)s)")
-    parser.add_argument("--throttle", action="store_true", help="refuse about every second request")
+    parser.add_argument("--throttle", action="store_true", help="refuse some requests of each operation")
     options = parser.parse_args()
     url, aws = os.environ.get("PREFECT_API_URL"), os.environ.get("AWS_ENDPOINT_URL")
     if not url or not aws:
