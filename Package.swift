@@ -151,8 +151,9 @@ let package = Package(
         .target(
             name: "AWSAccess",
             dependencies: [
-                "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "Notation", "PrefectAPI",
+                "Concurrency", "Files", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "Notation", "PrefectAPI",
                 "RESTClient", "BackendKit", orderedCollections, logging,
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             path: "Sources/Cloud/AWSAccess", swiftSettings: settings),
         .target(
@@ -174,7 +175,7 @@ let package = Package(
         .target(
             name: "ECSBackend",
             dependencies: [
-                "AWSAccess", "BackendKit", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates",
+                "AWSAccess", "BackendKit", "Concurrency", "Files", "HTTPTransport", "Hashing", "JSON", "JobTemplates",
                 "Notation", "PrefectAPI", "RESTClient", orderedCollections, logging,
             ],
             path: "Sources/Backends/ECSBackend", swiftSettings: settings),
@@ -232,7 +233,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "JSON", orderedCollections, logging, .product(name: "NIOHTTP1", package: "swift-nio"),
+                "JSON", "TransportPeers", orderedCollections, logging,
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
             ] + nio,
             path: "Tests/Support", swiftSettings: settings),

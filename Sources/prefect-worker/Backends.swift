@@ -1,7 +1,8 @@
 import BackendKit
-import ContainerInstancesBackend
 import CloudRunBackend
+import ContainerInstancesBackend
 import DockerBackend
+import ECSBackend
 import KubernetesBackend
 import ProcessBackend
 import SystemdBackend
@@ -13,7 +14,8 @@ enum Backends {
     /// The only list of them.
     static let all: [any Backend.Type] = [
         ProcessBackend.self, DockerBackend.self, KubernetesBackend.self, SystemdBackend.self,
-        CloudRunBackend.self, CloudRunV2Backend.self, VertexAIBackend.self, ContainerInstancesBackend.self,
+        ECSBackend.self, CloudRunBackend.self, CloudRunV2Backend.self, VertexAIBackend.self,
+        ContainerInstancesBackend.self,
     ]
 
     /// The backend of a pool whose type is not known yet.

@@ -66,6 +66,12 @@ class API:
         self.call("POST", "/work_pools/", {"name": name, "type": "docker"})
         return self._made(name)
 
+    def make_ecs_pool(self):
+        """Creates an ECS pool with the server's own template."""
+        name = f"benchmark-{uuid.uuid4().hex[:8]}"
+        self.call("POST", "/work_pools/", {"name": name, "type": "ecs"})
+        return self._made(name)
+
     def _made(self, name):
         self.pools.append(name)
         self.flows.append(self.call("POST", "/flows/", {"name": name})["id"])

@@ -83,6 +83,10 @@ private struct PackageSubject: ConformanceSubject {
             jobVariables = [:]
             expectations = ConformanceExpectations(
                 refusedJobVariables: [["user": "nobody-of-this-name"], ["working_dir": "/nowhere"]])
+        case "ecs":
+            backend = ECSConformance.backend
+            jobVariables = ECSConformance.jobVariables(image)
+            expectations = ECSConformance.expectations
         case "azure-container-instance":
             backend = ContainerInstancesBackend.self
             guard let subject = ContainerInstancesSubject(environment: environment, image: image) else { return nil }

@@ -99,8 +99,9 @@ struct DocumentationTests {
         #expect(
             cells("PREFECT_API_KEY") == ["PREFECT_API_KEY", "********", "set in the environment"])
         #expect(cells("PREFECT_WORKER_QUERY_SECONDS") == ["PREFECT_WORKER_QUERY_SECONDS", "10.0"])
-        // Only lines with a path may be longer.
-        #expect(lines.allSatisfy { $0.count <= 80 || $0.contains("/") }, "\(lines.filter { $0.count > 80 })")
+        // Only lines with a path, and those with nothing but a name, may be longer.
+        let long = lines.filter { $0.count > 80 && $0.contains(" ") && !$0.contains("/") }
+        #expect(long == [])
         #expect(cells("PREFECT_WORKER_CANCELLATION_POLL_SECONDS")[1] == "5.0")
         #expect(cells("https_proxy")[1] == "http://me:********@proxy:3128")
         #expect(cells("PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES")[1] == "one,two")

@@ -210,7 +210,7 @@ struct RefusalTests {
     @Test(
         "a push pool, a managed pool and a pool of an unknown type are refused by name and type",
         arguments: [
-            ("ecs:push", "push"), ("prefect:managed", "managed"), ("ecs", "ecs"),
+            ("ecs:push", "push"), ("prefect:managed", "managed"), ("mainframe", "mainframe"),
         ])
     func otherPool(_ type: String, _ part: String) async throws {
         try await withFakePrefectAPI { api in

@@ -15,6 +15,8 @@ struct RemoteSource<Client: RemoteTaskClient>: TaskSource {
 
     func hasEnded(_ status: Client.Status) -> Bool { client.end(of: status) != nil }
 
+    func followEvents(for watch: TaskWatch<Self>) async { await client.followChanges { watch.changed($0) } }
+
     /// Runs a request, and records whether the place answers.
     func noting<Result: Sendable>(_ request: () async throws -> Result) async throws -> Result {
         do {

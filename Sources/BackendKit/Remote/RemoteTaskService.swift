@@ -116,6 +116,10 @@ public protocol RemoteTaskClient: Sendable {
     /// Reports a new status of a task, such as an event. Does nothing by default.
     func report(_ status: Status, after previous: Status?, of task: String, to reporter: any JobReporter)
 
+    /// Passes on which tasks have changed, where the service reports changes, until its task is cancelled. Such reports
+    /// only make the watch faster. Returns at once by default.
+    func followChanges(_ changed: @escaping @Sendable (_ task: String) -> Void) async
+
     /// Requests that a task end. Returns before it has.
     func stop(_ task: String, grace: Duration, reason: StopReason) async throws
 
@@ -174,6 +178,9 @@ extension RemoteTaskClient {
 
     /// Does nothing.
     public func report(_ status: Status, after previous: Status?, of task: String, to reporter: any JobReporter) {}
+
+    /// Returns at once: the service reports no changes.
+    public func followChanges(_ changed: @escaping @Sendable (_ task: String) -> Void) async {}
 
     /// Stops the task without grace.
     public func kill(_ task: String) async throws { try await stop(task, grace: .zero, reason: .shutdown) }
