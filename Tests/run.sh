@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TARGETS=(NotationTests JSONTests ConcurrencyTests JobTemplatesTests PrefectAPITests HTTPTransportTests WebSocketTests
   RESTClientTests WorkerLoggingTests
   WorkerMetricsTests SystemdTests HealthServerTests WorkerTests SupportTests BackendKitTests ProcessBackendTests DockerBackendTests
-  KubernetesBackendTests SystemdBackendTests EndToEndTests)
+  KubernetesBackendTests SystemdBackendTests CloudGoldensTests AWSTests GoogleTests AzureTests EndToEndTests)
 HEAVY='Fuzz|OutageTests|ModelTests'
 # Each of these measures the memory of its whole process, so each runs in a process of its own.
 MEASURED=(BodyLimitTests BoundsTests)

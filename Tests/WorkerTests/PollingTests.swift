@@ -124,6 +124,19 @@ struct PollingTests {
         }
     }
 
+    @Test("the limit is that of starts for a backend whose runs free their slots once started")
+    func slotsOfStarts() async throws {
+        try await FakeBackend.$holdsSlotUntilEnd.withValue(false) {
+            try await withPool { api, deployment in
+                api.scheduleRuns(3, deployment: deployment)
+                try await withWorker(api, serve: { $0.limit = 1 }) { subject in
+                    try await eventually("all runs are watched") { subject.backend.watched.count == 3 }
+                    #expect(subject.worker.registry.count == 3)
+                }
+            }
+        }
+    }
+
     @Test("a worker is not ready and does not poll while its infrastructure is unavailable, and resumes afterwards")
     func infrastructureAway() async throws {
         try await withPool { api, deployment in

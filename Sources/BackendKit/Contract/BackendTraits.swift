@@ -21,6 +21,9 @@ public struct BackendTraits: Sendable {
     /// The fields of the job configuration that set the permissions of a run on the worker's host, such as its user.
     /// Only the work pool sets them, unless the worker's operator allows job variables that do.
     public var privilegedFields: Set<String>
+    /// Whether a run in flight counts towards the worker's limit until its end. Otherwise the limit is that of runs whose
+    /// infrastructure does not exist yet.
+    public var holdsSlotUntilEnd: Bool
     /// The number of files that the worker keeps open for a run in flight. It limits the number of concurrent runs.
     public var openFilesPerRun: Int
     /// The settings that the backend reads.
@@ -37,7 +40,8 @@ public struct BackendTraits: Sendable {
     public init(
         type: String, workerName: String, makeBaseJobTemplate: @escaping @Sendable () -> BaseJobTemplate,
         outlivesWorker: Bool = true, isDoneOnceStarted: Bool = false, inheritsEnvironment: Bool = false,
-        privilegedFields: Set<String> = [], openFilesPerRun: Int = 1, settings: [BackendSetting] = [],
+        privilegedFields: Set<String> = [], holdsSlotUntilEnd: Bool = true, openFilesPerRun: Int = 1,
+        settings: [BackendSetting] = [],
         bringsInfrastructure: @escaping @Sendable (BaseJobTemplate) -> Bool = { _ in false },
         shownUnprepared: @escaping @Sendable (_ rendered: JSONValue) throws -> JSONValue = {
             try BaseJobConfiguration(rendered: $0).json
@@ -50,6 +54,7 @@ public struct BackendTraits: Sendable {
         self.isDoneOnceStarted = isDoneOnceStarted
         self.inheritsEnvironment = inheritsEnvironment
         self.privilegedFields = privilegedFields
+        self.holdsSlotUntilEnd = holdsSlotUntilEnd
         self.openFilesPerRun = openFilesPerRun
         self.settings = settings
         self.bringsInfrastructure = bringsInfrastructure

@@ -13,6 +13,7 @@ public struct ECSService: RemoteTaskService {
     /// The constant properties of the backend.
     public static let traits = BackendTraits(
         type: "ecs", workerName: "ECSWorker", makeBaseJobTemplate: { ECSTemplate.template }, isDoneOnceStarted: true,
+        holdsSlotUntilEnd: false,
         settings: ECSSetting.allCases.map(\.shown) + [CapacityPatience.setting] + AWSSettings.all,
         bringsInfrastructure: { template in
             template.variables["properties"]?["aws_credentials"]?["default"].map { !$0.isNull } ?? false

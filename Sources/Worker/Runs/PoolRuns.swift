@@ -48,10 +48,10 @@ final class PoolRuns: Sendable {
     }
 
     /// Takes a run that an earlier process held through all of its steps.
-    func recover(_ held: ActiveRun, _ entry: LedgerEntry) async {
+    func recover(_ held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async {
         let runs = forRun(held)
         // The API may be unavailable for a long time, and both reads wait for it.
-        guard let driver = try? await inChildTask({ try await runs.driver(of: held, entry) }) else {
+        guard let driver = try? await inChildTask({ try await runs.driver(of: held, entry, slot) }) else {
             metrics.ended(.left)
             runs.services.logger.info(
                 "Flow run '\(entry.flowRunName)' will be recovered at the next start of this worker")
@@ -63,13 +63,13 @@ final class PoolRuns: Sendable {
     // Not part of the memory of the run's task.
     @inline(never)
     private func driver(of run: DueRun) -> RunDriver? {
-        RunDriver(held: run.held, details: run.details, pool: state.pool, runs: forRun(run.held))
+        RunDriver(held: run.held, details: run.details, slot: run.slot, pool: state.pool, runs: forRun(run.held))
     }
 
-    private func driver(of held: ActiveRun, _ entry: LedgerEntry) async throws -> RunDriver? {
+    private func driver(of held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async throws -> RunDriver? {
         let flowRun = try await services.persistently { try await self.read(entry) }
         let pool = try await services.persistently { try await self.readPool(entry) }
-        return RunDriver(held: held, details: RunDetails(flowRun), pool: pool, runs: self)
+        return RunDriver(held: held, details: RunDetails(flowRun), slot: slot, pool: pool, runs: self)
     }
 
     /// The same values for one run: each line in the worker's log names the run.

@@ -13,15 +13,20 @@ struct RunDriver: Sendable {
     private final class Shared: Sendable {
         let held: ActiveRun
         let details: RunDetails
+        let slot: Slot
         let flowRun: FlowRun
         let pool: WorkPool
         let runs: PoolRuns
         let reporter: RunReporter
         let isTraced: Bool
 
-        init(_ held: ActiveRun, _ details: RunDetails, _ flowRun: FlowRun, _ pool: WorkPool, _ runs: PoolRuns) {
+        init(
+            _ held: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: FlowRun, _ pool: WorkPool,
+            _ runs: PoolRuns
+        ) {
             self.held = held
             self.details = details
+            self.slot = slot
             self.flowRun = flowRun
             self.pool = pool
             self.runs = runs
@@ -33,9 +38,9 @@ struct RunDriver: Sendable {
     private let shared: Shared
 
     /// A driver of a run; `nil` without the pool, or without the run's details.
-    init?(held: ActiveRun, details: RunDetails, pool: WorkPool?, runs: PoolRuns) {
+    init?(held: ActiveRun, details: RunDetails, slot: Slot, pool: WorkPool?, runs: PoolRuns) {
         guard let pool, let flowRun = details.flowRun else { return nil }
-        shared = Shared(held, details, flowRun.outline, pool, runs)
+        shared = Shared(held, details, slot, flowRun.outline, pool, runs)
     }
 
     var held: ActiveRun { shared.held }
@@ -106,6 +111,7 @@ struct RunDriver: Sendable {
     private func reduce(_ memory: Memory) {
         shared.details.release()
         memory.reduce()
+        if !backend.traits.holdsSlotUntilEnd { shared.slot.release() }
     }
 
     /// The outcome of a run that a failure ended; nil for a run that is passed to the next process.

@@ -3,7 +3,8 @@ internal import PrefectAPI
 internal import Synchronization
 
 /// The slots of a limit, either of a pool or of the daemon. A run holds a slot from the poll that returned it until all
-/// work on the run is complete. The slots of a pool are within those of the daemon: a run that holds one of the pool's
+/// work on the run is complete. Some backends free it once the infrastructure exists, see
+/// `BackendTraits.holdsSlotUntilEnd`. The slots of a pool are within those of the daemon: a run that holds one of the pool's
 /// also holds one of the daemon's.
 package final class SlotLimiter: Sendable {
     private struct State {

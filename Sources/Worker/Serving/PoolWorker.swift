@@ -244,7 +244,7 @@ package struct PoolWorker: Sendable {
             registry.remove(run.held)
             run.slot.release()
         }
-        await runs.recover(run.held, run.entry)
+        await runs.recover(run.held, run.entry, run.slot)
     }
 
     // MARK: Shutdown

@@ -11,7 +11,8 @@ final class FakeBackend: Backend {
     static var traits: BackendTraits {
         BackendTraits(
             type: "process", workerName: "ProcessWorker", makeBaseJobTemplate: { template }, outlivesWorker: false,
-            isDoneOnceStarted: isDoneOnceStarted, inheritsEnvironment: inheritsEnvironment)
+            isDoneOnceStarted: isDoneOnceStarted, inheritsEnvironment: inheritsEnvironment,
+            holdsSlotUntilEnd: holdsSlotUntilEnd)
     }
 
     private static let template = PoolTemplate.template(own: [
@@ -21,6 +22,7 @@ final class FakeBackend: Backend {
 
     @TaskLocal static var isDoneOnceStarted = false
     @TaskLocal static var inheritsEnvironment = false
+    @TaskLocal static var holdsSlotUntilEnd = true
 
     /// A call of the worker.
     enum Call: Hashable {
