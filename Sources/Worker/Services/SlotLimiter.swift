@@ -4,8 +4,10 @@ internal import Synchronization
 
 /// The slots of a limit, either of a pool or of the daemon. A run holds a slot from the poll that returned it until all
 /// work on the run is complete. Some backends free it once the infrastructure exists, see
-/// `BackendTraits.holdsSlotUntilEnd`. The slots of a pool are within those of the daemon: a run that holds one of the pool's
-/// also holds one of the daemon's.
+/// `BackendTraits.holdsSlotUntilEnd`.
+///
+/// The slots of a pool are within those of the daemon: a run that holds one of the pool's also holds one of the
+/// daemon's.
 package final class SlotLimiter: Sendable {
     private struct State {
         var limit: Int?

@@ -35,7 +35,7 @@ struct AzureBench: Sendable {
     ]
 
     /// The `prefect` program of a Python environment that has the Python worker of this type.
-    static let peer = ProcessInfo.processInfo.environment["CLOUD_PREFECT"].flatMap { $0.isEmpty ? nil : $0 }
+    static let peer = ProcessInfo.processInfo.environment["TEST_CLOUD_PREFECT"].flatMap { $0.isEmpty ? nil : $0 }
 
     /// The environment of a worker.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
@@ -164,7 +164,7 @@ func withAzureBench<Result>(
 extension Trait where Self == ConditionTrait {
     /// Skips the test, with the reason, without a Python worker.
     static func peer(of program: String?) -> Self {
-        .enabled("needs the Python worker of the type: the variable CLOUD_PREFECT names its 'prefect' program") {
+        .enabled("needs the Python worker of the type: TEST_CLOUD_PREFECT names its 'prefect' program") {
             program != nil
         }
     }

@@ -6,7 +6,7 @@ import Testing
 extension ECSTests {
     @Test(
         "the Python worker and this one each stop what the other has started, at the server's request",
-        .enabled("needs the path of `prefect` with prefect-aws in TEST_PREFECT_AWS") {
+        .enabled("needs the Python worker of the type: TEST_CLOUD_PREFECT names its 'prefect' program") {
             ECSStandIn.pythonWorker != nil
         })
     func peer() async throws {
