@@ -65,12 +65,13 @@ private struct PackageSubject: ConformanceSubject {
             // Another process than the parent learns an exit code only from newer kernels.
             expectations = ConformanceExpectations(
                 reportsCodeToLaterProcess: false,
-                refusedJobVariables: [["command": "/nowhere/program"], ["working_dir": "/nowhere"]])
+                refusedJobVariables: [["command": "/nowhere/program"], ["working_dir": "/nowhere"]],
+                beginning: .seconds(4))
         case "docker":
             backend = DockerBackend.self
             jobVariables = ["image": JSONValue(image ?? "busybox:lab"), "image_pull_policy": "Never"]
             expectations = ConformanceExpectations(
-                refusedJobVariables: [["image": "nowhere/none:1"], ["networks": ["nowhere"]]])
+                refusedJobVariables: [["image": "nowhere/none:1"], ["networks": ["nowhere"]]], beginning: .seconds(8))
         case "kubernetes":
             backend = KubernetesBackend.self
             jobVariables = ["image": JSONValue(image ?? "busybox:lab"), "image_pull_policy": "IfNotPresent"]
