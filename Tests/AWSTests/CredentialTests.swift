@@ -171,7 +171,7 @@ struct CredentialTests {
         }
     }
 
-    @Test("a program of the profile gives keys, and its failure is told without its output")
+    @Test("a program of the profile gives keys, and the error of a failing one lacks its output")
     func process() async throws {
         try await withBench { bench in
             try bench.write(

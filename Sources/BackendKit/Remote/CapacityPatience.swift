@@ -1,3 +1,5 @@
+internal import Logging
+
 /// How long runs wait for capacity or quota of a service before they count as refused. Backends list ``setting`` among
 /// their settings.
 public struct CapacityPatience: Sendable, Hashable {
@@ -13,9 +15,10 @@ public struct CapacityPatience: Sendable, Hashable {
     /// The problem of the setting, in one line; its default applies then.
     public let problem: String?
 
-    /// The patience that a worker's environment sets.
+    /// The patience that a worker's environment sets. Logs the problem of the setting, if it has one.
     public init(_ host: BackendHost) {
         self.init(host.environment[Self.variable])
+        if let problem { host.logger.warning("\(problem)") }
     }
 
     init(_ text: String?) {

@@ -78,7 +78,6 @@ struct CloudRunCore: Sendable {
         self.host = host
         surroundings = try GoogleSurroundings(host)
         patience = CapacityPatience(host)
-        if let problem = patience.problem { host.logger.warning("\(problem)") }
     }
 
     func specification(

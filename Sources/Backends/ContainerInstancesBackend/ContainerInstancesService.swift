@@ -29,7 +29,6 @@ public struct ContainerInstancesService: RemoteTaskService {
         access = AzureConnections(
             environment: host.environment, allowsHostCredentials: host.allowsHostCredentials)
         patience = CapacityPatience(host)
-        if let problem = patience.problem { host.logger.warning("\(problem)") }
     }
 
     /// Validates a rendered job configuration, and completes it for a run.

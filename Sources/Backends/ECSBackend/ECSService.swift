@@ -46,7 +46,7 @@ public struct ECSService: RemoteTaskService {
         environment = host.environment
         memory = DefinitionMemory(stateDirectory: host.stateDirectory)
         self.freshness = freshness
-        for warning in settings.warnings + [patience.problem].compactMap({ $0 }) { host.logger.warning("\(warning)") }
+        for warning in settings.warnings { host.logger.warning("\(warning)") }
     }
 
     /// Validates a rendered job configuration, and completes it for a run.

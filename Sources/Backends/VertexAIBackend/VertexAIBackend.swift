@@ -23,7 +23,6 @@ public struct VertexAIService: RemoteTaskService {
         self.host = host
         surroundings = try GoogleSurroundings(host)
         patience = CapacityPatience(host)
-        if let problem = patience.problem { host.logger.warning("\(problem)") }
     }
 
     /// Validates a job configuration, and completes it for a run.
