@@ -90,7 +90,7 @@ man: build ## Regenerate the man page: systemd/prefect-worker.1
 
 # Makes DocC's pages without a dependency on its plugin: SwiftPM writes the public symbols, docc makes sites of them. In
 # the repository the articles link to files. In a site they must link to pages.
-LIBRARIES := PrefectAPI JobTemplates BackendKit BackendKitTesting Worker ProcessBackend DockerBackend KubernetesBackend SystemdBackend ECSBackend CloudRunBackend VertexAIBackend ContainerInstancesBackend
+LIBRARIES := PrefectClient JobTemplates BackendKit BackendKitTesting WorkerKit ProcessBackend DockerBackend KubernetesBackend SystemdBackend ECSBackend CloudRunBackend VertexAIBackend ContainerInstancesBackend
 .PHONY: docs
 docs: deps ## Make documentation sites of the program and of each library: .build/docs/NAME
 	@rm -rf .build/docs .build/docs-sources && mkdir -p .build/docs .build/docs-sources

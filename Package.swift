@@ -19,11 +19,11 @@ let package = Package(
     name: "prefect-worker",
     products: [
         .executable(name: "prefect-worker", targets: ["prefect-worker"]),
-        .library(name: "PrefectAPI", targets: ["PrefectAPI"]),
+        .library(name: "PrefectClient", targets: ["PrefectClient"]),
         .library(name: "JobTemplates", targets: ["JobTemplates"]),
         .library(name: "BackendKit", targets: ["BackendKit"]),
         .library(name: "BackendKitTesting", targets: ["BackendKitTesting"]),
-        .library(name: "Worker", targets: ["Worker"]),
+        .library(name: "WorkerKit", targets: ["WorkerKit"]),
         .library(name: "ProcessBackend", targets: ["ProcessBackend"]),
         .library(name: "DockerBackend", targets: ["DockerBackend"]),
         .library(name: "KubernetesBackend", targets: ["KubernetesBackend"]),
@@ -56,23 +56,25 @@ let package = Package(
         .target(name: "Hashing", path: "Sources/Base/Hashing", swiftSettings: settings),
         .target(name: "Notation", path: "Sources/Base/Notation", swiftSettings: settings),
         .target(
-            name: "JSON", dependencies: ["Notation", orderedCollections], path: "Sources/Base/JSON",
+            name: "PrefectJSON", dependencies: ["Notation", orderedCollections], path: "Sources/Base/PrefectJSON",
             swiftSettings: settings),
         .target(
-            name: "TOML", dependencies: ["JSON", orderedCollections], path: "Sources/Base/TOML",
+            name: "PrefectTOML", dependencies: ["PrefectJSON", orderedCollections], path: "Sources/Base/PrefectTOML",
             swiftSettings: settings),
         // C boundaries.
-        .target(name: "CCurl", path: "Sources/C/CCurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CPrefectCurl", path: "Sources/C/CPrefectCurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CInit", path: "Sources/C/CInit"),
         .target(name: "CLinux", path: "Sources/C/CLinux"),
         .target(
-            name: "Files", dependencies: ["CLinux", "Notation"], path: "Sources/Base/Files", swiftSettings: settings),
+            name: "PrefectFiles", dependencies: ["CLinux", "Notation"], path: "Sources/Base/PrefectFiles",
+            swiftSettings: settings),
         .target(
-            name: "Concurrency", dependencies: ["CLinux"], path: "Sources/Base/Concurrency", swiftSettings: settings),
+            name: "PrefectConcurrency", dependencies: ["CLinux"], path: "Sources/Base/PrefectConcurrency",
+            swiftSettings: settings),
         .target(
             name: "HelperPrograms",
             dependencies: [
-                "Concurrency", .product(name: "Subprocess", package: "swift-subprocess"),
+                "PrefectConcurrency", .product(name: "Subprocess", package: "swift-subprocess"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Sources/Base/HelperPrograms", swiftSettings: settings),
@@ -81,68 +83,78 @@ let package = Package(
         .target(name: "CSystemd", path: "Sources/C/CSystemd", linkerSettings: [.linkedLibrary("systemd")]),
         // From the wire upwards.
         .target(
-            name: "HTTPTransport", dependencies: ["CCurl"], path: "Sources/Transport/HTTPTransport",
+            name: "HTTPTransport", dependencies: ["CPrefectCurl"], path: "Sources/Transport/HTTPTransport",
             swiftSettings: settings),
         .target(
-            name: "WebSocket", dependencies: ["HTTPTransport", "Hashing"], path: "Sources/Transport/WebSocket",
+            name: "PrefectWebSocket", dependencies: ["HTTPTransport", "Hashing"],
+            path: "Sources/Transport/PrefectWebSocket",
             swiftSettings: settings),
         .target(
-            name: "RESTClient", dependencies: ["Concurrency", "HTTPTransport", "JSON"],
-            path: "Sources/Transport/RESTClient", swiftSettings: settings),
+            name: "PrefectREST", dependencies: ["PrefectConcurrency", "HTTPTransport", "PrefectJSON"],
+            path: "Sources/Transport/PrefectREST", swiftSettings: settings),
         .target(
-            name: "PrefectAPI",
+            name: "PrefectClient",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "Notation", "RESTClient", "TOML", "WebSocket",
+                "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "Notation", "PrefectREST", "PrefectTOML",
+                "PrefectWebSocket",
                 orderedCollections,
                 dequeModule, coreMetrics, logging,
             ],
-            path: "Sources/Prefect/PrefectAPI", swiftSettings: settings),
+            path: "Sources/Prefect/PrefectClient", swiftSettings: settings),
         .target(
-            name: "JobTemplates", dependencies: ["JSON", "Notation", orderedCollections],
+            name: "JobTemplates", dependencies: ["PrefectJSON", "Notation", orderedCollections],
             path: "Sources/Prefect/JobTemplates",
             swiftSettings: settings),
         // The contract of a backend, and the parts that backends share.
         .target(
             name: "BackendKit",
             dependencies: [
-                "Concurrency", "Files", "JSON", "JobTemplates", "Notation", "PrefectAPI", orderedCollections, logging,
+                "PrefectConcurrency", "PrefectFiles", "PrefectJSON", "JobTemplates", "Notation", "PrefectClient",
+                orderedCollections, logging,
             ],
             swiftSettings: settings),
         // The conformance suite for backends.
         .target(
             name: "BackendKitTesting",
-            dependencies: ["BackendKit", "Concurrency", "JSON", "JobTemplates"], swiftSettings: settings),
+            dependencies: ["BackendKit", "PrefectConcurrency", "PrefectJSON", "JobTemplates"], swiftSettings: settings),
         .target(
-            name: "Worker",
+            name: "WorkerKit",
             dependencies: [
-                "BackendKit", "CLinux", "CSQLite", "Concurrency", "Files", "HTTPTransport", "JSON", "JobTemplates",
+                "BackendKit", "CLinux", "CSQLite", "PrefectConcurrency", "PrefectFiles", "HTTPTransport", "PrefectJSON",
+                "JobTemplates",
                 "Notation",
-                "PrefectAPI", orderedCollections, logging, coreMetrics, tracing,
+                "PrefectClient", orderedCollections, logging, coreMetrics, tracing,
             ],
             swiftSettings: settings),
         // Backends: none knows another.
         .target(
             name: "ProcessBackend",
-            dependencies: ["CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "BackendKit", orderedCollections],
+            dependencies: [
+                "CLinux", "PrefectConcurrency", "PrefectFiles", "PrefectJSON", "JobTemplates", "BackendKit",
+                orderedCollections,
+            ],
             path: "Sources/Backends/ProcessBackend", swiftSettings: settings),
         .target(
             name: "DockerBackend",
             dependencies: [
-                "CLinux", "Concurrency", "Files", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "RESTClient", "BackendKit", "Notation", orderedCollections, logging,
+                "CLinux", "PrefectConcurrency", "PrefectFiles", "HTTPTransport", "HelperPrograms", "PrefectJSON",
+                "JobTemplates",
+                "PrefectClient", "PrefectREST", "BackendKit", "Notation", orderedCollections, logging,
             ],
             path: "Sources/Backends/DockerBackend", swiftSettings: settings),
         .target(
             name: "KubernetesBackend",
             dependencies: [
-                "CYAML", "Concurrency", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "JobTemplates",
-                "PrefectAPI", "RESTClient", "BackendKit", "Notation", orderedCollections, logging,
+                "CYAML", "PrefectConcurrency", "HTTPTransport", "Hashing", "HelperPrograms", "PrefectJSON",
+                "JobTemplates",
+                "PrefectClient", "PrefectREST", "BackendKit", "Notation", orderedCollections, logging,
             ],
             path: "Sources/Backends/KubernetesBackend", swiftSettings: settings),
         .target(
             name: "SystemdBackend",
             dependencies: [
-                "CLinux", "Concurrency", "Files", "JSON", "JobTemplates", "Systemd", "BackendKit", "Notation",
+                "CLinux", "PrefectConcurrency", "PrefectFiles", "PrefectJSON", "JobTemplates", "Systemd", "BackendKit",
+                "Notation",
                 orderedCollections,
                 logging,
             ],
@@ -151,16 +163,18 @@ let package = Package(
         .target(
             name: "AWSAccess",
             dependencies: [
-                "Concurrency", "Files", "HTTPTransport", "Hashing", "HelperPrograms", "JSON", "Notation", "PrefectAPI",
-                "RESTClient", "BackendKit", orderedCollections, logging,
+                "PrefectConcurrency", "PrefectFiles", "HTTPTransport", "Hashing", "HelperPrograms", "PrefectJSON",
+                "Notation", "PrefectClient",
+                "PrefectREST", "BackendKit", orderedCollections, logging,
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             path: "Sources/Cloud/AWSAccess", swiftSettings: settings),
         .target(
             name: "GoogleAccess",
             dependencies: [
-                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "JobTemplates", "Notation", "PrefectAPI",
-                "RESTClient", "BackendKit", orderedCollections, logging,
+                "PrefectConcurrency", "HTTPTransport", "HelperPrograms", "PrefectJSON", "JobTemplates", "Notation",
+                "PrefectClient",
+                "PrefectREST", "BackendKit", orderedCollections, logging,
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
@@ -168,35 +182,39 @@ let package = Package(
         .target(
             name: "AzureAccess",
             dependencies: [
-                "Concurrency", "HTTPTransport", "HelperPrograms", "JSON", "RESTClient",
+                "PrefectConcurrency", "HTTPTransport", "HelperPrograms", "PrefectJSON", "PrefectREST",
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             path: "Sources/Cloud/AzureAccess", swiftSettings: settings),
         .target(
             name: "ECSBackend",
             dependencies: [
-                "AWSAccess", "BackendKit", "Concurrency", "Files", "HTTPTransport", "Hashing", "JSON", "JobTemplates",
-                "Notation", "PrefectAPI", "RESTClient", orderedCollections, logging,
+                "AWSAccess", "BackendKit", "PrefectConcurrency", "PrefectFiles", "HTTPTransport", "Hashing",
+                "PrefectJSON", "JobTemplates",
+                "Notation", "PrefectClient", "PrefectREST", orderedCollections, logging,
             ],
             path: "Sources/Backends/ECSBackend", swiftSettings: settings),
         .target(
             name: "CloudRunBackend",
             dependencies: [
-                "GoogleAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "Notation",
-                "PrefectAPI", "RESTClient", orderedCollections, logging,
+                "GoogleAccess", "BackendKit", "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates",
+                "Notation",
+                "PrefectClient", "PrefectREST", orderedCollections, logging,
             ],
             path: "Sources/Backends/CloudRunBackend", swiftSettings: settings),
         .target(
             name: "VertexAIBackend",
             dependencies: [
-                "GoogleAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "Notation",
-                "PrefectAPI", "RESTClient", orderedCollections, logging,
+                "GoogleAccess", "BackendKit", "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates",
+                "Notation",
+                "PrefectClient", "PrefectREST", orderedCollections, logging,
             ],
             path: "Sources/Backends/VertexAIBackend", swiftSettings: settings),
         .target(
             name: "ContainerInstancesBackend",
             dependencies: [
-                "AzureAccess", "BackendKit", "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "RESTClient",
+                "AzureAccess", "BackendKit", "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates",
+                "PrefectREST",
                 orderedCollections, logging,
             ],
             path: "Sources/Backends/ContainerInstancesBackend", swiftSettings: settings),
@@ -204,16 +222,17 @@ let package = Package(
         .target(
             name: "HealthServer",
             dependencies: [
-                "JSON", .product(name: "HummingbirdCore", package: "hummingbird"),
+                "PrefectJSON", .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"), logging,
             ] + nio,
             path: "Sources/Transport/HealthServer", swiftSettings: settings),
         .target(
-            name: "Systemd", dependencies: ["CLinux", "CSystemd", "Concurrency"], path: "Sources/Base/Systemd",
+            name: "Systemd", dependencies: ["CLinux", "CSystemd", "PrefectConcurrency"], path: "Sources/Base/Systemd",
             swiftSettings: settings),
         .target(
-            name: "WorkerLogging", dependencies: ["Concurrency", "JSON", "Systemd", orderedCollections, logging],
+            name: "WorkerLogging",
+            dependencies: ["PrefectConcurrency", "PrefectJSON", "Systemd", orderedCollections, logging],
             path: "Sources/Base/WorkerLogging", swiftSettings: settings),
         .target(
             name: "WorkerMetrics", dependencies: [coreMetrics], path: "Sources/Base/WorkerMetrics",
@@ -221,10 +240,10 @@ let package = Package(
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
-                "BackendKit", "CInit", "CLinux", "CloudRunBackend", "Concurrency", "ContainerInstancesBackend",
-                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "JSON", "VertexAIBackend",
+                "BackendKit", "CInit", "CLinux", "CloudRunBackend", "PrefectConcurrency", "ContainerInstancesBackend",
+                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "PrefectJSON", "VertexAIBackend",
                 "JobTemplates",
-                "KubernetesBackend", "PrefectAPI", "ProcessBackend", "Systemd", "SystemdBackend", "Worker",
+                "KubernetesBackend", "PrefectClient", "ProcessBackend", "Systemd", "SystemdBackend", "WorkerKit",
                 "WorkerLogging", "WorkerMetrics", coreMetrics, logging, orderedCollections,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
@@ -233,16 +252,18 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "JSON", "TransportPeers", orderedCollections, logging,
+                "PrefectJSON", "TransportPeers", orderedCollections, logging,
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOWebSocket", package: "swift-nio"),
             ] + nio,
             path: "Tests/Support", swiftSettings: settings),
         .testTarget(
-            name: "SupportTests", dependencies: ["JSON", "TestSupport", orderedCollections], swiftSettings: settings),
-        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency", "TestSupport"], swiftSettings: settings),
+            name: "SupportTests", dependencies: ["PrefectJSON", "TestSupport", orderedCollections],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConcurrencyTests", dependencies: ["PrefectConcurrency", "TestSupport"], swiftSettings: settings),
         .testTarget(name: "NotationTests", dependencies: ["Notation"], swiftSettings: settings),
-        .testTarget(name: "JSONTests", dependencies: ["JSON", orderedCollections], swiftSettings: settings),
+        .testTarget(name: "JSONTests", dependencies: ["PrefectJSON", orderedCollections], swiftSettings: settings),
         // Servers on real sockets, scripted by blocking code, and independent peers.
         .target(
             name: "TransportPeers", dependencies: ["HTTPTransport"], path: "Tests/TransportPeers",
@@ -250,15 +271,16 @@ let package = Package(
         .testTarget(
             name: "HTTPTransportTests", dependencies: ["HTTPTransport", "TransportPeers"], swiftSettings: settings),
         .testTarget(
-            name: "WebSocketTests", dependencies: ["HTTPTransport", "Hashing", "TransportPeers", "WebSocket"],
+            name: "WebSocketTests", dependencies: ["HTTPTransport", "Hashing", "TransportPeers", "PrefectWebSocket"],
             swiftSettings: settings),
         .testTarget(
-            name: "RESTClientTests", dependencies: ["HTTPTransport", "JSON", "RESTClient", "TransportPeers"],
+            name: "RESTClientTests", dependencies: ["HTTPTransport", "PrefectJSON", "PrefectREST", "TransportPeers"],
             swiftSettings: settings),
         .testTarget(
-            name: "PrefectAPITests",
+            name: "PrefectClientTests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "PrefectAPI", "RESTClient", "TOML", "TestSupport", "WebSocket",
+                "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "PrefectClient", "PrefectREST", "PrefectTOML",
+                "TestSupport", "PrefectWebSocket",
                 "WorkerMetrics", orderedCollections, coreMetrics,
             ],
             swiftSettings: settings),
@@ -267,14 +289,15 @@ let package = Package(
             name: "backend-conformance",
             dependencies: [
                 "BackendKit", "BackendKitTesting", "CloudRunBackend", "ContainerInstancesBackend", "DockerBackend",
-                "ECSBackend", "JSON", "KubernetesBackend", "PrefectAPI", "ProcessBackend", "SystemdBackend",
+                "ECSBackend", "PrefectJSON", "KubernetesBackend", "PrefectClient", "ProcessBackend", "SystemdBackend",
                 "VertexAIBackend",
             ],
             path: "Tests/ConformanceProgram", swiftSettings: settings),
         .testTarget(
             name: "BackendKitTests",
             dependencies: [
-                "BackendKit", "BackendKitTesting", "Concurrency", "JSON", "JobTemplates", "PrefectAPI", "TestSupport",
+                "BackendKit", "BackendKitTesting", "PrefectConcurrency", "PrefectJSON", "JobTemplates", "PrefectClient",
+                "TestSupport",
                 logging,
             ],
             swiftSettings: settings),
@@ -282,7 +305,8 @@ let package = Package(
             name: "WorkerTests",
             dependencies: [
                 "BackendKit",
-                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "TestSupport", "Worker",
+                "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates", "PrefectClient", "TestSupport",
+                "WorkerKit",
                 "WorkerMetrics", "BackendKitTesting", orderedCollections, logging, coreMetrics, tracing,
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
@@ -290,33 +314,36 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "JSON", "TestSupport", "Worker", "backend-conformance", "prefect-worker", orderedCollections,
+                "PrefectJSON", "TestSupport", "WorkerKit", "backend-conformance", "prefect-worker", orderedCollections,
             ],
             path: "Tests/EndToEnd", resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "JobTemplatesTests",
             dependencies: [
-                "DockerBackend", "JSON", "JobTemplates", "KubernetesBackend", "ProcessBackend", orderedCollections,
+                "DockerBackend", "PrefectJSON", "JobTemplates", "KubernetesBackend", "ProcessBackend",
+                orderedCollections,
             ],
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "ProcessBackendTests",
             dependencies: [
-                "Files", "JSON", "JobTemplates", "ProcessBackend", "TestSupport", "BackendKit", "BackendKitTesting",
+                "PrefectFiles", "PrefectJSON", "JobTemplates", "ProcessBackend", "TestSupport", "BackendKit",
+                "BackendKitTesting",
                 orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "DockerBackendTests",
             dependencies: [
-                "DockerBackend", "HTTPTransport", "JSON", "JobTemplates", "TestSupport", "BackendKit",
+                "DockerBackend", "HTTPTransport", "PrefectJSON", "JobTemplates", "TestSupport", "BackendKit",
                 "BackendKitTesting", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "KubernetesBackendTests",
             dependencies: [
-                "Concurrency", "HTTPTransport", "JSON", "JobTemplates", "KubernetesBackend", "RESTClient",
+                "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates", "KubernetesBackend",
+                "PrefectREST",
                 "TestSupport", "BackendKit",
                 "BackendKitTesting", orderedCollections,
             ],
@@ -324,7 +351,8 @@ let package = Package(
         .testTarget(
             name: "SystemdBackendTests",
             dependencies: [
-                "JSON", "JobTemplates", "Systemd", "SystemdBackend", "Worker", "BackendKit", "BackendKitTesting",
+                "PrefectJSON", "JobTemplates", "Systemd", "SystemdBackend", "WorkerKit", "BackendKit",
+                "BackendKitTesting",
                 orderedCollections,
             ],
             swiftSettings: settings),
@@ -333,30 +361,35 @@ let package = Package(
             name: "CloudGoldensTests",
             dependencies: [
                 "AWSAccess", "AzureAccess", "BackendKit", "BackendKitTesting", "CloudRunBackend",
-                "ContainerInstancesBackend", "ECSBackend", "GoogleAccess", "HTTPTransport", "JSON", "JobTemplates",
-                "PrefectAPI", "RESTClient", "TestSupport", "VertexAIBackend", orderedCollections,
+                "ContainerInstancesBackend", "ECSBackend", "GoogleAccess", "HTTPTransport", "PrefectJSON",
+                "JobTemplates",
+                "PrefectClient", "PrefectREST", "TestSupport", "VertexAIBackend", orderedCollections,
             ],
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "AWSTests",
             dependencies: [
-                "AWSAccess", "BackendKit", "BackendKitTesting", "Concurrency", "ECSBackend", "HTTPTransport", "JSON",
-                "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", orderedCollections, logging,
+                "AWSAccess", "BackendKit", "BackendKitTesting", "PrefectConcurrency", "ECSBackend", "HTTPTransport",
+                "PrefectJSON",
+                "JobTemplates", "PrefectClient", "PrefectREST", "TestSupport", orderedCollections, logging,
             ],
             swiftSettings: settings),
         .testTarget(
             name: "GoogleTests",
             dependencies: [
-                "GoogleAccess", "BackendKit", "BackendKitTesting", "CloudRunBackend", "Concurrency", "HTTPTransport",
-                "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "TransportPeers", "VertexAIBackend",
+                "GoogleAccess", "BackendKit", "BackendKitTesting", "CloudRunBackend", "PrefectConcurrency",
+                "HTTPTransport",
+                "PrefectJSON", "JobTemplates", "PrefectClient", "PrefectREST", "TestSupport", "TransportPeers",
+                "VertexAIBackend",
                 orderedCollections, logging, .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             resources: [.copy("Vectors")], swiftSettings: settings),
         .testTarget(
             name: "AzureTests",
             dependencies: [
-                "AzureAccess", "BackendKit", "BackendKitTesting", "Concurrency", "ContainerInstancesBackend",
-                "HTTPTransport", "JSON", "JobTemplates", "PrefectAPI", "RESTClient", "TestSupport", "TransportPeers",
+                "AzureAccess", "BackendKit", "BackendKitTesting", "PrefectConcurrency", "ContainerInstancesBackend",
+                "HTTPTransport", "PrefectJSON", "JobTemplates", "PrefectClient", "PrefectREST", "TestSupport",
+                "TransportPeers",
                 orderedCollections, logging, .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings),
@@ -369,7 +402,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "SystemdTests", dependencies: ["Systemd"], swiftSettings: settings),
         .testTarget(
-            name: "WorkerLoggingTests", dependencies: ["JSON", "Systemd", "WorkerLogging", logging],
+            name: "WorkerLoggingTests", dependencies: ["PrefectJSON", "Systemd", "WorkerLogging", logging],
             swiftSettings: settings),
         .testTarget(
             name: "WorkerMetricsTests", dependencies: ["WorkerMetrics", coreMetrics], swiftSettings: settings),

@@ -5,7 +5,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # Quick targets come first, those with Prefect flows last. Tests with a high load of processor or memory run separately:
 # searches, models, long outages.
-TARGETS=(NotationTests JSONTests ConcurrencyTests JobTemplatesTests PrefectAPITests HTTPTransportTests WebSocketTests
+TARGETS=(NotationTests JSONTests ConcurrencyTests JobTemplatesTests PrefectClientTests HTTPTransportTests WebSocketTests
   RESTClientTests WorkerLoggingTests
   WorkerMetricsTests SystemdTests HealthServerTests WorkerTests SupportTests BackendKitTests ProcessBackendTests DockerBackendTests
   KubernetesBackendTests SystemdBackendTests CloudGoldensTests AWSTests GoogleTests AzureTests EndToEndTests)

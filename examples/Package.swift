@@ -25,7 +25,7 @@ let package = Package(
         // A worker with that backend.
         .executableTarget(
             name: "remote-shell-worker",
-            dependencies: ["RemoteShellBackend", product("PrefectAPI"), product("Worker")],
+            dependencies: ["RemoteShellBackend", product("PrefectClient"), product("WorkerKit")],
             path: "backend/Program", swiftSettings: settings),
         .testTarget(
             name: "RemoteShellBackendTests",
@@ -33,15 +33,15 @@ let package = Package(
             path: "backend/Tests", swiftSettings: settings),
         // A program that embeds the worker.
         .executableTarget(
-            name: "embed", dependencies: [product("PrefectAPI"), product("ProcessBackend"), product("Worker")],
+            name: "embed", dependencies: [product("PrefectClient"), product("ProcessBackend"), product("WorkerKit")],
             path: "embed/Sources/embed", swiftSettings: settings),
         // A few lines for each product, and the other code of the article "Embed the worker".
         .target(
             name: "Products",
             dependencies: [
                 product("BackendKit"), product("BackendKitTesting"), product("DockerBackend"), product("JobTemplates"),
-                product("KubernetesBackend"), product("PrefectAPI"), product("ProcessBackend"),
-                product("SystemdBackend"), product("Worker"), .product(name: "Logging", package: "swift-log"),
+                product("KubernetesBackend"), product("PrefectClient"), product("ProcessBackend"),
+                product("SystemdBackend"), product("WorkerKit"), .product(name: "Logging", package: "swift-log"),
             ],
             path: "embed/Sources/products", swiftSettings: settings),
     ]

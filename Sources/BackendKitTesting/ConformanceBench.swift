@@ -1,9 +1,9 @@
 internal import BackendKit
-internal import Concurrency
 internal import FoundationEssentials
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// A flow run of the suite.
 struct ConformanceRun: Sendable {

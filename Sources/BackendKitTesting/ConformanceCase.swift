@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import Concurrency
-internal import JSON
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// A behaviour that every backend has. A test runs each case against the backend's real infrastructure:
 ///

@@ -1,5 +1,5 @@
 public import BackendKit
-public import JSON
+public import PrefectJSON
 
 /// A backend whose conformance is checked, with the infrastructure that it runs on.
 ///

@@ -1,5 +1,5 @@
 public import BackendKit
-public import JSON
+public import PrefectJSON
 internal import Synchronization
 
 /// A reporter that records all messages and events.

@@ -7,7 +7,7 @@ import KubernetesBackend
 import ProcessBackend
 import SystemdBackend
 import VertexAIBackend
-import Worker
+import WorkerKit
 
 /// The backends that this program contains.
 enum Backends {

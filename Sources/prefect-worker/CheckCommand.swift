@@ -1,9 +1,9 @@
 import ArgumentParser
 import BackendKit
 import FoundationEssentials
-import JSON
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectJSON
+import WorkerKit
 
 /// `prefect-worker check`: checks everything that a worker needs and reports problems.
 struct CheckCommand: AsyncParsableCommand {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import FoundationEssentials
 import Logging
-import PrefectAPI
+import PrefectClient
 import Systemd
-import Worker
+import WorkerKit
 import WorkerLogging
 
 /// The format of log lines.

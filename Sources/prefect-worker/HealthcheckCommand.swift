@@ -1,9 +1,9 @@
 import ArgumentParser
 import FoundationEssentials
 import HTTPTransport
-import JSON
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectJSON
+import WorkerKit
 
 /// `prefect-worker healthcheck`: the command of a container's `HEALTHCHECK`, if the container has no other HTTP client.
 struct HealthcheckCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import JSON
-import Worker
+import PrefectJSON
+import WorkerKit
 
 /// JSON from files that a user names.
 enum JSONFile {

@@ -1,6 +1,6 @@
 import BackendKit
 import Systemd
-import Worker
+import WorkerKit
 import WorkerLogging
 
 /// Writes the output of runs into the journal, with one entry for each line. The entries have their own identifier and

@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
 import Synchronization
-import Worker
+import WorkerKit
 
 /// The signals of the operator. SIGTERM and SIGINT advance the shutdown by one step each, and end the process at once
 /// after the last step. Signals within a second count as one. SIGHUP reloads the settings.

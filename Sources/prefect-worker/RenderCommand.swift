@@ -1,10 +1,10 @@
 import ArgumentParser
 import BackendKit
 import FoundationEssentials
-import JSON
 import JobTemplates
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectJSON
+import WorkerKit
 
 /// `prefect-worker render`: shows the job configuration that a flow run would start with.
 struct RenderCommand: AsyncParsableCommand {

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Glibc
-import JSON
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectJSON
+import WorkerKit
 
 /// The command line. It reads flags, connects the parts of the program and reports errors.
 @main

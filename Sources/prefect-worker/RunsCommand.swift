@@ -1,8 +1,8 @@
 import ArgumentParser
 import FoundationEssentials
-import JSON
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectJSON
+import WorkerKit
 
 /// `prefect-worker runs`: shows the flow runs in flight, from the ledgers on this host.
 struct RunsCommand: AsyncParsableCommand {

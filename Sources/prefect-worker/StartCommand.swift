@@ -1,14 +1,14 @@
 import ArgumentParser
 import BackendKit
 import CLinux
-import Concurrency
 import FoundationEssentials
-import JSON
 import JobTemplates
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectConcurrency
+import PrefectJSON
 import Systemd
-import Worker
+import WorkerKit
 import WorkerLogging
 import WorkerMetrics
 

@@ -1,7 +1,7 @@
 import CoreMetrics
 import HealthServer
-import PrefectAPI
-import Worker
+import PrefectClient
+import WorkerKit
 import WorkerMetrics
 
 extension PrometheusRegistry {

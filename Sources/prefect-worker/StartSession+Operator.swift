@@ -1,11 +1,11 @@
-import Concurrency
 import Glibc
 import HealthServer
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectConcurrency
+import PrefectJSON
 import Systemd
-import Worker
+import WorkerKit
 import WorkerLogging
 
 extension StartSession {

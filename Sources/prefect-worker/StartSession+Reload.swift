@@ -1,8 +1,8 @@
-import Concurrency
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectConcurrency
 import Systemd
-import Worker
+import WorkerKit
 
 extension StartSession {
     /// The beginning of each log line about a reload.

@@ -1,9 +1,9 @@
-import Concurrency
 import HealthServer
-import JSON
 import Logging
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectConcurrency
+import PrefectJSON
+import WorkerKit
 import WorkerLogging
 import WorkerMetrics
 

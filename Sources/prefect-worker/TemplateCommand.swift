@@ -1,8 +1,8 @@
 import ArgumentParser
 import BackendKit
-import JSON
 import JobTemplates
-import Worker
+import PrefectJSON
+import WorkerKit
 
 /// `prefect-worker template`: prints the template for a new pool.
 struct TemplateCommand: ParsableCommand {

@@ -1,7 +1,7 @@
 import BackendKit
 import Foundation
-import JSON
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Synchronization
 import TestSupport
 import Testing

@@ -1,8 +1,8 @@
 import BackendKit
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Testing
 
 @testable import ContainerInstancesBackend

@@ -1,7 +1,7 @@
 import AzureAccess
 import BackendKit
 import BackendKitTesting
-import JSON
+import PrefectJSON
 import Testing
 
 @testable import ContainerInstancesBackend

@@ -1,8 +1,8 @@
 import BackendKit
 import BackendKitTesting
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
 
 @testable import ContainerInstancesBackend

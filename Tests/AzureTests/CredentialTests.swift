@@ -1,8 +1,8 @@
 import AzureAccess
 import CryptoExtras
 import Foundation
-import JSON
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import TestSupport
 import Testing
 

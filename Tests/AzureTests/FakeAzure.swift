@@ -1,9 +1,9 @@
 import AzureAccess
 import BackendKit
-import Concurrency
 import Foundation
 import HTTPTransport
-import JSON
+import PrefectConcurrency
+import PrefectJSON
 import Synchronization
 import Testing
 import TransportPeers

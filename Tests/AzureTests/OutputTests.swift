@@ -1,5 +1,5 @@
 import BackendKit
-import JSON
+import PrefectJSON
 import Testing
 
 @testable import ContainerInstancesBackend

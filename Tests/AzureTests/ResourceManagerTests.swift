@@ -1,8 +1,8 @@
 import AzureAccess
 import BackendKit
 import HTTPTransport
-import JSON
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Testing
 
 @testable import ContainerInstancesBackend

@@ -1,11 +1,11 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
 import Logging
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 
 /// The tasks of a fake service. They outlive the processes of the worker.

@@ -1,10 +1,10 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Testing
 
 /// Golden inputs and outputs: the preparation and the requests of the Python workers for the clouds.

@@ -2,10 +2,10 @@ import AzureAccess
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 

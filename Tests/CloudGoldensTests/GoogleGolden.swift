@@ -1,9 +1,9 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
 
 /// Checks the golden cases of the types on Google Cloud.

@@ -1,4 +1,4 @@
-import Concurrency
+import PrefectConcurrency
 import Testing
 
 @Suite("Pauses between attempts")

@@ -1,4 +1,4 @@
-import Concurrency
+import PrefectConcurrency
 import Synchronization
 import TestSupport
 import Testing

@@ -3,9 +3,9 @@ import BackendKitTesting
 import ContainerInstancesBackend
 import DockerBackend
 import FoundationEssentials
-import JSON
 import KubernetesBackend
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import ProcessBackend
 import SystemdBackend
 

@@ -1,5 +1,5 @@
 import BackendKitTesting
-import JSON
+import PrefectJSON
 
 /// The jobs of the suite for Azure Container Instances, in the resource group of a stand-in.
 struct ContainerInstancesSubject {

@@ -1,7 +1,7 @@
 import BackendKit
 import BackendKitTesting
 import ECSBackend
-import JSON
+import PrefectJSON
 
 /// The subject `ecs`. AWS is the one that the environment names.
 enum ECSConformance {

@@ -1,7 +1,7 @@
 import BackendKit
 import BackendKitTesting
 import CloudRunBackend
-import JSON
+import PrefectJSON
 import VertexAIBackend
 
 /// The backends for Google Cloud, in the project that the environment's credentials name.

@@ -1,7 +1,7 @@
 import BackendKit
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
 
 @testable import DockerBackend

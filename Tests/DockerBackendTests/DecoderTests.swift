@@ -1,5 +1,5 @@
 import BackendKit
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import BackendKit
 import Foundation
 import HTTPTransport
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
+import PrefectJSON
 import Synchronization
 import TestSupport
 

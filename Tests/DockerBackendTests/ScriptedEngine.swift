@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import JSON
+import PrefectJSON
 import Synchronization
 
 /// An Engine on a Unix socket that answers by a test's script, and records the requests.

@@ -1,6 +1,6 @@
 import BackendKit
 import Foundation
-import JSON
+import PrefectJSON
 import Testing
 
 @testable import DockerBackend

@@ -2,7 +2,7 @@ import FoundationEssentials
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Fuzzing of the configuration of work pools", .timeLimit(.minutes(Fuzz.minutes)))
 struct ConfigurationFuzzTests {

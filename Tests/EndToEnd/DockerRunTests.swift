@@ -1,6 +1,6 @@
 import BackendKit
 import FoundationEssentials
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,5 +1,5 @@
 import FoundationEssentials
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

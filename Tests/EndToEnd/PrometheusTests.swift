@@ -1,5 +1,5 @@
 import Foundation
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,4 +1,4 @@
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

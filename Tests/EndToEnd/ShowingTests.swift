@@ -1,5 +1,5 @@
-import JSON
 import OrderedCollections
+import PrefectJSON
 import TestSupport
 import Testing
 

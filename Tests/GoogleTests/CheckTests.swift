@@ -1,7 +1,7 @@
 import BackendKit
 import CloudRunBackend
 import Foundation
-import JSON
+import PrefectJSON
 import Testing
 import VertexAIBackend
 

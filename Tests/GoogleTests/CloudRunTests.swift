@@ -2,8 +2,8 @@ import BackendKit
 import BackendKitTesting
 import CloudRunBackend
 import Foundation
-import JSON
 import JobTemplates
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing

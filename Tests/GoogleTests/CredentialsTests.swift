@@ -1,7 +1,7 @@
 import BackendKit
 import Foundation
 import GoogleAccess
-import JSON
+import PrefectJSON
 import Testing
 
 @Suite("Credentials of Google Cloud")

@@ -1,6 +1,6 @@
 import BackendKit
 import Foundation
-import JSON
+import PrefectJSON
 import Synchronization
 
 /// Cloud Run in memory, in the words of both versions of its API. Its jobs run until a test ends them.

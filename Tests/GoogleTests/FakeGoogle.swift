@@ -2,7 +2,7 @@ import BackendKit
 import CryptoExtras
 import Foundation
 import GoogleAccess
-import JSON
+import PrefectJSON
 import Synchronization
 import TransportPeers
 

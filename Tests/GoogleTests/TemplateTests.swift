@@ -1,9 +1,9 @@
 import BackendKit
 import CloudRunBackend
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
 import VertexAIBackend
 

@@ -1,6 +1,6 @@
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
 
 @Suite("Applying values")

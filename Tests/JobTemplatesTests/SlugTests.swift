@@ -1,5 +1,5 @@
-import JSON
 import JobTemplates
+import PrefectJSON
 import Testing
 
 @testable import DockerBackend

@@ -1,7 +1,7 @@
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
 
 /// The recorded inputs and outputs of the Python worker.

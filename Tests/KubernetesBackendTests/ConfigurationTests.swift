@@ -1,9 +1,9 @@
 import BackendKit
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Testing
 
 @testable import KubernetesBackend

@@ -1,8 +1,8 @@
 import BackendKit
 import HTTPTransport
-import JSON
 import OrderedCollections
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Testing
 
 @testable import KubernetesBackend

@@ -1,6 +1,6 @@
 import Foundation
 import HTTPTransport
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

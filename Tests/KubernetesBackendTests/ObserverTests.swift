@@ -1,8 +1,8 @@
 import BackendKit
 import BackendKitTesting
-import JSON
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing

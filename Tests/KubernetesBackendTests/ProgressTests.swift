@@ -1,7 +1,7 @@
 import BackendKit
-import JSON
 import OrderedCollections
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Testing
 
 @testable import KubernetesBackend

@@ -1,6 +1,6 @@
-import JSON
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import BackendKit
-import JSON
 import OrderedCollections
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import HTTPTransport
-import JSON
 import OrderedCollections
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import TestSupport
 import Testing
 

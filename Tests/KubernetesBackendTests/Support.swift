@@ -1,9 +1,9 @@
 import BackendKit
 import BackendKitTesting
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 

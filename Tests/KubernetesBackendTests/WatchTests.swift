@@ -1,8 +1,8 @@
 import BackendKit
 import BackendKitTesting
-import JSON
 import OrderedCollections
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
 import BackendKit
 import BackendKitTesting
-import Files
 import Foundation
-import JSON
+import PrefectFiles
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing

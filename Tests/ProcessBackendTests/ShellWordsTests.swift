@@ -1,7 +1,7 @@
 import BackendKit
 import Foundation
-import JSON
 import JobTemplates
+import PrefectJSON
 import TestSupport
 import Testing
 

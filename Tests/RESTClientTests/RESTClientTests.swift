@@ -1,6 +1,6 @@
 import HTTPTransport
-import JSON
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Testing
 import TransportPeers
 

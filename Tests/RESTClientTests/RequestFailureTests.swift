@@ -1,7 +1,7 @@
 import FoundationEssentials
 import HTTPTransport
-import JSON
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Testing
 
 @Suite("Failures of requests")

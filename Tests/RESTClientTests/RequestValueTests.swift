@@ -1,6 +1,6 @@
 import HTTPTransport
-import JSON
-import RESTClient
+import PrefectJSON
+import PrefectREST
 import Testing
 
 @Suite("Paths, queries and bodies of requests")

@@ -1,5 +1,5 @@
 import HTTPTransport
-import RESTClient
+import PrefectREST
 import Testing
 
 @Suite("The policy for repeated requests")

@@ -1,4 +1,4 @@
-import JSON
+import PrefectJSON
 import Testing
 
 @testable import TestSupport

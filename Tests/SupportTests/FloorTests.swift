@@ -16,7 +16,7 @@ struct FloorTests {
 
     private static let floors = [
         Floors(
-            target: "Worker",
+            target: "WorkerKit",
             directories: [
                 "Output", "Stages", "Ledger", "Services", "Metrics", "Rendering", "Reporting", "Pool",
                 "Runs", "Polling", "Serving", "Daemon", "Checks", "Assembly",
@@ -27,17 +27,17 @@ struct FloorTests {
         Floors(
             target: "Transport/HTTPTransport",
             directories: ["Errors", "URLs", "Configuration", "Message", "Transfer", "Curl", "Loop", "Client"]),
-        Floors(target: "Transport/WebSocket", directories: ["Messages", "Protocol", "Connection", "Client"]),
+        Floors(target: "Transport/PrefectWebSocket", directories: ["Messages", "Protocol", "Connection", "Client"]),
     ]
 
     /// The floors of the targets, the lowest first. The worker knows no backend, and no backend knows the worker.
     private static let targetFloors = [
         ["C"], ["Base"], ["Transport"], ["Prefect"], ["BackendKit"], ["BackendKitTesting"], ["Cloud"],
-        ["Worker", "Backends"], ["prefect-worker"],
+        ["WorkerKit", "Backends"], ["prefect-worker"],
     ]
 
     /// The directories that are one target.
-    private static let wholeTargets = ["BackendKit", "BackendKitTesting", "Worker", "prefect-worker"]
+    private static let wholeTargets = ["BackendKit", "BackendKitTesting", "WorkerKit", "prefect-worker"]
 
     /// A source file without comments and texts.
     private struct Source {

@@ -1,8 +1,8 @@
 import BackendKit
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Systemd
 import Testing
 

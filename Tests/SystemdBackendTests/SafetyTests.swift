@@ -1,11 +1,11 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Testing
-import Worker
+import WorkerKit
 
 @testable import SystemdBackend
 

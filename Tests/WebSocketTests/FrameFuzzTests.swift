@@ -1,7 +1,7 @@
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("Random WebSocket frames") struct FrameFuzzTests {
     /// SplitMix64: the same numbers for the same seed.

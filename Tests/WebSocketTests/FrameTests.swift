@@ -1,7 +1,7 @@
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("Client frames") struct FrameTests {
     @Test(

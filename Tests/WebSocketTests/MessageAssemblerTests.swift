@@ -1,7 +1,7 @@
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("Messages from frames") struct MessageAssemblerTests {
     typealias Event = MessageAssembler.Event

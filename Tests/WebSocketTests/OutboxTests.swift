@@ -1,7 +1,7 @@
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("Order of outgoing frames") struct OutboxTests {
     private struct Fixed: RandomNumberGenerator {

@@ -1,7 +1,7 @@
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("The state of a WebSocket") struct SocketStateTests {
     private let start = ContinuousClock.now

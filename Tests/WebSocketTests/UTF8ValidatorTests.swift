@@ -1,7 +1,7 @@
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("UTF-8 validation in pieces") struct UTF8ValidatorTests {
     /// Whether the bytes are complete text when they arrive in pieces of this size.

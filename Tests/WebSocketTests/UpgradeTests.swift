@@ -3,7 +3,7 @@ import Hashing
 import Testing
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 @Suite("The handshake of a WebSocket") struct UpgradeTests {
     private let key = "dGhlIHNhbXBsZSBub25jZQ=="

@@ -1,9 +1,9 @@
 import FoundationEssentials
 import Glibc
 import HTTPTransport
+import PrefectWebSocket
 import Testing
 import TransportPeers
-import WebSocket
 
 @Suite("WebSocket lifecycle", .timeLimit(.minutes(1))) struct WebSocketLifecycleTests {
     /// A server that echoes every message, and answers pings and closes.

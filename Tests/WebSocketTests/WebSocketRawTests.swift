@@ -1,7 +1,7 @@
 import HTTPTransport
+import PrefectWebSocket
 import Testing
 import TransportPeers
-import WebSocket
 
 @Suite("A WebSocket with a misbehaving server", .timeLimit(.minutes(1))) struct WebSocketRawTests {
     /// The error with which a WebSocket ends after these bytes from the server, and the close code for the server.

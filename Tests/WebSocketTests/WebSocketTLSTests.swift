@@ -1,7 +1,7 @@
 import HTTPTransport
+import PrefectWebSocket
 import Testing
 import TransportPeers
-import WebSocket
 
 @Suite(
     "A WebSocket over TLS and proxies", .serialized,

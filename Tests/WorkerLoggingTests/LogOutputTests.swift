@@ -1,6 +1,6 @@
 import Glibc
-import JSON
 import Logging
+import PrefectJSON
 import Testing
 
 @testable import WorkerLogging

@@ -1,11 +1,11 @@
 import BackendKit
 import HTTPTransport
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Return of the API after an outage", .serialized)
 struct APIReturnTests {

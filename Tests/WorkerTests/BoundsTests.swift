@@ -1,14 +1,14 @@
 import BackendKit
 import FoundationEssentials
 import HTTPTransport
-import JSON
 import Logging
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Limits on the size of answers and messages", .serialized)
 struct BoundsTests {

@@ -1,10 +1,10 @@
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Claiming a flow run", .serialized)
 struct ClaimTests {

@@ -1,10 +1,10 @@
 import BackendKit
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Cleaning up after runs that the API has ended")
 struct CleanupTests {

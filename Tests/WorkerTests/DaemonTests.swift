@@ -1,11 +1,11 @@
 import BackendKit
 import HTTPTransport
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Several pools in one daemon", .serialized)
 struct DaemonTests {

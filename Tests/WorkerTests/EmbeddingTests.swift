@@ -1,10 +1,10 @@
 import BackendKit
 import Logging
-import PrefectAPI
+import PrefectClient
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 /// A configuration of an embedded worker that uses an API.
 private func configuration(

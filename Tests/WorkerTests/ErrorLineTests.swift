@@ -1,10 +1,10 @@
 import BackendKit
 import BackendKitTesting
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("The line that explains a crash")
 struct ErrorLineTests {

@@ -1,12 +1,12 @@
 import BackendKit
-import Concurrency
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectConcurrency
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Runs of other workers at the API")
 struct OtherRunsTests {

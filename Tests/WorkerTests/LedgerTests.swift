@@ -1,11 +1,11 @@
 import BackendKit
 import Foundation
-import JSON
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("The ledger")
 struct LedgerTests {

@@ -1,14 +1,14 @@
 import BackendKit
 import Foundation
 import HTTPTransport
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Live events and pool messages of the API", .serialized)
 struct LiveTests {

@@ -1,13 +1,13 @@
 import BackendKit
 import CoreMetrics
 import Foundation
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 import WorkerMetrics
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Metrics of a worker", .serialized)
 struct MetricsTests {

@@ -1,6 +1,6 @@
 import BackendKit
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Position in a log")
 struct OutputPositionTests {

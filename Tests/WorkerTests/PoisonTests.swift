@@ -1,13 +1,13 @@
 import BackendKit
 import Foundation
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Runs during which the worker dies repeatedly", .serialized)
 struct PoisonTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Reasons to poll before the ordinary time")
 struct PollAgendaTests {

@@ -1,12 +1,12 @@
 import BackendKit
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Polling", .serialized)
 struct PollingTests {

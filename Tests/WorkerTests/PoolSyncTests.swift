@@ -1,12 +1,12 @@
 import BackendKit
 import HTTPTransport
-import JSON
 import JobTemplates
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Keeping a work pool up to date", .serialized)
 struct PoolSyncTests {

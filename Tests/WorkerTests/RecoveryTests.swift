@@ -1,9 +1,9 @@
 import BackendKit
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Recovery of runs", .serialized)
 struct RecoveryTests {

@@ -1,10 +1,10 @@
 import BackendKit
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Number of requests for a run", .serialized)
 struct RequestTests {

@@ -1,11 +1,11 @@
 import BackendKit
-import JSON
 import JobTemplates
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("A flow run from the poll to its report", .serialized)
 struct RunLifecycleTests {

@@ -2,7 +2,7 @@ import BackendKit
 import Foundation
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("The path of a run")
 struct RunMachineTests {
@@ -60,7 +60,7 @@ struct RunMachineTests {
     @Test("the documentation lists exactly the moves that the machine makes")
     func drawing() throws {
         let page = URL(filePath: #filePath).deletingLastPathComponent()
-            .appending(path: "../../Sources/Worker/Worker.docc/Worker.md")
+            .appending(path: "../../Sources/WorkerKit/WorkerKit.docc/WorkerKit.md")
         let lines = try String(contentsOf: page, encoding: .utf8).split(separator: "\n")
         let drawn = lines.filter { $0.hasPrefix("    ") && $0.contains(" -> ") }
             .map { $0.split(separator: " ").joined(separator: " ") }

@@ -1,9 +1,9 @@
 import BackendKit
-import JSON
+import PrefectJSON
 import Synchronization
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Output of runs in another form")
 struct RunOutputTests {

@@ -1,10 +1,10 @@
 import BackendKit
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 @Suite("Shutdown of the worker", .serialized)
 struct ShutdownTests {

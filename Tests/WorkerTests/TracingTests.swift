@@ -1,11 +1,11 @@
 import InMemoryTracing
-import JSON
 import JobTemplates
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 import Tracing
-import Worker
+import WorkerKit
 
 @Suite("The worker's own spans", .serialized)
 struct TracingTests {

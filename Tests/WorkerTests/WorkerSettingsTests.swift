@@ -1,11 +1,11 @@
 import BackendKit
-import JSON
 import JobTemplates
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import TestSupport
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("The worker's own settings")
 struct WorkerSettingsTests {

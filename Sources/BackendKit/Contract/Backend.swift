@@ -1,5 +1,5 @@
-public import JSON
 public import JobTemplates
+public import PrefectJSON
 
 /// Infrastructure that flow runs are launched on: processes, containers, jobs. A backend serves one type of work pool.
 ///

@@ -1,5 +1,5 @@
 public import Logging
-public import PrefectAPI
+public import PrefectClient
 
 /// The worker for which a backend is made: the values that a backend may need from its surroundings.
 public struct BackendHost: Sendable {

@@ -1,5 +1,5 @@
-public import JSON
 public import JobTemplates
+public import PrefectJSON
 
 /// The constant properties of a backend.
 public struct BackendTraits: Sendable {

@@ -1,3 +1,3 @@
-// A backend's author needs JSON values and templates as well.
-@_exported public import JSON
 @_exported public import JobTemplates
+// A backend's author needs JSON values and templates as well.
+@_exported public import PrefectJSON

@@ -1,4 +1,4 @@
-package import JSON
+package import PrefectJSON
 
 /// The runs of other workers, for a backend that observes their infrastructure as well.
 package protocol ForeignRuns: Sendable {

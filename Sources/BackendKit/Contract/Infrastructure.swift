@@ -1,4 +1,4 @@
-public import JSON
+public import PrefectJSON
 
 /// The name under which a later process finds existing infrastructure again.
 public struct InfrastructureIdentifier: Sendable, Hashable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-public import JSON
+public import PrefectJSON
 
 /// A severity with the numbers that Prefect's API uses.
 public enum RunLogLevel: Int, Sendable, Hashable, Comparable {

@@ -1,7 +1,7 @@
-public import JSON
 package import JobTemplates
 internal import OrderedCollections
-package import PrefectAPI
+package import PrefectClient
+public import PrefectJSON
 
 /// The jobs of a pool as its template and its deployments describe them, before any run exists.
 public struct PoolJobs: Sendable {

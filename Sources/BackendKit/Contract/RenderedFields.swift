@@ -1,5 +1,5 @@
-public import JSON
-internal import PrefectAPI
+internal import PrefectClient
+public import PrefectJSON
 
 /// A backend's own fields of a rendered job configuration, in the types and spellings that Prefect accepts.
 ///

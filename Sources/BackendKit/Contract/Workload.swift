@@ -1,4 +1,4 @@
-public import JSON
+public import PrefectJSON
 
 /// The infrastructure of one flow run, as its job configuration describes it.
 ///

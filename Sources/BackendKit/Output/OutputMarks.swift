@@ -1,5 +1,5 @@
-internal import Files
 internal import FoundationEssentials
+internal import PrefectFiles
 
 /// Records in the worker's state directory how far the output of infrastructure has been printed. The next process
 /// continues from there.

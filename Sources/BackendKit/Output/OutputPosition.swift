@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The time at which infrastructure printed something, to the nanosecond.
 public struct OutputTime: Sendable, Hashable, Comparable {

@@ -1,5 +1,5 @@
-internal import Files
 internal import FoundationEssentials
+internal import PrefectFiles
 
 /// The random mark on the infrastructure of one worker, which is stored in the worker's state directory.
 public enum OwnerMark {

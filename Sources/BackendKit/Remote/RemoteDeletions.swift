@@ -1,6 +1,6 @@
-internal import Files
 internal import FoundationEssentials
-internal import JSON
+internal import PrefectFiles
+internal import PrefectJSON
 internal import Synchronization
 
 /// The tasks that are to be deleted, which are stored in the worker's state directory until they are gone.

@@ -1,5 +1,5 @@
-internal import Concurrency
 internal import Logging
+internal import PrefectConcurrency
 
 /// The tasks of one place as the source of a watch.
 struct RemoteSource<Client: RemoteTaskClient>: TaskSource {

@@ -1,7 +1,7 @@
-internal import Concurrency
-public import JSON
 public import JobTemplates
 internal import Logging
+internal import PrefectConcurrency
+public import PrefectJSON
 internal import Synchronization
 
 /// The backend of a ``RemoteTaskService``. It watches all tasks of a place together, and creates each task once. It waits

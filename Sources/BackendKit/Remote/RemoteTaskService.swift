@@ -1,5 +1,5 @@
-public import JSON
 public import JobTemplates
+public import PrefectJSON
 
 /// A service that runs the tasks of a type of work pool elsewhere and that the worker polls.
 ///

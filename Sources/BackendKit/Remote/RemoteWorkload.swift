@@ -1,6 +1,6 @@
-internal import Concurrency
-internal import JSON
 internal import Logging
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// The remote task of one flow run.
 struct RemoteWorkload<Service: RemoteTaskService>: Workload {

@@ -1,5 +1,5 @@
-internal import Concurrency
 public import Logging
+internal import PrefectConcurrency
 
 /// Why a backend's infrastructure is unavailable at the moment. Code that finds an outage records it here, and code
 /// that needs the infrastructure waits here for the end. The log reports the start and the end of an outage to the

@@ -1,4 +1,4 @@
-internal import Concurrency
+internal import PrefectConcurrency
 internal import Synchronization
 
 /// A service whose tasks are watched.

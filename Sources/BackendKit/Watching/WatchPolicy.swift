@@ -1,4 +1,4 @@
-internal import Concurrency
+internal import PrefectConcurrency
 
 /// How often a watch of tasks describes them, and which evidence it requires.
 public struct WatchPolicy: Sendable {

@@ -1,5 +1,5 @@
-internal import Concurrency
 internal import OrderedCollections
+internal import PrefectConcurrency
 
 /// The state of a watch of tasks, as a value without a clock: its owner passes the time with each input.
 ///

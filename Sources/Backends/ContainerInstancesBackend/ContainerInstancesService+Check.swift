@@ -1,9 +1,9 @@
 internal import AzureAccess
 public import BackendKit
 internal import HTTPTransport
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 extension ContainerInstancesService {
     private typealias Finding = BackendReport.Finding

@@ -1,7 +1,7 @@
 internal import AzureAccess
 internal import BackendKit
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The actions that Azure permits to an identity in a place.
 struct GrantedActions: Sendable {

@@ -1,9 +1,9 @@
 internal import AzureAccess
 public import BackendKit
 internal import HTTPTransport
-public import JSON
 public import JobTemplates
 internal import Logging
+public import PrefectJSON
 internal import Synchronization
 
 /// Runs flow runs in Azure Container Instances, for work pools of the type `azure-container-instance`.

@@ -1,8 +1,8 @@
 internal import AzureAccess
 public import BackendKit
-public import JSON
 internal import JobTemplates
 internal import OrderedCollections
+public import PrefectJSON
 
 /// The part of Azure that one client covers: a resource group with the credentials for it.
 public struct ContainerInstancesPlace: Sendable, Hashable {

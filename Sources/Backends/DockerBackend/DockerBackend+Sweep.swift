@@ -1,7 +1,7 @@
 public import BackendKit
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 // Removal of containers that no run uses any more.

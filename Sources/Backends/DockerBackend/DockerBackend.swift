@@ -1,10 +1,10 @@
 public import BackendKit
-internal import Files
 internal import FoundationEssentials
-public import JSON
 public import JobTemplates
 internal import Logging
-internal import RESTClient
+internal import PrefectFiles
+public import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// Runs flow runs in containers of a Docker Engine, for work pools of the type `docker`. Podman's compatible socket

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 // Providing the image of a job's container.
 extension DockerWorkload {

@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import RESTClient
+internal import PrefectREST
 internal import Synchronization
 
 // Recovery of a container that an earlier process created, and its removal after the run.

@@ -1,9 +1,9 @@
 internal import BackendKit
 internal import FoundationEssentials
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 // Creating and starting the container of a job.

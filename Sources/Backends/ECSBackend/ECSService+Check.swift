@@ -1,8 +1,8 @@
 internal import AWSAccess
 public import BackendKit
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 extension ECSService {
     /// The fields of a job configuration that decide where its tasks run.

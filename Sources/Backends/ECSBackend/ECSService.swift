@@ -1,8 +1,8 @@
 internal import AWSAccess
 public import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import Logging
+internal import PrefectJSON
 internal import Synchronization
 
 /// The backend for work pools of the type `ecs`.

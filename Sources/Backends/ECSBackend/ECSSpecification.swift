@@ -1,8 +1,8 @@
 internal import AWSAccess
 public import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// A cluster of an account, and the credentials for it.
 public struct ECSPlace: Sendable, Hashable {

@@ -1,10 +1,10 @@
 internal import BackendKit
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
 internal import Logging
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// A cluster that runs jobs: the client for it, the watch of its jobs, and its availability.

@@ -1,8 +1,8 @@
 internal import BackendKit
 internal import HTTPTransport
 internal import Hashing
-internal import JSON
 internal import JobTemplates
+internal import PrefectJSON
 
 /// The location of a run's job. The API stores it in `infrastructure_pid` as `namespace:name`. The other members let
 /// the worker confirm that the job is the same.

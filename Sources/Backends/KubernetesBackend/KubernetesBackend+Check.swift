@@ -1,6 +1,6 @@
 public import BackendKit
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectREST
 
 extension KubernetesBackend {
     /// Checks whether the worker's own cluster can be reached. Also checks the worker's permissions in the namespaces

@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import Logging
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectREST
 
 // Runs whose own worker does not report on them any more.
 extension KubernetesBackend {

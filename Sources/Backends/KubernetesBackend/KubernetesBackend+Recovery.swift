@@ -1,5 +1,5 @@
 public import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 // Recovery of jobs that earlier processes of the worker created.
 extension KubernetesBackend {

@@ -1,11 +1,11 @@
 public import BackendKit
-internal import Concurrency
-public import JSON
 public import JobTemplates
 internal import Logging
 internal import OrderedCollections
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectConcurrency
+public import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// Runs flow runs as Kubernetes jobs, for work pools of the type `kubernetes`.

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 // Recovery of a job that an earlier process of the worker created.
 extension KubernetesWorkload {

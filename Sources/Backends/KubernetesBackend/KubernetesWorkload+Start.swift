@@ -1,8 +1,8 @@
 internal import BackendKit
-internal import Concurrency
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 // Creating a run's job, exactly once.
 extension KubernetesWorkload {

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 // Ending a run's job.
 extension KubernetesWorkload {

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Concurrency
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The Kubernetes job of one flow run.
 struct KubernetesWorkload: Workload {

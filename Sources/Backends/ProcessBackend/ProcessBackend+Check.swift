@@ -1,6 +1,6 @@
 public import BackendKit
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 extension ProcessBackend {
     /// Checks whether runs can have directories, and whether the interpreter finds Prefect.

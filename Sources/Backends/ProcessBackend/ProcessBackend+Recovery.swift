@@ -1,6 +1,6 @@
 public import BackendKit
 internal import Glibc
-internal import JSON
+internal import PrefectJSON
 
 // Infrastructure that earlier processes of the worker created.
 extension ProcessBackend {

@@ -1,10 +1,10 @@
 public import BackendKit
-internal import Concurrency
-internal import Files
 internal import Glibc
-public import JSON
 public import JobTemplates
 internal import OrderedCollections
+internal import PrefectConcurrency
+internal import PrefectFiles
+public import PrefectJSON
 
 /// Runs flow runs as processes on the worker's own host, for work pools of the type `process`.
 ///

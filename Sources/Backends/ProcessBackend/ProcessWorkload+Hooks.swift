@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Files
-internal import JSON
 internal import OrderedCollections
+internal import PrefectFiles
+internal import PrefectJSON
 
 extension ProcessWorkload {
     /// Runs each of the flow's hooks once, in a separate Python process. They run in the workspace of the run, or in a

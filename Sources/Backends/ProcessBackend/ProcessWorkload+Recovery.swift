@@ -1,6 +1,6 @@
 internal import BackendKit
 internal import Glibc
-internal import JSON
+internal import PrefectJSON
 
 // A process that an earlier process of the worker started, and the removal of its traces after the run.
 extension ProcessWorkload {

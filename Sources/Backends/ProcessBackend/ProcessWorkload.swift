@@ -1,10 +1,10 @@
 internal import BackendKit
-internal import Concurrency
-internal import Files
 internal import Glibc
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectConcurrency
+internal import PrefectFiles
+internal import PrefectJSON
 
 /// The process of one flow run.
 struct ProcessWorkload: FlowHookRunner {

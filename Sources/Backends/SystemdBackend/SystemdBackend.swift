@@ -1,10 +1,10 @@
 public import BackendKit
-internal import Files
 internal import FoundationEssentials
 internal import Glibc
-public import JSON
 public import JobTemplates
 internal import Logging
+internal import PrefectFiles
+public import PrefectJSON
 internal import Synchronization
 internal import Systemd
 

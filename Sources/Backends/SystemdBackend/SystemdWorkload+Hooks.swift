@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 internal import Synchronization
 
 extension SystemdWorkload {

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Files
 internal import FoundationEssentials
 internal import Glibc
+internal import PrefectFiles
 internal import Synchronization
 internal import Systemd
 

@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import Concurrency
+internal import PrefectConcurrency
 internal import Synchronization
 internal import Systemd
 

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Concurrency
 internal import Glibc
-internal import JSON
+internal import PrefectConcurrency
+internal import PrefectJSON
 internal import Systemd
 
 /// The transient unit of one flow run.

@@ -1,7 +1,7 @@
 public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectREST
 internal import Synchronization
 
 /// The custom jobs of one project and region of Vertex AI.

@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import GoogleAccess
 internal import HTTPTransport
-internal import RESTClient
+internal import PrefectREST
 
 /// The requests about custom jobs.
 struct VertexAIRequests: Sendable {

@@ -1,4 +1,4 @@
-internal import Concurrency
+internal import PrefectConcurrency
 internal import Subprocess
 internal import SystemPackage
 

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import CSystemd
-internal import Concurrency
 internal import Glibc
+internal import PrefectConcurrency
 
 /// The service manager that started this process, if it did so and wants notifications (`NOTIFY_SOCKET`). Mirrors
 /// `sd_notify(3)` and `sd_watchdog_enabled(3)`.

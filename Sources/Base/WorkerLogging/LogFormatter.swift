@@ -1,6 +1,6 @@
-internal import JSON
 internal import Logging
 internal import OrderedCollections
+internal import PrefectJSON
 package import Systemd
 
 /// The format of the log.

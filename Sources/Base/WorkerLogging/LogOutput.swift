@@ -1,6 +1,6 @@
-internal import Concurrency
 internal import Glibc
 internal import Logging
+internal import PrefectConcurrency
 
 /// The only path to standard error. It renders, redacts, queues and writes log lines.
 ///

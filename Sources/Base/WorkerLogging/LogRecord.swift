@@ -1,5 +1,5 @@
-package import JSON
 package import Logging
+package import PrefectJSON
 
 /// One record of the log: the content of a `Logger` call, with its time.
 package struct LogRecord: Sendable {

@@ -1,5 +1,5 @@
 internal import Glibc
-internal import JSON
+internal import PrefectJSON
 
 extension Timestamp {
     /// `HH:MM:SS.mmm` in local time.

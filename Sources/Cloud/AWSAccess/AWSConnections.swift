@@ -1,8 +1,8 @@
 package import BackendKit
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The connections of a worker to AWS: one for each set of credentials.

@@ -1,9 +1,9 @@
 internal import BackendKit
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The worker's surroundings as far as access to AWS depends on them.
 struct AWSSurroundings: Sendable {

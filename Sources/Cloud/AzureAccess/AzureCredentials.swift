@@ -1,4 +1,4 @@
-package import JSON
+package import PrefectJSON
 
 /// The credentials of a job, as the block `azure-container-instance-credentials` describes them.
 package struct AzureCredentials: Sendable, Hashable {

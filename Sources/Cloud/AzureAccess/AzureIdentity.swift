@@ -1,7 +1,7 @@
-internal import Concurrency
 package import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// Provides the tokens of one set of credentials. A token is requested on first use, and again five minutes before it

@@ -1,6 +1,6 @@
 package import BackendKit
-package import JSON
 internal import JobTemplates
+package import PrefectJSON
 
 /// Command lines of a container.
 package enum CommandWords {

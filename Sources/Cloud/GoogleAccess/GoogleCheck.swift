@@ -1,7 +1,7 @@
 package import BackendKit
 internal import HTTPTransport
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectREST
 
 /// Checks the identities, projects and permissions that the jobs of pools use. Creates nothing.
 package struct GoogleCheck: Sendable {

@@ -1,6 +1,6 @@
-package import JSON
 package import JobTemplates
 package import OrderedCollections
+package import PrefectJSON
 
 /// The parts of base job templates that the types of pools on Google Cloud share.
 package enum GoogleTemplate {

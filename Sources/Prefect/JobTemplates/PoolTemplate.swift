@@ -1,5 +1,5 @@
-public import JSON
 public import OrderedCollections
+public import PrefectJSON
 
 /// Makes the base job template that work pools of a type get when the worker creates them.
 public enum PoolTemplate {

@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The result of a probe.
 package struct ProbeAnswer: Sendable, Hashable {

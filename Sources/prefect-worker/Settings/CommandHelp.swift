@@ -1,5 +1,5 @@
 import ArgumentParser
-import JSON
+import PrefectJSON
 
 /// A command of this program and its flags, as the command line describes itself (`--experimental-dump-help`).
 struct CommandHelp {

@@ -1,7 +1,7 @@
 import BackendKit
-import JSON
-import PrefectAPI
-import Worker
+import PrefectClient
+import PrefectJSON
+import WorkerKit
 
 /// A setting from outside the program, and its current value.
 struct KnownSetting: Sendable {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 
 /// `prefect-worker settings`: shows all settings with their values and sources.
 struct SettingsCommand: ParsableCommand {

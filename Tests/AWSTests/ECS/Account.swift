@@ -1,10 +1,10 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing

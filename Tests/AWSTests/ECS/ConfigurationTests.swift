@@ -1,9 +1,9 @@
 import BackendKit
-import JSON
 import JobTemplates
 import OrderedCollections
-import PrefectAPI
-import RESTClient
+import PrefectClient
+import PrefectJSON
+import PrefectREST
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import BackendKit
 import Foundation
-import JSON
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing

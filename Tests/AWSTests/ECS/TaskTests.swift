@@ -1,7 +1,7 @@
 import BackendKit
 import BackendKitTesting
-import JSON
 import OrderedCollections
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing

@@ -1,6 +1,6 @@
 import FoundationEssentials
-import JSON
 import OrderedCollections
+import PrefectJSON
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import Glibc
-import JSON
+import PrefectJSON
 import TestSupport
 import Testing
 

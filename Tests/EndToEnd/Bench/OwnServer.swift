@@ -1,5 +1,5 @@
 import FoundationEssentials
-import JSON
+import PrefectJSON
 import TestSupport
 
 /// A Prefect server for one test. It can be stopped and started again, and requires credentials.

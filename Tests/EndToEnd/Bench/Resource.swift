@@ -1,5 +1,5 @@
 import Foundation
-import JSON
+import PrefectJSON
 import Testing
 
 /// The files of the tests.

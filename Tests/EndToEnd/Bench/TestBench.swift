@@ -1,6 +1,6 @@
 import Foundation
 import Glibc
-import JSON
+import PrefectJSON
 import TestSupport
 
 /// A new pool on the real server for one test, a directory with flows, and workers that serve the pool.

@@ -1,6 +1,6 @@
 internal import FoundationEssentials
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 /// A small client of a Prefect server, with which tests set up and inspect objects. It shares no code with the worker's
 /// own client.

@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 internal import Synchronization
 internal import TransportPeers
 

@@ -1,6 +1,6 @@
-internal import JSON
 internal import NIOCore
 internal import OrderedCollections
+internal import PrefectJSON
 internal import Synchronization
 
 /// The reply to a request.

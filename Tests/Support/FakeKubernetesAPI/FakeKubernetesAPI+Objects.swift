@@ -1,5 +1,5 @@
-public import JSON
 internal import NIOCore
+public import PrefectJSON
 internal import Synchronization
 
 extension FakeKubernetesAPI {

@@ -1,7 +1,7 @@
-public import JSON
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+public import PrefectJSON
 internal import Synchronization
 
 /// A small Kubernetes API server on a real socket, in plain text. It has objects with versions, paged lists, watches

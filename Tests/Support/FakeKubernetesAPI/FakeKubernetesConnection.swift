@@ -1,6 +1,6 @@
-internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
+internal import PrefectJSON
 internal import Synchronization
 
 /// One connection to the fake. It answers one request after the other, and carries at most one watch.

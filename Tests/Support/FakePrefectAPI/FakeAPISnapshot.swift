@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 /// The requests and the state of a ``FakePrefectAPI`` at one moment.
 public struct FakeAPISnapshot: Sendable {

@@ -1,6 +1,6 @@
 public import FoundationEssentials
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 extension FakePrefectAPI {
     /// Changes the server's behaviour, from the next request on.

@@ -1,4 +1,4 @@
-public import JSON
+public import PrefectJSON
 
 /// A fault: the treatment of a request instead of its true answer.
 public indirect enum Fault: Sendable {

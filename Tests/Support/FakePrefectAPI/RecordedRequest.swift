@@ -1,5 +1,5 @@
 public import FoundationEssentials
-public import JSON
+public import PrefectJSON
 
 /// A request as received.
 public struct RecordedRequest: Sendable {

@@ -1,7 +1,7 @@
 public import FoundationEssentials
-public import JSON
 internal import NIOCore
 internal import NIOPosix
+public import PrefectJSON
 internal import Synchronization
 
 /// A proxy between a client and a real server that causes faults.

@@ -1,7 +1,7 @@
-internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import PrefectJSON
 internal import Synchronization
 
 /// One client's connection through the proxy, together with its connection to the server.

@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 extension FuzzRandom {
     /// Numbers that crash a program which converts them without a check.

@@ -1,6 +1,6 @@
-public import JSON
 internal import NIOCore
 internal import NIOWebSocket
+public import PrefectJSON
 internal import Synchronization
 
 /// One connection of a ``ScriptedSocketServer``, from the server's side. It answers pings by itself.

@@ -1,7 +1,7 @@
-public import JSON
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+public import PrefectJSON
 
 /// An answer of a server.
 public struct HTTPAnswer: Sendable {

@@ -1,8 +1,8 @@
 import Glibc
 import HTTPTransport
+import PrefectWebSocket
 import Testing
 import TransportPeers
-import WebSocket
 
 /// A server that uses Python's `websockets`, which is independent of this implementation.
 struct PythonPeer: Sendable {

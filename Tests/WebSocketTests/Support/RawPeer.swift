@@ -1,6 +1,6 @@
 import TransportPeers
 
-@testable import WebSocket
+@testable import PrefectWebSocket
 
 /// The bytes of a frame from a server, valid or invalid.
 func serverFrame(_ opcode: UInt8, _ payload: [UInt8] = [], isFinal: Bool = true) -> [UInt8] {

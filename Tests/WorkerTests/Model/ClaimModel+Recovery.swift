@@ -1,6 +1,6 @@
 import BackendKit
 
-@testable import Worker
+@testable import WorkerKit
 
 // The reads and reports of a worker, and its recovery of a run that its earlier process held.
 extension ClaimModel {

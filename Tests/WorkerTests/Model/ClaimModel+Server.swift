@@ -1,4 +1,4 @@
-@testable import Worker
+@testable import WorkerKit
 
 // The server's treatment of the requests in progress.
 extension ClaimModel {

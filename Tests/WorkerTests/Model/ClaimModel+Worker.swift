@@ -1,6 +1,6 @@
 import BackendKit
 
-@testable import Worker
+@testable import WorkerKit
 
 // The actions of a worker: it carries out the steps of its `RunMachine` on the model's server and process.
 extension ClaimModel {

@@ -1,6 +1,6 @@
 import Glibc
 
-@testable import Worker
+@testable import WorkerKit
 
 /// A violation that the model must not reach.
 enum ModelBreach: UInt8 {

@@ -1,7 +1,7 @@
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 
-@testable import Worker
+@testable import WorkerKit
 
 /// The program's own decisions about the model's states, which this type translates into the program's form. It caches
 /// the decisions.

@@ -1,4 +1,4 @@
-@testable import Worker
+@testable import WorkerKit
 
 /// The variable parts of a model of two workers, a server, a flow run and its process.
 struct ModelOptions {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Worker
+@testable import WorkerKit
 
 @Suite("Claim, submission, crash and recovery in every order")
 struct ModelTests {

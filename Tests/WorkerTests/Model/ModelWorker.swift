@@ -1,4 +1,4 @@
-@testable import Worker
+@testable import WorkerKit
 
 /// The ledger's row of the run. The transitions follow from the attempt, which a row keeps.
 struct ModelRow: Hashable {

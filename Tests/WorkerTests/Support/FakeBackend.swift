@@ -1,10 +1,10 @@
 import BackendKit
-import JSON
 import JobTemplates
 import OrderedCollections
+import PrefectJSON
 import Synchronization
 import TestSupport
-import Worker
+import WorkerKit
 
 /// Infrastructure that follows the script of a test and records the calls of the worker.
 final class FakeBackend: Backend {

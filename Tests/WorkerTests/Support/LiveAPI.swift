@@ -1,10 +1,10 @@
 import HTTPTransport
-import JSON
-import PrefectAPI
+import PrefectClient
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Testing
-import Worker
+import WorkerKit
 
 /// A fake API that also has the worker channel and the subscription to events.
 struct LiveAPI: Sendable {

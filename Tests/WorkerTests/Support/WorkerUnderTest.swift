@@ -1,13 +1,13 @@
-import Concurrency
 import CoreMetrics
 import HTTPTransport
-import JSON
 import Logging
-import PrefectAPI
+import PrefectClient
+import PrefectConcurrency
+import PrefectJSON
 import Synchronization
 import TestSupport
 import Tracing
-import Worker
+import WorkerKit
 
 /// A worker that uses a fake API over real sockets, with intervals of milliseconds.
 struct WorkerUnderTest: Sendable {

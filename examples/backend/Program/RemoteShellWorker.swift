@@ -1,6 +1,6 @@
-import PrefectAPI
+import PrefectClient
 import RemoteShellBackend
-import Worker
+import WorkerKit
 
 /// Serves one pool of the type `remote-shell`: `remote-shell-worker POOL`.
 @main

@@ -1,7 +1,7 @@
 public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectREST
 
 extension CloudRunClient {
     /// Creates the job, waits until it can be run, and runs it once. A job that an earlier attempt created is continued.

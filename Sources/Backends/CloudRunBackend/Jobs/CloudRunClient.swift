@@ -1,7 +1,7 @@
 public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectREST
 internal import Synchronization
 
 /// The jobs of one project and region of Cloud Run.

@@ -1,9 +1,9 @@
 internal import AzureAccess
 public import BackendKit
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The times of a creation.
 struct CreationTiming: Sendable {

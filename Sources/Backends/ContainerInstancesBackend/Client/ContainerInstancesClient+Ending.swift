@@ -1,7 +1,7 @@
 internal import AzureAccess
 public import BackendKit
 internal import HTTPTransport
-internal import RESTClient
+internal import PrefectREST
 
 extension ContainerInstancesClient {
     /// Stops the containers of the group. A group that does not exist yet is not deployed any more.

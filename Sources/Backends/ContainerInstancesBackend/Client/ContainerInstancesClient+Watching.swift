@@ -1,7 +1,7 @@
 internal import AzureAccess
 internal import BackendKit
-internal import Concurrency
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectREST
 internal import Synchronization
 
 /// The groups that a client has described, so that a group without news is not read often.

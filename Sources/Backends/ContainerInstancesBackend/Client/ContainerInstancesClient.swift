@@ -1,8 +1,8 @@
 internal import AzureAccess
 public import BackendKit
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The requests to one resource group.
 public struct ContainerInstancesClient: RemoteTaskClient {

@@ -1,6 +1,6 @@
 internal import AzureAccess
 internal import BackendKit
-internal import RESTClient
+internal import PrefectREST
 
 /// Says what a failure of Azure means for the engine, and what the user can do.
 enum Failures {

@@ -1,7 +1,7 @@
 internal import AzureAccess
 internal import BackendKit
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// A container group as Azure describes it. The first container is that of the flow run.
 public struct GroupStatus: Sendable, Equatable {

@@ -1,8 +1,8 @@
 internal import AzureAccess
 public import BackendKit
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// How much of a log is requested.
 enum LogReader {

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// A template that the Resource Manager deploys. Its first resource is the container group, and the group's first
 /// container runs the flow.

@@ -1,8 +1,8 @@
 internal import AzureAccess
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The job configuration of a flow run that runs in a container group.
 ///

@@ -1,6 +1,6 @@
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension ContainerInstancesService {
     /// The template of `azure-container-instance` pools. It contains the common variables, the place and the size of the

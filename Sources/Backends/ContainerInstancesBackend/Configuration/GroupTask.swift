@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
+internal import PrefectJSON
 
 /// A container group as the task of a flow run.
 ///

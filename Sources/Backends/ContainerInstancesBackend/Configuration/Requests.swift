@@ -1,7 +1,7 @@
 internal import AzureAccess
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The paths and versions of the requests to Azure, the same as the Python worker's.
 enum Requests {

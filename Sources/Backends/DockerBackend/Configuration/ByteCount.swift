@@ -1,5 +1,5 @@
 internal import Notation
-internal import PrefectAPI
+internal import PrefectClient
 
 /// Parses numbers of bytes as docker-py does: `128m`, `128 m`, `2GB`, `1.5g`, `1_000k`, `100000b`, `1e6`, and bare
 /// digits for bytes. It also accepts the unit `t`.

@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The body of `POST /containers/create`, which describes the new container.
 struct ContainerRequest {

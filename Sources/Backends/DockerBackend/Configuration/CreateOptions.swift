@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The job variable `container_create_kwargs`: the keywords of docker-py's `containers.create`, under the Engine's
 /// names.

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The job configuration of a flow run that runs in a Docker container.
 ///

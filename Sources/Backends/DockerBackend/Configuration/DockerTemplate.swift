@@ -1,6 +1,6 @@
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension DockerBackend {
     /// The template of `docker` pools: the common variables, the image and its source, and the resources that

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The value of one docker-py keyword, converted into the forms that the Engine accepts.
 struct KeywordForm {

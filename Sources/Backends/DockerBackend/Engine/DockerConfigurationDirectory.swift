@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-internal import JSON
+internal import PrefectJSON
 
 /// Docker's own configuration directory: `DOCKER_CONFIG`, else `~/.docker`. A missing or unreadable file counts as
 /// empty.

@@ -1,7 +1,7 @@
 internal import HTTPTransport
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// A container as the Engine describes it at one moment.
 struct ContainerFacts: Sendable, Hashable {

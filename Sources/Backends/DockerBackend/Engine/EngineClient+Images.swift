@@ -1,6 +1,6 @@
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 extension EngineClient {
     /// `GET /images/{name}/json`: whether the Engine has an image.

@@ -1,8 +1,8 @@
 internal import BackendKit
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// An event of a container.
 struct ContainerEvent: Sendable, Hashable {

@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
+internal import PrefectJSON
 
 /// The location of a Docker Engine, according to the environment and Docker's own configuration.
 ///

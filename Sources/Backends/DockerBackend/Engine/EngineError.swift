@@ -1,6 +1,6 @@
 internal import BackendKit
 internal import HTTPTransport
-internal import RESTClient
+internal import PrefectREST
 
 /// The reason why a request to the Engine failed.
 typealias EngineError = RequestFailure

@@ -1,6 +1,6 @@
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Splits a stream of JSON values, one per line, into the values. Lines without a value are skipped.
 struct JSONLineDecoder: Sendable {

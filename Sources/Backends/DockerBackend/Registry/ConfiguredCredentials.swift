@@ -1,6 +1,6 @@
 internal import FoundationEssentials
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// Finds credentials in Docker's own configuration, as `docker pull` would.
 struct ConfiguredCredentials: Sendable {

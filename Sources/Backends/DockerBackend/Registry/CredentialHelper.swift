@@ -1,6 +1,6 @@
-internal import Files
 internal import HelperPrograms
-internal import JSON
+internal import PrefectFiles
+internal import PrefectJSON
 
 /// A program `docker-credential-NAME`, which returns the credentials of a registry.
 struct CredentialHelper: Sendable {

@@ -1,5 +1,5 @@
 internal import FoundationEssentials
-internal import JSON
+internal import PrefectJSON
 
 /// The credentials for a registry.
 ///

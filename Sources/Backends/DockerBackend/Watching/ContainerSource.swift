@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Concurrency
 internal import Logging
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectREST
 
 /// The containers of a Docker Engine. One connection delivers the events of all of them.
 struct ContainerSource: TaskSource {

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Concurrency
 internal import HTTPTransport
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectREST
 
 /// Prints a container's output, and continues at the same position when the connection to the Engine breaks.
 final class LogFollower: Sendable {

@@ -1,7 +1,7 @@
 internal import AWSAccess
-internal import Concurrency
-internal import JSON
 internal import Logging
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// The last lines of a task that crashed, which its log driver has sent to CloudWatch.
 struct CrashedOutput: Sendable {

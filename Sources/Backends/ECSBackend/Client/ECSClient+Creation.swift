@@ -1,7 +1,7 @@
 internal import AWSAccess
 public import BackendKit
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 extension ECSClient {
     /// Runs the task. The claim is the request's token, so a repetition returns the same task.

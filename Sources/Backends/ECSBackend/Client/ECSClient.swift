@@ -1,8 +1,8 @@
 internal import AWSAccess
 public import BackendKit
-internal import JSON
 internal import Logging
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The requests to one cluster of ECS.

@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 internal import Synchronization
 
 /// The tasks of a place as far as this process knows them.

@@ -1,9 +1,9 @@
 internal import AWSAccess
 internal import BackendKit
-internal import Concurrency
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The networks of an account, which tasks without a network of their own get.

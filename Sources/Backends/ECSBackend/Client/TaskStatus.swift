@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The state of a task, as ECS describes it.
 public struct TaskStatus: Sendable, Equatable {

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension ECSConfiguration {
     /// Refuses a configuration from which no task can be made.

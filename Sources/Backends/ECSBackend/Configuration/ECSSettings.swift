@@ -1,7 +1,7 @@
-internal import Concurrency
-internal import JSON
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The settings of Prefect's AWS integration.
 struct ECSSettings: Sendable, Hashable {

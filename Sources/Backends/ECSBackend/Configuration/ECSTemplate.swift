@@ -1,6 +1,6 @@
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The template of `ecs` pools.
 enum ECSTemplate {

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// Checks that a definition fits the request that runs it, before AWS refuses it less clearly.
 enum Compatibility {

@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension Definition {
     /// The fields that AWS adds to a definition.

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// A task definition of AWS, as JSON in the form of its registration.
 enum Definition {

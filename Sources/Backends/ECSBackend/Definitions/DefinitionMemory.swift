@@ -1,8 +1,8 @@
-internal import Files
 internal import FoundationEssentials
 internal import Hashing
-internal import JSON
 internal import Notation
+internal import PrefectFiles
+internal import PrefectJSON
 internal import Synchronization
 
 /// The task definitions that were registered for deployments, which are stored in the worker's state directory.

@@ -1,9 +1,9 @@
 internal import AWSAccess
 internal import BackendKit
-internal import Concurrency
-internal import JSON
 internal import Logging
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The task definitions of one place: finds them, and registers each family once at a time.

@@ -1,8 +1,8 @@
 internal import AWSAccess
 internal import BackendKit
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Turns the failures of requests to AWS into those of a remote task.
 struct ECSFailure: Sendable {

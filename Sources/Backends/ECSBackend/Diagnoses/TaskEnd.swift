@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 extension TaskStatus {
     /// How the task ended; `nil` while it has not.

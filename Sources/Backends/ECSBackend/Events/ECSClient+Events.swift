@@ -1,5 +1,5 @@
 public import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 extension ECSClient {
     /// Reports a new status of a task as an event, like Prefect's own observer.

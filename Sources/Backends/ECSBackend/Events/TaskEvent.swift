@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// A change of a task's status.
 struct TaskEvent: Sendable, Hashable {

@@ -1,7 +1,7 @@
 internal import AWSAccess
-internal import JSON
 internal import Logging
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The queue to which EventBridge sends the changes of tasks. It only makes the watch faster: without the queue, or

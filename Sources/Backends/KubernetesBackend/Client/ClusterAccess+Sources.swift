@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
+internal import PrefectJSON
 
 // The sources of a cluster's configuration.
 extension ClusterAccess {

@@ -1,9 +1,9 @@
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import HelperPrograms
-internal import JSON
 internal import OrderedCollections
-internal import PrefectAPI
+internal import PrefectClient
+internal import PrefectJSON
 
 /// A program that issues credentials, as kubeconfigs name it in `exec`: `client.authentication.k8s.io`.
 struct CredentialPlugin: Sendable, Hashable {

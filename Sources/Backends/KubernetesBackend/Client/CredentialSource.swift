@@ -1,8 +1,8 @@
-internal import Concurrency
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
-internal import PrefectAPI
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// Provides the worker's credentials for a cluster. It reads renewed token files again, and runs plug-ins when their
 /// credentials are about to expire. It does both when the cluster refuses the current credentials.

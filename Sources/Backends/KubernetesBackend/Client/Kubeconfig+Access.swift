@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 // Resolving a context into the access to its cluster.
 extension Kubeconfig {

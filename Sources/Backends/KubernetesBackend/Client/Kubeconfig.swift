@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// One or several kubeconfig files, merged as in `kubectl`: if several files define the same entry, the first one
 /// applies.

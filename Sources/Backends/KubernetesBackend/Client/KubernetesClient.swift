@@ -1,6 +1,6 @@
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// Communicates with the API server of one cluster. The client supports only jobs, pods and their logs, events,

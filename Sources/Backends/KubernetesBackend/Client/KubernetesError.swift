@@ -1,6 +1,6 @@
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The reason why a request to the cluster failed: a `Status` of the API server, or a failure on the way to it.
 @dynamicMemberLookup

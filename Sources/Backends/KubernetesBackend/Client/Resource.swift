@@ -1,5 +1,5 @@
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// A kind of object that the worker uses, and its path at the API server.
 enum Resource: String, Sendable, Hashable {

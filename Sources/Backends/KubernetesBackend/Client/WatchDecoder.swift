@@ -1,5 +1,5 @@
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// An event of a watch.
 enum WatchEvent: Sendable, Hashable {

@@ -1,6 +1,6 @@
 internal import CYAML
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// Reads YAML, which includes JSON, as the JSON value that it represents.
 enum YAMLDocument {

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// A checked job manifest that is being completed for one flow run.
 struct JobManifest: Sendable, Hashable {

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 // Turning the rendered configuration into the job of one flow run. Each step sees the results of the steps before it.
 extension KubernetesConfiguration {

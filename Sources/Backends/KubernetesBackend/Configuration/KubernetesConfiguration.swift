@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The job configuration of a flow run that runs as a Kubernetes job.
 struct KubernetesConfiguration: Sendable {

@@ -1,5 +1,5 @@
-internal import JSON
-internal import PrefectAPI
+internal import PrefectClient
+internal import PrefectJSON
 
 /// The settings of Prefect's Kubernetes integration, read under the names that its Python worker uses.
 struct KubernetesSettings: Sendable, Hashable {

@@ -1,6 +1,6 @@
-internal import JSON
 internal import OrderedCollections
-internal import PrefectAPI
+internal import PrefectClient
+internal import PrefectJSON
 
 /// Reads settings of Prefect's Kubernetes integration, in the forms that Prefect accepts, and records the problem of
 /// each invalid one.

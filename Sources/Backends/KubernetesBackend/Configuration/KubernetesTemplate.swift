@@ -1,6 +1,6 @@
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension KubernetesBackend {
     /// The template of `kubernetes` pools: the common variables, those of the job and its pod, and the job's manifest.

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// Checks whether a manifest describes a job that can run a flow. It must have everything that the base manifest has,
 /// and may have more.

@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The parts of a job's environment that are kept out of its manifest, as the settings require.
 struct SecretPlan: Sendable, Hashable {

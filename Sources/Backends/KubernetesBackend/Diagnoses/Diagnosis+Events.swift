@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 /// An event of Kubernetes about an object, reduced to the fields that people can use.
 struct EventFact: Sendable, Hashable {

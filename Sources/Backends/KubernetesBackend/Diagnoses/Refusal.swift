@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import RESTClient
+internal import PrefectREST
 
 /// The meaning of a cluster's refusal for a flow run, and the remedy.
 enum Refusal {

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 extension KubernetesClient {
     /// Copies a container's output as the container prints it, except the lines that `lines` has received before.

@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 /// Splits a pod's log into lines, each with the time that Kubernetes puts before it. Lines that were seen before are
 /// omitted, so that the reading of a log can continue after a break. A value without I/O.

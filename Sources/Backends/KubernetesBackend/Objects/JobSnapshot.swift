@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The parts of a Kubernetes job that the worker needs, at one moment. The rest of the object is discarded as it is
 /// read.

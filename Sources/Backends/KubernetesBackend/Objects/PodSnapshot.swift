@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The parts of a pod that the worker needs, at one moment. The rest of the object is discarded as it is read.
 struct PodSnapshot: Sendable, Hashable {

@@ -1,8 +1,8 @@
-internal import Concurrency
-internal import JSON
 internal import Logging
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// Watches the jobs of all runs in a cluster and their pods. Each kind has one list and watch per namespace, or one

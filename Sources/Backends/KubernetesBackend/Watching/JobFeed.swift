@@ -1,5 +1,5 @@
-internal import Concurrency
-internal import PrefectAPI
+internal import PrefectClient
+internal import PrefectConcurrency
 internal import Synchronization
 
 /// A notification of one job and its pods.

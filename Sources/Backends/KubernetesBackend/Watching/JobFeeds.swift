@@ -1,7 +1,7 @@
-internal import Concurrency
-internal import JSON
 internal import OrderedCollections
-internal import PrefectAPI
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
 internal import Synchronization
 
 /// A job of another worker that was found, and the feed of its notifications.

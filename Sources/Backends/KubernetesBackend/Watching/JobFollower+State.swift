@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import Concurrency
+internal import PrefectConcurrency
 
 extension JobFollower {
     /// The state of the following. Only the follower's own task uses it.

@@ -1,8 +1,8 @@
 internal import BackendKit
-internal import Concurrency
-internal import JSON
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The tasks of a follower besides waiting for the end of its job.

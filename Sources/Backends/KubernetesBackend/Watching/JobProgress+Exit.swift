@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import Concurrency
+internal import PrefectConcurrency
 
 extension JobProgress {
     /// How the run's infrastructure ended, as far as the job and its pods show.

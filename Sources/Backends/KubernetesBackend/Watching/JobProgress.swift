@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The state of a run's job, according to the notifications. A value without I/O.
 ///

@@ -1,6 +1,6 @@
 internal import Hashing
-internal import JSON
 internal import Notation
+internal import PrefectJSON
 
 /// The events for one phase of a pod, with the id that every observer gives them.
 struct PodEvent: Sendable, Hashable {

@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 /// Reports changes of a run's pods: as events, as diagnoses in the run's log, and as the pending state of the run.
 struct PodEventReporter: Sendable {

@@ -1,10 +1,10 @@
 internal import BackendKit
-internal import Concurrency
-internal import JSON
 internal import JobTemplates
 internal import Logging
-internal import PrefectAPI
-internal import RESTClient
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// Observes the jobs of other workers' runs and reports the events of their pods. It also reports that a run has

@@ -1,5 +1,5 @@
-internal import Concurrency
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectREST
 
 /// The next step in watching one kind of object in one namespace. A list comes first, then watches from the last
 /// version, and another list when that version is forgotten. A value without I/O.

@@ -1,6 +1,6 @@
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension ProcessBackend {
     /// The template of `process` pools: the common variables, the output and the working directory.

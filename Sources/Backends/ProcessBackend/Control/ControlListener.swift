@@ -1,6 +1,6 @@
 internal import CLinux
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 /// The loopback listener to which the flow processes of all runs report. Only the supervisor that owns it uses it.
 ///

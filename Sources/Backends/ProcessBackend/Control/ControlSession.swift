@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The worker's side of the connection to the process of a flow. The process reports how its run ended, and the worker
 /// can request that it cancels the run.

@@ -1,7 +1,7 @@
 internal import CLinux
-internal import Concurrency
-internal import Files
 internal import Glibc
+internal import PrefectConcurrency
+internal import PrefectFiles
 internal import Synchronization
 
 /// One thread that waits for descriptors and deadlines. An actor runs on the same thread, so that events reach it

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 /// Finds the file that a command's first word names, so that a problem with it is known before a process starts.
 enum ExecutableLookup {

@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import CLinux
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 /// A child of this process that has just been started.
 struct LaunchedChild: Sendable {

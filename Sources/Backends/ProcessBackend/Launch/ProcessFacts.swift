@@ -1,5 +1,5 @@
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 /// The facts that `/proc` reports about a process.
 struct ProcessFacts: Hashable {

@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import Glibc
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The content of an identifier: a pid, and the facts that prove that the pid still identifies the same process.
 struct ProcessHandle: Hashable, Sendable {

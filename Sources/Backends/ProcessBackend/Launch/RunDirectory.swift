@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import CLinux
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 /// The private directory of one run. It contains the default working directory of the run, and the output of the run.
 ///

@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import CLinux
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 internal import Synchronization
 
 /// Copies a file with the output of a run to a sink, while the run writes the file.

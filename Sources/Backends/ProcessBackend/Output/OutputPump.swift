@@ -1,8 +1,8 @@
 internal import BackendKit
 internal import CLinux
-internal import Concurrency
-internal import Files
 internal import Glibc
+internal import PrefectConcurrency
+internal import PrefectFiles
 internal import Synchronization
 
 /// Copies the output of all runs to one sink on a thread of its own, so that a blocked sink delays nothing else.

@@ -1,8 +1,8 @@
 internal import BackendKit
 internal import CLinux
-internal import Concurrency
-internal import Files
 internal import Glibc
+internal import PrefectConcurrency
+internal import PrefectFiles
 
 extension ProcessSupervisor {
     /// How long the remaining processes of an ended run's group may take to react to SIGTERM.

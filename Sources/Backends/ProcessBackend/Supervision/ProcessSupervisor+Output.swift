@@ -1,7 +1,7 @@
 internal import BackendKit
 internal import CLinux
-internal import Files
 internal import Glibc
+internal import PrefectFiles
 
 /// The names of a process's output files.
 struct OutputNames: Sendable {

@@ -1,8 +1,8 @@
 internal import BackendKit
 internal import CLinux
-internal import Concurrency
-internal import Files
 internal import Glibc
+internal import PrefectConcurrency
+internal import PrefectFiles
 
 /// Watches all processes of the backend on one thread. The actor runs on the loop that waits for their ends, their
 /// output and their control connections.

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Concurrency
-internal import Files
 internal import Glibc
+internal import PrefectConcurrency
+internal import PrefectFiles
 
 /// A process that the supervisor watches, with its state. Only the supervisor uses it.
 final class SupervisedProcess {

@@ -1,6 +1,6 @@
-internal import JSON
 internal import JobTemplates
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension SystemdBackend {
     /// The template of `systemd` pools: the variables of process pools, and the settings for the units of runs.

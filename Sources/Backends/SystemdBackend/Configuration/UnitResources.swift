@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 internal import Systemd
 
 /// The resources and permissions of a run's unit. They come from job variables that stand for properties of systemd,

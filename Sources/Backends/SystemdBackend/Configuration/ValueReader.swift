@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import Notation
+internal import PrefectJSON
 
 /// Reads the values of job variables in the notations of `systemd.resource-control(5)`. Absent, null and empty values
 /// are `nil`. An invalid value is refused with the variable's name.

@@ -1,8 +1,8 @@
 internal import BackendKit
 internal import CLinux
-internal import Concurrency
-internal import Files
 internal import Glibc
+internal import PrefectConcurrency
+internal import PrefectFiles
 internal import Systemd
 
 /// Copies the output of runs from the journal to the worker's own output, and continues where an earlier process

@@ -1,7 +1,7 @@
 internal import BackendKit
-internal import Files
 internal import FoundationEssentials
 internal import Glibc
+internal import PrefectFiles
 
 /// The files that the worker keeps for a unit. Only the worker's own user can read them.
 ///

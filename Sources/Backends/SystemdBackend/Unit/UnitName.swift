@@ -1,6 +1,6 @@
 internal import BackendKit
 internal import Glibc
-internal import JSON
+internal import PrefectJSON
 
 /// The name of the unit of a run. It consists of the run's id and the worker's claim on the run. So each attempt at a
 /// run has its own unit, and two requests to create that unit have the same name.

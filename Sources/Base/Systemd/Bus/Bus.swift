@@ -1,6 +1,6 @@
 internal import CLinux
-internal import Concurrency
 internal import Glibc
+internal import PrefectConcurrency
 internal import Synchronization
 
 /// The error of a failed call over the bus.

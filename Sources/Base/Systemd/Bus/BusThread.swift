@@ -1,7 +1,7 @@
 internal import CLinux
 internal import CSystemd
-internal import Concurrency
 internal import Glibc
+internal import PrefectConcurrency
 internal import Synchronization
 
 /// The thread of a ``Bus``. All functions of sd-bus are called on it.

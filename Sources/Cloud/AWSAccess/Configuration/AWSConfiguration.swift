@@ -1,5 +1,5 @@
 package import BackendKit
-package import JSON
+package import PrefectJSON
 
 /// A block of the type `aws-credentials`, or nothing for the worker's own credentials.
 package struct AWSConfiguration: Sendable, Hashable {

@@ -1,5 +1,5 @@
-internal import Concurrency
-internal import JSON
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// The keys that sign requests.
 package struct AWSCredentials: Sendable, Hashable {

@@ -1,7 +1,7 @@
-internal import Files
 internal import HTTPTransport
 internal import HelperPrograms
-internal import JSON
+internal import PrefectFiles
+internal import PrefectJSON
 
 /// The search for credentials in the order that all programs for AWS share.
 struct CredentialChain: Sendable {

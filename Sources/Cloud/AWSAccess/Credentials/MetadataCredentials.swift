@@ -1,6 +1,6 @@
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Credentials from the container's or the machine's own surroundings, which are asked without a proxy.
 struct MetadataCredentials: Sendable {

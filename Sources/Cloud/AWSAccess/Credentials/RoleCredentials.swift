@@ -1,7 +1,7 @@
 internal import FoundationEssentials
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 // Roles that the Security Token Service gives temporary keys for.
 extension AWSClient {

@@ -1,10 +1,10 @@
-internal import Files
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import Hashing
-internal import JSON
 internal import Notation
-internal import RESTClient
+internal import PrefectFiles
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Credentials of a single sign-on session that `aws sso login` has begun.
 struct SSOCredentials: Sendable {

@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 // Requests to EC2 and STS, whose answers are XML.
 extension AWSClient {

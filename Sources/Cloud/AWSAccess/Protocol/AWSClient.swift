@@ -1,7 +1,7 @@
-internal import Concurrency
 internal import HTTPTransport
-package import JSON
-package import RESTClient
+internal import PrefectConcurrency
+package import PrefectJSON
+package import PrefectREST
 
 /// A client of one service in one region. Every method throws `RequestFailure`, or `CancellationError` when the task is
 /// cancelled.

@@ -1,6 +1,6 @@
 internal import HTTPTransport
-internal import JSON
-package import RESTClient
+internal import PrefectJSON
+package import PrefectREST
 
 /// Reads the reasons of services.
 enum AWSReason {

@@ -1,8 +1,8 @@
-internal import Concurrency
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Signs requests to one service with credentials that may be renewed.
 struct AWSSigner: RequestSigner {

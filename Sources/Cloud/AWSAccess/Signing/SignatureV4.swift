@@ -1,9 +1,9 @@
 internal import Crypto
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
 internal import Notation
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Signature Version 4 of AWS in its header form, as a value without a clock.
 struct SignatureV4: Sendable {

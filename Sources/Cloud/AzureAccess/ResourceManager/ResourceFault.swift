@@ -1,5 +1,5 @@
-package import JSON
-internal import RESTClient
+package import PrefectJSON
+internal import PrefectREST
 
 /// An error as the Resource Manager describes it. The inner errors come first, because they name the cause.
 package struct ResourceFault: Sendable, Hashable {

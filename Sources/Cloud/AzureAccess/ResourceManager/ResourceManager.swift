@@ -1,6 +1,6 @@
 package import HTTPTransport
-package import JSON
-package import RESTClient
+package import PrefectJSON
+package import PrefectREST
 
 /// Sends requests to Azure's Resource Manager. Each has a deadline and is repeated a few times where that is safe.
 ///

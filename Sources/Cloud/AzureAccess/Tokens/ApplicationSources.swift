@@ -1,5 +1,5 @@
-internal import Concurrency
 internal import FoundationEssentials
+internal import PrefectConcurrency
 
 /// An application with its secret.
 struct ClientSecretSource: TokenSource {

@@ -1,8 +1,8 @@
-internal import Concurrency
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// A token for the Resource Manager.
 package struct AzureToken: Sendable, Hashable {

@@ -1,6 +1,6 @@
 internal import CryptoExtras
 internal import FoundationEssentials
-internal import JSON
+internal import PrefectJSON
 
 /// The certificate of an application with its private key, which signs assertions.
 struct ClientCertificate: Sendable {

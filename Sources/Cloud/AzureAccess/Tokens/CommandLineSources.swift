@@ -1,6 +1,6 @@
-internal import Concurrency
 internal import HelperPrograms
-internal import JSON
+internal import PrefectConcurrency
+internal import PrefectJSON
 
 /// A command-line program in which a person has logged in: `az` or `azd`.
 struct CommandLineSource: TokenSource {

@@ -1,7 +1,7 @@
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The identity that Azure gives to a machine, an app or a container.
 struct ManagedIdentitySource: TokenSource {

@@ -1,7 +1,7 @@
-internal import Concurrency
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// Microsoft's token service, which gives tokens to applications.
 struct TokenService: Sendable {

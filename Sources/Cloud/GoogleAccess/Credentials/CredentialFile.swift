@@ -1,5 +1,5 @@
 internal import BackendKit
-internal import JSON
+internal import PrefectJSON
 
 /// Reads credentials in the JSON forms that Google's tools write.
 struct CredentialFile {

@@ -1,6 +1,6 @@
 internal import BackendKit
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// An identity of another provider, whose token Google's token service exchanges.
 package struct ExternalAccount: Sendable, Hashable {

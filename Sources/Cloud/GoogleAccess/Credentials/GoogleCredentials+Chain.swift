@@ -1,8 +1,8 @@
 package import BackendKit
-internal import Files
 internal import FoundationEssentials
-package import JSON
 internal import OrderedCollections
+internal import PrefectFiles
+package import PrefectJSON
 
 extension GoogleCredentials {
     /// The credentials of a job: those of its block, or else those of the worker's environment.

@@ -1,5 +1,5 @@
 internal import BackendKit
-package import JSON
+package import PrefectJSON
 
 /// Credentials for Google Cloud, as they were configured. Reading them sends no request.
 package struct GoogleCredentials: Sendable, Hashable {

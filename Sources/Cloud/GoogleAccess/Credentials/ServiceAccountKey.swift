@@ -1,7 +1,7 @@
 internal import Crypto
 internal import CryptoExtras
 internal import FoundationEssentials
-internal import JSON
+internal import PrefectJSON
 
 /// The private key of a service account.
 package struct ServiceAccountKey: Sendable, Hashable {

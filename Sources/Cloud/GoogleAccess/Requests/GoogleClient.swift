@@ -1,8 +1,8 @@
 internal import BackendKit
 internal import FoundationEssentials
 package import HTTPTransport
-package import JSON
-package import RESTClient
+package import PrefectJSON
+package import PrefectREST
 
 /// Sends the requests of one identity to a service of Google. It renews a token that Google no longer accepts.
 package struct GoogleClient: Sendable {

@@ -1,7 +1,7 @@
 package import BackendKit
 internal import HTTPTransport
-internal import JSON
-package import RESTClient
+internal import PrefectJSON
+package import PrefectREST
 
 /// Reads why Google's services refuse requests.
 package enum GoogleReason {

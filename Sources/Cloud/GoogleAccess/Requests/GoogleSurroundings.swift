@@ -1,7 +1,7 @@
 package import BackendKit
 internal import FoundationEssentials
 package import HTTPTransport
-internal import RESTClient
+internal import PrefectREST
 
 /// The connections to Google's services, and the environment that decides about them.
 package struct GoogleSurroundings: Sendable {

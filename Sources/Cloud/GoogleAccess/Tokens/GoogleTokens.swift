@@ -1,9 +1,9 @@
 internal import BackendKit
-internal import Concurrency
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 internal import Synchronization
 
 /// The access tokens of one identity. A token is used until shortly before it expires, and is read again in advance.

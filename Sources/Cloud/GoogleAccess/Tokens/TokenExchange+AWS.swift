@@ -1,9 +1,9 @@
 internal import Crypto
 package import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
 internal import Notation
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The proof of an identity of AWS: a signed request `GetCallerIdentity`, which Google's token service sends.
 extension TokenExchange {

@@ -2,9 +2,9 @@ internal import BackendKit
 internal import FoundationEssentials
 internal import HTTPTransport
 internal import HelperPrograms
-internal import JSON
 internal import JobTemplates
-internal import RESTClient
+internal import PrefectJSON
+internal import PrefectREST
 
 extension TokenExchange {
     /// The token of the other identity provider.

@@ -1,10 +1,10 @@
 internal import BackendKit
-internal import Concurrency
 internal import FoundationEssentials
 internal import HTTPTransport
-internal import JSON
 internal import OrderedCollections
-internal import RESTClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+internal import PrefectREST
 
 /// The requests by which credentials become an access token.
 struct TokenExchange: Sendable {

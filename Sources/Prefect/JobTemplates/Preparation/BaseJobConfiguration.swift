@@ -1,5 +1,5 @@
-public import JSON
 public import OrderedCollections
+public import PrefectJSON
 
 /// The fields that the job configurations of all backends have, checked and converted to their types.
 public struct BaseJobConfiguration: Sendable, Hashable {

@@ -1,5 +1,5 @@
-public import JSON
 public import OrderedCollections
+public import PrefectJSON
 
 /// A job configuration that is ready to be launched for one flow run.
 public struct PreparedJobConfiguration: Sendable, Hashable {

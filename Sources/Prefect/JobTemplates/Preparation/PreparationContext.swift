@@ -1,5 +1,5 @@
-public import JSON
 public import OrderedCollections
+public import PrefectJSON
 
 /// The data about a flow run from which its job configuration is prepared.
 public struct PreparationContext: Sendable {

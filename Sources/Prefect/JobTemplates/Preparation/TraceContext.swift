@@ -1,4 +1,4 @@
-package import JSON
+package import PrefectJSON
 
 /// The trace that a flow run is part of, in the form of W3C Trace Context.
 ///

@@ -1,5 +1,5 @@
-package import JSON
 internal import OrderedCollections
+package import PrefectJSON
 
 /// Replaces the placeholders in a template by values, in every string of its objects and arrays. Keys are not changed.
 ///

@@ -1,5 +1,5 @@
-public import JSON
 public import OrderedCollections
+public import PrefectJSON
 
 /// The base job template of a work pool: the job configuration with placeholders, and the variables that fill them.
 public struct BaseJobTemplate: Sendable, Hashable {

@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 /// Renders job configurations from a base job template.
 public struct JobRenderer: Sendable {

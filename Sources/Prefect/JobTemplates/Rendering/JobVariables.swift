@@ -1,5 +1,5 @@
-public import JSON
 public import OrderedCollections
+public import PrefectJSON
 
 /// The job variables of a run: the values that override a base job template's defaults.
 public struct JobVariables: Sendable, Hashable {

@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// A path like `volumes[0].name` into a JSON value, with the rules of Prefect's placeholders.
 enum KeyPath {

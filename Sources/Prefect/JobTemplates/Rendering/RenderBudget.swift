@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The amount of text that the placeholders of one configuration may still expand to. Without a limit, a few lines of a
 /// template could expand to gigabytes.

@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The reason why a job template could not be turned into a job configuration.
 ///

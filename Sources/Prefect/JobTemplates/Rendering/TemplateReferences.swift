@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 /// The source of the block documents and variables that a template names.
 ///

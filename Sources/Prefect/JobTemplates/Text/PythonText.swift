@@ -1,6 +1,6 @@
-package import JSON
 internal import Notation
 internal import OrderedCollections
+package import PrefectJSON
 
 extension JSONValue {
     /// The value as Python's `str` writes it: a string as it is, anything else like ``pythonRepresentation``.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 import Glibc
 
 /// A failure of libcurl, and its meaning for the caller.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 /// The result of reading from a connection without waiting.
 package enum ByteRead {

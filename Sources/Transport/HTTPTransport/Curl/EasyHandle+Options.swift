@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 extension EasyHandle {
     /// Applies a plan as libcurl settings. The handle must be new or reset.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 /// One libcurl easy handle, with the memory that must live as long as its settings. Only the loop's thread uses it.
 final class EasyHandle {

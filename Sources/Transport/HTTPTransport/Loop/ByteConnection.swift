@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 /// A connection that carries another protocol than HTTP, on the loop's thread. libcurl makes it. Where necessary, it uses
 /// TLS and a proxy's tunnel.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 /// The kinds of readiness of a watched descriptor.
 package struct DescriptorReadiness: OptionSet, Sendable {

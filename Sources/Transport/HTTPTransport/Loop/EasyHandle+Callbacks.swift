@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 extension EasyHandle {
     /// Directs libcurl's callbacks to a transfer. The transfer must live for as long as the handle is in the loop.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 import Glibc
 import Synchronization
 

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 /// Connections for other protocols in the loop. `Admission` does not count them, because they are few and each lasts for
 /// a long time.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 import Glibc
 
 /// The objects that live on the loop's thread: the multi handle, the transfers and the watched descriptors.

@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 import Glibc
 
 /// One request on the loop's thread. It passes libcurl's reports through the state and the parser to the channel.

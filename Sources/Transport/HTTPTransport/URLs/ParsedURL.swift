@@ -1,4 +1,4 @@
-import CCurl
+import CPrefectCurl
 
 /// A URL as libcurl parses it. So the proxy, the origin and the text shown in errors can never differ from the address
 /// that libcurl connects to.

@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The filter of one kind of object: members with `any_` and `not_any_` lists.
 ///

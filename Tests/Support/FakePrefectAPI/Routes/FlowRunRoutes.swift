@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension Route {
     static let flowRuns: [Route] = [

@@ -1,6 +1,6 @@
 internal import FoundationEssentials
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 extension Route {
     /// Records that are written once and read back: logs, events, blocks and variables.

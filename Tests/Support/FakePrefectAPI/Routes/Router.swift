@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// One request in the form that a route receives.
 struct Call {

@@ -1,4 +1,4 @@
-public import JSON
+public import PrefectJSON
 
 /// A flow run, as the fake stores it.
 public struct FakeFlowRun: Sendable {

@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 /// A work pool, as the fake stores it.
 public struct FakeWorkPool: Sendable {

@@ -1,5 +1,5 @@
-public import JSON
 internal import OrderedCollections
+public import PrefectJSON
 
 /// A state of a flow run, as the fake stores it.
 public struct FakeState: Sendable, Hashable {

@@ -1,5 +1,5 @@
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// Writes one JSON object as text, member by member.
 ///

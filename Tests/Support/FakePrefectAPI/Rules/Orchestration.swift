@@ -1,4 +1,4 @@
-internal import JSON
+internal import PrefectJSON
 
 /// The server's decision about a proposed state, and the state that the run enters because of it, if any.
 struct Verdict {

@@ -1,6 +1,6 @@
 internal import FoundationEssentials
-internal import JSON
 internal import OrderedCollections
+internal import PrefectJSON
 
 /// The whole state of the fake: the objects of a Prefect server, without sockets and faults.
 struct World: Sendable {

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
-internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
+internal import PrefectJSON
 internal import Synchronization
 
 /// One connection to the fake. It handles one request after the other, and applies the fault of each.

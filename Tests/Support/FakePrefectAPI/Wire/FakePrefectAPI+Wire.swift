@@ -1,6 +1,6 @@
 internal import FoundationEssentials
-internal import JSON
 internal import NIOHTTP1
+internal import PrefectJSON
 
 extension FakePrefectAPI {
     /// Records a request.

@@ -1,6 +1,6 @@
-import PrefectAPI
+import PrefectClient
 import ProcessBackend
-import Worker
+import WorkerKit
 
 @main
 struct Embed {

@@ -1,4 +1,4 @@
-import PrefectAPI
+import PrefectClient
 
 /// Describes a work pool and the latest states of a flow run, as the API reports them.
 func describe(pool: String, flowRun: String) async throws -> String {

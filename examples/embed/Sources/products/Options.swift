@@ -2,10 +2,10 @@ import BackendKit
 import DockerBackend
 import KubernetesBackend
 import Logging
-import PrefectAPI
+import PrefectClient
 import ProcessBackend
 import SystemdBackend
-import Worker
+import WorkerKit
 
 /// A configuration with several pools, limits, and places of its own for state, logs and output.
 func configuration(settings: PrefectSettings) -> WorkerConfiguration {

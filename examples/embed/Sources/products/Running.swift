@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
-import PrefectAPI
-import Worker
+import PrefectClient
+import WorkerKit
 
 /// Runs a worker that SIGTERM shuts down: the first drains it, the second stops the flow runs in flight.
 func runUntilSIGTERM(_ worker: PrefectWorker) async throws {

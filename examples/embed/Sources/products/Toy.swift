@@ -1,7 +1,7 @@
 import BackendKit
 import BackendKitTesting
 import JobTemplates
-import PrefectAPI
+import PrefectClient
 
 /// A backend whose runs are entries in memory that end at once. It shows the parts of the contract.
 struct ToyBackend: Backend {

@@ -1,0 +1,101 @@
+internal import BackendKit
+internal import Logging
+internal import PrefectClient
+internal import PrefectJSON
+internal import Synchronization
+
+/// Reports about one flow run: in its log at the API, in the worker's own log, and as events.
+final class RunReporter: JobReporter {
+    private let flowRunID: String
+    private let services: WorkerServices
+    private let logger: Logger
+    private let workerID: String?
+    private let state = Mutex(State())
+
+    /// The secrets that the run's blocks added to its configuration.
+    let secrets = RevealedSecrets()
+
+    private struct State {
+        var related: @Sendable () -> [JSONValue] = { [] }
+        var previous: [String: Event] = [:]
+    }
+
+    /// The logger under which the API shows the worker's lines in a run's log.
+    private static let apiLogger = "prefect.flow_runs.worker"
+
+    init(flowRun: FlowRun, services: WorkerServices, workerID: String?) {
+        flowRunID = flowRun.id
+        self.services = services
+        self.workerID = workerID
+        logger = services.forRun(flowRun.id, named: flowRun.name).logger
+    }
+
+    /// Sets how the resources are made that are related to the events of the run's infrastructure.
+    func setRelated(_ related: @escaping @Sendable () -> [JSONValue]) { state.withLock { $0.related = related } }
+
+    /// Removes the worker's secrets and those of the run's blocks from a text.
+    func redact(_ text: String) -> String { secrets.redacting(services.redact(text)) }
+
+    func log(_ level: RunLogLevel, _ message: String) {
+        let message = redact(message)
+        logger.log(level: level.loggerLevel, "\(message)")
+        add(level, message)
+    }
+
+    func logAtAPI(_ level: RunLogLevel, _ message: String) { add(level, redact(message)) }
+
+    private func add(_ level: RunLogLevel, _ message: String) {
+        // The level of the worker's own log also applies to the API's log, as it does for Prefect's loggers.
+        guard level.loggerLevel >= logger.logLevel else { return }
+        services.logs.add(
+            LogRecord(
+                logger: Self.apiLogger, level: level.rawValue, message: message, flowRunID: flowRunID,
+                workerID: workerID))
+    }
+
+    func emit(event name: String, resource: JSONValue, payload: JSONValue) {
+        emit(name, resource, payload, id: nil, occurred: nil)
+    }
+
+    func emit(event name: String, resource: JSONValue, payload: JSONValue, id: String, occurred: Timestamp?) {
+        emit(name, resource, payload, id: id, occurred: occurred)
+    }
+
+    private func emit(_ name: String, _ resource: JSONValue, _ payload: JSONValue, id: String?, occurred: Timestamp?) {
+        let subject = resource["prefect.resource.id"]?.stringValue ?? ""
+        let event = state.withLock { state in
+            let event = Event(
+                name: name, resource: resource, related: state.related(), payload: payload,
+                following: state.previous[subject], occurred: occurred ?? .now, id: id)
+            state.previous[subject] = event.predecessor
+            return event
+        }
+        services.events.add(event)
+    }
+
+    func reportPending(_ message: String) async -> Bool {
+        do {
+            let run = try await services.api.readFlowRun(id: flowRunID, effort: .once)
+            // The proposal is only for a run that waits for its infrastructure. It must not claim a run that was
+            // rescheduled.
+            guard run.stateType == "PENDING", run.stateName != StateProposal.infrastructurePending else { return true }
+            let proposal = StateProposal(
+                type: "PENDING", name: StateProposal.infrastructurePending, message: redact(message))
+            _ = try await services.api.propose(proposal, forFlowRun: flowRunID, effort: .once)
+            return true
+        } catch {
+            return (error as? APIError)?.isTransient == false
+        }
+    }
+}
+
+extension RunLogLevel {
+    fileprivate var loggerLevel: Logger.Level {
+        switch self {
+        case .debug: .debug
+        case .info: .info
+        case .warning: .warning
+        case .error: .error
+        }
+    }
+}

@@ -1,0 +1,23 @@
+internal import PrefectClient
+internal import Synchronization
+
+/// A run that a poll has returned, with its slot.
+struct DueRun: Sendable {
+    let held: ActiveRun
+    let details: RunDetails
+    let slot: Slot
+}
+
+/// A flow run as the API sent it, until its infrastructure exists. Afterwards the run may be in flight for long and
+/// needs only its ``FlowRun/outline``.
+final class RunDetails: Sendable {
+    private let kept: Mutex<FlowRun?>
+
+    init(_ flowRun: FlowRun) { kept = Mutex(flowRun) }
+
+    /// The run; `nil` once its infrastructure exists.
+    var flowRun: FlowRun? { kept.withLock { $0 } }
+
+    /// Releases the run.
+    func release() { kept.withLock { $0 = nil } }
+}

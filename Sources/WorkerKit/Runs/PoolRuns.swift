@@ -1,0 +1,108 @@
+internal import BackendKit
+internal import Logging
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+
+/// The values that all flow runs of a pool share, and the two ways in which a run begins: from a poll or the ledger.
+final class PoolRuns: Sendable {
+    let backend: any Backend
+    let live: ObservedValue<ServedPool>
+    let services: WorkerServices
+    let contexts: RunContextReader
+    let registry: RunRegistry
+    let state: PoolState
+    let peers: PeerWorkers
+    let metrics: PoolMetrics
+    let late: LateProposals
+
+    init(
+        backend: any Backend, live: ObservedValue<ServedPool>, services: WorkerServices, contexts: RunContextReader,
+        registry: RunRegistry, state: PoolState, peers: PeerWorkers, metrics: PoolMetrics, late: LateProposals
+    ) {
+        self.backend = backend
+        self.live = live
+        self.services = services
+        self.contexts = contexts
+        self.registry = registry
+        self.state = state
+        self.peers = peers
+        self.metrics = metrics
+        self.late = late
+    }
+
+    var served: ServedPool { live.value }
+    var events: WorkerEvents {
+        WorkerEvents(events: services.events, workerName: served.workerName, workerType: backend.traits.type)
+    }
+
+    /// The run's current entry for the ledger.
+    func entry(of held: ActiveRun) -> LedgerEntry {
+        held.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: backend.traits.type)
+    }
+
+    /// Takes a run that a poll has returned through all of its steps.
+    func execute(_ run: DueRun) async {
+        guard let driver = driver(of: run) else { return await services.ledger.remove(run.held.id) }
+        await driver.run()
+    }
+
+    /// Takes a run that an earlier process held through all of its steps.
+    func recover(_ held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async {
+        let runs = forRun(held)
+        // The API may be unavailable for a long time, and both reads wait for it.
+        guard let driver = try? await inChildTask({ try await runs.driver(of: held, entry, slot) }) else {
+            metrics.ended(.left)
+            runs.services.logger.info(
+                "Flow run '\(entry.flowRunName)' will be recovered at the next start of this worker")
+            return
+        }
+        await driver.run()
+    }
+
+    // Not part of the memory of the run's task.
+    @inline(never)
+    private func driver(of run: DueRun) -> RunDriver? {
+        RunDriver(held: run.held, details: run.details, slot: run.slot, pool: state.pool, runs: forRun(run.held))
+    }
+
+    private func driver(of held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async throws -> RunDriver? {
+        let flowRun = try await services.persistently { try await self.read(entry) }
+        let pool = try await services.persistently { try await self.readPool(entry) }
+        return RunDriver(held: held, details: RunDetails(flowRun), slot: slot, pool: pool, runs: self)
+    }
+
+    /// The same values for one run: each line in the worker's log names the run.
+    private func forRun(_ held: ActiveRun) -> PoolRuns {
+        PoolRuns(
+            backend: backend, live: live, services: services.forRun(held.id, named: held.name), contexts: contexts,
+            registry: registry, state: state, peers: peers, metrics: metrics, late: late)
+    }
+
+    private func read(_ entry: LedgerEntry) async throws -> FlowRun {
+        do {
+            return try await services.api.readFlowRun(id: entry.flowRunID, effort: .persistent)
+        } catch let error as APIError where error.isNotFound {
+            guard entry.api == services.api.configuration.shownURL else {
+                services.logger.warning(
+                    """
+                    Flow run '\(entry.flowRunName)' belongs to the API '\(entry.api)': only a worker for that API can \
+                    recover the run
+                    """)
+                throw CancellationError()
+            }
+            return FlowRun(id: entry.flowRunID, name: entry.flowRunName)
+        } catch let error as APIError where error.isTooLarge {
+            return FlowRun(id: entry.flowRunID, name: entry.flowRunName, unreadable: error.description)
+        }
+    }
+
+    private func readPool(_ entry: LedgerEntry) async throws -> WorkPool {
+        if let pool = state.pool { return pool }
+        do {
+            return try await services.api.readWorkPool(named: entry.pool, effort: .persistent)
+        } catch let error as APIError where error.isNotFound {
+            return WorkPool(name: entry.pool, type: entry.workerType)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+internal import BackendKit
+internal import FoundationEssentials
+internal import Logging
+internal import PrefectClient
+internal import PrefectConcurrency
+internal import PrefectJSON
+
+/// The runs of other workers, at the API of this worker.
+struct ForeignRunsOfAPI: ForeignRuns {
+    let services: WorkerServices
+    let served: ObservedValue<[any PoolService]>
+    /// The value of this process's marks, by which the API distinguishes several workers.
+    private let mark = APIClient.newTransitionID()
+
+    init(services: WorkerServices, served: ObservedValue<[any PoolService]>) {
+        self.services = services
+        self.served = served
+    }
+
+    private var pools: [any PoolService] { served.value }
+
+    func isOwn(_ flowRunID: String) -> Bool { pools.contains { $0.registry.contains(flowRunID) } }
+
+    func status(of flowRunID: String) async throws -> ForeignRunStatus? {
+        do {
+            return ForeignRunStatus(
+                try await services.persistently {
+                    try await services.api.readFlowRun(id: flowRunID, effort: .persistent)
+                })
+        } catch let error as APIError {
+            // The id comes from a label, which other programs write and which may contain anything.
+            if !error.isNotFound {
+                services.logger.warning("Flow run '\(flowRunID)' of another worker cannot be looked up: \(error)")
+            }
+            return nil
+        }
+    }
+
+    func inFlight(among flowRunIDs: [String]) async throws -> Set<String> {
+        // A label may contain anything, and the API refuses a list with a value that is no id.
+        let ids = Set(flowRunIDs.filter { UUID(uuidString: $0) != nil }).sorted()
+        do {
+            let runs = try await services.persistently {
+                try await services.api.flowRuns(among: ids, inStates: ["PENDING", "RUNNING"], effort: .persistent)
+            }
+            return Set(runs.map(\.id))
+        } catch let error as APIError {
+            services.logger.warning("Flow runs of other workers cannot be looked up: \(error)")
+            return []
+        }
+    }
+
+    func forEachPool(ofType workerType: String, _ body: @escaping @Sendable (PoolJobs) async -> Void) async {
+        await withDiscardingTaskGroup { group in
+            var seen: Set<ObjectIdentifier> = []
+            while !Task.isCancelled {
+                let current = pools
+                for pool in current where seen.insert(ObjectIdentifier(pool.state)).inserted {
+                    group.addTask {
+                        if let jobs = await jobs(ofKnown: pool, ofType: workerType) { await body(jobs) }
+                    }
+                }
+                let states = Set(current.map { ObjectIdentifier($0.state) })
+                await served.wait { $0.contains { !states.contains(ObjectIdentifier($0.state)) } }
+            }
+        }
+    }
+
+    private func jobs(ofKnown pool: any PoolService, ofType workerType: String) async -> PoolJobs? {
+        await pool.state.waitUntilKnown()
+        guard let known = pool.state.pool, known.type == workerType, !Task.isCancelled else { return nil }
+        return PoolJobs(
+            of: known, defaultTemplate: nil, environment: services.environment, api: services.api, effort: .persistent)
+    }
+
+    func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
+        try await services.persistently { [mark] in
+            try await services.api.writeUniqueInput(
+                named: "prefect-worker-crash-\(name)", value: mark, ofFlowRun: id, effort: .persistent)
+        }
+    }
+
+    func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter {
+        let reporter = RunReporter(
+            flowRun: FlowRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
+        reporter.setRelated { related }
+        return reporter
+    }
+
+    func reportCrash(ofFlowRun id: String, _ status: ExitStatus, reporter: any JobReporter) async throws {
+        let report = CrashReport(status.mapTexts(services.redact))
+        let outcome = try await services.persistently {
+            try await services.api.propose(.crashed(report.message), forFlowRun: id, effort: .persistent)
+        }
+        if case .accepted = outcome { report.log(flowRunID: id, to: reporter, outputIsPrinted: false) }
+    }
+}
+
+extension ForeignRunStatus {
+    fileprivate init(_ run: FlowRun) {
+        let isPending = run.stateType == "PENDING"
+        let isClaim = isPending && run.stateName != StateProposal.infrastructurePending
+        self.init(
+            isInFlight: isPending || run.stateType == "RUNNING", infrastructure: run.infrastructurePID,
+            claimed: isClaim ? run.state?["timestamp"]?.stringValue.flatMap { Timestamp($0) } : nil)
+    }
+}
