@@ -72,7 +72,7 @@ struct ConformanceBench: Sendable {
         do {
             try await body(workload, identifier)
         } catch {
-            try? await within("the stop") {
+            try? await answered("the stop") {
                 try await workload.stop(identifier, grace: .zero, reason: .shutdown)
                 await workload.cleanUp(identifier)
             }
@@ -87,6 +87,22 @@ struct ConformanceBench: Sendable {
             return try await within("the end of the run") { try await workload.wait(for: identifier) }
         } catch let error as InfrastructureError where error.kind == .notFound {
             return ExitStatus(code: nil)
+        }
+    }
+
+    /// Runs a step within the time limit. As the worker does, it repeats the step while the infrastructure gives no
+    /// answer.
+    func answered<Result: Sendable>(
+        _ step: String, _ body: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await within(step) {
+            while true {
+                do {
+                    return try await body()
+                } catch let error as InfrastructureError where error.kind == .unavailable {
+                    try await Task.sleep(for: .milliseconds(500))
+                }
+            }
         }
     }
 

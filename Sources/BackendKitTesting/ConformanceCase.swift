@@ -190,7 +190,7 @@ extension ConformanceCase {
         try await ConformanceBench.run(subject) { bench in
             try await bench.started("trap 'exit 5' TERM; \(untilStopped)") { workload, identifier in
                 try await Task.sleep(for: subject.expectations.beginning)
-                try await bench.within("the stop") {
+                try await bench.answered("the stop") {
                     try await workload.stop(identifier, grace: .seconds(60), reason: .shutdown)
                 }
                 let status = try await bench.end(of: workload, identifier)
@@ -204,7 +204,7 @@ extension ConformanceCase {
         try await ConformanceBench.run(subject) { bench in
             try await bench.started("trap '' TERM; \(untilStopped)") { workload, identifier in
                 try await Task.sleep(for: subject.expectations.beginning)
-                try await bench.within("the stop") {
+                try await bench.answered("the stop") {
                     try await workload.stop(identifier, grace: .seconds(1), reason: .cancelled)
                 }
                 let status = try await bench.end(of: workload, identifier)
@@ -218,7 +218,7 @@ extension ConformanceCase {
             try await bench.started("exit 0") { workload, identifier in
                 _ = try await bench.end(of: workload, identifier)
                 do {
-                    try await bench.within("the stop") {
+                    try await bench.answered("the stop") {
                         try await workload.stop(identifier, grace: .seconds(1), reason: .cancelled)
                     }
                 } catch let error as InfrastructureError where error.kind == .notFound {}
@@ -229,7 +229,7 @@ extension ConformanceCase {
     private static func checkNeverStarted(_ subject: any ConformanceSubject) async throws {
         try await ConformanceBench.run(subject) { bench in
             let workload = try await bench.workload("exit 0")
-            let found = try await bench.within("the recovery") { try await workload.recover(nil) }
+            let found = try await bench.answered("the recovery") { try await workload.recover(nil) }
             try expect(found == .neverStarted, "a run that was never started is \(found)")
         }
     }
@@ -240,14 +240,14 @@ extension ConformanceCase {
                 let workload = try await bench.workload("sleep 3; exit 0")
                 await raceOf(
                     { _ = try? await workload.start() }, { try? await Task.sleep(for: .milliseconds(pause)) })
-                switch try await bench.within("the recovery", { try await workload.recover(nil) }) {
+                switch try await bench.answered("the recovery", { try await workload.recover(nil) }) {
                 case .present(let identifier):
                     let status = try await bench.end(of: workload, identifier)
                     try expect(status.code == 0, "the run of an interrupted start reports \(status)")
                     await workload.cleanUp(identifier)
                 case .ended(let identifier): await workload.cleanUp(identifier)
                 case .neverStarted:
-                    let again = try await bench.within("the recovery") { try await workload.recover(nil) }
+                    let again = try await bench.answered("the recovery") { try await workload.recover(nil) }
                     try expect(again == .neverStarted, "a run that would never start is \(again)")
                 case .outOfReach: throw ConformanceFailure("the run of an interrupted start is out of reach")
                 }
@@ -267,7 +267,7 @@ extension ConformanceCase {
             await bench.backend.removeOrphans(except: [run.id])
             await bench.backend.adopt(identifier, flowRunID: run.id, flowRunName: run.name)
             let workload = try await bench.workload("sleep 6; exit 6", of: run)
-            let found = try await bench.within("the recovery") { try await workload.recover(identifier) }
+            let found = try await bench.answered("the recovery") { try await workload.recover(identifier) }
             try expect(found == .present(identifier), "a run of an earlier process is \(found)")
             let status = try await bench.end(of: workload, identifier)
             let isKnown = subject.expectations.reportsCodeToLaterProcess
@@ -286,12 +286,12 @@ extension ConformanceCase {
         try await ConformanceBench.run(subject) { bench in
             await bench.backend.removeOrphans(except: [run.id])
             let workload = try await bench.workload(untilStopped, of: run)
-            guard case .present(let found) = try await bench.within("the recovery", { try await workload.recover(nil) })
+            guard case .present(let found) = try await bench.answered("the recovery", { try await workload.recover(nil) })
             else { throw ConformanceFailure("a run without a recorded identifier is not found") }
             try expect(
                 found.rawValue == identifier.rawValue, "a run is found as '\(found)' and was started as '\(identifier)'"
             )
-            try await bench.within("the stop") { try await workload.stop(found, grace: .zero, reason: .cancelled) }
+            try await bench.answered("the stop") { try await workload.stop(found, grace: .zero, reason: .cancelled) }
             _ = try await bench.end(of: workload, found)
             await workload.cleanUp(found)
         }
@@ -318,7 +318,7 @@ extension ConformanceCase {
             _ = try await bench.end(of: workload, identifier)
             await workload.cleanUp(identifier)
             await workload.cleanUp(identifier)
-            let found = try await bench.within("the recovery") { try await workload.recover(identifier) }
+            let found = try await bench.answered("the recovery") { try await workload.recover(identifier) }
             switch found {
             case .ended, .present: break
             case .neverStarted, .outOfReach: throw ConformanceFailure("a run that was cleaned up is \(found)")

@@ -28,6 +28,8 @@ final class FakeTasks: Sendable {
         var output: [UInt8] = []
         var ignoresStop = false
         var hasConsole = false
+        /// The claims that were looked up after their creation was cancelled.
+        var abandoned: [String] = []
         /// The operations that get no answer and have no effect.
         var unanswered: Set<String> = []
     }
@@ -101,6 +103,7 @@ struct FakeClient: RemoteTaskClient {
                 state.blindness -= 1
                 return nil
             }
+            if key.isAbandoned { state.abandoned.append(key.claimID) }
             return state.tasks["task-\(key.claimID)"] == nil ? nil : "task-\(key.claimID)"
         }
     }
@@ -134,7 +137,7 @@ struct FakeClient: RemoteTaskClient {
         }
     }
 
-    func orphans(of owner: String) async throws -> [String] {
+    func orphans(of owner: String, creating claims: Set<String>) async throws -> [String] {
         try tasks.run("orphans") { state in
             state.tasks.filter { $0.value.owner == owner && $0.value.code != nil }.map(\.key)
         }

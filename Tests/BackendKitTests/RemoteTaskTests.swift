@@ -67,6 +67,23 @@ struct RemoteTaskTests {
         }
     }
 
+    @Test("a look-up after a creation that was cancelled in its pause says so to the client")
+    func abandoned() async throws {
+        tasks.fail("create", (RemoteTaskError(.full, "no capacity", retryAfter: .seconds(600)), hasEffect: false))
+        try await FakeProcess.run(tasks) { (process: FakeProcess) async throws in
+            let workload = try process.workload()
+            let start = Task { try await workload.start() }
+            try await eventually("the creation pauses") { process.reporter.pendingReports == 1 }
+            start.cancel()
+            await #expect(throws: CancellationError.self) { try await start.value }
+            #expect(try await workload.recover(nil) == .neverStarted)
+            #expect(tasks.state.withLock { Set($0.abandoned) } == ["c1"])
+            _ = try await workload.start()
+            #expect(try await workload.recover(nil) == .present(InfrastructureIdentifier(rawValue: "task-c1")))
+            #expect(tasks.state.withLock { $0.abandoned.count } == 3)
+        }
+    }
+
     @Test("the run's log shows the task's address in the console")
     func console() async throws {
         tasks.state.withLock { $0.hasConsole = true }

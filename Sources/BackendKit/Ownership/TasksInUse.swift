@@ -5,6 +5,7 @@ public final class TasksInUse: Sendable {
     private struct State {
         var tasks: Set<String> = []
         var claims: Set<String> = []
+        var abandoned: Set<String> = []
         var started: Set<String> = []
         var flowRunIDs: Set<String> = []
     }
@@ -15,10 +16,31 @@ public final class TasksInUse: Sendable {
     public init() {}
 
     /// Protects what is created for a claim until ``endCreation(for:)``.
-    public func beginCreation(for claimID: String) { state.withLock { _ = $0.claims.insert(claimID) } }
+    public func beginCreation(for claimID: String) {
+        state.withLock { state in
+            state.claims.insert(claimID)
+            state.abandoned.remove(claimID)
+        }
+    }
 
     /// Ends the protection of what was created for a claim.
-    public func endCreation(for claimID: String) { state.withLock { _ = $0.claims.remove(claimID) } }
+    ///
+    /// - Parameter isAbandoned: Whether the creation was cancelled, so that this process does not continue it.
+    public func endCreation(for claimID: String, isAbandoned: Bool = false) {
+        state.withLock { state in
+            state.claims.remove(claimID)
+            if isAbandoned { state.abandoned.insert(claimID) }
+        }
+    }
+
+    /// The claims for which this process creates infrastructure.
+    public var claimsUnderCreation: Set<String> { state.withLock { $0.claims } }
+
+    /// Whether the creation for a claim was cancelled.
+    func isAbandoned(_ claimID: String) -> Bool { state.withLock { $0.abandoned.contains(claimID) } }
+
+    /// Forgets that the creation for a claim was cancelled, because nothing of it exists.
+    func forgetAbandoned(_ claimID: String) { state.withLock { _ = $0.abandoned.remove(claimID) } }
 
     /// Protects a task until ``remove(_:)``.
     ///

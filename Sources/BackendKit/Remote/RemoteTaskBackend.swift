@@ -140,7 +140,9 @@ public final class RemoteTaskBackend<Service: RemoteTaskService>: Backend {
 
     private func sweep(_ place: RemotePlace<Client>) async {
         do {
-            let orphans = try await place.watch.source.noting { try await place.client.orphans(of: self.owner) }
+            let orphans = try await place.watch.source.noting {
+                try await place.client.orphans(of: self.owner, creating: self.inUse.claimsUnderCreation)
+            }
             for task in orphans {
                 let origin = place.client.origin(of: task)
                 let isInUse = inUse.contains(

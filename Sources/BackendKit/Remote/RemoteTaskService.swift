@@ -71,12 +71,15 @@ public struct RemoteTaskKey: Sendable, Hashable {
     public let claimID: String
     /// The mark on the tasks of this worker, see ``OwnerMark``.
     public let owner: String
+    /// Whether the creation was cancelled. A task that was created and does not run yet may be deleted then.
+    public let isAbandoned: Bool
 
     /// A key.
-    public init(flowRunID: String, claimID: String, owner: String) {
+    public init(flowRunID: String, claimID: String, owner: String, isAbandoned: Bool = false) {
         self.flowRunID = flowRunID
         self.claimID = claimID
         self.owner = owner
+        self.isAbandoned = isAbandoned
     }
 }
 
@@ -140,7 +143,9 @@ public protocol RemoteTaskClient: Sendable {
 
     /// The tasks of this worker that have ended, and those that have not begun within ``OrphanSweep/grace``. None by
     /// default.
-    func orphans(of owner: String) async throws -> [String]
+    ///
+    /// - Parameter claims: The claims whose creation continues; their tasks are no orphans.
+    func orphans(of owner: String, creating claims: Set<String>) async throws -> [String]
 
     /// The flow run and the claim of an orphan, where it states them, as by a mark of ``RemoteTaskKey``. A run whose
     /// recovery has yet to decide keeps its tasks. `nil` by default.
@@ -186,7 +191,7 @@ extension RemoteTaskClient {
     public func kill(_ task: String) async throws { try await stop(task, grace: .zero, reason: .shutdown) }
 
     /// Always empty: the service finds no orphans.
-    public func orphans(of owner: String) async throws -> [String] { [] }
+    public func orphans(of owner: String, creating claims: Set<String>) async throws -> [String] { [] }
 
     /// Finds the task by its key alone.
     public func find(_ specification: Specification, for key: RemoteTaskKey) async throws -> String? {

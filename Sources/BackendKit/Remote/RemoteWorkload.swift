@@ -15,7 +15,9 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
     var streamsOutput: Bool { specification.streamsOutput }
 
     private var key: RemoteTaskKey {
-        RemoteTaskKey(flowRunID: run.flowRunID, claimID: run.claimID, owner: backend.owner)
+        RemoteTaskKey(
+            flowRunID: run.flowRunID, claimID: run.claimID, owner: backend.owner,
+            isAbandoned: backend.inUse.isAbandoned(run.claimID))
     }
 
     private func place() throws -> RemotePlace<Client> { try backend.place(specification.place) }
@@ -27,7 +29,7 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
     func start() async throws -> InfrastructureIdentifier {
         let place = try place()
         backend.inUse.beginCreation(for: run.claimID)
-        defer { backend.inUse.endCreation(for: run.claimID) }
+        defer { backend.inUse.endCreation(for: run.claimID, isAbandoned: Task.isCancelled) }
         let task = try await create(at: place)
         let identifier = place.client.identifier(of: task)
         backend.inUse.add(identifier.rawValue, isNew: true)
@@ -202,7 +204,11 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
                 }
                 if attempt < Client.watchPolicy.absences { try await Task.sleep(for: Client.watchPolicy.absencePause) }
             }
-            return identifier.map(RecoveredInfrastructure.ended) ?? .neverStarted
+            guard let identifier else {
+                backend.inUse.forgetAbandoned(run.claimID)
+                return .neverStarted
+            }
+            return .ended(identifier)
         } catch let error as RemoteTaskError {
             throw failure(error, "The task of the run could not be looked up")
         } catch let error as InfrastructureError where error.kind == .notReachable {

@@ -172,9 +172,9 @@ struct TaskTests {
         let specification = try await bench.specification()
         let client = try bench.client(specification)
         let task = try await client.create(specification, for: ECSBench.key())
-        #expect(try await client.orphans(of: "owner-1") == [task])
-        #expect(try await client.orphans(of: "owner-2") == [])
+        #expect(try await client.orphans(of: "owner-1", creating: []) == [task])
+        #expect(try await client.orphans(of: "owner-2", creating: []) == [])
         bench.account.changeTask(["startedAt": 1_700_000_001, "lastStatus": "RUNNING"])
-        #expect(try await client.orphans(of: "owner-1") == [])
+        #expect(try await client.orphans(of: "owner-1", creating: []) == [])
     }
 }

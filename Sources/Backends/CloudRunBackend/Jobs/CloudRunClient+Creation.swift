@@ -13,22 +13,15 @@ extension CloudRunClient {
                 "Cloud Run refuses the job name '\(name.prefix(80))', which should have 1 to 63 lower-case letters, digits "
                     + "and hyphens and begin with a letter: correct the job variable 'name', or leave it empty")
         }
-        creations.begin(key.claimID)
+        let requests = try await requests()
+        try await createJob(specification, key, requests)
         do {
-            defer { creations.end(key.claimID) }
-            let requests = try await requests()
-            try await createJob(specification, key, requests)
-            do {
-                try await run(name, requests)
-            } catch let error as RemoteTaskError where error.kind == .refused || error.kind == .notFound {
-                if !specification.isKept { _ = try? await google.json(requests.delete(name)) }
-                throw error
-            }
-            return name
-        } catch let error as CancellationError {
-            creations.end(key.claimID, isCancelled: true)
+            try await run(name, requests)
+        } catch let error as RemoteTaskError where error.kind == .refused || error.kind == .notFound {
+            if !specification.isKept { _ = try? await google.json(requests.delete(name)) }
             throw error
         }
+        return name
     }
 
     private func createJob(
@@ -119,7 +112,7 @@ extension CloudRunClient {
     }
 
     /// The job of a key that has been run; `nil` for one that was created and not run, which ``create(_:for:)``
-    /// continues. A job whose creation this process has cancelled is deleted, so that it can never run.
+    /// continues. A job whose creation was cancelled is deleted, so that it can never run.
     public func find(_ key: RemoteTaskKey) async throws -> String? {
         let requests = try await requests()
         let jobs = try await jobs(
@@ -130,7 +123,7 @@ extension CloudRunClient {
 
     private func settled(_ job: JobState, _ key: RemoteTaskKey, _ requests: CloudRunRequests) async throws -> String? {
         if job.execution != nil { return job.name }
-        guard creations.isCancelled(key.claimID) else { return nil }
+        guard key.isAbandoned else { return nil }
         do {
             _ = try await google.json(requests.delete(job.name))
         } catch let error as RemoteTaskError where error.kind == .notFound {}

@@ -2,7 +2,6 @@ public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
 internal import PrefectREST
-internal import Synchronization
 
 /// The jobs of one project and region of Cloud Run.
 public struct CloudRunClient: RemoteTaskClient {
@@ -25,39 +24,8 @@ public struct CloudRunClient: RemoteTaskClient {
             spacing: .seconds(5), absences: 2, absencePause: .seconds(1), interval: WatchPolicy.polling)
     }
 
-    /// The claims for which this process creates jobs.
-    final class Creations: Sendable {
-        private struct State {
-            var current: Set<String> = []
-            var cancelled: Set<String> = []
-        }
-
-        private let state = Mutex(State())
-
-        func begin(_ claim: String) {
-            state.withLock { state in
-                state.current.insert(claim)
-                state.cancelled.remove(claim)
-            }
-        }
-
-        func end(_ claim: String, isCancelled: Bool = false) {
-            state.withLock { state in
-                state.current.remove(claim)
-                if isCancelled { state.cancelled.insert(claim) }
-            }
-        }
-
-        /// Whether the creation was cancelled before the job was known to run.
-        func isCancelled(_ claim: String) -> Bool { state.withLock { $0.cancelled.contains(claim) } }
-
-        /// The values of the labels of the claims under creation.
-        var labels: Set<String> { state.withLock { Set($0.current.map { GoogleLabels.value($0) }) } }
-    }
-
     let place: CloudRunPlace
     let google: GoogleClient
-    let creations = Creations()
 
     init(_ place: CloudRunPlace, _ tokens: GoogleTokens) {
         self.place = place
@@ -199,11 +167,11 @@ public struct CloudRunClient: RemoteTaskClient {
     private static let grace = Duration.seconds(60)
 
     /// The jobs of a worker that have ended, and those that were never run and that no creation continues.
-    public func orphans(of owner: String) async throws -> [String] {
+    public func orphans(of owner: String, creating claims: Set<String>) async throws -> [String] {
         let requests = try await requests()
         let mark = GoogleLabels.value(owner)
         let latest = Timestamp.now.adding(seconds: -(Self.grace / .seconds(1)))
-        let creating = creations.labels
+        let creating = Set(claims.map(GoogleLabels.value))
         return try await jobs(requests.jobs(label: GoogleLabels.owner, value: mark)).filter { job in
             guard job.labels[GoogleLabels.owner] == mark else { return false }
             if job.execution != nil { return job.hasEnded }

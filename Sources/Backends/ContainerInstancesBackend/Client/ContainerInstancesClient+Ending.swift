@@ -80,7 +80,7 @@ extension ContainerInstancesClient {
     }
 
     /// The groups with the mark of a worker that have ended, or have not begun within ten minutes.
-    public func orphans(of owner: String) async throws -> [String] {
+    public func orphans(of owner: String, creating claims: Set<String>) async throws -> [String] {
         guard let place = place.group else { return [] }
         return try await translating(in: place) {
             var orphans: [String] = []

@@ -178,7 +178,7 @@ public struct ECSClient: RemoteTaskClient {
     }
 
     /// The tasks of this worker that have not begun for a long time.
-    public func orphans(of owner: String) async throws -> [String] {
+    public func orphans(of owner: String, creating claims: Set<String>) async throws -> [String] {
         var orphans: [String] = []
         let latest = Timestamp.now.adding(seconds: -Double(OrphanSweep.grace.components.seconds))
         for status in try await marked(owner, desired: "RUNNING", most: 1000) {
