@@ -286,7 +286,8 @@ extension ConformanceCase {
         try await ConformanceBench.run(subject) { bench in
             await bench.backend.removeOrphans(except: [run.id])
             let workload = try await bench.workload(untilStopped, of: run)
-            guard case .present(let found) = try await bench.answered("the recovery", { try await workload.recover(nil) })
+            guard
+                case .present(let found) = try await bench.answered("the recovery", { try await workload.recover(nil) })
             else { throw ConformanceFailure("a run without a recorded identifier is not found") }
             try expect(
                 found.rawValue == identifier.rawValue, "a run is found as '\(found)' and was started as '\(identifier)'"
