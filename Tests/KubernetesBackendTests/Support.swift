@@ -107,7 +107,7 @@ func poolJobs(
     var variables = template.variables
     variables["properties"]?["namespace"]?["default"] = .string(namespace)
     let found = try deployments.enumerated().map { index, variables in
-        try Deployment(
+        try WorkerDeployment(
             json: JSONFields(["id": "d", "name": .string("d\(index)"), "flow_id": "f", "job_variables": variables]))
     }
     return PoolJobs(

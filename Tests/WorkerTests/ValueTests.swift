@@ -180,8 +180,8 @@ struct ShutdownSignalTests {
 
 @Suite("Registry of held runs")
 struct RunRegistryTests {
-    private func run(_ id: String) throws -> FlowRun {
-        try FlowRun(json: JSONFields(["id": .string(id), "name": "n", "flow_id": "f"]))
+    private func run(_ id: String) throws -> WorkerFlowRun {
+        try WorkerFlowRun(json: JSONFields(["id": .string(id), "name": "n", "flow_id": "f"]))
     }
 
     @Test("a run is held once")

@@ -20,7 +20,7 @@ public struct PoolJobs: Sendable {
     private let template: BaseJobTemplate
     private let environment: [String: String]
     private let references: any TemplateReferences
-    private let readDeployments: @Sendable () async throws -> [Deployment]
+    private let readDeployments: @Sendable () async throws -> [WorkerDeployment]
 
     /// The jobs of a pool.
     ///
@@ -31,7 +31,7 @@ public struct PoolJobs: Sendable {
     ///   - readDeployments: Reads the pool's deployments, where a backend needs them.
     package init(
         pool: String, id: String? = nil, template: BaseJobTemplate, environment: [String: String],
-        references: any TemplateReferences, readDeployments: @escaping @Sendable () async throws -> [Deployment]
+        references: any TemplateReferences, readDeployments: @escaping @Sendable () async throws -> [WorkerDeployment]
     ) {
         self.pool = pool
         self.id = id

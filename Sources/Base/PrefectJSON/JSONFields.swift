@@ -1,18 +1,25 @@
 package import OrderedCollections
 
 /// The reason why a JSON value could not be read as the expected type, with the path to the member.
-package struct JSONDecodingError: Error, Hashable, CustomStringConvertible {
+public struct JSONDecodingError: Error, Hashable, CustomStringConvertible {
     /// The path from the root, like `flow_run.state.type`.
-    package let path: String
+    public let path: String
     /// A description of the expected and the actual type, without the value itself.
-    package let problem: String
+    public let problem: String
 
     package init(path: String, problem: String) {
         self.path = path
         self.problem = problem
     }
 
-    package var description: String { path.isEmpty ? problem : "'\(path)' \(problem)" }
+    /// The same problem in a member, or in an element such as `[3]`, of a value.
+    package func inside(_ member: String) -> JSONDecodingError {
+        let separator = path.isEmpty || path.hasPrefix("[") ? "" : "."
+        return JSONDecodingError(path: member + separator + path, problem: problem)
+    }
+
+    /// The path and the problem in one line.
+    public var description: String { path.isEmpty ? problem : "'\(path)' \(problem)" }
 }
 
 /// A type that is read from JSON as the API sends it: unknown members are ignored.

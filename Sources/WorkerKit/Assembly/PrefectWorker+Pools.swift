@@ -25,7 +25,7 @@ struct FoundPool: Sendable {
     let plan: ServingPlan.Pool
     let kind: any Backend.Type
     /// The pool as the API described it; `nil` if it does not exist yet or the API has not answered.
-    let pool: WorkPool?
+    let pool: WorkerWorkPool?
 
     /// Returns the pool's template, if the API has described the pool.
     func template(api: APIClient, environment: [String: String]) -> BackendTemplate? {

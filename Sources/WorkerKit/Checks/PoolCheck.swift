@@ -24,7 +24,7 @@ package struct PoolCheck: Sendable {
         /// The findings, in the order of the checks.
         package var findings: [BackendReport.Finding] = []
         /// The pool, if the API describes it.
-        package var pool: WorkPool?
+        package var pool: WorkerWorkPool?
 
         fileprivate mutating func add(_ subject: String, _ detail: String, isGood: Bool) {
             findings.append(.init(subject: subject, detail: detail, isGood: isGood))

@@ -191,7 +191,7 @@ struct PollLoop: Sendable {
     /// Takes the first due run when it is too large to read, so that it does not hide the runs behind it. `nil` when
     /// the API does not identify this run.
     private func takeUnreadable() async -> Outcome? {
-        let found = try? await taking.whileServing { () -> FlowRun? in
+        let found = try? await taking.whileServing { () -> WorkerFlowRun? in
             let id = try await services.api.firstScheduledFlowRunID(
                 inPool: served.name, queues: served.queues, scheduledBefore: horizon)
             guard let id else { return nil }
@@ -199,7 +199,7 @@ struct PollLoop: Sendable {
                 // Another run may be the first by now.
                 return try await services.api.readFlowRun(id: id, effort: .once)
             } catch let error as APIError where error.isTooLarge {
-                return FlowRun(id: id, name: id, unreadable: error.description)
+                return WorkerFlowRun(id: id, name: id, unreadable: error.description)
             }
         }
         guard let run = found ?? nil else { return nil }
@@ -237,7 +237,7 @@ struct PollLoop: Sendable {
     }
 
     /// Passes on the new runs in the API's order, at most `wanted` and at most one per free slot. Returns their number.
-    private func take(_ runs: [FlowRun], atMost wanted: Int) async -> Int {
+    private func take(_ runs: [WorkerFlowRun], atMost wanted: Int) async -> Int {
         var taken: [DueRun] = []
         for run in runs where !registry.contains(run.id) {
             guard taken.count < wanted, taking.isServing else { break }

@@ -6,13 +6,13 @@ package import PrefectJSON
 /// The objects from which a job configuration is made.
 package struct JobSubject: Sendable {
     /// The work pool with its template.
-    package var pool: WorkPool
+    package var pool: WorkerWorkPool
     /// The run's deployment, when it has one.
-    package var deployment: Deployment?
+    package var deployment: WorkerDeployment?
     /// The run's flow; `nil` only when it is not known offline.
-    package var flow: Flow?
+    package var flow: WorkerFlow?
     /// The run.
-    package var flowRun: FlowRun
+    package var flowRun: WorkerFlowRun
     /// The worker's name.
     package var workerName: String?
     /// The worker's id, where the API has assigned one.
@@ -22,7 +22,8 @@ package struct JobSubject: Sendable {
 
     /// The objects.
     package init(
-        pool: WorkPool, deployment: Deployment?, flow: Flow?, flowRun: FlowRun, workerName: String?,
+        pool: WorkerWorkPool, deployment: WorkerDeployment?, flow: WorkerFlow?, flowRun: WorkerFlowRun,
+        workerName: String?,
         workerID: String?, traceContext: TraceContext? = nil
     ) {
         self.pool = pool

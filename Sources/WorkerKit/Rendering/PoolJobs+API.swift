@@ -8,7 +8,7 @@ extension PoolJobs {
     ///
     /// - Parameter defaultTemplate: The template for a pool without one, if that is known.
     package init?(
-        of pool: WorkPool, defaultTemplate: BaseJobTemplate?, environment: [String: String], api: APIClient,
+        of pool: WorkerWorkPool, defaultTemplate: BaseJobTemplate?, environment: [String: String], api: APIClient,
         effort: RetryPolicy.Effort = .standard
     ) {
         guard let template = pool.hasTemplate ? try? BaseJobTemplate(json: pool.baseJobTemplate) : defaultTemplate

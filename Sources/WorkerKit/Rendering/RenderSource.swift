@@ -29,9 +29,9 @@ package struct RenderSource: Sendable {
     /// example.
     package init(api: APIClient, pool: String?, deployment: String?, flowRun: String?) async throws {
         references = APITemplateReferences(api: api)
-        let run: FlowRun?
+        let run: WorkerFlowRun?
         if let flowRun { run = try await api.readFlowRun(id: flowRun) } else { run = nil }
-        let deployed: Deployment?
+        let deployed: WorkerDeployment?
         if let deployment {
             let parts = deployment.split(separator: "/", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {
@@ -58,13 +58,13 @@ package struct RenderSource: Sendable {
     }
 
     /// A run as the API would create it, with a name and an id that mark it as an example.
-    private static func exampleRun(of deployment: Deployment?, _ flow: Flow) throws -> FlowRun {
+    private static func exampleRun(of deployment: WorkerDeployment?, _ flow: WorkerFlow) throws -> WorkerFlowRun {
         let json: JSONValue = [
             "id": "00000000-0000-0000-0000-000000000000", "name": "example-run", "flow_id": .string(flow.id),
             "deployment_id": JSONValue(deployment?.id), "tags": [], "job_variables": [:],
             "parameters": deployment?.json["parameters"] ?? [:], "state_type": "SCHEDULED", "state_name": "Scheduled",
         ]
-        return try FlowRun(json: JSONFields(json))
+        return try WorkerFlowRun(json: JSONFields(json))
     }
 }
 

@@ -9,10 +9,10 @@ internal import Synchronization
 /// not older than the worker's hold on the run. The flow is cached, because only its tags can change.
 final class RunContextReader: Sendable {
     private let api: APIClient
-    private let readingDeployments = KeyedSingleFlight<String, Deployment>()
-    private let deployments = Kept<Deployment>()
-    private let readingFlows = KeyedSingleFlight<String, Flow>()
-    private let flows = Kept<Flow>()
+    private let readingDeployments = KeyedSingleFlight<String, WorkerDeployment>()
+    private let deployments = Kept<WorkerDeployment>()
+    private let readingFlows = KeyedSingleFlight<String, WorkerFlow>()
+    private let flows = Kept<WorkerFlow>()
 
     private static let flowLifetime: Duration = .seconds(300)
 
@@ -20,7 +20,7 @@ final class RunContextReader: Sendable {
 
     /// The deployment, from a read that began at `moment` or later, or that was already under way. Throws ``APIError``
     /// 404 when the deployment was deleted.
-    func deployment(id: String, since moment: ContinuousClock.Instant) async throws -> Deployment {
+    func deployment(id: String, since moment: ContinuousClock.Instant) async throws -> WorkerDeployment {
         try await readingDeployments.run(id) {
             if let known = self.deployments.value(of: id, since: moment) { return known }
             let begin = ContinuousClock.now
@@ -31,7 +31,7 @@ final class RunContextReader: Sendable {
     }
 
     /// The flow, at most a few minutes old.
-    func flow(id: String) async throws -> Flow {
+    func flow(id: String) async throws -> WorkerFlow {
         if let known = keptFlow(id: id) { return known }
         return try await readingFlows.run(id) {
             // An earlier attempt may have read the flow meanwhile.
@@ -42,7 +42,7 @@ final class RunContextReader: Sendable {
         }
     }
 
-    private func keptFlow(id: String) -> Flow? { flows.value(of: id, since: .now - Self.flowLifetime) }
+    private func keptFlow(id: String) -> WorkerFlow? { flows.value(of: id, since: .now - Self.flowLifetime) }
 }
 
 /// The values that were read last, each with the moment of its read.

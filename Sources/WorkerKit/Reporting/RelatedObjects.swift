@@ -27,7 +27,7 @@ struct RelatedObjects: Sendable {
     /// The tags that the run does not have from its deployment, whose tags all of its runs share.
     private let ownTags: [String]
 
-    init(_ run: FlowRun, flow: Flow?, deployment: Deployment?, pool: WorkPool) {
+    init(_ run: WorkerFlowRun, flow: WorkerFlow?, deployment: WorkerDeployment?, pool: WorkerWorkPool) {
         self.run = Object(id: run.id, name: run.name)
         self.flow = flow.map { Object(id: $0.id, name: $0.name) }
         self.deployment = deployment.map { Object(id: $0.id, name: $0.name) }
@@ -64,5 +64,5 @@ struct RelatedObjects: Sendable {
 }
 
 extension RelatedObjects.Object {
-    init(_ pool: WorkPool) { self.init(id: pool.id, name: pool.name) }
+    init(_ pool: WorkerWorkPool) { self.init(id: pool.id, name: pool.name) }
 }

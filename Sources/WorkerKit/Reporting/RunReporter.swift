@@ -23,7 +23,7 @@ final class RunReporter: JobReporter {
     /// The logger under which the API shows the worker's lines in a run's log.
     private static let apiLogger = "prefect.flow_runs.worker"
 
-    init(flowRun: FlowRun, services: WorkerServices, workerID: String?) {
+    init(flowRun: WorkerFlowRun, services: WorkerServices, workerID: String?) {
         flowRunID = flowRun.id
         self.services = services
         self.workerID = workerID

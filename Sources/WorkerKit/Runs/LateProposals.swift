@@ -78,7 +78,7 @@ struct LateProposals: Sendable {
 
     /// Restores a run's state if it was overwritten; `false` when the worker must try again. A failure for one run does
     /// not affect the others.
-    private func isDealtWith(_ run: FlowRun, _ entry: LedgerEntry) async -> Bool {
+    private func isDealtWith(_ run: WorkerFlowRun, _ entry: LedgerEntry) async -> Bool {
         do {
             try await restore(run, entry)
             return true
@@ -90,7 +90,7 @@ struct LateProposals: Sendable {
         }
     }
 
-    private func restore(_ run: FlowRun, _ entry: LedgerEntry) async throws {
+    private func restore(_ run: WorkerFlowRun, _ entry: LedgerEntry) async throws {
         guard let transition = run.transitionID, entry.transitions.contains(transition) else { return }
         let history = try await services.api.readStates(ofFlowRun: run.id)
         guard let state = entry.transitions.overwrittenState(in: history) else { return }

@@ -79,7 +79,7 @@ final class PoolRuns: Sendable {
             registry: registry, state: state, peers: peers, metrics: metrics, late: late)
     }
 
-    private func read(_ entry: LedgerEntry) async throws -> FlowRun {
+    private func read(_ entry: LedgerEntry) async throws -> WorkerFlowRun {
         do {
             return try await services.api.readFlowRun(id: entry.flowRunID, effort: .persistent)
         } catch let error as APIError where error.isNotFound {
@@ -91,18 +91,18 @@ final class PoolRuns: Sendable {
                     """)
                 throw CancellationError()
             }
-            return FlowRun(id: entry.flowRunID, name: entry.flowRunName)
+            return WorkerFlowRun(id: entry.flowRunID, name: entry.flowRunName)
         } catch let error as APIError where error.isTooLarge {
-            return FlowRun(id: entry.flowRunID, name: entry.flowRunName, unreadable: error.description)
+            return WorkerFlowRun(id: entry.flowRunID, name: entry.flowRunName, unreadable: error.description)
         }
     }
 
-    private func readPool(_ entry: LedgerEntry) async throws -> WorkPool {
+    private func readPool(_ entry: LedgerEntry) async throws -> WorkerWorkPool {
         if let pool = state.pool { return pool }
         do {
             return try await services.api.readWorkPool(named: entry.pool, effort: .persistent)
         } catch let error as APIError where error.isNotFound {
-            return WorkPool(name: entry.pool, type: entry.workerType)
+            return WorkerWorkPool(name: entry.pool, type: entry.workerType)
         }
     }
 }

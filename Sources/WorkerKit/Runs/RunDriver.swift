@@ -14,14 +14,14 @@ struct RunDriver: Sendable {
         let held: ActiveRun
         let details: RunDetails
         let slot: Slot
-        let flowRun: FlowRun
-        let pool: WorkPool
+        let flowRun: WorkerFlowRun
+        let pool: WorkerWorkPool
         let runs: PoolRuns
         let reporter: RunReporter
         let isTraced: Bool
 
         init(
-            _ held: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: FlowRun, _ pool: WorkPool,
+            _ held: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: WorkerFlowRun, _ pool: WorkerWorkPool,
             _ runs: PoolRuns
         ) {
             self.held = held
@@ -38,15 +38,15 @@ struct RunDriver: Sendable {
     private let shared: Shared
 
     /// A driver of a run; `nil` without the pool, or without the run's details.
-    init?(held: ActiveRun, details: RunDetails, slot: Slot, pool: WorkPool?, runs: PoolRuns) {
+    init?(held: ActiveRun, details: RunDetails, slot: Slot, pool: WorkerWorkPool?, runs: PoolRuns) {
         guard let pool, let flowRun = details.flowRun else { return nil }
         shared = Shared(held, details, slot, flowRun.outline, pool, runs)
     }
 
     var held: ActiveRun { shared.held }
     /// The outline of the run.
-    var flowRun: FlowRun { shared.flowRun }
-    var pool: WorkPool { shared.pool }
+    var flowRun: WorkerFlowRun { shared.flowRun }
+    var pool: WorkerWorkPool { shared.pool }
     var runs: PoolRuns { shared.runs }
     var reporter: RunReporter { shared.reporter }
 
@@ -243,7 +243,7 @@ struct RunDriver: Sendable {
 
     /// The run as it is now; `nil` when it was deleted. Its state is the one before any proposals that the API applied
     /// late. A run that is too large to be read has the last of its states.
-    func readRun() async throws -> FlowRun? {
+    func readRun() async throws -> WorkerFlowRun? {
         do {
             let run = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
             guard held.isUncertain, let transition = run.transitionID, held.transitions.contains(transition),
@@ -254,7 +254,7 @@ struct RunDriver: Sendable {
             services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             return nil
         } catch let error as APIError where error.isTooLarge {
-            let run = FlowRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
+            let run = WorkerFlowRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
             return try await readHistory().max { $0.timestamp < $1.timestamp }.map(run.inState)
         }
     }
@@ -348,7 +348,7 @@ extension RunMachine.Step {
 extension RunMachine.Reading {
     /// The state of a run that was read; `nil` means a deleted run. `isOurs` states whether this worker may start a
     /// pending run.
-    init(_ run: FlowRun?, isOurs: (FlowRun) -> Bool = { _ in false }) {
+    init(_ run: WorkerFlowRun?, isOurs: (WorkerFlowRun) -> Bool = { _ in false }) {
         guard let run else {
             self = .deleted
             return

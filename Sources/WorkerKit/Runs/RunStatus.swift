@@ -43,7 +43,7 @@ struct RunStatus: Sendable, Hashable {
     /// state named Pending. It does not count if this worker has the claim's mark, because it was accepted too and
     /// lost. It does not count either while this worker has yet to request the mark. A Pending after a rescheduling of
     /// the run is a new claim.
-    init(_ run: FlowRun, history: [RecordedState], entry: LedgerEntry) {
+    init(_ run: WorkerFlowRun, history: [RecordedState], entry: LedgerEntry) {
         let situation: Situation =
             switch run.stateType {
             case "PENDING": .pending

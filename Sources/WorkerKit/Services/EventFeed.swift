@@ -15,7 +15,7 @@ package enum RunNotification: Sendable, Hashable {
     /// The names of the events that cause notifications.
     static let eventNames = waiting + [EventSelection.cancelling]
 
-    init?(_ event: ReceivedEvent) {
+    init?(_ event: WorkerReceivedEvent) {
         guard let id = event.flowRunID else { return nil }
         switch event.name {
         case EventSelection.cancelling: self = .cancelling(id: id)

@@ -16,7 +16,7 @@ extension WorkerServices {
 
     /// Performs all work on a flow run in a span, within the trace that the run is part of.
     func span(
-        ofRun flowRun: FlowRun, pool: String, isolation: isolated (any Actor)? = #isolation,
+        ofRun flowRun: WorkerFlowRun, pool: String, isolation: isolated (any Actor)? = #isolation,
         _ steps: () async -> RunOutcome
     ) async -> RunOutcome {
         var context = ServiceContext.topLevel

@@ -82,7 +82,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
 
     func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter {
         let reporter = RunReporter(
-            flowRun: FlowRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
+            flowRun: WorkerFlowRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
         reporter.setRelated { related }
         return reporter
     }
@@ -97,7 +97,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
 }
 
 extension ForeignRunStatus {
-    fileprivate init(_ run: FlowRun) {
+    fileprivate init(_ run: WorkerFlowRun) {
         let isPending = run.stateType == "PENDING"
         let isClaim = isPending && run.stateName != StateProposal.infrastructurePending
         self.init(

@@ -8,7 +8,7 @@ internal import Synchronization
 /// A pool's worker channel. While it is open, heartbeats go over it and the pool's changes arrive over it.
 final class PoolChannel: Sendable {
     /// Handles the pool as the channel reports it.
-    typealias Taker = @Sendable (WorkPool) -> Void
+    typealias Taker = @Sendable (WorkerWorkPool) -> Void
 
     /// The channel's connection.
     let connection: Connection

@@ -49,7 +49,7 @@ struct PoolSynchronizer: Sendable {
 
     /// Reads the pool unless it has just been read, creates missing objects, and sends a heartbeat. Returns whether the
     /// pool can be served.
-    func synchronize(justRead known: WorkPool? = nil) async -> Bool {
+    func synchronize(justRead known: WorkerWorkPool? = nil) async -> Bool {
         let isFirst = state.pool == nil
         do {
             if channel.isPoolCurrent() {
@@ -100,7 +100,7 @@ struct PoolSynchronizer: Sendable {
     }
 
     /// Applies the current state of the pool.
-    private func adopt(_ pool: WorkPool) {
+    private func adopt(_ pool: WorkerWorkPool) {
         let wasIdle = !state.hasServablePool || state.pool?.isPaused == true
         announceChanges(from: state.pool, to: pool)
         let unavailableReason = Self.reasonNotToServe(pool, as: workerType)
@@ -110,14 +110,14 @@ struct PoolSynchronizer: Sendable {
     }
 
     /// Applies the pool as the worker channel reports it. A pool without a template receives one with the next request.
-    private func take(_ pool: WorkPool) {
+    private func take(_ pool: WorkerWorkPool) {
         var pool = pool
         if !pool.hasTemplate { pool.baseJobTemplate = defaultTemplate.json }
         adopt(pool)
     }
 
     /// Why a worker of this type cannot serve the pool, in one line; `nil` when it can.
-    static func reasonNotToServe(_ pool: WorkPool, as workerType: String) -> String? {
+    static func reasonNotToServe(_ pool: WorkerWorkPool, as workerType: String) -> String? {
         if pool.isPushPool || pool.isManagedPool {
             return "Work pool '\(pool.name)' has the type '\(pool.type)', whose runs Prefect Cloud "
                 + "\(pool.isPushPool ? "submits" : "executes") itself; no worker is needed for it"
@@ -135,8 +135,8 @@ struct PoolSynchronizer: Sendable {
 
     // MARK: Pool
 
-    private func readPool(_ known: WorkPool?) async throws -> WorkPool? {
-        var pool: WorkPool
+    private func readPool(_ known: WorkerWorkPool?) async throws -> WorkerWorkPool? {
+        var pool: WorkerWorkPool
         do {
             if let known {
                 pool = known
@@ -162,7 +162,7 @@ struct PoolSynchronizer: Sendable {
     }
 
     /// Creates the pool if its runs could be started. A pool that was deleted meanwhile receives its former template.
-    private func createPool() async throws -> WorkPool? {
+    private func createPool() async throws -> WorkerWorkPool? {
         // A run that is polled before the new pool is known would be labelled with the old pool's id.
         if state.pool != nil {
             state.setPool(
@@ -186,7 +186,7 @@ struct PoolSynchronizer: Sendable {
         }
     }
 
-    private func announceChanges(from before: WorkPool?, to pool: WorkPool) {
+    private func announceChanges(from before: WorkerWorkPool?, to pool: WorkerWorkPool) {
         if state.hasFailedToRead, Self.reasonNotToServe(pool, as: workerType) == nil {
             logger.info("Work pool '\(pool.name)' can be served now")
         }

@@ -19,7 +19,7 @@ struct RunCleanup: Sendable {
     func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
         services.logger.info("The API asks to clean up after flow run '\(message.flowRunID)'")
         if let held = runs.registry.run(message.flowRunID) { return try await end(held) }
-        let flowRun: FlowRun
+        let flowRun: WorkerFlowRun
         do {
             flowRun = try await services.api.readFlowRun(id: message.flowRunID)
         } catch let error as APIError where error.isNotFound {

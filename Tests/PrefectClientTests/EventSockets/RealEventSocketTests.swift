@@ -81,7 +81,7 @@ struct RealEventSocketTests {
         let pool = try #require(pools[0]["id"]?.stringValue)
         let selection = EventSelection(pools: byID ? .ids([pool]) : .named([names[0]]))
         try await withClient(of: server.url) { client, _ in
-            let received = Record<ReceivedEvent>()
+            let received = Record<WorkerReceivedEvent>()
             let connections = Record<Void>()
             let subscription = EventSubscription(
                 api: client, selection: selection, onConnect: { connections.add(()) })
@@ -103,7 +103,7 @@ struct RealEventSocketTests {
                     ])
                 #expect(events.map(\.flowRunID) == [run, later, run])
                 for event in events {
-                    #expect(event.workPool == ReceivedEvent.Resource(id: pool, name: names[0]))
+                    #expect(event.workPool == WorkerReceivedEvent.Resource(id: pool, name: names[0]))
                     #expect(event.workQueue?.name == "default")
                     #expect(event.deployment?.id == deployments[0])
                 }

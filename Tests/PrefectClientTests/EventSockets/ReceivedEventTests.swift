@@ -45,7 +45,9 @@ struct ReceivedEventTests {
         ]
     }
 
-    private func read(_ json: JSONValue) throws -> ReceivedEvent { try ReceivedEvent(json: JSONFields(json)) }
+    private func read(_ json: JSONValue) throws -> WorkerReceivedEvent {
+        try WorkerReceivedEvent(json: JSONFields(json))
+    }
 
     @Test("a run's event names the run, its state, pool, queue and deployment")
     func flowRun() throws {
@@ -55,9 +57,9 @@ struct ReceivedEventTests {
         #expect(event.occurred == Timestamp("2026-03-04T05:06:07.891234Z"))
         #expect(event.flowRunID == "r1")
         #expect(event.flowRun?.name == "red-fox")
-        #expect(event.workPool == ReceivedEvent.Resource(id: "p1", name: "pool"))
-        #expect(event.workQueue == ReceivedEvent.Resource(id: "q1", name: "default"))
-        #expect(event.deployment == ReceivedEvent.Resource(id: "d1", name: "daily"))
+        #expect(event.workPool == WorkerReceivedEvent.Resource(id: "p1", name: "pool"))
+        #expect(event.workQueue == WorkerReceivedEvent.Resource(id: "q1", name: "default"))
+        #expect(event.deployment == WorkerReceivedEvent.Resource(id: "d1", name: "daily"))
         #expect(event.stateType == "SCHEDULED")
         #expect(event.stateName == "Scheduled")
     }

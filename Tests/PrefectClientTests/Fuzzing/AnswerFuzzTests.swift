@@ -38,15 +38,15 @@ struct AnswerFuzzTests {
                 let value = try JSONValue(parsing: text)
                 try Self.checkNumbers(value)
                 let fields = try JSONFields(value)
-                if let run = try? FlowRun(json: fields) {
+                if let run = try? WorkerFlowRun(json: fields) {
                     _ = (run.expectedStartTime?.seconds(since: .now), run.json.serialized())
                 }
-                if let pool = try? WorkPool(json: fields) { _ = pool.concurrencyLimit.map { max(0, $0) } }
-                _ = try? WorkQueue(json: fields)
-                _ = try? Deployment(json: fields)
-                _ = try? Flow(json: fields)
+                if let pool = try? WorkerWorkPool(json: fields) { _ = pool.concurrencyLimit.map { max(0, $0) } }
+                _ = try? WorkerWorkQueue(json: fields)
+                _ = try? WorkerDeployment(json: fields)
+                _ = try? WorkerFlow(json: fields)
                 _ = try? RecordedState(json: fields)
-                _ = try? ReceivedEvent(json: fields)
+                _ = try? WorkerReceivedEvent(json: fields)
                 _ = try? CleanupMessage(json: fields)
                 let seconds = value["details"]?["delay_seconds"]?.doubleValue ?? 1
                 let pause = Duration.pause(seconds: seconds, in: 0.1...3600)

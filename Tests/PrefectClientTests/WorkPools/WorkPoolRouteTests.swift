@@ -55,9 +55,9 @@ struct WorkPoolRouteTests {
     @Test("the type of a pool identifies push pools and managed pools")
     func types() throws {
         let json: JSONValue = ["id": "1", "name": "p", "type": "ecs:push", "base_job_template": [:]]
-        let push = try WorkPool(json: JSONFields(json))
+        let push = try WorkerWorkPool(json: JSONFields(json))
         #expect(push.isPushPool && !push.isManagedPool && !push.hasTemplate && !push.isPaused)
-        #expect(throws: JSONDecodingError.self) { try WorkPool(json: JSONFields(["id": "1", "name": "p"])) }
+        #expect(throws: JSONDecodingError.self) { try WorkerWorkPool(json: JSONFields(["id": "1", "name": "p"])) }
     }
 
     @Test("queues are created, read and listed")

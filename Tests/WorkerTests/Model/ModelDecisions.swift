@@ -51,7 +51,8 @@ final class ModelDecisions {
             stage: worker.machine.stage,
             isSettled: worker.machine.isSettled)
         if let status = statuses[question] { return status }
-        let run = try FlowRun(json: JSONFields(["id": "run", "flow_id": "flow", "state": Self.json(state, at: 0)]))
+        let run = try WorkerFlowRun(
+            json: JSONFields(["id": "run", "flow_id": "flow", "state": Self.json(state, at: 0)]))
         let records = try history.states.enumerated().map { index, state in
             try RecordedState(json: JSONFields(Self.json(state, at: index)))
         }

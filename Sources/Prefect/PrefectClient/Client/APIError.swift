@@ -1,4 +1,5 @@
 package import HTTPTransport
+internal import OrderedCollections
 internal import PrefectJSON
 internal import PrefectREST
 
@@ -34,6 +35,13 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
         self.misdirection = misdirection
     }
 
+    /// A request that is not sent, because the API would not accept it.
+    init(invalid detail: String, operation: String) {
+        let cause = TransportError(
+            kind: .invalidRequest, operation: operation, cause: detail, requestMayHaveBeenSent: false)
+        self.init(.noAnswer(cause), operation: operation, detail: detail)
+    }
+
     /// The kind of the failure.
     package var kind: Kind {
         switch failure.kind {
@@ -60,6 +68,15 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
 
     /// Whether the requested object does not exist. A page from something other than a Prefect API does not count.
     public var isNotFound: Bool { status == 404 && misdirection != .page }
+
+    /// Whether the object exists already, or has changed meanwhile: 409.
+    public var isConflict: Bool { status == 409 }
+
+    /// Whether all slots of a concurrency limit are taken: 423. ``retryAfter`` is the pause that the API requests.
+    public var isLocked: Bool { status == 423 }
+
+    /// Whether the API does not accept the values of the request: 422.
+    public var isUnprocessable: Bool { status == 422 }
 
     /// Whether a Prefect server has no such route, because the path of the URL or the version is wrong.
     public var isMissingRoute: Bool { misdirection == .unknownRoute }
@@ -138,7 +155,7 @@ extension APIError {
         if let problems = problems(json["exception_detail"]) ?? problems(json["detail"]) { return problems }
         let text = ["detail", "exception_message", "message", "exception_detail"].lazy.compactMap { key -> String? in
             guard let value = json[key], !value.isNull else { return nil }
-            return value.stringValue ?? value.serialized()
+            return value.stringValue ?? value.withoutInputs.serialized()
         }.first
         return text?.explanation
     }
@@ -152,6 +169,20 @@ extension APIError {
             return path.isEmpty ? message : "\(path.joined(separator: ".")): \(message)"
         }
         return problems.isEmpty ? nil : problems.joined(separator: "; ").explanation
+    }
+}
+
+extension JSONValue {
+    /// The value without the members in which the API repeats values of the request, which may be secrets.
+    fileprivate var withoutInputs: JSONValue {
+        switch self {
+        case .array(let elements): .array(elements.map(\.withoutInputs))
+        case .object(let members):
+            .object(
+                members.filter { !["input", "ctx", "body", "request_body"].contains($0.key) }
+                    .mapValues(\.withoutInputs))
+        default: self
+        }
     }
 }
 

@@ -89,11 +89,11 @@ package enum APIPathPart: Sendable, ExpressibleByStringLiteral {
 }
 
 /// An answer of the API whose status is a success.
-package struct APIAnswer: Sendable {
+public struct APIAnswer: Sendable {
     /// The HTTP status.
-    package let status: Int
+    public let status: Int
     /// The body as received.
-    package let body: [UInt8]
+    public let body: [UInt8]
     /// The request that the answer belongs to, for messages.
     package let operation: String
     /// Whether an earlier attempt of the same request may have taken effect before this answer.
@@ -103,7 +103,9 @@ package struct APIAnswer: Sendable {
     package let mayBeFollowedByItself: Bool
 
     /// The body as JSON.
-    package func json() throws(APIError) -> JSONValue {
+    ///
+    /// - Throws: An ``APIError`` if the body is no JSON.
+    public func json() throws(APIError) -> JSONValue {
         do {
             return try JSONValue(parsing: body)
         } catch  where error.isTooLarge {
@@ -127,9 +129,28 @@ package struct APIAnswer: Sendable {
         do {
             return try Value(json: JSONFields(value))
         } catch {
-            throw APIError(
-                .unreadable, operation: operation, detail: "the answer is not as expected: \(error.description)",
-                mayHaveBeenApplied: true)
+            throw unexpected(error)
         }
+    }
+
+    /// The body as a value, such as a record or a list of records.
+    ///
+    /// - Throws: An ``APIError`` that names the first required member that is absent or of another type.
+    public func value<Value: JSONConvertible>(as type: Value.Type = Value.self) throws(APIError) -> Value {
+        let value = try json()
+        do {
+            return try Value(jsonValue: value)
+        } catch {
+            throw unexpected(error)
+        }
+    }
+
+    /// The body as text.
+    public var text: String { String(decoding: body, as: UTF8.self) }
+
+    private func unexpected(_ error: JSONDecodingError) -> APIError {
+        APIError(
+            .unreadable, operation: operation, detail: "the answer is not as expected: \(error.description)",
+            mayHaveBeenApplied: true)
     }
 }

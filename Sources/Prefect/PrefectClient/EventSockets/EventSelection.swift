@@ -67,7 +67,7 @@ package struct EventSelection: Sendable, Hashable {
     }
 
     /// Whether an event is selected. The server may also send events that are not selected.
-    func includes(_ event: ReceivedEvent) -> Bool {
+    func includes(_ event: WorkerReceivedEvent) -> Bool {
         guard names.contains(event.name) else { return false }
         switch pools {
         case .ids(let ids): return event.workPool.map { ids.contains($0.id) } ?? false

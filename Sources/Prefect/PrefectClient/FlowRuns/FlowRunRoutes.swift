@@ -5,7 +5,7 @@ internal import PrefectJSON
 
 extension APIClient {
     /// Reads a flow run: `GET /flow_runs/{id}`. The API answers 404 when the run was deleted.
-    public func readFlowRun(id: String, effort: RetryPolicy.Effort = .standard) async throws -> FlowRun {
+    public func readFlowRun(id: String, effort: RetryPolicy.Effort = .standard) async throws -> WorkerFlowRun {
         try await send(APIRequest(.get, ["flow_runs", .id(id)]), effort: effort).decode()
     }
 
@@ -96,15 +96,15 @@ extension APIClient {
 
     /// Reads which of these runs are in a state of a type, such as `CANCELLING`: `POST /flow_runs/filter`. Deleted
     /// runs, and runs that are too large to be read, are omitted.
-    public func flowRuns(among ids: [String], inState type: String) async throws -> [FlowRun] {
+    public func flowRuns(among ids: [String], inState type: String) async throws -> [WorkerFlowRun] {
         try await flowRuns(among: ids, inStates: [type], effort: .once)
     }
 
     /// Reads which of these runs are in a state of one of several types, like ``flowRuns(among:inState:)``.
     public func flowRuns(
         among ids: [String], inStates types: [String], effort: RetryPolicy.Effort
-    ) async throws -> [FlowRun] {
-        var found: [FlowRun] = []
+    ) async throws -> [WorkerFlowRun] {
+        var found: [WorkerFlowRun] = []
         // The route returns at most 200 rows. An answer with runs of long parameters is readable only with fewer rows.
         var parts = stride(from: 0, to: ids.count, by: 200).reversed().map { ids[$0..<min($0 + 200, ids.count)] }
         while let part = parts.popLast() {
@@ -124,7 +124,7 @@ extension APIClient {
             } catch let error as APIError where error.isTooLarge {
                 continue
             }
-            found += (rows.arrayValue ?? []).compactMap { try? FlowRun(json: JSONFields($0)) }
+            found += (rows.arrayValue ?? []).compactMap { try? WorkerFlowRun(json: JSONFields($0)) }
         }
         return found
     }

@@ -6,19 +6,21 @@ extension APIClient {
     /// Reads a work pool: `GET /work_pools/{name}`. The API answers 404 when no pool has that name.
     public func readWorkPool(
         named name: String, effort: RetryPolicy.Effort = .standard
-    ) async throws -> WorkPool {
+    ) async throws -> WorkerWorkPool {
         try await send(APIRequest(.get, ["work_pools", .name(name)]), effort: effort).decode()
     }
 
     /// Reads at most `limit` work pools: `POST /work_pools/filter`. Unreadable pools are omitted.
-    public func readWorkPools(limit: Int, effort: RetryPolicy.Effort = .standard) async throws -> [WorkPool] {
+    public func readWorkPools(limit: Int, effort: RetryPolicy.Effort = .standard) async throws -> [WorkerWorkPool] {
         let request = APIRequest(.post, ["work_pools", "filter"], body: ["limit": .int(limit)])
         let rows = try await json(request, effort: effort).arrayValue ?? []
-        return rows.compactMap { try? WorkPool(json: JSONFields($0)) }
+        return rows.compactMap { try? WorkerWorkPool(json: JSONFields($0)) }
     }
 
     /// Creates a work pool: `POST /work_pools/`. The API answers 409 when a pool already has that name.
-    public func createWorkPool(named name: String, type: String, baseJobTemplate: JSONValue?) async throws -> WorkPool {
+    public func createWorkPool(named name: String, type: String, baseJobTemplate: JSONValue?) async throws
+        -> WorkerWorkPool
+    {
         var body: JSONValue = ["name": .string(name), "type": .string(type)]
         if let baseJobTemplate { body["base_job_template"] = baseJobTemplate }
         return try await send(APIRequest(.post, ["work_pools", ""], body: body)).decode()
@@ -32,13 +34,13 @@ extension APIClient {
 
     /// Reads a queue of a pool: `GET /work_pools/{pool}/queues/{name}`. The API answers 404 when the pool or the queue
     /// does not exist.
-    public func readWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
+    public func readWorkQueue(named name: String, ofPool pool: String) async throws -> WorkerWorkQueue {
         try await send(APIRequest(.get, ["work_pools", .name(pool), "queues", .name(name)])).decode()
     }
 
     /// Creates a queue of a pool: `POST /work_pools/{pool}/queues`. The API answers 409 when a queue already has that
     /// name.
-    public func createWorkQueue(named name: String, ofPool pool: String) async throws -> WorkQueue {
+    public func createWorkQueue(named name: String, ofPool pool: String) async throws -> WorkerWorkQueue {
         let body: JSONValue = ["name": .string(name)]
         return try await send(APIRequest(.post, ["work_pools", .name(pool), "queues"], body: body)).decode()
     }
@@ -46,12 +48,12 @@ extension APIClient {
     /// Reads the queues of a pool, either all or those with these names: `POST /work_pools/{pool}/queues/filter`.
     public func readWorkQueues(
         ofPool pool: String, named names: [String], effort: RetryPolicy.Effort = .standard
-    ) async throws -> [WorkQueue] {
+    ) async throws -> [WorkerWorkQueue] {
         let filter: JSONValue = names.isEmpty ? .null : ["name": ["any_": .array(names.map(JSONValue.string))]]
         let request = APIRequest(
             .post, ["work_pools", .name(pool), "queues", "filter"], body: ["work_queues": filter, "offset": 0])
         let rows = try await json(request, effort: effort).arrayValue ?? []
-        return rows.compactMap { try? WorkQueue(json: JSONFields($0)) }
+        return rows.compactMap { try? WorkerWorkQueue(json: JSONFields($0)) }
     }
 
     /// The members of a worker's heartbeat.
@@ -105,12 +107,12 @@ extension APIClient {
         guard let rows = try answer.json().arrayValue else {
             throw APIError(.unreadable, operation: request.operation, detail: "the answer is not a list of runs")
         }
-        var runs: [FlowRun] = []
+        var runs: [WorkerFlowRun] = []
         var unreadable: [String] = []
         for (index, row) in rows.enumerated() {
             do {
                 let path = "[\(index)]"
-                runs.append(try JSONFields(row, path: path).decode("flow_run", as: FlowRun.self))
+                runs.append(try JSONFields(row, path: path).decode("flow_run", as: WorkerFlowRun.self))
             } catch {
                 unreadable.append(error.description)
             }
@@ -151,7 +153,7 @@ extension APIClient {
     /// The result of a poll.
     package struct ScheduledFlowRuns: Sendable {
         /// The runs that are due.
-        package let runs: [FlowRun]
+        package let runs: [WorkerFlowRun]
         /// A description of the problem for each run that could not be read.
         package let unreadable: [String]
     }

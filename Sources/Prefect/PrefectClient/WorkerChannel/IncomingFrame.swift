@@ -107,7 +107,7 @@ struct ChannelSnapshot: Sendable, Hashable, JSONDecodable {
     /// The number of the snapshot within one connection.
     let sequence: Int
     let reason: WorkerChannel.SnapshotReason
-    let pool: WorkPool
+    let pool: WorkerWorkPool
 
     init(json fields: JSONFields) throws(JSONDecodingError) {
         sequence = try fields.integer("snapshot_sequence", atLeast: 1)

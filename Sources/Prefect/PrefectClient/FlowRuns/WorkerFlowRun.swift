@@ -1,7 +1,7 @@
 public import PrefectJSON
 
 /// The members of a flow run that a worker needs. Mirrors the API's `FlowRun`.
-public struct FlowRun: Sendable, Hashable, JSONDecodable {
+public struct WorkerFlowRun: Sendable, Hashable, JSONDecodable {
     /// The run's id.
     public let id: String
     /// The run's name.
@@ -66,7 +66,7 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     }
 
     /// A copy of the run in another of its states.
-    package func inState(_ state: RecordedState) -> FlowRun {
+    package func inState(_ state: RecordedState) -> WorkerFlowRun {
         var run = self
         run.stateType = state.type
         run.stateName = state.name
@@ -75,7 +75,7 @@ public struct FlowRun: Sendable, Hashable, JSONDecodable {
     }
 
     /// A copy without the members from which only the run's job is made, such as its parameters. It keeps the labels.
-    package var outline: FlowRun {
+    package var outline: WorkerFlowRun {
         var run = self
         run.tags = []
         run.jobVariables = [:]
@@ -197,7 +197,7 @@ public struct RecordedState: Sendable, Hashable, JSONDecodable {
     public let json: JSONValue
 
     /// Whether a run in this state has ended.
-    public var isFinal: Bool { FlowRun.finalTypes.contains(type) }
+    public var isFinal: Bool { WorkerFlowRun.finalTypes.contains(type) }
 
     package init(json fields: JSONFields) throws(JSONDecodingError) {
         type = try fields.string("type")

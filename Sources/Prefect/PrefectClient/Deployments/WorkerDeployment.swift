@@ -3,7 +3,7 @@ internal import OrderedCollections
 public import PrefectJSON
 
 /// The members of a deployment that a worker needs. Mirrors the API's `DeploymentResponse`.
-public struct Deployment: Sendable, Hashable, JSONDecodable {
+public struct WorkerDeployment: Sendable, Hashable, JSONDecodable {
     /// The deployment's id.
     public let id: String
     /// The deployment's name.
@@ -34,7 +34,7 @@ public struct Deployment: Sendable, Hashable, JSONDecodable {
 }
 
 /// A flow. Mirrors the API's `Flow`.
-public struct Flow: Sendable, Hashable, JSONDecodable {
+public struct WorkerFlow: Sendable, Hashable, JSONDecodable {
     /// The flow's id.
     public let id: String
     /// The flow's name.
@@ -54,20 +54,20 @@ public struct Flow: Sendable, Hashable, JSONDecodable {
 
 extension APIClient {
     /// Reads a deployment: `GET /deployments/{id}`. The API answers 404 when the deployment was deleted.
-    public func readDeployment(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Deployment {
+    public func readDeployment(id: String, effort: RetryPolicy.Effort = .standard) async throws -> WorkerDeployment {
         try await send(APIRequest(.get, ["deployments", .id(id)]), effort: effort).decode()
     }
 
     /// Reads a deployment by its name and its flow's name: `GET /deployments/name/{flow}/{deployment}`.
-    public func readDeployment(named name: String, ofFlow flow: String) async throws -> Deployment {
+    public func readDeployment(named name: String, ofFlow flow: String) async throws -> WorkerDeployment {
         try await send(APIRequest(.get, ["deployments", "name", .name(flow), .name(name)])).decode()
     }
 
     /// Reads all deployments of a work pool: `POST /deployments/filter`.
     public func readDeployments(
         ofPool pool: String, effort: RetryPolicy.Effort = .standard
-    ) async throws -> [Deployment] {
-        var found: [Deployment] = []
+    ) async throws -> [WorkerDeployment] {
+        var found: [WorkerDeployment] = []
         // The route returns at most 200 rows.
         while true {
             let body: JSONValue = [
@@ -76,13 +76,13 @@ extension APIClient {
             ]
             let rows = try await json(APIRequest(.post, ["deployments", "filter"], body: body), effort: effort)
                 .arrayValue
-            for row in rows ?? [] { found.append(try Deployment(json: JSONFields(row))) }
+            for row in rows ?? [] { found.append(try WorkerDeployment(json: JSONFields(row))) }
             guard let rows, rows.count == 200 else { return found }
         }
     }
 
     /// Reads a flow: `GET /flows/{id}`.
-    public func readFlow(id: String, effort: RetryPolicy.Effort = .standard) async throws -> Flow {
+    public func readFlow(id: String, effort: RetryPolicy.Effort = .standard) async throws -> WorkerFlow {
         try await send(APIRequest(.get, ["flows", .id(id)]), effort: effort).decode()
     }
 }

@@ -3,7 +3,7 @@ package import PrefectJSON
 /// An event as the API sends it. Mirrors the API's `ReceivedEvent`.
 ///
 /// A flow run's event does not contain the time when the run is due; a caller reads the run for that.
-package struct ReceivedEvent: Sendable, Hashable, JSONDecodable {
+package struct WorkerReceivedEvent: Sendable, Hashable, JSONDecodable {
     /// A resource that an event involves.
     package struct Resource: Sendable, Hashable {
         /// The id without its kind: the last part of `prefect.work-pool.<id>`.

@@ -2,7 +2,7 @@ internal import OrderedCollections
 public import PrefectJSON
 
 /// The members of a work pool that a worker needs. Mirrors the API's `WorkPool`.
-public struct WorkPool: Sendable, Hashable, JSONDecodable {
+public struct WorkerWorkPool: Sendable, Hashable, JSONDecodable {
     /// The pool's id.
     public let id: String
     /// The pool's name.
@@ -46,7 +46,7 @@ public struct WorkPool: Sendable, Hashable, JSONDecodable {
 }
 
 /// A queue of a work pool. Mirrors the API's `WorkQueue`.
-public struct WorkQueue: Sendable, Hashable, JSONDecodable {
+public struct WorkerWorkQueue: Sendable, Hashable, JSONDecodable {
     /// The queue's id.
     public let id: String
     /// The queue's name.
