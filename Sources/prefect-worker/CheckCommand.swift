@@ -52,7 +52,7 @@ struct CheckCommand: AsyncParsableCommand {
                 let backend = try kind.make(
                     for: BackendHost(
                         environment: Backends.environment, python: python, settings: settings.integrations))
-                let isBrought = found.map { kind.traits.bringsInfrastructure($0.baseJobTemplate) } ?? false
+                let isBrought = found.map { kind.traits.bringsInfrastructure(.object($0.baseJobTemplate)) } ?? false
                 let jobs = found.flatMap {
                     PoolJobs(
                         of: $0, defaultTemplate: kind.traits.baseJobTemplate, environment: Backends.environment,
@@ -77,7 +77,7 @@ struct CheckCommand: AsyncParsableCommand {
 
     /// Returns the kind of backend to check. Returns `nil` when no backend serves the type of the pool, which is
     /// already a finding.
-    private func kind(of pool: WorkerWorkPool?) -> (any Backend.Type)? {
+    private func kind(of pool: WorkPool?) -> (any Backend.Type)? {
         if let type { return Backends.backend(ofType: type) }
         return pool.map { Backends.backend(ofType: $0.type) } ?? Backends.usual
     }

@@ -101,7 +101,7 @@ struct RenderCommand: AsyncParsableCommand {
             subject,
             for: RunContext(
                 flowRunID: subject.flowRun.id, flowRunName: subject.flowRun.name, claimID: "",
-                deploymentID: subject.deployment?.id, reporter: SilentReporter())
+                deploymentID: subject.deployment.flatMap { $0["id"]?.stringValue }, reporter: SilentReporter())
         ).description
     }
 }

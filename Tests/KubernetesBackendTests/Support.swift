@@ -106,9 +106,8 @@ func poolJobs(
     let template = KubernetesBackend.traits.baseJobTemplate
     var variables = template.variables
     variables["properties"]?["namespace"]?["default"] = .string(namespace)
-    let found = try deployments.enumerated().map { index, variables in
-        try WorkerDeployment(
-            json: JSONFields(["id": "d", "name": .string("d\(index)"), "flow_id": "f", "job_variables": variables]))
+    let found = deployments.enumerated().map { index, variables in
+        Deployment(unchecked: ["name": .string("d\(index)"), "job_variables": variables])
     }
     return PoolJobs(
         pool: "p", id: id,

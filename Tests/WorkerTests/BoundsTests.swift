@@ -131,7 +131,7 @@ struct BoundsTests {
             let transport = try HTTPTransport(TransportConfiguration(proxies: .direct))
             let client = APIClient(configuration: .init(url: server.url, csrfEnabled: false), transport: transport)
             let error = await #expect(throws: APIError.self) {
-                try await client.scheduledFlowRuns(inPool: "p", queues: [], scheduledBefore: .now, limit: nil)
+                try await client.poll(workPool: "p", queues: [], scheduledBefore: .now, limit: nil)
             }
             #expect(error?.description.contains("larger than the limit of 12582912 bytes") == true)
             try await eventually("the connection is closed") { server.openConnections == 0 }
@@ -157,7 +157,7 @@ struct BoundsTests {
                 try await subject.waitUntilIdle()
                 try await api.waitUntil("the run's log has arrived") { !$0.logs.isEmpty }
                 let state = try #require(api.flowRun(run)["state"]?["message"]?.stringValue)
-                #expect(state.hasSuffix("... [truncated]") && state.utf8.count <= StateProposal.maximumMessageBytes)
+                #expect(state.hasSuffix("... [truncated]") && state.utf8.count <= StateCreate.maximumMessageBytes)
                 #expect(api.logs.allSatisfy { ($0["message"]?.stringValue?.utf8.count ?? 0) <= 1_000_000 })
             }
         }

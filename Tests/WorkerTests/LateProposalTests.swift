@@ -1,4 +1,5 @@
 import BackendKit
+import OrderedCollections
 import PrefectClient
 import PrefectJSON
 import TestSupport
@@ -159,12 +160,12 @@ struct LateProposalTests {
     @Test("a late proposal is recognized from the run's states alone, in any order")
     func overwritten() throws {
         let transitions = ClaimIDs(claim: "c", submission: "s")
-        func state(_ type: String, _ second: Int, by transition: String? = nil) throws -> RecordedState {
+        func state(_ type: String, _ second: Int, by transition: String? = nil) throws -> State {
             let json: JSONValue = [
                 "type": .string(type), "timestamp": .string("2026-01-01T00:00:0\(second)Z"),
                 "state_details": ["transition_id": JSONValue(transition)],
             ]
-            return try RecordedState(json: JSONFields(json))
+            return State(unchecked: json.objectValue ?? [:])
         }
         let planned = try state("SCHEDULED", 0)
         let claim = try state("PENDING", 1, by: "c")

@@ -259,9 +259,10 @@ struct PoolSyncTests {
             try await withWorker(api, serve: { $0.baseJobTemplate = FakePrefectAPI.processTemplate }) { subject in
                 try await api.waitUntil("the pool exists") { $0.pool("p") != nil }
                 let template = edited
-                try await withWorkerClient(api) { try await $0.updateWorkPool(named: "p", baseJobTemplate: template) }
+                let changes = WorkPoolUpdate { $0.baseJobTemplate = template.objectValue }
+                try await withWorkerClient(api) { try await $0.updateWorkPool(named: "p", changes) }
                 try await eventually("the worker knows the edited template") {
-                    subject.worker.state.pool?.baseJobTemplate == template
+                    subject.worker.state.pool.map { .object($0.baseJobTemplate) } == template
                 }
                 let before = api.pool("p")?.id
                 api.removePool("p")

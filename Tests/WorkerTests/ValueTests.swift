@@ -1,4 +1,5 @@
 import BackendKit
+import OrderedCollections
 import PrefectClient
 import PrefectJSON
 import TestSupport
@@ -180,15 +181,15 @@ struct ShutdownSignalTests {
 
 @Suite("Registry of held runs")
 struct RunRegistryTests {
-    private func run(_ id: String) throws -> WorkerFlowRun {
-        try WorkerFlowRun(json: JSONFields(["id": .string(id), "name": "n", "flow_id": "f"]))
+    private func run(_ id: String) -> KnownRun {
+        KnownRun(FlowRun(unchecked: ["id": .string(id), "name": "n", "flow_id": "f"]))
     }
 
     @Test("a run is held once")
     func once() throws {
         let registry = RunRegistry()
-        let held = try #require(registry.register(try run("a")))
-        #expect(registry.register(try run("a")) == nil)
+        let held = try #require(registry.register(run("a")))
+        #expect(registry.register(run("a")) == nil)
         #expect(registry.unclaimedCount == 1)
         for event in [RunMachine.Event.done, .settled] { #expect(try held.handle(event) == (event == .settled)) }
         #expect(registry.unclaimedCount == 0)
@@ -198,24 +199,24 @@ struct RunRegistryTests {
     @Test("a run that is removed during a poll is not taken from that poll's answer, but from the next one")
     func letGo() throws {
         let registry = RunRegistry()
-        let held = try #require(registry.register(try run("a")))
+        let held = try #require(registry.register(run("a")))
         registry.beginPoll()
         registry.remove(held)
-        #expect(registry.register(try run("a")) == nil)
+        #expect(registry.register(run("a")) == nil)
         registry.beginPoll()
-        #expect(registry.register(try run("a")) != nil)
+        #expect(registry.register(run("a")) != nil)
     }
 
     @Test("a cancellation has precedence over a shutdown, and the end of a run ends the wait for either")
     func stopRequests() async throws {
         let registry = RunRegistry()
-        let held = try #require(registry.register(try run("a")))
+        let held = try #require(registry.register(run("a")))
         held.requestStop(.shutdown)
         #expect(await held.waitForStopRequest() == .shutdown)
         held.requestStop(.cancelled)
         held.requestStop(.shutdown)
         #expect(held.stopReason == .cancelled)
-        let other = try #require(registry.register(try run("b")))
+        let other = try #require(registry.register(run("b")))
         async let request = other.waitForStopRequest()
         for event in [.done, .done, .done, .done, .done, .ended(.silent)] as [RunMachine.Event] {
             _ = try other.handle(event)

@@ -20,7 +20,7 @@ public struct PoolJobs: Sendable {
     private let template: BaseJobTemplate
     private let environment: [String: String]
     private let references: any TemplateReferences
-    private let readDeployments: @Sendable () async throws -> [WorkerDeployment]
+    private let readDeployments: @Sendable () async throws -> [Deployment]
 
     /// The jobs of a pool.
     ///
@@ -31,7 +31,7 @@ public struct PoolJobs: Sendable {
     ///   - readDeployments: Reads the pool's deployments, where a backend needs them.
     package init(
         pool: String, id: String? = nil, template: BaseJobTemplate, environment: [String: String],
-        references: any TemplateReferences, readDeployments: @escaping @Sendable () async throws -> [WorkerDeployment]
+        references: any TemplateReferences, readDeployments: @escaping @Sendable () async throws -> [Deployment]
     ) {
         self.pool = pool
         self.id = id
@@ -56,7 +56,7 @@ public struct PoolJobs: Sendable {
         }
         try await add([:], "the template of work pool '\(pool)'")
         for deployment in try await readDeployments() {
-            try await add(deployment.jobVariables, "deployment '\(deployment.name)'")
+            try await add(.object(deployment.jobVariables), "deployment '\(deployment.name)'")
         }
         return found.map { Part(fields: $0.key, source: $0.value) }
     }

@@ -25,14 +25,14 @@ struct FoundPool: Sendable {
     let plan: ServingPlan.Pool
     let kind: any Backend.Type
     /// The pool as the API described it; `nil` if it does not exist yet or the API has not answered.
-    let pool: WorkerWorkPool?
+    let pool: WorkPool?
 
     /// Returns the pool's template, if the API has described the pool.
     func template(api: APIClient, environment: [String: String]) -> BackendTemplate? {
         pool.map { pool in
             let jobs = PoolJobs(
                 of: pool, defaultTemplate: kind.traits.baseJobTemplate, environment: environment, api: api)
-            return (kind.traits.type, pool.baseJobTemplate, jobs)
+            return (kind.traits.type, .object(pool.baseJobTemplate), jobs)
         }
     }
 }

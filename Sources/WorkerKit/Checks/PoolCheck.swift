@@ -24,7 +24,7 @@ package struct PoolCheck: Sendable {
         /// The findings, in the order of the checks.
         package var findings: [BackendReport.Finding] = []
         /// The pool, if the API describes it.
-        package var pool: WorkerWorkPool?
+        package var pool: WorkPool?
 
         fileprivate mutating func add(_ subject: String, _ detail: String, isGood: Bool) {
             findings.append(.init(subject: subject, detail: detail, isGood: isGood))
@@ -52,7 +52,7 @@ package struct PoolCheck: Sendable {
     private func describeAPI() async throws -> String {
         let url = api.configuration.shownURL
         do {
-            return "\(url) answers, version \(try await api.readServerVersion())"
+            return "\(url) answers, version \(try await api.readAPIVersion(effort: .once))"
         } catch let error as APIError where error.isNotFound {
             // Prefect Cloud has no such route, but it has this one.
             _ = try await api.readWorkPools(limit: 1, effort: .once)
@@ -82,7 +82,7 @@ package struct PoolCheck: Sendable {
 
     private func check(queue: String, ofPool pool: String, _ report: inout Report) async {
         do {
-            let found = try await api.readWorkQueue(named: queue, ofPool: pool)
+            let found = try await api.readWorkQueue(named: queue, inWorkPool: pool)
             report.add("work queue", "'\(queue)'\(found.isPaused ? ", paused" : "")", isGood: true)
         } catch let error as APIError where error.isNotFound && !error.isMissingRoute {
             report.add("work queue", "'\(queue)' will be created by 'start'", isGood: true)

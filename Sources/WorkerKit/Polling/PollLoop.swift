@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import HTTPTransport
 internal import Logging
 internal import PrefectClient
@@ -85,7 +86,9 @@ struct PollLoop: Sendable {
         guard !missing.isEmpty, slots.free != 0 else { return }
         do {
             let waiting = try await taking.whileServing {
-                try await services.api.flowRuns(among: Array(missing), inState: "SCHEDULED")
+                try await services.api.readFlowRuns(
+                    among: missing.compactMap { UUID(uuidString: $0) }, inStates: [.scheduled], effort: .once
+                ).map { KnownRun($0) }
             }
             guard let waiting else { return }
             let (now, instant) = (Timestamp.now, ContinuousClock.now)
@@ -151,8 +154,8 @@ struct PollLoop: Sendable {
         do {
             let answer = try await taking.whileServing {
                 try await services.span("worker.poll") {
-                    try await services.api.scheduledFlowRuns(
-                        inPool: served.name, queues: served.queues, scheduledBefore: horizon,
+                    try await services.api.poll(
+                        workPool: served.name, queues: served.queues, scheduledBefore: horizon,
                         limit: wanted == PollSize.serverLimit ? nil : wanted)
                 }
             }
@@ -168,10 +171,10 @@ struct PollLoop: Sendable {
                     \(wanted); the worker claims no more than that at a time
                     """)
             }
-            let taken = await take(due.runs, atMost: wanted)
+            let taken = await take(due.runs.map { KnownRun($0) }, atMost: wanted)
             if taken > 0, due.runs.count >= wanted { size.grow() }
             return .answered(
-                runs: Set(due.runs.map(\.id)), taken: taken, mayHaveMore: taken > 0 && due.runs.count >= wanted)
+                runs: Set(due.runs.map(\.id.text)), taken: taken, mayHaveMore: taken > 0 && due.runs.count >= wanted)
         } catch let error as APIError {
             guard error.isTooLarge else { return failed(error) }
             if let cap = size.shrink(from: wanted) {
@@ -191,15 +194,15 @@ struct PollLoop: Sendable {
     /// Takes the first due run when it is too large to read, so that it does not hide the runs behind it. `nil` when
     /// the API does not identify this run.
     private func takeUnreadable() async -> Outcome? {
-        let found = try? await taking.whileServing { () -> WorkerFlowRun? in
+        let found = try? await taking.whileServing { () -> KnownRun? in
             let id = try await services.api.firstScheduledFlowRunID(
-                inPool: served.name, queues: served.queues, scheduledBefore: horizon)
+                inWorkPool: served.name, queues: served.queues, scheduledBefore: horizon)
             guard let id else { return nil }
             do {
                 // Another run may be the first by now.
-                return try await services.api.readFlowRun(id: id, effort: .once)
+                return KnownRun(try await services.api.readFlowRun(id: UUID(id: id), effort: .once))
             } catch let error as APIError where error.isTooLarge {
-                return WorkerFlowRun(id: id, name: id, unreadable: error.description)
+                return KnownRun(id: id, name: id, unreadable: error.description)
             }
         }
         guard let run = found ?? nil else { return nil }
@@ -237,7 +240,7 @@ struct PollLoop: Sendable {
     }
 
     /// Passes on the new runs in the API's order, at most `wanted` and at most one per free slot. Returns their number.
-    private func take(_ runs: [WorkerFlowRun], atMost wanted: Int) async -> Int {
+    private func take(_ runs: [KnownRun], atMost wanted: Int) async -> Int {
         var taken: [DueRun] = []
         for run in runs where !registry.contains(run.id) {
             guard taken.count < wanted, taking.isServing else { break }

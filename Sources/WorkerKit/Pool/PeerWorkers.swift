@@ -71,11 +71,16 @@ extension PeerWorkers {
     private func readOthers() async throws -> [String] {
         let online: [String]
         do {
-            online = try await api.readOnlineWorkers(ofPool: pool)
+            online = try await onlineWorkers()
         } catch let error as APIError where error.isTransient && error.status != nil {
             try await api.pause(.milliseconds(Int.random(in: 100...300)))
-            online = try await api.readOnlineWorkers(ofPool: pool)
+            online = try await onlineWorkers()
         }
         return online.filter { $0 != workerName }
+    }
+
+    private func onlineWorkers() async throws -> [String] {
+        try await api.readWorkers(forWorkPool: pool, limit: 200, effort: .once).filter { $0.status == .online }.map(
+            \.name)
     }
 }

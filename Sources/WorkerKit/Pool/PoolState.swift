@@ -4,7 +4,7 @@ internal import PrefectConcurrency
 /// The worker's current knowledge of a pool, and the progress of its loops. The loops write it and probes read it.
 package final class PoolState: Sendable {
     private struct State {
-        var pool: WorkerWorkPool?
+        var pool: WorkPool?
         var unavailableReason: String?
         var isMissing = false
         var pollFailure: String?
@@ -26,7 +26,7 @@ package final class PoolState: Sendable {
     }
 
     /// The pool as the API last described it.
-    package var pool: WorkerWorkPool? { state.value.pool }
+    package var pool: WorkPool? { state.value.pool }
 
     /// The worker's id, where the API has assigned one.
     package var workerID: String? { state.value.workerID }
@@ -61,7 +61,7 @@ package final class PoolState: Sendable {
     /// Waits until the API has described the pool, or until the task is cancelled.
     func waitUntilKnown() async { await state.wait { $0.pool != nil } }
 
-    func setPool(_ pool: WorkerWorkPool?, unavailableReason: String?, isMissing: Bool = false) {
+    func setPool(_ pool: WorkPool?, unavailableReason: String?, isMissing: Bool = false) {
         state.update { state in
             if let pool { state.pool = pool }
             state.unavailableReason = unavailableReason

@@ -1,4 +1,6 @@
+internal import FoundationEssentials
 internal import JobTemplates
+internal import OrderedCollections
 package import PrefectClient
 package import PrefectJSON
 
@@ -14,15 +16,17 @@ package struct APITemplateReferences: TemplateReferences {
     }
 
     package func blockDocument(id: String) async throws -> JSONValue {
-        try await refusingUnknown { try await api.readBlockDocument(id: id, effort: effort) }
+        try await refusingUnknown { try await .object(api.readBlockDocument(id: UUID(id: id), effort: effort).data) }
     }
 
     package func blockDocument(typeSlug: String, name: String) async throws -> JSONValue {
-        try await refusingUnknown { try await api.readBlockDocument(typeSlug: typeSlug, name: name, effort: effort) }
+        try await refusingUnknown {
+            try await .object(api.readBlockDocument(named: name, ofType: typeSlug, effort: effort).data)
+        }
     }
 
     package func variable(named name: String) async throws -> JSONValue? {
-        try await api.readVariable(named: name, effort: effort)
+        try await api.readVariable(named: name, effort: effort).map { $0["value"] ?? .null }
     }
 
     private func refusingUnknown(_ read: () async throws -> JSONValue) async throws -> JSONValue {

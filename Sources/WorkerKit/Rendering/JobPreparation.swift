@@ -1,18 +1,19 @@
 package import BackendKit
 package import JobTemplates
+internal import OrderedCollections
 package import PrefectClient
 package import PrefectJSON
 
 /// The objects from which a job configuration is made.
 package struct JobSubject: Sendable {
     /// The work pool with its template.
-    package var pool: WorkerWorkPool
+    package var pool: WorkPool
     /// The run's deployment, when it has one.
-    package var deployment: WorkerDeployment?
+    package var deployment: Deployment?
     /// The run's flow; `nil` only when it is not known offline.
-    package var flow: WorkerFlow?
+    package var flow: Flow?
     /// The run.
-    package var flowRun: WorkerFlowRun
+    package var flowRun: KnownRun
     /// The worker's name.
     package var workerName: String?
     /// The worker's id, where the API has assigned one.
@@ -22,7 +23,7 @@ package struct JobSubject: Sendable {
 
     /// The objects.
     package init(
-        pool: WorkerWorkPool, deployment: WorkerDeployment?, flow: WorkerFlow?, flowRun: WorkerFlowRun,
+        pool: WorkPool, deployment: Deployment?, flow: Flow?, flowRun: KnownRun,
         workerName: String?,
         workerID: String?, traceContext: TraceContext? = nil
     ) {
@@ -70,9 +71,10 @@ package struct JobRendering: Sendable {
     /// The job configuration that the template yields, before it is prepared for the run.
     package func render(_ subject: JobSubject) async throws -> JSONValue {
         let template =
-            subject.pool.hasTemplate ? try BaseJobTemplate(json: subject.pool.baseJobTemplate) : defaultTemplate
+            subject.pool.baseJobTemplate.isEmpty
+            ? defaultTemplate : try BaseJobTemplate(json: .object(subject.pool.baseJobTemplate))
         let variables = try JobVariables(
-            deployment: subject.deployment?.jobVariables, flowRun: subject.flowRun.jobVariables)
+            deployment: subject.deployment.map { .object($0.jobVariables) }, flowRun: subject.flowRun.jobVariables)
         try privileges.check(variables, template, pool: subject.pool.name)
         return try await JobRenderer(template: template, environment: environment, references: references)
             .render(jobVariables: variables.json)
@@ -110,8 +112,10 @@ package struct JobPreparation: Sendable {
     /// The workload of a run, with the complete configuration.
     package func workload(_ subject: JobSubject, for run: RunContext) async throws -> any Workload {
         let context = PreparationContext(
-            flowRun: subject.flowRun.json, flow: subject.flow?.json, deployment: subject.deployment?.json,
-            workPool: .init(id: subject.pool.id, name: subject.pool.name), workerName: subject.workerName,
+            flowRun: subject.flowRun.record.jsonValue, flow: subject.flow?.jsonValue,
+            deployment: subject.deployment?.jsonValue,
+            workPool: .init(id: subject.pool["id"]?.stringValue ?? "", name: subject.pool.name),
+            workerName: subject.workerName,
             workerID: subject.workerID, settingsEnvironment: settingsEnvironment, environment: environment,
             prefectVersion: APIClient.prefectVersion, traceContext: subject.traceContext)
         let rendered = try await rendering.render(subject)

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 package import JobTemplates
 internal import OrderedCollections
 package import PrefectClient
@@ -16,8 +17,8 @@ package struct RenderSource: Sendable {
         do {
             let fields = try JSONFields(input)
             subject = JobSubject(
-                pool: try fields.decode("work_pool"), deployment: try fields.decodeIfPresent("deployment"),
-                flow: try fields.decodeIfPresent("flow"), flowRun: try fields.decode("flow_run"),
+                pool: try fields.value("work_pool"), deployment: try fields.valueIfPresent("deployment"),
+                flow: try fields.valueIfPresent("flow"), flowRun: KnownRun(try fields.value("flow_run")),
                 workerName: fields.optionalString("worker_name"), workerID: fields.optionalString("worker_id"))
         } catch {
             throw RenderSourceError(description: "The input is invalid: \(error)")
@@ -29,9 +30,9 @@ package struct RenderSource: Sendable {
     /// example.
     package init(api: APIClient, pool: String?, deployment: String?, flowRun: String?) async throws {
         references = APITemplateReferences(api: api)
-        let run: WorkerFlowRun?
-        if let flowRun { run = try await api.readFlowRun(id: flowRun) } else { run = nil }
-        let deployed: WorkerDeployment?
+        let run: KnownRun?
+        if let flowRun { run = KnownRun(try await api.readFlowRun(id: UUID(id: flowRun))) } else { run = nil }
+        let deployed: Deployment?
         if let deployment {
             let parts = deployment.split(separator: "/", maxSplits: 1).map(String.init)
             guard parts.count == 2 else {
@@ -40,15 +41,15 @@ package struct RenderSource: Sendable {
             }
             deployed = try await api.readDeployment(named: parts[1], ofFlow: parts[0])
         } else if let id = run?.deploymentID {
-            deployed = try await api.readDeployment(id: id)
+            deployed = try await api.readDeployment(id: UUID(id: id))
         } else {
             deployed = nil
         }
-        guard let poolName = pool ?? deployed?.workPoolName ?? run?.workPoolName else {
+        guard let poolName = pool ?? deployed?.workPoolName ?? run?.record.workPoolName else {
             throw RenderSourceError(
                 description: "Neither the deployment nor the flow run names a work pool: use --pool")
         }
-        guard let flowID = run?.flowID ?? deployed?.flowID else {
+        guard let flowID = run?.record.flowID ?? deployed?.flowID else {
             throw RenderSourceError(description: "Name a deployment or a flow run")
         }
         let flow = try await api.readFlow(id: flowID)
@@ -58,13 +59,13 @@ package struct RenderSource: Sendable {
     }
 
     /// A run as the API would create it, with a name and an id that mark it as an example.
-    private static func exampleRun(of deployment: WorkerDeployment?, _ flow: WorkerFlow) throws -> WorkerFlowRun {
+    private static func exampleRun(of deployment: Deployment?, _ flow: Flow) throws -> KnownRun {
         let json: JSONValue = [
-            "id": "00000000-0000-0000-0000-000000000000", "name": "example-run", "flow_id": .string(flow.id),
-            "deployment_id": JSONValue(deployment?.id), "tags": [], "job_variables": [:],
-            "parameters": deployment?.json["parameters"] ?? [:], "state_type": "SCHEDULED", "state_name": "Scheduled",
+            "id": "00000000-0000-0000-0000-000000000000", "name": "example-run", "flow_id": flow.id.jsonValue,
+            "deployment_id": JSONValue(deployment?.id.text), "tags": [], "job_variables": [:],
+            "parameters": .object(deployment?.parameters ?? [:]), "state_type": "SCHEDULED", "state_name": "Scheduled",
         ]
-        return try WorkerFlowRun(json: JSONFields(json))
+        return KnownRun(try FlowRun(jsonValue: json))
     }
 }
 

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import JobTemplates
 internal import OrderedCollections
 internal import PrefectClient
@@ -9,10 +10,10 @@ internal import Synchronization
 /// not older than the worker's hold on the run. The flow is cached, because only its tags can change.
 final class RunContextReader: Sendable {
     private let api: APIClient
-    private let readingDeployments = KeyedSingleFlight<String, WorkerDeployment>()
-    private let deployments = Kept<WorkerDeployment>()
-    private let readingFlows = KeyedSingleFlight<String, WorkerFlow>()
-    private let flows = Kept<WorkerFlow>()
+    private let readingDeployments = KeyedSingleFlight<String, Deployment>()
+    private let deployments = Kept<Deployment>()
+    private let readingFlows = KeyedSingleFlight<String, Flow>()
+    private let flows = Kept<Flow>()
 
     private static let flowLifetime: Duration = .seconds(300)
 
@@ -20,29 +21,31 @@ final class RunContextReader: Sendable {
 
     /// The deployment, from a read that began at `moment` or later, or that was already under way. Throws ``APIError``
     /// 404 when the deployment was deleted.
-    func deployment(id: String, since moment: ContinuousClock.Instant) async throws -> WorkerDeployment {
+    func deployment(id: String, since moment: ContinuousClock.Instant) async throws -> Deployment {
         try await readingDeployments.run(id) {
             if let known = self.deployments.value(of: id, since: moment) { return known }
             let begin = ContinuousClock.now
-            let deployment = try await self.api.readDeployment(id: id, effort: .persistent)
+            var deployment = try await self.api.readDeployment(id: UUID(id: id), effort: .persistent)
+            // It may be large, and no job needs it.
+            deployment["parameter_openapi_schema"] = nil
             self.deployments.keep(deployment, of: id, readAt: begin)
             return deployment
         }
     }
 
     /// The flow, at most a few minutes old.
-    func flow(id: String) async throws -> WorkerFlow {
+    func flow(id: String) async throws -> Flow {
         if let known = keptFlow(id: id) { return known }
         return try await readingFlows.run(id) {
             // An earlier attempt may have read the flow meanwhile.
             if let known = self.keptFlow(id: id) { return known }
-            let flow = try await self.api.readFlow(id: id, effort: .persistent)
+            let flow = try await self.api.readFlow(id: UUID(id: id), effort: .persistent)
             self.flows.keep(flow, of: id, readAt: .now)
             return flow
         }
     }
 
-    private func keptFlow(id: String) -> WorkerFlow? { flows.value(of: id, since: .now - Self.flowLifetime) }
+    private func keptFlow(id: String) -> Flow? { flows.value(of: id, since: .now - Self.flowLifetime) }
 }
 
 /// The values that were read last, each with the moment of its read.

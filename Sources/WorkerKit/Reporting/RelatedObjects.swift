@@ -27,10 +27,10 @@ struct RelatedObjects: Sendable {
     /// The tags that the run does not have from its deployment, whose tags all of its runs share.
     private let ownTags: [String]
 
-    init(_ run: WorkerFlowRun, flow: WorkerFlow?, deployment: WorkerDeployment?, pool: WorkerWorkPool) {
+    init(_ run: KnownRun, flow: Flow?, deployment: Deployment?, pool: WorkPool) {
         self.run = Object(id: run.id, name: run.name)
-        self.flow = flow.map { Object(id: $0.id, name: $0.name) }
-        self.deployment = deployment.map { Object(id: $0.id, name: $0.name) }
+        self.flow = flow.map { Object(id: $0.id.text, name: $0.name) }
+        self.deployment = deployment.map { Object(id: $0.id.text, name: $0.name) }
         self.pool = Object(pool)
         flowTags = flow?.tags ?? []
         deploymentTags = deployment?.tags ?? []
@@ -64,5 +64,5 @@ struct RelatedObjects: Sendable {
 }
 
 extension RelatedObjects.Object {
-    init(_ pool: WorkerWorkPool) { self.init(id: pool.id, name: pool.name) }
+    init(_ pool: WorkPool) { self.init(id: pool["id"]?.stringValue ?? "", name: pool.name) }
 }

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import FoundationEssentials
 internal import Logging
 internal import PrefectClient
 internal import PrefectJSON
@@ -23,7 +24,7 @@ final class RunReporter: JobReporter {
     /// The logger under which the API shows the worker's lines in a run's log.
     private static let apiLogger = "prefect.flow_runs.worker"
 
-    init(flowRun: WorkerFlowRun, services: WorkerServices, workerID: String?) {
+    init(flowRun: KnownRun, services: WorkerServices, workerID: String?) {
         flowRunID = flowRun.id
         self.services = services
         self.workerID = workerID
@@ -75,13 +76,13 @@ final class RunReporter: JobReporter {
 
     func reportPending(_ message: String) async -> Bool {
         do {
-            let run = try await services.api.readFlowRun(id: flowRunID, effort: .once)
+            let run = KnownRun(try await services.api.readFlowRun(id: UUID(id: flowRunID), effort: .once))
             // The proposal is only for a run that waits for its infrastructure. It must not claim a run that was
             // rescheduled.
-            guard run.stateType == "PENDING", run.stateName != StateProposal.infrastructurePending else { return true }
-            let proposal = StateProposal(
-                type: "PENDING", name: StateProposal.infrastructurePending, message: redact(message))
-            _ = try await services.api.propose(proposal, forFlowRun: flowRunID, effort: .once)
+            guard run.stateType == .pending, run.stateName != StateCreate.infrastructurePending else { return true }
+            let proposal = StateCreate(
+                type: .pending, name: StateCreate.infrastructurePending, message: redact(message))
+            _ = try await services.api.propose(proposal, forFlowRun: UUID(id: flowRunID), effort: .once)
             return true
         } catch {
             return (error as? APIError)?.isTransient == false

@@ -26,17 +26,17 @@ struct WorkerEvents: Sendable {
         return related
     }
 
-    private func related(pool: WorkerWorkPool?) -> [JSONValue] {
+    private func related(pool: WorkPool?) -> [JSONValue] {
         pool.map { [RelatedObjects.Object($0).resource("work-pool")] } ?? []
     }
 
     /// Emits `prefect.worker.started`. Returns the event for the one that follows it.
-    func started(pool: WorkerWorkPool?) -> Event {
+    func started(pool: WorkPool?) -> Event {
         emit(Event(name: "prefect.worker.started", resource: resource, related: related(pool: pool)))
     }
 
     /// Emits `prefect.worker.stopped`.
-    func stopped(pool: WorkerWorkPool?, after started: Event?) {
+    func stopped(pool: WorkPool?, after started: Event?) {
         _ = emit(
             Event(name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
     }

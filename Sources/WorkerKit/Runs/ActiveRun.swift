@@ -47,7 +47,7 @@ package final class ActiveRun: Sendable {
     private let state: ObservedValue<State>
 
     /// A run that a poll has returned.
-    init(_ flowRun: WorkerFlowRun) {
+    init(_ flowRun: KnownRun) {
         id = flowRun.id
         name = flowRun.name
         transitions = ClaimIDs()

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import FoundationEssentials
 internal import Logging
 internal import PrefectClient
 internal import PrefectConcurrency
@@ -51,8 +52,10 @@ struct CancellationWatch: Sendable {
         let ids = registry.all.filter { $0.stopReason == nil }.map(\.id)
         guard !ids.isEmpty else { return true }
         do {
-            for run in try await services.api.flowRuns(among: ids, inState: "CANCELLING") {
-                registry.run(run.id)?.requestStop(.cancelled)
+            for run in try await services.api.readFlowRuns(
+                among: ids.compactMap { UUID(uuidString: $0) }, inStates: [.cancelling], effort: .once)
+            {
+                registry.run(run.id.text)?.requestStop(.cancelled)
             }
             return true
         } catch {

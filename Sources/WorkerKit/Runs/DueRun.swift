@@ -9,14 +9,14 @@ struct DueRun: Sendable {
 }
 
 /// A flow run as the API sent it, until its infrastructure exists. Afterwards the run may be in flight for long and
-/// needs only its ``WorkerFlowRun/outline``.
+/// needs only its ``KnownRun/outline``.
 final class RunDetails: Sendable {
-    private let kept: Mutex<WorkerFlowRun?>
+    private let kept: Mutex<KnownRun?>
 
-    init(_ flowRun: WorkerFlowRun) { kept = Mutex(flowRun) }
+    init(_ flowRun: KnownRun) { kept = Mutex(flowRun) }
 
     /// The run; `nil` once its infrastructure exists.
-    var flowRun: WorkerFlowRun? { kept.withLock { $0 } }
+    var flowRun: KnownRun? { kept.withLock { $0 } }
 
     /// Releases the run.
     func release() { kept.withLock { $0 = nil } }

@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import FoundationEssentials
 internal import Logging
 internal import PrefectClient
 internal import PrefectConcurrency
@@ -60,7 +61,9 @@ struct LateProposals: Sendable {
         guard !watched.isEmpty else { return }
         var again: Set<String> = []
         do {
-            for run in try await services.api.flowRuns(among: Array(watched.keys), inState: "PENDING") {
+            for run in try await services.api.readFlowRuns(
+                among: watched.keys.compactMap { UUID(uuidString: $0) }, inStates: [.pending], effort: .once
+            ).map({ KnownRun($0) }) {
                 guard let entry = watched[run.id]?.entry else { continue }
                 if await !isDealtWith(run, entry) { again.insert(run.id) }
             }
@@ -78,7 +81,7 @@ struct LateProposals: Sendable {
 
     /// Restores a run's state if it was overwritten; `false` when the worker must try again. A failure for one run does
     /// not affect the others.
-    private func isDealtWith(_ run: WorkerFlowRun, _ entry: LedgerEntry) async -> Bool {
+    private func isDealtWith(_ run: KnownRun, _ entry: LedgerEntry) async -> Bool {
         do {
             try await restore(run, entry)
             return true
@@ -90,25 +93,26 @@ struct LateProposals: Sendable {
         }
     }
 
-    private func restore(_ run: WorkerFlowRun, _ entry: LedgerEntry) async throws {
+    private func restore(_ run: KnownRun, _ entry: LedgerEntry) async throws {
         guard let transition = run.transitionID, entry.transitions.contains(transition) else { return }
-        let history = try await services.api.readStates(ofFlowRun: run.id)
+        let history = try await services.api.readFlowRunStates(flowRunID: run.uuid)
         guard let state = entry.transitions.overwrittenState(in: history) else { return }
         RunReporter(flowRun: run, services: services, workerID: self.state.workerID).log(
-            .info, "Flow run '\(run.id)' was '\(state.name)' before the API carried out a late proposal: restoring it")
-        _ = try await services.api.propose(StateProposal(state), forFlowRun: run.id, force: true)
+            .info,
+            "Flow run '\(run.id)' was '\(state.shownName)' before the API carried out a late proposal: restoring it")
+        _ = try await services.api.propose(StateCreate(state), forFlowRun: run.uuid, force: true)
     }
 }
 
 extension ClaimIDs {
     /// The state that one of these transitions has overwritten late: a final state, or a later schedule. `nil` when
     /// they have overwritten no such state.
-    func overwrittenState(in history: [RecordedState]) -> RecordedState? {
+    func overwrittenState(in history: [State]) -> State? {
         let others = history.filter { $0.transitionID.map(contains) != true }
         let own = history.filter { $0.transitionID.map(contains) == true }
         guard let last = others.max(by: { $0.timestamp < $1.timestamp }) else { return nil }
         if last.isFinal { return last }
         let first = own.min { $0.timestamp < $1.timestamp }
-        return last.type == "SCHEDULED" && first.map { $0.timestamp < last.timestamp } == true ? last : nil
+        return last.type == .scheduled && first.map { $0.timestamp < last.timestamp } == true ? last : nil
     }
 }

@@ -1,5 +1,7 @@
 internal import BackendKit
+internal import FoundationEssentials
 internal import Logging
+internal import OrderedCollections
 internal import PrefectClient
 internal import PrefectConcurrency
 internal import PrefectJSON
@@ -79,9 +81,10 @@ final class PoolRuns: Sendable {
             registry: registry, state: state, peers: peers, metrics: metrics, late: late)
     }
 
-    private func read(_ entry: LedgerEntry) async throws -> WorkerFlowRun {
+    private func read(_ entry: LedgerEntry) async throws -> KnownRun {
         do {
-            return try await services.api.readFlowRun(id: entry.flowRunID, effort: .persistent)
+            return KnownRun(
+                try await services.api.readFlowRun(id: UUID(id: entry.flowRunID), effort: .persistent))
         } catch let error as APIError where error.isNotFound {
             guard entry.api == services.api.configuration.shownURL else {
                 services.logger.warning(
@@ -91,18 +94,18 @@ final class PoolRuns: Sendable {
                     """)
                 throw CancellationError()
             }
-            return WorkerFlowRun(id: entry.flowRunID, name: entry.flowRunName)
+            return KnownRun(id: entry.flowRunID, name: entry.flowRunName)
         } catch let error as APIError where error.isTooLarge {
-            return WorkerFlowRun(id: entry.flowRunID, name: entry.flowRunName, unreadable: error.description)
+            return KnownRun(id: entry.flowRunID, name: entry.flowRunName, unreadable: error.description)
         }
     }
 
-    private func readPool(_ entry: LedgerEntry) async throws -> WorkerWorkPool {
+    private func readPool(_ entry: LedgerEntry) async throws -> WorkPool {
         if let pool = state.pool { return pool }
         do {
             return try await services.api.readWorkPool(named: entry.pool, effort: .persistent)
         } catch let error as APIError where error.isNotFound {
-            return WorkerWorkPool(name: entry.pool, type: entry.workerType)
+            return WorkPool(unchecked: ["name": .string(entry.pool), "type": .string(entry.workerType)])
         }
     }
 }

@@ -14,7 +14,7 @@ extension RunDriver {
             try await take(
                 result(
                     of: try await api.propose(
-                        .pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim, onDoubt: held.doubt)))
+                        .pending, forFlowRun: flowRun.uuid, transitionID: held.transitions.claim, onDoubt: held.doubt)))
         } catch let error as APIError where error.isNotFound {
             reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was submitted")
             try await take(.deleted)
@@ -32,7 +32,9 @@ extension RunDriver {
     /// its slot, because it may be this worker's.
     func readAfterClaim() async throws {
         do {
-            let current = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
+            let current = try await persistently {
+                KnownRun(try await api.readFlowRun(id: flowRun.uuid, effort: .persistent))
+            }
             let reading = RunMachine.Reading(current) { $0.transitionID == held.transitions.claim }
             try await take(.read(current.stateType == "PAUSED" ? .pending : reading))
         } catch let error as APIError {
@@ -46,7 +48,7 @@ extension RunDriver {
         do {
             let outcome = try await persistently {
                 try await api.propose(
-                    .pending, forFlowRun: flowRun.id, transitionID: held.transitions.claim, effort: .persistent,
+                    .pending, forFlowRun: flowRun.uuid, transitionID: held.transitions.claim, effort: .persistent,
                     onDoubt: held.doubt)
             }
             try await take(result(of: outcome))
@@ -58,11 +60,11 @@ extension RunDriver {
 
     private func result(of outcome: ProposalOutcome) -> RunMachine.Event {
         switch outcome {
-        case .accepted(let state) where state["type"]?.stringValue == "PENDING": return .done
+        case .accepted(let state) where state?.type == .pending: return .done
         case .accepted(let state), .rejected(let state, _):
-            let name = state["name"]?.stringValue ?? state["type"]?.stringValue ?? "unknown"
+            let name = state?.shownName ?? "unknown"
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: the API put it into the state '\(name)'")
-            if state["type"] == "CANCELLING" { return .refusedForCancellation }
+            if state?.type == .cancelling { return .refusedForCancellation }
         case .aborted(let reason):
             if flowRun.deploymentID != nil, reason.contains("Deployment not found") { return .deploymentDeleted }
             runs.peers.noteLostClaim()
@@ -85,7 +87,7 @@ extension RunDriver {
         do {
             let isOurs = try await persistently {
                 try await api.writeUniqueInput(
-                    named: name, value: held.transitions.claim, ofFlowRun: flowRun.id, effort: .persistent)
+                    flowRunID: flowRun.uuid, key: name, value: held.transitions.claim, effort: .persistent)
             }
             if isOurs, try await !isStartedWithoutMark() { return .settled }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
@@ -107,7 +109,7 @@ extension RunDriver {
         let planned = history.lastIndex { $0.type == "SCHEDULED" }
         return history.suffix(from: planned.map { $0 + 1 } ?? 0).contains { state in
             guard state.transitionID.map(held.transitions.contains) != true else { return false }
-            return state.isFinal || state.type == "RUNNING" || state.name == StateProposal.submitting.name
+            return state.isFinal || state.type == "RUNNING" || state.name == StateCreate.submitting.name
         }
     }
 }

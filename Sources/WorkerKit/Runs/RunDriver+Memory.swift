@@ -20,7 +20,7 @@ extension RunDriver {
             /// Why the run could not be configured or started.
             var failure: (any Error)?
             /// The state that was read after the end of the run's infrastructure.
-            var state = JSONValue.null
+            var state: PrefectClient.State?
         }
 
         /// The trace that the run's process continues.

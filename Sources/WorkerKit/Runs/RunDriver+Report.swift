@@ -129,7 +129,7 @@ extension RunDriver {
     /// Reads the run's state, which decides what the worker reports.
     func readAfterEnd(_ memory: Memory) async throws {
         let current = try await readRun()
-        memory.state = current?.state ?? .null
+        memory.state = current?.state
         let reading = RunMachine.Reading(current)
         let isCancelled = held.stopReason == .cancelled
         switch reading {
@@ -165,9 +165,9 @@ extension RunDriver {
     }
 
     /// Runs the flow's own hooks for a state, where the backend can.
-    private func runHooks(_ kind: FlowHook, state: JSONValue, of workload: any Workload) async {
+    private func runHooks(_ kind: FlowHook, state: State?, of workload: any Workload) async {
         guard let runner = workload as? any FlowHookRunner else { return }
-        await runner.runHooks(kind, state: state, of: held.identifier)
+        await runner.runHooks(kind, state: state?.jsonValue ?? .null, of: held.identifier)
     }
 
     /// Ends a run that is being cancelled and whose infrastructure has ended.
@@ -175,10 +175,11 @@ extension RunDriver {
         let made = try memory.made()
         // An engine that is stopped in the middle of its flow may have set Crashed. The cancellation hooks are not for
         // that state.
-        let cancelling: JSONValue =
-            memory.state["type"] == "CANCELLING" ? memory.state : ["type": "CANCELLING", "name": "Cancelling"]
+        let cancelling =
+            memory.state?.type == .cancelling
+            ? memory.state : State(unchecked: ["type": "CANCELLING", "name": "Cancelling"])
         await runHooks(.cancellation, state: cancelling, of: made.workload)
-        let end = StateProposal.cancelled("Flow run was cancelled successfully.")
+        let end = StateCreate.cancelled("Flow run was cancelled successfully.")
         if case .accepted? = try await proposePersistently(end, force: true) {
             events.cancelled(related: made.related)
             reporter.log(.info, "Flow run '\(flowRun.name)' was cancelled")
@@ -230,7 +231,9 @@ extension RunDriver {
     private func recordIdentifier(_ identifier: InfrastructureIdentifier) async {
         do {
             try await persistently {
-                try await api.setInfrastructurePID(identifier.rawValue, ofFlowRun: flowRun.id, effort: .persistent)
+                try await api.updateFlowRun(
+                    id: flowRun.uuid, FlowRunUpdate { $0.infrastructurePID = identifier.rawValue },
+                    effort: .persistent)
             }
         } catch let error as APIError {
             reporter.log(.warning, "The flow run's infrastructure '\(identifier)' could not be recorded: \(error)")
@@ -244,12 +247,15 @@ extension RunDriver {
     private func label() async {
         let labels: OrderedDictionary<String, String> = [
             "prefect.worker.name": served.workerName, "prefect.worker.type": backend.traits.type,
-            "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool.id,
+            "prefect.work-pool.name": pool.name, "prefect.work-pool.id": pool["id"]?.stringValue ?? "",
         ]
         // An earlier attempt at the run, or an earlier process, may have set the same labels.
         if labels.allSatisfy({ flowRun.labels[$0.key] == .string($0.value) }) { return }
         do {
-            try await persistently { try await api.addLabels(labels, toFlowRun: flowRun.id, effort: .persistent) }
+            try await persistently {
+                try await api.updateFlowRunLabels(
+                    id: flowRun.uuid, labels.mapValues(JSONValue.string), effort: .persistent)
+            }
         } catch {
             services.logger.debug("Flow run '\(flowRun.name)' has no worker labels: \(error)")
         }

@@ -35,7 +35,7 @@ extension RunDriver {
         memory.submissions += 1
         do {
             let outcome = try await api.propose(
-                .submitting, forFlowRun: flowRun.id, transitionID: held.transitions.submission, effort: .once,
+                .submitting, forFlowRun: flowRun.uuid, transitionID: held.transitions.submission, effort: .once,
                 onDoubt: held.doubt)
             guard case .accepted = outcome else { return try await take(.refused) }
             noteShutdown()
@@ -188,7 +188,7 @@ extension RunDriver {
         let reading = RunMachine.Reading(current) { held.mayGoOn(in: $0.stateName, by: $0.transitionID) }
         if reading == .cancelling { return try await take(.read(.cancelling)) }
         if reading == .ours {
-            let proposal = StateProposal(
+            let proposal = StateCreate(
                 type: "SCHEDULED", name: "Scheduled",
                 message: "Worker '\(served.workerName)' shut down before it started the flow run.",
                 // The time must differ from the old one, to which the mark of this worker's claim belongs.

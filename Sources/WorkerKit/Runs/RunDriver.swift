@@ -14,14 +14,14 @@ struct RunDriver: Sendable {
         let held: ActiveRun
         let details: RunDetails
         let slot: Slot
-        let flowRun: WorkerFlowRun
-        let pool: WorkerWorkPool
+        let flowRun: KnownRun
+        let pool: WorkPool
         let runs: PoolRuns
         let reporter: RunReporter
         let isTraced: Bool
 
         init(
-            _ held: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: WorkerFlowRun, _ pool: WorkerWorkPool,
+            _ held: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: KnownRun, _ pool: WorkPool,
             _ runs: PoolRuns
         ) {
             self.held = held
@@ -38,15 +38,15 @@ struct RunDriver: Sendable {
     private let shared: Shared
 
     /// A driver of a run; `nil` without the pool, or without the run's details.
-    init?(held: ActiveRun, details: RunDetails, slot: Slot, pool: WorkerWorkPool?, runs: PoolRuns) {
+    init?(held: ActiveRun, details: RunDetails, slot: Slot, pool: WorkPool?, runs: PoolRuns) {
         guard let pool, let flowRun = details.flowRun else { return nil }
         shared = Shared(held, details, slot, flowRun.outline, pool, runs)
     }
 
     var held: ActiveRun { shared.held }
     /// The outline of the run.
-    var flowRun: WorkerFlowRun { shared.flowRun }
-    var pool: WorkerWorkPool { shared.pool }
+    var flowRun: KnownRun { shared.flowRun }
+    var pool: WorkPool { shared.pool }
     var runs: PoolRuns { shared.runs }
     var reporter: RunReporter { shared.reporter }
 
@@ -243,9 +243,11 @@ struct RunDriver: Sendable {
 
     /// The run as it is now; `nil` when it was deleted. Its state is the one before any proposals that the API applied
     /// late. A run that is too large to be read has the last of its states.
-    func readRun() async throws -> WorkerFlowRun? {
+    func readRun() async throws -> KnownRun? {
         do {
-            let run = try await persistently { try await api.readFlowRun(id: flowRun.id, effort: .persistent) }
+            let run = try await persistently {
+                KnownRun(try await api.readFlowRun(id: flowRun.uuid, effort: .persistent))
+            }
             guard held.isUncertain, let transition = run.transitionID, held.transitions.contains(transition),
                 let overwritten = held.transitions.overwrittenState(in: try await readHistory())
             else { return run }
@@ -254,14 +256,14 @@ struct RunDriver: Sendable {
             services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             return nil
         } catch let error as APIError where error.isTooLarge {
-            let run = WorkerFlowRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
+            let run = KnownRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
             return try await readHistory().max { $0.timestamp < $1.timestamp }.map(run.inState)
         }
     }
 
     /// All states that the run had, in no particular order.
-    func readHistory() async throws -> [RecordedState] {
-        try await persistently { try await api.readStates(ofFlowRun: flowRun.id, effort: .persistent) }
+    func readHistory() async throws -> [State] {
+        try await persistently { try await api.readFlowRunStates(flowRunID: flowRun.uuid, effort: .persistent) }
     }
 
     /// The run's status, by its present state and all the states that it had.
@@ -272,20 +274,20 @@ struct RunDriver: Sendable {
 
     /// Proposes a state that must be reported, for as long as it takes, without secrets in its message. A refusal is
     /// only logged, because the run may be deleted or may have ended by itself.
-    func proposePersistently(_ proposal: StateProposal, force: Bool = false) async throws -> ProposalOutcome? {
+    func proposePersistently(_ proposal: StateCreate, force: Bool = false) async throws -> ProposalOutcome? {
         var proposal = proposal
         proposal.message = proposal.message.map(reporter.redact)
         do {
             let redacted = proposal
             return try await persistently {
-                try await api.propose(redacted, forFlowRun: flowRun.id, force: force, effort: .persistent)
+                try await api.propose(redacted, forFlowRun: flowRun.uuid, force: force, effort: .persistent)
             }
         } catch let error as APIError {
             if error.isNotFound {
                 services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             } else {
                 services.logger.error(
-                    "The state '\(proposal.name)' of flow run '\(flowRun.name)' was refused: \(error)")
+                    "The state '\(proposal.name ?? "")' of flow run '\(flowRun.name)' was refused: \(error)")
             }
             return nil
         }
@@ -294,9 +296,9 @@ struct RunDriver: Sendable {
     /// The answer to a proposal of Crashed.
     enum CrashAnswer {
         /// The run is in this state.
-        case accepted(JSONValue)
+        case accepted(State?)
         /// The run is being cancelled, and keeps this state.
-        case cancelling(JSONValue)
+        case cancelling(State?)
         /// The run has ended or was deleted, or the API refused the state.
         case refused
     }
@@ -305,7 +307,7 @@ struct RunDriver: Sendable {
     func proposeCrash(_ message: String) async throws -> CrashAnswer {
         switch try await proposePersistently(.crashed(message)) {
         case .accepted(let state)?: .accepted(state)
-        case .rejected(let state, _)? where state["type"] == "CANCELLING": .cancelling(state)
+        case .rejected(let state, _)? where state?.type == .cancelling: .cancelling(state)
         default: .refused
         }
     }
@@ -348,19 +350,19 @@ extension RunMachine.Step {
 extension RunMachine.Reading {
     /// The state of a run that was read; `nil` means a deleted run. `isOurs` states whether this worker may start a
     /// pending run.
-    init(_ run: WorkerFlowRun?, isOurs: (WorkerFlowRun) -> Bool = { _ in false }) {
+    init(_ run: KnownRun?, isOurs: (KnownRun) -> Bool = { _ in false }) {
         guard let run else {
             self = .deleted
             return
         }
         self =
             switch run.stateType {
-            case "SCHEDULED", "PAUSED": .waiting
-            case "PENDING": isOurs(run) ? .ours : .pending
-            case "RUNNING": .running
-            case "CANCELLING": .cancelling
-            case "CANCELLED": .cancelled
-            case "COMPLETED", "FAILED": .ended
+            case .scheduled, .paused: .waiting
+            case .pending: isOurs(run) ? .ours : .pending
+            case .running: .running
+            case .cancelling: .cancelling
+            case .cancelled: .cancelled
+            case .completed, .failed: .ended
             default: .crashed
             }
     }

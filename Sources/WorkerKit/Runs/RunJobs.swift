@@ -7,8 +7,8 @@ internal import PrefectJSON
 /// Makes the job of one flow run from the current data of the API.
 struct RunJobs: Sendable {
     let runs: PoolRuns
-    let flowRun: WorkerFlowRun
-    let pool: WorkerWorkPool
+    let flowRun: KnownRun
+    let pool: WorkPool
     /// The id of the worker's claim on the run.
     let claimID: String
     /// The deployment of the job is not older than this moment.
@@ -77,7 +77,7 @@ struct RunJobs: Sendable {
         }
     }
 
-    private func readDeployment() async throws -> WorkerDeployment? {
+    private func readDeployment() async throws -> Deployment? {
         guard let id = flowRun.deploymentID else { return nil }
         do {
             return try await runs.contexts.deployment(id: id, since: deploymentSince)
@@ -87,12 +87,12 @@ struct RunJobs: Sendable {
     }
 
     private func prepared(
-        flow: WorkerFlow?, deployment: WorkerDeployment?, _ makeWorkload: (RunContext) async throws -> any Workload
+        flow: Flow?, deployment: Deployment?, _ makeWorkload: (RunContext) async throws -> any Workload
     ) async throws -> Prepared {
         let related = RelatedObjects(flowRun, flow: flow, deployment: deployment, pool: pool)
         let run = RunContext(
             flowRunID: flowRun.id, flowRunName: flowRun.name, claimID: claimID,
-            deploymentID: deployment?.hasFlowCode == true ? deployment?.id : nil, reporter: reporter)
+            deploymentID: deployment?.entrypoint == nil ? nil : deployment?.id.text, reporter: reporter)
         let workload = try await makeWorkload(run)
         reporter.setRelated { [events = runs.events] in related.resources + [events.relatedWorker] }
         return Prepared(workload: workload, related: related)

@@ -22,7 +22,7 @@ package final class RunRegistry: Sendable {
     func beginPoll() { state.withLock { $0.leftSincePoll = [] } }
 
     /// Registers a run that the current poll returned; `nil` when it is held, or was held when the poll began.
-    func register(_ flowRun: WorkerFlowRun) -> ActiveRun? {
+    func register(_ flowRun: KnownRun) -> ActiveRun? {
         let held = state.withLock { state -> ActiveRun? in
             guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
             let held = ActiveRun(flowRun)

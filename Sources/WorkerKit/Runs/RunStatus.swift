@@ -43,20 +43,20 @@ struct RunStatus: Sendable, Hashable {
     /// state named Pending. It does not count if this worker has the claim's mark, because it was accepted too and
     /// lost. It does not count either while this worker has yet to request the mark. A Pending after a rescheduling of
     /// the run is a new claim.
-    init(_ run: WorkerFlowRun, history: [RecordedState], entry: LedgerEntry) {
+    init(_ run: KnownRun, history: [State], entry: LedgerEntry) {
         let situation: Situation =
             switch run.stateType {
-            case "PENDING": .pending
-            case "RUNNING": .running
-            case "CANCELLING": .cancelling
-            case "COMPLETED", "FAILED", "CRASHED", "CANCELLED": .final
+            case .pending: .pending
+            case .running: .running
+            case .cancelling: .cancelling
+            case .completed, .failed, .crashed, .cancelled: .final
             default: .waiting
             }
         // A state that reports pending infrastructure is no claim: any observer of the infrastructure may set it.
-        let steps = history.filter { $0.type == "PENDING" || $0.type == "SCHEDULED" }
-            .filter { $0.name != StateProposal.infrastructurePending }
+        let steps = history.filter { $0.type == .pending || $0.type == .scheduled }
+            .filter { $0.name != StateCreate.infrastructurePending }
             .sorted { $0.timestamp < $1.timestamp }
-        var last = steps.last { $0.type == "PENDING" }
+        var last = steps.last { $0.type == .pending }
         if entry.isSettled || entry.stage == .due,
             let own = steps.lastIndex(where: { $0.transitionID.map(entry.transitions.contains) == true }),
             steps[own...].dropFirst().allSatisfy({ $0.name == "Pending" })
@@ -67,6 +67,6 @@ struct RunStatus: Sendable, Hashable {
         let isPlannedAsBefore = run.expectedStartTime == entry.due || run.unreadable != nil
         self.init(
             situation: situation, isOurs: last?.transitionID.map(entry.transitions.contains) ?? false,
-            mayBeClaimed: entry.stage == .due && run.stateType == "SCHEDULED" && isPlannedAsBefore)
+            mayBeClaimed: entry.stage == .due && run.stateType == .scheduled && isPlannedAsBefore)
     }
 }

@@ -16,11 +16,11 @@ extension WorkerServices {
 
     /// Performs all work on a flow run in a span, within the trace that the run is part of.
     func span(
-        ofRun flowRun: WorkerFlowRun, pool: String, isolation: isolated (any Actor)? = #isolation,
+        ofRun flowRun: KnownRun, pool: String, isolation: isolated (any Actor)? = #isolation,
         _ steps: () async -> RunOutcome
     ) async -> RunOutcome {
         var context = ServiceContext.topLevel
-        if let parent = TraceContext(ofFlowRun: flowRun.json) {
+        if let parent = TraceContext(ofFlowRun: flowRun.record.jsonValue) {
             tracer.extract([Carrier.traceparent: parent.traceparent], into: &context, using: Carrier())
         }
         return await tracer.withSpan("worker.run", context: context) { span in

@@ -24,9 +24,10 @@ struct ForeignRunsOfAPI: ForeignRuns {
     func status(of flowRunID: String) async throws -> ForeignRunStatus? {
         do {
             return ForeignRunStatus(
-                try await services.persistently {
-                    try await services.api.readFlowRun(id: flowRunID, effort: .persistent)
-                })
+                KnownRun(
+                    try await services.persistently {
+                        try await services.api.readFlowRun(id: UUID(id: flowRunID), effort: .persistent)
+                    }))
         } catch let error as APIError {
             // The id comes from a label, which other programs write and which may contain anything.
             if !error.isNotFound {
@@ -38,12 +39,13 @@ struct ForeignRunsOfAPI: ForeignRuns {
 
     func inFlight(among flowRunIDs: [String]) async throws -> Set<String> {
         // A label may contain anything, and the API refuses a list with a value that is no id.
-        let ids = Set(flowRunIDs.filter { UUID(uuidString: $0) != nil }).sorted()
+        let ids = Array(Set(flowRunIDs.compactMap { UUID(uuidString: $0) }))
         do {
             let runs = try await services.persistently {
-                try await services.api.flowRuns(among: ids, inStates: ["PENDING", "RUNNING"], effort: .persistent)
+                try await services.api.readFlowRuns(
+                    among: ids, inStates: [.pending, .running], effort: .persistent)
             }
-            return Set(runs.map(\.id))
+            return Set(runs.map(\.id.text))
         } catch let error as APIError {
             services.logger.warning("Flow runs of other workers cannot be looked up: \(error)")
             return []
@@ -76,13 +78,13 @@ struct ForeignRunsOfAPI: ForeignRuns {
     func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
         try await services.persistently { [mark] in
             try await services.api.writeUniqueInput(
-                named: "prefect-worker-crash-\(name)", value: mark, ofFlowRun: id, effort: .persistent)
+                flowRunID: UUID(id: id), key: "prefect-worker-crash-\(name)", value: mark, effort: .persistent)
         }
     }
 
     func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter {
         let reporter = RunReporter(
-            flowRun: WorkerFlowRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
+            flowRun: KnownRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
         reporter.setRelated { related }
         return reporter
     }
@@ -90,18 +92,18 @@ struct ForeignRunsOfAPI: ForeignRuns {
     func reportCrash(ofFlowRun id: String, _ status: ExitStatus, reporter: any JobReporter) async throws {
         let report = CrashReport(status.mapTexts(services.redact))
         let outcome = try await services.persistently {
-            try await services.api.propose(.crashed(report.message), forFlowRun: id, effort: .persistent)
+            try await services.api.propose(.crashed(report.message), forFlowRun: UUID(id: id), effort: .persistent)
         }
         if case .accepted = outcome { report.log(flowRunID: id, to: reporter, outputIsPrinted: false) }
     }
 }
 
 extension ForeignRunStatus {
-    fileprivate init(_ run: WorkerFlowRun) {
-        let isPending = run.stateType == "PENDING"
-        let isClaim = isPending && run.stateName != StateProposal.infrastructurePending
+    fileprivate init(_ run: KnownRun) {
+        let isPending = run.stateType == .pending
+        let isClaim = isPending && run.stateName != StateCreate.infrastructurePending
         self.init(
-            isInFlight: isPending || run.stateType == "RUNNING", infrastructure: run.infrastructurePID,
-            claimed: isClaim ? run.state?["timestamp"]?.stringValue.flatMap { Timestamp($0) } : nil)
+            isInFlight: isPending || run.stateType == .running, infrastructure: run.infrastructurePID,
+            claimed: isClaim ? run.state?.timestamp : nil)
     }
 }

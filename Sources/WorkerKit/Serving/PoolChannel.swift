@@ -1,5 +1,6 @@
 internal import JobTemplates
 internal import Logging
+internal import OrderedCollections
 internal import PrefectClient
 internal import PrefectConcurrency
 internal import PrefectJSON
@@ -8,7 +9,7 @@ internal import Synchronization
 /// A pool's worker channel. While it is open, heartbeats go over it and the pool's changes arrive over it.
 final class PoolChannel: Sendable {
     /// Handles the pool as the channel reports it.
-    typealias Taker = @Sendable (WorkerWorkPool) -> Void
+    typealias Taker = @Sendable (WorkPool) -> Void
 
     /// The channel's connection.
     let connection: Connection
@@ -53,7 +54,7 @@ final class PoolChannel: Sendable {
                 // The report of a deleted pool is out of date. A request reads the current state, and creates the pool
                 // again.
                 if reason != .deleted { take(pool) }
-                if reason == .deleted || !pool.hasTemplate { self.invalidate() }
+                if reason == .deleted || pool.baseJobTemplate.isEmpty { self.invalidate() }
             },
             onWorkerID: { [state] id in state.setWorkerID(id) },
             onCleanup: cleanup.handler,

@@ -16,7 +16,7 @@ package struct PoolDiscovery: Sendable {
     package enum Finding: Sendable {
         /// A backend of this type can serve the pool. `pool` is `nil` when the pool has yet to be created; `notice` is
         /// a message for the user.
-        case servable(type: String, pool: WorkerWorkPool?, notice: String?)
+        case servable(type: String, pool: WorkPool?, notice: String?)
         /// The pool cannot be served, for a reason that does not pass by itself.
         case refused(reason: String)
         /// The API does not provide the answer at the moment.
@@ -26,7 +26,7 @@ package struct PoolDiscovery: Sendable {
     /// Finds a pool. `type` is the type that the user requested; `nil` uses the type of the pool.
     package func find(pool name: String, type: String?, createsPool: Bool) async throws -> Finding {
         if let type, !supportedTypes.contains(type) { return .refused(reason: unsupported(type, of: nil)) }
-        let pool: WorkerWorkPool
+        let pool: WorkPool
         do {
             pool = try await api.readWorkPool(named: name, effort: .once)
         } catch let error as APIError {

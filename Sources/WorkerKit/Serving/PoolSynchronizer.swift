@@ -1,5 +1,6 @@
 internal import JobTemplates
 internal import Logging
+internal import OrderedCollections
 internal import PrefectClient
 internal import PrefectConcurrency
 internal import PrefectJSON
@@ -49,7 +50,7 @@ struct PoolSynchronizer: Sendable {
 
     /// Reads the pool unless it has just been read, creates missing objects, and sends a heartbeat. Returns whether the
     /// pool can be served.
-    func synchronize(justRead known: WorkerWorkPool? = nil) async -> Bool {
+    func synchronize(justRead known: WorkPool? = nil) async -> Bool {
         let isFirst = state.pool == nil
         do {
             if channel.isPoolCurrent() {
@@ -61,7 +62,7 @@ struct PoolSynchronizer: Sendable {
                 // have claimed it too.
                 try await sendHeartbeat()
                 adopt(pool)
-                channel.note(foundPool: pool.id)
+                channel.note(foundPool: pool.id.text)
             }
             guard state.hasServablePool else { return false }
             await peers.look()
@@ -100,7 +101,7 @@ struct PoolSynchronizer: Sendable {
     }
 
     /// Applies the current state of the pool.
-    private func adopt(_ pool: WorkerWorkPool) {
+    private func adopt(_ pool: WorkPool) {
         let wasIdle = !state.hasServablePool || state.pool?.isPaused == true
         announceChanges(from: state.pool, to: pool)
         let unavailableReason = Self.reasonNotToServe(pool, as: workerType)
@@ -110,14 +111,14 @@ struct PoolSynchronizer: Sendable {
     }
 
     /// Applies the pool as the worker channel reports it. A pool without a template receives one with the next request.
-    private func take(_ pool: WorkerWorkPool) {
+    private func take(_ pool: WorkPool) {
         var pool = pool
-        if !pool.hasTemplate { pool.baseJobTemplate = defaultTemplate.json }
+        if pool.baseJobTemplate.isEmpty { pool.baseJobTemplate = defaultTemplate.json.objectValue ?? [:] }
         adopt(pool)
     }
 
     /// Why a worker of this type cannot serve the pool, in one line; `nil` when it can.
-    static func reasonNotToServe(_ pool: WorkerWorkPool, as workerType: String) -> String? {
+    static func reasonNotToServe(_ pool: WorkPool, as workerType: String) -> String? {
         if pool.isPushPool || pool.isManagedPool {
             return "Work pool '\(pool.name)' has the type '\(pool.type)', whose runs Prefect Cloud "
                 + "\(pool.isPushPool ? "submits" : "executes") itself; no worker is needed for it"
@@ -135,8 +136,8 @@ struct PoolSynchronizer: Sendable {
 
     // MARK: Pool
 
-    private func readPool(_ known: WorkerWorkPool?) async throws -> WorkerWorkPool? {
-        var pool: WorkerWorkPool
+    private func readPool(_ known: WorkPool?) async throws -> WorkPool? {
+        var pool: WorkPool
         do {
             if let known {
                 pool = known
@@ -154,31 +155,36 @@ struct PoolSynchronizer: Sendable {
             guard let created = try await createPool() else { return nil }
             pool = created
         }
-        if !pool.hasTemplate {
-            try await api.updateWorkPool(named: served.name, baseJobTemplate: defaultTemplate.json)
-            pool.baseJobTemplate = defaultTemplate.json
+        if pool.baseJobTemplate.isEmpty {
+            let template = defaultTemplate.json.objectValue ?? [:]
+            try await api.updateWorkPool(named: served.name, WorkPoolUpdate { $0.baseJobTemplate = template })
+            pool.baseJobTemplate = template
         }
         return pool
     }
 
     /// Creates the pool if its runs could be started. A pool that was deleted meanwhile receives its former template.
-    private func createPool() async throws -> WorkerWorkPool? {
+    private func createPool() async throws -> WorkPool? {
         // A run that is polled before the new pool is known would be labelled with the old pool's id.
         if state.pool != nil {
             state.setPool(
                 nil, unavailableReason: "Work pool '\(served.name)' does not exist and is being created again")
         }
         let before = state.pool.flatMap { $0.type == workerType ? $0.baseJobTemplate : nil }
-        let template = before ?? served.baseJobTemplate
-        if let reason = await reasonNotToCreate(template ?? defaultTemplate.json) {
+        let template = before ?? served.baseJobTemplate?.objectValue
+        if let reason = await reasonNotToCreate(template.map { .object($0) } ?? defaultTemplate.json) {
             report("Work pool '\(served.name)' does not exist and is not created yet: \(reason)")
             return nil
         }
         do {
-            let pool = try await api.createWorkPool(named: served.name, type: workerType, baseJobTemplate: template)
+            let pool = try await api.createWorkPool(
+                WorkPoolCreate(name: served.name) { new in
+                    new.type = workerType
+                    if let template { new.baseJobTemplate = template }
+                })
             logger.info("Work pool '\(served.name)' created.")
             return pool
-        } catch let error as APIError where error.status == 409 {
+        } catch let error as APIError where error.isConflict {
             // Another worker created it first.
             return try await api.readWorkPool(named: served.name)
         } catch let error as APIError {
@@ -186,7 +192,7 @@ struct PoolSynchronizer: Sendable {
         }
     }
 
-    private func announceChanges(from before: WorkerWorkPool?, to pool: WorkerWorkPool) {
+    private func announceChanges(from before: WorkPool?, to pool: WorkPool) {
         if state.hasFailedToRead, Self.reasonNotToServe(pool, as: workerType) == nil {
             logger.info("Work pool '\(pool.name)' can be served now")
         }
@@ -209,13 +215,13 @@ struct PoolSynchronizer: Sendable {
         var paused: [String] = []
         for name in served.queues {
             do {
-                let queue = try await api.readWorkQueue(named: name, ofPool: served.name)
+                let queue = try await api.readWorkQueue(named: name, inWorkPool: served.name)
                 if queue.isPaused { paused.append(name) }
             } catch let error as APIError where error.isNotFound {
                 do {
-                    _ = try await api.createWorkQueue(named: name, ofPool: served.name)
+                    _ = try await api.createWorkQueue(WorkQueueCreate(name: name), inWorkPool: served.name)
                     logger.info("Work queue '\(name)' of work pool '\(served.name)' created.")
-                } catch let error as APIError where error.status == 409 {
+                } catch let error as APIError where error.isConflict {
                     // Another worker created it first.
                 }
             }
@@ -227,7 +233,7 @@ struct PoolSynchronizer: Sendable {
     /// Checks whether all queues are paused, for a pool of which all queues are served. A start does not depend on it.
     private func lookForPausedQueues() async {
         do {
-            let queues = try await api.readWorkQueues(ofPool: served.name, named: [], effort: .once)
+            let queues = try await api.readWorkQueues(inWorkPool: served.name, effort: .once)
             if !queues.isEmpty, queues.allSatisfy(\.isPaused) { tell(ofPausedQueues: queues.map(\.name)) }
         } catch {
             logger.debug("The queues of work pool '\(served.name)' could not be read: \(error)")
@@ -243,16 +249,12 @@ struct PoolSynchronizer: Sendable {
 
     /// Sends a heartbeat. Throws when a temporary failure prevented it and the pool must not be polled without it.
     private func sendHeartbeat() async throws {
-        var heartbeat = APIClient.Heartbeat(
-            workerName: served.workerName,
-            intervalSeconds: served.heartbeatSeconds,
-            asksForID: api.configuration.isCloud && state.workerID == nil)
+        let requestsID = api.configuration.isCloud && state.workerID == nil
         do {
             do {
-                if let id = try await api.sendHeartbeat(heartbeat, toPool: served.name) { state.setWorkerID(id) }
-            } catch let error as APIError where error.status == 422 && heartbeat.asksForID {
-                heartbeat.asksForID = false
-                _ = try await api.sendHeartbeat(heartbeat, toPool: served.name)
+                try await sendHeartbeat(requestingID: requestsID)
+            } catch let error as APIError where error.isUnprocessable && requestsID {
+                try await sendHeartbeat(requestingID: false)
             }
         } catch let error as APIError where error.isTransient && state.pool == nil && !served.runsOnce {
             // With --run-once there is one poll, even if other workers cannot see this one.
@@ -260,5 +262,13 @@ struct PoolSynchronizer: Sendable {
         } catch {
             logger.debug("A heartbeat failed: \(error)")
         }
+    }
+
+    private func sendHeartbeat(requestingID: Bool) async throws {
+        // There are no integrations to report, but Cloud checks that the member exists.
+        let id = try await api.sendWorkerHeartbeat(
+            workPool: served.name, worker: served.workerName, interval: .seconds(served.heartbeatSeconds),
+            returnsID: requestingID, metadata: requestingID ? WorkerMetadata(integrations: []) : nil, effort: .once)
+        if let id { state.setWorkerID(id.text) }
     }
 }

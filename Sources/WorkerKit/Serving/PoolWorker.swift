@@ -21,7 +21,7 @@ package struct PoolWorker: Sendable {
 
     private let backend: any Backend
     private let services: WorkerServices
-    private let justRead: WorkerWorkPool?
+    private let justRead: WorkPool?
     let runs: PoolRuns
     private let channel: PoolChannel
     private let hints = PollHints()
@@ -40,7 +40,7 @@ package struct PoolWorker: Sendable {
     ///     pool that is not known yet. If nothing is given, the whole worker ends then.
     package init(
         served: ServedPool, backend: any Backend, services: WorkerServices, within slots: SlotLimiter? = nil,
-        justRead: WorkerWorkPool? = nil, onRefusal: (@Sendable (String) -> Void)? = nil
+        justRead: WorkPool? = nil, onRefusal: (@Sendable (String) -> Void)? = nil
     ) {
         self.onRefusal = onRefusal ?? { services.shutdown.refuse($0) }
         live = ObservedValue(served)

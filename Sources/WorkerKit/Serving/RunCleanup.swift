@@ -1,4 +1,5 @@
 internal import BackendKit
+internal import FoundationEssentials
 internal import Logging
 internal import PrefectClient
 
@@ -19,9 +20,9 @@ struct RunCleanup: Sendable {
     func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
         services.logger.info("The API asks to clean up after flow run '\(message.flowRunID)'")
         if let held = runs.registry.run(message.flowRunID) { return try await end(held) }
-        let flowRun: WorkerFlowRun
+        let flowRun: KnownRun
         do {
-            flowRun = try await services.api.readFlowRun(id: message.flowRunID)
+            flowRun = KnownRun(try await services.api.readFlowRun(id: UUID(id: message.flowRunID)))
         } catch let error as APIError where error.isNotFound {
             return .done
         }

@@ -1,4 +1,5 @@
 import CoreMetrics
+import FoundationEssentials
 import HTTPTransport
 import PrefectClient
 import TestSupport
@@ -36,8 +37,8 @@ struct APIMetricsTests {
             try await withClient(api, registry) { client in
                 for _ in 0..<2 { _ = try await client.readWorkPool(named: "a pool's name") }
                 _ = try? await client.readWorkPool(named: "queues")
-                _ = try? await client.readFlowRun(id: "0a1b2c3d-0000-4000-8000-000000000000")
-                _ = try? await client.createWorkQueue(named: "q", ofPool: "a pool's name")
+                _ = try? await client.readFlowRun(id: UUID(id: "0a1b2c3d-0000-4000-8000-000000000000"))
+                _ = try? await client.createWorkQueue(WorkQueueCreate(name: "q"), inWorkPool: "a pool's name")
             }
             let requests = lines(registry, "prefect_worker_api_requests_total")
             let pool = #"prefect_worker_api_requests_total{code="200",method="GET",route="/work_pools/{name}"} 2"#
@@ -74,7 +75,7 @@ struct APIMetricsTests {
         try await withFakePrefectAPI { api in
             let registry = PrometheusRegistry()
             try await withClient(api, registry, url: "http://127.0.0.1:1/api") { client in
-                await #expect(throws: APIError.self) { try await client.readServerVersion() }
+                await #expect(throws: APIError.self) { try await client.readAPIVersion(effort: .once) }
             }
             let line = #"prefect_worker_api_requests_total{code="none",method="GET",route="/admin/version"} 1"#
             #expect(lines(registry, "prefect_worker_api_requests_total") == [line])

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTransport
 import PrefectJSON
 import TestSupport
@@ -177,7 +178,7 @@ struct BodyLimitTests {
                 let text = JSONValue.string("line\n" + String(repeating: "x", count: 1 << 20))
                 let body: JSONValue = ["status": .string(status), "state": nil, "details": ["reason": text]]
                 api.script(answer: .status(200, body: body))
-                let outcome = try await client.propose(.pending, forFlowRun: "run")
+                let outcome = try await client.propose(.pending, forFlowRun: UUID())
                 switch outcome {
                 case .rejected(_, let reason), .aborted(let reason):
                     #expect(reason.utf8.count < 400 && !reason.contains("\n"))

@@ -38,14 +38,14 @@ struct AnswerFuzzTests {
                 let value = try JSONValue(parsing: text)
                 try Self.checkNumbers(value)
                 let fields = try JSONFields(value)
-                if let run = try? WorkerFlowRun(json: fields) {
-                    _ = (run.expectedStartTime?.seconds(since: .now), run.json.serialized())
+                if let run = try? FlowRun(jsonValue: value) {
+                    _ = (run.expectedStartTime?.seconds(since: .now), run.jsonValue.serialized(), run.labels, run.state)
                 }
-                if let pool = try? WorkerWorkPool(json: fields) { _ = pool.concurrencyLimit.map { max(0, $0) } }
-                _ = try? WorkerWorkQueue(json: fields)
-                _ = try? WorkerDeployment(json: fields)
-                _ = try? WorkerFlow(json: fields)
-                _ = try? RecordedState(json: fields)
+                if let pool = try? WorkPool(jsonValue: value) { _ = pool.concurrencyLimit.map { max(0, $0) } }
+                _ = try? WorkQueue(jsonValue: value).priority
+                _ = try? Deployment(jsonValue: value).schedules
+                _ = try? Flow(jsonValue: value).tags
+                _ = try? State(jsonValue: value).stateDetails.scheduledTime
                 _ = try? WorkerReceivedEvent(json: fields)
                 _ = try? CleanupMessage(json: fields)
                 let seconds = value["details"]?["delay_seconds"]?.doubleValue ?? 1

@@ -1,4 +1,6 @@
+import FoundationEssentials
 import HTTPTransport
+import OrderedCollections
 import PrefectClient
 import PrefectJSON
 import TestSupport
@@ -20,9 +22,9 @@ struct WorkPoolRouteTests {
                 })
             try await withClient(of: api.url) { client, _ in
                 let before = try #require(Timestamp("2999-01-02T03:04:05Z"))
-                let due = try await client.scheduledFlowRuns(
-                    inPool: "p", queues: ["default"], scheduledBefore: before, limit: 5)
-                #expect(due.runs.map(\.id) == [runs[0], runs[2]])
+                let due = try await client.poll(
+                    workPool: "p", queues: ["default"], scheduledBefore: before, limit: 5)
+                #expect(due.runs.map(\.id.text) == [runs[0], runs[2]])
                 #expect(due.unreadable.count == 1)
                 #expect(due.unreadable.first?.contains("[1].flow_run.id") == true)
                 let body = try #require(api.requests("POST", "*/get_scheduled_flow_runs").first?.body)
@@ -31,9 +33,9 @@ struct WorkPoolRouteTests {
                         "work_queue_names": ["default"], "scheduled_before": "2999-01-02 03:04:05+00:00", "limit": 5,
                     ])
                 let run = try #require(due.runs.first)
-                #expect(run.stateType == "SCHEDULED")
+                #expect(run.stateType == .scheduled)
                 #expect(run.expectedStartTime != nil)
-                #expect(!run.isFinal)
+                #expect(run.stateType?.isFinal == false)
             }
         }
     }
@@ -44,8 +46,8 @@ struct WorkPoolRouteTests {
             api.script(answer: .status(200, body: ["detail": "hello"]))
             try await withClient(of: api.url) { client, _ in
                 let error = await apiError {
-                    _ = try await client.scheduledFlowRuns(
-                        inPool: "p", queues: [], scheduledBefore: .now, limit: nil)
+                    _ = try await client.poll(
+                        workPool: "p", queues: [], scheduledBefore: .now, limit: nil)
                 }
                 #expect(error?.description.contains("not a list of runs") == true)
             }
@@ -54,10 +56,10 @@ struct WorkPoolRouteTests {
 
     @Test("the type of a pool identifies push pools and managed pools")
     func types() throws {
-        let json: JSONValue = ["id": "1", "name": "p", "type": "ecs:push", "base_job_template": [:]]
-        let push = try WorkerWorkPool(json: JSONFields(json))
-        #expect(push.isPushPool && !push.isManagedPool && !push.hasTemplate && !push.isPaused)
-        #expect(throws: JSONDecodingError.self) { try WorkerWorkPool(json: JSONFields(["id": "1", "name": "p"])) }
+        let id = UUID().jsonValue
+        let push = try WorkPool(jsonValue: ["id": id, "name": "p", "type": "ecs:push", "base_job_template": [:]])
+        #expect(push.isPushPool && !push.isManagedPool && push.baseJobTemplate.isEmpty && !push.isPaused)
+        #expect(throws: JSONDecodingError.self) { try WorkPool(jsonValue: ["id": id, "name": "p"]) }
     }
 
     @Test("queues are created, read and listed")
@@ -65,14 +67,15 @@ struct WorkPoolRouteTests {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
             try await withClient(of: api.url) { client, _ in
-                let made = try await client.createWorkQueue(named: "a/b", ofPool: "p")
-                let read = try await client.readWorkQueue(named: "a/b", ofPool: "p")
+                let made = try await client.createWorkQueue(WorkQueueCreate(name: "a/b"), inWorkPool: "p")
+                let read = try await client.readWorkQueue(named: "a/b", inWorkPool: "p")
                 #expect(made == read)
-                let found = try await client.readWorkQueues(ofPool: "p", named: ["a/b"])
+                let found = try await client.readWorkQueues(
+                    inWorkPool: "p", workQueues: WorkQueueFilter(name: .equals("a/b")))
                 #expect(found == [made])
-                let all = try await client.readWorkQueues(ofPool: "p", named: [])
+                let all = try await client.readWorkQueues(inWorkPool: "p")
                 #expect(all.count == 2)
-                let again = await apiError { _ = try await client.createWorkQueue(named: "a/b", ofPool: "p") }
+                let again = await apiError { _ = try await client.createWorkQueue(WorkQueueCreate(name: "a/b"), inWorkPool: "p") }
                 #expect(again?.status == 409)
             }
         }
@@ -84,15 +87,15 @@ struct WorkPoolRouteTests {
             let id = api.addBlock(type: "secret", name: "token", data: ["value": "s3cret"])
             api.addVariable(name: "v", value: ["a": 1])
             try await withClient(of: api.url) { client, _ in
-                let byName = try await client.readBlockDocument(typeSlug: "secret", name: "token")
-                let byID = try await client.readBlockDocument(id: id)
+                let byName = try await client.readBlockDocument(named: "token", ofType: "secret").data
+                let byID = try await client.readBlockDocument(id: UUID(id: id)).data
                 #expect(byName == ["value": "s3cret"])
                 #expect(byID == byName)
                 let variable = try await client.readVariable(named: "v")
-                #expect(variable == ["a": 1])
+                #expect(variable?["value"] == ["a": 1])
                 let missing = try await client.readVariable(named: "none")
                 #expect(missing == nil)
-                let error = await apiError { _ = try await client.readBlockDocument(typeSlug: "secret", name: "no") }
+                let error = await apiError { _ = try await client.readBlockDocument(named: "no", ofType: "secret") }
                 #expect(error?.isNotFound == true)
             }
         }

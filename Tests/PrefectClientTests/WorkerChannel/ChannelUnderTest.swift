@@ -8,11 +8,11 @@ import Testing
 
 /// The states, snapshots and worker ids that a channel has reported.
 final class ChannelRecord: Sendable {
-    private let content = Mutex<([WorkerChannel.State], [(WorkerWorkPool, WorkerChannel.SnapshotReason)], [String])>(
+    private let content = Mutex<([WorkerChannel.State], [(WorkPool, WorkerChannel.SnapshotReason)], [String])>(
         ([], [], []))
 
     var states: [WorkerChannel.State] { content.withLock { $0.0 } }
-    var snapshots: [(pool: WorkerWorkPool, reason: WorkerChannel.SnapshotReason)] { content.withLock { $0.1 } }
+    var snapshots: [(pool: WorkPool, reason: WorkerChannel.SnapshotReason)] { content.withLock { $0.1 } }
     var workerIDs: [String] { content.withLock { $0.2 } }
 
     func handlers(

@@ -1,3 +1,4 @@
+import OrderedCollections
 import PrefectClient
 import PrefectJSON
 
@@ -51,10 +52,12 @@ final class ModelDecisions {
             stage: worker.machine.stage,
             isSettled: worker.machine.isSettled)
         if let status = statuses[question] { return status }
-        let run = try WorkerFlowRun(
-            json: JSONFields(["id": "run", "flow_id": "flow", "state": Self.json(state, at: 0)]))
-        let records = try history.states.enumerated().map { index, state in
-            try RecordedState(json: JSONFields(Self.json(state, at: index)))
+        // The state of a run that was read has its id.
+        var current = Self.json(state, at: 0)
+        current["id"] = "00000000-0000-0000-0000-000000000000"
+        let run = KnownRun(FlowRun(unchecked: ["id": "run", "flow_id": "flow", "state": current]))
+        let records = history.states.enumerated().map { index, state in
+            State(unchecked: Self.json(state, at: index).objectValue ?? [:])
         }
         // The API returns the states in no particular order.
         var status = RunStatus(run, history: records.reversed(), entry: try Self.entry(id, worker))

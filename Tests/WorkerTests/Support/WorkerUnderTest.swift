@@ -128,7 +128,6 @@ func withWorkerClient<Result: Sendable>(
 /// Puts another worker of the pool `p` online, so that claims have to be settled.
 func announceAnotherWorker(_ api: FakePrefectAPI) async throws {
     try await withWorkerClient(api) { other in
-        let heartbeat = APIClient.Heartbeat(workerName: "other", intervalSeconds: 60, asksForID: false)
-        _ = try await other.sendHeartbeat(heartbeat, toPool: "p")
+        _ = try await other.sendWorkerHeartbeat(workPool: "p", worker: "other", interval: .seconds(60))
     }
 }

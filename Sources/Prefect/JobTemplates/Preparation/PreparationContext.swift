@@ -4,7 +4,7 @@ public import PrefectJSON
 /// The data about a flow run from which its job configuration is prepared.
 public struct PreparationContext: Sendable {
     /// The work pool that the run was taken from.
-    public struct WorkerWorkPool: Sendable, Hashable {
+    public struct WorkPool: Sendable, Hashable {
         /// The id of the pool.
         public var id: String
         /// The name of the pool.
@@ -44,7 +44,7 @@ public struct PreparationContext: Sendable {
     /// The deployment as returned by the API; `nil` for a run without one.
     public var deployment: JSONValue?
     /// The work pool of the run, if it is known.
-    public var workPool: WorkerWorkPool?
+    public var workPool: WorkPool?
     /// The name of the worker, if it is known.
     public var workerName: String?
     /// The worker's id, when the API has assigned one.
@@ -62,7 +62,7 @@ public struct PreparationContext: Sendable {
 
     /// A context with these values.
     public init(
-        flowRun: JSONValue, flow: JSONValue?, deployment: JSONValue? = nil, workPool: WorkerWorkPool? = nil,
+        flowRun: JSONValue, flow: JSONValue?, deployment: JSONValue? = nil, workPool: WorkPool? = nil,
         workerName: String? = nil, workerID: String? = nil,
         settingsEnvironment: [(name: String, value: String)] = [], environment: [String: String] = [:],
         prefectVersion: String = "3.8.8", backendLabels: BackendLabels = BackendLabels(),

@@ -107,14 +107,14 @@ struct ChannelSnapshot: Sendable, Hashable, JSONDecodable {
     /// The number of the snapshot within one connection.
     let sequence: Int
     let reason: WorkerChannel.SnapshotReason
-    let pool: WorkerWorkPool
+    let pool: WorkPool
 
     init(json fields: JSONFields) throws(JSONDecodingError) {
         sequence = try fields.integer("snapshot_sequence", atLeast: 1)
         let reason = try fields.string("reason")
         guard !reason.isEmpty else { throw fields.error("reason", "is empty") }
         self.reason = WorkerChannel.SnapshotReason(rawValue: reason)
-        pool = try fields.decode("work_pool")
+        pool = try fields.value("work_pool", as: WorkPool.self)
         let members = try JSONFields(fields.value("work_pool") ?? .null, path: fields.path(of: "work_pool"))
         _ = try members.uuid("id")
         guard members.value("base_job_template")?.objectValue != nil else {

@@ -70,7 +70,7 @@ extension WorkerChannel {
     package struct Handlers: Sendable {
         /// Receives the pool's current state: when the channel becomes healthy, and when template, pause, limit or
         /// storage change.
-        package var onSnapshot: @Sendable (WorkerWorkPool, SnapshotReason) async -> Void
+        package var onSnapshot: @Sendable (WorkPool, SnapshotReason) async -> Void
         /// Receives the worker's id, which only Cloud assigns, each time the channel becomes healthy.
         package var onWorkerID: @Sendable (String) async -> Void
         /// Removes the remaining infrastructure of a run. It is cancelled when the lease ends. An error that it throws
@@ -81,7 +81,7 @@ extension WorkerChannel {
 
         /// Creates handlers. An omitted handler does nothing; an omitted ``onCleanup`` releases each cleanup.
         package init(
-            onSnapshot: @escaping @Sendable (WorkerWorkPool, SnapshotReason) async -> Void = { _, _ in },
+            onSnapshot: @escaping @Sendable (WorkPool, SnapshotReason) async -> Void = { _, _ in },
             onWorkerID: @escaping @Sendable (String) async -> Void = { _ in },
             onCleanup: @escaping @Sendable (CleanupMessage) async throws -> CleanupVerdict = { _ in
                 .release(reason: CleanupVerdict.Reason.unsupportedWorkerType)

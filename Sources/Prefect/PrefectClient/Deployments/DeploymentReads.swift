@@ -1,0 +1,35 @@
+public import FoundationEssentials
+internal import HTTPTransport
+internal import OrderedCollections
+internal import PrefectJSON
+
+extension APIClient {
+    /// Reads a deployment: `GET /deployments/{id}`.
+    public func readDeployment(id: UUID, effort: RetryPolicy.Effort = .standard) async throws -> Deployment {
+        try await read(.get, ["deployments", .uuid(id)], effort: effort)
+    }
+
+    /// Reads a deployment by its name and its flow's name: `GET /deployments/name/{flow}/{deployment}`.
+    public func readDeployment(
+        named name: String, ofFlow flow: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> Deployment {
+        try await read(.get, ["deployments", "name", .name(flow), .name(name)], effort: effort)
+    }
+
+    /// Reads deployments, at most 200: `POST /deployments/filter`. Deployments that match all filters are selected;
+    /// without one, all deployments. ``Pages`` reads more.
+    ///
+    /// - Parameter limit: The number of deployments to read; `nil` means the server's limit, 200.
+    public func readDeployments(
+        flows: FlowFilter? = nil, flowRuns: FlowRunFilter? = nil, taskRuns: TaskRunFilter? = nil,
+        deployments: DeploymentFilter? = nil, workPools: WorkPoolFilter? = nil, workQueues: WorkQueueFilter? = nil,
+        sort: DeploymentSort? = nil, limit: Int? = nil, offset: Int = 0, effort: RetryPolicy.Effort = .standard
+    ) async throws -> [Deployment] {
+        let body: JSONValue = [
+            "flows": flows.orNull, "flow_runs": flowRuns.orNull, "task_runs": taskRuns.orNull,
+            "deployments": deployments.orNull, "work_pools": workPools.orNull,
+            "work_pool_queues": workQueues.orNull, "sort": sort.orNull, "limit": limit.orNull, "offset": .int(offset),
+        ]
+        return try await read(.post, ["deployments", "filter"], body: body, effort: effort)
+    }
+}
