@@ -36,6 +36,8 @@ public final class APIClient: Sendable {
         public var requestTimeout: Duration
         /// The policy that decides when a request is repeated.
         public var retryPolicy: RetryPolicy
+        /// The version of the REST API that requests name.
+        public var apiVersion = APIClient.apiVersion
 
         /// The URL for people and files, without its password.
         package var shownURL: String { url.maskingURLPassword }
@@ -275,7 +277,7 @@ public final class APIClient: Sendable {
         var client = RESTClient(
             transport: transport, baseURL: configuration.url,
             headers: [
-                "User-Agent": Self.userAgent, "X-PREFECT-API-VERSION": Self.apiVersion, "Accept": "*/*",
+                "User-Agent": Self.userAgent, "X-PREFECT-API-VERSION": configuration.apiVersion, "Accept": "*/*",
             ])
         client.followsRedirects = true
         client.signer = APISigner(
