@@ -60,6 +60,15 @@ extension APIClient {
         self.init(configuration: configuration, transport: try HTTPTransport(TransportConfiguration()))
     }
 
+    /// Creates a client whose requests another transport sends.
+    ///
+    /// - Throws: The error of the built-in transport, which serves WebSockets, if it cannot be made.
+    public convenience init(configuration: Configuration, transport: any APITransport) throws {
+        self.init(
+            configuration: configuration, transport: try HTTPTransport(TransportConfiguration()),
+            ownTransport: transport)
+    }
+
     /// Creates a client of the API that the settings name, with a transport of its own.
     ///
     /// - Throws: ``SettingsError/noAPI(profile:)`` if the settings have no API URL. The error of the transport if it

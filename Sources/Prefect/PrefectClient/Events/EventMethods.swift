@@ -6,10 +6,21 @@ internal import PrefectJSON
 extension APIClient {
     /// Reads the first page of events: `POST /events/filter`. Read the next by ``readEventsPage(_:effort:)``.
     ///
+    /// Without ``EventFilter/occurred``, the filter selects events of the last 180 days.
+    ///
     /// - Parameter limit: The size of all pages, at most 50; the API refuses more.
     public func readEvents(
         _ filter: EventFilter? = nil, limit: Int = 50, effort: RetryPolicy.Effort = .standard
     ) async throws -> EventPage {
+        var filter = filter
+        // The API's own defaults, which Prefect's client sends too.
+        if filter != nil, filter?.id == nil { filter?.id = EventIDFilter { $0.id = [] } }
+        if filter != nil, filter?.occurred == nil {
+            filter?.occurred = EventOccurredFilter {
+                $0.since = Timestamp.now.adding(seconds: -180 * 86_400)
+                $0.until = .now
+            }
+        }
         let body: JSONValue = ["filter": filter.orNull, "limit": .int(limit)]
         return try await read(.post, ["events", "filter"], body: body, effort: effort)
     }
