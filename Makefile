@@ -111,6 +111,7 @@ lint: ## Check the layout of the sources, and the language and presence of the d
 	swift format lint --strict --recursive Package.swift Sources Tests examples
 	python3 Tests/language.py --self-test
 	python3 Tests/language.py
+	python3 Tests/Schema/generate.py --check
 
 .PHONY: clean
 clean: ## Remove the build products and the files of the quickstart

@@ -280,10 +280,10 @@ let package = Package(
             name: "PrefectClientTests",
             dependencies: [
                 "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "PrefectClient", "PrefectREST", "PrefectTOML",
-                "TestSupport", "PrefectWebSocket",
+                "TestSupport", "TransportPeers", "PrefectWebSocket",
                 "WorkerMetrics", orderedCollections, coreMetrics,
             ],
-            swiftSettings: settings),
+            resources: [.copy("Vectors/client_vectors_shown.json")], swiftSettings: settings),
         // The conformance suite as a program, so that it can also run on another machine.
         .executableTarget(
             name: "backend-conformance",

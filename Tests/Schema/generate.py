@@ -113,7 +113,7 @@ class Schema:
             return "JSONObject"
         return {"integer": "Int", "number": "Double", "boolean": "Bool"}.get(kind, "JSONValue")
 
-    def record(self, schema):
+    def record(self, schema, returned):
         """The members of a record: key, Swift type, nullable, required, default, constant, description."""
         own = self.cloud["records"].get(schema)
         found = []
@@ -121,7 +121,7 @@ class Schema:
             value = self.document[schema]
             for key, member in value.get("properties", {}).items():
                 swift, nullable = self.type(schema, key, member)
-                required = not nullable and (key in value.get("required", []) or key == "id" and swift == "UUID")
+                required = not nullable and (key in value.get("required", []) or returned and key == "id")
                 found.append((key, swift, nullable, required, member.get("default"), member.get("const"),
                               member.get("description")))
             own = self.cloud["members"].get(schema, {})
@@ -166,7 +166,7 @@ def fallback(swift, default):
 
 def record_source(schemas, name, schema, returned):
     properties, required, constants = [], [], []
-    for key, swift, nullable, must, default, constant, description in schemas.record(schema):
+    for key, swift, nullable, must, default, constant, description in schemas.record(schema, returned):
         if constant is not None:
             constants.append((key, constant))
             continue

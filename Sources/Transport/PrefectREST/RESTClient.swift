@@ -36,6 +36,8 @@ package struct RESTClient: Sendable {
     package var retries: Retries
     /// Reads the reason from an answer that is no success. The default takes the beginning of the body.
     package var reason: @Sendable (RESTAnswer) -> ServiceReason
+    /// Sends the requests of ``exchange(_:)`` instead of the transport, if there is one. It gets the whole URL.
+    package var carrier: (@Sendable (RESTRequest, _ url: String) async throws -> RESTAnswer)?
     /// Makes the pauses between attempts.
     package var sleep: @Sendable (Duration) async throws -> Void
 
@@ -83,6 +85,10 @@ package struct RESTClient: Sendable {
 
     /// Sends a request once, and returns the answer whatever its status.
     package func exchange(_ request: RESTRequest) async throws -> RESTAnswer {
+        if let carrier {
+            let request = try await signed(request)
+            return try await carrier(request, baseURL + request.target)
+        }
         let response = try await begin(request)
         do {
             let body =

@@ -5,17 +5,39 @@ extension APIClient.Configuration {
     /// Creates the configuration that the settings describe; `nil` without an API URL.
     public init?(settings: PrefectSettings) {
         guard let url = settings.apiBaseURL else { return nil }
-        // As in Prefect, the auth string of a server takes precedence over the key of Cloud.
-        let authorization =
-            settings.authString.map { Secret("Basic " + Data($0.reveal().utf8).base64EncodedString()) }
-            ?? settings.apiKey.map { Secret("Bearer " + $0.reveal()) }
         self.init(
-            url: url, authorization: authorization, webSocketToken: settings.authString ?? settings.apiKey,
-            customHeaders: settings.customHeaders, csrfEnabled: settings.csrfSupportEnabled, isCloud: settings.isCloud,
-            requestTimeout: settings.requestTimeout,
+            url: url, apiKey: settings.apiKey, authString: settings.authString, cloudURL: settings.cloudAPIURL,
+            customHeaders: settings.customHeaders, requestTimeout: settings.requestTimeout,
             retryPolicy: RetryPolicy(
                 maxRetries: settings.maxRetries, jitterFactor: settings.retryJitterFactor,
                 extraCodes: settings.retryExtraCodes))
+        isCloud = settings.isCloud
+        csrfEnabled = settings.csrfSupportEnabled && !isCloud
+    }
+
+    /// Creates the configuration of an API with these credentials.
+    ///
+    /// - Parameters:
+    ///   - url: The API's URL up to and including `/api`. For Cloud, up to and including the workspace.
+    ///   - apiKey: The key of Cloud.
+    ///   - authString: The credentials of a server, as `user:password`. They take precedence over the key.
+    ///   - cloudURL: The URL with which the URLs of Prefect Cloud begin.
+    ///   - customHeaders: Headers for every request. They replace the client's own, except the protected ones.
+    ///   - requestTimeout: The limit for connecting, for the first byte, and for each pause in an answer.
+    ///   - apiVersion: The version of the REST API that requests name. A server refuses versions below 0.8.0.
+    public init(
+        url: String, apiKey: Secret?, authString: Secret? = nil, cloudURL: String = "https://api.prefect.cloud/api",
+        customHeaders: [(name: String, value: String)] = [], requestTimeout: Duration = .seconds(60),
+        apiVersion: String = APIClient.apiVersion, retryPolicy: RetryPolicy = RetryPolicy()
+    ) {
+        let authorization =
+            authString.map { Secret("Basic " + Data($0.reveal().utf8).base64EncodedString()) }
+            ?? apiKey.map { Secret("Bearer " + $0.reveal()) }
+        self.init(
+            url: url, authorization: authorization, webSocketToken: authString ?? apiKey,
+            customHeaders: customHeaders, isCloud: !cloudURL.isEmpty && url.hasPrefix(cloudURL),
+            requestTimeout: requestTimeout, retryPolicy: retryPolicy)
+        self.apiVersion = apiVersion
     }
 }
 
@@ -36,6 +58,15 @@ extension APIClient {
     /// - Throws: The error of the transport if it cannot be made.
     public convenience init(configuration: Configuration) throws {
         self.init(configuration: configuration, transport: try HTTPTransport(TransportConfiguration()))
+    }
+
+    /// Creates a client whose requests another transport sends.
+    ///
+    /// - Throws: The error of the built-in transport, which serves WebSockets, if it cannot be made.
+    public convenience init(configuration: Configuration, transport: any APITransport) throws {
+        self.init(
+            configuration: configuration, transport: try HTTPTransport(TransportConfiguration()),
+            ownTransport: transport)
     }
 
     /// Creates a client of the API that the settings name, with a transport of its own.

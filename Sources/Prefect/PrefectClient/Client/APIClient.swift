@@ -36,6 +36,8 @@ public final class APIClient: Sendable {
         public var requestTimeout: Duration
         /// The policy that decides when a request is repeated.
         public var retryPolicy: RetryPolicy
+        /// The version of the REST API that requests name.
+        public var apiVersion = APIClient.apiVersion
 
         /// The URL for people and files, without its password.
         package var shownURL: String { url.maskingURLPassword }
@@ -74,6 +76,8 @@ public final class APIClient: Sendable {
     }
 
     let transport: HTTPTransport
+    /// The transport of the user for requests. WebSockets always use ``transport``.
+    private let ownTransport: (any APITransport)?
     let sockets = OpenSockets()
     /// Whether the API answers. Code that waits for the API observes it.
     package let reachability = APIReachability()
@@ -116,11 +120,13 @@ public final class APIClient: Sendable {
 
     /// Creates a client on a transport. `metrics` counts requests, and `sleep` makes the pauses between attempts.
     package init(
-        configuration: Configuration, transport: HTTPTransport, metrics: any MetricsFactory = MetricsSystem.factory,
+        configuration: Configuration, transport: HTTPTransport, ownTransport: (any APITransport)? = nil,
+        metrics: any MetricsFactory = MetricsSystem.factory,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
     ) {
         state = Mutex(State(configuration: configuration))
         self.transport = transport
+        self.ownTransport = ownTransport
         self.metrics = APIMetrics(metrics)
         self.sleep = sleep
     }
@@ -275,9 +281,10 @@ public final class APIClient: Sendable {
         var client = RESTClient(
             transport: transport, baseURL: configuration.url,
             headers: [
-                "User-Agent": Self.userAgent, "X-PREFECT-API-VERSION": Self.apiVersion, "Accept": "*/*",
+                "User-Agent": Self.userAgent, "X-PREFECT-API-VERSION": configuration.apiVersion, "Accept": "*/*",
             ])
         client.followsRedirects = true
+        if let ownTransport { client.carrier = { try await ownTransport.exchange($0, url: $1) } }
         client.signer = APISigner(
             configuration: configuration, attribution: Self.caller?.attribution() ?? Attribution(), csrf: csrf)
         return client

@@ -179,23 +179,21 @@ public struct EventTrigger: APIRecord {
     public init(unchecked members: JSONObject) { self.members = members }
 
     /// A value with its required members, which `configure` completes.
-    public init(id: UUID, posture: TriggerPosture, _ configure: (inout EventTrigger) -> Void = { _ in }) {
+    public init(posture: TriggerPosture, _ configure: (inout EventTrigger) -> Void = { _ in }) {
         members = [:]
         members["type"] = "event"
-        assign("id", id)
         assign("posture", posture)
         configure(&self)
     }
 
     /// Checks the required members.
     public static func check(_ members: JSONObject) throws(JSONDecodingError) {
-        try require("id", UUID.self, in: members)
         try require("posture", TriggerPosture.self, in: members)
     }
 
     /// The unique ID of this trigger.
-    public var id: UUID {
-        get { required("id") }
+    public var id: UUID? {
+        get { optional("id") }
         set { assign("id", newValue) }
     }
 
@@ -363,12 +361,10 @@ public struct CompoundTrigger: APIRecord {
 
     /// A value with its required members, which `configure` completes.
     public init(
-        id: UUID, triggers: [AutomationTrigger], require: JSONValue,
-        _ configure: (inout CompoundTrigger) -> Void = { _ in }
+        triggers: [AutomationTrigger], require: JSONValue, _ configure: (inout CompoundTrigger) -> Void = { _ in }
     ) {
         members = [:]
         members["type"] = "compound"
-        assign("id", id)
         assign("triggers", triggers)
         assign("require", require)
         configure(&self)
@@ -376,14 +372,13 @@ public struct CompoundTrigger: APIRecord {
 
     /// Checks the required members.
     public static func check(_ members: JSONObject) throws(JSONDecodingError) {
-        try require("id", UUID.self, in: members)
         try require("triggers", [AutomationTrigger].self, in: members)
         try require("require", JSONValue.self, in: members)
     }
 
     /// The unique ID of this trigger.
-    public var id: UUID {
-        get { required("id") }
+    public var id: UUID? {
+        get { optional("id") }
         set { assign("id", newValue) }
     }
 
@@ -416,23 +411,21 @@ public struct SequenceTrigger: APIRecord {
     public init(unchecked members: JSONObject) { self.members = members }
 
     /// A value with its required members, which `configure` completes.
-    public init(id: UUID, triggers: [AutomationTrigger], _ configure: (inout SequenceTrigger) -> Void = { _ in }) {
+    public init(triggers: [AutomationTrigger], _ configure: (inout SequenceTrigger) -> Void = { _ in }) {
         members = [:]
         members["type"] = "sequence"
-        assign("id", id)
         assign("triggers", triggers)
         configure(&self)
     }
 
     /// Checks the required members.
     public static func check(_ members: JSONObject) throws(JSONDecodingError) {
-        try require("id", UUID.self, in: members)
         try require("triggers", [AutomationTrigger].self, in: members)
     }
 
     /// The unique ID of this trigger.
-    public var id: UUID {
-        get { required("id") }
+    public var id: UUID? {
+        get { optional("id") }
         set { assign("id", newValue) }
     }
 

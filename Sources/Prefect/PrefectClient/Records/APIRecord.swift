@@ -6,8 +6,8 @@ public import PrefectJSON
 /// The JSON is the only storage. So a member that was never assigned is not sent, and an assigned `nil` is sent as
 /// `null`. Members that only a later server knows survive a round trip, and ``subscript(_:)`` reads them.
 ///
-/// Reading an answer checks the members that the API always sends. A getter never ends the process: an optional member
-/// of another type reads as `nil`, and a required member that somebody has removed reads as an empty value.
+/// Reading an answer checks the members that the API always sends. A getter never ends the process. An optional member of
+/// another type reads as `nil`. A required member that somebody has removed reads as an empty value.
 public protocol APIRecord: JSONConvertible {
     /// The members as they are sent.
     var members: JSONObject { get set }
