@@ -53,7 +53,7 @@ struct ChannelSessionTests {
             return
         }
         #expect(snapshot.sequence == 1 && snapshot.reason == .initial && snapshot.pool.name == "rsch-process")
-        #expect(snapshot.pool.baseJobTemplate == ChannelFrames.template)
+        #expect(.object(snapshot.pool.baseJobTemplate) == ChannelFrames.template)
         #expect(
             Array(ready.dropFirst()) == [
                 .established(workerID: nil), .cleanupsAccepted(limit: 0), .startHeartbeats(intervalSeconds: 5),
