@@ -28,7 +28,7 @@ struct RealChannelTests {
             let changed = template.with(["job_configuration", "added"], "value")
             try await server.call("PATCH", "/work_pools/\(name)", ["base_job_template": changed])
             try await eventually("the changed template arrives") {
-                record.snapshots.last?.pool.baseJobTemplate.isEquivalent(to: changed) ?? false
+                record.snapshots.last.map { JSONValue.object($0.pool.baseJobTemplate).isEquivalent(to: changed) } ?? false
             }
             try await server.call("PATCH", "/work_pools/\(name)", ["is_paused": true])
             try await eventually("the pause arrives") { record.snapshots.last?.pool.isPaused ?? false }
