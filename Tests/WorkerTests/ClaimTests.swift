@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Logging
 import PrefectClient
 import PrefectJSON
@@ -148,9 +149,10 @@ struct ClaimTests {
                 api.script(path: "/flow_runs/\(run)/input/*", answer: .status(200, body: "another's"))
             }
             let history: JSONValue = [
-                ["type": "PENDING", "name": "Pending", "timestamp": "2026-01-01T00:00:00Z"],
+                ["id": UUID().jsonValue, "type": "PENDING", "name": "Pending", "timestamp": "2026-01-01T00:00:00Z"],
                 [
-                    "type": "COMPLETED", "name": "Well done", "timestamp": "2026-01-01T00:00:01Z", "message": "at last",
+                    "id": UUID().jsonValue, "type": "COMPLETED", "name": "Well done",
+                    "timestamp": "2026-01-01T00:00:01Z", "message": "at last",
                     "state_details": [:],
                 ],
             ]

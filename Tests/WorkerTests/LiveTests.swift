@@ -137,7 +137,8 @@ struct LiveTests {
         try await withLiveWorker { subject, live, deployment in
             try await live.tellPool { $0["base_job_template"]?["job_configuration"]?["env"] = ["COLOUR": "blue"] }
             try await eventually("the worker knows the changed template") {
-                subject.worker.state.pool.map { JSONValue.object($0.baseJobTemplate) }?["job_configuration"]?["env"]?["COLOUR"] == "blue"
+                subject.worker.state.pool.map { JSONValue.object($0.baseJobTemplate) }?["job_configuration"]?["env"]?[
+                    "COLOUR"] == "blue"
             }
             let run = live.api.scheduleRun(deployment: deployment)
             try await live.tell(EventSelection.scheduled, run: run)

@@ -17,8 +17,12 @@ package struct RenderSource: Sendable {
         do {
             let fields = try JSONFields(input)
             subject = JobSubject(
-                pool: try fields.value("work_pool"), deployment: try fields.valueIfPresent("deployment"),
-                flow: try fields.valueIfPresent("flow"), flowRun: KnownRun(try fields.value("flow_run")),
+                pool: try Self.record(fields.value("work_pool"), at: "work_pool", with: ["name", "type"]),
+                deployment: try fields.value("deployment").map {
+                    try Self.record($0, at: "deployment", with: ["name"])
+                },
+                flow: try fields.value("flow").map { try Self.record($0, at: "flow", with: ["name"]) },
+                flowRun: KnownRun(try Self.record(fields.value("flow_run"), at: "flow_run", with: ["id"])),
                 workerName: fields.optionalString("worker_name"), workerID: fields.optionalString("worker_id"))
         } catch {
             throw RenderSourceError(description: "The input is invalid: \(error)")
@@ -56,6 +60,15 @@ package struct RenderSource: Sendable {
         subject = JobSubject(
             pool: try await api.readWorkPool(named: poolName), deployment: deployed, flow: flow,
             flowRun: try run ?? Self.exampleRun(of: deployed, flow), workerName: nil, workerID: nil)
+    }
+
+    /// A record of a file, which may have been written by hand: only the members that rendering needs must exist.
+    private static func record<Record: APIRecord>(
+        _ value: JSONValue?, at path: String, with required: [String]
+    ) throws(JSONDecodingError) -> Record {
+        let fields = try JSONFields(value ?? .null, path: path)
+        for name in required { _ = try fields.string(name) }
+        return Record(unchecked: fields.members)
     }
 
     /// A run as the API would create it, with a name and an id that mark it as an example.

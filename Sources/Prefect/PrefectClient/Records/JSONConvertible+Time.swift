@@ -39,6 +39,7 @@ extension Duration: JSONConvertible {
     /// The duration as a number of seconds.
     public var jsonValue: JSONValue {
         let (seconds, attoseconds) = components
+        if attoseconds == 0, let whole = Int(exactly: seconds) { return .int(whole) }
         return .double(Double(seconds) + Double(attoseconds) / 1e18)
     }
     /// The duration 0.

@@ -11,11 +11,4 @@ extension JSONFields {
             throw error.inside(path(of: key))
         }
     }
-
-    /// A member as a value of the API; `nil` when it is absent or `null`.
-    package func valueIfPresent<Value: JSONConvertible>(
-        _ key: String, as type: Value.Type = Value.self
-    ) throws(JSONDecodingError) -> Value? {
-        value(key) == nil ? nil : try value(key, as: type)
-    }
 }

@@ -146,7 +146,8 @@ extension APIClient {
         _ name: String, queues: [String]?, scheduledBefore: Timestamp?, limit: Int?
     ) -> APIRequest {
         let body = JSONValue.given(
-            ("work_queue_names", queues?.jsonValue), ("scheduled_before", scheduledBefore.map { .string($0.pythonText) }),
+            ("work_queue_names", queues?.jsonValue),
+            ("scheduled_before", scheduledBefore.map { .string($0.pythonText) }),
             ("limit", limit?.jsonValue))
         return APIRequest(.post, ["work_pools", .name(name), "get_scheduled_flow_runs"], body: body)
     }

@@ -96,7 +96,7 @@ extension Route {
 
     private static func filterRuns(_ world: World, _ call: Call) throws(Refusal) -> [FakeFlowRun] {
         let body = call.body
-        for member in body.objectValue?.keys ?? [] {
+        for (member, value) in body.objectValue ?? [:] where !value.isNull {
             let known = ["flow_runs", "flows", "deployments", "work_pools", "limit", "offset", "sort"]
             guard known.contains(member) else { throw Filter.unknown(member) }
         }
