@@ -1,3 +1,4 @@
+import FoundationEssentials
 import HTTPTransport
 import PrefectClient
 import PrefectJSON
@@ -185,7 +186,7 @@ struct RetryTests {
     @Test("the error for JSON of another shape names the invalid member")
     func otherShape() async throws {
         try await withFakePrefectAPI { api in
-            api.script(answer: .status(200, body: ["id": "x", "name": 7]))
+            api.script(answer: .status(200, body: ["id": UUID().jsonValue, "name": 7]))
             try await withClient(of: api.url) { client, _ in
                 let error = await apiError { _ = try await client.readWorkPool(named: "p") }
                 #expect(error?.description.contains("'name'") == true)

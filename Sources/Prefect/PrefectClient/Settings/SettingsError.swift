@@ -48,8 +48,8 @@ extension SettingsError: CustomStringConvertible {
             "the profile '\(name)', asked for with \(requestedBy), is not in \(file)\(problem.map { ", which \($0)" } ?? ""); "
                 + "there are: \(known.joined(separator: ", "))"
         case .noAPI(let profile):
-            "PREFECT_API_URL is not set, so the worker has no API; set it, for example to http://127.0.0.1:4200/api, "
-                + "in the environment or in the profile '\(profile)'"
+            "PREFECT_API_URL is not set, so there is no API to use; set it in the environment or in the profile "
+                + "'\(profile)', or start one with `prefect server start` and set it to http://127.0.0.1:4200/api"
         }
     }
 }
