@@ -19,8 +19,8 @@ extension APIClient {
         body.tags = deployment.tags ?? []
         body.labels = deployment.labels ?? [:]
         body.jobVariables = deployment.jobVariables ?? [:]
-        let schema: JSONObject = ["type": "object", "properties": [:]]
-        body.parameterOpenAPISchema = schema.merging(deployment.parameterOpenAPISchema ?? [:]) { $1 }
+        let schema = deployment.parameterOpenAPISchema ?? [:]
+        body.parameterOpenAPISchema = schema.isEmpty ? ["type": "object", "properties": [:]] : schema
         return try await createdID(.post, ["deployments", ""], body: body.jsonValue, effort: effort)
     }
 

@@ -34,6 +34,10 @@ extension VectorTable {
             var changes: DeploymentUpdate = try arguments.required("deployment")
             // Prefect's model has these members, and its client never sends them.
             for name in ["name", "flow_name", "triggers"] { changes[name] = nil }
+            if changes.versionInfo == nil { changes["version_info"] = nil }
+            if changes["parameter_openapi_schema"] != nil, changes.parameterOpenAPISchema?.isEmpty ?? true {
+                changes.parameterOpenAPISchema = ["type": "object", "properties": [:]]
+            }
             try await client.updateDeployment(id: arguments.required("deployment_id"), changes)
             return .nothing
         },
