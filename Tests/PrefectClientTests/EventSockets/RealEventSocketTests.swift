@@ -113,6 +113,36 @@ struct RealEventSocketTests {
         for deployment in deployments { try await server.deleteDeployment(deployment) }
         for name in names { try await server.deletePool(name) }
     }
+
+    @Test("all events of one run arrive, whatever its states are named, and no others", .timeLimit(.minutes(10)))
+    func eventsOfOneRun() async throws {
+        let server = try PrefectServerClient.fromEnvironment()
+        let name = "events-\(Self.unique())"
+        let flow = try await server.createFlow(name: name)
+        try await server.createPool(name: name)
+        let deployment = try await server.createDeployment(name: name, flow: flow, pool: name)
+        let run = try await server.createRun(deployment: deployment, after: .seconds(3600))
+        let other = try await server.createRun(deployment: deployment, after: .seconds(3600))
+        try await withClient(of: server.url) { client, _ in
+            let received = Record<WorkerReceivedEvent>()
+            let connections = Record<Void>()
+            let subscription = EventSubscription(
+                api: client, selection: EventSelection(flowRunID: run), onConnect: { connections.add(()) })
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await subscription.run { received.add($0) } }
+                defer { group.cancelAll() }
+                try await eventually(within: .seconds(30), "the subscription is connected") { !connections.all.isEmpty }
+                try await server.setState(of: other, to: "FAILED", force: true)
+                try await server.setState(of: run, to: "COMPLETED", name: "Done", force: true)
+                try await eventually(within: .seconds(30), "the event of the end arrives") {
+                    received.all.contains { $0.name == "prefect.flow-run.Done" }
+                }
+                #expect(received.all.allSatisfy { $0.flowRunID == run })
+            }
+        }
+        try await server.deleteDeployment(deployment)
+        try await server.deletePool(name)
+    }
 }
 
 extension PrefectServerClient {

@@ -119,6 +119,17 @@ struct ReceivedEventTests {
         #expect(EventSelection(pools: .any).message(now: .now)["filter"]?["any_resource"] == nil)
     }
 
+    @Test("all events of one flow run are selected by its id")
+    func oneRun() throws {
+        let selection = EventSelection(flowRunID: "r1")
+        let filter = selection.message(now: .now)["filter"]
+        #expect(filter?["event"] == ["prefix": ["prefect.flow-run."]])
+        #expect(filter?["resource"] == ["id": ["prefect.flow-run.r1"]])
+        #expect(filter?["any_resource"] == nil)
+        #expect(selection.includes(try read(Self.event("prefect.flow-run.Any", run: "r1"))))
+        #expect(!selection.includes(try read(Self.event("prefect.flow-run.Any", run: "r2"))))
+    }
+
     @Test("events that were not requested are not selected")
     func includes() throws {
         let event = try read(Self.event())

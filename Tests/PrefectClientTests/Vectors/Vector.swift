@@ -64,9 +64,18 @@ struct VectorArguments: Sendable {
         return try Record(jsonValue: record.jsonValue)
     }
 
+    /// The default members `input_type` of models, which the vectors leave out and the API needs.
+    private static let taskInputs = [
+        "TaskRunResult": "task_run", "FlowRunResult": "flow_run", "Parameter": "parameter", "Constant": "constant",
+    ]
+
     /// JSON without the marks of the vectors.
     private static func plain(_ json: JSONValue) -> JSONValue {
-        if let fields = json["fields"], json["$type"] != nil { return plain(fields) }
+        if let fields = json["fields"], let type = json["$type"]?.stringValue {
+            var fields = plain(fields)
+            if let word = taskInputs[type], fields["input_type"] == nil { fields["input_type"] = .string(word) }
+            return fields
+        }
         if let value = json["$datetime"] ?? json["$seconds"] { return value }
         return switch json {
         case .array(let elements): .array(elements.map(plain))

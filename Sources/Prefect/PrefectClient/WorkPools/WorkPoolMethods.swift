@@ -44,7 +44,10 @@ extension APIClient {
     public func readWorkPools(
         workPools: WorkPoolFilter? = nil, limit: Int? = nil, offset: Int = 0, effort: RetryPolicy.Effort = .standard
     ) async throws -> [WorkPool] {
-        let body: JSONValue = ["work_pools": workPools.orNull, "limit": limit.orNull, "offset": .int(offset)]
+        // Prefect's own client sends all members of this filter.
+        let unset: JSONObject = ["operator": "and_", "id": .null, "name": .null, "type": .null]
+        let filter = workPools.map { JSONValue.object(unset.merging($0.members) { $1 }) }
+        let body: JSONValue = ["work_pools": filter.orNull, "limit": limit.orNull, "offset": .int(offset)]
         return try await read(.post, ["work_pools", "filter"], body: body, effort: effort)
     }
 
