@@ -82,7 +82,7 @@ private func withVectorClient(
     try await withClient(
         of: url,
         configure: { configuration in
-            configuration.isCloud = (vector.json["note"]?.stringValue ?? "").hasPrefix("Cloud")
+            configuration.isCloud = vector.isOfCloud
             configuration.csrfEnabled = !configuration.isCloud
             configuration.authorization = headers["authorization"]?.stringValue.map { Secret($0) }
             configuration.customHeaders = headers.filter { !own.contains($0.key) }

@@ -24,5 +24,5 @@ extension VectorTable {
 
 extension JSONValue {
     /// The value as a part of a path or a query.
-    fileprivate var text: String { stringValue ?? serialized() }
+    var text: String { stringValue ?? serialized() }
 }
