@@ -71,7 +71,7 @@ struct AutomationServerTests {
             let absent = EventTrigger(posture: .proactive) { $0.expect = ["never.\(name)"] }
             var compound = Self.automation(name)
             compound.trigger = .compound(
-                CompoundTrigger(triggers: [.event(absent), Self.automation(name).trigger], within: nil, require: "any"))
+                CompoundTrigger(triggers: [.event(absent), Self.automation(name).trigger], require: "any"))
             compound.actions = [
                 .doNothing(DoNothingAction()),
                 .pauseWorkPool(PauseWorkPoolAction { $0.source = "inferred" }),

@@ -51,7 +51,9 @@ struct WorkPoolServerTests {
             let name = uniqueName("variable").replacing("-", with: "_")
             let created = try await client.createVariable(VariableCreate(name: name) { $0.value = ["a": [1, nil]] })
             cleanUp.add { try await client.deleteVariable(named: name) }
-            let again = await apiError { _ = try await client.createVariable(VariableCreate(name: name)) }
+            let again = await apiError {
+                _ = try await client.createVariable(VariableCreate(name: name) { $0.value = 1 })
+            }
             #expect(again?.isConflict == true)
             #expect(try await client.readVariable(named: name)?.value == ["a": [1, nil]])
             try await client.updateVariable(named: name, VariableUpdate { $0.tags = ["t"] })

@@ -66,7 +66,9 @@ import Testing
         case ("scalar", .value(let got)), ("response", .value(let got)):
             return VectorJudge.resultProblems(got, value, in: nil).map { "result\($0)" }
         case (_, .value(let got)):
-            return VectorJudge.resultProblems(got, value, in: answer).map { "result\($0)" }
+            // A member may return one element of a list.
+            let element = answer?.arrayValue?.first { !value.isNull && $0["id"] == value["id"] }
+            return VectorJudge.resultProblems(got, value, in: element ?? answer).map { "result\($0)" }
         }
     }
 }
