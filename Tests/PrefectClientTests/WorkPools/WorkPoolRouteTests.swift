@@ -75,7 +75,9 @@ struct WorkPoolRouteTests {
                 #expect(found == [made])
                 let all = try await client.readWorkQueues(inWorkPool: "p")
                 #expect(all.count == 2)
-                let again = await apiError { _ = try await client.createWorkQueue(WorkQueueCreate(name: "a/b"), inWorkPool: "p") }
+                let again = await apiError {
+                    _ = try await client.createWorkQueue(WorkQueueCreate(name: "a/b"), inWorkPool: "p")
+                }
                 #expect(again?.status == 409)
             }
         }

@@ -23,12 +23,15 @@ struct RealChannelTests {
             channel, record in
             try await eventually("the channel is healthy") { channel.isHealthy }
             #expect(record.snapshots.map(\.reason) == [.initial])
-            #expect(record.snapshots.first.map { JSONValue.object($0.pool.baseJobTemplate).isEquivalent(to: template) } == true)
+            #expect(
+                record.snapshots.first.map { JSONValue.object($0.pool.baseJobTemplate).isEquivalent(to: template) }
+                    == true)
 
             let changed = template.with(["job_configuration", "added"], "value")
             try await server.call("PATCH", "/work_pools/\(name)", ["base_job_template": changed])
             try await eventually("the changed template arrives") {
-                record.snapshots.last?.pool.baseJobTemplate.isEquivalent(to: changed) ?? false
+                record.snapshots.last.map { JSONValue.object($0.pool.baseJobTemplate).isEquivalent(to: changed) }
+                    ?? false
             }
             try await server.call("PATCH", "/work_pools/\(name)", ["is_paused": true])
             try await eventually("the pause arrives") { record.snapshots.last?.pool.isPaused ?? false }

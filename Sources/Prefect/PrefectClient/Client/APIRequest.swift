@@ -137,9 +137,15 @@ public struct APIAnswer: Sendable {
     ///
     /// - Throws: An ``APIError`` that names the first required member that is absent or of another type.
     public func value<Value: JSONConvertible>(as type: Value.Type = Value.self) throws(APIError) -> Value {
-        let value = try json()
+        try value(from: try json())
+    }
+
+    /// A value from JSON that was made from the body.
+    func value<Value: JSONConvertible>(
+        from json: JSONValue, as type: Value.Type = Value.self
+    ) throws(APIError) -> Value {
         do {
-            return try Value(jsonValue: value)
+            return try Value(jsonValue: json)
         } catch {
             throw unexpected(error)
         }

@@ -16,6 +16,22 @@ extension APIClient {
         try await read(.get, ["deployments", "name", .name(flow), .name(name)], effort: effort)
     }
 
+    /// Reads a deployment by its full name: `GET /deployments/name/{flow}/{deployment}`.
+    ///
+    /// - Parameter name: The names of the flow and of the deployment, as `flow/deployment`. Another form is an error
+    ///   before anything is sent.
+    public func readDeployment(
+        named name: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> Deployment {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+            throw APIError(
+                invalid: "the deployment '\(name.explanation)' has no valid name; use 'flow/deployment'",
+                operation: "GET /deployments/name/{flow}/{deployment}")
+        }
+        return try await readDeployment(named: String(parts[1]), ofFlow: String(parts[0]), effort: effort)
+    }
+
     /// Reads deployments, at most 200: `POST /deployments/filter`. Deployments that match all filters are selected;
     /// without one, all deployments. ``Pages`` reads more.
     ///

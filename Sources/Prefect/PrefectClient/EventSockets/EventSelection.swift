@@ -1,6 +1,7 @@
 internal import PrefectJSON
 
-/// Selects the events of a subscription: events with certain names that involve one of certain work pools.
+/// Selects the events of a subscription: events with certain names that involve one of certain work pools, or the events
+/// of one flow run.
 package struct EventSelection: Sendable, Hashable {
     /// The work pools whose events are selected.
     package enum Pools: Sendable, Hashable {
@@ -22,10 +23,18 @@ package struct EventSelection: Sendable, Hashable {
     package var names: [String]
     /// The work pools.
     package var pools: Pools
+    /// The id of the flow run whose events are selected, whatever their names and pools are; `nil` for any run.
+    private(set) var flowRunID: String?
 
     package init(names: [String] = [Self.scheduled, Self.cancelling], pools: Pools) {
         self.names = names
         self.pools = pools
+    }
+
+    /// Selects all events that happen to one flow run. A state may have any name, so the names are not limited.
+    init(flowRunID: String) {
+        self.init(names: [], pools: .any)
+        self.flowRunID = flowRunID
     }
 
     /// The first message of `/events/out`.
@@ -36,12 +45,14 @@ package struct EventSelection: Sendable, Hashable {
     /// live events when that clock is ahead. The message does not request past events.
     func message(now: Timestamp) -> JSONValue {
         var filter: JSONValue = [
-            "event": ["name": .array(names.map(JSONValue.string))],
+            "event": flowRunID == nil
+                ? ["name": .array(names.map(JSONValue.string))] : ["prefix": ["prefect.flow-run."]],
             "occurred": [
                 "since": .string(Timestamp(microseconds: 0).apiFormat),
                 "until": .string(now.adding(seconds: 10 * 365 * 86_400).apiFormat),
             ],
         ]
+        if let flowRunID { filter["resource"] = ["id": [.string("prefect.flow-run.\(flowRunID)")]] }
         switch pools {
         case .ids(let ids):
             filter["any_resource"] = [
@@ -68,6 +79,7 @@ package struct EventSelection: Sendable, Hashable {
 
     /// Whether an event is selected. The server may also send events that are not selected.
     func includes(_ event: WorkerReceivedEvent) -> Bool {
+        if let flowRunID { return event.flowRunID == flowRunID }
         guard names.contains(event.name) else { return false }
         switch pools {
         case .ids(let ids): return event.workPool.map { ids.contains($0.id) } ?? false

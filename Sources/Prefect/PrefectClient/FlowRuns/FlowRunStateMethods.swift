@@ -15,13 +15,10 @@ extension APIClient {
         id: UUID, _ state: StateCreate, force: Bool = false, transitionID: UUID? = nil,
         effort: RetryPolicy.Effort = .standard
     ) async throws -> OrchestrationResult {
-        var state = state
-        var details = state.stateDetails ?? StateDetails()
-        details.flowRunID = id
-        details.transitionID = transitionID ?? details.transitionID ?? UUID()
-        // The API's default is `false`. With `null`, the API decides itself.
-        if details["deferred"] == nil { details.deferred = nil }
-        state.stateDetails = details
+        let state = state.withDetails {
+            $0.flowRunID = id
+            $0.transitionID = transitionID ?? $0.transitionID ?? UUID()
+        }
         let body: JSONValue = ["state": state.jsonValue, "force": .bool(force)]
         return try await read(.post, ["flow_runs", .uuid(id), "set_state"], body: body, effort: effort)
     }

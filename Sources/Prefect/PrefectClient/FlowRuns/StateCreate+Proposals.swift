@@ -64,13 +64,21 @@ extension StateCreate {
     func proposal(flowRunID: UUID, transitionID: String) -> JSONValue {
         var state = self
         state.message = message?.withoutNUL.truncated(toBytes: Self.maximumMessageBytes)
+        return state.withDetails {
+            $0.flowRunID = flowRunID
+            $0["transition_id"] = .string(transitionID)
+        }.jsonValue
+    }
+
+    /// The state with further details, as it is sent.
+    func withDetails(_ change: (inout StateDetails) -> Void) -> StateCreate {
         var details = stateDetails ?? StateDetails()
-        details.flowRunID = flowRunID
-        details["transition_id"] = .string(transitionID)
+        change(&details)
         // The API's default is `false`. With `null`, the API decides itself.
         if details["deferred"] == nil { details.deferred = nil }
+        var state = self
         state.stateDetails = details
-        return state.jsonValue
+        return state
     }
 }
 

@@ -335,25 +335,25 @@ public struct SlaMergeResponse: APIRecord {
 
     /// Checks the required members.
     public static func check(_ members: JSONObject) throws(JSONDecodingError) {
-        try require("created", [JSONValue].self, in: members)
-        try require("updated", [JSONValue].self, in: members)
-        try require("deleted", [JSONValue].self, in: members)
+        try require("created", [String].self, in: members)
+        try require("updated", [String].self, in: members)
+        try require("deleted", [String].self, in: members)
     }
 
     /// The member `created`.
-    public var created: [JSONValue] {
+    public var created: [String] {
         get { required("created") }
         set { assign("created", newValue) }
     }
 
     /// The member `updated`.
-    public var updated: [JSONValue] {
+    public var updated: [String] {
         get { required("updated") }
         set { assign("updated", newValue) }
     }
 
     /// The member `deleted`.
-    public var deleted: [JSONValue] {
+    public var deleted: [String] {
         get { required("deleted") }
         set { assign("deleted", newValue) }
     }

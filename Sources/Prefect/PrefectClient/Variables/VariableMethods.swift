@@ -1,6 +1,6 @@
 internal import HTTPTransport
 internal import OrderedCollections
-internal import PrefectJSON
+public import PrefectJSON
 
 extension APIClient {
     /// Creates a variable: `POST /variables/`. The API answers 409 when a variable has this name.
@@ -19,6 +19,15 @@ extension APIClient {
         } catch let error as APIError where error.isNotFound {
             return nil
         }
+    }
+
+    /// Reads the value of a variable: `GET /variables/name/{name}`.
+    ///
+    /// - Returns: The value, which may be `null`; `nil` when no variable has this name.
+    public func readVariableValue(
+        named name: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> JSONValue? {
+        try await readVariable(named: name, effort: effort).map { $0.value ?? .null }
     }
 
     /// Reads variables, at most 200: `POST /variables/filter`.

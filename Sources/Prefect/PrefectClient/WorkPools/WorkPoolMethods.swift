@@ -44,7 +44,10 @@ extension APIClient {
     public func readWorkPools(
         workPools: WorkPoolFilter? = nil, limit: Int? = nil, offset: Int = 0, effort: RetryPolicy.Effort = .standard
     ) async throws -> [WorkPool] {
-        let body: JSONValue = ["work_pools": workPools.orNull, "limit": limit.orNull, "offset": .int(offset)]
+        // Prefect's own client sends all members of this filter.
+        let unset: JSONObject = ["operator": "and_", "id": .null, "name": .null, "type": .null]
+        let filter = workPools.map { JSONValue.object(unset.merging($0.members) { $1 }) }
+        let body: JSONValue = ["work_pools": filter.orNull, "limit": limit.orNull, "offset": .int(offset)]
         return try await read(.post, ["work_pools", "filter"], body: body, effort: effort)
     }
 
@@ -146,7 +149,8 @@ extension APIClient {
         _ name: String, queues: [String]?, scheduledBefore: Timestamp?, limit: Int?
     ) -> APIRequest {
         let body = JSONValue.given(
-            ("work_queue_names", queues?.jsonValue), ("scheduled_before", scheduledBefore.map { .string($0.pythonText) }),
+            ("work_queue_names", queues?.jsonValue),
+            ("scheduled_before", scheduledBefore.map { .string($0.pythonText) }),
             ("limit", limit?.jsonValue))
         return APIRequest(.post, ["work_pools", .name(name), "get_scheduled_flow_runs"], body: body)
     }

@@ -7,13 +7,19 @@ extension Route {
     static let records: [Route] = [
         Route("POST", "/logs/") { world, call throws(Refusal) in
             let items = try records(of: call, with: ["name", "level", "message", "timestamp"])
-            world.logs += items
+            for var item in items {
+                item["id"] = .string(world.newID())
+                world.logs.append(item)
+            }
             return .json("null", status: 201)
         },
         Route("POST", "/logs/filter") { world, call throws(Refusal) in
             let filter = try Filter(call["logs"], at: "logs", knows: ["flow_run_id"], call.body)
             let limit = try call.limit(atMost: world.configuration.pageLimit)
             let found = world.logs.filter { filter.allows("flow_run_id", $0["flow_run_id"]?.stringValue) }
+                .map { (time: Timestamp($0["timestamp"]?.stringValue ?? ""), line: $0) }
+                .sorted { ($0.time?.microseconds ?? 0) < ($1.time?.microseconds ?? 0) }
+                .map(\.line)
             return .json(.array(Array(found.dropFirst(call["offset"]?.intValue ?? 0).prefix(limit))))
         },
         Route("POST", "/events") { world, call throws(Refusal) in
