@@ -35,6 +35,28 @@ let package = Package(
         .executableTarget(
             name: "embed", dependencies: [product("PrefectClient"), product("ProcessBackend"), product("WorkerKit")],
             path: "embed/Sources/embed", swiftSettings: settings),
+        // Small programs that use the API.
+        .executableTarget(
+            name: "report-failures", dependencies: [product("PrefectClient")], path: "client/report",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "rotate-limit", dependencies: [product("PrefectClient")], path: "client/rotate",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "first-run", dependencies: [product("PrefectClient")], path: "client/first",
+            swiftSettings: settings),
+        // The code of the articles about the API.
+        .target(
+            name: "ClientArticles", dependencies: [product("PrefectClient")], path: "client/Articles",
+            swiftSettings: settings),
+        // Runs the programs against the server that PREFECT_API_URL names.
+        .testTarget(
+            name: "ClientExampleTests",
+            dependencies: [
+                "first-run", "report-failures", "rotate-limit", product("PrefectClient"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+            ],
+            path: "client/Tests", swiftSettings: settings),
         // A few lines for each product, and the other code of the article "Embed the worker".
         .target(
             name: "Products",

@@ -32,7 +32,7 @@ RECORDS = {
     "ResumeWorkQueueAction=ResumeWorkQueue SendNotificationAction=SendNotification CallWebhookAction=CallWebhook "
     "PauseAutomationAction=PauseAutomation ResumeAutomationAction=ResumeAutomation SuspendFlowRunAction=SuspendFlowRun "
     "PauseWorkPoolAction=PauseWorkPool ResumeWorkPoolAction=ResumeWorkPool DeclareIncidentAction=DeclareIncident",
-    "Events": "EventPage* ReceivedEvent* EventFilter EventOccurredFilter EventNameFilter EventResourceFilter "
+    "Events": "EventPage* ReceivedEvent* EventCreate=Event EventFilter EventOccurredFilter EventNameFilter EventResourceFilter "
     "EventRelatedFilter EventAnyResourceFilter EventIDFilter EventTextFilter",
     "Cloud": "Workspace* IPAllowlist IPAllowlistEntry IPAllowlistMyAccessResponse* LatenessSla FrequencySla "
     "TimeToCompletionSla SlaMergeResponse*",

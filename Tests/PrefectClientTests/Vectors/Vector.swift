@@ -15,7 +15,11 @@ struct Vector: Sendable, CustomTestStringConvertible {
     var requests: [JSONValue] { json["requests"]?.arrayValue ?? [] }
     var responses: [JSONValue] { json["responses"]?.arrayValue ?? [] }
     var volatile: Set<String> { Set((json["volatile"]?.arrayValue ?? []).compactMap(\.stringValue)) }
-    var arguments: VectorArguments { VectorArguments(json["arguments"] ?? [:]) }
+    var arguments: VectorArguments { VectorArguments(json["arguments"] ?? [:], of: self) }
+    /// Whether the vector was recorded with a client of Prefect Cloud.
+    var isOfCloud: Bool {
+        member.hasPrefix("CloudClient.") || (json["note"]?.stringValue ?? "").hasPrefix("Cloud")
+    }
     var testDescription: String { id }
 
     /// The vectors of the file that `CLIENT_VECTORS` names, or of the copy beside the tests.
@@ -38,8 +42,12 @@ struct Vector: Sendable, CustomTestStringConvertible {
 /// The arguments of a call by their Python names. Models are objects of the members that were set.
 struct VectorArguments: Sendable {
     let members: JSONObject
+    let vector: Vector?
 
-    init(_ json: JSONValue) { members = Self.plain(json).objectValue ?? [:] }
+    init(_ json: JSONValue, of vector: Vector? = nil) {
+        members = Self.plain(json).objectValue ?? [:]
+        self.vector = vector
+    }
 
     /// The argument; `nil` when it was not given or is null.
     func value<Value: JSONConvertible>(_ name: String, as type: Value.Type = Value.self) throws -> Value? {
@@ -68,6 +76,24 @@ struct VectorArguments: Sendable {
     private static let taskInputs = [
         "TaskRunResult": "task_run", "FlowRunResult": "flow_run", "Parameter": "parameter", "Constant": "constant",
     ]
+
+    /// A model whose parts are of several classes. Vectors do not name them, but the recorded request has their types.
+    func typed<Value: JSONConvertible>(_ name: String, as type: Value.Type = Value.self) throws -> Value {
+        let given: JSONValue = try required(name)
+        return try Value(jsonValue: Self.typed(given, as: vector?.requests.first?["body"] ?? .null))
+    }
+
+    private static func typed(_ given: JSONValue, as recorded: JSONValue) -> JSONValue {
+        switch (given, recorded) {
+        case (.object(var members), .object(let wanted)):
+            for (name, value) in members { members[name] = typed(value, as: wanted[name] ?? .null) }
+            if members["type"] == nil, let type = wanted["type"] { members["type"] = type }
+            return .object(members)
+        case (.array(let elements), .array(let wanted)) where elements.count == wanted.count:
+            return .array(zip(elements, wanted).map { typed($0, as: $1) })
+        default: return given
+        }
+    }
 
     /// JSON without the marks of the vectors.
     private static func plain(_ json: JSONValue) -> JSONValue {

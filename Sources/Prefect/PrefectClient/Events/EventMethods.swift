@@ -25,6 +25,11 @@ extension APIClient {
         return try await read(.post, ["events", "filter"], body: body, effort: effort)
     }
 
+    /// Sends events: `POST /events`. Automations react to them. The API keeps one event of each id.
+    public func createEvents(_ events: [EventCreate], effort: RetryPolicy.Effort = .standard) async throws {
+        try await perform(.post, ["events"], body: events.jsonValue, effort: effort)
+    }
+
     /// Reads a page of events: `GET /events/filter/next`.
     ///
     /// - Parameter nextPage: The URL from ``EventPage/nextPage``. Only its query is used, because a server behind a

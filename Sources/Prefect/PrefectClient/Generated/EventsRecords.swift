@@ -102,6 +102,78 @@ public struct ReceivedEvent: APIRecord {
     }
 }
 
+/// The client-side view of an event that has happened to a Resource.
+public struct EventCreate: APIRecord {
+    /// The members as they are sent.
+    public var members: JSONObject
+
+    /// Takes members without checking them.
+    public init(unchecked members: JSONObject) { self.members = members }
+
+    /// A value with its required members, which `configure` completes.
+    public init(
+        occurred: Timestamp, event: String, resource: JSONObject, id: UUID,
+        _ configure: (inout EventCreate) -> Void = { _ in }
+    ) {
+        members = [:]
+        assign("occurred", occurred)
+        assign("event", event)
+        assign("resource", resource)
+        assign("id", id)
+        configure(&self)
+    }
+
+    /// Checks the required members.
+    public static func check(_ members: JSONObject) throws(JSONDecodingError) {
+        try require("occurred", Timestamp.self, in: members)
+        try require("event", String.self, in: members)
+        try require("resource", JSONObject.self, in: members)
+        try require("id", UUID.self, in: members)
+    }
+
+    /// When the event happened from the sender's perspective.
+    public var occurred: Timestamp {
+        get { required("occurred") }
+        set { assign("occurred", newValue) }
+    }
+
+    /// The name of the event that happened.
+    public var event: String {
+        get { required("event") }
+        set { assign("event", newValue) }
+    }
+
+    /// The primary Resource this event concerns.
+    public var resource: JSONObject {
+        get { required("resource") }
+        set { assign("resource", newValue) }
+    }
+
+    /// A list of additional Resources involved in this event.
+    public var related: [JSONObject]? {
+        get { optional("related") }
+        set { assign("related", newValue) }
+    }
+
+    /// An open-ended set of data describing what happened.
+    public var payload: JSONObject? {
+        get { optional("payload") }
+        set { assign("payload", newValue) }
+    }
+
+    /// The client-provided identifier of this event.
+    public var id: UUID {
+        get { required("id") }
+        set { assign("id", newValue) }
+    }
+
+    /// The ID of an event that is known to have occurred prior to this one.
+    public var follows: UUID? {
+        get { optional("follows") }
+        set { assign("follows", newValue) }
+    }
+}
+
 /// The API's `EventFilter`.
 public struct EventFilter: APIRecord {
     /// The members as they are sent.

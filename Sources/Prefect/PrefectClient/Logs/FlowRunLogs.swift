@@ -119,11 +119,7 @@ public struct FlowRunLogs: AsyncSequence, Sendable {
         private func read() async throws -> [Log] {
             let filter = LogFilter(
                 level: logs.minimumLevel.map { .atLeast($0) }, flowRunID: .equals(logs.flowRunID))
-            let body: JSONValue = [
-                "logs": filter.jsonValue, "sort": LogSort.timestampAscending.jsonValue, "limit": .int(size),
-                "offset": .int(cursor.offset),
-            ]
-            return try await logs.client.read(.post, ["logs", "filter"], body: body, effort: .standard)
+            return try await logs.client.readLogs(logs: filter, limit: size, offset: cursor.offset)
         }
     }
 }

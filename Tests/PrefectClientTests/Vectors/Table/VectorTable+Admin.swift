@@ -46,5 +46,5 @@ extension VectorTable {
 
 extension JSONValue {
     /// The value as a part of a path or a query.
-    fileprivate var text: String { stringValue ?? serialized() }
+    var text: String { stringValue ?? serialized() }
 }
