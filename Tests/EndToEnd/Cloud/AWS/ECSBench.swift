@@ -120,9 +120,6 @@ func withECSBench<Result>(
 enum ECSStandIn {
     static var address: String? { value("AWS_ENDPOINT_URL") }
 
-    /// The program `prefect` with prefect-aws, if the environment names one.
-    static var pythonWorker: String? { value("TEST_CLOUD_PREFECT") }
-
     private static func value(_ variable: String) -> String? {
         ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }
     }

@@ -138,8 +138,11 @@ struct ECSTests {
                 try await ecs.withWorker(name: "two") { _ in
                     var ids: [String] = []
                     for _ in 0..<runs { ids.append(try await ecs.bench.server.createRun(deployment: deployment)) }
-                    try await ecs.bench.waitForCompletedRuns(runs)
+                    try await ecs.bench.waitForCompletedRuns(runs, within: .seconds(150 + 3 * runs))
                     for run in ids { #expect(try await ecs.containers(of: run) == 1) }
+                    try await eventually(within: .seconds(60), "the ledgers are empty", every: .seconds(1)) {
+                        try await ecs.bench.remains() == []
+                    }
                 }
             }
             let calls = try await ecs.stand.call("GET", "/_lab/calls").arrayValue ?? []
