@@ -18,6 +18,8 @@ final class RunReporter: JobReporter {
     private struct State {
         var related: @Sendable () -> [JSONValue] = { [] }
         var previous: [String: Event] = [:]
+        /// The transitions into `InfrastructurePending` that this reporter has proposed.
+        var pendingReports: Set<String> = []
     }
 
     /// The logger under which the API shows the worker's lines in a run's log.
@@ -78,14 +80,34 @@ final class RunReporter: JobReporter {
             let run = try await services.api.readFlowRun(id: flowRunID, effort: .once)
             // The proposal is only for a run that waits for its infrastructure. It must not claim a run that was
             // rescheduled.
-            guard run.stateType == "PENDING", run.stateName != StateProposal.infrastructurePending else { return true }
-            let proposal = StateProposal(
-                type: "PENDING", name: StateProposal.infrastructurePending, message: redact(message))
-            _ = try await services.api.propose(proposal, forFlowRun: flowRunID, effort: .once)
+            guard run.stateType == "PENDING" else { return true }
+            if run.stateName == StateProposal.infrastructurePending {
+                let isOwn = state.withLock { state in run.transitionID.map(state.pendingReports.contains) == true }
+                guard isOwn else { return true }
+            } else {
+                let transition = APIClient.newTransitionID()
+                state.withLock { _ = $0.pendingReports.insert(transition) }
+                let proposal = StateProposal(
+                    type: "PENDING", name: StateProposal.infrastructurePending, message: redact(message))
+                let outcome = try await services.api.propose(
+                    proposal, forFlowRun: flowRunID, transitionID: transition, effort: .once)
+                guard case .accepted = outcome else { return true }
+            }
+            try await restoreOverwrittenState()
             return true
         } catch {
             return (error as? APIError)?.isTransient == false
         }
+    }
+
+    /// Restores the end of a run that ended while the API carried out the report. A busy API takes seconds for that, and
+    /// accepts the report over the end, so that the run would seem to wait for ever.
+    private func restoreOverwrittenState() async throws {
+        let reports = state.withLock { $0.pendingReports }
+        let history = try await services.api.readStates(ofFlowRun: flowRunID)
+        guard let end = history.overwritten(by: reports.contains) else { return }
+        log(.info, "Flow run '\(flowRunID)' was '\(end.name)' before the API carried out a late proposal: restoring it")
+        _ = try await services.api.propose(StateProposal(end), forFlowRun: flowRunID, force: true)
     }
 }
 

@@ -101,11 +101,16 @@ struct LateProposals: Sendable {
 }
 
 extension ClaimIDs {
-    /// The state that one of these transitions has overwritten late: a final state, or a later schedule. `nil` when
-    /// they have overwritten no such state.
-    func overwrittenState(in history: [RecordedState]) -> RecordedState? {
-        let others = history.filter { $0.transitionID.map(contains) != true }
-        let own = history.filter { $0.transitionID.map(contains) == true }
+    /// The state that one of these transitions has overwritten late.
+    func overwrittenState(in history: [RecordedState]) -> RecordedState? { history.overwritten(by: contains) }
+}
+
+extension [RecordedState] {
+    /// The state that some transitions have overwritten late: a final state, or a later schedule. `nil` when they have
+    /// overwritten no such state.
+    func overwritten(by isOwn: (String) -> Bool) -> RecordedState? {
+        let others = filter { $0.transitionID.map(isOwn) != true }
+        let own = filter { $0.transitionID.map(isOwn) == true }
         guard let last = others.max(by: { $0.timestamp < $1.timestamp }) else { return nil }
         if last.isFinal { return last }
         let first = own.min { $0.timestamp < $1.timestamp }
