@@ -69,10 +69,10 @@ struct ECSBench: Sendable {
 
     /// Runs a worker on the pool while `body` runs.
     func withWorker<Result>(
-        name: String = "bench", isolation: isolated (any Actor)? = #isolation,
+        name: String = "bench", variables: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
         _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
-        try await bench.withWorker(name: name, ["--type", "ecs"], variables: environment(), body)
+        try await bench.withWorker(name: name, ["--type", "ecs"], variables: environment(variables), body)
     }
 
     /// Waits until a run has crashed, and returns the message of its state.

@@ -24,7 +24,7 @@ struct CloudRunEndToEndTests {
     @Test("a worker that is killed at random times runs each run once", arguments: ["cloud-run", "cloud-run-v2"])
     func kills(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkKills() } }
 
-    @Test("two workers on one pool share its runs", arguments: ["cloud-run-v2"])
+    @Test("two workers on one pool share its runs", arguments: ["cloud-run", "cloud-run-v2"])
     func workers(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkTwoWorkers() } }
 
     @Test("the Python worker and this one stop each other's jobs", .peers, arguments: ["cloud-run-v2"])
