@@ -87,7 +87,7 @@ class AWS(http.server.ThreadingHTTPServer):
 
 
 class Forwarder(http.server.BaseHTTPRequestHandler):
-    """One connection of a worker. The signature covers the header `Host`, so all headers reach the stand-in unchanged."""
+    """One connection of a worker. Its signatures cover the header `Host`, so the headers are forwarded unchanged."""
 
     protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
     connection_to_target = None
@@ -238,7 +238,9 @@ class Comparison:
         print_table([["", *names, "ratio"], *self.rows])
         operations = sorted({operation for result in self.results.values() for operation in result.operations})
         print(f"\nRequests for {self.options.count} runs, by operation:\n")
-        rows = [[operation, *(str(self.results[name].operations[operation]) for name in names)] for operation in operations]
+        rows = []
+        for operation in operations:
+            rows.append([operation, *(str(self.results[name].operations[operation]) for name in names)])
         print_table([["operation", *names], *rows])
 
 

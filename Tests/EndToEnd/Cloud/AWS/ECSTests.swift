@@ -158,11 +158,12 @@ struct ECSTests {
         try await withECSBench { ecs in
             let runs = ProcessInfo.processInfo.environment["CI"] == "true" ? 12 : 200
             let deployment = try await ecs.deployQuick()
+            // All runs are due when the workers begin.
+            var ids: [String] = []
+            for _ in 0..<runs { ids.append(try await ecs.bench.server.createRun(deployment: deployment)) }
             _ = try await ecs.stand.send("DELETE", "/_lab/calls")
             try await ecs.withWorker(name: "one") { _ in
                 try await ecs.withWorker(name: "two") { _ in
-                    var ids: [String] = []
-                    for _ in 0..<runs { ids.append(try await ecs.bench.server.createRun(deployment: deployment)) }
                     try await ecs.bench.waitForCompletedRuns(runs, within: .seconds(150 + 3 * runs))
                     for run in ids { #expect(try await ecs.containers(of: run) == 1) }
                     try await eventually(within: .seconds(60), "the ledgers are empty", every: .seconds(1)) {
