@@ -64,7 +64,7 @@ struct APICommand: AsyncParsableCommand {
                 try await APIPages(client: client, request: request).printAll()
             } else {
                 let answer = try await request.send(with: client)
-                print(answer)
+                try print(answer)
             }
         } catch let error as APIError {
             _ = "Error: \(error.description.escapedForTerminal())\n".withCString { write(2, $0, strlen($0)) }
@@ -72,10 +72,15 @@ struct APICommand: AsyncParsableCommand {
         }
     }
 
-    /// Prints an answer as JSON. An answer of another form is printed as it is.
-    private func print(_ answer: APIAnswer) {
+    /// Prints an answer as JSON. A few routes return other text, which is printed as it is. A web page is an error.
+    private func print(_ answer: APIAnswer) throws {
         guard !answer.body.isEmpty else { return }
-        Swift.print((try? answer.json())?.serialized(.pretty) ?? answer.text)
+        do {
+            Swift.print(try answer.json().serialized(.pretty))
+        } catch {
+            if answer.text.drop(while: \.isWhitespace).hasPrefix("<") { throw error }
+            Swift.print(answer.text)
+        }
     }
 
     private static func header(_ text: String) throws -> (name: String, value: String) {

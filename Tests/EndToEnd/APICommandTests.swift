@@ -28,8 +28,8 @@ struct APICommandTests {
             #expect(pool.status == .exited(0))
             #expect(try JSONValue(parsing: pool.output.joined(separator: "\n"))["name"] == "a/b")
             let sent = try #require(api.requests("GET", "/work_pools/*").first)
-            #expect(sent.headers["x-trace"] == "7" && sent.headers["x-other"] == "8")
-            #expect(sent.headers["authorization"] == "Bearer pnu_secret")
+            #expect(sent.header("x-trace") == "7" && sent.header("x-other") == "8")
+            #expect(sent.header("authorization") == "Bearer pnu_secret")
 
             let body = #"{"is_paused": true}"#
             let inline = try await call(api, ["PATCH", "/work_pools/a%2Fb", "--data", body])
@@ -37,7 +37,7 @@ struct APICommandTests {
             #expect(inline.status == .exited(0) && inline.text.isEmpty && file.status == .exited(0))
             let changes = api.requests("PATCH", "/work_pools/*")
             #expect(changes.map(\.body) == [["is_paused": true], ["is_paused": true]])
-            #expect(changes.allSatisfy { $0.headers["prefect-csrf-token"] != nil })
+            #expect(changes.allSatisfy { $0.header("prefect-csrf-token") != nil })
         }
     }
 
@@ -74,8 +74,8 @@ struct APICommandTests {
     func failures(arguments: [String], status: Int?, exit: Int32, text: String) async throws {
         try await withFakePrefectAPI { api in
             switch status {
-            case -1?: api.script(path: "/work_pools/*", answer: .closeConnection)
-            case -2?:
+            case .some(-1): api.script(path: "/work_pools/*", answer: .closeConnection)
+            case .some(-2):
                 api.script(
                     path: "/work_pools/*",
                     answer: .raw(Array("HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n<html>".utf8)))

@@ -118,6 +118,20 @@ struct VertexAITests {
         }
     }
 
+    @Test("a job without enough memory reports the signal as an exit code, and names the job variable")
+    func starvation() async throws {
+        try await run { backend in
+            let workload = try await workload(backend)
+            let identifier = try await workload.start()
+            cloud.end(
+                "FAILED",
+                "The replica workerpool0-0 ran out-of-memory and exited with a non-zero status of 9(SIGKILL)")
+            let status = try await workload.wait(for: identifier)
+            #expect(status.code == 137)
+            #expect(status.reason?.contains("(SIGKILL). Choose a greater machine") == true)
+        }
+    }
+
     @Test("a job that is stopped is cancelled, and stays in the history")
     func stop() async throws {
         try await run { backend in

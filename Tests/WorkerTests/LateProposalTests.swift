@@ -81,6 +81,32 @@ struct LateProposalTests {
         }
     }
 
+    @Test("a report of pending infrastructure that the API carries out after the run's end is undone")
+    func pendingInfrastructure() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let backend = FakeBackend { script in
+                script.beforeStart = { #expect(await $0.reporter.reportPending("there is no machine yet")) }
+            }
+            api.onRequest { request in
+                // The run ends while the API carries out the report.
+                if request.path == "/flow_runs/\(run)/set_state",
+                    request.body["state"]?["name"] == "InfrastructurePending"
+                {
+                    api.setState(of: run, to: .completed)
+                }
+                return nil
+            }
+            try await withWorker(api, backend: backend) { subject in
+                try await api.waitUntil("the run has started") { $0.run(run)?.infrastructurePID != nil }
+                #expect(api.stateHistory(of: run).contains("InfrastructurePending"))
+                #expect(api.run(run)?.stateType == .completed)
+                backend.finish(run, ExitStatus(code: 0))
+                try await subject.waitUntilIdle()
+            }
+        }
+    }
+
     @Test("a late proposal is undone for one run although the API refuses this for another run")
     func refused() async throws {
         try await withPool { api, deployment in

@@ -156,7 +156,7 @@ public struct VertexAIClient: RemoteTaskClient {
         switch status.state {
         case "JOB_STATE_SUCCEEDED": return ExitStatus(code: 0)
         case "JOB_STATE_FAILED", "JOB_STATE_PARTIALLY_SUCCEEDED":
-            return ExitStatus(code: Self.code(in: status.message) ?? 1, reason: reason ?? "The job failed")
+            return Self.failure(reason ?? "The job failed")
         case "JOB_STATE_EXPIRED":
             return ExitStatus(code: 1, reason: "The job expired before it began\(reason.map { ": \($0)" } ?? "")")
         case "JOB_STATE_CANCELLED":
@@ -169,12 +169,26 @@ public struct VertexAIClient: RemoteTaskClient {
         }
     }
 
-    /// The exit code that a message states: `… exited with a non-zero status of 7.`
+    private static func failure(_ message: String) -> ExitStatus {
+        let lower = message.lowercased()
+        guard lower.contains("out-of-memory") || lower.contains("out of memory") else {
+            return ExitStatus(code: code(in: message) ?? 1, reason: message)
+        }
+        let separator = message.hasSuffix(".") ? "" : "."
+        return ExitStatus(
+            code: code(in: message) ?? 137,
+            reason: "\(message)\(separator) Choose a greater machine in the job variable 'machine_type'.")
+    }
+
+    /// The exit code that a message states: `… exited with a non-zero status of 7.` A signal counts 128 more, as in a
+    /// shell: `… exited with a non-zero status of 9(SIGKILL)`.
     static func code(in message: String) -> Int? {
         for words in ["non-zero status of ", "exit code ", "exit status "] {
             guard let end = message.firstRange(of: words)?.upperBound else { continue }
             let digits = message[end...].prefix { $0.isASCII && $0.isNumber }
-            if let code = Int(digits), (1...255).contains(code) { return code }
+            guard let code = Int(digits), (1...255).contains(code) else { continue }
+            let isSignal = message[digits.endIndex...].hasPrefix("(SIG") && code <= 64
+            return isSignal ? 128 + code : code
         }
         return nil
     }

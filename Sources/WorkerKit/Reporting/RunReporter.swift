@@ -19,6 +19,8 @@ final class RunReporter: JobReporter {
     private struct State {
         var related: @Sendable () -> [JSONValue] = { [] }
         var previous: [String: Event] = [:]
+        /// The transitions into `InfrastructurePending` that this reporter has proposed.
+        var pendingReports: Set<String> = []
     }
 
     /// The logger under which the API shows the worker's lines in a run's log.
@@ -79,14 +81,36 @@ final class RunReporter: JobReporter {
             let run = KnownRun(try await services.api.readFlowRun(id: UUID(id: flowRunID), effort: .once))
             // The proposal is only for a run that waits for its infrastructure. It must not claim a run that was
             // rescheduled.
-            guard run.stateType == .pending, run.stateName != StateCreate.infrastructurePending else { return true }
-            let proposal = StateCreate(
-                type: .pending, name: StateCreate.infrastructurePending, message: redact(message))
-            _ = try await services.api.propose(proposal, forFlowRun: UUID(id: flowRunID), effort: .once)
+            guard run.stateType == .pending else { return true }
+            if run.stateName == StateCreate.infrastructurePending {
+                let isOwn = state.withLock { state in run.transitionID.map(state.pendingReports.contains) == true }
+                guard isOwn else { return true }
+            } else {
+                let transition = APIClient.newTransitionID()
+                state.withLock { _ = $0.pendingReports.insert(transition) }
+                let proposal = StateCreate(
+                    type: .pending, name: StateCreate.infrastructurePending, message: redact(message))
+                let outcome = try await services.api.propose(
+                    proposal, forFlowRun: UUID(id: flowRunID), transitionID: transition, effort: .once)
+                guard case .accepted = outcome else { return true }
+            }
+            try await restoreOverwrittenState()
             return true
         } catch {
             return (error as? APIError)?.isTransient == false
         }
+    }
+
+    /// Restores the end of a run that ended while the API carried out the report. A busy API takes seconds for that, and
+    /// accepts the report over the end, so that the run would seem to wait for ever.
+    private func restoreOverwrittenState() async throws {
+        let reports = state.withLock { $0.pendingReports }
+        let history = try await services.api.readFlowRunStates(flowRunID: UUID(id: flowRunID))
+        guard let end = history.overwritten(by: reports.contains) else { return }
+        log(
+            .info,
+            "Flow run '\(flowRunID)' was '\(end.shownName)' before the API carried out a late proposal: restoring it")
+        _ = try await services.api.propose(StateCreate(end), forFlowRun: UUID(id: flowRunID), force: true)
     }
 }
 

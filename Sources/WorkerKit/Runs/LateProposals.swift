@@ -105,11 +105,18 @@ struct LateProposals: Sendable {
 }
 
 extension ClaimIDs {
-    /// The state that one of these transitions has overwritten late: a final state, or a later schedule. `nil` when
-    /// they have overwritten no such state.
-    func overwrittenState(in history: [State]) -> State? {
-        let others = history.filter { $0.transitionID.map(contains) != true }
-        let own = history.filter { $0.transitionID.map(contains) == true }
+    /// The state that one of these transitions has overwritten late.
+    func overwrittenState(in history: [PrefectClient.State]) -> PrefectClient.State? {
+        history.overwritten(by: contains)
+    }
+}
+
+extension [PrefectClient.State] {
+    /// The state that some transitions have overwritten late: a final state, or a later schedule. `nil` when they have
+    /// overwritten no such state.
+    func overwritten(by isOwn: (String) -> Bool) -> PrefectClient.State? {
+        let others = filter { $0.transitionID.map(isOwn) != true }
+        let own = filter { $0.transitionID.map(isOwn) == true }
         guard let last = others.max(by: { $0.timestamp < $1.timestamp }) else { return nil }
         if last.isFinal { return last }
         let first = own.min { $0.timestamp < $1.timestamp }

@@ -79,12 +79,12 @@ struct TestBench: Sendable {
     }
 
     /// Waits until `count` runs of the bench are Completed.
-    func waitForCompletedRuns(_ count: Int) async throws {
+    func waitForCompletedRuns(_ count: Int, within timeout: Duration = .seconds(150)) async throws {
         let filter: JSONValue = [
             "flows": ["id": ["any_": [.string(flow)]]], "flow_runs": ["state": ["name": ["any_": ["Completed"]]]],
         ]
         do {
-            try await eventually(within: .seconds(150), "\(count) runs are Completed", every: .milliseconds(500)) {
+            try await eventually(within: timeout, "\(count) runs are Completed", every: .milliseconds(500)) {
                 try await server.call("POST", "/flow_runs/count", filter).intValue == count
             }
         } catch {

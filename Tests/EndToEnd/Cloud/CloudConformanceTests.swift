@@ -6,7 +6,7 @@ import Testing
 struct CloudConformanceTests {
     @Test("the backend for Azure Container Instances conforms with a stand-in of Azure", .azure)
     func containerInstances() async throws {
-        try await Conformance.expect("azure-container-instance", image: "busybox:lab", timeout: .seconds(400))
+        try await Conformance.expect(AzureBench.type, image: "busybox:lab", timeout: .seconds(400))
     }
 
     @Test(

@@ -34,8 +34,8 @@ struct AzureBench: Sendable {
         "AZURE_CLIENT_SECRET", "HTTPS_PROXY", "SSL_CERT_FILE",
     ]
 
-    /// The `prefect` program of a Python environment that has the Python worker of this type.
-    static let peer = ProcessInfo.processInfo.environment["TEST_CLOUD_PREFECT"].flatMap { $0.isEmpty ? nil : $0 }
+    /// The type of the pool.
+    static let type = "azure-container-instance"
 
     /// The environment of a worker.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
@@ -154,7 +154,7 @@ func withAzureBench<Result>(
     _ body: (AzureBench) async throws -> Result
 ) async throws -> Result {
     try await withTestBench(on: server, createsPool: false) { bench in
-        try await bench.server.createPool(name: bench.pool, type: "azure-container-instance")
+        try await bench.server.createPool(name: bench.pool, type: AzureBench.type)
         let azure = try AzureBench(bench)
         defer { try? FileManager.default.removeItem(atPath: azure.shared) }
         return try await body(azure)
@@ -162,13 +162,6 @@ func withAzureBench<Result>(
 }
 
 extension Trait where Self == ConditionTrait {
-    /// Skips the test, with the reason, without a Python worker.
-    static func peer(of program: String?) -> Self {
-        .enabled("needs the Python worker of the type: TEST_CLOUD_PREFECT names its 'prefect' program") {
-            program != nil
-        }
-    }
-
     /// Skips the test, with the reason, unless the environment names a stand-in of Azure.
     static var azure: Self {
         .enabled("needs a stand-in of Azure at LAB_CLOUD, with AZURE_CLIENT_ID and the images of the runs") {

@@ -98,6 +98,40 @@ struct ContainerInstancesTests {
         }
     }
 
+    @Test("a service that is away for a while loses no run and no report, and makes no run crash")
+    func outage() async throws {
+        try await withAzureBench { azure in
+            let server = azure.bench.server
+            let crashes = try await azure.run("while [ ! -e \"$OUT/gone\" ]; do sleep 0.2; done; exit 7")
+            let lasts = try await azure.run("while [ ! -e \"$OUT/back\" ]; do sleep 0.2; done; exit 8")
+            let proxy = try #require(ProcessInfo.processInfo.environment["HTTPS_PROXY"])
+            try await withFaultProxy(to: proxy) { link in
+                try await azure.withWorker(variables: ["HTTPS_PROXY": link.url]) { _ in
+                    try await eventually(within: .seconds(90), "the containers run", every: .milliseconds(300)) {
+                        try await azure.containers(of: [crashes, lasts]).count == 2
+                    }
+                    let due = try await Outage.take(away: link) {
+                        try Folder.write("", to: "\(azure.shared)/gone")
+                        return try await azure.run("exit 9")
+                    } whileAway: { due in
+                        #expect(try await azure.containers(of: [due]).isEmpty)
+                        for run in [due, lasts, crashes] {
+                            let state = try await server.flowRun(run)["state_type"]?.stringValue ?? ""
+                            #expect(["SCHEDULED", "PENDING", "RUNNING"].contains(state))
+                        }
+                    }
+                    try Folder.write("", to: "\(azure.shared)/back")
+                    for (run, code) in [(crashes, 7), (lasts, 8), (due, 9)] {
+                        #expect(try await azure.crash(of: run).contains("status code \(code)"))
+                    }
+                    let containers = try await azure.containers(of: [crashes, lasts, due])
+                    #expect(containers.count == 3)
+                    try await azure.waitForRemoval(of: containers)
+                }
+            }
+        }
+    }
+
     @Test("a worker that is killed at any time starts each run once, and leaves nothing")
     func killedOften() async throws {
         try await withAzureBench { azure in
@@ -146,70 +180,6 @@ struct ContainerInstancesTests {
                 }
             }
             #expect(try await azure.containers(of: runs).count == count)
-        }
-    }
-
-    @Test(
-        "the Python worker and this worker stop each other's container groups", .peer(of: AzureBench.peer),
-        arguments: [true, false])
-    func peers(_ beginsWithPython: Bool) async throws {
-        try await withTemporaryDirectory { folder in
-            let own = try OwnServer(folder: folder)
-            let settings = [
-                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
-                "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "3",
-            ]
-            try await own.whileRunning(settings: settings) {
-                try await withAzureBench(on: own.client) { azure in
-                    let bench = azure.bench
-                    let run = try await azure.run("touch \"$OUT/begun\"; while :; do sleep 0.2; done")
-                    func worker(_ isPython: Bool, _ name: String) async throws -> (String, [String]) {
-                        guard isPython else {
-                            return (
-                                WorkerProgram.path, bench.arguments(name: name, ["--state-dir", "\(folder)/\(name)"])
-                            )
-                        }
-                        let type = ["--type", "azure-container-instance", "--install-policy", "never"]
-                        return (try #require(AzureBench.peer), ["worker"] + bench.arguments(name: name, type))
-                    }
-                    let environment = azure.environment(["PREFECT_API_AUTH_STRING": OwnServer.credentials])
-                    let first = try await worker(beginsWithPython, "first")
-                    try await withChildProcess(
-                        first.0, first.1, environment: environment, workingDirectory: bench.folder
-                    ) { child in
-                        try await eventually(within: .seconds(90), "the run has a container", every: .milliseconds(300))
-                        {
-                            let isReported =
-                                try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
-                            return isReported && FileManager.default.fileExists(atPath: "\(azure.shared)/begun")
-                        }
-                        child.send(.kill)
-                        _ = try await child.waitForExit()
-                    }
-                    let pid = try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue
-                    #expect(pid == "\(run):\(azure.prefix)-\(run)")
-                    try await bench.server.setState(of: run, to: "RUNNING", force: true)
-                    let second = try await worker(!beginsWithPython, "second")
-                    try await withChildProcess(
-                        second.0, second.1, environment: environment, workingDirectory: bench.folder
-                    ) { child in
-                        // A cleanup is given to a worker that is connected.
-                        try await Task.sleep(for: .seconds(beginsWithPython ? 3 : 10))
-                        try await bench.server.setState(of: run, to: "CANCELLING", name: "Cancelling")
-                        do {
-                            try await azure.waitForRemoval(
-                                of: try await azure.containers(of: [run]), within: .seconds(90))
-                            try await bench.server.waitForRun(run, toBe: ["Cancelled"], within: .seconds(30))
-                        } catch {
-                            throw Explained(error: error, detail: child.summary)
-                        }
-                        child.send(.terminate)
-                        _ = try? await child.waitForExit(timeout: .seconds(15))
-                        if child.exitStatus == nil { child.send(.kill) }
-                    }
-                    #expect(try await azure.containers(of: [run]).count == 1)
-                }
-            }
         }
     }
 

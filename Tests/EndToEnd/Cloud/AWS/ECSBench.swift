@@ -69,10 +69,10 @@ struct ECSBench: Sendable {
 
     /// Runs a worker on the pool while `body` runs.
     func withWorker<Result>(
-        name: String = "bench", isolation: isolated (any Actor)? = #isolation,
+        name: String = "bench", variables: [String: String] = [:], isolation: isolated (any Actor)? = #isolation,
         _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
-        try await bench.withWorker(name: name, ["--type", "ecs"], variables: environment(), body)
+        try await bench.withWorker(name: name, ["--type", "ecs"], variables: environment(variables), body)
     }
 
     /// Waits until a run has crashed, and returns the message of its state.
@@ -119,9 +119,6 @@ func withECSBench<Result>(
 /// The stand-in of AWS that the environment names.
 enum ECSStandIn {
     static var address: String? { value("AWS_ENDPOINT_URL") }
-
-    /// The program `prefect` with prefect-aws, if the environment names one.
-    static var pythonWorker: String? { value("TEST_CLOUD_PREFECT") }
 
     private static func value(_ variable: String) -> String? {
         ProcessInfo.processInfo.environment[variable].flatMap { $0.isEmpty ? nil : $0 }

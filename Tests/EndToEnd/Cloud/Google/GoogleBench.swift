@@ -12,26 +12,36 @@ struct GoogleBench: Sendable {
     let region: String
     /// A directory that the containers of jobs see under the same path.
     let shared: String
+    /// The project for all requests of the bench; `nil` for the one of the environment. Paths of version 1 of Cloud Run
+    /// have no region, so faults of a test need a project that no other test uses.
+    let project: String?
 
     /// The address of the stand-in.
     static var stand: String? { ProcessInfo.processInfo.environment["LAB_CLOUD"].flatMap { $0.isEmpty ? nil : $0 } }
 
+    /// The number of the project that the environment names, as the stand-in has it. It names the same project.
+    static var projectNumber: String {
+        ProcessInfo.processInfo.environment["LAB_GOOGLE_PROJECT_NUMBER"] ?? "123456789"
+    }
+
     private static let passed = [
         "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "GOOGLE_APPLICATION_CREDENTIALS",
-        "GOOGLE_CLOUD_PROJECT",
+        "GOOGLE_CLOUD_PROJECT", "REQUESTS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
     ]
 
     /// The environment of a worker that uses the stand-in.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
-        ProcessInfo.processInfo.environment.filter { Self.passed.contains($0.key) }.merging(others) { $1 }
+        var own = ProcessInfo.processInfo.environment.filter { Self.passed.contains($0.key) }
+        if let project { own["GOOGLE_CLOUD_PROJECT"] = project }
+        return own.merging(others) { $1 }
     }
 
     /// Runs a worker on the pool while `body` runs.
     func withWorker<Result>(
-        name: String = "bench", isolation: isolated (any Actor)? = #isolation,
-        _ body: (ChildProcess) async throws -> Result
+        name: String = "bench", _ others: [String] = [], variables: [String: String] = [:],
+        isolation: isolated (any Actor)? = #isolation, _ body: (ChildProcess) async throws -> Result
     ) async throws -> Result {
-        try await bench.withWorker(name: name, ["--type", type], variables: environment(), body)
+        try await bench.withWorker(name: name, ["--type", type] + others, variables: environment(variables), body)
     }
 
     private func variables(_ others: JSONValue) -> JSONValue {
@@ -56,11 +66,12 @@ struct GoogleBench: Sendable {
     }
 
     /// Creates a run of a shell script in a small image.
-    func shell(_ script: String, jobVariables: JSONValue = [:]) async throws -> String {
+    func shell(_ script: String, jobVariables: JSONValue = [:], name: String? = nil) async throws -> String {
         var own: JSONValue = ["image": "busybox:lab"]
         for (key, value) in jobVariables.objectValue ?? [:] { own[key] = value }
+        let command = "sh -c '\(script.replacing("'", with: "'\"'\"'"))'"
         return try await bench.server.createRun(
-            deployment: bench.deploy(command: "sh -c '\(script)'", jobVariables: variables(own)))
+            deployment: bench.deploy(command: command, jobVariables: variables(own)), name: name)
     }
 
     /// The lines of a file of the flows.
@@ -77,8 +88,7 @@ struct GoogleBench: Sendable {
         return state["state"]?["message"]?.stringValue ?? ""
     }
 
-    /// Makes the stand-in fail requests in the region of the bench. For version 1 of Cloud Run, the region is no part of
-    /// the path.
+    /// Makes the next requests that match fail. Each pattern has a region, a project or a name that only this bench uses.
     func fail(_ request: String, times: Int, status: Int, isCarriedOut: Bool = false) async throws {
         let code = status == 429 ? "RESOURCE_EXHAUSTED" : "UNAVAILABLE"
         let fault: JSONValue = [
@@ -90,8 +100,20 @@ struct GoogleBench: Sendable {
 
     /// The containers that the stand-in has started for a run.
     func containers(of run: String) async throws -> Int {
+        try await containerNames(of: run).count
+    }
+
+    /// The names of the containers that the stand-in has started for a run.
+    func containerNames(of run: String) async throws -> [String] {
         let started = try await Self.lab("GET", "/_lab/containers").arrayValue ?? []
-        return started.count { $0["flow_run"]?.stringValue == run }
+        return started.filter { $0["flow_run"]?.stringValue == run }.compactMap { $0["name"]?.stringValue }
+    }
+
+    /// The programs that have sent matching requests, as they name themselves.
+    func agents(_ method: String, path: String) async throws -> [String] {
+        let calls = try await Self.lab("GET", "/_lab/calls").arrayValue ?? []
+        return calls.filter { $0["method"]?.stringValue == method && $0["path"]?.stringValue?.hasSuffix(path) == true }
+            .compactMap { $0["agent"]?.stringValue }
     }
 
     /// The finding of `prefect-worker check` about the jobs of workers in the region.
@@ -109,9 +131,10 @@ struct GoogleBench: Sendable {
 
 /// Runs `body` with a new pool of a type.
 func withGoogleBench<Result>(
-    _ type: String, isolation: isolated (any Actor)? = #isolation, _ body: (GoogleBench) async throws -> Result
+    _ type: String, on server: PrefectServerClient? = nil, project: String? = nil,
+    isolation: isolated (any Actor)? = #isolation, _ body: (GoogleBench) async throws -> Result
 ) async throws -> Result {
-    try await withTestBench(createsPool: false) { bench in
+    try await withTestBench(on: server, createsPool: false) { bench in
         try await bench.server.createPool(name: bench.pool, type: type)
         let root = ProcessInfo.processInfo.environment["LAB_CLOUD_MOUNT"] ?? "/tmp/harness-flows"
         let shared = "\(root)/\(bench.pool)"
@@ -120,7 +143,8 @@ func withGoogleBench<Result>(
         try Data(FlowSource.text.utf8).write(to: URL(filePath: "\(shared)/code/flows.py"))
         try Data(FlowSource.quickRun.utf8).write(to: URL(filePath: "\(shared)/quick.py"))
         return try await body(
-            GoogleBench(bench: bench, type: type, region: "e2e-\(TestBench.unique())", shared: shared))
+            GoogleBench(
+                bench: bench, type: type, region: "e2e-\(TestBench.unique())", shared: shared, project: project))
     }
 }
 

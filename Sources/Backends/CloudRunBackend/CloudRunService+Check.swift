@@ -1,18 +1,19 @@
-internal import BackendKit
+public import BackendKit
 internal import GoogleAccess
 internal import OrderedCollections
 
-extension CloudRunCore {
-    /// The permissions that the worker uses.
-    private static let permissions = [
-        "run.jobs.create", "run.jobs.delete", "run.jobs.get", "run.jobs.list", "run.jobs.run", "run.executions.get",
-        "run.executions.list", "run.executions.delete", "run.operations.get",
-    ]
+/// The permissions that the worker uses.
+private let permissions = [
+    "run.jobs.create", "run.jobs.delete", "run.jobs.get", "run.jobs.list", "run.jobs.run", "run.executions.get",
+    "run.executions.list", "run.executions.delete", "run.operations.get",
+]
 
-    func check(_ pools: [PoolJobs]) async -> BackendReport {
+extension CloudRunService {
+    /// Checks the identity, the permissions and the leftovers of the worker. Creates nothing.
+    public func check(_ pools: [PoolJobs]) async -> BackendReport {
         let check = GoogleCheck(surroundings: surroundings, host: host, defaultRegion: "us-central1")
         return await check.report(
-            pools, fields: ["region", "credentials", "job_body"], permissions: Self.permissions
+            pools, fields: ["region", "credentials", "job_body"], permissions: permissions
         ) { place in
             let client = CloudRunClient(
                 CloudRunPlace(version: version, credentials: place.credentials, region: place.region), place.tokens)

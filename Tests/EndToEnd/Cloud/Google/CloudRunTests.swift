@@ -12,11 +12,21 @@ struct CloudRunEndToEndTests {
     }
 
     @Test("failed requests and lost answers neither lose nor repeat a run", arguments: ["cloud-run", "cloud-run-v2"])
-    func faults(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkFaults() } }
+    func faults(_ type: String) async throws {
+        try await withGoogleBench(type, project: type == "cloud-run" ? GoogleBench.projectNumber : nil) {
+            try await $0.checkFaults()
+        }
+    }
+
+    @Test("a service that is away for a while loses no run and no report", arguments: ["cloud-run", "cloud-run-v2"])
+    func outage(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkOutage() } }
 
     @Test("a worker that is killed at random times runs each run once", arguments: ["cloud-run", "cloud-run-v2"])
     func kills(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkKills() } }
 
-    @Test("two workers on one pool share its runs", arguments: ["cloud-run-v2"])
+    @Test("two workers on one pool share its runs", arguments: ["cloud-run", "cloud-run-v2"])
     func workers(_ type: String) async throws { try await withGoogleBench(type) { try await $0.checkTwoWorkers() } }
+
+    @Test("the Python worker and this one stop each other's jobs", .peers, arguments: ["cloud-run-v2"])
+    func peers(_ type: String) async throws { try await GoogleBench.checkPeers(type) }
 }

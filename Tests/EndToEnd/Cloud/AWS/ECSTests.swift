@@ -75,7 +75,7 @@ struct ECSTests {
         }
     }
 
-    @Test("throttling, lost answers and a service that is away lose no run and start none twice")
+    @Test("throttling and lost answers lose no run and start none twice")
     func faults() async throws {
         try await withECSBench { ecs in
             let deployment = try await ecs.deployQuick()
@@ -89,13 +89,38 @@ struct ECSTests {
                 for _ in 0..<6 { runs.append(try await ecs.bench.server.createRun(deployment: deployment)) }
                 try await ecs.bench.waitForCompletedRuns(6)
                 for run in runs { #expect(try await ecs.containers(of: run) == 1) }
-                // The service answers nothing for some seconds.
-                try await ecs.fail(".*", times: 40, [:])
-                let late = try await ecs.bench.server.createRun(deployment: deployment)
-                try await Task.sleep(for: .seconds(5))
-                _ = try await ecs.stand.send("DELETE", "/_lab/faults")
-                try await ecs.bench.waitForCompletedRuns(7)
-                #expect(try await ecs.containers(of: late) == 1)
+            }
+        }
+    }
+
+    @Test("a service that is away for a while loses no run and no report")
+    func outage() async throws {
+        try await withECSBench { ecs in
+            let server = ecs.bench.server
+            let seconds = Int(Outage.length / .seconds(1))
+            let ends = try await server.createRun(deployment: ecs.deployQuick(seconds / 2))
+            let lasts = try await server.createRun(deployment: ecs.deployQuick(seconds * 2))
+            let crashes = try await ecs.shell("sleep \(seconds / 2); exit 7")
+            try await withFaultProxy(to: #require(ECSStandIn.address)) { link in
+                try await ecs.withWorker(variables: ["AWS_ENDPOINT_URL": link.url]) { _ in
+                    try await eventually(within: .seconds(90), "the containers run", every: .milliseconds(300)) {
+                        for run in [ends, lasts, crashes] where try await ecs.containers(of: run) == 0 { return false }
+                        return true
+                    }
+                    let due = try await Outage.take(away: link) {
+                        try await server.createRun(deployment: ecs.deployQuick())
+                    } whileAway: { due in
+                        #expect(try await ecs.containers(of: due) == 0)
+                        let state = try await server.flowRun(due)["state_type"]?.stringValue ?? ""
+                        #expect(["SCHEDULED", "PENDING"].contains(state))
+                    }
+                    #expect(try await ecs.crash(of: crashes, within: .seconds(120)).contains("status code 7"))
+                    try await ecs.bench.waitForCompletedRuns(3)
+                    for run in [ends, lasts, due] { #expect(try await ecs.containers(of: run) == 1) }
+                    try await eventually(within: .seconds(60), "the ledger is empty", every: .seconds(1)) {
+                        try await ecs.bench.remains() == []
+                    }
+                }
             }
         }
     }
@@ -133,13 +158,17 @@ struct ECSTests {
         try await withECSBench { ecs in
             let runs = ProcessInfo.processInfo.environment["CI"] == "true" ? 12 : 200
             let deployment = try await ecs.deployQuick()
+            // All runs are due when the workers begin.
+            var ids: [String] = []
+            for _ in 0..<runs { ids.append(try await ecs.bench.server.createRun(deployment: deployment)) }
             _ = try await ecs.stand.send("DELETE", "/_lab/calls")
             try await ecs.withWorker(name: "one") { _ in
                 try await ecs.withWorker(name: "two") { _ in
-                    var ids: [String] = []
-                    for _ in 0..<runs { ids.append(try await ecs.bench.server.createRun(deployment: deployment)) }
-                    try await ecs.bench.waitForCompletedRuns(runs)
+                    try await ecs.bench.waitForCompletedRuns(runs, within: .seconds(150 + 3 * runs))
                     for run in ids { #expect(try await ecs.containers(of: run) == 1) }
+                    try await eventually(within: .seconds(60), "the ledgers are empty", every: .seconds(1)) {
+                        try await ecs.bench.remains() == []
+                    }
                 }
             }
             let calls = try await ecs.stand.call("GET", "/_lab/calls").arrayValue ?? []

@@ -17,4 +17,10 @@ struct VertexAIEndToEndTests {
 
     @Test("two workers on one pool share its runs")
     func workers() async throws { try await withGoogleBench("vertex-ai") { try await $0.checkTwoWorkers() } }
+
+    @Test("a service that is away for a while loses no run and no report")
+    func outage() async throws { try await withGoogleBench("vertex-ai") { try await $0.checkOutage() } }
+
+    @Test("the Python worker and this one stop each other's jobs", .peers)
+    func peers() async throws { try await GoogleBench.checkPeers("vertex-ai") }
 }
