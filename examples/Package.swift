@@ -37,6 +37,9 @@ let package = Package(
             path: "embed/Sources/embed", swiftSettings: settings),
         // Small programs that use the API.
         .executableTarget(
+            name: "trigger-deployment", dependencies: [product("PrefectClient")], path: "client/trigger",
+            swiftSettings: settings),
+        .executableTarget(
             name: "report-failures", dependencies: [product("PrefectClient")], path: "client/report",
             swiftSettings: settings),
         .executableTarget(
@@ -53,7 +56,7 @@ let package = Package(
         .testTarget(
             name: "ClientExampleTests",
             dependencies: [
-                "first-run", "report-failures", "rotate-limit", product("PrefectClient"),
+                "first-run", "report-failures", "rotate-limit", "trigger-deployment", product("PrefectClient"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             path: "client/Tests", swiftSettings: settings),

@@ -70,7 +70,7 @@ import Testing
             return VectorJudge.resultProblems(got, value, in: nil).map { "result\($0)" }
         case (_, .value(let got)):
             // A member may return one element of a list.
-            let element = answer?.arrayValue?.first { !value.isNull && $0["id"] == value["id"] }
+            let element = answer?.arrayValue?.first { value["id"] != nil && $0["id"] == value["id"] }
             return VectorJudge.resultProblems(got, value, in: element ?? answer).map { "result\($0)" }
         }
     }

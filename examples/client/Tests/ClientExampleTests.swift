@@ -23,7 +23,7 @@ struct ClientExampleTests {
         let result = try await run(
             .path(.init(path)), arguments: Arguments(arguments), output: .string(limit: 1 << 20),
             error: .string(limit: 1 << 20))
-        return (result.standardOutput ?? "") + (result.standardError ?? "")
+        return result.standardOutput + result.standardError
     }
 
     @Test("the first run of the tutorial is completed")
