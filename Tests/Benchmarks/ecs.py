@@ -62,7 +62,7 @@ class AWS(http.server.ThreadingHTTPServer):
             self.count, self.refused, self.latest = 0, 0, time.time()
             self.operations = collections.Counter()
             self.asked = {}  # run id -> time of the first request that runs its task
-            self.tasks = collections.defaultdict(set)  # run id -> its tasks
+            self.tokens = collections.defaultdict(set)  # run id -> the tokens of the requests that ran a task
 
     def note(self, operation, run):
         """Counts a request, and returns whether it is to be refused."""
@@ -77,13 +77,15 @@ class AWS(http.server.ThreadingHTTPServer):
             self.refused += is_refused
             return is_refused
 
-    def note_tasks(self, run, answer):
-        with self.lock:
-            self.tasks[run].update(task["taskArn"] for task in answer.get("tasks", []))
+    def note_tasks(self, run, token, answer):
+        # AWS runs one task for requests of one token. A stand-in that is busy may run several.
+        if answer.get("tasks"):
+            with self.lock:
+                self.tokens[run].add(token)
 
     def started(self):
         with self.lock:
-            return {run for run, tasks in self.tasks.items() if tasks}
+            return set(self.tokens)
 
 
 class Forwarder(http.server.BaseHTTPRequestHandler):
@@ -100,10 +102,11 @@ class Forwarder(http.server.BaseHTTPRequestHandler):
         target = self.headers.get("X-Amz-Target")
         form = {} if target else dict(urllib.parse.parse_qsl(body.decode("latin-1")))
         operation = target.rpartition(".")[2] if target else form.get("Action", self.path)
-        run = None
+        run = token = None
         if operation == "RunTask":
-            tags = {tag["key"]: tag["value"] for tag in json.loads(body).get("tags", [])}
-            run = tags.get("prefect.io/flow-run-id")
+            request = json.loads(body)
+            run = {tag["key"]: tag["value"] for tag in request.get("tags", [])}.get("prefect.io/flow-run-id")
+            token = request.get("clientToken") or object()
         if aws.note(operation, run):
             self.refuse(target)
             return
@@ -125,7 +128,7 @@ class Forwarder(http.server.BaseHTTPRequestHandler):
                 if is_last:
                     raise
         if run and answer.status == 200:
-            aws.note_tasks(run, json.loads(data))
+            aws.note_tasks(run, token, json.loads(data))
         kept = [(name, value) for name, value in answer.getheaders() if name.lower() in KEPT_HEADERS]
         self.answer(answer.status, kept, data)
 
@@ -207,7 +210,7 @@ class Comparison:
             time.sleep(1)
             memory = max(memory, worker.memory())
         delays = [aws.asked[run] - proxy.offered[run] for run in runs & set(aws.asked) & set(proxy.offered)]
-        twice = sum(len(aws.tasks[run]) > 1 for run in runs)
+        twice = sum(len(aws.tokens[run]) > 1 for run in runs)
         result = Result(
             aws.operations.copy(), aws.refused, memory / 1024, statistics.median(delays or [0]), started, twice
         )
