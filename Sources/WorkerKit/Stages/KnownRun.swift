@@ -3,8 +3,8 @@ internal import OrderedCollections
 package import PrefectClient
 package import PrefectJSON
 
-/// A flow run as the worker knows it: the API's record, or only the id and the name of a run that was deleted or cannot
-/// be read.
+/// A flow run as the worker knows it: the API's record. A run that was deleted or cannot be read has only its id and its
+/// name.
 package struct KnownRun: Sendable, Hashable {
     /// The record, for templates that refer to any member of it.
     package private(set) var record: FlowRun
