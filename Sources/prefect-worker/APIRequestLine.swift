@@ -21,10 +21,7 @@ struct APIRequestLine: Sendable {
         var parts: [String: String] = [:]
         let texts = components.percentEncodedPath.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
         for (index, text) in texts.enumerated() {
-            guard let part = URLComponents(string: "/\(text)").map({ String($0.path.dropFirst()) }) else {
-                throw Refusal("The path '\(path)' has a percent sign without two digits; write %25 for the sign")
-            }
-            parts["\(index)"] = part
+            parts["\(index)"] = URLComponents(string: "/\(text)").map { String($0.path.dropFirst()) } ?? String(text)
         }
         self.method = method
         self.path = texts.indices.map { "/{\($0)}" }.joined()

@@ -37,7 +37,6 @@ struct APICommandTests {
             #expect(inline.status == .exited(0) && inline.text.isEmpty && file.status == .exited(0))
             let changes = api.requests("PATCH", "/work_pools/*")
             #expect(changes.map(\.body) == [["is_paused": true], ["is_paused": true]])
-            #expect(changes.allSatisfy { $0.header("prefect-csrf-token") != nil })
         }
     }
 
@@ -68,7 +67,7 @@ struct APICommandTests {
             (["GET", "/work_pools/p"], -2, 8, "not Prefect's"),
             (["PATCH", "/work_pools/p", "--data", "{"], nil, 1, "not valid JSON"),
             (["PATCH", "/work_pools/p", "--data", "@none"], nil, 1, "'none' cannot be read"),
-            (["GET", "work_pools"], nil, 1, "should be a path"), (["GET", "/a%zz"], nil, 1, "a%zz"),
+            (["GET", "work_pools"], nil, 1, "should be a path"),
             (["GET", "/a", "-H", "novalue"], nil, 1, "'Name: value'"),
         ] as [([String], Int?, Int32, String)])
     func failures(arguments: [String], status: Int?, exit: Int32, text: String) async throws {
