@@ -40,6 +40,7 @@ public struct RemoteShellClient: RemoteTaskClient {
         let answer = try await run(
             """
             mkdir -p "$root"; directory="$(cd "$root" && pwd)"/\(task); work="$directory/work"; export directory work
+            if [ -e "$directory/abandoned" ]; then rm -rf "$directory"; fi
             setsid sh -c \(quoted(program)) </dev/null >/dev/null 2>&1 &
             for attempt in 1 2 3 4 5 6 7 8 9 10; do
               if [ -d "$directory" ]; then echo started; exit 0; fi
@@ -54,7 +55,15 @@ public struct RemoteShellClient: RemoteTaskClient {
 
     public func find(_ key: RemoteTaskKey) async throws -> String? {
         let task = Self.task(of: key)
-        return try await run("[ -d \"$root\"/\(task) ] && echo found || true").isEmpty ? nil : task
+        // A script whose creation was cancelled may still begin. It cannot once somebody else has made its directory.
+        let prevention = "mkdir -p \"$root\"; if mkdir \"$directory\" 2>/dev/null; then : >\"$directory/abandoned\"; fi"
+        let answer = try await run(
+            """
+            directory="$root"/\(task)
+            \(key.isAbandoned ? prevention : "")
+            if [ -d "$directory" ] && [ ! -e "$directory/abandoned" ]; then echo found; fi
+            """)
+        return answer.isEmpty ? nil : task
     }
 
     public func describe(_ tasks: [String]) async throws -> [String: Status] {
