@@ -18,7 +18,7 @@ final class RunReporter: JobReporter {
 
     private struct State {
         var related: @Sendable () -> [JSONValue] = { [] }
-        var previous: [String: Event] = [:]
+        var previous: [String: EventCreate] = [:]
         /// The transitions into `InfrastructurePending` that this reporter has proposed.
         var pendingReports: Set<String> = []
     }
@@ -67,7 +67,7 @@ final class RunReporter: JobReporter {
     private func emit(_ name: String, _ resource: JSONValue, _ payload: JSONValue, id: String?, occurred: Timestamp?) {
         let subject = resource["prefect.resource.id"]?.stringValue ?? ""
         let event = state.withLock { state in
-            let event = Event(
+            let event = EventCreate(
                 name: name, resource: resource, related: state.related(), payload: payload,
                 following: state.previous[subject], occurred: occurred ?? .now, id: id)
             state.previous[subject] = event.predecessor

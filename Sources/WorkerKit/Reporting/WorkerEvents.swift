@@ -31,24 +31,24 @@ struct WorkerEvents: Sendable {
     }
 
     /// Emits `prefect.worker.started`. Returns the event for the one that follows it.
-    func started(pool: WorkPool?) -> Event {
-        emit(Event(name: "prefect.worker.started", resource: resource, related: related(pool: pool)))
+    func started(pool: WorkPool?) -> EventCreate {
+        emit(EventCreate(name: "prefect.worker.started", resource: resource, related: related(pool: pool)))
     }
 
     /// Emits `prefect.worker.stopped`.
-    func stopped(pool: WorkPool?, after started: Event?) {
+    func stopped(pool: WorkPool?, after started: EventCreate?) {
         _ = emit(
-            Event(name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
+            EventCreate(name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
     }
 
     /// Emits `prefect.worker.submitted-flow-run`.
-    func submitted(related: RelatedObjects) -> Event {
-        emit(Event(name: "prefect.worker.submitted-flow-run", resource: resource, related: related.resources))
+    func submitted(related: RelatedObjects) -> EventCreate {
+        emit(EventCreate(name: "prefect.worker.submitted-flow-run", resource: resource, related: related.resources))
     }
 
     /// Emits `prefect.worker.executed-flow-run`. The flow run's entry contains the infrastructure and its status code.
     func executed(
-        related: RelatedObjects, identifier: InfrastructureIdentifier, statusCode: Int, after submitted: Event?
+        related: RelatedObjects, identifier: InfrastructureIdentifier, statusCode: Int, after submitted: EventCreate?
     ) {
         let extended = related.resources.map { resource in
             guard resource["prefect.resource.role"] == "flow-run" else { return resource }
@@ -58,7 +58,7 @@ struct WorkerEvents: Sendable {
             return entry
         }
         _ = emit(
-            Event(
+            EventCreate(
                 name: "prefect.worker.executed-flow-run", resource: resource, related: extended, following: submitted))
     }
 
@@ -70,11 +70,11 @@ struct WorkerEvents: Sendable {
             "prefect.version": .string(APIClient.prefectVersion),
         ]
         _ = emit(
-            Event(
+            EventCreate(
                 name: "prefect.runner.cancelled-flow-run", resource: runner, related: related.resourcesOfCancellation))
     }
 
-    private func emit(_ event: Event) -> Event {
+    private func emit(_ event: EventCreate) -> EventCreate {
         events.add(event)
         return event.predecessor
     }

@@ -12,7 +12,7 @@ extension RunDriver {
             /// The run's workload, once it is made.
             var prepared: RunJobs.Prepared?
             /// The event that the run was submitted.
-            var submitted: Event?
+            var submitted: EventCreate?
             /// Whether the run exists and was this worker's when its status was read.
             var isOurs = true
             /// How often Submitting was proposed.

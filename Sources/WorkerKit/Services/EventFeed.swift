@@ -15,11 +15,11 @@ package enum RunNotification: Sendable, Hashable {
     /// The names of the events that cause notifications.
     static let eventNames = waiting + [EventSelection.cancelling]
 
-    init?(_ event: WorkerReceivedEvent) {
+    init?(_ event: ReceivedEvent) {
         guard let id = event.flowRunID else { return nil }
-        switch event.name {
+        switch event.event {
         case EventSelection.cancelling: self = .cancelling(id: id)
-        case _ where Self.waiting.contains(event.name): self = .scheduled(id: id, queue: event.workQueue?.name)
+        case _ where Self.waiting.contains(event.event): self = .scheduled(id: id, queue: event.workQueue?.name)
         default: return nil
         }
     }

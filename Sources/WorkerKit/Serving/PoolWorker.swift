@@ -93,7 +93,7 @@ package struct PoolWorker: Sendable {
             events: services.events, workerName: served.workerName, workerType: backend.traits.type)
         await withTaskGroup(of: Void.self) { group in
             let isSynchronized = await isSynchronizedFirst()
-            let started = ObservedValue<Event?>(nil)
+            let started = ObservedValue<EventCreate?>(nil)
             @Sendable func announce() {
                 started.update { $0 = events.started(pool: state.pool) }
                 services.logger.info("Worker '\(served.workerName)' started!")

@@ -16,7 +16,7 @@ struct EventStreamTests {
         let log: CapturedLog
 
         func add(_ names: String...) {
-            for name in names { events.add(Event(name: name, resource: ["prefect.resource.id": "r"])) }
+            for name in names { events.add(EventCreate(name: name, resource: ["prefect.resource.id": "r"])) }
         }
 
         var posted: [String] { api.events.compactMap { $0["event"]?.stringValue } }

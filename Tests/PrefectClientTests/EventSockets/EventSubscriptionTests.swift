@@ -10,7 +10,7 @@ struct EventSubscriptionTests {
     private struct Subject: Sendable {
         let server: ScriptedSocketServer
         let subscription: EventSubscription
-        let events: Record<WorkerReceivedEvent>
+        let events: Record<ReceivedEvent>
         let states: Record<EventSubscription.State>
         let connections: Record<Void>
     }
@@ -23,7 +23,7 @@ struct EventSubscriptionTests {
     }()
 
     private func withSubject(
-        timing: EventSubscription.Timing = Self.quick, events: Record<WorkerReceivedEvent> = Record(),
+        timing: EventSubscription.Timing = Self.quick, events: Record<ReceivedEvent> = Record(),
         configure: (inout APIClient.Configuration) -> Void = { _ in },
         answer: @escaping @Sendable (ScriptedSocketServer.Handshake) -> ScriptedSocketServer.Answer = {
             .accept(subprotocol: $0.header("Sec-WebSocket-Protocol"))
@@ -110,7 +110,7 @@ struct EventSubscriptionTests {
 
     @Test("a socket that ends, normally or not, is replaced, and connections are reported to the handler")
     func reconnecting() async throws {
-        let events = Record<WorkerReceivedEvent>()
+        let events = Record<ReceivedEvent>()
         try await withSubject(
             events: events,
             script: { socket in

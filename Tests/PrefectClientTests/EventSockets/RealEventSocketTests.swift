@@ -15,7 +15,7 @@ struct RealEventSocketTests {
         let server = try PrefectServerClient.fromEnvironment()
         let resource = "prefect-worker-test.\(Self.unique())"
         let sent = (0..<300).map { number in
-            Event(
+            EventCreate(
                 name: Self.name, resource: ["prefect.resource.id": .string(resource), "number": .string("\(number)")])
         }
         try await withClient(of: server.url) { client, _ in
@@ -51,7 +51,7 @@ struct RealEventSocketTests {
                 group.addTask { await events.run() }
                 for number in 0..<9 {
                     let id: JSONValue = number == 4 ? .null : .string(resource)
-                    events.add(Event(name: Self.name, resource: ["prefect.resource.id": id]))
+                    events.add(EventCreate(name: Self.name, resource: ["prefect.resource.id": id]))
                 }
                 try? await eventually(within: .seconds(30), "the socket is open") { events.isStreaming }
                 try? await eventually(within: .seconds(30), "the loss is logged") { !log.messages().isEmpty }
@@ -81,7 +81,7 @@ struct RealEventSocketTests {
         let pool = try #require(pools[0]["id"]?.stringValue)
         let selection = EventSelection(pools: byID ? .ids([pool]) : .named([names[0]]))
         try await withClient(of: server.url) { client, _ in
-            let received = Record<WorkerReceivedEvent>()
+            let received = Record<ReceivedEvent>()
             let connections = Record<Void>()
             let subscription = EventSubscription(
                 api: client, selection: selection, onConnect: { connections.add(()) })
@@ -103,7 +103,7 @@ struct RealEventSocketTests {
                     ])
                 #expect(events.map(\.flowRunID) == [run, later, run])
                 for event in events {
-                    #expect(event.workPool == WorkerReceivedEvent.Resource(id: pool, name: names[0]))
+                    #expect(event.workPool == ReceivedEvent.Involved(id: pool, name: names[0]))
                     #expect(event.workQueue?.name == "default")
                     #expect(event.deployment?.id == deployments[0])
                 }
@@ -124,7 +124,7 @@ struct RealEventSocketTests {
         let run = try await server.createRun(deployment: deployment, after: .seconds(3600))
         let other = try await server.createRun(deployment: deployment, after: .seconds(3600))
         try await withClient(of: server.url) { client, _ in
-            let received = Record<WorkerReceivedEvent>()
+            let received = Record<ReceivedEvent>()
             let connections = Record<Void>()
             let subscription = EventSubscription(
                 api: client, selection: EventSelection(flowRunID: run), onConnect: { connections.add(()) })

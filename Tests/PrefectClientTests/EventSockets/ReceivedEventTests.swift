@@ -45,21 +45,21 @@ struct ReceivedEventTests {
         ]
     }
 
-    private func read(_ json: JSONValue) throws -> WorkerReceivedEvent {
-        try WorkerReceivedEvent(json: JSONFields(json))
+    private func read(_ json: JSONValue) throws -> ReceivedEvent {
+        try ReceivedEvent(jsonValue: json)
     }
 
     @Test("a run's event names the run, its state, pool, queue and deployment")
     func flowRun() throws {
         let event = try read(Self.event())
-        #expect(event.id == "01a1fec2-e6fd-74a1-a032-9ac8f0b41f4b")
-        #expect(event.name == EventSelection.scheduled)
+        #expect(event.id.text == "01a1fec2-e6fd-74a1-a032-9ac8f0b41f4b")
+        #expect(event.event == EventSelection.scheduled)
         #expect(event.occurred == Timestamp("2026-03-04T05:06:07.891234Z"))
         #expect(event.flowRunID == "r1")
         #expect(event.flowRun?.name == "red-fox")
-        #expect(event.workPool == WorkerReceivedEvent.Resource(id: "p1", name: "pool"))
-        #expect(event.workQueue == WorkerReceivedEvent.Resource(id: "q1", name: "default"))
-        #expect(event.deployment == WorkerReceivedEvent.Resource(id: "d1", name: "daily"))
+        #expect(event.workPool == ReceivedEvent.Involved(id: "p1", name: "pool"))
+        #expect(event.workQueue == ReceivedEvent.Involved(id: "q1", name: "default"))
+        #expect(event.deployment == ReceivedEvent.Involved(id: "d1", name: "daily"))
         #expect(event.stateType == "SCHEDULED")
         #expect(event.stateName == "Scheduled")
     }

@@ -57,7 +57,7 @@ struct OutageTests {
             let total = Self.bound * 4
             for number in 1...total {
                 subject.logs.add(record("line \(number)"))
-                subject.events.add(Event(name: "event \(number)", resource: ["prefect.resource.id": "r"]))
+                subject.events.add(EventCreate(name: "event \(number)", resource: ["prefect.resource.id": "r"]))
                 #expect(subject.logs.backlog <= Self.bound && subject.events.backlog <= Self.bound)
                 if number.isMultiple(of: 50) {
                     let uses = script.uses
@@ -95,7 +95,7 @@ struct OutageTests {
             for number in 1...60 {
                 subject.logs.add(record("\(number) \(long)"))
                 subject.events.add(
-                    Event(name: "\(number)", resource: ["prefect.resource.id": "r"], payload: ["text": payload]))
+                    EventCreate(name: "\(number)", resource: ["prefect.resource.id": "r"], payload: ["text": payload]))
                 #expect(subject.logs.backlogBytes <= 1 << 20 && subject.events.backlogBytes <= 1 << 20)
             }
             script.end()
@@ -122,7 +122,7 @@ struct OutageTests {
                 let isBad = number == 30 || number == 77
                 subject.logs.add(record(isBad ? "bad" : "line \(number)"))
                 subject.events.add(
-                    Event(name: isBad ? "bad" : "event \(number)", resource: ["prefect.resource.id": "r"]))
+                    EventCreate(name: isBad ? "bad" : "event \(number)", resource: ["prefect.resource.id": "r"]))
             }
             gate.open()
             try await subject.api.waitUntil("all good items arrive") { $0.logs.count == 98 && $0.events.count == 98 }

@@ -78,9 +78,9 @@ package struct EventSelection: Sendable, Hashable {
     }
 
     /// Whether an event is selected. The server may also send events that are not selected.
-    func includes(_ event: WorkerReceivedEvent) -> Bool {
+    func includes(_ event: ReceivedEvent) -> Bool {
         if let flowRunID { return event.flowRunID == flowRunID }
-        guard names.contains(event.name) else { return false }
+        guard names.contains(event.event) else { return false }
         switch pools {
         case .ids(let ids): return event.workPool.map { ids.contains($0.id) } ?? false
         case .named(let names): return event.workPool.map { names.contains($0.name) } ?? false

@@ -66,7 +66,7 @@ final class EventStream: Sendable {
 
     /// Sends events and waits for their confirmation. Returns whether the server confirmed them; returns `false` at
     /// once when the stream is not open.
-    func deliver(_ events: [Event]) async -> Bool {
+    func deliver(_ events: [EventCreate]) async -> Bool {
         let (session, isEnding) = state.withLock { ($0.session, $0.isEnding) }
         guard let session else {
             want()
@@ -76,7 +76,7 @@ final class EventStream: Sendable {
             let socket = session.socket
             let deadline = isEnding ? timing.lastDelivery : timing.delivery
             try await withDeadline(deadline, for: "the delivery of events") { [settling = timing.settling] in
-                for event in events { try await socket.send(.text(event.json.serialized())) }
+                for event in events { try await socket.send(.text(event.jsonValue.serialized())) }
                 try await Task.sleep(for: settling)
                 try await socket.ping()
             }

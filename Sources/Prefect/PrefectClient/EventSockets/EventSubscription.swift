@@ -70,12 +70,12 @@ package final class EventSubscription: Sendable {
     /// after a pause of one second, which grows to 15 seconds.
     ///
     /// - Parameter onEvent: Called with the events in order. The next event waits until the call returns.
-    package func run(_ onEvent: @Sendable (WorkerReceivedEvent) async -> Void) async {
+    package func run(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async {
         await keeper.run(api.reachability) { await serve(onEvent) }
     }
 
     /// Serves one socket from its opening to its end. Returns the reason for the end.
-    private func serve(_ onEvent: @Sendable (WorkerReceivedEvent) async -> Void) async -> EventSocketError {
+    private func serve(_ onEvent: @Sendable (ReceivedEvent) async -> Void) async -> EventSocketError {
         do {
             let message = selection.message(now: .now)
             let socket = try await api.eventSocket(.fromAPI(filter: message), deadline: timing.opening)
@@ -90,7 +90,7 @@ package final class EventSubscription: Sendable {
     }
 
     private func receive(
-        from socket: WebSocket, _ onEvent: @Sendable (WorkerReceivedEvent) async -> Void
+        from socket: WebSocket, _ onEvent: @Sendable (ReceivedEvent) async -> Void
     ) async -> WebSocketError {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { [settling = timing.settling, onConnect] in
@@ -111,10 +111,10 @@ package final class EventSubscription: Sendable {
     }
 
     /// The event in a message; `nil` for any other message.
-    private func read(_ message: WebSocket.Message) -> WorkerReceivedEvent? {
+    private func read(_ message: WebSocket.Message) -> ReceivedEvent? {
         guard case .text(let text) = message, let json = try? JSONValue(parsing: Array(text.utf8)),
-            json["type"] == "event", let event = json["event"], let fields = try? JSONFields(event)
+            json["type"] == "event", let event = json["event"]
         else { return nil }
-        return try? WorkerReceivedEvent(json: fields)
+        return try? ReceivedEvent(jsonValue: event)
     }
 }

@@ -12,7 +12,7 @@ internal import PrefectJSON
 /// During an outage of any length, at most 10,000 events or 8 MiB wait beside the batch in flight. Beyond that, the
 /// oldest are dropped, as described in ``BatchShipper``.
 package struct EventShipper: Sendable {
-    private let shipper: BatchShipper<Event>
+    private let shipper: BatchShipper<EventCreate>
     private let stream: EventStream?
 
     /// Creates a shipper; ``run()`` does the work.
@@ -35,7 +35,7 @@ package struct EventShipper: Sendable {
         api: APIClient, stream: EventStream?, interval: Duration, backlogBytes: Int = 8 << 20,
         backlogItems: Int = 10_000, logger: Logger
     ) {
-        let limits = BatchShipper<Event>.Limits(
+        let limits = BatchShipper<EventCreate>.Limits(
             interval: interval, batchBytes: 1 << 20, batchItems: 200, backlogBytes: backlogBytes,
             backlogItems: backlogItems)
         self.stream = stream
@@ -44,15 +44,15 @@ package struct EventShipper: Sendable {
             reachability: api.reachability, logger: logger
         ) { events in
             if let stream, await stream.deliver(events) { return .delivered }
-            return await api.deliver(APIRequest(.post, ["events"], body: .array(events.map(\.json))))
+            return await api.deliver(APIRequest(.post, ["events"], body: .array(events.map(\.jsonValue))))
         }
         stream?.onOpen { [weak shipper] in shipper?.reconsider() }
     }
 
     /// Queues an event; never waits.
-    package func add(_ event: Event) {
+    package func add(_ event: EventCreate) {
         // Resources and payload contain the names of flows and blocks, so only their text shows the size of an event.
-        shipper.add(event, bytes: event.json.serializedBytes().count)
+        shipper.add(event, bytes: event.jsonValue.serializedBytes().count)
         stream?.want()
     }
 
