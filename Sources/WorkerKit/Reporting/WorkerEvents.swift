@@ -38,7 +38,8 @@ struct WorkerEvents: Sendable {
     /// Emits `prefect.worker.stopped`.
     func stopped(pool: WorkPool?, after started: EventCreate?) {
         _ = emit(
-            EventCreate(name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
+            EventCreate(
+                name: "prefect.worker.stopped", resource: resource, related: related(pool: pool), following: started))
     }
 
     /// Emits `prefect.worker.submitted-flow-run`.

@@ -37,7 +37,7 @@ struct RealEventSocketTests {
             try await server.eventCount(of: resource) == sent.count
         }
         let newest = try await server.events(named: [Self.name], resource: resource)
-        #expect(newest.compactMap { $0["id"]?.stringValue } == sent.suffix(50).reversed().map(\.id))
+        #expect(newest.compactMap { $0["id"]?.stringValue } == sent.suffix(50).reversed().map(\.id.text))
     }
 
     @Test("an event that the server cannot read does not prevent the delivery of the others", .timeLimit(.minutes(10)))
@@ -98,7 +98,7 @@ struct RealEventSocketTests {
                 try await eventually(within: .seconds(30), "the Cancelling event arrives") { received.all.count >= 3 }
                 let events = received.all
                 #expect(
-                    events.map(\.name) == [
+                    events.map(\.event) == [
                         EventSelection.scheduled, EventSelection.scheduled, EventSelection.cancelling,
                     ])
                 #expect(events.map(\.flowRunID) == [run, later, run])
@@ -135,7 +135,7 @@ struct RealEventSocketTests {
                 try await server.setState(of: other, to: "FAILED", force: true)
                 try await server.setState(of: run, to: "COMPLETED", name: "Done", force: true)
                 try await eventually(within: .seconds(30), "the event of the end arrives") {
-                    received.all.contains { $0.name == "prefect.flow-run.Done" }
+                    received.all.contains { $0.event == "prefect.flow-run.Done" }
                 }
                 #expect(received.all.allSatisfy { $0.flowRunID == run })
             }

@@ -46,7 +46,7 @@ struct ReceivedEventTests {
     }
 
     private func read(_ json: JSONValue) throws -> ReceivedEvent {
-        try ReceivedEvent(jsonValue: json)
+        try ReceivedEvent(hint: json)
     }
 
     @Test("a run's event names the run, its state, pool, queue and deployment")
@@ -71,7 +71,6 @@ struct ReceivedEventTests {
             "related": [nil, 3, ["prefect.resource.role": "work-pool"]],
             "payload": "text", "other": [:],
         ])
-        #expect(event.occurred == nil)
         #expect(event.flowRunID == nil)
         #expect(event.workPool == nil)
         #expect(event.stateType == nil)

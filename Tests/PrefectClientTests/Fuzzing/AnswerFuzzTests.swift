@@ -46,7 +46,7 @@ struct AnswerFuzzTests {
                 _ = try? Deployment(jsonValue: value).schedules
                 _ = try? Flow(jsonValue: value).tags
                 _ = try? State(jsonValue: value).stateDetails.scheduledTime
-                _ = try? ReceivedEvent(jsonValue: value).workPool
+                _ = try? ReceivedEvent(hint: value).workPool
                 _ = try? CleanupMessage(json: fields)
                 let seconds = value["details"]?["delay_seconds"]?.doubleValue ?? 1
                 let pause = Duration.pause(seconds: seconds, in: 0.1...3600)

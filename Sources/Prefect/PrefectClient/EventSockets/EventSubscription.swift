@@ -115,6 +115,6 @@ package final class EventSubscription: Sendable {
         guard case .text(let text) = message, let json = try? JSONValue(parsing: Array(text.utf8)),
             json["type"] == "event", let event = json["event"]
         else { return nil }
-        return try? ReceivedEvent(jsonValue: event)
+        return try? ReceivedEvent(hint: event)
     }
 }

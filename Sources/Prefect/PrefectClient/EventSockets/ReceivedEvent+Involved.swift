@@ -1,9 +1,16 @@
 internal import OrderedCollections
-internal import PrefectJSON
+package import PrefectJSON
 
 // The parts of an event that a worker reads. A flow run's event does not contain the time when the run is due; a caller
 // reads the run for that.
 extension ReceivedEvent {
+    /// Reads an event of a socket. Only its id and its name are checked, because an event is a hint for the worker.
+    package init(hint json: JSONValue) throws(JSONDecodingError) {
+        let fields = try JSONFields(json)
+        _ = try (fields.string("id"), fields.string("event"))
+        self.init(unchecked: fields.members)
+    }
+
     /// An object that an event involves.
     package struct Involved: Sendable, Hashable {
         /// The id without its kind: the last part of `prefect.work-pool.<id>`.
