@@ -17,8 +17,8 @@ struct BoundsTests {
     /// The answer to a poll with `count` runs: first the given runs of the API, then runs that the API does not know.
     private func rows(of runs: [String], in api: FakePrefectAPI, count: Int) -> JSONValue {
         let parameters: JSONValue = ["text": .string(String(repeating: "x", count: 200))]
-        let others = (runs.count..<count).map { number -> JSONValue in
-            ["id": .string("unknown-\(number)"), "flow_id": "f", "name": "n", "parameters": parameters]
+        let others = (runs.count..<count).map { _ -> JSONValue in
+            ["id": UUID().jsonValue, "flow_id": UUID().jsonValue, "name": "n", "parameters": parameters]
         }
         return .array((runs.map { api.flowRun($0) } + others).map { ["flow_run": $0] })
     }

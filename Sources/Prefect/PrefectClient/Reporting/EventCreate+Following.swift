@@ -22,7 +22,8 @@ extension EventCreate {
         self.related = related.prefix(100).compactMap(\.objectValue)
         self.payload = payload.objectValue ?? [:]
         // The API relates two events only if less than five minutes lie between them.
-        if let previous, abs(occurred.seconds(since: previous.occurred)) < 300 { follows = previous.id }
+        let isRelated = previous.map { abs(occurred.seconds(since: $0.occurred)) < 300 } ?? false
+        follows = isRelated ? previous?.id : nil
     }
 
     /// A copy that another event can follow. It lacks the members that only the API needs.
