@@ -94,23 +94,37 @@ final class RunReporter: JobReporter {
                     proposal, forFlowRun: UUID(id: flowRunID), transitionID: transition, effort: .once)
                 guard case .accepted = outcome else { return true }
             }
-            try await restoreOverwrittenState()
+            // A busy API takes seconds to carry out the report, and accepts it over the end of the run. The run would seem
+            // to wait for ever.
+            let reports = state.withLock { $0.pendingReports }
+            try await restoreState(overwrittenBy: reports.contains)
             return true
         } catch {
             return (error as? APIError)?.isTransient == false
         }
     }
 
-    /// Restores the end of a run that ended while the API carried out the report. A busy API takes seconds for that, and
-    /// accepts the report over the end, so that the run would seem to wait for ever.
-    private func restoreOverwrittenState() async throws {
-        let reports = state.withLock { $0.pendingReports }
-        let history = try await services.api.readFlowRunStates(flowRunID: UUID(id: flowRunID))
-        guard let end = history.overwritten(by: reports.contains) else { return }
+    /// Restores the state of a run that some transitions have overwritten late, if they have.
+    func restoreState(overwrittenBy isOwn: (String) -> Bool) async throws {
+        let id = try UUID(id: flowRunID)
+        guard let state = try await services.api.readFlowRunStates(flowRunID: id).overwritten(by: isOwn) else { return }
         log(
             .info,
-            "Flow run '\(flowRunID)' was '\(end.shownName)' before the API carried out a late proposal: restoring it")
-        _ = try await services.api.propose(StateCreate(end), forFlowRun: UUID(id: flowRunID), force: true)
+            "Flow run '\(flowRunID)' was '\(state.shownName)' before the API carried out a late proposal: restoring it")
+        _ = try await services.api.propose(StateCreate(state), forFlowRun: id, force: true)
+    }
+}
+
+extension [PrefectClient.State] {
+    /// The state that some transitions have overwritten late: a final state, or a later schedule. `nil` when they have
+    /// overwritten no such state.
+    func overwritten(by isOwn: (String) -> Bool) -> PrefectClient.State? {
+        let others = filter { $0.transitionID.map(isOwn) != true }
+        let own = filter { $0.transitionID.map(isOwn) == true }
+        guard let last = others.max(by: { $0.timestamp < $1.timestamp }) else { return nil }
+        if last.isFinal { return last }
+        let first = own.min { $0.timestamp < $1.timestamp }
+        return last.type == .scheduled && first.map { $0.timestamp < last.timestamp } == true ? last : nil
     }
 }
 

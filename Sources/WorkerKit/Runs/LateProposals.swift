@@ -95,12 +95,8 @@ struct LateProposals: Sendable {
 
     private func restore(_ run: KnownRun, _ entry: LedgerEntry) async throws {
         guard let transition = run.transitionID, entry.transitions.contains(transition) else { return }
-        let history = try await services.api.readFlowRunStates(flowRunID: run.uuid)
-        guard let state = entry.transitions.overwrittenState(in: history) else { return }
-        RunReporter(flowRun: run, services: services, workerID: self.state.workerID).log(
-            .info,
-            "Flow run '\(run.id)' was '\(state.shownName)' before the API carried out a late proposal: restoring it")
-        _ = try await services.api.propose(StateCreate(state), forFlowRun: run.uuid, force: true)
+        try await RunReporter(flowRun: run, services: services, workerID: state.workerID)
+            .restoreState(overwrittenBy: entry.transitions.contains)
     }
 }
 
@@ -108,18 +104,5 @@ extension ClaimIDs {
     /// The state that one of these transitions has overwritten late.
     func overwrittenState(in history: [PrefectClient.State]) -> PrefectClient.State? {
         history.overwritten(by: contains)
-    }
-}
-
-extension [PrefectClient.State] {
-    /// The state that some transitions have overwritten late: a final state, or a later schedule. `nil` when they have
-    /// overwritten no such state.
-    func overwritten(by isOwn: (String) -> Bool) -> PrefectClient.State? {
-        let others = filter { $0.transitionID.map(isOwn) != true }
-        let own = filter { $0.transitionID.map(isOwn) == true }
-        guard let last = others.max(by: { $0.timestamp < $1.timestamp }) else { return nil }
-        if last.isFinal { return last }
-        let first = own.min { $0.timestamp < $1.timestamp }
-        return last.type == .scheduled && first.map { $0.timestamp < last.timestamp } == true ? last : nil
     }
 }
