@@ -3,7 +3,7 @@ import PrefectClient
 import Synchronization
 import TestSupport
 
-/// Runs `body` with a client of the server that `PREFECT_API_URL` names. What `body` adds to the clean-up runs at the end,
+/// Runs `body` with a client of the server that `PREFECT_API_URL` names. The clean-up that `body` adds runs at the end,
 /// the last first.
 func withRealServer(_ body: (APIClient, CleanUp) async throws -> Void) async throws {
     let server = try PrefectServerClient.fromEnvironment()

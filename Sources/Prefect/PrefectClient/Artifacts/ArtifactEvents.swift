@@ -21,7 +21,7 @@ extension EventCreate {
         _ change: String, id: UUID, key: String?, _ payload: JSONObject
     ) -> EventCreate {
         var resource: JSONObject = [
-            "prefect.resource.id": .string("prefect.artifact.\(id.uuidString.lowercased())")
+            "prefect.resource.id": .string("prefect.artifact.\(id.text)")
         ]
         if let key { resource["prefect.resource.name"] = .string(key) }
         return EventCreate(

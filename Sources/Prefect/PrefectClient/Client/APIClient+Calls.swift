@@ -80,10 +80,22 @@ struct CreatedObject: APIRecord {
 
 extension APIPathPart {
     /// The id of an object.
-    static func uuid(_ id: UUID) -> APIPathPart { .id(id.uuidString.lowercased()) }
+    static func uuid(_ id: UUID) -> APIPathPart { .id(id.text) }
 }
 
 extension JSONValue {
+    /// The filters of the routes that select flow runs or deployments.
+    static func selection(
+        _ flows: FlowFilter?, _ flowRuns: FlowRunFilter?, _ taskRuns: TaskRunFilter?,
+        _ deployments: DeploymentFilter?, _ workPools: WorkPoolFilter?, _ workQueues: WorkQueueFilter?
+    ) -> JSONValue {
+        [
+            "flows": flows.orNull, "flow_runs": flowRuns.orNull, "task_runs": taskRuns.orNull,
+            "deployments": deployments.orNull, "work_pools": workPools.orNull,
+            "work_pool_queues": workQueues.orNull,
+        ]
+    }
+
     /// An object of the members that have a value, for bodies in which the API reads an absent member.
     static func given(_ members: (name: String, value: JSONValue?)...) -> JSONValue {
         var object: JSONObject = [:]

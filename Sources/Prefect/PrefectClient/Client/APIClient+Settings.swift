@@ -8,9 +8,7 @@ extension APIClient.Configuration {
         self.init(
             url: url, apiKey: settings.apiKey, authString: settings.authString, cloudURL: settings.cloudAPIURL,
             customHeaders: settings.customHeaders, requestTimeout: settings.requestTimeout,
-            retryPolicy: RetryPolicy(
-                maxRetries: settings.maxRetries, jitterFactor: settings.retryJitterFactor,
-                extraCodes: settings.retryExtraCodes))
+            retryPolicy: RetryPolicy(settings: settings))
         isCloud = settings.isCloud
         csrfEnabled = settings.csrfSupportEnabled && !isCloud
     }
@@ -38,6 +36,15 @@ extension APIClient.Configuration {
             customHeaders: customHeaders, isCloud: !cloudURL.isEmpty && url.hasPrefix(cloudURL),
             requestTimeout: requestTimeout, retryPolicy: retryPolicy)
         self.apiVersion = apiVersion
+    }
+}
+
+extension RetryPolicy {
+    /// Creates the policy that the settings describe.
+    init(settings: PrefectSettings) {
+        self.init(
+            maxRetries: settings.maxRetries, jitterFactor: settings.retryJitterFactor,
+            extraCodes: settings.retryExtraCodes)
     }
 }
 

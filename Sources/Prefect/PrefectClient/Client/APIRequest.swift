@@ -123,16 +123,6 @@ public struct APIAnswer: Sendable {
         }
     }
 
-    /// The body decoded as a value of the API.
-    package func decode<Value: JSONDecodable>(as type: Value.Type = Value.self) throws(APIError) -> Value {
-        let value = try json()
-        do {
-            return try Value(json: JSONFields(value))
-        } catch {
-            throw unexpected(error)
-        }
-    }
-
     /// The body as a value, such as a record or a list of records.
     ///
     /// - Throws: An ``APIError`` that names the first required member that is absent or of another type.

@@ -17,7 +17,7 @@ final class CSRFTokens: Sendable {
         var isOff = false
     }
 
-    private let clientID = UUID().uuidString.lowercased()
+    private let clientID = UUID().text
     private let flight = SingleFlight<Void>()
     private let state = Mutex(State())
 

@@ -56,9 +56,7 @@ public struct CloudClient: Sendable {
         let configuration = APIClient.Configuration(
             url: settings.cloudAPIURL, apiKey: settings.apiKey, cloudURL: settings.cloudAPIURL,
             customHeaders: settings.customHeaders, requestTimeout: settings.requestTimeout,
-            retryPolicy: RetryPolicy(
-                maxRetries: settings.maxRetries, jitterFactor: settings.retryJitterFactor,
-                extraCodes: settings.retryExtraCodes))
+            retryPolicy: RetryPolicy(settings: settings))
         let (account, workspace) = Self.ids(inURL: settings.apiBaseURL ?? "")
         self.init(
             client: APIClient(configuration: configuration, transport: try HTTPTransport(.init(settings: settings))),

@@ -35,7 +35,7 @@ extension CloudClient {
         guard let current else {
             throw APIError(
                 invalid: workspaceID.map { id in
-                    "the key cannot use the workspace \(id.uuidString.lowercased()); check PREFECT_API_URL and the key"
+                    "the key cannot use the workspace \(id.text); check PREFECT_API_URL and the key"
                 } ?? "the client has no workspace; set PREFECT_API_URL to the URL of a workspace",
                 operation: "GET /me/workspaces")
         }

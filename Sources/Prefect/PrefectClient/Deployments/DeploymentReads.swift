@@ -41,11 +41,10 @@ extension APIClient {
         deployments: DeploymentFilter? = nil, workPools: WorkPoolFilter? = nil, workQueues: WorkQueueFilter? = nil,
         sort: DeploymentSort? = nil, limit: Int? = nil, offset: Int = 0, effort: RetryPolicy.Effort = .standard
     ) async throws -> [Deployment] {
-        let body: JSONValue = [
-            "flows": flows.orNull, "flow_runs": flowRuns.orNull, "task_runs": taskRuns.orNull,
-            "deployments": deployments.orNull, "work_pools": workPools.orNull,
-            "work_pool_queues": workQueues.orNull, "sort": sort.orNull, "limit": limit.orNull, "offset": .int(offset),
-        ]
+        var body = JSONValue.selection(flows, flowRuns, taskRuns, deployments, workPools, workQueues)
+        body["sort"] = sort.orNull
+        body["limit"] = limit.orNull
+        body["offset"] = .int(offset)
         return try await read(.post, ["deployments", "filter"], body: body, effort: effort)
     }
 }

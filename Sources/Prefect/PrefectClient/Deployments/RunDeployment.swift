@@ -34,7 +34,7 @@ extension APIClient {
         let run = try await createFlowRun(
             fromDeployment: deployment.id, parameters: parameters,
             state: StateCreate(type: .scheduled, name: "Scheduled", scheduledTime: scheduledTime ?? .now),
-            name: runName, tags: tags, idempotencyKey: idempotencyKey ?? UUID().uuidString.lowercased(),
+            name: runName, tags: tags, idempotencyKey: idempotencyKey ?? UUID().text,
             jobVariables: jobVariables)
         return try await waitForFlowRun(id: run.id, timeout: timeout)
     }

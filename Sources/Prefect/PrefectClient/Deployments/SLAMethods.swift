@@ -11,7 +11,7 @@ extension APIClient {
     public func applySLAs(
         forDeployment id: UUID, _ agreements: [ServiceLevelAgreement], effort: RetryPolicy.Effort = .standard
     ) async throws -> SlaMergeResponse {
-        let resource = "prefect.deployment.\(id.uuidString.lowercased())"
+        let resource = "prefect.deployment.\(id.text)"
         let body = agreements.map { agreement in
             var json = agreement.jsonValue
             json["owner_resource"] = .string(resource)

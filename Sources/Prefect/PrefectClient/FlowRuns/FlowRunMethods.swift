@@ -61,11 +61,10 @@ extension APIClient {
         deployments: DeploymentFilter? = nil, workPools: WorkPoolFilter? = nil, workQueues: WorkQueueFilter? = nil,
         sort: FlowRunSort? = nil, limit: Int? = nil, offset: Int = 0, effort: RetryPolicy.Effort = .standard
     ) async throws -> [FlowRun] {
-        let body: JSONValue = [
-            "flows": flows.orNull, "flow_runs": flowRuns.orNull, "task_runs": taskRuns.orNull,
-            "deployments": deployments.orNull, "work_pools": workPools.orNull,
-            "work_pool_queues": workQueues.orNull, "sort": sort.orNull, "limit": limit.orNull, "offset": .int(offset),
-        ]
+        var body = JSONValue.selection(flows, flowRuns, taskRuns, deployments, workPools, workQueues)
+        body["sort"] = sort.orNull
+        body["limit"] = limit.orNull
+        body["offset"] = .int(offset)
         return try await read(.post, ["flow_runs", "filter"], body: body, effort: effort)
     }
 
@@ -75,11 +74,7 @@ extension APIClient {
         deployments: DeploymentFilter? = nil, workPools: WorkPoolFilter? = nil, workQueues: WorkQueueFilter? = nil,
         effort: RetryPolicy.Effort = .standard
     ) async throws -> Int {
-        let body: JSONValue = [
-            "flows": flows.orNull, "flow_runs": flowRuns.orNull, "task_runs": taskRuns.orNull,
-            "deployments": deployments.orNull, "work_pools": workPools.orNull,
-            "work_pool_queues": workQueues.orNull,
-        ]
+        let body = JSONValue.selection(flows, flowRuns, taskRuns, deployments, workPools, workQueues)
         return try await read(.post, ["flow_runs", "count"], body: body, effort: effort)
     }
 

@@ -5,7 +5,7 @@ internal import PrefectJSON
 
 extension APIClient {
     /// Creates an id by which the API recognises a repeated proposal.
-    public static func newTransitionID() -> String { UUID().uuidString.lowercased() }
+    public static func newTransitionID() -> String { UUID().text }
 
     /// Proposes a state: `POST /flow_runs/{id}/set_state`.
     ///
@@ -95,20 +95,5 @@ extension APIClient {
             let found = try await readFlowRunInput(flowRunID: flowRunID, key: key, effort: effort)
             return (try? JSONValue(parsing: Array(found.utf8)))?.stringValue == value
         }
-    }
-}
-
-extension UUID {
-    /// The id as the API writes it, in lower case.
-    package var text: String { uuidString.lowercased() }
-
-    /// Reads an id of another source than the API.
-    ///
-    /// - Throws: An ``APIError`` for an invalid request, when the text is no id.
-    package init(id text: String) throws(APIError) {
-        guard let id = UUID(uuidString: text) else {
-            throw APIError(invalid: "'\(text.explanation)' is not the id of an object", operation: "the request")
-        }
-        self = id
     }
 }

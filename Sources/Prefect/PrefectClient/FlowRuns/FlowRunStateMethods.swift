@@ -38,7 +38,7 @@ extension APIClient {
     public func readFlowRunStates(
         flowRunID: UUID, effort: RetryPolicy.Effort = .standard
     ) async throws -> [State] {
-        let query = [(name: "flow_run_id", value: flowRunID.uuidString.lowercased())]
+        let query = [(name: "flow_run_id", value: flowRunID.text)]
         return try await read(.get, ["flow_run_states", ""], query: query, effort: effort)
     }
 

@@ -15,7 +15,7 @@ public struct FlowRunTimeout: Error, Sendable, CustomStringConvertible {
     /// The problem and the remedy in one line.
     public var description: String {
         let state = run?.stateName.map { "; its last known state is \($0.explanation)" } ?? ""
-        return "the flow run \(flowRunID.uuidString.lowercased()) did not end within \(timeout)\(state); "
+        return "the flow run \(flowRunID.text) did not end within \(timeout)\(state); "
             + "it continues, so wait again or cancel it"
     }
 }
@@ -98,7 +98,7 @@ private final class FlowRunWait: Sendable {
         self.progress = progress
         // A run that ends before the socket is open has sent its events already.
         subscription = EventSubscription(
-            api: client, selection: EventSelection(flowRunID: id.uuidString.lowercased()),
+            api: client, selection: EventSelection(flowRunID: id.text),
             onConnect: { progress.noteEvent() })
     }
 

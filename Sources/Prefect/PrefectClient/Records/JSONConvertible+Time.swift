@@ -9,7 +9,7 @@ extension UUID: JSONConvertible {
         self = id
     }
     /// The id as the API writes it, in lower case.
-    public var jsonValue: JSONValue { .string(uuidString.lowercased()) }
+    public var jsonValue: JSONValue { .string(text) }
     /// The id of zeros.
     public static var jsonPlaceholder: UUID { UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)) }
 }

@@ -68,7 +68,7 @@ extension APIClient {
     public func readTaskRunStates(
         taskRunID: UUID, effort: RetryPolicy.Effort = .standard
     ) async throws -> [State] {
-        let query = [(name: "task_run_id", value: taskRunID.uuidString.lowercased())]
+        let query = [(name: "task_run_id", value: taskRunID.text)]
         return try await read(.get, ["task_run_states", ""], query: query, effort: effort)
     }
 

@@ -134,7 +134,7 @@ extension JSONFields {
     /// A required UUID, in lower case.
     func uuid(_ key: String) throws(JSONDecodingError) -> String {
         guard let id = UUID(uuidString: try string(key)) else { throw error(key, "should be a UUID") }
-        return id.uuidString.lowercased()
+        return id.text
     }
 
     /// A UUID, or `nil` when it is absent or `null`.
