@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Streams of an Engine")
 struct DecoderTests {
-    private static func frame(_ stream: UInt8, _ text: String) -> [UInt8] {
+    /// A record in the form in which an Engine sends it.
+    static func frame(_ stream: UInt8, _ text: String) -> [UInt8] {
         let bytes = Array(text.utf8)
         let length = (0..<4).reversed().map { UInt8(truncatingIfNeeded: bytes.count >> ($0 * 8)) }
         return [stream, 0, 0, 0] + length + bytes

@@ -1,6 +1,7 @@
 import BackendKit
 import BackendKitTesting
 import Foundation
+import PrefectConcurrency
 import PrefectJSON
 import Synchronization
 import TestSupport
@@ -138,6 +139,34 @@ struct EngineRecoveryTests {
         }
     }
 
+    @Test("output that was written when the worker shut down is not printed by the next worker, and no other is lost")
+    func outputAtShutdown() async throws {
+        let time = "2026-11-21T10:00:00.000000001Z"
+        let records =
+            DecoderTests.frame(1, "\(time) one\n") + DecoderTests.frame(2, "2026-11-21T10:00:01Z two\n")
+        try await withTemporaryDirectory { folder in
+            let marks = OutputMarks(stateDirectory: folder, ofType: "docker")
+            try await withBackend { request in
+                request.path.hasSuffix("/logs") ? .open(records) : EngineBench.well(request)
+            } _: { bench in
+                let follower = LogFollower(
+                    engine: bench.backend.engine, availability: bench.backend.availability,
+                    hasEnded: ObservedValue(false),
+                    output: OutputPrinter(sink: CancellingSink(accepts: 1)),
+                    errors: OutputPrinter(sink: CancellingSink(accepts: 0)),
+                    container: EngineBench.id, containerName: "brave-otter", flowRunID: "run-1",
+                    flowRunName: "brave-otter", hasTTY: false, marks: marks, start: OutputPosition())
+                await withTaskGroup { group in
+                    group.addTask { await follower.run(reportingTo: bench.reporter) }
+                }
+            }
+            var printed = OutputPosition()
+            let isNew = printed.admits(OutputTime(time))
+            #expect(isNew)
+            #expect(marks.position(of: EngineBench.id) == printed)
+        }
+    }
+
     @Test("a server that is no Engine, or has an unsupported version, is refused")
     func versions() {
         #expect(throws: EngineError.self) { try EngineVersion(["version": "1"]) }
@@ -218,5 +247,20 @@ struct EngineRecoveryTests {
         }
         let asked = queries.withLock { $0 }
         #expect(!asked.isEmpty && asked.allSatisfy { $0.contains("die") && !$0.contains("label") })
+    }
+}
+
+/// A sink that cancels the task that writes to it, after it has accepted a number of portions.
+private final class CancellingSink: OutputSink {
+    private let left: Mutex<Int>
+
+    init(accepts count: Int) { left = Mutex(count) }
+
+    func write(_ bytes: ArraySlice<UInt8>, of source: OutputSource, waitingUpTo limit: Duration) -> Int? {
+        withUnsafeCurrentTask { $0?.cancel() }
+        return left.withLock { left in
+            left -= 1
+            return left < 0 ? 0 : bytes.count
+        }
     }
 }

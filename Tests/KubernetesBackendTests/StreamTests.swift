@@ -187,7 +187,7 @@ struct StreamTests {
         func take(_ text: String, portion: Int = 1000) {
             var rest = Array(text.utf8)[...]
             while !rest.isEmpty {
-                lines.take(Array(rest.prefix(portion))) { seen.append(String(decoding: $0, as: UTF8.self)) }
+                lines.take(Array(rest.prefix(portion))) { line, _ in seen.append(String(decoding: line, as: UTF8.self)) }
                 rest = rest.dropFirst(portion)
             }
         }
@@ -202,7 +202,7 @@ struct StreamTests {
         )
         #expect(seen == ["one\n", "two words\n", "of the same time\n", "three\n"])
         take(" \nno time here\n2026-01-01T00:00:03Z end")
-        lines.finish { seen.append(String(decoding: $0, as: UTF8.self)) }
+        lines.finish { line, _ in seen.append(String(decoding: line, as: UTF8.self)) }
         #expect(seen.suffix(3) == ["\n", "no time here\n", "end"])
     }
 

@@ -9,8 +9,9 @@ public actor OutputPrinter {
     /// A printer for a sink.
     public init(sink: any OutputSink) { self.sink = sink }
 
-    /// Writes all bytes, unless the sink is broken or the task is cancelled.
-    public func print(_ bytes: [UInt8], of source: OutputSource) async {
+    /// Writes all bytes. A broken sink discards them. Returns `false` when the task was cancelled before all bytes were
+    /// written: then they have to be printed again.
+    public func print(_ bytes: [UInt8], of source: OutputSource) async -> Bool {
         if isBusy {
             await withCheckedContinuation { waiting.append($0) }
         } else {
@@ -27,5 +28,6 @@ public actor OutputPrinter {
         }
         // The next caller in the queue continues.
         if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+        return rest.isEmpty || isBroken
     }
 }

@@ -124,8 +124,7 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
             let isLast = hasEnded.value
             do {
                 let portion = try await place.client.output(of: task, after: position)
-                await backend.output.print(portion.bytes, of: source)
-                if Task.isCancelled { return }
+                guard await backend.output.print(portion.bytes, of: source) else { return }
                 if let reached = portion.position {
                     position = reached
                     backend.marks.set(text: reached, of: mark)

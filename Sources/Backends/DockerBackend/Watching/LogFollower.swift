@@ -101,27 +101,31 @@ final class LogFollower: Sendable {
         }
     }
 
+    /// Prints the records that are new. After a cancellation the position is that of the last record that was printed.
     private func print(_ records: [LogRecord], _ position: inout OutputPosition) async throws {
         // Consecutive records of one stream are written together, in the order in which they were written.
         var batch: (stream: LogRecord.Stream, bytes: [UInt8]) = (.output, [])
         var reached = position
-        for record in records where reached.admits(record.time) {
+        for record in records {
+            let before = reached
+            guard reached.admits(record.time) else { continue }
             if record.stream != batch.stream {
-                await write(batch)
+                try await write(batch)
+                position = before
                 batch = (record.stream, [])
             }
             batch.bytes += record.bytes
         }
-        await write(batch)
-        // After a cancellation the position stays unchanged: output may be printed twice, but none is lost.
-        try Task.checkCancellation()
+        try await write(batch)
         position = reached
     }
 
-    private func write(_ batch: (stream: LogRecord.Stream, bytes: [UInt8])) async {
+    private func write(_ batch: (stream: LogRecord.Stream, bytes: [UInt8])) async throws {
         guard !batch.bytes.isEmpty else { return }
         let stream = batch.stream == .output ? OutputSource.Stream.output : .errors
         let source = OutputSource(flowRunID: flowRunID, flowRunName: flowRunName, stream: stream)
-        await (stream == .output ? output : errors).print(batch.bytes, of: source)
+        guard await (stream == .output ? output : errors).print(batch.bytes, of: source) else {
+            throw CancellationError()
+        }
     }
 }

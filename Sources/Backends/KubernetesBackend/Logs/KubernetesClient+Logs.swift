@@ -8,11 +8,11 @@ extension KubernetesClient {
     /// Returns whether the container has ended and all of its output is copied. A log that is silent for long may be
     /// dead, or belong to a quiet flow. Then the result is `false`, and the caller has to read on.
     ///
-    /// Calls `reached` with the new position whenever lines have arrived. Throws when the log cannot be read or breaks
-    /// off.
+    /// Calls `print` with each line, and `reached` with the position after it. Throws when the log cannot be read or
+    /// breaks off, and a `CancellationError` when `print` returns `false`.
     func followLog(
         namespace: String, pod: String, container: String, from lines: inout LogLines,
-        line hand: ([UInt8]) async -> Void, reached: (OutputPosition) -> Void
+        print: ([UInt8]) async -> Bool, reached: (OutputPosition) -> Void
     ) async throws -> Bool {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
         let since = lines.since
@@ -20,22 +20,27 @@ extension KubernetesClient {
         let used = connections
         // The task that follows a log may wait for long.
         let body = try await inChildTask { try await self.openLog(path, container, since: since) }
+        var ready: [(line: [UInt8], position: OutputPosition)] = []
+        func printReady() async throws {
+            for (line, position) in ready {
+                guard await print(line) else { throw CancellationError() }
+                reached(position)
+            }
+            ready = []
+        }
         do {
             for try await portion in body {
-                var ready: [[UInt8]] = []
-                lines.take(portion) { ready.append($0) }
-                for line in ready { await hand(line) }
-                reached(lines.position)
+                lines.take(portion) { ready.append(($0, $1)) }
+                try await printReady()
             }
-        } catch  where error.kind == .idleTimeout {
+        } catch let error as TransportError where error.kind == .idleTimeout {
             noteSilence(of: used)
             return false
-        } catch {
+        } catch let error as TransportError {
             throw try Self.converted(error, "GET \(path)")
         }
-        var ready: [[UInt8]] = []
-        lines.finish { ready.append($0) }
-        for line in ready { await hand(line) }
+        lines.finish { ready.append(($0, $1)) }
+        try await printReady()
         return true
     }
 

@@ -25,8 +25,9 @@ struct LogLines: Sendable, Hashable {
         position.resume()
     }
 
-    /// Takes the bytes that have arrived, and passes on the complete lines with their line ends.
-    mutating func take(_ bytes: [UInt8], line hand: ([UInt8]) -> Void) {
+    /// Takes the bytes that have arrived, and passes on the complete lines with their line ends, each with
+    /// the position after it.
+    mutating func take(_ bytes: [UInt8], line hand: ([UInt8], OutputPosition) -> Void) {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             line += rest[...end]
@@ -38,19 +39,19 @@ struct LogLines: Sendable, Hashable {
     }
 
     /// Passes on the last line, which has no line end.
-    mutating func finish(line hand: ([UInt8]) -> Void) {
+    mutating func finish(line hand: ([UInt8], OutputPosition) -> Void) {
         if !line.isEmpty { deliver(hand) }
     }
 
-    private mutating func deliver(_ hand: ([UInt8]) -> Void) {
+    private mutating func deliver(_ hand: ([UInt8], OutputPosition) -> Void) {
         defer { line = [] }
         guard let space = line.prefix(41).firstIndex(of: UInt8(ascii: " ")),
             let time = OutputTime(String(decoding: line[..<space], as: UTF8.self))
         else {
             // Bytes without a time continue a line that was too long.
-            if position.admits(nil) { hand(line) }
+            if position.admits(nil) { hand(line, position) }
             return
         }
-        if position.admits(time) { hand(Array(line[(space + 1)...])) }
+        if position.admits(time) { hand(Array(line[(space + 1)...]), position) }
     }
 }

@@ -265,9 +265,10 @@ struct JobFollower: Sendable {
         let marks = backend.marks
         let name = KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID)
         var lines = LogLines(from: marks.position(of: name) ?? start)
+        var printed = lines.position
         var failures = 0
         var lastMark = ContinuousClock.now
-        defer { marks.set(lines.position, of: name) }
+        defer { marks.set(printed, of: name) }
         while !Task.isCancelled {
             do {
                 let isComplete = try await client.followLog(
@@ -275,6 +276,7 @@ struct JobFollower: Sendable {
                 ) {
                     await backend.output.print($0, of: source)
                 } reached: { position in
+                    printed = position
                     guard ContinuousClock.now - lastMark >= Self.markInterval else { return }
                     lastMark = .now
                     marks.set(position, of: name)
