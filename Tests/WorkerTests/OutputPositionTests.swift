@@ -21,6 +21,17 @@ struct OutputPositionTests {
         for text in ["", "1 2", "1 2 3 4", "a b c", "1 -1 1", "1 1 -1"] { #expect(OutputPosition(text: text) == nil) }
     }
 
+    @Test("a record that is older than the one before it is read once")
+    func disorder() {
+        let all = [(0, "a"), (2, "b"), (1, "c"), (2, "d")]
+        var position = OutputPosition()
+        let first = all.filter { position.admits(Self.times[$0.0]) }
+        #expect(first.map(\.1) == ["a", "b", "c", "d"] && position.time == Self.times[2])
+        position.resume()
+        let second = all.filter { position.admits(Self.times[$0.0]) }
+        #expect(second.isEmpty)
+    }
+
     @Test("a line that continues a record is new exactly when the record is new")
     func continuations() {
         var position = OutputPosition()

@@ -39,19 +39,22 @@ public struct OutputTime: Sendable, Hashable, Comparable {
 }
 
 /// How far a log has been read, so that a second reading continues where the first was interrupted. Several records of
-/// the log may have the same time.
+/// the log may have the same time, and a record may be a little older than the one before it: the two streams of a
+/// program take their times independently.
 public struct OutputPosition: Sendable, Hashable {
-    /// The time of the last record that was read.
+    /// The latest time of all records that were read.
     public private(set) var time: OutputTime?
     /// How many records of that time were read.
     private var count = 0
+    /// The reading skips records from before this time.
+    private var start: OutputTime?
     /// How many records of that time the reading still has to skip.
     private var repeated = 0
     /// Whether the last record was new; a record that continues it is new as well.
     private var isNew = true
 
     /// The position before all records, or before those that are printed from a time on.
-    public init(since time: OutputTime? = nil) { self.time = time }
+    public init(since time: OutputTime? = nil) { (self.time, start) = (time, time) }
 
     /// A position in the form of ``text``; `nil` for any other text.
     public init?(text: String) {
@@ -67,7 +70,7 @@ public struct OutputPosition: Sendable, Hashable {
     public var text: String? { time.map { "\($0.seconds) \($0.nanoseconds) \(count)" } }
 
     /// Begins another reading, which returns all records of the last time again, and maybe earlier ones.
-    public mutating func resume() { repeated = count }
+    public mutating func resume() { (start, repeated) = (time, count) }
 
     /// Records that a record with a time was read, and returns whether it is new. A record without a time continues the
     /// one before it.
@@ -81,7 +84,7 @@ public struct OutputPosition: Sendable, Hashable {
             (self.time, count) = (recordTime, 1)
             return true
         }
-        if recordTime < time { return false }
+        if recordTime < time { return start.map { recordTime >= $0 } ?? true }
         if recordTime == time {
             if repeated > 0 {
                 repeated -= 1
