@@ -187,7 +187,8 @@ struct StreamTests {
         func take(_ text: String, portion: Int = 1000) {
             var rest = Array(text.utf8)[...]
             while !rest.isEmpty {
-                lines.take(Array(rest.prefix(portion))) { line, _ in seen.append(String(decoding: line, as: UTF8.self)) }
+                lines.take(Array(rest.prefix(portion))) { line, _ in seen.append(String(decoding: line, as: UTF8.self))
+                }
                 rest = rest.dropFirst(portion)
             }
         }
