@@ -39,7 +39,7 @@ public struct OutputTime: Sendable, Hashable, Comparable {
 }
 
 /// How far a log has been read, so that a second reading continues where the first was interrupted. Several records of
-/// the log may have the same time, and a record may be a little older than the one before it: the two streams of a
+/// the log may have the same time. A record may be a little older than the one before it, because the two streams of a
 /// program take their times independently.
 public struct OutputPosition: Sendable, Hashable {
     /// The latest time of all records that were read.
