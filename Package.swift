@@ -131,7 +131,7 @@ let package = Package(
             name: "ProcessBackend",
             dependencies: [
                 "CLinux", "PrefectConcurrency", "PrefectFiles", "PrefectJSON", "JobTemplates", "BackendKit",
-                orderedCollections,
+                orderedCollections, coreMetrics, logging,
             ],
             path: "Sources/Backends/ProcessBackend", swiftSettings: settings),
         .target(

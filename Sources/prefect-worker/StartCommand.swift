@@ -124,6 +124,14 @@ struct StartCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Whether runs of process pools start as copies of a process that has imported Prefect: off, auto, or on to "
+                + "have one before the first run (PREFECT_WORKER_WARM_ENGINES). Default: off.",
+            valueName: "mode"),
+        completion: .list(WarmEngines.allCases.map(\.rawValue)), transform: WarmEngines.init(argument:))
+    var warmEngines: WarmEngines?
+
+    @Option(
+        help: ArgumentHelp(
             "The directory for the record of runs in flight. Default: STATE_DIRECTORY as systemd sets it, else a directory "
                 + "of the first pool, or of the configuration file, below PREFECT_HOME/prefect-worker.",
             valueName: "directory"),
@@ -185,6 +193,8 @@ struct StartCommand: AsyncParsableCommand {
         configuration.createsPools = createPoolIfNotFound
         configuration.baseJobTemplate = template
         configuration.python = python ?? environment["PREFECT_WORKER_PYTHON"]
+        configuration.warmEngines =
+            try warmEngines ?? warmEngines(in: environment)
         configuration.allowsHostCredentials = try allowHostCredentials || allowsHostCredentials(in: environment)
         configuration.prefetchSeconds = prefetchSeconds
         configuration.runsOnce = runOnce
@@ -211,6 +221,14 @@ struct StartCommand: AsyncParsableCommand {
         if let journal { return JournalSink(journal: journal, pool: { probes.daemon?.pool(ofRun: $0) }) }
         if common.logFormat == .json { return RunOutputSink(form: .json) }
         return Terminal.isOutput ? RunOutputSink(form: .terminal) : nil
+    }
+
+    private func warmEngines(in environment: [String: String]) throws -> WarmEngines {
+        guard let text = environment["PREFECT_WORKER_WARM_ENGINES"], !text.isEmpty else { return .off }
+        guard let mode = WarmEngines(rawValue: text.lowercased()) else {
+            throw Refusal("PREFECT_WORKER_WARM_ENGINES must be off, auto or on, not '\(text)'")
+        }
+        return mode
     }
 
     private func allowsHostCredentials(in environment: [String: String]) throws -> Bool {
@@ -329,5 +347,15 @@ enum InstallPolicy: String, CaseIterable, Sendable {
             throw ValidationError("--install-policy must be always, if-not-present, never or prompt")
         }
         self = policy
+    }
+}
+
+extension WarmEngines {
+    /// The mode that an argument names.
+    fileprivate init(argument: String) throws {
+        guard let mode = WarmEngines(rawValue: argument) else {
+            throw ValidationError("--warm-engines must be off, auto or on, not '\(argument)'")
+        }
+        self = mode
     }
 }

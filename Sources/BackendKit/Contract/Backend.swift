@@ -43,6 +43,9 @@ public protocol Backend: Sendable {
     /// for a backend without a watch, as by default.
     var watchLag: Duration? { get }
 
+    /// The backend's part of `/status`, without secrets and without data of single runs; `nil` by default.
+    var activity: JSONValue? { get }
+
     /// Checks whether the infrastructure can be used, for start-up and `prefect-worker check`.
     ///
     /// - Parameter pools: The pools whose jobs may name infrastructure of their own, which is checked as well.
@@ -79,6 +82,9 @@ extension Backend {
 
     /// Always `nil`: the backend has no watch.
     public var watchLag: Duration? { nil }
+
+    /// Always `nil`: the backend adds nothing to `/status`.
+    public var activity: JSONValue? { nil }
 
     /// The check of the worker's own infrastructure.
     public func check() async -> BackendReport { await check([]) }

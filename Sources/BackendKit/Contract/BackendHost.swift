@@ -7,6 +7,8 @@ public struct BackendHost: Sendable {
     public var environment: [String: String]
     /// The Python interpreter that the operator chose: a path or a name, or `none`; `nil` without a choice.
     public var python: String?
+    /// Which runs of process pools start as copies of a process that has imported the flow engine.
+    public var warmEngines: WarmEngines
     /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with the
     /// infrastructure.
     public var allowsHostCredentials: Bool
@@ -23,13 +25,15 @@ public struct BackendHost: Sendable {
 
     /// A worker. Without settings, those in the environment apply.
     public init(
-        environment: [String: String], python: String? = nil, allowsHostCredentials: Bool = false,
+        environment: [String: String], python: String? = nil, warmEngines: WarmEngines = .off,
+        allowsHostCredentials: Bool = false,
         settings: IntegrationSettings? = nil, stateDirectory: String? = nil, stateDirectoryProblem: String? = nil,
         sink: (any OutputSink)? = nil,
         logger: Logger = Logger(label: "prefect.workers", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         self.environment = environment
         self.python = python
+        self.warmEngines = warmEngines
         self.allowsHostCredentials = allowsHostCredentials
         self.settings = settings ?? IntegrationSettings(environment: environment)
         self.stateDirectory = stateDirectory

@@ -1,6 +1,7 @@
 public import BackendKit
 internal import Glibc
 public import JobTemplates
+internal import Logging
 internal import OrderedCollections
 internal import PrefectConcurrency
 internal import PrefectFiles
@@ -34,6 +35,12 @@ public final class ProcessBackend: Backend {
         var hookTimeLimit: Duration
         /// The time limit for the check whether the interpreter has Prefect.
         var checkTimeLimit: Duration
+        /// Which runs start as copies of a process that has imported the flow engine.
+        var warmEngines = WarmEngines.off
+        /// How long such processes live.
+        var zygotes = ZygotePool.Limits()
+        /// The log that the worker's operator reads.
+        var logger = Logger(label: "prefect.workers", factory: { _ in SwiftLogNoOpLogHandler() })
         /// The time limit for the answer of a run's process to a request to cancel. The process gets SIGTERM even
         /// without an answer.
         var cancelPatience = Duration.seconds(1)
@@ -68,6 +75,8 @@ public final class ProcessBackend: Backend {
     let interpreter: Interpreter
     let runDirectories: String
     let supervisor: ProcessSupervisor
+    let zygotes: ZygotePool
+    let starts = EngineStarts()
     /// The tag in the names of the directories that this backend makes. Directories without it belong to an earlier
     /// worker.
     let tag: String
@@ -76,12 +85,14 @@ public final class ProcessBackend: Backend {
 
     /// Makes a backend with private directories of runs in the worker's state directory, if it has one.
     public convenience init(host: BackendHost) throws(InfrastructureError) {
-        try self.init(
-            options: .init(
-                interpreter: host.python, environment: host.environment,
-                runDirectories: host.stateDirectory.map { "\($0)/runs" },
-                ownsRunDirectories: host.stateDirectory != nil, standardOutput: host.standardOutput,
-                standardError: host.standardError, checkTimeLimit: .seconds(60)))
+        var options = Options(
+            interpreter: host.python, environment: host.environment,
+            runDirectories: host.stateDirectory.map { "\($0)/runs" },
+            ownsRunDirectories: host.stateDirectory != nil, standardOutput: host.standardOutput,
+            standardError: host.standardError, checkTimeLimit: .seconds(60))
+        options.warmEngines = host.warmEngines
+        options.logger = host.logger
+        try self.init(options: options)
     }
 
     /// Makes a backend and starts its threads. Throws `InfrastructureError` of the kind `unavailable` when the system
@@ -105,11 +116,23 @@ public final class ProcessBackend: Backend {
         pumps = [output, errors]
         supervisor = ProcessSupervisor(
             loop: loop, outputPump: output, errorPump: errors, cancelPatience: options.cancelPatience)
+        zygotes = ZygotePool(
+            mode: options.warmEngines, environment: options.environment, interpreter: interpreter, loop: loop,
+            logger: options.logger, counts: starts, limits: options.zygotes)
     }
 
     deinit {
         loop.stop()
         for pump in pumps { pump.stop() }
+    }
+
+    /// Keeps the processes of which runs are copies; see `Backend.run()`.
+    public func run() async { await zygotes.run() }
+
+    /// The starts of flow engines, if some may be warm; see `Backend.activity`.
+    public var activity: JSONValue? {
+        guard options.warmEngines != .off else { return nil }
+        return ["warm_engines": .string(options.warmEngines.rawValue), "engine_starts": starts.json]
     }
 
     /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.

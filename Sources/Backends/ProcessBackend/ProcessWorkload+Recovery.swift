@@ -31,7 +31,8 @@ extension ProcessWorkload {
         return .present(handle.identifier)
     }
 
-    private func leader(in directory: RunDirectory) -> ProcessFacts? {
+    /// The process that leads the run, found by its environment.
+    func leader(in directory: RunDirectory) -> ProcessFacts? {
         ProcessFacts.all().first { facts in
             facts.session == facts.pid && !facts.isZombie
                 && ProcessFacts.environmentValue(of: facts.pid, ProcessBackend.directoryVariable) == directory.path

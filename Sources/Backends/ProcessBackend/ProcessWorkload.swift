@@ -22,6 +22,17 @@ struct ProcessWorkload: FlowHookRunner {
     /// Starts the run's process. A job that cannot run as configured is refused with one line that names the problem.
     /// The exit code is 127 for a command that is not found, and 126 for a command that cannot be executed.
     func start() async throws -> InfrastructureIdentifier {
+        do {
+            return try await start(mayBeWarm: configuration.runsFlowEngine)
+        } catch is NeverStarted {
+            return try await start(mayBeWarm: false)
+        }
+    }
+
+    /// The zygote ended before it made the run's process, and now it cannot make it any more.
+    private struct NeverStarted: Error {}
+
+    private func start(mayBeWarm: Bool) async throws -> InfrastructureIdentifier {
         var words = try commandWords()
         var environment = Dictionary(configuration.launchEnvironment.map { ($0.key, $0.value) }) { $1 }
         try Launcher.validate(environment)
@@ -48,11 +59,12 @@ struct ProcessWorkload: FlowHookRunner {
                 environment["PREFECT__CONTROL_TOKEN"] = control.token
             }
             let streams = configuration.streamsOutput
-            let child = try Launcher.spawn(
+            let child = try await child(
                 Launcher.Request(
                     executable: executable, arguments: words, environment: environment, directory: place,
                     output: streams ? directory.createOutput(OutputNames.flow.output) : nil,
-                    errors: directory.createOutput(OutputNames.flow.errors), mark: directory.started))
+                    errors: directory.createOutput(OutputNames.flow.errors), mark: directory.started),
+                in: directory, mayBeWarm: mayBeWarm)
             try await backend.supervisor.supervise(
                 child, marks: SupervisedProcess.Marks(directory: directory.path, flowRunID: run.flowRunID),
                 directory: directory, streams: .flow, streamsOutput: streams, name: run.flowRunName,
@@ -65,6 +77,21 @@ struct ProcessWorkload: FlowHookRunner {
             if let control { await backend.supervisor.forgetControl(control.token) }
             directory.remove()
             throw error
+        }
+    }
+
+    private func child(
+        _ request: Launcher.Request, in directory: RunDirectory, mayBeWarm: Bool
+    ) async throws -> LaunchedChild {
+        switch mayBeWarm ? await backend.zygotes.launch(request) : .cold {
+        case .warm(let child): return child
+        case .cold: return try Launcher.spawn(request)
+        case .unknown:
+            guard directory.settleWhetherStarted() else { throw NeverStarted() }
+            guard let leader = leader(in: directory) else {
+                throw InfrastructureError(.unavailable, "The run's process ended before the worker could watch it")
+            }
+            return try Launcher.child(leader.pid)
         }
     }
 

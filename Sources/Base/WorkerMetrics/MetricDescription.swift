@@ -45,6 +45,9 @@ extension MetricDescription {
             "prefect_worker_submit_duration_seconds",
             "Time from the poll that returned a flow run to the start of its infrastructure.",
             buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]),
+        MetricDescription(
+            "prefect_worker_engine_starts_total",
+            "Flow engines that were started: warm as copies, cold with an interpreter of their own, by reason."),
         // The API.
         MetricDescription(
             "prefect_worker_api_requests_total",

@@ -80,17 +80,18 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
     sigemptyset(&none);
     sigfillset(&all);
     // The descriptors are moved out of the way first, so that none of them is overwritten before it is used.
-    int moved[3] = {-1, -1, -1};
-    for (int i = 0; i < 3 && !error; i++) {
-        moved[i] = fcntl(request->descriptors[i], F_DUPFD_CLOEXEC, 3);
+    int moved[4] = {-1, -1, -1, -1};
+    int count = request->descriptors[3] < 0 ? 3 : 4;
+    for (int i = 0; i < count && !error; i++) {
+        moved[i] = fcntl(request->descriptors[i], F_DUPFD_CLOEXEC, 4);
         if (moved[i] < 0) error = errno;
         else error = posix_spawn_file_actions_adddup2(&actions, moved[i], i);
     }
-    if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
     // The child itself creates the mark, so the mark exists if and only if the child came this far.
     if (!error && request->mark)
         error = posix_spawn_file_actions_addopen(
-            &actions, 3, request->mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+            &actions, count, request->mark, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (!error) error = posix_spawn_file_actions_addchdir_np(&actions, request->directory);
     if (!error) error = posix_spawnattr_setsigmask(&attributes, &none);
     if (!error) error = posix_spawnattr_setsigdefault(&attributes, &all);
@@ -107,12 +108,62 @@ int clinux_launch(const struct clinux_request *request, pid_t *pid) {
         if (request->mark) unlink(request->mark);
         error = 0;
     }
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (moved[i] >= 0) close(moved[i]);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (!error && open_files_were_raised) prlimit(*pid, RLIMIT_NOFILE, &inherited_open_files, NULL);
     return error;
+}
+
+int clinux_pipe(int pair[2]) {
+    if (pipe2(pair, O_CLOEXEC) < 0) return -1;
+    return fcntl(pair[0], F_SETFL, O_NONBLOCK) < 0 ? -1 : 0;
+}
+
+int clinux_socket_pair(int pair[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair); }
+
+ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors, int number) {
+    char control[CMSG_SPACE(8 * sizeof(int))];
+    if (number > 8) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct iovec portion = {.iov_base = (void *)bytes, .iov_len = count};
+    struct msghdr message;
+    memset(&message, 0, sizeof message);
+    memset(control, 0, sizeof control);
+    message.msg_iov = &portion;
+    message.msg_iovlen = 1;
+    if (number > 0) {
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(number * sizeof(int));
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(number * sizeof(int));
+        memcpy(CMSG_DATA(header), descriptors, number * sizeof(int));
+    }
+    return sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+int clinux_sealed_file(const void *bytes, size_t count) {
+    int file = memfd_create("environment", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (file < 0) return -1;
+    size_t written = 0;
+    while (written < count) {
+        ssize_t part = write(file, (const char *)bytes + written, count - written);
+        if (part < 0 && errno == EINTR) continue;
+        if (part < 0) {
+            int error = errno;
+            close(file);
+            errno = error;
+            return -1;
+        }
+        written += part;
+    }
+    fcntl(file, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+    return file;
 }
 
 int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }

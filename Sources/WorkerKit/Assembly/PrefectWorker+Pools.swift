@@ -51,7 +51,7 @@ extension PrefectWorker {
             found.append(next)
         }
         let backendHost = BackendHost(
-            environment: environment, python: configuration.python,
+            environment: environment, python: configuration.python, warmEngines: configuration.warmEngines,
             allowsHostCredentials: configuration.allowsHostCredentials,
             settings: settings.integrations, stateDirectory: state.directory?.path,
             stateDirectoryProblem: state.problem, sink: configuration.output, logger: logger)

@@ -1,4 +1,6 @@
+internal import BackendKit
 internal import PrefectClient
+internal import PrefectConcurrency
 package import PrefectJSON
 
 extension WorkerDaemon {
@@ -13,7 +15,14 @@ extension WorkerDaemon {
             ],
             "waiting_for_api": ["events": .int(services.events.backlog), "log_lines": .int(services.logs.backlog)],
             "pools": .array(pools.map(Self.report)),
+            "backends": .array(backends.value.compactMap(Self.report)),
         ]
+    }
+
+    private static func report(_ backend: any Backend) -> JSONValue? {
+        guard var activity = backend.activity else { return nil }
+        activity["type"] = .string(backend.traits.type)
+        return activity
     }
 
     private static func report(_ pool: any PoolService) -> JSONValue {

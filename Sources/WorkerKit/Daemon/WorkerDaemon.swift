@@ -9,7 +9,7 @@ internal import PrefectConcurrency
 package struct WorkerDaemon: Sendable {
     let services: WorkerServices
     private let served: ObservedValue<[any PoolService]>
-    private let backends: ObservedValue<[any Backend]>
+    let backends: ObservedValue<[any Backend]>
     private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any Backend>)
     private let drainTimeout: Duration?
     private let metrics: DaemonMetrics

@@ -12,6 +12,10 @@ enum WorkerVariable {
             "The Python that runs flows in process and systemd pools, like `--python`; `none` if every job has a "
                 + "`command`. Default: `python`, else `python3`, on `PATH`."),
         BackendSetting(
+            "PREFECT_WORKER_WARM_ENGINES", expects: "off, auto or on", default: "off",
+            "Whether runs of process pools start as copies of a process that has imported Prefect, like "
+                + "`--warm-engines`."),
+        BackendSetting(
             "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS", expects: "a number of at least 0",
             "How long the worker waits for runs in flight after the first SIGTERM, like `--drain-timeout`. Default: as "
                 + "long as they take."),

@@ -24,6 +24,8 @@ enum Launcher {
         var errors: Descriptor?
         /// The path of a file that the process creates just before it loads its program.
         var mark: String?
+        /// The descriptor 3 of the process.
+        var channel: Descriptor?
     }
 
     /// Starts a process and returns once it has loaded its program.
@@ -42,7 +44,10 @@ enum Launcher {
                         raw.arguments = arguments
                         raw.environment = variables
                         raw.directory = directory
-                        raw.descriptors = (null.raw, (request.output ?? null).raw, (request.errors ?? null).raw)
+                        raw.descriptors = (
+                            null.raw, (request.output ?? null).raw, (request.errors ?? null).raw,
+                            request.channel?.raw ?? -1
+                        )
                         guard let mark = request.mark else { return clinux_launch(&raw, &pid) }
                         return mark.withCString { mark in
                             raw.mark = mark
@@ -53,7 +58,12 @@ enum Launcher {
             }
         }
         guard error == 0 else { throw failure(request, error) }
-        // The child has not been reaped, so its pid still identifies it.
+        return try child(pid)
+    }
+
+    /// Describes a child of this process that nobody has reaped, so that its pid still identifies it. A child that
+    /// cannot be watched is killed.
+    static func child(_ pid: pid_t) throws(InfrastructureError) -> LaunchedChild {
         guard let descriptor = Descriptor(owning: clinux_pidfd_open(pid)), let facts = ProcessFacts(pid: pid) else {
             let error = errno
             kill(-pid, SIGKILL)

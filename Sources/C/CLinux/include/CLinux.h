@@ -13,8 +13,8 @@ struct clinux_request {
     char *const *arguments;
     char *const *environment;
     const char *directory;
-    /// The descriptors that become 0, 1 and 2. No other descriptor is inherited.
-    int descriptors[3];
+    /// The descriptors that become 0, 1, 2 and 3. The last one may be -1. No other descriptor is inherited.
+    int descriptors[4];
     /// A file that the child creates just before it becomes the program; NULL for none.
     const char *mark;
 };
@@ -76,6 +76,15 @@ int clinux_allow_owner(int directory, const char *name);
 int64_t clinux_seek_data(int descriptor, int64_t offset);
 /// The offset of the next hole, from an offset on. The end of the file counts as a hole.
 int64_t clinux_seek_hole(int descriptor, int64_t offset);
+
+/// A pipe. Reading from its first end never blocks.
+int clinux_pipe(int pair[2]);
+/// Two connected stream sockets. A sender without a reader gets EPIPE and no SIGPIPE from clinux_send_descriptors.
+int clinux_socket_pair(int pair[2]);
+/// Sends bytes, and copies of descriptors with the first byte. Returns the number of bytes that were sent.
+ssize_t clinux_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors, int number);
+/// A file without a name that holds these bytes and that nobody can change.
+int clinux_sealed_file(const void *bytes, size_t count);
 
 /// Fills a buffer with random bytes.
 int clinux_random(void *bytes, size_t count);

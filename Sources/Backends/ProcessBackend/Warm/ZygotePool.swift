@@ -1,0 +1,277 @@
+internal import BackendKit
+internal import CLinux
+internal import Glibc
+internal import Logging
+internal import PrefectConcurrency
+internal import PrefectFiles
+
+/// Keeps zygotes for the runs that come, and decides which run is a copy of one. The actor runs on the loop that watches
+/// all processes of the backend.
+///
+/// A run is never delayed for a zygote that is not ready.
+actor ZygotePool {
+    /// How long zygotes live, and how many there are.
+    struct Limits: Sendable {
+        /// The greatest number of zygotes, each for other values of the variables on which the imports depend.
+        var zygotes = 2
+        /// How long a zygote without requests lives.
+        var idle = Duration.seconds(300)
+        /// How long a zygote lives. Its copies share the seed of hashes and the layout of addresses.
+        var age = Duration.seconds(3600)
+        /// The number of copies of a zygote.
+        var copies = 1000
+        /// The memory of a zygote, in bytes.
+        var memory = 200 << 20
+        /// How long an idle zygote keeps its place when other runs need one.
+        var place = Duration.seconds(60)
+        /// The number of failures within `failureTime` after which no zygote is started for `rest`.
+        var failures = 3
+        var failureTime = Duration.seconds(600)
+        var rest = Duration.seconds(3600)
+    }
+
+    /// The way in which a run starts.
+    enum Start: Sendable {
+        /// As a copy of a zygote.
+        case warm(LaunchedChild)
+        /// By an interpreter of its own.
+        case cold
+        /// The zygote has ended during the start. There may be a process of the run.
+        case unknown
+    }
+
+    /// Runs that can be copies of the same zygote, as far as that is known before its start.
+    private struct Kind: Hashable {
+        let executable: String
+        /// A hash, so that the values are not kept.
+        let values: Int
+    }
+
+    private struct Demand: Sendable {
+        let kind: Kind
+        let executable: String
+        let interpreter: String
+        let environment: [String: String]
+    }
+
+    private struct Record {
+        var failures: [ContinuousClock.Instant] = []
+        var restUntil: ContinuousClock.Instant?
+    }
+
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    nonisolated let mode: WarmEngines
+    private let environment: [String: String]
+    private let interpreter: Interpreter
+    private let limits: Limits
+    private let logger: Logger
+    private let counts: EngineStarts
+    private var zygotes: [Zygote] = []
+    private var variables: [String: EngineVariables] = [:]
+    private var records: [Kind: Record] = [:]
+    private var starting: Set<Kind> = []
+    private let demands: AsyncStream<Demand>
+    private let demand: AsyncStream<Demand>.Continuation
+    private var isRunning = false
+    private let changed = AsyncSignal()
+
+    init(
+        mode: WarmEngines, environment: [String: String], interpreter: Interpreter, loop: EventLoop, logger: Logger,
+        counts: EngineStarts, limits: Limits = Limits()
+    ) {
+        self.mode = mode
+        self.environment = environment
+        self.interpreter = interpreter
+        self.loop = loop
+        self.logger = logger
+        self.counts = counts
+        self.limits = limits
+        (demands, demand) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(8))
+    }
+
+    // MARK: - Life
+
+    /// Starts and retires zygotes until the task is cancelled.
+    func run() async {
+        guard mode != .off else { return }
+        isRunning = true
+        if mode == .on, case .python(let path) = interpreter { askForOwn(path) }
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.retireInTime() }
+            for await next in demands {
+                group.addTask { await self.start(next) }
+            }
+            group.cancelAll()
+        }
+        isRunning = false
+        for zygote in zygotes { zygote.retire() }
+    }
+
+    private func askForOwn(_ path: String) {
+        guard let executable = try? ExecutableLookup.resolve(path, path: environment["PATH"], directory: "/") else {
+            return
+        }
+        let own = environment.filter { !EngineVariables.isOfRun($0.key) }
+        ask(executable: executable, interpreter: path, environment: own)
+    }
+
+    private func retireInTime() async {
+        while !Task.isCancelled {
+            if zygotes.isEmpty {
+                await changed.wait()
+            } else {
+                await changed.wait(atMost: min(.seconds(10), limits.idle))
+            }
+            let now = ContinuousClock.now
+            for zygote in zygotes {
+                let isIdle = mode != .on && now - zygote.lastUse >= limits.idle
+                if isIdle || now - zygote.start >= limits.age || zygote.copies >= limits.copies
+                    || zygote.memory > limits.memory
+                {
+                    retire(zygote)
+                }
+            }
+        }
+    }
+
+    private func retire(_ zygote: Zygote) {
+        zygotes.removeAll { $0 === zygote }
+        zygote.retire()
+    }
+
+    // MARK: - Starts of runs
+
+    /// Starts a run as a copy of a zygote, if there is one for it. Otherwise requests a zygote for the next run.
+    func launch(_ request: Launcher.Request) async -> Start {
+        guard mode != .off, isRunning else { return .cold }
+        guard let zygote = zygotes.first(where: { $0.fits(request) }) else {
+            counts.noteCold(reasonForAbsence(request))
+            return .cold
+        }
+        let answer = await onThread("warm-start") { zygote.launch(request) } ?? .cold("resources", detail: "")
+        switch answer {
+        case .started(let child):
+            counts.noteWarm()
+            if zygote.copies >= limits.copies { changed.signal() }
+            return .warm(child)
+        case .cold(let reason, let detail):
+            counts.noteCold(reason)
+            logger.debug("A run starts with an interpreter of its own: \(reason) \(detail)")
+            if reason == "stale" {
+                retire(zygote)
+                _ = reasonForAbsence(request)
+            }
+            return .cold
+        case .unknown:
+            counts.noteCold("failed")
+            zygotes.removeAll { $0 === zygote }
+            noteFailure(of: kind(of: request.executable, request.environment), "a zygote did not answer")
+            return .unknown
+        }
+    }
+
+    private func reasonForAbsence(_ request: Launcher.Request) -> String {
+        guard let interpreter = request.arguments.first else { return "resources" }
+        let variables = variables[request.executable] ?? EngineVariables()
+        var environment = environment.filter { !variables.contains($0.key) && !EngineVariables.isOfRun($0.key) }
+        environment.merge(variables.values(in: request.environment)) { $1 }
+        return ask(executable: request.executable, interpreter: interpreter, environment: environment)
+    }
+
+    /// Requests a zygote, and returns why there is none yet.
+    @discardableResult
+    private func ask(executable: String, interpreter: String, environment: [String: String]) -> String {
+        let kind = kind(of: executable, environment)
+        if starting.contains(kind) { return "starting" }
+        if let until = records[kind]?.restUntil {
+            if until > .now { return "failed" }
+            records[kind] = nil
+        }
+        if zygotes.count + starting.count >= limits.zygotes {
+            let oldest = zygotes.min { $0.lastUse < $1.lastUse }
+            guard let oldest, .now - oldest.lastUse >= limits.place else { return "no place" }
+            retire(oldest)
+        }
+        starting.insert(kind)
+        demand.yield(Demand(kind: kind, executable: executable, interpreter: interpreter, environment: environment))
+        return "starting"
+    }
+
+    private func kind(of executable: String, _ environment: [String: String]) -> Kind {
+        let values = (variables[executable] ?? EngineVariables()).values(in: environment)
+        return Kind(executable: executable, values: values.hashValue)
+    }
+
+    // MARK: - Starts of zygotes
+
+    private func start(_ demand: Demand) async {
+        defer { starting.remove(demand.kind) }
+        let words = LastWords()
+        let spawned: (process: LaunchedChild, connection: Descriptor)
+        do {
+            let errors = try words.pipe(on: loop)
+            spawned = try Zygote.spawn(
+                executable: demand.executable, interpreter: demand.interpreter, environment: demand.environment,
+                errors: errors)
+        } catch {
+            return noteFailure(of: demand.kind, "\(error)")
+        }
+        reapAtEnd(spawned.process)
+        let outcome = await onThread("zygote") {
+            Result {
+                try Zygote.ready(
+                    spawned.process, spawned.connection, executable: demand.executable, environment: demand.environment)
+            }
+        }
+        switch outcome {
+        case .success(let zygote)? where isRunning && !Task.isCancelled:
+            variables[demand.executable] = zygote.variables
+            zygotes.append(zygote)
+            logger.debug("A zygote of \(demand.interpreter) is ready")
+            changed.signal()
+        case .success(let zygote)?: zygote.retire()
+        case .failure(let error)?:
+            _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
+            let failure = error as? Zygote.Failure
+            let said = words.text.map { ": \($0)" } ?? ""
+            let reason = (failure?.reason ?? "\(error)") + said
+            noteFailure(of: demand.kind, reason, isPermanent: failure?.isPermanent == true)
+        case nil:
+            _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
+            noteFailure(of: demand.kind, "the system has no thread for it")
+        }
+    }
+
+    private func reapAtEnd(_ process: LaunchedChild) {
+        let token = loop.watch(process.descriptor) { [weak self, loop] token in
+            var code: Int32 = 0
+            guard clinux_pidfd_wait(process.descriptor.raw, 1, &code) != 0 else { return }
+            loop.unwatch(process.descriptor, token)
+            self?.assumeIsolated { pool in pool.zygotes.removeAll { $0.process.pid == process.pid } }
+        }
+        if token == nil { _ = clinux_pidfd_signal(process.descriptor.raw, SIGKILL, 0) }
+    }
+
+    private func noteFailure(of kind: Kind, _ reason: String, isPermanent: Bool = false) {
+        // Few kinds are in use at a time; a record without a rest is of no use after its time.
+        if records.count >= 64 { records = records.filter { ($0.value.restUntil ?? .now) > .now } }
+        var record = records[kind] ?? Record()
+        let now = ContinuousClock.now
+        record.failures = record.failures.filter { now - $0 < limits.failureTime } + [now]
+        if isPermanent || record.failures.count >= limits.failures {
+            record.restUntil = now + limits.rest
+            let level: Logger.Level = isPermanent && mode != .on ? .info : .warning
+            logger.log(
+                level: level,
+                "Runs start without warm engines for the next hour: \(kind.executable) cannot have one: \(reason)")
+        } else {
+            logger.debug("A zygote of \(kind.executable) failed: \(reason)")
+        }
+        records[kind] = record
+    }
+
+    /// The number of zygotes.
+    var size: Int { zygotes.count }
+}
