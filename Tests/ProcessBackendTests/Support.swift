@@ -22,7 +22,7 @@ struct Workbench {
         directory: TemporaryDirectory? = nil, interpreter: String? = "none", output: (any OutputSink)? = nil,
         environment: [String: String] = ["PATH": Workbench.path], checkTimeLimit: Duration = .seconds(15),
         hookTimeLimit: Duration = .seconds(60), cancelPatience: Duration = .seconds(1),
-        ownsRunDirectories: Bool = false
+        ownsRunDirectories: Bool = false, adjust: (inout ProcessBackend.Options) -> Void = { _ in }
     ) throws {
         self.directory = try directory ?? TemporaryDirectory()
         var options = ProcessBackend.Options(
@@ -31,6 +31,7 @@ struct Workbench {
             standardOutput: output ?? self.output, standardError: errors, hookTimeLimit: hookTimeLimit,
             checkTimeLimit: checkTimeLimit)
         options.cancelPatience = cancelPatience
+        adjust(&options)
         backend = try ProcessBackend(options: options)
     }
 

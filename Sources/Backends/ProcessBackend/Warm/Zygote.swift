@@ -126,8 +126,8 @@ final class Zygote: Sendable {
     // MARK: - Requests
 
     /// Whether a run can be a copy of this process.
-    func fits(_ request: Launcher.Request) -> Bool {
-        !isRetired && request.executable == executable && variables.values(in: request.environment) == values
+    func fits(_ executable: String, _ environment: [String: String]) -> Bool {
+        !isRetired && self.executable == executable && variables.values(in: environment) == values
     }
 
     /// Requests a copy for a run. A zygote that does not answer as agreed is killed.

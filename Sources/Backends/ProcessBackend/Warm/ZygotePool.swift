@@ -47,10 +47,12 @@ actor ZygotePool {
         let values: Int
     }
 
+    /// A request for a zygote.
     private struct Demand: Sendable {
         let kind: Kind
         let executable: String
         let interpreter: String
+        /// The environment of the run that needs it.
         let environment: [String: String]
     }
 
@@ -113,8 +115,7 @@ actor ZygotePool {
         guard let executable = try? ExecutableLookup.resolve(path, path: environment["PATH"], directory: "/") else {
             return
         }
-        let own = environment.filter { !EngineVariables.isOfRun($0.key) }
-        ask(executable: executable, interpreter: path, environment: own)
+        ask(executable: executable, interpreter: path, environment: environment)
     }
 
     private func retireInTime() async {
@@ -146,8 +147,8 @@ actor ZygotePool {
     /// Starts a run as a copy of a zygote, if there is one for it. Otherwise requests a zygote for the next run.
     func launch(_ request: Launcher.Request) async -> Start {
         guard mode != .off, isRunning else { return .cold }
-        guard let zygote = zygotes.first(where: { $0.fits(request) }) else {
-            counts.noteCold(reasonForAbsence(request))
+        guard let zygote = zygotes.first(where: { $0.fits(request.executable, request.environment) }) else {
+            counts.noteCold(ask(request))
             return .cold
         }
         let answer = await onThread("warm-start") { zygote.launch(request) } ?? .cold("resources", detail: "")
@@ -161,26 +162,26 @@ actor ZygotePool {
             logger.debug("A run starts with an interpreter of its own: \(reason) \(detail)")
             if reason == "stale" {
                 retire(zygote)
-                _ = reasonForAbsence(request)
+                ask(request)
             }
             return .cold
         case .unknown:
             counts.noteCold("failed")
             zygotes.removeAll { $0 === zygote }
             noteFailure(of: kind(of: request.executable, request.environment), "a zygote did not answer")
+            ask(request)
             return .unknown
         }
     }
 
-    private func reasonForAbsence(_ request: Launcher.Request) -> String {
-        guard let interpreter = request.arguments.first else { return "resources" }
-        let variables = variables[request.executable] ?? EngineVariables()
-        var environment = environment.filter { !variables.contains($0.key) && !EngineVariables.isOfRun($0.key) }
-        environment.merge(variables.values(in: request.environment)) { $1 }
-        return ask(executable: request.executable, interpreter: interpreter, environment: environment)
+    /// Requests a zygote for runs like this one, and returns why there is none yet.
+    @discardableResult
+    private func ask(_ request: Launcher.Request) -> String {
+        ask(
+            executable: request.executable, interpreter: request.arguments.first ?? request.executable,
+            environment: request.environment)
     }
 
-    /// Requests a zygote, and returns why there is none yet.
     @discardableResult
     private func ask(executable: String, interpreter: String, environment: [String: String]) -> String {
         let kind = kind(of: executable, environment)
@@ -208,30 +209,56 @@ actor ZygotePool {
 
     private func start(_ demand: Demand) async {
         defer { starting.remove(demand.kind) }
+        let known = variables[demand.executable]
+        guard let zygote = await zygote(for: demand) else { return }
+        guard zygote.fits(demand.executable, demand.environment) || known == zygote.variables else {
+            // Only now it is known which variables the imports read.
+            zygote.retire()
+            if let zygote = await self.zygote(for: demand) { keep(zygote) }
+            return
+        }
+        keep(zygote)
+    }
+
+    private func keep(_ zygote: Zygote) {
+        guard isRunning, !Task.isCancelled else { return zygote.retire() }
+        zygotes.append(zygote)
+        logger.debug("A zygote of \(zygote.executable) is ready")
+        changed.signal()
+    }
+
+    /// The environment of a zygote: the worker's own, with the run's values of the variables that the imports read. So a
+    /// zygote contains no other variable of a run.
+    private func environment(for demand: Demand) -> [String: String] {
+        let variables = variables[demand.executable] ?? EngineVariables()
+        let own = environment.filter { !variables.contains($0.key) && !EngineVariables.isOfRun($0.key) }
+        return own.merging(variables.values(in: demand.environment)) { $1 }
+    }
+
+    private func zygote(for demand: Demand) async -> Zygote? {
+        let environment = environment(for: demand)
         let words = LastWords()
         let spawned: (process: LaunchedChild, connection: Descriptor)
         do {
             let errors = try words.pipe(on: loop)
             spawned = try Zygote.spawn(
-                executable: demand.executable, interpreter: demand.interpreter, environment: demand.environment,
+                executable: demand.executable, interpreter: demand.interpreter, environment: environment,
                 errors: errors)
         } catch {
-            return noteFailure(of: demand.kind, "\(error)")
+            noteFailure(of: demand.kind, "\(error)")
+            return nil
         }
         reapAtEnd(spawned.process)
         let outcome = await onThread("zygote") {
             Result {
                 try Zygote.ready(
-                    spawned.process, spawned.connection, executable: demand.executable, environment: demand.environment)
+                    spawned.process, spawned.connection, executable: demand.executable, environment: environment)
             }
         }
         switch outcome {
-        case .success(let zygote)? where isRunning && !Task.isCancelled:
+        case .success(let zygote)?:
             variables[demand.executable] = zygote.variables
-            zygotes.append(zygote)
-            logger.debug("A zygote of \(demand.interpreter) is ready")
-            changed.signal()
-        case .success(let zygote)?: zygote.retire()
+            return zygote
         case .failure(let error)?:
             _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
             let failure = error as? Zygote.Failure
@@ -242,6 +269,7 @@ actor ZygotePool {
             _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
             noteFailure(of: demand.kind, "the system has no thread for it")
         }
+        return nil
     }
 
     private func reapAtEnd(_ process: LaunchedChild) {
@@ -272,6 +300,6 @@ actor ZygotePool {
         records[kind] = record
     }
 
-    /// The number of zygotes.
-    var size: Int { zygotes.count }
+    /// The pids of the zygotes that are ready, the oldest first.
+    var processes: [pid_t] { zygotes.map(\.process.pid) }
 }

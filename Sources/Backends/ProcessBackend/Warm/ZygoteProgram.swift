@@ -4,8 +4,8 @@
 /// The copy is a child of the worker, like a process that the worker starts itself, because it is made with
 /// `CLONE_PARENT`. It shares the pages of the imported modules with the zygote until either of them writes to one.
 enum ZygoteProgram {
-    /// The argument of `python -c`. It reads ``source`` from the descriptor 3, so that no file has to hold it, and runs
-    /// the code of a run at the top level, as the interpreter itself would do.
+    /// The argument of `python -c`. It reads ``source`` from the descriptor 3, so that no file has to hold it. It runs the
+    /// code of a run at the top level, as the interpreter itself would do.
     static let start = #"""
         import os
         def read(count):
