@@ -137,6 +137,12 @@ struct WarmBench: Sendable {
     var directory: TemporaryDirectory { bench.directory }
     var output: RecordingSink { bench.output }
     var errors: RecordingSink { bench.errors }
+    /// The starts of engines so far.
+    var starts: JSONValue {
+        var starts = backend.starts.json
+        starts["zygotes"] = nil
+        return starts
+    }
     var runDirectories: [String] { bench.runDirectories }
 
     func job(

@@ -17,7 +17,7 @@ struct WarmEngineTests {
             try await bench.waitForZygote()
             let warm = try await bench.engine(["NAME": "second"], arguments: "7")
             #expect(cold.code == 0 && warm.code == 7)
-            #expect(bench.backend.starts.json == ["warm": 1, "cold": ["starting": 1]])
+            #expect(bench.starts == ["warm": 1, "cold": ["starting": 1]])
             var (left, right) = (try bench.facts("first"), try bench.facts("second"))
             #expect(left["parent"] == .int(Int(getpid())) && right["parent"] == left["parent"])
             for name in FakePrefect.ownFacts {
@@ -74,7 +74,7 @@ struct WarmEngineTests {
             try await bench.waitForZygote()
             let place = try bench.project(files)
             _ = try? await bench.engine(["NAME": "second"], workingDirectory: place)
-            #expect(bench.backend.starts.json == ["warm": 0, "cold": ["starting": 1, .init(reason): 1]])
+            #expect(bench.starts == ["warm": 0, "cold": ["starting": 1, .init(reason): 1]])
         }
     }
 
@@ -107,7 +107,7 @@ struct WarmEngineTests {
             }
             _ = try await bench.engine(["NAME": "third"])
             #expect(try bench.facts("third")["version"] == 2)
-            #expect(bench.backend.starts.json == ["warm": 1, "cold": ["starting": 1, "stale": 1]])
+            #expect(bench.starts == ["warm": 1, "cold": ["starting": 1, "stale": 1]])
         }
     }
 
@@ -125,7 +125,7 @@ struct WarmEngineTests {
                 #expect(try bench.facts("warm-\(value)")["read"] == .string(value))
             }
             _ = try await bench.engine(["NAME": "third", "PREFECT_X": "c"])
-            #expect(bench.backend.starts.json == ["warm": 2, "cold": ["starting": 2, "no place": 1]])
+            #expect(bench.starts == ["warm": 2, "cold": ["starting": 2, "no place": 1]])
         }
     }
 
@@ -204,7 +204,7 @@ struct WarmEngineTests {
                 log.messages().contains { $0.contains("without warm engines") && $0.contains(reason) }
             }
             #expect(try await bench.engine(["NAME": "second"]).code == 0)
-            #expect(bench.backend.starts.json == ["warm": 0, "cold": ["starting": 1, "failed": 1]])
+            #expect(bench.starts == ["warm": 0, "cold": ["starting": 1, "failed": 1]])
         }
     }
 
@@ -256,7 +256,7 @@ struct WarmEngineTests {
         try await withWarmBench(mode: .on) { bench in
             try await bench.waitForZygote()
             _ = try await bench.engine(["NAME": "first"])
-            #expect(bench.backend.starts.json == ["warm": 1, "cold": [:]])
+            #expect(bench.starts == ["warm": 1, "cold": [:]])
         }
     }
 }

@@ -7,6 +7,9 @@ public struct BackendHost: Sendable {
     public var environment: [String: String]
     /// The Python interpreter that the operator chose: a path or a name, or `none`; `nil` without a choice.
     public var python: String?
+    /// The environment of a run that inherits the worker's, as far as it is the same for all runs; `nil` for the worker's
+    /// own.
+    public var runEnvironment: [String: String]?
     /// Which runs of process pools start as copies of a process that has imported the flow engine.
     public var warmEngines: WarmEngines
     /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with the

@@ -37,6 +37,8 @@ public final class ProcessBackend: Backend {
         var checkTimeLimit: Duration
         /// Which runs start as copies of a process that has imported the flow engine.
         var warmEngines = WarmEngines.off
+        /// The environment of a run as far as it is the same for all runs; `nil` for the worker's own.
+        var runEnvironment: [String: String]?
         /// How long such processes live.
         var zygotes = ZygotePool.Limits()
         /// The log that the worker's operator reads.
@@ -91,6 +93,7 @@ public final class ProcessBackend: Backend {
             ownsRunDirectories: host.stateDirectory != nil, standardOutput: host.standardOutput,
             standardError: host.standardError, checkTimeLimit: .seconds(60))
         options.warmEngines = host.warmEngines
+        options.runEnvironment = host.runEnvironment
         options.logger = host.logger
         try self.init(options: options)
     }
@@ -117,7 +120,8 @@ public final class ProcessBackend: Backend {
         supervisor = ProcessSupervisor(
             loop: loop, outputPump: output, errorPump: errors, cancelPatience: options.cancelPatience)
         zygotes = ZygotePool(
-            mode: options.warmEngines, environment: options.environment, interpreter: interpreter, loop: loop,
+            mode: options.warmEngines, environment: options.environment,
+            runEnvironment: options.runEnvironment ?? options.environment, interpreter: interpreter, loop: loop,
             logger: options.logger, counts: starts, limits: options.zygotes)
     }
 

@@ -48,6 +48,8 @@ extension MetricDescription {
         MetricDescription(
             "prefect_worker_engine_starts_total",
             "Flow engines that were started: warm as copies, cold with an interpreter of their own, by reason."),
+        MetricDescription(
+            "prefect_worker_zygotes", "Processes that have imported Prefect and of which flow engines are copies."),
         // The API.
         MetricDescription(
             "prefect_worker_api_requests_total",

@@ -50,11 +50,14 @@ extension PrefectWorker {
             guard let next = try await discover(pool, logger) else { return }
             found.append(next)
         }
-        let backendHost = BackendHost(
+        var backendHost = BackendHost(
             environment: environment, python: configuration.python, warmEngines: configuration.warmEngines,
             allowsHostCredentials: configuration.allowsHostCredentials,
             settings: settings.integrations, stateDirectory: state.directory?.path,
             stateDirectoryProblem: state.problem, sink: configuration.output, logger: logger)
+        backendHost.runEnvironment = environment.merging(settings.environmentForJobs().map { ($0.name, $0.value) }) {
+            $1
+        }
         let backends = try makeBackends(found.map(\.kind), backendHost)
         if let problem = state.problem {
             logger.warning("\(problem); the worker continues, but could not recover its runs after a restart")

@@ -39,6 +39,31 @@ struct WorkspaceTests {
     }
 
     @Test(
+        "a process pool with warm engines gives flows the same directory, code and environment as the Python worker",
+        .bounded)
+    func warmProcesses() async throws {
+        let peer = try await PythonColumn.shared.observations()
+        let own = try await withTestBench { bench in
+            let rows = try WorkspaceRow.table()
+            let column = WorkspaceColumn(
+                name: "warm", rows: rows, bench: bench, root: bench.folder, localRoot: bench.folder,
+                workspaces: [
+                    WorkspaceColumn.pattern(of: bench.folder) + "/prefect/prefect-worker/[^/]+/runs/[^/]+/work"
+                ])
+            let variables = Self.drain.merging(Probe.anyPort) { $1 }
+            return try await column.observe { wait in
+                let arguments = ["--limit", "2", "--warm-engines", "on", "--with-healthcheck"]
+                try await bench.withWorker(arguments, variables: variables) { worker in
+                    try await wait()
+                    let starts = try await Probe(worker).status()["backends"]?[0]?["engine_starts"]
+                    #expect((starts?["warm"]?.intValue ?? 0) * 2 > rows.count, "\(starts?.serialized() ?? "")")
+                }
+            }
+        }
+        try expect("warm", own, toBe: peer)
+    }
+
+    @Test(
         "a systemd pool gives flows the same directory, code and environment as the Python worker", .systemdMachine,
         .systemdPython, .oneOnMachine,
         .bounded)

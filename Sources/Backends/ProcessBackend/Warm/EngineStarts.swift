@@ -11,7 +11,7 @@ final class EngineStarts: Sendable {
         "resources",
     ]
 
-    private let counts = Mutex<(warm: Int, cold: OrderedDictionary<String, Int>)>((0, [:]))
+    private let counts = Mutex<(warm: Int, cold: OrderedDictionary<String, Int>, zygotes: Int)>((0, [:], 0))
 
     /// Counts a copy of a zygote.
     func noteWarm() {
@@ -26,6 +26,12 @@ final class EngineStarts: Sendable {
         count("cold", reason)
     }
 
+    /// Records how many zygotes are ready.
+    func noteZygotes(_ number: Int) {
+        counts.withLock { $0.zygotes = number }
+        Meter(label: "prefect_worker_zygotes").set(number)
+    }
+
     private func count(_ start: String, _ reason: String) {
         Counter(
             label: "prefect_worker_engine_starts_total", dimensions: [("start", start), ("reason", reason)]
@@ -35,6 +41,9 @@ final class EngineStarts: Sendable {
     /// The counts for `/status`.
     var json: JSONValue {
         let counts = counts.withLock { $0 }
-        return ["warm": .int(counts.warm), "cold": .object(counts.cold.mapValues { .int($0) })]
+        return [
+            "warm": .int(counts.warm), "cold": .object(counts.cold.mapValues { .int($0) }),
+            "zygotes": .int(counts.zygotes),
+        ]
     }
 }

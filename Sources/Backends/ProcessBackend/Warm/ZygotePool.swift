@@ -66,11 +66,14 @@ actor ZygotePool {
 
     nonisolated let mode: WarmEngines
     private let environment: [String: String]
+    private let runEnvironment: [String: String]
     private let interpreter: Interpreter
     private let limits: Limits
     private let logger: Logger
     private let counts: EngineStarts
-    private var zygotes: [Zygote] = []
+    private var zygotes: [Zygote] = [] {
+        didSet { counts.noteZygotes(zygotes.count) }
+    }
     private var variables: [String: EngineVariables] = [:]
     private var records: [Kind: Record] = [:]
     private var starting: Set<Kind> = []
@@ -80,11 +83,12 @@ actor ZygotePool {
     private let changed = AsyncSignal()
 
     init(
-        mode: WarmEngines, environment: [String: String], interpreter: Interpreter, loop: EventLoop, logger: Logger,
-        counts: EngineStarts, limits: Limits = Limits()
+        mode: WarmEngines, environment: [String: String], runEnvironment: [String: String], interpreter: Interpreter,
+        loop: EventLoop, logger: Logger, counts: EngineStarts, limits: Limits = Limits()
     ) {
         self.mode = mode
         self.environment = environment
+        self.runEnvironment = runEnvironment
         self.interpreter = interpreter
         self.loop = loop
         self.logger = logger
@@ -99,7 +103,7 @@ actor ZygotePool {
     func run() async {
         guard mode != .off else { return }
         isRunning = true
-        if mode == .on, case .python(let path) = interpreter { askForOwn(path) }
+        if mode == .on { askForFirst() }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.retireInTime() }
             for await next in demands {
@@ -111,11 +115,12 @@ actor ZygotePool {
         for zygote in zygotes { zygote.retire() }
     }
 
-    private func askForOwn(_ path: String) {
-        guard let executable = try? ExecutableLookup.resolve(path, path: environment["PATH"], directory: "/") else {
-            return
-        }
-        ask(executable: executable, interpreter: path, environment: environment)
+    /// Requests a zygote for runs whose jobs add nothing to the environment.
+    private func askForFirst() {
+        guard case .python(let path) = interpreter,
+            let executable = try? ExecutableLookup.resolve(path, path: runEnvironment["PATH"], directory: "/")
+        else { return }
+        ask(executable: executable, interpreter: path, environment: runEnvironment)
     }
 
     private func retireInTime() async {

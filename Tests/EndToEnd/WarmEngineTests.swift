@@ -1,0 +1,135 @@
+import Foundation
+import OrderedCollections
+import PrefectJSON
+import TestSupport
+import Testing
+
+@Suite("Flow runs as copies of a warm engine, from end to end", .requires(.prefectServer), .bounded)
+struct WarmEngineTests {
+    /// The flows of `behaviours.py`. The logs of a run that is killed may be incomplete.
+    private static let flows: [(name: String, hasLogs: Bool)] = [
+        ("completes", true), ("fails", true), ("exits", true), ("ends_at_once", false), ("is_killed", false),
+        ("faults", false), ("is_terminated", false), ("parent", true), ("uses_threads", false),
+        ("is_asynchronous", true), ("retries", true), ("takes_too_long", true), ("keeps_its_result", true),
+        ("starts_processes", true), ("leaves_work", true), ("knows_its_run", true), ("uses_the_api", true),
+        ("spoils_its_process", true), ("attributes", true), ("is_missing", true),
+    ]
+
+    @Test("a run behaves as a copy of a warm engine as it does with an interpreter of its own")
+    func behaviours() async throws {
+        try await withTestBench { bench in
+            let source = try String(contentsOfFile: Resource.path("behaviours", "py"), encoding: .utf8)
+            try bench.write("code/behaviours.py", source)
+            let cold = try await observe(bench, "off")
+            // The second time shows that no run has left anything.
+            let warm = try await observe(bench, "on")
+            #expect(cold.starts == nil)
+            #expect(warm.starts?["warm"]?.intValue == Self.flows.count, "\(warm.starts?.serialized() ?? "")")
+            for (name, seen) in cold.runs {
+                let differences = WorkspaceColumn.differences(seen, warm.runs[name] ?? .null)
+                #expect(
+                    differences.isEmpty, "\(name), cold here and warm there: \(differences.joined(separator: "; "))")
+            }
+        }
+    }
+
+    @Test("each of forty runs that come at once is run once, and most of them are warm")
+    func burst() async throws {
+        try await withTestBench { bench in
+            let deployment = try await bench.deploy("succeed")
+            try await withWarmWorker(bench, ["--limit", "8"]) { probe in
+                var runs: Set<String> = []
+                for number in 0..<40 {
+                    runs.insert(
+                        try await bench.server.createRun(
+                            deployment: deployment, parameters: ["word": .string("word-\(number)")]))
+                }
+                try await bench.waitForCompletedRuns(40)
+                let starts = try await probe.status()["backends"]?[0]?["engine_starts"]
+                #expect((starts?["warm"]?.intValue ?? 0) >= 36, "\(starts?.serialized() ?? "")")
+            }
+            #expect(bench.notes("pid").count == 40 && Set(bench.notes("pid")).count == 40)
+        }
+    }
+
+    // MARK: Parts
+
+    private func observe(
+        _ bench: TestBench, _ mode: String
+    ) async throws -> (runs: OrderedDictionary<String, JSONValue>, starts: JSONValue?) {
+        var runs: [(name: String, hasLogs: Bool, id: String)] = []
+        var deployments: [String] = []
+        for (name, _) in Self.flows {
+            deployments.append(
+                try await bench.server.createDeployment(
+                    name: "\(mode)-\(name)", flow: bench.flow, pool: bench.pool, entrypoint: "behaviours.py:\(name)",
+                    path: bench.folder + "/code",
+                    jobVariables: ["env": ["SECRET_OF_RUN": .string("of-\(name)")]],
+                    others: ["parameters": ["out": .string("\(bench.folder)/\(mode)-\(name)")]]))
+        }
+        var starts: JSONValue?
+        try await withWarmWorker(bench, ["--limit", "3", "--warm-engines", mode]) { probe in
+            for (flow, deployment) in zip(Self.flows, deployments) {
+                runs.append((flow.name, flow.hasLogs, try await bench.server.createRun(deployment: deployment)))
+            }
+            for run in runs {
+                try await bench.server.waitForRun(
+                    run.id, toBe: ["Completed", "Failed", "Crashed", "TimedOut"], within: .seconds(300))
+            }
+            try await eventually(within: .seconds(60), "the worker has released all runs") {
+                let status = try await probe.status()
+                return status["pools"]?[0]?["runs"]?.objectValue?.values.allSatisfy { $0 == 0 } == true
+            }
+            starts = try await probe.status()["backends"]?[0]?["engine_starts"]
+        }
+        var observed: OrderedDictionary<String, JSONValue> = [:]
+        for run in runs { observed[run.name] = try await observation(bench, mode, run.name, run.id, run.hasLogs) }
+        return (observed, starts)
+    }
+
+    private func observation(
+        _ bench: TestBench, _ mode: String, _ name: String, _ run: String, _ hasLogs: Bool
+    ) async throws -> JSONValue {
+        let state = try await bench.server.flowRun(run)["state"]
+        let history = try await bench.server.stateHistory(of: run).filter { $0 != "Late" }
+        var seen: JSONValue = [
+            "type": state?["type"] ?? .null, "name": state?["name"] ?? .null, "message": state?["message"] ?? .null,
+            "history": .array(history.map(JSONValue.string)),
+            "notes": .array(try bench.notes("\(mode)-\(name)").map { try JSONValue(parsing: $0) }),
+        ]
+        if hasLogs {
+            let logs = try await bench.server.logs(of: run).filter { line in
+                // The worker's own lines have pids, and lines with the names of runs come in any order.
+                !line.contains("submitt") && !line.contains("rocess") && !line.contains("View at")
+            }
+            seen["logs"] = .array(logs.sorted().map(JSONValue.string))
+        }
+        let names = [
+            ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"), ("'[a-z]+-[a-z]+'", "<name>"),
+            ("[a-z]+-[a-z]+' for flow", "<name>"), ("0x[0-9a-f]+", "<address>"), ("task run '[^']*'", "<task>"),
+            ("\(WorkspaceColumn.pattern(of: bench.folder))/[^ ]*", "<path>"), ("[0-9:.]{12} \\|", "<time> |"),
+            ("__prefect_loader_[0-9a-f]+__", "<loaded>"),
+        ]
+        return seen.mapStrings { text in
+            names.reduce(text) { $0.replacingOccurrences(of: $1.0, with: $1.1, options: .regularExpression) }
+        }
+    }
+
+    /// Runs a worker while `body` runs, which begins when the worker has a zygote, if it keeps one.
+    private func withWarmWorker(
+        _ bench: TestBench, _ arguments: [String], isolation: isolated (any Actor)? = #isolation,
+        _ body: (Probe) async throws -> Void
+    ) async throws {
+        let mode = arguments.contains("--warm-engines") ? [] : ["--warm-engines", "on"]
+        let variables = Probe.anyPort.merging(["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "60"]) { $1 }
+        try await bench.withWorker(arguments + mode + ["--with-healthcheck"], variables: variables) { worker in
+            let probe = try await Probe(worker)
+            if !arguments.contains("off") {
+                try await eventually(within: .seconds(60), "a zygote is ready", every: .milliseconds(200)) {
+                    try await probe.status()["backends"]?[0]?["engine_starts"]?["zygotes"]?.intValue ?? 0 > 0
+                }
+            }
+            try await body(probe)
+        }
+    }
+}
