@@ -37,7 +37,7 @@ struct WarmEngineTests {
     func burst() async throws {
         try await withTestBench { bench in
             let deployment = try await bench.deploy("succeed")
-            try await withWarmWorker(bench, ["--limit", "8"]) { probe in
+            try await withWarmWorker(bench, ["--limit", "8"]) { _, probe in
                 var runs: Set<String> = []
                 for number in 0..<40 {
                     runs.insert(
@@ -49,6 +49,41 @@ struct WarmEngineTests {
                 #expect((starts?["warm"]?.intValue ?? 0) >= 36, "\(starts?.serialized() ?? "")")
             }
             #expect(bench.notes("pid").count == 40 && Set(bench.notes("pid")).count == 40)
+        }
+    }
+
+    @Test("a worker that is killed while it starts warm runs executes each of them exactly once")
+    func killed() async throws {
+        try await withTestBench { bench in
+            let source = try String(contentsOfFile: Resource.path("behaviours", "py"), encoding: .utf8)
+            try bench.write("code/behaviours.py", source)
+            let deployment = try await bench.server.createDeployment(
+                name: "killed", flow: bench.flow, pool: bench.pool, entrypoint: "behaviours.py:takes_a_moment",
+                path: bench.folder + "/code", others: ["parameters": ["out": .string("\(bench.folder)/begun")]])
+            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 8 : 60
+            let seed = UInt64.random(in: 0...UInt64.max)
+            var random = FuzzRandom(seed: seed)
+            var runs: Set<String> = []
+            for _ in 0..<rounds {
+                let wait = Duration.milliseconds(random.below(900))
+                try await withWarmWorker(bench, [], mayBeKilled: true) { worker, _ in
+                    for _ in 0..<3 { runs.insert(try await bench.server.createRun(deployment: deployment)) }
+                    _ = try? await worker.waitForExit(timeout: wait)
+                    worker.send(.kill)
+                    try await worker.waitForExit()
+                }
+            }
+            try await withWarmWorker(bench, []) { _, _ in
+                try await eventually(within: .seconds(120), "all runs have ended", every: .milliseconds(300)) {
+                    try await bench.count(ofStates: ["COMPLETED", "CRASHED"]) == runs.count
+                }
+            }
+            let givenUp = try await bench.givenUp(runs)
+            let begun = try bench.notes("begun").compactMap { try JSONValue(parsing: $0)["run"]?.stringValue }
+            #expect(begun.count == Set(begun).count, "seed \(seed): \(begun.sorted())")
+            #expect(Set(begun).union(givenUp) == runs, "seed \(seed): \(begun.sorted()), \(givenUp)")
+            #expect(givenUp.count < runs.count / 2)
+            #expect(bench.survivors() == [])
         }
     }
 
@@ -68,7 +103,7 @@ struct WarmEngineTests {
                     others: ["parameters": ["out": .string("\(bench.folder)/\(mode)-\(name)")]]))
         }
         var starts: JSONValue?
-        try await withWarmWorker(bench, ["--limit", "3", "--warm-engines", mode]) { probe in
+        try await withWarmWorker(bench, ["--limit", "3", "--warm-engines", mode]) { _, probe in
             for (flow, deployment) in zip(Self.flows, deployments) {
                 runs.append((flow.name, flow.hasLogs, try await bench.server.createRun(deployment: deployment)))
             }
@@ -117,19 +152,25 @@ struct WarmEngineTests {
 
     /// Runs a worker while `body` runs, which begins when the worker has a zygote, if it keeps one.
     private func withWarmWorker(
-        _ bench: TestBench, _ arguments: [String], isolation: isolated (any Actor)? = #isolation,
-        _ body: (Probe) async throws -> Void
+        _ bench: TestBench, _ arguments: [String], mayBeKilled: Bool = false,
+        isolation: isolated (any Actor)? = #isolation, _ body: (ChildProcess, Probe) async throws -> Void
     ) async throws {
         let mode = arguments.contains("--warm-engines") ? [] : ["--warm-engines", "on"]
         let variables = Probe.anyPort.merging(["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "60"]) { $1 }
-        try await bench.withWorker(arguments + mode + ["--with-healthcheck"], variables: variables) { worker in
+        let all = arguments + mode + ["--with-healthcheck"]
+        func use(_ worker: ChildProcess) async throws {
             let probe = try await Probe(worker)
             if !arguments.contains("off") {
                 try await eventually(within: .seconds(60), "a zygote is ready", every: .milliseconds(200)) {
                     try await probe.status()["backends"]?[0]?["engine_starts"]?["zygotes"]?.intValue ?? 0 > 0
                 }
             }
-            try await body(probe)
+            try await body(worker, probe)
         }
+        guard mayBeKilled else { return try await bench.withWorker(all, variables: variables) { try await use($0) } }
+        try await withChildProcess(
+            WorkerProgram.path, bench.arguments(all), environment: bench.environment(variables),
+            workingDirectory: bench.folder
+        ) { try await use($0) }
     }
 }

@@ -175,6 +175,14 @@ def uses_the_api(out):
 
 
 @flow
+def takes_a_moment(out):
+    from prefect.runtime import flow_run
+
+    note(out, run=flow_run.id)
+    time.sleep(0.5)
+
+
+@flow
 def spoils_its_process(out):
     """A copy that is made later must find none of this."""
     import logging
