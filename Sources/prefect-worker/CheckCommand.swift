@@ -49,9 +49,15 @@ struct CheckCommand: AsyncParsableCommand {
         if let kind = kind(of: found) {
             do {
                 let python = python ?? ProcessInfo.processInfo.environment["PREFECT_WORKER_PYTHON"]
-                let backend = try kind.make(
-                    for: BackendHost(
-                        environment: Backends.environment, python: python, settings: settings.integrations))
+                var host = BackendHost(
+                    environment: Backends.environment, python: python, settings: settings.integrations)
+                host.isForCheck = true
+                host.runEnvironment = host.environment.merging(
+                    settings.environmentForJobs().map { ($0.name, $0.value) }
+                ) {
+                    $1
+                }
+                let backend = try kind.make(for: host)
                 let isBrought = found.map { kind.traits.bringsInfrastructure(.object($0.baseJobTemplate)) } ?? false
                 let jobs = found.flatMap {
                     PoolJobs(

@@ -31,6 +31,7 @@ struct FakePrefect {
             print("imported", file=sys.stderr)
             """)
         try write("extra.py", "VERSION = 1")
+        try write("../prefect-3.8.8.dist-info/METADATA", "Metadata-Version: 2.1\nName: prefect\nVersion: 3.8.8\n")
         try write(
             "settings.py",
             """
@@ -47,9 +48,10 @@ struct FakePrefect {
     }
 
     func write(_ name: String, _ text: String) throws {
-        let folder = "\(directory)/prefect"
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+        let file = URL(filePath: "\(directory)/prefect/\(name)").standardized
+        try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(text.utf8).write(to: file)
     }
 
     private static let engine = """
@@ -231,6 +233,7 @@ func withWarmBench(
     let bench = try Workbench(directory: directory, interpreter: nil, environment: environment) { options in
         options.warmEngines = mode
         options.zygotes = limits
+        options.examinesWarmEngines = true
         options.logger = log.logger
     }
     try await withThrowingTaskGroup(of: Void.self) { group in

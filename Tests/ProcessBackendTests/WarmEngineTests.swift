@@ -242,6 +242,20 @@ struct WarmEngineTests {
         }
     }
 
+    @Test("the check states whether the interpreter can have warm engines")
+    func check() async throws {
+        try await withWarmBench { bench in
+            func detail() async throws -> String {
+                let findings = await bench.backend.check().findings
+                return try #require(findings.first { $0.subject == "warm engines" }).detail
+            }
+            #expect(try await detail().hasPrefix("possible with"))
+            try bench.prefect.write("extra.py", "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)")
+            let problem = try await detail()
+            #expect(problem.contains("not possible") && problem.contains("signal handler"))
+        }
+    }
+
     @Test("with the mode off no zygote is started")
     func off() async throws {
         try await withWarmBench(mode: .off) { bench in

@@ -12,6 +12,8 @@ public struct BackendHost: Sendable {
     public var runEnvironment: [String: String]?
     /// Which runs of process pools start as copies of a process that has imported the flow engine.
     public var warmEngines: WarmEngines
+    /// Whether the backend is made for a check only. Then the check also examines what takes seconds, such as imports.
+    public var isForCheck = false
     /// Whether job variables and blocks may name programs and files of the worker's host to authenticate with the
     /// infrastructure.
     public var allowsHostCredentials: Bool

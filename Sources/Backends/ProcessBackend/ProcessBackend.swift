@@ -37,6 +37,8 @@ public final class ProcessBackend: Backend {
         var checkTimeLimit: Duration
         /// Which runs start as copies of a process that has imported the flow engine.
         var warmEngines = WarmEngines.off
+        /// Whether the check examines whether the interpreter can have warm engines.
+        var examinesWarmEngines = false
         /// The environment of a run as far as it is the same for all runs; `nil` for the worker's own.
         var runEnvironment: [String: String]?
         /// How long such processes live.
@@ -93,6 +95,7 @@ public final class ProcessBackend: Backend {
             ownsRunDirectories: host.stateDirectory != nil, standardOutput: host.standardOutput,
             standardError: host.standardError, checkTimeLimit: .seconds(60))
         options.warmEngines = host.warmEngines
+        options.examinesWarmEngines = host.isForCheck
         options.runEnvironment = host.runEnvironment
         options.logger = host.logger
         try self.init(options: options)

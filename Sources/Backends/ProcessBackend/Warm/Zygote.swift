@@ -22,7 +22,7 @@ final class Zygote: Sendable {
     /// The reason why a zygote is of no use.
     struct Failure: Error {
         /// The reason, for people.
-        let reason: String
+        var reason: String
         /// Whether another attempt would fail for the same reason.
         var isPermanent = false
     }

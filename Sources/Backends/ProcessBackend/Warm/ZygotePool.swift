@@ -103,7 +103,7 @@ actor ZygotePool {
     func run() async {
         guard mode != .off else { return }
         isRunning = true
-        if mode == .on { askForFirst() }
+        if mode == .on, let firstDemand { ask(firstDemand) }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.retireInTime() }
             for await next in demands {
@@ -115,12 +115,14 @@ actor ZygotePool {
         for zygote in zygotes { zygote.retire() }
     }
 
-    /// Requests a zygote for runs whose jobs add nothing to the environment.
-    private func askForFirst() {
+    /// The demand of runs whose jobs add nothing to the environment.
+    private var firstDemand: Demand? {
         guard case .python(let path) = interpreter,
             let executable = try? ExecutableLookup.resolve(path, path: runEnvironment["PATH"], directory: "/")
-        else { return }
-        ask(executable: executable, interpreter: path, environment: runEnvironment)
+        else { return nil }
+        return Demand(
+            kind: kind(of: executable, runEnvironment), executable: executable, interpreter: path,
+            environment: runEnvironment)
     }
 
     private func retireInTime() async {
@@ -173,7 +175,8 @@ actor ZygotePool {
         case .unknown:
             counts.noteCold("failed")
             zygotes.removeAll { $0 === zygote }
-            noteFailure(of: kind(of: request.executable, request.environment), "a zygote did not answer")
+            noteFailure(
+                of: kind(of: request.executable, request.environment), .init(reason: "it did not answer a request"))
             ask(request)
             return .unknown
         }
@@ -183,13 +186,14 @@ actor ZygotePool {
     @discardableResult
     private func ask(_ request: Launcher.Request) -> String {
         ask(
-            executable: request.executable, interpreter: request.arguments.first ?? request.executable,
-            environment: request.environment)
+            Demand(
+                kind: kind(of: request.executable, request.environment), executable: request.executable,
+                interpreter: request.arguments.first ?? request.executable, environment: request.environment))
     }
 
     @discardableResult
-    private func ask(executable: String, interpreter: String, environment: [String: String]) -> String {
-        let kind = kind(of: executable, environment)
+    private func ask(_ next: Demand) -> String {
+        let kind = next.kind
         if starting.contains(kind) { return "starting" }
         if let until = records[kind]?.restUntil {
             if until > .now { return "failed" }
@@ -201,7 +205,7 @@ actor ZygotePool {
             retire(oldest)
         }
         starting.insert(kind)
-        demand.yield(Demand(kind: kind, executable: executable, interpreter: interpreter, environment: environment))
+        demand.yield(next)
         return "starting"
     }
 
@@ -212,17 +216,36 @@ actor ZygotePool {
 
     // MARK: - Starts of zygotes
 
+    /// Starts a zygote and keeps it.
     private func start(_ demand: Demand) async {
         defer { starting.remove(demand.kind) }
-        let known = variables[demand.executable]
-        guard let zygote = await zygote(for: demand) else { return }
-        guard zygote.fits(demand.executable, demand.environment) || known == zygote.variables else {
-            // Only now it is known which variables the imports read.
-            zygote.retire()
-            if let zygote = await self.zygote(for: demand) { keep(zygote) }
-            return
+        do {
+            keep(try await zygote(for: demand))
+        } catch {
+            noteFailure(of: demand.kind, error)
         }
-        keep(zygote)
+    }
+
+    /// Makes a zygote for the run that needs it.
+    private func zygote(for demand: Demand) async throws(Zygote.Failure) -> Zygote {
+        let known = variables[demand.executable]
+        let zygote = try await made(for: demand)
+        variables[demand.executable] = zygote.variables
+        if known == zygote.variables || zygote.fits(demand.executable, demand.environment) { return zygote }
+        // Only now it is known which variables the imports read.
+        zygote.retire()
+        return try await made(for: demand)
+    }
+
+    /// Why the worker's interpreter cannot have a zygote; `nil` if it can.
+    func examine() async -> String? {
+        guard let demand = firstDemand else { return "there is no interpreter" }
+        do {
+            try await zygote(for: demand).retire()
+            return nil
+        } catch {
+            return error.reason
+        }
     }
 
     private func keep(_ zygote: Zygote) {
@@ -240,7 +263,7 @@ actor ZygotePool {
         return own.merging(variables.values(in: demand.environment)) { $1 }
     }
 
-    private func zygote(for demand: Demand) async -> Zygote? {
+    private func made(for demand: Demand) async throws(Zygote.Failure) -> Zygote {
         let environment = environment(for: demand)
         let words = LastWords()
         let spawned: (process: LaunchedChild, connection: Descriptor)
@@ -250,8 +273,7 @@ actor ZygotePool {
                 executable: demand.executable, interpreter: demand.interpreter, environment: environment,
                 errors: errors)
         } catch {
-            noteFailure(of: demand.kind, "\(error)")
-            return nil
+            throw Zygote.Failure(reason: error.message)
         }
         reapAtEnd(spawned.process)
         let outcome = await onThread("zygote") {
@@ -260,21 +282,14 @@ actor ZygotePool {
                     spawned.process, spawned.connection, executable: demand.executable, environment: environment)
             }
         }
-        switch outcome {
-        case .success(let zygote)?:
-            variables[demand.executable] = zygote.variables
-            return zygote
-        case .failure(let error)?:
-            _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
-            let failure = error as? Zygote.Failure
-            let said = words.text.map { ": \($0)" } ?? ""
-            let reason = (failure?.reason ?? "\(error)") + said
-            noteFailure(of: demand.kind, reason, isPermanent: failure?.isPermanent == true)
-        case nil:
-            _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
-            noteFailure(of: demand.kind, "the system has no thread for it")
+        if case .success(let zygote)? = outcome { return zygote }
+        _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
+        guard case .failure(let error)? = outcome else {
+            throw Zygote.Failure(reason: "the system has no thread for it")
         }
-        return nil
+        var failure = error as? Zygote.Failure ?? Zygote.Failure(reason: "\(error)")
+        if let said = words.text { failure.reason += ": \(said)" }
+        throw failure
     }
 
     private func reapAtEnd(_ process: LaunchedChild) {
@@ -287,20 +302,21 @@ actor ZygotePool {
         if token == nil { _ = clinux_pidfd_signal(process.descriptor.raw, SIGKILL, 0) }
     }
 
-    private func noteFailure(of kind: Kind, _ reason: String, isPermanent: Bool = false) {
+    private func noteFailure(of kind: Kind, _ failure: Zygote.Failure) {
         // Few kinds are in use at a time; a record without a rest is of no use after its time.
         if records.count >= 64 { records = records.filter { ($0.value.restUntil ?? .now) > .now } }
         var record = records[kind] ?? Record()
         let now = ContinuousClock.now
         record.failures = record.failures.filter { now - $0 < limits.failureTime } + [now]
-        if isPermanent || record.failures.count >= limits.failures {
+        if failure.isPermanent || record.failures.count >= limits.failures {
             record.restUntil = now + limits.rest
-            let level: Logger.Level = isPermanent && mode != .on ? .info : .warning
+            let level: Logger.Level = failure.isPermanent && mode != .on ? .info : .warning
             logger.log(
                 level: level,
-                "Runs start without warm engines for the next hour: \(kind.executable) cannot have one: \(reason)")
+                "Runs start without warm engines for the next hour: \(kind.executable) cannot have one: \(failure.reason)"
+            )
         } else {
-            logger.debug("A zygote of \(kind.executable) failed: \(reason)")
+            logger.debug("A zygote of \(kind.executable) failed: \(failure.reason)")
         }
         records[kind] = record
     }
