@@ -75,7 +75,7 @@ struct FakePrefect {
             "leads": os.getpgrp() == os.getpid() == os.getsid(0),
             "cwd": os.getcwd(),
             "file": main.__file__,
-            "argv": getattr(sys, "orig_argv", []),
+            "argv": getattr(sys, "orig_argv", [name]),
             "words": len(words) and words[-2:],
             "names": sorted(key for key in vars(main) if key.startswith("__")),
             "spec": str(main.__spec__ and main.__spec__.name),
@@ -127,6 +127,18 @@ struct FakePrefect {
             time.sleep(0.02)
         sys.exit(int(os.environ.get("STATUS", "0")))
         """
+}
+
+/// The interpreters of this machine, from Python 3.9 on.
+enum Pythons {
+    static let all: [String] = {
+        let environment = ProcessInfo.processInfo.environment
+        let root = environment["PYENV_ROOT"] ?? "\(environment["HOME"] ?? "")/.pyenv"
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/versions")) ?? []
+        let directories = versions.sorted().map { "\(root)/versions/\($0)/bin" } + ["/usr/local/bin", "/usr/bin"]
+        return directories.flatMap { directory in (9...20).map { "\(directory)/python3.\($0)" } }
+            .filter { FileManager.default.isExecutableFile(atPath: $0) }
+    }()
 }
 
 /// A backend whose engines may be warm.
@@ -222,7 +234,8 @@ struct WarmBench: Sendable {
 
 /// Runs a backend with warm engines while `body` runs.
 func withWarmBench(
-    mode: WarmEngines = .auto, limits: ZygotePool.Limits = .init(), log: CapturedLog = CapturedLog(),
+    mode: WarmEngines = .auto, python: String? = nil, limits: ZygotePool.Limits = .init(),
+    log: CapturedLog = CapturedLog(),
     _ body: (WarmBench) async throws -> Void
 ) async throws {
     let directory = try TemporaryDirectory()
@@ -230,7 +243,7 @@ func withWarmBench(
     let environment = [
         "PATH": Workbench.path, "PYTHONPATH": prefect.directory, "HOME": directory.path, "LANG": "C.UTF-8",
     ]
-    let bench = try Workbench(directory: directory, interpreter: nil, environment: environment) { options in
+    let bench = try Workbench(directory: directory, interpreter: python, environment: environment) { options in
         options.warmEngines = mode
         options.zygotes = limits
         options.examinesWarmEngines = true

@@ -10,9 +10,11 @@ import Testing
 
 @Suite("Warm engines")
 struct WarmEngineTests {
-    @Test("the first run has an interpreter of its own, and the next one is a copy with its own facts")
-    func copy() async throws {
-        try await withWarmBench { bench in
+    @Test(
+        "the first run has an interpreter of its own, and the next one is a copy with its own facts",
+        arguments: Pythons.all)
+    func copy(python: String) async throws {
+        try await withWarmBench(python: python) { bench in
             let cold = try await bench.engine(["NAME": "first"])
             try await bench.waitForZygote()
             let warm = try await bench.engine(["NAME": "second"], arguments: "7")
