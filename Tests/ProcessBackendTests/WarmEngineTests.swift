@@ -210,6 +210,28 @@ struct WarmEngineTests {
         }
     }
 
+    /// `WARM_RUNS` sets another number of runs, for a long test by hand.
+    @Test("many runs leave no files, no processes and no memory behind")
+    func many() async throws {
+        let number = ProcessInfo.processInfo.environment["WARM_RUNS"].flatMap { Int($0) } ?? 100
+        try await withWarmBench { bench in
+            _ = try await bench.engine(["NAME": "first"])
+            let zygote = try await bench.waitForZygote()
+            func files() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count) ?? 0 }
+            func used() async -> Int { await bench.backend.zygotes.memory }
+            for _ in 0..<20 { _ = try await bench.engine(["NAME": "run"]) }
+            let (before, memory) = (files(), await used())
+            for _ in 0..<number { #expect(try await bench.engine(["NAME": "run"], arguments: "6").code == 6) }
+            // Other tests of this process also open files.
+            #expect(files() < before + 100)
+            #expect(await used() < memory + (8 << 20))
+            #expect(bench.runDirectories.isEmpty)
+            let children = ProcessFacts.all().filter { $0.session == zygote || $0.parent == zygote }
+            #expect(children.map(\.pid).filter { $0 != zygote }.isEmpty)
+            #expect((bench.starts["warm"]?.intValue ?? 0) * 100 >= number * 98)
+        }
+    }
+
     @Test("a stop ends a warm run with everything that it has started")
     func stop() async throws {
         try await withWarmBench { bench in

@@ -321,6 +321,9 @@ actor ZygotePool {
         records[kind] = record
     }
 
+    /// The memory of the largest zygote, in bytes.
+    var memory: Int { zygotes.map(\.memory).max() ?? 0 }
+
     /// The pids of the zygotes that are ready, the oldest first.
     var processes: [pid_t] { zygotes.map(\.process.pid) }
 }
