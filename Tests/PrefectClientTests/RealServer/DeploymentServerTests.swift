@@ -88,6 +88,41 @@ struct DeploymentServerTests {
         }
     }
 
+    @Test("only planned runs that have never run are deleted with their deployment")
+    func deletion() async throws {
+        try await withRealServer { client, cleanUp in
+            let name = uniqueName("deletion")
+            let flow = try await client.createFlow(named: name)
+            cleanUp.add { try await client.deleteFlow(id: flow) }
+            let id = try await client.createDeployment(DeploymentCreate(name: name, flowID: flow))
+            cleanUp.add { try await client.deleteDeployment(id: id) }
+            let histories: [(name: String, states: [StateCreate])] = [
+                ("planned", []),
+                ("waiting", [StateCreate(type: .scheduled, name: "AwaitingConcurrencySlot", scheduledTime: .now)]),
+                ("claimed", [.pending]),
+                ("running", [StateCreate(type: .running)]),
+                (
+                    "retried",
+                    [
+                        StateCreate(type: .running),
+                        StateCreate(type: .scheduled, name: "AwaitingRetry", scheduledTime: .now),
+                    ]
+                ),
+                ("ended", [StateCreate(type: .completed)]),
+            ]
+            for history in histories {
+                let run = try await client.createFlowRun(fromDeployment: id, name: history.name)
+                for state in history.states {
+                    _ = try await client.setFlowRunState(id: run.id, state, force: true)
+                }
+            }
+            try await client.deleteDeployment(id: id)
+            let left = try await client.readFlowRuns(flows: FlowFilter(id: .equals(flow)))
+            #expect(Set(left.map(\.name)) == ["waiting", "claimed", "running", "retried", "ended"])
+            #expect(left.allSatisfy { $0.deploymentID == id })
+        }
+    }
+
     @Test("task runs are created, read, changed and deleted")
     func taskRuns() async throws {
         try await withRealServer { client, cleanUp in

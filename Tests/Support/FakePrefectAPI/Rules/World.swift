@@ -122,10 +122,14 @@ extension World {
         return flow
     }
 
-    /// Deletes a deployment and its scheduled runs. The other runs stay and still name the deployment.
+    /// Deletes a deployment and its scheduled runs. The other runs stay and still name the deployment. Among them are
+    /// runs that have run before, and runs that wait for a slot.
     mutating func removeDeployment(_ id: String) -> Bool {
         guard deployments.removeValue(forKey: id) != nil else { return false }
-        runs.removeAll { $0.value.deploymentID == id && $0.value.stateType == .scheduled }
+        runs.removeAll { _, run in
+            run.deploymentID == id && run.stateType == .scheduled && run.runCount == 0
+                && run.stateName != "AwaitingConcurrencySlot"
+        }
         return true
     }
 
