@@ -85,6 +85,10 @@ struct DeploymentServerTests {
             #expect(due.map(\.id) == [run.id])
             let all = try await client.getScheduledFlowRuns(forDeployments: [id])
             #expect(all.map(\.id) == [run.id, later.id])
+            // A key belongs to the flow, not to the deployment.
+            let other = try await client.createDeployment(DeploymentCreate(name: "other", flowID: flow))
+            cleanUp.add { try await client.deleteDeployment(id: other) }
+            #expect(try await client.createFlowRun(fromDeployment: other, idempotencyKey: name).id == run.id)
         }
     }
 

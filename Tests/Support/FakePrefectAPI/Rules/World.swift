@@ -140,7 +140,7 @@ extension World {
 
     mutating func createRun(
         of deployment: FakeDeployment, state: FakeState? = nil, name: String? = nil, jobVariables: JSONValue = [:],
-        parameters: JSONValue = [:], labels: JSONValue = [:], tags: [String] = []
+        parameters: JSONValue = [:], labels: JSONValue = [:], tags: [String] = [], idempotencyKey: String? = nil
     ) -> FakeFlowRun {
         let now = now
         let ids: JSONValue = [
@@ -155,6 +155,7 @@ extension World {
             workQueueID: deployment.workQueueID, created: now, jobVariables: jobVariables, parameters: .object(merged),
             labels: .object(allLabels), tags: allTags)
         run.namedQueue = deployment.namedQueue
+        run.idempotencyKey = idempotencyKey
         run.enter(state ?? FakeState(.scheduled, at: now), id: newID())
         runs[run.id] = run
         return run
