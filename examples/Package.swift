@@ -52,11 +52,12 @@ let package = Package(
         .target(
             name: "ClientArticles", dependencies: [product("PrefectClient")], path: "client/Articles",
             swiftSettings: settings),
-        // Runs the programs against the server that PREFECT_API_URL names.
+        // Runs the programs against the server that PREFECT_API_URL names, one of them with the worker.
         .testTarget(
             name: "ClientExampleTests",
             dependencies: [
                 "first-run", "report-failures", "rotate-limit", "trigger-deployment", product("PrefectClient"),
+                product("prefect-worker"),
                 .product(name: "Subprocess", package: "swift-subprocess"),
             ],
             path: "client/Tests", swiftSettings: settings),

@@ -15,7 +15,7 @@ public final class TasksInUse: Sendable {
     /// Nothing in use.
     public init() {}
 
-    /// Protects what is created for a claim until ``endCreation(for:)``.
+    /// Protects what is created for a claim until ``endCreation(for:isAbandoned:)``.
     public func beginCreation(for claimID: String) {
         state.withLock { state in
             state.claims.insert(claimID)

@@ -29,9 +29,10 @@ package final class ObservedValue<Value: Sendable>: Sendable {
             let result = change(&state.value)
             let met = state.waiters.filter { $0.value.isMet(state.value) }
             for number in met.keys { state.waiters[number] = nil }
-            return (result, met.values.map(\.continuation))
+            // A key path of a generic type would be looked up at run time, each time.
+            return (result, Array(met.values))
         }
-        for continuation in met { continuation.resume() }
+        for waiter in met { waiter.continuation.resume() }
         return result
     }
 

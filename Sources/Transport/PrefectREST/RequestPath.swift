@@ -58,18 +58,23 @@ package struct RequestPath: Sendable, Hashable, ExpressibleByStringInterpolation
 
 /// Percent-encoding of single path and query parts.
 package enum PercentEncoding {
-    private static let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-
     /// A part of a path, with all bytes encoded except letters, digits, `-._~` and `others`. A part that consists only of
     /// dots is encoded too, because it would be removed as a relative path.
     package static func encode(_ text: String, keeping others: String = "") -> String {
         let hasOnlyDots = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") }
-        return encode(text) { (unreserved.contains($0) || others.utf8.contains($0)) && !hasOnlyDots }
+        return encode(text) { (isUnreserved($0) || others.utf8.contains($0)) && !hasOnlyDots }
     }
 
     /// A name or value of a query, with all bytes encoded except letters, digits and `-._~`, as signatures require.
     package static func encodeInQuery(_ text: String) -> String {
-        encode(text) { unreserved.contains($0) }
+        encode(text, keeping: isUnreserved)
+    }
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool {
+        switch Unicode.Scalar(byte) {
+        case "A"..."Z", "a"..."z", "0"..."9", "-", ".", "_", "~": true
+        default: false
+        }
     }
 
     private static func encode(_ text: String, keeping isKept: (UInt8) -> Bool) -> String {

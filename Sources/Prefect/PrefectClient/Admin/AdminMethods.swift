@@ -48,8 +48,8 @@ extension APIClient {
         try await read(.get, ["admin", "storage"], effort: effort)
     }
 
-    /// Sets the block that stores results by default: `PUT /admin/storage`. The API answers 422 for a block that cannot
-    /// store results.
+    /// Sets the block that stores results by default: `PUT /admin/storage`. The API answers 404 for an unknown block,
+    /// and 422 for a block that cannot store results.
     ///
     /// - Parameter blockID: The id of the block document.
     @discardableResult

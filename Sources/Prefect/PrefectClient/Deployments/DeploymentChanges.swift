@@ -65,7 +65,10 @@ extension APIClient {
         return try await createdID(.post, ["deployments", .uuid(id), "branch"], body: body, effort: effort)
     }
 
-    /// Deletes a deployment: `DELETE /deployments/{id}`. Its flow runs remain, except those that have not begun.
+    /// Deletes a deployment and its planned runs: `DELETE /deployments/{id}`.
+    ///
+    /// A planned run is SCHEDULED and has never run. Planned runs that wait for a slot of a concurrency limit remain, and
+    /// so do all other runs.
     public func deleteDeployment(id: UUID, effort: RetryPolicy.Effort = .standard) async throws {
         try await perform(.delete, ["deployments", .uuid(id)], effort: effort)
     }

@@ -12,7 +12,7 @@ extension APIClient {
     ///   - parameters: Parameters that replace the deployment's.
     ///   - state: The first state; `nil` means SCHEDULED for now.
     ///   - tags: Tags in addition to the deployment's.
-    ///   - idempotencyKey: A name for the run. If a run of the deployment has it already, that run is the result.
+    ///   - idempotencyKey: A name for the run. If a run of the same flow has it already, that run is the result.
     ///   - workQueueName: The queue of the run; `nil` means the deployment's.
     ///   - jobVariables: Job variables that replace the deployment's.
     public func createFlowRun(

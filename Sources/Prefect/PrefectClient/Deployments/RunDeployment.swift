@@ -21,7 +21,7 @@ extension APIClient {
     ///   - runName: The name of the run; `nil` means a name that the API makes.
     ///   - tags: Tags in addition to the deployment's.
     ///   - jobVariables: Job variables that replace the deployment's.
-    ///   - idempotencyKey: A name for the run. If a run of the deployment has it already, that run is the result. `nil`
+    ///   - idempotencyKey: A name for the run. If a run of the same flow has it already, that run is the result. `nil`
     ///     means a new one, so a repeated request never creates a second run.
     /// - Returns: The run in its final state, which may be a failure.
     /// - Throws: ``FlowRunTimeout`` at the end of `timeout`. ``APIError`` if the deployment does not exist or cannot

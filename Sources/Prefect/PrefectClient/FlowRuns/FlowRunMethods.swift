@@ -68,7 +68,7 @@ extension APIClient {
         return try await read(.post, ["flow_runs", "filter"], body: body, effort: effort)
     }
 
-    /// Counts flow runs: `POST /flow_runs/count`. The filters are those of ``readFlowRuns``.
+    /// Counts flow runs: `POST /flow_runs/count`. The filters are those of `readFlowRuns`.
     public func countFlowRuns(
         flows: FlowFilter? = nil, flowRuns: FlowRunFilter? = nil, taskRuns: TaskRunFilter? = nil,
         deployments: DeploymentFilter? = nil, workPools: WorkPoolFilter? = nil, workQueues: WorkQueueFilter? = nil,

@@ -37,7 +37,11 @@ extension APIClient {
     /// - Throws: ``FlowRunTimeout`` at the end of `timeout`. ``APIError`` for an unknown or deleted run.
     ///   `CancellationError` when the task is cancelled. The run continues in each case.
     public func waitForFlowRun(id: UUID, timeout: Duration? = nil) async throws -> FlowRun {
-        let wait = FlowRunWait(client: self, id: id)
+        try await waitForFlowRun(id: id, timeout: timeout, pauses: FlowRunPauses())
+    }
+
+    func waitForFlowRun(id: UUID, timeout: Duration?, pauses: FlowRunPauses) async throws -> FlowRun {
+        let wait = FlowRunWait(client: self, id: id, pauses: pauses)
         let finished = try await firstResult(
             of: { try await wait.readUntilEnd() },
             { () async throws -> FlowRun? in
@@ -54,10 +58,21 @@ extension APIClient {
     }
 }
 
+/// The pauses between the reads of a run. Each is twice as long as the one before, up to a limit.
+struct FlowRunPauses: Sendable {
+    /// The pause after the first read, and after an event.
+    var shortest = Duration.milliseconds(250)
+    /// The longest pause without an open event socket.
+    var longest = Duration.seconds(5)
+    /// The longest pause while the event socket is open.
+    var longestWhileLive = Duration.seconds(15)
+}
+
 /// The waiting for the end of one flow run.
 private final class FlowRunWait: Sendable {
     private let client: APIClient
     private let id: UUID
+    private let pauses: FlowRunPauses
     private let progress: Progress
     private let isUnfinished = AsyncSignal()
     private let subscription: EventSubscription
@@ -81,19 +96,20 @@ private final class FlowRunWait: Sendable {
         }
 
         /// Waits until the next read is due.
-        func pause(upTo longest: Duration) async {
+        func pause(from shortest: Duration, to longest: Duration) async {
             let reads = state.withLock { state in
                 state.reads += 1
                 return state.reads
             }
-            let pauses = Backoff(from: .milliseconds(250), to: longest)
+            let pauses = Backoff(from: shortest, to: longest)
             await event.wait(atMost: pauses.pause(afterFailures: reads))
         }
     }
 
-    init(client: APIClient, id: UUID) {
+    init(client: APIClient, id: UUID, pauses: FlowRunPauses) {
         self.client = client
         self.id = id
+        self.pauses = pauses
         let progress = Progress()
         self.progress = progress
         // A run that ends before the socket is open has sent its events already.
@@ -116,7 +132,8 @@ private final class FlowRunWait: Sendable {
             } catch let error as APIError where error.isTransient && run != nil {
                 // The state of the run is not known, so the waiting continues.
             }
-            await progress.pause(upTo: .seconds(subscription.isLive ? 15 : 5))
+            await progress.pause(
+                from: pauses.shortest, to: subscription.isLive ? pauses.longestWhileLive : pauses.longest)
             try Task.checkCancellation()
         }
     }

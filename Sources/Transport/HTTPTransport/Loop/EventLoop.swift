@@ -98,28 +98,34 @@ final class Mailbox: Sendable {
         var endWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let multi: MultiHandle
+    /// Nil once the handle may be freed.
+    private let multi: Mutex<MultiHandle?>
     private let state = Mutex(State())
 
     init(_ multi: MultiHandle) {
-        self.multi = multi
+        self.multi = Mutex(multi)
     }
 
     func post(_ work: @escaping Work) -> Bool {
-        state.withLock { state in
-            guard !state.isStopping else { return false }
+        let count = state.withLock { state in
+            guard !state.isStopping else { return 0 }
             state.work.append(work)
-            // One wake-up is enough until the loop has collected the work.
-            if state.work.count == 1 { curl_multi_wakeup(multi.pointer) }
-            return true
+            return state.work.count
         }
+        // One wake-up is enough until the loop has collected the work.
+        if count == 1 { wakeLoop() }
+        return count > 0
     }
 
     func requestStop() {
-        state.withLock { state in
-            if state.hasEnded { return }
-            state.isStopping = true
-            curl_multi_wakeup(multi.pointer)
+        state.withLock { $0.isStopping = true }
+        wakeLoop()
+    }
+
+    /// Wakes the loop's thread. It holds another lock than `collect`, so that the thread does not wait for it.
+    private func wakeLoop() {
+        multi.withLock { multi in
+            if let multi { curl_multi_wakeup(multi.pointer) }
         }
     }
 
@@ -142,6 +148,7 @@ final class Mailbox: Sendable {
 
     /// The mailbox does not use the multi handle after this call, so the handle may be freed.
     func closeForGood() {
+        multi.withLock { $0 = nil }
         state.withLock { $0.hasEnded = true }
     }
 

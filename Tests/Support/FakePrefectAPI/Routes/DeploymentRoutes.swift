@@ -63,10 +63,16 @@ extension Route {
         Route("POST", "/deployments/{id}/create_flow_run") { world, call throws(Refusal) in
             let deployment = try findDeployment(world, call)
             let state = try call["state"].map { value throws(Refusal) in try proposedState(value, call, world.now) }
+            let key = call["idempotency_key"]?.stringValue
+            // A key belongs to the flow, not to the deployment.
+            let existing = world.runs.values.first { run in
+                key != nil && run.flowID == deployment.flowID && run.idempotencyKey == key
+            }
+            if let existing { return .json(world.json(of: existing)) }
             let run = world.createRun(
                 of: deployment, state: state, name: call["name"]?.stringValue,
                 jobVariables: try call.object("job_variables") ?? [:],
-                parameters: try call.object("parameters") ?? [:], tags: try call.strings("tags"))
+                parameters: try call.object("parameters") ?? [:], tags: try call.strings("tags"), idempotencyKey: key)
             return .json(world.json(of: run), status: 201)
         },
     ]

@@ -122,10 +122,14 @@ extension World {
         return flow
     }
 
-    /// Deletes a deployment and its scheduled runs. The other runs stay and still name the deployment.
+    /// Deletes a deployment and its scheduled runs. The other runs stay and still name the deployment. Among them are
+    /// runs that have run before, and runs that wait for a slot.
     mutating func removeDeployment(_ id: String) -> Bool {
         guard deployments.removeValue(forKey: id) != nil else { return false }
-        runs.removeAll { $0.value.deploymentID == id && $0.value.stateType == .scheduled }
+        runs.removeAll { _, run in
+            run.deploymentID == id && run.stateType == .scheduled && run.runCount == 0
+                && run.stateName != "AwaitingConcurrencySlot"
+        }
         return true
     }
 
@@ -136,7 +140,7 @@ extension World {
 
     mutating func createRun(
         of deployment: FakeDeployment, state: FakeState? = nil, name: String? = nil, jobVariables: JSONValue = [:],
-        parameters: JSONValue = [:], labels: JSONValue = [:], tags: [String] = []
+        parameters: JSONValue = [:], labels: JSONValue = [:], tags: [String] = [], idempotencyKey: String? = nil
     ) -> FakeFlowRun {
         let now = now
         let ids: JSONValue = [
@@ -151,6 +155,7 @@ extension World {
             workQueueID: deployment.workQueueID, created: now, jobVariables: jobVariables, parameters: .object(merged),
             labels: .object(allLabels), tags: allTags)
         run.namedQueue = deployment.namedQueue
+        run.idempotencyKey = idempotencyKey
         run.enter(state ?? FakeState(.scheduled, at: now), id: newID())
         runs[run.id] = run
         return run
