@@ -129,13 +129,15 @@ struct TestBench: Sendable {
 
     /// The environment of the workers. A worker that receives SIGTERM stops its runs at once, unless a test sets
     /// another drain timeout.
+    ///
+    /// `TEST_WARM_ENGINES` gives all workers this mode of `PREFECT_WORKER_WARM_ENGINES`, for a run by hand.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
-        WorkerProgram.environment(
-            home: folder,
-            [
-                "PREFECT_API_URL": server.url, "PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": folder + "/tmp",
-                "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "0",
-            ].merging(others) { $1 })
+        var own = [
+            "PREFECT_API_URL": server.url, "PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": folder + "/tmp",
+            "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "0",
+        ]
+        own["PREFECT_WORKER_WARM_ENGINES"] = ProcessInfo.processInfo.environment["TEST_WARM_ENGINES"]
+        return WorkerProgram.environment(home: folder, own.merging(others) { $1 })
     }
 
     /// The arguments of a worker on the pool.
