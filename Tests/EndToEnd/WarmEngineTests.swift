@@ -71,6 +71,9 @@ struct WarmEngineTests {
                     _ = try? await worker.waitForExit(timeout: wait)
                     worker.send(.kill)
                     try await worker.waitForExit()
+                    try await eventually(within: .seconds(10), "the zygote has ended with its worker") {
+                        !bench.survivors().contains { ProcessTable.commandLine($0).contains("prefect_worker_zygote") }
+                    }
                 }
             }
             try await withWarmWorker(bench, []) { _, _ in
