@@ -56,7 +56,8 @@ struct WorkspaceTests {
                 try await bench.withWorker(arguments, variables: variables) { worker in
                     try await wait()
                     let starts = try await Probe(worker).status()["backends"]?[0]?["engine_starts"]
-                    #expect((starts?["warm"]?.intValue ?? 0) * 2 > rows.count, "\(starts?.serialized() ?? "")")
+                    // The other rows set variables that the imports read, each in its own way.
+                    #expect((starts?["warm"]?.intValue ?? 0) * 4 > rows.count, "\(starts?.serialized() ?? "")")
                 }
             }
         }

@@ -141,6 +141,8 @@ actor ZygotePool {
                     retire(zygote)
                 }
             }
+            // The cold run after a failed start makes the next attempt.
+            if mode == .on, zygotes.isEmpty, let firstDemand { ask(firstDemand) }
         }
     }
 

@@ -380,8 +380,11 @@ enum ZygoteProgram {
                 self.show(b"".join(os.fsencode(word) + b"\0" for word in words), block)
                 # Only now, so that a worker that sees the mark finds the process by its environment.
                 os.close(os.open(request["mark"], os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-                os.write(4, b"1")
-                os.close(4)
+                try:
+                    os.write(4, b"1")
+                    os.close(4)
+                except OSError:
+                    pass  # The zygote has ended. From the mark on, nothing prevents the run.
                 try:
                     if self.printed:
                         os.write(2, self.printed)
