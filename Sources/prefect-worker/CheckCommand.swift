@@ -52,11 +52,7 @@ struct CheckCommand: AsyncParsableCommand {
                 var host = BackendHost(
                     environment: Backends.environment, python: python, settings: settings.integrations)
                 host.isForCheck = true
-                host.runEnvironment = host.environment.merging(
-                    settings.environmentForJobs().map { ($0.name, $0.value) }
-                ) {
-                    $1
-                }
+                host.runEnvironment = settings.environmentForJobs(over: host.environment)
                 let backend = try kind.make(for: host)
                 let isBrought = found.map { kind.traits.bringsInfrastructure(.object($0.baseJobTemplate)) } ?? false
                 let jobs = found.flatMap {

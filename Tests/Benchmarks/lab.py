@@ -154,11 +154,11 @@ class Worker:
         with open(f"/proc/{self.process.pid}/smaps_rollup") as rollup:
             return int(re.search(rf"^{field}:\s+(\d+)", rollup.read(), re.MULTILINE)[1])
 
-    def processor_time(self):
-        """The processor time of the worker's process in seconds."""
+    def processor_time(self, with_children=False):
+        """The processor time in seconds of the worker's process, or also of all its processes that have ended."""
         with open(f"/proc/{self.process.pid}/stat") as stat:
             fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(map(int, fields[11 : 15 if with_children else 13])) / os.sysconf("SC_CLK_TCK")
 
     def children(self):
         """The ids of the worker's child processes, including those that have ended and were not waited for."""

@@ -59,16 +59,21 @@ def pick_up(api, deployment, count):
 FLOW = "from prefect import flow\n\n\n@flow\ndef nothing():\n    pass\n"
 
 
+def deploy_flow(api, pool, folder):
+    """Writes a flow that does nothing into a folder, and deploys it."""
+    with open(f"{folder}/nothing.py", "w") as file:
+        file.write(FLOW)
+    flow = api.call("POST", "/flows/", {"name": "nothing"})["id"]
+    body = {"name": pool, "flow_id": flow, "work_pool_name": pool, "entrypoint": "nothing.py:nothing", "path": folder}
+    return api.call("POST", "/deployments/", body)["id"]
+
+
 def start_flows(api, pool, folder, count):
     """The seconds from Pending to Running of a flow that does nothing.
 
     The first run fills the disk cache and is not counted.
     """
-    with open(f"{folder}/nothing.py", "w") as file:
-        file.write(FLOW)
-    flow = api.call("POST", "/flows/", {"name": "nothing"})["id"]
-    body = {"name": pool, "flow_id": flow, "work_pool_name": pool, "entrypoint": "nothing.py:nothing", "path": folder}
-    deployment = api.call("POST", "/deployments/", body)["id"]
+    deployment = deploy_flow(api, pool, folder)
     figures = []
     for _ in range(count + 1):
         run = api.make_run(deployment)

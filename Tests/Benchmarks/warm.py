@@ -22,27 +22,7 @@ import time
 sys.dont_write_bytecode = True
 
 from lab import API, Worker, find_program, print_table
-from latency import DEFAULTS, FLOW, moment, wait
-
-
-def processor_time(worker):
-    """The processor time of a worker and of all its processes that have ended, in seconds."""
-    with open(f"/proc/{worker.process.pid}/stat") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
-
-
-def deploy(api, pool, folder):
-    with open(f"{folder}/nothing.py", "w") as file:
-        file.write(FLOW)
-    body = {
-        "name": pool,
-        "flow_id": api.flows[-1],
-        "work_pool_name": pool,
-        "entrypoint": "nothing.py:nothing",
-        "path": folder,
-    }
-    return api.call("POST", "/deployments/", body)["id"]
+from latency import DEFAULTS, deploy_flow, moment, wait
 
 
 def states(api, run):
@@ -110,10 +90,10 @@ def main():
             with Worker(command, pool, api.url, home, name, more=more, environment=DEFAULTS) as worker:
                 wait("worker", 60, lambda: api.call("POST", f"/work_pools/{pool}/workers/filter", {}))
                 time.sleep(5)
-                deployment = deploy(api, pool, f"{home}/flow")
-                began = processor_time(worker)
+                deployment = deploy_flow(api, pool, f"{home}/flow")
+                began = worker.processor_time(with_children=True)
                 figures = one_by_one(api, deployment, options.runs)
-                spent = (processor_time(worker) - began) / (options.runs + 1)
+                spent = (worker.processor_time(with_children=True) - began) / (options.runs + 1)
                 running, rate = burst(api, deployment, options.burst)
             table[1].append(f"{statistics.median(figures):.2f}")
             table[2].append(f"{spent:.2f}")

@@ -36,15 +36,21 @@ extension ProcessBackend {
     private func checkInterpreter(
         _ path: String, in directory: RunDirectory
     ) async -> (BackendReport.Finding, InterpreterFacts?) {
-        func finding(_ detail: String, isGood: Bool) -> (BackendReport.Finding, InterpreterFacts?) {
-            (BackendReport.Finding(subject: "Python", detail: detail, isGood: isGood), nil)
+        func finding(
+            _ detail: String, isGood: Bool, facts: InterpreterFacts? = nil
+        ) -> (BackendReport.Finding, InterpreterFacts?) {
+            (BackendReport.Finding(subject: "Python", detail: detail, isGood: isGood), facts)
         }
         let program = """
-            import importlib.util, os, ssl, sys
+            import importlib.util, sys
             spec = importlib.util.find_spec("prefect")
             if spec is None: sys.exit(3)
             from importlib.metadata import version
             print(version("prefect"))
+
+            """
+        let examination = """
+            import os, ssl
             cache = importlib.util.cache_from_source(spec.origin or "")
             print(os.path.exists(cache) or os.access(os.path.dirname(spec.origin or ""), os.W_OK))
             try:
@@ -57,7 +63,8 @@ extension ProcessBackend {
             let child = try Launcher.spawn(
                 Launcher.Request(
                     executable: try ExecutableLookup.resolve(path, path: nil, directory: directory.work),
-                    arguments: [path, "-c", program], environment: options.environment, directory: directory.work,
+                    arguments: [path, "-c", options.examinesWarmEngines ? program + examination : program],
+                    environment: options.environment, directory: directory.work,
                     output: directory.createOutput("stdout"), errors: directory.createOutput("stderr")))
             let key = SupervisedProcess.Key(pid: child.pid, startTime: child.startTime)
             try await supervisor.supervise(
@@ -82,7 +89,7 @@ extension ProcessBackend {
                         "\(path) is not a Python interpreter: it did not print the version of Prefect; "
                             + Interpreter.remedy, isGood: false)
                 }
-                return (finding("\(path) has Prefect \(version)", isGood: true).0, InterpreterFacts(lines))
+                return finding("\(path) has Prefect \(version)", isGood: true, facts: InterpreterFacts(lines))
             case 3?:
                 return finding("\(path) does not find the package prefect; \(Interpreter.remedy)", isGood: false)
             case let code?:

@@ -16,8 +16,8 @@ package final class LiveSettings: Sendable {
 
     /// Puts other settings in force, and returns the names of those that differ.
     func replace(with fresh: PrefectSettings) -> [String] {
-        let before = Dictionary(current.environmentForJobs().map { ($0.name, $0.value) }) { $1 }
-        let after = Dictionary(fresh.environmentForJobs().map { ($0.name, $0.value) }) { $1 }
+        let before = current.environmentForJobs(over: [:])
+        let after = fresh.environmentForJobs(over: [:])
         redactors.update { $0.append(fresh.redactor) }
         settings.update { $0 = fresh }
         return Set(before.keys).union(after.keys).filter { before[$0] != after[$0] }.sorted()

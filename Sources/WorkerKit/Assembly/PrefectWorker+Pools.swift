@@ -55,9 +55,7 @@ extension PrefectWorker {
             allowsHostCredentials: configuration.allowsHostCredentials,
             settings: settings.integrations, stateDirectory: state.directory?.path,
             stateDirectoryProblem: state.problem, sink: configuration.output, logger: logger)
-        backendHost.runEnvironment = environment.merging(settings.environmentForJobs().map { ($0.name, $0.value) }) {
-            $1
-        }
+        backendHost.runEnvironment = settings.environmentForJobs(over: environment)
         let backends = try makeBackends(found.map(\.kind), backendHost)
         if let problem = state.problem {
             logger.warning("\(problem); the worker continues, but could not recover its runs after a restart")

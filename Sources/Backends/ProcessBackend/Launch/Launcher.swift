@@ -8,6 +8,9 @@ struct LaunchedChild: Sendable {
     let pid: pid_t
     let startTime: UInt64
     let descriptor: Descriptor
+
+    /// Ends the process alone, at once.
+    func kill() { _ = clinux_pidfd_signal(descriptor.raw, SIGKILL, 0) }
 }
 
 /// Starts processes without a shell. Each process leads its own session, blocks no signal, and inherits only the values

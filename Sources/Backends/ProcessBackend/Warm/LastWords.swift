@@ -38,7 +38,7 @@ final class LastWords: Sendable {
 
     /// The last line; `nil` if nothing was printed.
     var text: String? {
-        let text = bytes.withLock { String(decoding: $0, as: UTF8.self) }
-        return text.split(whereSeparator: \.isNewline).last { !$0.allSatisfy(\.isWhitespace) }.map(String.init)
+        let bytes = bytes.withLock { $0 }
+        return OutputFollower.lastLines(of: bytes, isCut: bytes.count >= Self.limit, count: 1)
     }
 }

@@ -104,7 +104,7 @@ final class Zygote: Sendable {
     /// Ends the process at once.
     func kill() {
         state.withLock { $0.isRetired = true }
-        _ = clinux_pidfd_signal(process.descriptor.raw, SIGKILL, 0)
+        process.kill()
     }
 
     /// How many copies there have been.

@@ -285,7 +285,7 @@ actor ZygotePool {
             }
         }
         if case .success(let zygote)? = outcome { return zygote }
-        _ = clinux_pidfd_signal(spawned.process.descriptor.raw, SIGKILL, 0)
+        spawned.process.kill()
         guard case .failure(let error)? = outcome else {
             throw Zygote.Failure(reason: "the system has no thread for it")
         }
@@ -301,7 +301,7 @@ actor ZygotePool {
             loop.unwatch(process.descriptor, token)
             self?.assumeIsolated { pool in pool.zygotes.removeAll { $0.process.pid == process.pid } }
         }
-        if token == nil { _ = clinux_pidfd_signal(process.descriptor.raw, SIGKILL, 0) }
+        if token == nil { process.kill() }
     }
 
     private func noteFailure(of kind: Kind, _ failure: Zygote.Failure) {

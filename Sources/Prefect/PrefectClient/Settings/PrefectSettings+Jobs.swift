@@ -11,6 +11,11 @@ extension PrefectSettings {
         }
     }
 
+    /// An environment with these settings. They take precedence over its own variables.
+    package func environmentForJobs(over environment: [String: String]) -> [String: String] {
+        environment.merging(environmentForJobs().map { ($0.name, $0.value) }) { $1 }
+    }
+
     private func isForwarded(_ assignment: Assignment) -> Bool {
         switch assignment.setting.path {
         case Key.loggingLevel.path, "internal.logging_level": return !forcesDebugLogging
