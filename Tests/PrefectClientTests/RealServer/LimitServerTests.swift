@@ -18,7 +18,7 @@ struct LimitServerTests {
             let taken = try await client.incrementV1ConcurrencySlots(names: [tag], taskRunID: first)
             #expect(taken.map(\.name) == [tag])
             #expect(try await client.readConcurrencyLimit(tag: tag).activeSlots == [first])
-            let full = await apiError {
+            let full = try await answeredError {
                 try await client.incrementV1ConcurrencySlots(names: [tag], taskRunID: UUID(), effort: .once)
             }
             #expect(full?.isLocked == true && full?.retryAfter != nil)
@@ -50,7 +50,7 @@ struct LimitServerTests {
             #expect(try await client.readGlobalConcurrencyLimit(named: name).id == id)
             let slots = try await client.incrementConcurrencySlots(names: [name, "unknown-\(name)"], slots: 2)
             #expect(slots.map(\.id) == [id])
-            let full = await apiError {
+            let full = try await answeredError {
                 _ = try await client.incrementConcurrencySlots(names: [name], slots: 1, effort: .once)
             }
             #expect(full?.isLocked == true && full?.retryAfter != nil)

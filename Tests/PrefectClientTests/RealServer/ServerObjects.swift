@@ -34,5 +34,15 @@ final class CleanUp: Sendable {
     }
 }
 
+/// The error with which the server answers a request that is sent without retries. While the server is too busy to
+/// answer it, the request is sent again.
+func answeredError(to request: () async throws -> Void) async throws -> APIError? {
+    while true {
+        let error = await apiError(request)
+        guard let error, error.isTransient else { return error }
+        try await Task.sleep(for: error.retryAfter ?? .milliseconds(500))
+    }
+}
+
 /// A name that no other object on the server has.
 func uniqueName(_ kind: String) -> String { "swift-client-\(kind)-\(UUID().uuidString.lowercased().prefix(13))" }
