@@ -125,7 +125,7 @@ struct StartCommand: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "Whether runs of process pools start as copies of a process that has imported Prefect: off, auto, or on to "
-                + "have one before the first run (PREFECT_WORKER_WARM_ENGINES). Default: off.",
+                + "have one before the first run (PREFECT_WORKER_WARM_ENGINES). Default: auto.",
             valueName: "mode"),
         completion: .list(WarmEngines.allCases.map(\.rawValue)), transform: WarmEngines.init(argument:))
     var warmEngines: WarmEngines?
@@ -193,8 +193,8 @@ struct StartCommand: AsyncParsableCommand {
         configuration.createsPools = createPoolIfNotFound
         configuration.baseJobTemplate = template
         configuration.python = python ?? environment["PREFECT_WORKER_PYTHON"]
-        configuration.warmEngines =
-            try warmEngines ?? warmEngines(in: environment)
+        // A worker that ends after its runs has no use for a process that is ready for the next ones.
+        configuration.warmEngines = try warmEngines ?? warmEngines(in: environment) ?? (runOnce ? .off : .auto)
         configuration.allowsHostCredentials = try allowHostCredentials || allowsHostCredentials(in: environment)
         configuration.prefetchSeconds = prefetchSeconds
         configuration.runsOnce = runOnce
@@ -223,8 +223,8 @@ struct StartCommand: AsyncParsableCommand {
         return Terminal.isOutput ? RunOutputSink(form: .terminal) : nil
     }
 
-    private func warmEngines(in environment: [String: String]) throws -> WarmEngines {
-        guard let text = environment["PREFECT_WORKER_WARM_ENGINES"], !text.isEmpty else { return .off }
+    private func warmEngines(in environment: [String: String]) throws -> WarmEngines? {
+        guard let text = environment["PREFECT_WORKER_WARM_ENGINES"], !text.isEmpty else { return nil }
         guard let mode = WarmEngines(rawValue: text.lowercased()) else {
             throw Refusal("PREFECT_WORKER_WARM_ENGINES must be off, auto or on, not '\(text)'")
         }

@@ -180,7 +180,25 @@ struct WarmEngineTests {
             let zygote = try await bench.waitForZygote()
             _ = try await bench.engine(["NAME": "second"])
             try await eventually("the zygote has been reaped") { ProcessFacts(pid: zygote) == nil }
-            #expect(bench.backend.starts.json["warm"] == 1)
+            // The other one was ready before the end of the first.
+            _ = try await bench.engine(["NAME": "third"])
+            #expect(bench.starts == ["warm": 2, "cold": ["starting": 1]])
+        }
+    }
+
+    @Test("when the pool takes no more runs, the zygote ends and its copies continue")
+    func drain() async throws {
+        try await withWarmBench { bench in
+            _ = try await bench.engine(["NAME": "first"])
+            let zygote = try await bench.waitForZygote()
+            let job = try bench.job(["NAME": "second", "WAIT_FOR": bench.directory.file("go")], arguments: "9")
+            let identifier = try await job.start()
+            await bench.backend.releaseSpares()
+            try await eventually("the zygote has been reaped") { ProcessFacts(pid: zygote) == nil }
+            try bench.directory.write("go", "")
+            #expect(try await job.wait(for: identifier).code == 9)
+            _ = try await bench.engine(["NAME": "third"])
+            #expect(bench.starts == ["warm": 1, "cold": ["starting": 1, "retired": 1]])
         }
     }
 

@@ -34,6 +34,10 @@ public protocol Backend: Sendable {
     /// the pool until its task is cancelled. Does nothing by default.
     func run() async
 
+    /// Releases what the backend keeps ready for new runs. The worker calls it when the pool takes no more runs. Runs
+    /// that have been taken may still start. Does nothing by default.
+    func releaseSpares() async
+
     /// Why nothing can be started at the moment, in one line, where the cause may pass by itself; `nil` when it can.
     /// The value is known without a request. As long as there is a reason, the worker claims no runs and is not ready.
     /// Always `nil` by default.
@@ -76,6 +80,9 @@ extension Backend {
 
     /// Does nothing.
     public func run() async {}
+
+    /// Does nothing.
+    public func releaseSpares() async {}
 
     /// Always `nil`: something can be started at any time.
     public var unavailableReason: String? { nil }

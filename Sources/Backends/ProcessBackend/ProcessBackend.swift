@@ -136,6 +136,9 @@ public final class ProcessBackend: Backend {
     /// Keeps the processes of which runs are copies; see `Backend.run()`.
     public func run() async { await zygotes.run() }
 
+    /// Ends the processes of which runs are copies; see `Backend.releaseSpares()`.
+    public func releaseSpares() async { await zygotes.close() }
+
     /// The starts of flow engines, if some may be warm; see `Backend.activity`.
     public var activity: JSONValue? {
         guard options.warmEngines != .off else { return nil }

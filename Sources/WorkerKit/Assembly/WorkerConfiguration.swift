@@ -28,7 +28,7 @@ public struct WorkerConfiguration: Sendable {
     /// With `nil`, it is `python` or `python3` of `PATH`.
     public var python: String?
     /// Which runs of process pools start as copies of a process that has already imported the flow engine.
-    public var warmEngines = WarmEngines.off
+    public var warmEngines = WarmEngines.auto
     /// Whether job variables and blocks may name programs and files of this host to authenticate with infrastructure.
     public var allowsHostCredentials = false
     /// How many seconds before its due time a run is claimed; `nil` for `PREFECT_WORKER_PREFETCH_SECONDS`.

@@ -136,6 +136,7 @@ package struct PoolWorker: Sendable {
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
                 hand.finish()
+                await backend.releaseSpares()
             }
             group.addTask { await followShutdown() }
             // The tasks of all runs share what these closures capture.

@@ -12,7 +12,7 @@ enum WorkerVariable {
             "The Python that runs flows in process and systemd pools, like `--python`; `none` if every job has a "
                 + "`command`. Default: `python`, else `python3`, on `PATH`."),
         BackendSetting(
-            "PREFECT_WORKER_WARM_ENGINES", expects: "off, auto or on", default: "off",
+            "PREFECT_WORKER_WARM_ENGINES", expects: "off, auto or on", default: "auto",
             "Whether runs of process pools start as copies of a process that has imported Prefect, like "
                 + "`--warm-engines`."),
         BackendSetting(

@@ -7,8 +7,7 @@ internal import Synchronization
 final class EngineStarts: Sendable {
     private static let reasons: Set<String> = [
         "starting", "no place", "failed", "stale", "threads", "directory", "settings", "module", "clone", "copy",
-        "retired",
-        "resources",
+        "retired", "resources",
     ]
 
     private let counts = Mutex<(warm: Int, cold: OrderedDictionary<String, Int>, zygotes: Int)>((0, [:], 0))

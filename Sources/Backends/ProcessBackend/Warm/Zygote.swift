@@ -29,6 +29,8 @@ final class Zygote: Sendable {
 
     let process: LaunchedChild
     let executable: String
+    /// The name with which the executable was started.
+    let interpreter: String
     /// The variables on which the imports depended.
     let variables: EngineVariables
     /// The values of these variables.
@@ -45,11 +47,12 @@ final class Zygote: Sendable {
     private static let longestMessage = 1 << 20
 
     private init(
-        process: LaunchedChild, executable: String, variables: EngineVariables, environment: [String: String],
-        connection: Descriptor
+        process: LaunchedChild, executable: String, interpreter: String, variables: EngineVariables,
+        environment: [String: String], connection: Descriptor
     ) {
         self.process = process
         self.executable = executable
+        self.interpreter = interpreter
         self.variables = variables
         values = variables.values(in: environment)
         self.connection = Mutex(connection)
@@ -78,7 +81,8 @@ final class Zygote: Sendable {
 
     /// Waits until the process has imported the flow engine. Throws ``Failure``.
     static func ready(
-        _ process: LaunchedChild, _ connection: Descriptor, executable: String, environment: [String: String]
+        _ process: LaunchedChild, _ connection: Descriptor, executable: String, interpreter: String,
+        environment: [String: String]
     ) throws -> Zygote {
         let deadline = ContinuousClock.now + importLimit
         try send(Array(ZygoteProgram.source.utf8), [], to: connection, by: deadline)
@@ -90,8 +94,8 @@ final class Zygote: Sendable {
         let variables = EngineVariables(
             read: Set(names.compactMap(\.stringValue)), isComplete: message["scan"]?.stringValue != nil)
         return Zygote(
-            process: process, executable: executable, variables: variables, environment: environment,
-            connection: connection)
+            process: process, executable: executable, interpreter: interpreter, variables: variables,
+            environment: environment, connection: connection)
     }
 
     /// Closes the connection, so that the process ends. Its copies continue to run.

@@ -16,9 +16,10 @@ actor ZygotePool {
         var zygotes = 2
         /// How long a zygote without requests lives.
         var idle = Duration.seconds(300)
-        /// How long a zygote lives. Its copies share the seed of hashes and the layout of addresses.
+        /// The time after which another zygote replaces one. Its copies share the seed of hashes and the layout of
+        /// addresses.
         var age = Duration.seconds(3600)
-        /// The number of copies of a zygote.
+        /// The number of copies after which another zygote replaces one.
         var copies = 1000
         /// The memory of a zygote, in bytes.
         var memory = 200 << 20
@@ -54,6 +55,8 @@ actor ZygotePool {
         let interpreter: String
         /// The environment of the run that needs it.
         let environment: [String: String]
+        /// The zygote that it replaces.
+        var old: Zygote?
     }
 
     private struct Record {
@@ -111,8 +114,13 @@ actor ZygotePool {
             }
             group.cancelAll()
         }
+        close()
+    }
+
+    /// Ends all zygotes and starts no more. Their copies continue to run.
+    func close() {
         isRunning = false
-        for zygote in zygotes { zygote.retire() }
+        for zygote in zygotes { retire(zygote) }
     }
 
     /// The demand of runs whose jobs add nothing to the environment.
@@ -135,15 +143,26 @@ actor ZygotePool {
             let now = ContinuousClock.now
             for zygote in zygotes {
                 let isIdle = mode != .on && now - zygote.lastUse >= limits.idle
-                if isIdle || now - zygote.start >= limits.age || zygote.copies >= limits.copies
-                    || zygote.memory > limits.memory
-                {
+                if isIdle || zygote.memory > limits.memory {
                     retire(zygote)
+                } else if now - zygote.start >= limits.age || zygote.copies >= limits.copies {
+                    replace(zygote)
                 }
             }
             // The cold run after a failed start makes the next attempt.
-            if mode == .on, zygotes.isEmpty, let firstDemand { ask(firstDemand) }
+            if mode == .on, isRunning, zygotes.isEmpty, let firstDemand { ask(firstDemand) }
         }
+    }
+
+    /// Starts another zygote of the same kind. The old one serves runs until the other is ready, or cannot be.
+    private func replace(_ zygote: Zygote) {
+        let kind = kind(of: zygote.executable, zygote.values)
+        guard !starting.contains(kind) else { return }
+        starting.insert(kind)
+        demand.yield(
+            Demand(
+                kind: kind, executable: zygote.executable, interpreter: zygote.interpreter,
+                environment: zygote.values, old: zygote))
     }
 
     private func retire(_ zygote: Zygote) {
@@ -155,7 +174,11 @@ actor ZygotePool {
 
     /// Starts a run as a copy of a zygote, if there is one for it. Otherwise requests a zygote for the next run.
     func launch(_ request: Launcher.Request) async -> Start {
-        guard mode != .off, isRunning else { return .cold }
+        guard mode != .off else { return .cold }
+        guard isRunning else {
+            counts.noteCold("retired")
+            return .cold
+        }
         guard let zygote = zygotes.first(where: { $0.fits(request.executable, request.environment) }) else {
             counts.noteCold(ask(request))
             return .cold
@@ -226,6 +249,7 @@ actor ZygotePool {
         } catch {
             noteFailure(of: demand.kind, error)
         }
+        if let old = demand.old { retire(old) }
     }
 
     /// Makes a zygote for the run that needs it.
@@ -281,7 +305,8 @@ actor ZygotePool {
         let outcome = await onThread("zygote") {
             Result {
                 try Zygote.ready(
-                    spawned.process, spawned.connection, executable: demand.executable, environment: environment)
+                    spawned.process, spawned.connection, executable: demand.executable,
+                    interpreter: demand.interpreter, environment: environment)
             }
         }
         if case .success(let zygote)? = outcome { return zygote }

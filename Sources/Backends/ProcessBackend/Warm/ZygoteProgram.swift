@@ -48,13 +48,14 @@ enum ZygoteProgram {
         import time
         import types
 
-        # Modules that a run imports in any case, before or after its flow begins. A version of Prefect may lack some of them.
+        # Modules that a run imports in any case, before or after its flow begins.
         NEEDED = (
             "prefect",
             "prefect.main",
             "prefect.engine",
             "prefect.flow_engine",
         )
+        # Modules of the same kind that some versions of Prefect lack.
         LIKELY = (
             "prefect._internal.metrics",
             "prefect._internal.control_listener",
