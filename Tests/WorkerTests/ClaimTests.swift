@@ -13,6 +13,24 @@ struct ClaimTests {
         api.requests("POST", "/flow_runs/\(run)/set_state").filter { $0.body["state"]?["name"] == "Pending" }
     }
 
+    @Test("the objects that a job needs are read while the claim has no answer yet")
+    func readAhead() async throws {
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let gate = Gate()
+            api.script(path: "/flow_runs/\(run)/set_state", times: 1, answer: .hold(gate))
+            try await withWorker(api) { subject in
+                try await api.waitUntil("the deployment and the flow have been read") {
+                    !$0.requests("GET", "/deployments/*").isEmpty && !$0.requests("GET", "/flows/*").isEmpty
+                }
+                #expect(api.run(run)?.stateName == "Scheduled")
+                gate.open()
+                try await eventually("the run has started") { subject.backend.started == [run] }
+                #expect(api.requests("GET", "/deployments/*").count == 1)
+            }
+        }
+    }
+
     @Test("a run that another worker has started is not started again, and its slot is freed")
     func aborted() async throws {
         try await withPool { api, deployment in

@@ -124,6 +124,21 @@ struct PollingTests {
         }
     }
 
+    @Test("a run whose end is still being reported has no slot")
+    func slotOfEndedRun() async throws {
+        try await withPool { api, deployment in
+            let runs = api.scheduleRuns(2, deployment: deployment)
+            let refused = api.script(path: "/flow_runs/\(runs[0])/labels", answer: .status(503))
+            try await withWorker(api, serve: { $0.limit = 1 }) { subject in
+                try await eventually("the first run has started") { subject.backend.watched == [runs[0]] }
+                subject.backend.finish(runs[0], .reported("COMPLETED"))
+                try await eventually("the second run has started") { subject.backend.started == runs }
+                #expect(subject.worker.registry.contains(runs[0]))
+                refused.end()
+            }
+        }
+    }
+
     @Test("the limit is that of starts for a backend whose runs free their slots once started")
     func slotsOfStarts() async throws {
         try await FakeBackend.$holdsSlotUntilEnd.withValue(false) {

@@ -11,10 +11,7 @@ extension RunDriver {
         guard services.shutdown.isServing else { return try await take(.refused) }
         reporter.log(.info, "Worker '\(served.workerName)' submitting flow run '\(flowRun.id)'")
         do {
-            try await take(
-                result(
-                    of: try await api.propose(
-                        .pending, forFlowRun: flowRun.uuid, transitionID: held.transitions.claim, onDoubt: held.doubt)))
+            try await take(result(of: try await proposePending()))
         } catch let error as APIError where error.isNotFound {
             reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was submitted")
             try await take(.deleted)
@@ -26,6 +23,16 @@ extension RunDriver {
             services.logger.warning("Flow run '\(flowRun.name)' could not be claimed, it stays scheduled: \(error)")
             try await take(.failed)
         }
+    }
+
+    /// Proposes Pending once. Meanwhile, reads the objects that the job of a claimed run needs.
+    private func proposePending() async throws -> ProposalOutcome {
+        // An error of this read occurs again when the job is made.
+        async let reading: Void? = try? await jobs.readObjects()
+        let outcome = try await api.propose(
+            .pending, forFlowRun: flowRun.uuid, transitionID: held.transitions.claim, onDoubt: held.doubt)
+        if case .accepted = outcome { await reading }
+        return outcome
     }
 
     /// Reads which worker has the run after a claim without an answer. Until the API is available again, the run keeps

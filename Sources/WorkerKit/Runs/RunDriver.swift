@@ -182,7 +182,11 @@ struct RunDriver: Sendable {
         }
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await recordInfrastructure(identifier) }
-            if held.machine.step == .watch { try await watch(identifier, memory, &group) }
+            if held.machine.step == .watch {
+                try await watch(identifier, memory, &group)
+                // Another run may start while the end of this one is reported.
+                shared.slot.release()
+            }
             try await inChildTask { try await carryOutSteps(memory) }
         }
     }

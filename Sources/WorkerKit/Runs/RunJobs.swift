@@ -41,6 +41,13 @@ struct RunJobs: Sendable {
 
     private var services: WorkerServices { runs.services }
 
+    /// Reads the deployment and the flow, so that they are known when the job is made.
+    func readObjects() async throws {
+        async let flow = runs.contexts.flow(id: flowRun.flowID)
+        _ = try await readDeployment()
+        _ = try await flow
+    }
+
     /// Makes the job from the current pool, deployment and blocks. Waits while the API is unavailable.
     ///
     /// - Parameters:
