@@ -98,17 +98,25 @@ struct ContainerTests {
     }
 
     @Test(
-        "the image with Python runs flows", .image("TEST_IMAGE_PYTHON", madeBy: "image-python"))
+        "the image with Python runs flows without any capability, the second one as a copy of a warm engine",
+        .image("TEST_IMAGE_PYTHON", madeBy: "image-python"))
     func flow() async throws {
         try await withContainerBench("TEST_IMAGE_PYTHON") { containers in
             let server = containers.bench.server
-            let run = try await server.createRun(
-                deployment: containers.bench.deploy("succeed"), parameters: ["word": "swordfish"])
-            try await containers.withContainer([]) { worker in
-                let done = try await server.waitForRun(
-                    run, toBe: ["Completed", "Failed", "Crashed"], within: .seconds(90))
-                #expect(done["state_name"] == "Completed")
-                try await worker.waitForLine(containing: "printed swordfish")
+            let deployment = try await containers.bench.deploy("succeed")
+            let isolation = ["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+            try await containers.withContainer([], options: isolation) { worker in
+                for word in ["swordfish", "marlin"] {
+                    let run = try await server.createRun(deployment: deployment, parameters: ["word": .string(word)])
+                    let done = try await server.waitForRun(
+                        run, toBe: ["Completed", "Failed", "Crashed"], within: .seconds(90))
+                    #expect(done["state_name"] == "Completed")
+                    try await worker.waitForLine(containing: "printed \(word)")
+                    try await eventually(within: .seconds(60), "a zygote is ready", every: .milliseconds(200)) {
+                        try await containers.probe.status()["backends"]?[0]?["engine_starts"]?["zygotes"] == 1
+                    }
+                }
+                #expect(try await containers.probe.status()["backends"]?[0]?["engine_starts"]?["warm"] == 1)
             }
         }
     }

@@ -11,6 +11,8 @@ struct ContainerBench: Sendable {
     let image: String
     /// The port of the worker's probes.
     private let port: PortReservation
+    /// The probes of the worker in the container.
+    var probe: Probe { Probe(port: port.port) }
 
     init(_ bench: TestBench, image: String) throws {
         self.bench = bench
@@ -30,13 +32,14 @@ struct ContainerBench: Sendable {
     /// Serves the pool from a container while `body` runs. The container and its volume are removed afterwards.
     func withContainer<Result>(
         _ arguments: [String] = ["--python", "none"], variables: [String: String] = [:],
+        options own: [String] = [],
         isolation: isolated (any Actor)? = #isolation, _ body: (Container) async throws -> Result
     ) async throws -> Result {
         let settings = [
             "PREFECT_API_URL": bench.server.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
             "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "\(port.port)",
         ].merging(variables) { $1 }
-        var options = ["run", "-d", "--network", "host", "--health-interval", "1s"]
+        var options = ["run", "-d", "--network", "host", "--health-interval", "1s"] + own
         options += ["-v", "\(bench.folder):\(bench.folder)"]
         options += settings.flatMap { ["-e", "\($0)=\($1)"] }
         let command = ["start", "--pool", bench.pool, "--name", "contained", "--with-healthcheck"] + arguments

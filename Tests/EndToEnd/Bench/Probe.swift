@@ -10,6 +10,9 @@ struct Probe: Sendable {
     /// The settings for probes at a free port.
     static let anyPort = ["PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "0"]
 
+    /// Probes at a known port.
+    init(port: Int) { self.port = port }
+
     /// Waits until the worker logs the address of its probes.
     init(_ worker: ChildProcess) async throws {
         let line = try await worker.waitForLine(containing: "/health")
