@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Measures how soon flows begin: Python's worker, prefect-worker, and prefect-worker with warm engines.
+"""Measures how soon flows begin: Python's worker, prefect-worker without warm engines, and prefect-worker.
 
     PREFECT_API_URL=http://127.0.0.1:4200/api Tests/Benchmarks/warm.py [--worker PATH] [--runs N] [--burst N] [--limit N]
 
-It needs `prefect` on PATH and Python's standard library. All workers have their default settings and serve one server
+It needs `prefect` on PATH and Python's standard library. The other settings are the defaults. All serve one server
 in turn. The flow does nothing. The command measures, by the server's clock:
 
 - the time from the creation of a run to Running, one run after the other;
@@ -70,8 +70,8 @@ def main():
     own = find_program(options.worker)
     columns = [
         ("Python worker", ["prefect", "worker"], []),
+        ("without warm engines", [own], ["--warm-engines", "off"]),
         ("prefect-worker", [own], []),
-        ("warm engines", [own], ["--warm-engines", "auto"]),
     ]
     table = [
         ["", *(name for name, _, _ in columns)],
