@@ -237,6 +237,13 @@ let package = Package(
         .target(
             name: "WorkerMetrics", dependencies: [coreMetrics], path: "Sources/Base/WorkerMetrics",
             swiftSettings: settings),
+        .target(
+            name: "WorkerTelemetry",
+            dependencies: [
+                "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "Notation", "PrefectREST", "WorkerMetrics",
+                orderedCollections, logging, tracing,
+            ],
+            path: "Sources/Transport/WorkerTelemetry", swiftSettings: settings),
         .executableTarget(
             name: "prefect-worker",
             dependencies: [
@@ -244,7 +251,7 @@ let package = Package(
                 "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "PrefectJSON", "VertexAIBackend",
                 "JobTemplates",
                 "KubernetesBackend", "PrefectClient", "ProcessBackend", "Systemd", "SystemdBackend", "WorkerKit",
-                "WorkerLogging", "WorkerMetrics", coreMetrics, logging, orderedCollections,
+                "WorkerLogging", "WorkerMetrics", "WorkerTelemetry", coreMetrics, logging, orderedCollections, tracing,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -406,5 +413,13 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WorkerMetricsTests", dependencies: ["WorkerMetrics", coreMetrics], swiftSettings: settings),
+        .testTarget(
+            name: "WorkerTelemetryTests",
+            dependencies: [
+                "WorkerTelemetry", "HTTPTransport", "WorkerMetrics", "PrefectJSON", "TestSupport", "TransportPeers",
+                logging,
+                coreMetrics, tracing, orderedCollections,
+            ],
+            swiftSettings: settings),
     ]
 )

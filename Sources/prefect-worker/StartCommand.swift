@@ -11,6 +11,7 @@ import Systemd
 import WorkerKit
 import WorkerLogging
 import WorkerMetrics
+import WorkerTelemetry
 
 /// `prefect-worker start`: the flags of `prefect worker start` with the same names and meanings.
 struct StartCommand: AsyncParsableCommand {
@@ -186,8 +187,15 @@ struct StartCommand: AsyncParsableCommand {
         let live = LiveSettings(settings)
         let journal = try common.journal()
         let output = try common.makeLogOutput(settings, journal: journal, redact: { live.redact($0) })
-        let metrics = withHealthcheck || metricsHost != nil ? PrometheusRegistry.installed() : nil
         let probes = WorkerProbes()
+        let makeLogHandler: @Sendable (String) -> any LogHandler = {
+            WorkerLogHandler(logger: $0, output: output, level: live.current.workerLogLevel)
+        }
+        let logger = Logger(label: "prefect.worker", factory: makeLogHandler)
+        let telemetry = TelemetrySettings.ofWorker(environment, logger)
+        let isMeasured = withHealthcheck || metricsHost != nil || telemetry?.metrics != nil
+        let metrics = isMeasured ? PrometheusRegistry.installed() : nil
+        let exporter = telemetry?.installedExporter(of: metrics, probes, logger)
         var configuration = WorkerConfiguration(settings: settings, plan: plan, backends: Backends.all)
         configuration.stateDirectory = stateDir
         configuration.createsPools = createPoolIfNotFound
@@ -202,17 +210,16 @@ struct StartCommand: AsyncParsableCommand {
         configuration.leavesRunsOnExit = detachOnExit
         configuration.openFiles = openFiles
         configuration.output = runOutput(journal: journal, of: probes)
-        configuration.makeLogHandler = {
-            WorkerLogHandler(logger: $0, output: output, level: live.current.workerLogLevel)
-        }
+        configuration.makeLogHandler = makeLogHandler
         let worker = try PrefectWorker(configuration, live: live, probes: probes)
         let session = StartSession(worker: worker, loadSettings: loadSettings, output: output, metrics: metrics)
         defer { output.flush(within: worker.flushLimit) }
-        try await session.run(
-            StartSession.Request(
-                readPlan: readPlan, answersProbes: withHealthcheck,
-                metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetricsPort) },
-                mentionsInstallPolicy: installPolicy == .always))
+        let request = StartSession.Request(
+            readPlan: readPlan, answersProbes: withHealthcheck,
+            metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetricsPort) },
+            mentionsInstallPolicy: installPolicy == .always)
+        guard let exporter else { return try await session.run(request) }
+        try await exporter.during { try await session.run(request) }
     }
 
     /// The destination of the output of runs; `nil` to copy it unchanged. The destination is the journal, JSON if the

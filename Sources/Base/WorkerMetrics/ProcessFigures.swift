@@ -5,7 +5,7 @@ enum ProcessFigures {
     /// All process metrics in the text format.
     static func text() -> String {
         var text = ""
-        func add(_ name: String, _ kind: TextFormat.Kind, _ help: String, _ value: Double?) {
+        func add(_ name: String, _ kind: MetricValues.Kind, _ help: String, _ value: Double?) {
             guard let value else { return }
             text += TextFormat.header(name, kind, help: help) + TextFormat.line(name, "", TextFormat.number(value))
         }

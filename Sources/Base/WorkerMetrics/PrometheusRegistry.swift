@@ -15,9 +15,8 @@ package final class PrometheusRegistry: MetricsFactory {
     static let seriesLimit = 500
 
     private struct Family {
-        let kind: TextFormat.Kind
-        /// The series by the text between the braces.
-        var series: [String: any Series] = [:]
+        let kind: MetricValues.Kind
+        var series: [[MetricValues.Label]: any Series] = [:]
     }
 
     private let descriptions: [String: MetricDescription]
@@ -31,13 +30,18 @@ package final class PrometheusRegistry: MetricsFactory {
 
     /// All metrics and those of the process, in Prometheus's text format.
     package func render() -> String {
-        let families = families.withLock { $0 }
-        let own = families.filter { !$0.value.series.isEmpty }.sorted { $0.key < $1.key }.map { name, family in
-            let series = family.series.sorted { $0.key < $1.key }
-            return TextFormat.header(name, family.kind, help: descriptions[name]?.help ?? name)
-                + series.map { $1.lines(name: name, labels: $0) }.joined()
+        values.map(TextFormat.text).joined() + ProcessFigures.text()
+    }
+
+    /// All metrics except those of the process, in the order of their names and labels.
+    package var values: [MetricValues] {
+        families.withLock { $0 }.filter { !$0.value.series.isEmpty }.sorted { $0.key < $1.key }.map { name, family in
+            let series = family.series.map { (text: TextFormat.labels($0), labels: $0, series: $1) }
+                .sorted { $0.text < $1.text }
+            return MetricValues(
+                name: name, help: descriptions[name]?.help ?? name, kind: family.kind,
+                series: series.map { MetricValues.Series(labels: $0.labels, value: $0.series.current) })
         }
-        return own.joined() + ProcessFigures.text()
     }
 
     // MARK: MetricsFactory
@@ -75,10 +79,10 @@ package final class PrometheusRegistry: MetricsFactory {
 
     /// The series of a name and labels; `nil` when the name belongs to another kind of metric, or has too many series.
     private func series<Result: Series>(
-        _ kind: TextFormat.Kind, _ label: String, _ dimensions: [(String, String)], make: (String) -> Result
+        _ kind: MetricValues.Kind, _ label: String, _ dimensions: [(String, String)], make: (String) -> Result
     ) -> Result? {
         let name = TextFormat.name(label)
-        let labels = TextFormat.labels(dimensions)
+        let labels = TextFormat.labels(of: dimensions)
         return families.withLock { families in
             var family = families[name] ?? Family(kind: kind)
             guard family.kind == kind else { return nil }
