@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # searches, models, long outages.
 TARGETS=(NotationTests JSONTests ConcurrencyTests JobTemplatesTests PrefectClientTests HTTPTransportTests WebSocketTests
   RESTClientTests WorkerLoggingTests
-  WorkerMetricsTests SystemdTests HealthServerTests WorkerTests SupportTests BackendKitTests ProcessBackendTests DockerBackendTests
+  WorkerMetricsTests WorkerTelemetryTests SystemdTests HealthServerTests WorkerTests SupportTests BackendKitTests ProcessBackendTests DockerBackendTests
   KubernetesBackendTests SystemdBackendTests CloudGoldensTests AWSTests GoogleTests AzureTests EndToEndTests)
 HEAVY='Fuzz|OutageTests|ModelTests'
 # Each of these measures the memory of its whole process, so each runs in a process of its own.
