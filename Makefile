@@ -71,6 +71,7 @@ image-context: release
 	@rm -rf .build/image && mkdir -p .build/image
 	@install -s .build/release/prefect-worker .build/image/prefect-worker
 	@install -D -m 644 examples/container/requirements.txt .build/image/examples/container/requirements.txt
+	@install -m 755 examples/container/entrypoint.sh .build/image/examples/container/entrypoint.sh
 
 .PHONY: python-requirements
 python-requirements: ## Regenerate the list of the image's Python packages, with hashes: examples/container/requirements.txt

@@ -20,7 +20,8 @@ struct RootCommand: AsyncParsableCommand {
         version: "prefect-worker \(version) (Prefect \(APIClient.prefectVersion), API \(APIClient.apiVersion))",
         subcommands: [
             StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self, RunsCommand.self,
-            HealthcheckCommand.self, SettingsCommand.self, APICommand.self,
+            HealthcheckCommand.self, SettingsCommand.self, APICommand.self, WorkPoolCommand.self,
+            PrefectVersionCommand.self,
         ])
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))
@@ -30,17 +31,29 @@ struct RootCommand: AsyncParsableCommand {
     /// works unchanged.
     static func withoutGroup(_ arguments: [String]) -> [String] {
         var rest = arguments
-        var index = 0
-        while index < rest.count, rest[index].hasPrefix("--profile") { index += rest[index].contains("=") ? 1 : 2 }
+        let index = PrefectCommandLine.firstCommand(rest)
         if index < rest.count, rest[index] == "worker" { rest.remove(at: index) }
         return rest
     }
 
+    /// Returns this program's arguments. Under the name `prefect`, an unknown command ends the program with exit status
+    /// 2, as it ends Prefect's own.
+    private static func arguments(of line: [String], isPrefect: Bool) throws -> [String] {
+        let arguments = Array(line.dropFirst())
+        guard isPrefect else { return withoutGroup(arguments) }
+        if let translated = PrefectCommandLine.translated(arguments) { return translated }
+        writeError(PrefectCommandLine.refusal(arguments))
+        throw ExitCode(2)
+    }
+
+    private static func writeError(_ text: String) { _ = "\(text)\n".withCString { write(2, $0, strlen($0)) } }
+
     /// Runs the command that the arguments name. An error is shown without terminal control sequences, because files,
     /// variables and the API may have put them there.
     static func main() async {
+        let isPrefect = PrefectCommandLine.isPrefect(CommandLine.arguments.first ?? "")
         do {
-            var command = try parseAsRoot(withoutGroup(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(arguments(of: CommandLine.arguments, isPrefect: isPrefect))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -50,9 +63,13 @@ struct RootCommand: AsyncParsableCommand {
         } catch {
             skipExitHandlers()
             let message = fullMessage(for: error)
+            if isPrefect, exitCode(for: error) == .validationFailure {
+                writeError(message.escapedForTerminal(keepingLines: true))
+                Glibc.exit(2)
+            }
             guard message != message.escapedForTerminal(keepingLines: true) else { exit(withError: error) }
             if exitCode(for: error) == .failure { exit(withError: Refusal("\(error)")) }
-            _ = (message.escapedForTerminal(keepingLines: true) + "\n").withCString { write(2, $0, strlen($0)) }
+            writeError(message.escapedForTerminal(keepingLines: true))
             Glibc.exit(exitCode(for: error).rawValue)
         }
     }

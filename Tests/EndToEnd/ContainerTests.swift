@@ -98,6 +98,32 @@ struct ContainerTests {
     }
 
     @Test(
+        "the image runs the command line of Prefect's Helm chart, as any user and with a read-only root",
+        .image("TEST_IMAGE", madeBy: "image"), .image("TEST_IMAGE_PYTHON", madeBy: "image-python"),
+        arguments: ["TEST_IMAGE", "TEST_IMAGE_PYTHON"])
+    func chart(variable: String) async throws {
+        let image = try #require(ContainerBench.image(variable))
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p")
+            let options = [
+                "run", "--rm", "--network", "host", "--read-only", "--user", "1001", "--tmpfs",
+                "/home/prefect:mode=1777",
+                "--tmpfs", "/tmp:mode=1777", "-e", "HOME=/home/prefect", "-e", "PREFECT_API_URL=\(api.url)",
+                "--entrypoint", "/usr/bin/tini", image, "-g", "--", "/opt/prefect/entrypoint.sh",
+            ]
+            let served = try await DockerBench.docker(
+                options + [
+                    "prefect", "worker", "start", "--type", "process", "--pool", "p", "--python", "none", "--run-once",
+                ])
+            #expect(!api.requests("POST", "/work_pools/p/get_scheduled_flow_runs").isEmpty, "\(served)")
+            let inspected = try await DockerBench.docker(options + ["prefect", "work-pool", "inspect", "p"])
+            #expect(inspected.joined().contains("p"))
+            // The arguments stay as they are.
+            #expect(try await DockerBench.docker(options + ["printf", "%s|", "a b", ""]) == ["a b||"])
+        }
+    }
+
+    @Test(
         "the image with Python runs flows without any capability, the second one as a copy of a warm engine",
         .image("TEST_IMAGE_PYTHON", madeBy: "image-python"))
     func flow() async throws {

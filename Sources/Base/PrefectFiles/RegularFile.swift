@@ -51,6 +51,13 @@ package enum Directory {
         return false
     }
 
+    /// Whether a path is a directory, no link, that belongs to this user and that no other user may enter.
+    package static func isPrivate(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR && status.st_uid == getuid()
+            && status.st_mode & 0o077 == 0
+    }
+
     /// Opens a directory; links in its path are followed.
     package static func open(_ path: String) -> Descriptor? {
         Descriptor(owning: Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC))

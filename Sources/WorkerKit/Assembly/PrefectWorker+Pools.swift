@@ -60,6 +60,7 @@ extension PrefectWorker {
         if let problem = state.problem {
             logger.warning("\(problem); the worker continues, but could not recover its runs after a restart")
         }
+        if let note = state.note { logger.notice("\(note)") }
         let name = WorkerName(environment: environment, directory: state.directory)
         let serving = makeServing(found, backends, backendHost, name, in: state.directory)
         let daemon = serving.daemon

@@ -19,7 +19,7 @@ struct CommandHelp {
     static func all() throws -> [CommandHelp] {
         let dump = try JSONValue(parsing: Array(RootCommand._dumpHelp().utf8))
         let commands = dump["command"]?["subcommands"]?.arrayValue ?? []
-        return commands.filter { $0["commandName"] != "help" }.map(CommandHelp.init)
+        return commands.filter { $0["commandName"] != "help" && $0["shouldDisplay"] != false }.map(CommandHelp.init)
     }
 
     private init(_ json: JSONValue) {

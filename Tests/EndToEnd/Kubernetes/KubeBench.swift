@@ -44,6 +44,26 @@ struct KubeBench: Sendable {
         }
     }
 
+    /// The cluster of the tests' kubeconfig.
+    static func cluster() async throws -> JSONValue {
+        let config = try await kubectl(["config", "view", "--raw", "--minify", "--flatten", "-o", "json"])
+        return try JSONValue(parsing: config)["clusters"]?[0]?["cluster"] ?? [:]
+    }
+
+    /// The authority of a cluster's certificate, from the tests' kubeconfig or else from the cluster itself.
+    static func authority(of cluster: JSONValue) async throws -> String {
+        if let data = cluster["certificate-authority-data"]?.stringValue.flatMap({ Data(base64Encoded: $0) }) {
+            return String(decoding: data, as: UTF8.self)
+        }
+        let address = (cluster["server"]?.stringValue ?? "").replacing("https://", with: "")
+        return try await withChildProcess(
+            "/bin/sh", ["-c", "openssl s_client -connect \(address) -showcerts </dev/null 2>/dev/null"]
+        ) { child in
+            _ = try await child.waitForExit(timeout: .seconds(30))
+            return child.output.joined(separator: "\n") + "\n"
+        }
+    }
+
     /// Deploys a command that a shell in the pod runs.
     func deploy(shell: String, jobVariables: JSONValue = [:]) async throws -> String {
         try await bench.deploy(command: "sh -c '\(shell)'", jobVariables: jobVariables)

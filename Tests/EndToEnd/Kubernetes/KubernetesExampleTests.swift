@@ -82,11 +82,9 @@ struct KubernetesExampleTests {
             let path = "\(folder)/examples/kubernetes"
             try manager.copyItem(atPath: "\(root)/examples/kubernetes", toPath: path)
             try bench.write("credentials.env", "PREFECT_API_AUTH_STRING=\(OwnServer.credentials)\n")
-            let config = try await KubeBench.kubectl(["config", "view", "--raw", "--minify", "--flatten", "-o", "json"])
-            let cluster = try JSONValue(parsing: config)["clusters"]?[0]?["cluster"] ?? [:]
+            let cluster = try await KubeBench.cluster()
             let address = cluster["server"]?.stringValue ?? ""
-            try bench.write(
-                "examples/kubernetes/ca.crt", try await Self.authority(of: cluster, server: address))
+            try bench.write("examples/kubernetes/ca.crt", try await KubeBench.authority(of: cluster))
 
             let image = (ContainerBench.image("TEST_IMAGE") ?? "").split(separator: ":").map(String.init)
             var text = try String(contentsOfFile: "\(path)/kustomization.yaml", encoding: .utf8)
@@ -152,20 +150,6 @@ struct KubernetesExampleTests {
                         value: {name: KUBERNETES_SERVICE_PORT, value: "\(address.last ?? "")"}
 
                 """
-        }
-
-        /// The authority of the cluster's certificate, from the tests' kubeconfig or else from the cluster itself.
-        private static func authority(of cluster: JSONValue, server: String) async throws -> String {
-            if let data = cluster["certificate-authority-data"]?.stringValue.flatMap({ Data(base64Encoded: $0) }) {
-                return String(decoding: data, as: UTF8.self)
-            }
-            let address = server.replacing("https://", with: "")
-            return try await withChildProcess(
-                "/bin/sh", ["-c", "openssl s_client -connect \(address) -showcerts </dev/null 2>/dev/null"]
-            ) { child in
-                _ = try await child.waitForExit(timeout: .seconds(30))
-                return child.output.joined(separator: "\n") + "\n"
-            }
         }
     }
 }
