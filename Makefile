@@ -44,7 +44,23 @@ release: deps ## Build for release: .build/release/prefect-worker, with Swift's 
 .PHONY: deb
 deb: BUILD_PACKAGES += dpkg-dev
 deb: release ## Build a Debian package: .build/package/prefect-worker_VERSION_ARCHITECTURE.deb
-	@systemd/debian/build.sh .build/release/prefect-worker .build/package
+	@packaging/debian/build.sh .build/release/prefect-worker .build/package
+
+# DIST_KEY names a secret key of GPG: a fingerprint or an address. `make dist DIST_IMAGE=` leaves out the container image.
+export DIST_KEY
+DIST_IMAGE := prefect-worker
+.PHONY: dist
+dist: BUILD_PACKAGES += dpkg-dev gnupg
+dist: release ## Make the files of a release, signed if DIST_KEY names a key of GPG: .build/dist
+	@image="$(DIST_IMAGE)"; \
+	if [[ -n $$image ]] && ! docker version >/dev/null 2>&1; then image=; echo "No image is archived, because no Docker Engine answers" >&2; fi; \
+	if [[ -n $$image ]]; then $(MAKE) --no-print-directory image IMAGE="$$image"; fi; \
+	packaging/dist.sh .build/release/prefect-worker .build/dist $$image
+
+.PHONY: apt-repository
+apt-repository: BUILD_PACKAGES += apt-utils
+apt-repository: dist ## Add the Debian package to a repository for apt: .build/apt
+	@packaging/repository.sh .build/apt .build/dist/*.deb
 
 # IMAGE is the name of the image. CONTAINER_BUILD_FLAGS are flags of `docker build`, for example `--network host` if
 # containers have no network of their own.
@@ -121,7 +137,7 @@ clean: ## Remove the build products and the files of the quickstart
 # Packages for tests only: independent peers for HTTP/2 and WebSockets, and a tool for certificates. CI also needs
 # Prometheus and the tools that build the package and the images. Elsewhere Prometheus would start as a service.
 .PHONY: test-deps
-test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose dpkg-dev debootstrap)
+test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose dpkg-dev apt-utils gnupg debootstrap)
 test-deps: deps
 
 # Installs only missing packages. If none is missing, it needs neither root nor the network.

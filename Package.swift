@@ -317,7 +317,7 @@ let package = Package(
                 "WorkerMetrics", "BackendKitTesting", orderedCollections, logging, coreMetrics, tracing,
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
             ],
-            swiftSettings: settings),
+            resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

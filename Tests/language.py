@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "BENCHMARKS.md", "examples/**/README.md", "Sources/**/*.docc/*.md"]
+PAGES = ["*.md", "examples/**/README.md", "Sources/**/*.docc/*.md"]
 SOURCES = ["Sources/**/*.swift"]
 GENERATED = "Settings.md"
 LINE, SENTENCE, MEAN, CELL = 120, 25, 15, 25

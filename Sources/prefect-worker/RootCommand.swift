@@ -7,7 +7,7 @@ import WorkerKit
 /// The command line. It reads flags, connects the parts of the program and reports errors.
 @main
 struct RootCommand: AsyncParsableCommand {
-    static let version = "0.1.0"
+    static let version = "1.0.0-rc.1"
 
     static let configuration = CommandConfiguration(
         commandName: "prefect-worker",

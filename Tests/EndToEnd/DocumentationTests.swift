@@ -62,7 +62,8 @@ struct DocumentationTests {
     @Test(
         "no page has a link to a missing file",
         arguments: [
-            "README.md", "BENCHMARKS.md", "examples/README.md", "examples/kubernetes/README.md",
+            "README.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
+            "examples/README.md", "examples/kubernetes/README.md",
             "Sources/prefect-worker/Documentation.docc/Operations.md",
             "Sources/prefect-worker/Documentation.docc/ThreatModel.md",
             "Sources/prefect-worker/Documentation.docc/Process.md",
@@ -70,6 +71,7 @@ struct DocumentationTests {
             "Sources/prefect-worker/Documentation.docc/Docker.md",
             "Sources/prefect-worker/Documentation.docc/Kubernetes.md",
             "Sources/prefect-worker/Documentation.docc/Troubleshooting.md",
+            "Sources/prefect-worker/Documentation.docc/Versions.md",
             "Sources/prefect-worker/Documentation.docc/prefect-worker.md",
         ])
     func links(page: String) throws {

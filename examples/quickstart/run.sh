@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Executes one flow run from end to end: builds the worker, starts a Prefect server and the worker, deploys hello.py.
-# Prints the log and the final state of the run. The exit status is 0 only if the run has completed.
+# Prints the log and the final state of the run. The exit status is 0 only if the run has completed. In the archive of a
+# release, the script uses the archive's program and builds nothing.
 #
 # WORKER_COMMAND  another worker instead of .build/debug/prefect-worker, as a command that takes
 #                 `start --pool NAME --name NAME`; the script then builds nothing
@@ -123,6 +124,8 @@ for name in "${!PREFECT_@}"; do unset "$name"; done
 
 if [[ -n "${WORKER_COMMAND:-}" ]]; then
   read -r -a worker <<<"$WORKER_COMMAND"
+elif [[ -x "$ROOT/bin/prefect-worker" ]]; then
+  worker=("$ROOT/bin/prefect-worker")
 else
   say "Building the worker (debug build; the first one takes some minutes)"
   with_progress build swift build --package-path "$ROOT" --product prefect-worker
