@@ -44,7 +44,7 @@ release: deps ## Build for release: .build/release/prefect-worker, with Swift's 
 .PHONY: deb
 deb: BUILD_PACKAGES += dpkg-dev
 deb: release ## Build a Debian package: .build/package/prefect-worker_VERSION_ARCHITECTURE.deb
-	@packaging/debian/build.sh .build/release/prefect-worker .build/package
+	@systemd/packaging/debian/build.sh .build/release/prefect-worker .build/package
 
 # DIST_KEY names a secret key of GPG: a fingerprint or an address. `make dist DIST_IMAGE=` leaves out the container image.
 export DIST_KEY
@@ -55,12 +55,12 @@ dist: release ## Make the files of a release, signed if DIST_KEY names a key of 
 	@image="$(DIST_IMAGE)"; \
 	if [[ -n $$image ]] && ! docker version >/dev/null 2>&1; then image=; echo "No image is archived, because no Docker Engine answers" >&2; fi; \
 	if [[ -n $$image ]]; then $(MAKE) --no-print-directory image IMAGE="$$image"; fi; \
-	packaging/dist.sh .build/release/prefect-worker .build/dist $$image
+	systemd/packaging/dist.sh .build/release/prefect-worker .build/dist $$image
 
 .PHONY: apt-repository
 apt-repository: BUILD_PACKAGES += apt-utils
 apt-repository: dist ## Add the Debian package to a repository for apt: .build/apt
-	@packaging/repository.sh .build/apt .build/dist/*.deb
+	@systemd/packaging/repository.sh .build/apt .build/dist/*.deb
 
 # IMAGE is the name of the image. CONTAINER_BUILD_FLAGS are flags of `docker build`, for example `--network host` if
 # containers have no network of their own.

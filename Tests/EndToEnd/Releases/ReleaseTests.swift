@@ -8,7 +8,7 @@ struct ReleaseTests {
     @Test("a release that is made again from the same program has the same bytes, and its signature is valid")
     func again() async throws {
         try await withReleaseFiles { release in
-            try await release.run(#"umask 077; "$root/packaging/dist.sh" "$root/.build/release/prefect-worker" again"#)
+            try await release.run(#"umask 077; "$root/systemd/packaging/dist.sh" "$root/.build/release/prefect-worker" again"#)
             try await release.run("cd again && gpg --verify SHA256SUMS.asc SHA256SUMS && sha256sum --check SHA256SUMS")
             // The archive of a container image contains the time at which it was built.
             let different = try await release.outcome(
@@ -62,7 +62,7 @@ struct ReleaseTests {
             // Directories of apt's own. The status of the packages is that of this machine.
             try await release.run(
                 """
-                "$root/packaging/repository.sh" repository "$package"
+                "$root/systemd/packaging/repository.sh" repository "$package"
                 mkdir -p state/lists/partial cache/archives/partial etc/{apt.conf,preferences}.d
                 echo "deb [signed-by=$PWD/repository/prefect-worker.gpg] file:$PWD/repository stable main" >etc/sources.list
                 printf '%s "%s";\\n' Dir "$PWD" Dir::State "$PWD/state" Dir::Cache "$PWD/cache" Dir::Etc "$PWD/etc" \

@@ -105,7 +105,7 @@ struct PackageTests {
                 sed -i 's/^Version: .*/&+later/' later/DEBIAN/control
                 dpkg-deb --root-owner-group -Znone --build later later.deb
                 rm -rf '\(machine.path(place))'
-                "$root/packaging/repository.sh" '\(machine.path(place))' "$package" later.deb
+                "$root/systemd/packaging/repository.sh" '\(machine.path(place))' "$package" later.deb
                 """)
         }
         try machine.write("deb [signed-by=\(place)/prefect-worker.gpg] file:\(place) stable main\n", to: list)

@@ -5,8 +5,8 @@ set -euo pipefail
 umask 022
 program="$(realpath "$1")"
 output="$(mkdir -p "$2" && realpath "$2")"
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-SOURCE_DATE_EPOCH="$(packaging/epoch.sh)"
+cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
+SOURCE_DATE_EPOCH="$(systemd/packaging/epoch.sh)"
 export SOURCE_DATE_EPOCH
 
 # Debian sorts 1.0.0~rc.1 before 1.0.0.
@@ -15,7 +15,7 @@ architecture="$(dpkg --print-architecture)"
 root="$(mktemp -d)"
 trap 'rm -rf "$root"' EXIT
 chmod 755 "$root"
-packaging/stage.sh "$program" "$root" /usr
+systemd/packaging/stage.sh "$program" "$root" /usr
 
 # dpkg-shlibdeps finds the packages of the libraries that the program is linked against.
 mkdir -p "$root/debian"
@@ -42,7 +42,7 @@ Description: native worker for Prefect 3
  them to their end. Takes the place of "prefect worker start".
 CONTROL
 (cd "$root" && find etc -type f -printf '/%p\n' | sort) >"$root/DEBIAN/conffiles"
-for script in postinst prerm postrm; do install -m 755 "packaging/debian/$script" "$root/DEBIAN/$script"; done
+for script in postinst prerm postrm; do install -m 755 "systemd/packaging/debian/$script" "$root/DEBIAN/$script"; done
 
 package="$output/prefect-worker_${version}_$architecture.deb"
 dpkg-deb --root-owner-group -Zxz -z3 --build "$root" "$package" >&2

@@ -6,7 +6,7 @@ umask 022
 program="$(realpath "$1")"
 root="$(realpath "$2")"
 prefix="$3"
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 put() { install -D -m "$1" "$2" "$root$3"; }
 put 755 "$program" "$prefix/bin/prefect-worker"
@@ -34,4 +34,4 @@ completion fish fish/vendor_completions.d/prefect-worker.fish
 put 644 LICENSE "$prefix/share/doc/prefect-worker/copyright"
 put 644 NOTICE "$prefix/share/doc/prefect-worker/NOTICE"
 put 644 CHANGELOG.md "$prefix/share/doc/prefect-worker/CHANGELOG.md"
-packaging/components.py notices "$program" >"$root$prefix/share/doc/prefect-worker/NOTICE.libraries"
+systemd/packaging/components.py notices "$program" >"$root$prefix/share/doc/prefect-worker/NOTICE.libraries"

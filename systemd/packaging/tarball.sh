@@ -5,17 +5,17 @@ set -euo pipefail
 umask 022
 program="$(realpath "$1")"
 output="$(mkdir -p "$2" && realpath "$2")"
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 version="$("$program" --version | awk '{ print $2 }')"
 name="prefect-worker-$version-linux-$(dpkg --print-architecture)"
 root="$(mktemp -d)"
 trap 'rm -rf "$root"' EXIT
-packaging/stage.sh "$program" "$root" /usr/local
+systemd/packaging/stage.sh "$program" "$root" /usr/local
 mv "$root/usr/local" "$root/$name"
 mv "$root/etc" "$root/$name/etc"
 for file in run.sh hello.py; do install -D -m 755 "examples/quickstart/$file" "$root/$name/examples/quickstart/$file"; done
 archive="$output/$name.tar.gz"
-tar -C "$root" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(packaging/epoch.sh)" --format=gnu -c "$name" |
+tar -C "$root" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(systemd/packaging/epoch.sh)" --format=gnu -c "$name" |
   gzip -n >"$archive"
 echo "$archive"
