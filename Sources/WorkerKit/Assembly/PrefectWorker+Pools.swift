@@ -45,6 +45,8 @@ extension PrefectWorker {
     package func serve(_ logger: Logger) async throws {
         let state = try StateDirectories.take(
             configuration.stateDirectory, plan: configuration.plan, settings: settings, environment: environment)
+        stateDirectory.update { $0 = state.directory }
+        defer { stateDirectory.update { $0 = nil } }
         var found: [FoundPool] = []
         for pool in configuration.plan.pools {
             guard let next = try await discover(pool, logger) else { return }
