@@ -21,6 +21,7 @@ struct RootCommand: AsyncParsableCommand {
         subcommands: [
             StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self, RunsCommand.self,
             HealthcheckCommand.self, SettingsCommand.self, APICommand.self,
+            PauseCommand.self, ResumeCommand.self, DrainCommand.self,
         ])
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))

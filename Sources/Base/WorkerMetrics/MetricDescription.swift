@@ -24,6 +24,8 @@ extension MetricDescription {
         // The program.
         MetricDescription("prefect_worker_build_info", "Always 1; the labels identify the program."),
         MetricDescription("prefect_worker_ready", "Whether every pool can be served: 1 as long as /ready answers 200."),
+        MetricDescription(
+            "prefect_worker_paused", "Whether an operator has paused the worker, so that it claims no flow runs."),
         // Pools.
         MetricDescription(
             "prefect_worker_pool_ready", "Whether the pool can be polled and its runs could be started at the moment."),

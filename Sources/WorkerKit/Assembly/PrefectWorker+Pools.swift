@@ -164,7 +164,7 @@ extension PrefectWorker {
                 maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, logger: own),
             events: EventShipper(api: client, logger: own), logger: own,
             ledger: RunLedger(directory: directory?.path, logger: own), shutdown: shutdown,
-            environment: environment, settingsEnvironment: settingsEnvironment,
+            claiming: claiming, environment: environment, settingsEnvironment: settingsEnvironment,
             redact: { [live] in live.redact($0) })
         warnOfOthers(in: services.ledger, plan, own)
         let serving = Serving(

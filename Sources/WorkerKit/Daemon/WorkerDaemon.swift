@@ -76,6 +76,7 @@ package struct WorkerDaemon: Sendable {
     ///
     /// - Parameter backend: The backend of the pool, if no other pool has it.
     package func add(_ pool: any PoolService, on backend: (any Backend)? = nil) {
+        guard isServing else { return }
         let isNew = served.update { pools in
             guard !pools.contains(where: { $0.served.name == pool.served.name }) else { return false }
             pools.append(pool)
@@ -134,12 +135,15 @@ package struct WorkerDaemon: Sendable {
             group.addTask { await services.feed.run(for: served) }
             group.addTask { await runBackends() }
             group.addTask { await returnFreeMemory() }
+            group.addTask { await followDrain() }
             await withDiscardingTaskGroup { serving in
                 for (pool, left) in zip(initial, left) { serving.addTask { await serve(pool, left) } }
                 // When the initial pools are all polled once, the daemon only serves these.
                 guard !initial.allSatisfy(\.served.runsOnce) else { return }
                 serving.addTask {
-                    await services.shutdown.wait(for: .draining)
+                    await raceOf(
+                        { await services.shutdown.wait(for: .draining) }, { _ = await services.claiming.waitForDrain() }
+                    )
                     arrivals.pools.finish()
                 }
                 for await arrival in arrivals.pools.stream {
@@ -161,6 +165,17 @@ package struct WorkerDaemon: Sendable {
         // A pool that ends while the daemon still serves has been retired.
         guard services.shutdown.isServing, !pool.served.runsOnce else { return }
         served.update { $0.removeAll { $0.state === pool.state } }
+    }
+
+    /// Takes no more runs when an operator has requested a drain. The worker ends after its last run.
+    private func followDrain() async {
+        guard let limit = await services.claiming.waitForDrain() else { return }
+        for pool in pools { pool.retire() }
+        guard let limit else { return }
+        await services.shutdown.sleep(for: limit, orUntil: .stopping)
+        guard !Task.isCancelled, services.shutdown.phase < .stopping else { return }
+        services.logger.warning("The time limit of the drain has expired: stopping \(Self.count(runsInFlight))")
+        services.shutdown.advance(to: .stopping)
     }
 
     private func removeOrphans(of backend: any Backend) async {
@@ -219,7 +234,7 @@ package struct WorkerDaemon: Sendable {
     }
 
     /// Whether the worker takes runs.
-    package var isServing: Bool { services.shutdown.isServing }
+    package var isServing: Bool { services.shutdown.isServing && !services.claiming.isDraining }
 
     /// How many flow runs are in flight, in all pools.
     package var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
@@ -232,6 +247,8 @@ package struct WorkerDaemon: Sendable {
     /// The worker's current activity in a few words, for a service manager and for people.
     package var status: String {
         switch services.shutdown.phase {
+        case .serving where services.claiming.isDraining: "draining, \(Self.count(runsInFlight)) in flight"
+        case .serving where services.claiming.isPaused: "paused, \(Self.count(runsInFlight)) in flight"
         case .serving:
             pools.lazy.compactMap(\.state.unavailableReason).first ?? "serving, \(Self.count(runsInFlight)) in flight"
         case .draining: "draining, \(Self.count(runsInFlight)) in flight"
@@ -268,7 +285,7 @@ package struct WorkerDaemon: Sendable {
 
     /// Why the worker is not ready to run flows, in one line; `nil` when it is.
     package var reasonNotReady: String? {
-        if !services.shutdown.isServing { return "the worker is shutting down: \(status)" }
+        if !isServing { return "the worker is shutting down: \(status)" }
         return pools.lazy.compactMap(\.state.unavailableReason).first
     }
 }

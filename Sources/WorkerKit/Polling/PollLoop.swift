@@ -41,6 +41,7 @@ struct PollLoop: Sendable {
         while taking.isServing, !Task.isCancelled {
             state.tick()
             await waitForFreeSlot()
+            await waitWhilePaused()
             guard taking.isServing else { return }
             let announced = hints.update { $0.beginPoll(now: .now) }
             let outcome = await poll(&size)
@@ -125,16 +126,26 @@ struct PollLoop: Sendable {
     func once() async {
         defer { state.endPolling() }
         var size = PollSize()
+        await waitWhilePaused()
         // An answer that is too large yields no runs, and the next poll requests fewer.
         while case .answered(_, taken: 0, mayHaveMore: true) = await poll(&size) {}
     }
 
     private func waitForFreeSlot() async {
         guard slots.free == 0 else { return }
+        await whileTicking { await slots.waitForFreeSlot() }
+    }
+
+    private func waitWhilePaused() async {
+        guard services.claiming.isPaused else { return }
+        await whileTicking { await services.claiming.waitWhilePaused() }
+    }
+
+    /// Waits for something that counts as progress, while the worker takes runs.
+    private func whileTicking(_ wait: @escaping @Sendable () async -> Void) async {
         await raceOf(
-            { await slots.waitForFreeSlot() }, { await taking.wait(for: .draining) },
+            wait, { await taking.wait(for: .draining) },
             {
-                // While all slots are taken, waiting counts as progress.
                 while !Task.isCancelled {
                     state.tick()
                     try? await Task.sleep(for: .seconds(5))
@@ -243,7 +254,7 @@ struct PollLoop: Sendable {
     private func take(_ runs: [KnownRun], atMost wanted: Int) async -> Int {
         var taken: [DueRun] = []
         for run in runs where !registry.contains(run.id) {
-            guard taken.count < wanted, taking.isServing else { break }
+            guard taken.count < wanted, taking.isServing, services.claiming.state == .active else { break }
             guard let slot = slots.take() else { break }
             // The `deinit` of a slot that is not needed releases it.
             guard let held = registry.register(run) else { continue }
