@@ -170,7 +170,7 @@ extension PrefectWorker {
         let serving = Serving(
             daemon: WorkerDaemon(
                 pools: [], backends: Array(backends.values), services: services,
-                drainTimeout: configuration.drainTimeout),
+                drainTimeout: configuration.drainTimeout, idleLimit: configuration.exitsWhenIdle),
             services: services, slots: SlotLimiter(limit: plan.limit), plan: ObservedValue(plan),
             backends: ObservedValue(backends),
             backendHost: backendHost, defaultName: name.of)

@@ -11,7 +11,8 @@ package struct WorkerDaemon: Sendable {
     private let served: ObservedValue<[any PoolService]>
     let backends: ObservedValue<[any Backend]>
     private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any Backend>)
-    private let drainTimeout: Duration?
+    let drainTimeout: Duration?
+    let idleLimit: Duration?
     private let metrics: DaemonMetrics
 
     /// A daemon that serves pools.
@@ -20,15 +21,17 @@ package struct WorkerDaemon: Sendable {
     ///   - backends: The backends of the pools, each once.
     ///   - drainTimeout: How long the daemon waits for runs in flight before it stops them; `nil` means without a
     ///     limit.
+    ///   - idleLimit: After how much time without runs the daemon ends; `nil` means never.
     package init(
         pools: [any PoolService], backends: [any Backend], services: WorkerServices,
-        drainTimeout: Duration? = nil
+        drainTimeout: Duration? = nil, idleLimit: Duration? = nil
     ) {
         served = ObservedValue(pools)
         self.backends = ObservedValue(backends)
         arrivals = (Arrivals(), Arrivals())
         self.services = services
         self.drainTimeout = drainTimeout
+        self.idleLimit = idleLimit
         metrics = DaemonMetrics(factory: services.metrics)
         for backend in backends { arrivals.backends.add(backend) }
     }
@@ -136,6 +139,7 @@ package struct WorkerDaemon: Sendable {
             group.addTask { await runBackends() }
             group.addTask { await returnFreeMemory() }
             group.addTask { await followDrain() }
+            group.addTask { await endWhenIdle() }
             await withDiscardingTaskGroup { serving in
                 for (pool, left) in zip(initial, left) { serving.addTask { await serve(pool, left) } }
                 // When the initial pools are all polled once, the daemon only serves these.
@@ -165,17 +169,6 @@ package struct WorkerDaemon: Sendable {
         // A pool that ends while the daemon still serves has been retired.
         guard services.shutdown.isServing, !pool.served.runsOnce else { return }
         served.update { $0.removeAll { $0.state === pool.state } }
-    }
-
-    /// Takes no more runs when an operator has requested a drain. The worker ends after its last run.
-    private func followDrain() async {
-        guard let limit = await services.claiming.waitForDrain() else { return }
-        for pool in pools { pool.retire() }
-        guard let limit else { return }
-        await services.shutdown.sleep(for: limit, orUntil: .stopping)
-        guard !Task.isCancelled, services.shutdown.phase < .stopping else { return }
-        services.logger.warning("The time limit of the drain has expired: stopping \(Self.count(runsInFlight))")
-        services.shutdown.advance(to: .stopping)
     }
 
     private func removeOrphans(of backend: any Backend) async {
@@ -209,30 +202,6 @@ package struct WorkerDaemon: Sendable {
         for pool in pools { pool.reconnect() }
     }
 
-    /// Makes sure that a shutdown ends the worker, regardless of any operation in progress.
-    private func limitShutdown() async {
-        await services.shutdown.wait(for: .draining)
-        guard !services.shutdown.isServing else { return }
-        if runsInFlight == 0 {
-            // No run depends on the unfinished work, so the worker waits for no API, socket or program.
-            try? await Task.sleep(for: services.idleExitLimit)
-            return warnUndelivered()
-        }
-        if let drainTimeout {
-            await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
-            if services.shutdown.phase < .stopping, !Task.isCancelled {
-                services.logger.warning("The drain timeout has expired: stopping \(Self.count(runsInFlight))")
-                services.shutdown.advance(to: .stopping)
-            }
-        } else {
-            await services.shutdown.wait(for: .stopping)
-        }
-        guard services.shutdown.phase >= .stopping else { return }
-        let grace = pools.map(\.served.stopGrace).max() ?? .zero
-        try? await Task.sleep(for: grace + services.flushTimeout)
-        warnUndelivered()
-    }
-
     /// Whether the worker takes runs.
     package var isServing: Bool { services.shutdown.isServing && !services.claiming.isDraining }
 
@@ -242,7 +211,7 @@ package struct WorkerDaemon: Sendable {
     /// The pool that a run in flight belongs to.
     package func pool(ofRun id: String) -> ServedPool? { pools.first { $0.registry.contains(id) }?.served }
 
-    private static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
+    static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
 
     /// The worker's current activity in a few words, for a service manager and for people.
     package var status: String {
@@ -254,11 +223,6 @@ package struct WorkerDaemon: Sendable {
         case .draining: "draining, \(Self.count(runsInFlight)) in flight"
         case .stopping: "stopping, \(Self.count(runsInFlight)) in flight"
         }
-    }
-
-    private func warnUndelivered() {
-        guard !Task.isCancelled else { return }
-        services.logger.warning("Exiting with undelivered state updates, logs or events")
     }
 
     /// Sets the meters that show the current state. Callers that display or send metrics call this first.

@@ -138,6 +138,7 @@ struct PollLoop: Sendable {
 
     private func waitWhilePaused() async {
         guard services.claiming.isPaused else { return }
+        state.noteIdleness { $0.noteUnknown() }
         await whileTicking { await services.claiming.waitWhilePaused() }
     }
 
@@ -155,6 +156,7 @@ struct PollLoop: Sendable {
 
     private func poll(_ size: inout PollSize) async -> Outcome {
         guard state.isServable else {
+            state.noteIdleness { $0.noteUnknown() }
             // Without a pool there is nothing to poll; the synchroniser reports when a pool exists. A run that this
             // worker cannot start should go to a worker that can.
             return .answered(mayHaveMore: false)
@@ -173,6 +175,8 @@ struct PollLoop: Sendable {
             // A worker that shuts down takes no runs, even if the API would still return some.
             guard let due = answer else { return .answered(mayHaveMore: false) }
             metrics.polled(in: .now - start)
+            let isIdle = due.runs.isEmpty && due.unreadable.isEmpty && registry.count == 0
+            state.noteIdleness { isIdle ? $0.noteIdle(at: start) : $0.noteBusy() }
             tell(of: due.unreadable)
             noteAnswer()
             if size.isFirstExcess(of: due.runs.count, over: wanted) {
@@ -217,6 +221,7 @@ struct PollLoop: Sendable {
             }
         }
         guard let run = found ?? nil else { return nil }
+        state.noteIdleness { $0.noteBusy() }
         noteAnswer()
         let taken = await take([run], atMost: 1)
         return .answered(runs: [run.id], taken: taken, mayHaveMore: taken > 0)
@@ -228,6 +233,7 @@ struct PollLoop: Sendable {
     }
 
     private func failed(_ error: APIError) -> Outcome {
+        state.noteIdleness { $0.noteUnknown() }
         if error.isNotFound {
             // The pool or a queue no longer exists. The synchroniser finds out which, and creates it again where it
             // may.
