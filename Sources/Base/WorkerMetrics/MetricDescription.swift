@@ -35,6 +35,9 @@ extension MetricDescription {
         MetricDescription(
             "prefect_worker_all_slots_limit", "The limit of flow runs of all pools in flight; +Inf without one."),
         // Flow runs.
+        MetricDescription(
+            "prefect_worker_waiting_runs",
+            "Flow runs that are due and that no worker has claimed; those with late=\"true\" for more than 15 seconds."),
         MetricDescription("prefect_worker_runs", "Flow runs in flight by stage."),
         MetricDescription("prefect_worker_run_outcomes_total", "Flow runs that the worker released, by outcome."),
         MetricDescription(

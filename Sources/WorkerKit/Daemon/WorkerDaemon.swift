@@ -14,6 +14,8 @@ package struct WorkerDaemon: Sendable {
     let drainTimeout: Duration?
     let idleLimit: Duration?
     private let metrics: DaemonMetrics
+    private let waiting: WaitingRuns
+    private let waitingMeters: WaitingRunMeters
 
     /// A daemon that serves pools.
     ///
@@ -33,6 +35,8 @@ package struct WorkerDaemon: Sendable {
         self.drainTimeout = drainTimeout
         self.idleLimit = idleLimit
         metrics = DaemonMetrics(factory: services.metrics)
+        waiting = WaitingRuns(api: services.api)
+        waitingMeters = WaitingRunMeters(factory: services.metrics)
         for backend in backends { arrivals.backends.add(backend) }
     }
 
@@ -138,6 +142,7 @@ package struct WorkerDaemon: Sendable {
             group.addTask { await services.feed.run(for: served) }
             group.addTask { await runBackends() }
             group.addTask { await returnFreeMemory() }
+            group.addTask { await waiting.run(served) }
             group.addTask { await followDrain() }
             group.addTask { await endWhenIdle() }
             await withDiscardingTaskGroup { serving in
@@ -233,6 +238,12 @@ package struct WorkerDaemon: Sendable {
                 isReady: pool.state.unavailableReason == nil, slots: pool.slots, connection: pool.connection,
                 stages: pool.registry.all.map(\.stage))
         }
+    }
+
+    /// Sets the meters like ``updateMeters()``, and also those that cost requests to the API. Takes two seconds at most.
+    package func updateAllMeters() async {
+        waitingMeters.show(await waiting.current())
+        updateMeters()
     }
 
     // MARK: Probes
