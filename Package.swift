@@ -346,7 +346,7 @@ let package = Package(
                 "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates", "KubernetesBackend",
                 "PrefectREST",
                 "TestSupport", "BackendKit",
-                "BackendKitTesting", orderedCollections,
+                "BackendKitTesting", "WorkerMetrics", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(
