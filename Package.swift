@@ -248,7 +248,9 @@ let package = Package(
             name: "prefect-worker",
             dependencies: [
                 "BackendKit", "CInit", "CLinux", "CloudRunBackend", "PrefectConcurrency", "ContainerInstancesBackend",
-                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "PrefectJSON", "VertexAIBackend",
+                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "PrefectFiles", "PrefectJSON",
+                "PrefectREST",
+                "VertexAIBackend",
                 "JobTemplates",
                 "KubernetesBackend", "PrefectClient", "ProcessBackend", "Systemd", "SystemdBackend", "WorkerKit",
                 "WorkerLogging", "WorkerMetrics", "WorkerTelemetry", coreMetrics, logging, orderedCollections, tracing,
@@ -352,7 +354,7 @@ let package = Package(
                 "PrefectConcurrency", "HTTPTransport", "PrefectJSON", "JobTemplates", "KubernetesBackend",
                 "PrefectREST",
                 "TestSupport", "BackendKit",
-                "BackendKitTesting", orderedCollections,
+                "BackendKitTesting", "WorkerMetrics", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(

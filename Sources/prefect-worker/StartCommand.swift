@@ -147,6 +147,14 @@ struct StartCommand: AsyncParsableCommand {
             valueName: "seconds"))
     var drainTimeout: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "Exit with status 0 when no run was in flight or due for this long, like 10m, 90s or 2h "
+                + "(PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS). Default: never.",
+            valueName: "time"),
+        transform: IdleLimit.duration(argument:))
+    var exitWhenIdle: Duration?
+
     @OptionGroup var jobVariables: JobVariableOptions
 
     @Flag(
@@ -207,6 +215,7 @@ struct StartCommand: AsyncParsableCommand {
         configuration.prefetchSeconds = prefetchSeconds
         configuration.runsOnce = runOnce
         configuration.drainTimeout = try drainTimeout.map { .pause(seconds: $0) } ?? drainTimeout(in: environment)
+        configuration.exitsWhenIdle = try exitWhenIdle ?? IdleLimit.duration(in: environment)
         configuration.leavesRunsOnExit = detachOnExit
         configuration.openFiles = openFiles
         configuration.output = runOutput(journal: journal, of: probes)

@@ -24,7 +24,7 @@ extension StatusRoute {
     /// `/metrics`, for Prometheus.
     static func metrics(_ registry: PrometheusRegistry, of probes: WorkerProbes) -> StatusRoute {
         StatusRoute(path: "/metrics") {
-            probes.updateMeters()
+            await probes.updateAllMeters()
             return RouteAnswer(status: 200, contentType: PrometheusRegistry.contentType, body: registry.render())
         }
     }

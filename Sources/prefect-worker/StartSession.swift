@@ -2,7 +2,6 @@ import HealthServer
 import Logging
 import PrefectClient
 import PrefectConcurrency
-import PrefectJSON
 import WorkerKit
 import WorkerLogging
 import WorkerMetrics
@@ -41,6 +40,7 @@ struct StartSession: Sendable {
             group.addTask { await shutDown(on: requests, logger) }
             group.addTask { await endIfHeld(logger) }
             group.addTask { await notifyServiceManager() }
+            group.addTask { await answerControl(logger) }
             defer { group.cancelAll() }
             try await run(request, logger)
         }
@@ -60,16 +60,9 @@ struct StartSession: Sendable {
             probes, { "Answering probes at http://\($0)/health and /ready" }, logger, measured ?? serving)
     }
 
-    /// The routes in addition to the probes. Secrets are masked, because every client that reaches the port may read
-    /// the answers.
+    /// The routes in addition to the probes.
     private var statusRoutes: [StatusRoute] {
-        [
-            StatusRoute(path: "/status") { [worker] in
-                RouteAnswer(
-                    status: 200, contentType: "application/json",
-                    body: worker.live.redact(worker.probes.report.serialized(.compact)))
-            }
-        ] + (metrics.map { [.metrics($0, of: worker.probes)] } ?? [])
+        [statusRoute] + (metrics.map { [.metrics($0, of: worker.probes)] } ?? [])
     }
 
     private func probes(routes: [StatusRoute], _ logger: Logger) -> HealthServer {

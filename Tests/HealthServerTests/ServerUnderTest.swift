@@ -31,7 +31,7 @@ func withServer(
             try await server.run { continuation.yield($0) }
         }
         for await address in addresses {
-            try await body(address.port)
+            try await body(address.port ?? 0)
             break
         }
         let start = ContinuousClock.now

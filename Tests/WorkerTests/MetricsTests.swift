@@ -147,7 +147,7 @@ struct MetricsTests {
             try await withWorker(api, metrics: registry) { subject in
                 probes.setDaemon(subject.daemon)
                 try await eventually("the worker has polled") { subject.worker.state.hasPolled }
-                probes.updateMeters()
+                await probes.updateAllMeters()
             }
         }
         let shown = registry.render().split(separator: "\n").filter { $0.hasPrefix("# TYPE prefect_worker_") }

@@ -24,6 +24,8 @@ extension MetricDescription {
         // The program.
         MetricDescription("prefect_worker_build_info", "Always 1; the labels identify the program."),
         MetricDescription("prefect_worker_ready", "Whether every pool can be served: 1 as long as /ready answers 200."),
+        MetricDescription(
+            "prefect_worker_paused", "Whether an operator has paused the worker, so that it claims no flow runs."),
         // Pools.
         MetricDescription(
             "prefect_worker_pool_ready", "Whether the pool can be polled and its runs could be started at the moment."),
@@ -33,6 +35,9 @@ extension MetricDescription {
         MetricDescription(
             "prefect_worker_all_slots_limit", "The limit of flow runs of all pools in flight; +Inf without one."),
         // Flow runs.
+        MetricDescription(
+            "prefect_worker_waiting_runs",
+            "Flow runs that are due and that no worker has claimed; those with late=\"true\" for more than 15 seconds."),
         MetricDescription("prefect_worker_runs", "Flow runs in flight by stage."),
         MetricDescription("prefect_worker_run_outcomes_total", "Flow runs that the worker released, by outcome."),
         MetricDescription(

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import HummingbirdCore
 package import Logging
@@ -11,10 +12,9 @@ internal import Synchronization
 /// `GET /health` responds like the Python worker, so that probes need no change. It returns 200 `{"message":"OK"}`, or
 /// 503 `{"message":"Worker may be unresponsive at this time"}`. `GET /ready` returns 200 `{"message":"OK"}`, or 503
 /// with the reason as the message. HEAD returns the same without the body; every other request returns 404. A transfer
-/// coding other than `chunked` returns 501. A slow, silent or excessive client loses at most its own connection.
+/// coding other than `chunked` returns 501. A route for POST returns 404 for GET. A slow, silent or excessive client loses at most its own connection.
 package struct HealthServer: Sendable {
-    private let host: String
-    private let port: Int
+    private let address: ListeningAddress
     private let routes: [String: StatusRoute]
     private let logger: Logger
     private let limits: Limits
@@ -51,11 +51,25 @@ package struct HealthServer: Sendable {
         self.init(host: host, port: port, routes: routes, logger: logger, limits: Limits())
     }
 
+    /// A server on a Unix socket with these routes only. Only the user of this process and root may connect, if nobody
+    /// else may use the directory of the socket. A socket at the path is replaced.
+    ///
+    /// - Parameters:
+    ///   - socket: The path of the socket, at most 107 bytes.
+    ///   - name: The path in messages.
+    package init(socket: String, name: String, routes: [StatusRoute], logger: Logger) {
+        self.init(.socket(path: socket, name: name), routes: routes, logger: logger, limits: Limits())
+    }
+
     init(host: String, port: Int, routes: [StatusRoute], logger: Logger, limits: Limits) {
         // Brackets belong in URLs, but people write them in settings.
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]") && host.utf8.count > 2
-        self.host = isBracketed ? String(host.dropFirst().dropLast()) : host
-        self.port = port
+        let host = isBracketed ? String(host.dropFirst().dropLast()) : host
+        self.init(.network(host: host, port: port), routes: routes, logger: logger, limits: limits)
+    }
+
+    init(_ address: ListeningAddress, routes: [StatusRoute], logger: Logger, limits: Limits) {
+        self.address = address
         self.routes = Dictionary(routes.map { ($0.path, $0) }) { $1 }
         self.logger = logger
         self.limits = limits
@@ -69,8 +83,8 @@ package struct HealthServer: Sendable {
     package func run(
         onListening: @escaping @Sendable (ListeningAddress) async -> Void = { _ in }
     ) async throws {
-        guard (0...65535).contains(port) else {
-            throw HealthServerError(host: host, port: port, cause: .invalidPort)
+        if let port = address.port, !(0...65535).contains(port) {
+            throw HealthServerError(address, cause: .invalidPort)
         }
         let connections = OpenConnections(limit: limits.connections)
         // The task is detached, because a graceful shutdown of a surrounding service group would end Hummingbird's
@@ -95,6 +109,7 @@ package struct HealthServer: Sendable {
         } catch {
             failure = error
         }
+        connections.shutDown()
         try? await group.shutdownGracefully()
         if let failure { throw failure }
     }
@@ -103,19 +118,21 @@ package struct HealthServer: Sendable {
         _ connections: OpenConnections, group: any EventLoopGroup,
         onListening: @escaping @Sendable (ListeningAddress) async -> Void
     ) async throws {
-        let bound = Bound(port: port)
+        let bound = Bound(address)
         while !connections.isShutDown {
-            let address = bound.address(host: host)
+            let address = bound.address
             let service = makeServer(address, connections, group: group) { channel in
                 connections.listen(on: channel)
+                // Other users may not connect, even if the directory is opened to them later.
+                if case .socket(let path, _) = address { chmod(path, 0o600) }
                 let isFirst = bound.settle(port: channel.localAddress?.port)
-                if isFirst { await onListening(bound.address(host: host)) }
+                if isFirst { await onListening(bound.address) }
             }
             var cause = ""
             do {
                 try await service.run()
             } catch {
-                guard bound.isSettled else { throw HealthServerError(host: host, port: port, bindError: error) }
+                guard bound.isSettled else { throw HealthServerError(self.address, bindError: error) }
                 cause = ": \(error)"
             }
             guard !connections.isShutDown, !Task.isCancelled else { return }
@@ -144,7 +161,7 @@ package struct HealthServer: Sendable {
         quiet.logLevel = .critical
         return Server(
             childChannelSetup: DeferredHTTP1Channel(http: channel),
-            configuration: ServerConfiguration(address: .hostname(address.host, port: address.port)),
+            configuration: ServerConfiguration(address: address.bindAddress),
             onServerRunning: onServerRunning, eventLoopGroup: group, logger: quiet)
     }
 
@@ -152,8 +169,8 @@ package struct HealthServer: Sendable {
         let answer: RouteAnswer
         if let coding = request.headers[.transferEncoding], coding.lowercased() != "chunked" {
             answer = .message("Not Implemented", status: 501)
-        } else if request.method == .get || request.method == .head, let route = routes[request.uri.path] {
-            answer = await route.answer()
+        } else if let route = routes[request.uri.path], route.takes(request.method) {
+            answer = await route.answer(request.uri.query ?? "")
         } else {
             answer = .message("Not Found", status: 404)
         }
@@ -170,26 +187,23 @@ package struct HealthServer: Sendable {
     }
 }
 
-/// The port in use. It is the configured port until the first bind determines it.
+/// The address in use. It is the configured address until the first bind determines the port.
 private final class Bound: Sendable {
-    private let state: Mutex<(port: Int, isSettled: Bool)>
+    private let state: Mutex<(address: ListeningAddress, isSettled: Bool)>
 
-    init(port: Int) {
-        state = Mutex((port, false))
+    init(_ address: ListeningAddress) {
+        state = Mutex((address, false))
     }
 
     var isSettled: Bool { state.withLock { $0.isSettled } }
+    var address: ListeningAddress { state.withLock { $0.address } }
 
     /// Stores the port of a bind; returns `true` the first time.
     func settle(port: Int?) -> Bool {
         state.withLock { state in
             defer { state.isSettled = true }
-            if let port { state.port = port }
+            state.address = state.address.bound(to: port)
             return !state.isSettled
         }
-    }
-
-    func address(host: String) -> ListeningAddress {
-        ListeningAddress(host: host, port: state.withLock { $0.port })
     }
 }

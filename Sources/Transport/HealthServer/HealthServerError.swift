@@ -19,19 +19,18 @@ package struct HealthServerError: Error, Sendable, Hashable, CustomStringConvert
         case other(String)
     }
 
-    /// `PREFECT_WORKER_WEBSERVER_HOST`.
-    package let host: String
-    /// `PREFECT_WORKER_WEBSERVER_PORT`.
-    package let port: Int
+    /// The address as configured.
+    package let address: ListeningAddress
     package let cause: Cause
 
-    /// One line with the address, the cause and the setting to change.
+    /// One line with the address and the cause. For an address of the network, it names the setting to change.
     package var description: String {
-        "The health server cannot listen on \(ListeningAddress(host: host, port: port)): \(explanation)."
+        "The health server cannot listen on \(address): \(explanation)."
     }
 
     private var explanation: String {
         switch cause {
+        case .other(let text) where address.port == nil: text
         case .invalidPort:
             "a port is a number from 0 to 65535; change PREFECT_WORKER_WEBSERVER_PORT"
         case .portInUse:
@@ -48,10 +47,14 @@ package struct HealthServerError: Error, Sendable, Hashable, CustomStringConvert
     }
 
     /// Translates the error of a failed bind.
-    init(host: String, port: Int, bindError error: any Error) {
-        self.host = host
-        self.port = port
-        switch (error as? IOError)?.errnoCode {
+    init(_ address: ListeningAddress, bindError error: any Error) {
+        self.address = address
+        let code = (error as? IOError)?.errnoCode
+        guard address.port != nil else {
+            cause = .other(code.map { String(cString: strerror($0)) } ?? "\(error)")
+            return
+        }
+        switch code {
         case EADDRINUSE: cause = .portInUse
         case EACCES, EPERM: cause = .permissionDenied
         case EADDRNOTAVAIL: cause = .foreignAddress
@@ -60,22 +63,8 @@ package struct HealthServerError: Error, Sendable, Hashable, CustomStringConvert
         }
     }
 
-    init(host: String, port: Int, cause: Cause) {
-        self.host = host
-        self.port = port
+    init(_ address: ListeningAddress, cause: Cause) {
+        self.address = address
         self.cause = cause
-    }
-}
-
-/// The address that the health server listens on.
-package struct ListeningAddress: Sendable, Hashable, CustomStringConvertible {
-    /// The host as configured, without brackets.
-    package let host: String
-    /// The port: the system's choice when 0 was configured.
-    package let port: Int
-
-    /// `host:port`, with brackets around an IPv6 address.
-    package var description: String {
-        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 }

@@ -51,16 +51,16 @@ final class OpenConnections: Sendable {
         state.withLock { $0.connections[ObjectIdentifier(channel)] = nil }
     }
 
-    /// Closes everything.
+    /// Closes everything. Afterwards no other call closes anything any more, so the event loop may end. Must not be
+    /// called on the event loop.
     func shutDown() {
-        let channels = state.withLock { state in
+        state.withLock { state in
             state.isShutDown = true
-            defer {
-                state.connections = [:]
-                state.listener = nil
+            for channel in [state.listener].compactMap(\.self) + state.connections.values.map(\.channel) {
+                channel.close(promise: nil)
             }
-            return [state.listener].compactMap { $0 } + state.connections.values.map(\.channel)
+            state.connections = [:]
+            state.listener = nil
         }
-        for channel in channels { channel.close(promise: nil) }
     }
 }

@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import PrefectJSON
 
 /// The result of a probe.
@@ -19,7 +20,7 @@ package struct ProbeAnswer: Sendable, Hashable {
     package static func bad(_ detail: String) -> ProbeAnswer { ProbeAnswer(isGood: false, detail: detail) }
 }
 
-/// An answer to a GET request: a status code and a text.
+/// An answer to a request: a status code and a text.
 package struct RouteAnswer: Sendable, Hashable {
     /// The HTTP status code.
     package var status: Int
@@ -40,16 +41,31 @@ package struct RouteAnswer: Sendable, Hashable {
     }
 }
 
-/// A path that the health server answers for GET and HEAD.
+/// A path that the health server answers, either for GET and HEAD or for POST.
 package struct StatusRoute: Sendable {
     /// The path, with its leading slash and without a query.
     package let path: String
-    /// Produces the current answer. It should arrive within a second; a client waits ten seconds at most.
-    package let answer: @Sendable () async -> RouteAnswer
+    /// Produces the current answer for the query of a request, which may be empty. It should arrive within a second; a
+    /// client waits ten seconds at most.
+    let answer: @Sendable (_ query: String) async -> RouteAnswer
+    private let isForPost: Bool
 
+    /// A route for GET and HEAD.
     package init(path: String, answer: @escaping @Sendable () async -> RouteAnswer) {
         self.path = path
-        self.answer = answer
+        self.answer = { _ in await answer() }
+        isForPost = false
+    }
+
+    /// A route for POST. `action` receives the query of a request, as it was sent.
+    package init(post path: String, action: @escaping @Sendable (_ query: String) async -> RouteAnswer) {
+        self.path = path
+        answer = action
+        isForPost = true
+    }
+
+    func takes(_ method: HTTPRequest.Method) -> Bool {
+        isForPost ? method == .post : method == .get || method == .head
     }
 
     /// `/health`, with the bodies and codes of the Python worker's health server. A detail of a good answer replaces

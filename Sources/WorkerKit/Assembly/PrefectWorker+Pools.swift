@@ -45,6 +45,8 @@ extension PrefectWorker {
     package func serve(_ logger: Logger) async throws {
         let state = try StateDirectories.take(
             configuration.stateDirectory, plan: configuration.plan, settings: settings, environment: environment)
+        stateDirectory.update { $0 = state.directory }
+        defer { stateDirectory.update { $0 = nil } }
         var found: [FoundPool] = []
         for pool in configuration.plan.pools {
             guard let next = try await discover(pool, logger) else { return }
@@ -163,13 +165,13 @@ extension PrefectWorker {
                 maximumRecordBytes: apiLogging.maxLogSize, isEnabled: apiLogging.isEnabled, logger: own),
             events: EventShipper(api: client, logger: own), logger: own,
             ledger: RunLedger(directory: directory?.path, logger: own), shutdown: shutdown,
-            environment: environment, settingsEnvironment: settingsEnvironment,
+            claiming: claiming, environment: environment, settingsEnvironment: settingsEnvironment,
             redact: { [live] in live.redact($0) })
         warnOfOthers(in: services.ledger, plan, own)
         let serving = Serving(
             daemon: WorkerDaemon(
                 pools: [], backends: Array(backends.values), services: services,
-                drainTimeout: configuration.drainTimeout),
+                drainTimeout: configuration.drainTimeout, idleLimit: configuration.exitsWhenIdle),
             services: services, slots: SlotLimiter(limit: plan.limit), plan: ObservedValue(plan),
             backends: ObservedValue(backends),
             backendHost: backendHost, defaultName: name.of)

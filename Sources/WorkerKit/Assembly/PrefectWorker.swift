@@ -18,8 +18,12 @@ public final class PrefectWorker: Sendable {
     package let probes: WorkerProbes
     /// The progress of the shutdown.
     package let shutdown = ShutdownSignal()
+    /// Whether the worker claims flow runs.
+    let claiming = ClaimControl()
     /// Whether the end of the worker was requested while no run was in flight.
     package let endsIdle = ObservedValue(false)
+    /// The state directory, while the worker holds one.
+    package let stateDirectory = ObservedValue<StateDirectory?>(nil)
     /// Prefect's settings as they are passed on to jobs.
     let settingsEnvironment: ObservedValue<[(name: String, value: String)]>
     /// The pools that are served, once they are known.

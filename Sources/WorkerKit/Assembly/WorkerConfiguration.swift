@@ -37,6 +37,9 @@ public struct WorkerConfiguration: Sendable {
     public var runsOnce = false
     /// How long a draining worker waits for runs in flight before it stops them; `nil` for as long as they take.
     public var drainTimeout: Duration?
+    /// After how much time without a run in flight or due the worker ends; `nil` for never. Time in which the API cannot
+    /// be reached, or in which the worker is paused, does not count.
+    public var exitsWhenIdle: Duration?
     /// Whether runs that can continue without the worker survive its shutdown. The next worker with the same state
     /// directory adopts them.
     public var leavesRunsOnExit = false

@@ -7,7 +7,8 @@ extension WorkerDaemon {
     /// The worker's activity and connections for `/status`, without the ids and names of runs and without secrets.
     package var report: JSONValue {
         [
-            "state": .string("\(services.shutdown.phase)"),
+            "state": .string(isServing ? "serving" : "\(max(services.shutdown.phase, .draining))"),
+            "claiming": isServing ? (services.claiming.isPaused ? "paused" : "active") : "ended",
             "ready": .bool(reasonNotReady == nil),
             "connections": [
                 "events_from_api": services.feed.connection.current.json,

@@ -11,8 +11,11 @@ package struct WorkerDaemon: Sendable {
     private let served: ObservedValue<[any PoolService]>
     let backends: ObservedValue<[any Backend]>
     private let arrivals: (pools: Arrivals<PoolArrival>, backends: Arrivals<any Backend>)
-    private let drainTimeout: Duration?
+    let drainTimeout: Duration?
+    let idleLimit: Duration?
     private let metrics: DaemonMetrics
+    private let waiting: WaitingRuns
+    private let waitingMeters: WaitingRunMeters
 
     /// A daemon that serves pools.
     ///
@@ -20,16 +23,20 @@ package struct WorkerDaemon: Sendable {
     ///   - backends: The backends of the pools, each once.
     ///   - drainTimeout: How long the daemon waits for runs in flight before it stops them; `nil` means without a
     ///     limit.
+    ///   - idleLimit: After how much time without runs the daemon ends; `nil` means never.
     package init(
         pools: [any PoolService], backends: [any Backend], services: WorkerServices,
-        drainTimeout: Duration? = nil
+        drainTimeout: Duration? = nil, idleLimit: Duration? = nil
     ) {
         served = ObservedValue(pools)
         self.backends = ObservedValue(backends)
         arrivals = (Arrivals(), Arrivals())
         self.services = services
         self.drainTimeout = drainTimeout
+        self.idleLimit = idleLimit
         metrics = DaemonMetrics(factory: services.metrics)
+        waiting = WaitingRuns(api: services.api)
+        waitingMeters = WaitingRunMeters(factory: services.metrics)
         for backend in backends { arrivals.backends.add(backend) }
     }
 
@@ -76,6 +83,7 @@ package struct WorkerDaemon: Sendable {
     ///
     /// - Parameter backend: The backend of the pool, if no other pool has it.
     package func add(_ pool: any PoolService, on backend: (any Backend)? = nil) {
+        guard isServing else { return }
         let isNew = served.update { pools in
             guard !pools.contains(where: { $0.served.name == pool.served.name }) else { return false }
             pools.append(pool)
@@ -134,12 +142,17 @@ package struct WorkerDaemon: Sendable {
             group.addTask { await services.feed.run(for: served) }
             group.addTask { await runBackends() }
             group.addTask { await returnFreeMemory() }
+            group.addTask { await waiting.run(served) }
+            group.addTask { await followDrain() }
+            group.addTask { await endWhenIdle() }
             await withDiscardingTaskGroup { serving in
                 for (pool, left) in zip(initial, left) { serving.addTask { await serve(pool, left) } }
                 // When the initial pools are all polled once, the daemon only serves these.
                 guard !initial.allSatisfy(\.served.runsOnce) else { return }
                 serving.addTask {
-                    await services.shutdown.wait(for: .draining)
+                    await raceOf(
+                        { await services.shutdown.wait(for: .draining) }, { _ = await services.claiming.waitForDrain() }
+                    )
                     arrivals.pools.finish()
                 }
                 for await arrival in arrivals.pools.stream {
@@ -194,32 +207,8 @@ package struct WorkerDaemon: Sendable {
         for pool in pools { pool.reconnect() }
     }
 
-    /// Makes sure that a shutdown ends the worker, regardless of any operation in progress.
-    private func limitShutdown() async {
-        await services.shutdown.wait(for: .draining)
-        guard !services.shutdown.isServing else { return }
-        if runsInFlight == 0 {
-            // No run depends on the unfinished work, so the worker waits for no API, socket or program.
-            try? await Task.sleep(for: services.idleExitLimit)
-            return warnUndelivered()
-        }
-        if let drainTimeout {
-            await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
-            if services.shutdown.phase < .stopping, !Task.isCancelled {
-                services.logger.warning("The drain timeout has expired: stopping \(Self.count(runsInFlight))")
-                services.shutdown.advance(to: .stopping)
-            }
-        } else {
-            await services.shutdown.wait(for: .stopping)
-        }
-        guard services.shutdown.phase >= .stopping else { return }
-        let grace = pools.map(\.served.stopGrace).max() ?? .zero
-        try? await Task.sleep(for: grace + services.flushTimeout)
-        warnUndelivered()
-    }
-
     /// Whether the worker takes runs.
-    package var isServing: Bool { services.shutdown.isServing }
+    package var isServing: Bool { services.shutdown.isServing && !services.claiming.isDraining }
 
     /// How many flow runs are in flight, in all pools.
     package var runsInFlight: Int { pools.map(\.registry.count).reduce(0, +) }
@@ -227,21 +216,18 @@ package struct WorkerDaemon: Sendable {
     /// The pool that a run in flight belongs to.
     package func pool(ofRun id: String) -> ServedPool? { pools.first { $0.registry.contains(id) }?.served }
 
-    private static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
+    static func count(_ runs: Int) -> String { runs == 1 ? "1 flow run" : "\(runs) flow runs" }
 
     /// The worker's current activity in a few words, for a service manager and for people.
     package var status: String {
         switch services.shutdown.phase {
+        case .serving where services.claiming.isDraining: "draining, \(Self.count(runsInFlight)) in flight"
+        case .serving where services.claiming.isPaused: "paused, \(Self.count(runsInFlight)) in flight"
         case .serving:
             pools.lazy.compactMap(\.state.unavailableReason).first ?? "serving, \(Self.count(runsInFlight)) in flight"
         case .draining: "draining, \(Self.count(runsInFlight)) in flight"
         case .stopping: "stopping, \(Self.count(runsInFlight)) in flight"
         }
-    }
-
-    private func warnUndelivered() {
-        guard !Task.isCancelled else { return }
-        services.logger.warning("Exiting with undelivered state updates, logs or events")
     }
 
     /// Sets the meters that show the current state. Callers that display or send metrics call this first.
@@ -252,6 +238,12 @@ package struct WorkerDaemon: Sendable {
                 isReady: pool.state.unavailableReason == nil, slots: pool.slots, connection: pool.connection,
                 stages: pool.registry.all.map(\.stage))
         }
+    }
+
+    /// Sets the meters like ``updateMeters()``, and also those that cost requests to the API. Takes two seconds at most.
+    package func updateAllMeters() async {
+        waitingMeters.show(await waiting.current())
+        updateMeters()
     }
 
     // MARK: Probes
@@ -268,7 +260,7 @@ package struct WorkerDaemon: Sendable {
 
     /// Why the worker is not ready to run flows, in one line; `nil` when it is.
     package var reasonNotReady: String? {
-        if !services.shutdown.isServing { return "the worker is shutting down: \(status)" }
+        if !isServing { return "the worker is shutting down: \(status)" }
         return pools.lazy.compactMap(\.state.unavailableReason).first
     }
 }

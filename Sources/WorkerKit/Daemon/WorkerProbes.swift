@@ -23,6 +23,12 @@ package final class WorkerProbes: Sendable {
         daemon?.updateMeters()
     }
 
+    /// Sets the meters like ``updateMeters()``, and also those that cost requests to the API. Takes two seconds at most.
+    package func updateAllMeters() async {
+        isReady.set(reasonNotReady == nil)
+        await daemon?.updateAllMeters()
+    }
+
     /// Sets the description of the worker's activity before its daemon runs.
     package func setBeginning(_ text: String) { state.withLock { $0.beginning = text } }
 

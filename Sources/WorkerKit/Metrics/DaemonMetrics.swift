@@ -4,6 +4,7 @@ internal import PrefectClient
 
 /// The metrics of the daemon that belong to no single pool.
 struct DaemonMetrics: Sendable {
+    private let isPaused: Meter
     private let slotsUsed: Meter
     private let slotsLimit: Meter
     private let eventsFromAPI: Meter
@@ -17,6 +18,7 @@ struct DaemonMetrics: Sendable {
         func meter(_ name: String, _ labels: [(String, String)] = []) -> Meter {
             Meter(label: name, dimensions: labels, factory: factory)
         }
+        isPaused = meter("prefect_worker_paused")
         slotsUsed = meter("prefect_worker_all_slots_used")
         slotsLimit = meter("prefect_worker_all_slots_limit")
         eventsFromAPI = meter("prefect_worker_socket_connected", [("socket", "events_from_api")])
@@ -27,6 +29,7 @@ struct DaemonMetrics: Sendable {
 
     /// Sets the meters to the current state; `slots` are those of each pool.
     func update(slots: [SlotLimiter], backends: [any Backend], _ services: WorkerServices) {
+        isPaused.set(services.claiming.isPaused)
         slotsUsed.set(slots.map(\.used).reduce(0, +))
         slotsLimit.set(limit: slots.first?.whole?.limit)
         eventsFromAPI.set(services.feed.connection.isLive)

@@ -41,6 +41,7 @@ struct PollLoop: Sendable {
         while taking.isServing, !Task.isCancelled {
             state.tick()
             await waitForFreeSlot()
+            await waitWhilePaused()
             guard taking.isServing else { return }
             let announced = hints.update { $0.beginPoll(now: .now) }
             let outcome = await poll(&size)
@@ -125,16 +126,27 @@ struct PollLoop: Sendable {
     func once() async {
         defer { state.endPolling() }
         var size = PollSize()
+        await waitWhilePaused()
         // An answer that is too large yields no runs, and the next poll requests fewer.
         while case .answered(_, taken: 0, mayHaveMore: true) = await poll(&size) {}
     }
 
     private func waitForFreeSlot() async {
         guard slots.free == 0 else { return }
+        await whileTicking { await slots.waitForFreeSlot() }
+    }
+
+    private func waitWhilePaused() async {
+        guard services.claiming.isPaused else { return }
+        state.noteIdleness { $0.noteUnknown() }
+        await whileTicking { await services.claiming.waitWhilePaused() }
+    }
+
+    /// Waits for something that counts as progress, while the worker takes runs.
+    private func whileTicking(_ wait: @escaping @Sendable () async -> Void) async {
         await raceOf(
-            { await slots.waitForFreeSlot() }, { await taking.wait(for: .draining) },
+            wait, { await taking.wait(for: .draining) },
             {
-                // While all slots are taken, waiting counts as progress.
                 while !Task.isCancelled {
                     state.tick()
                     try? await Task.sleep(for: .seconds(5))
@@ -144,6 +156,7 @@ struct PollLoop: Sendable {
 
     private func poll(_ size: inout PollSize) async -> Outcome {
         guard state.isServable else {
+            state.noteIdleness { $0.noteUnknown() }
             // Without a pool there is nothing to poll; the synchroniser reports when a pool exists. A run that this
             // worker cannot start should go to a worker that can.
             return .answered(mayHaveMore: false)
@@ -162,6 +175,8 @@ struct PollLoop: Sendable {
             // A worker that shuts down takes no runs, even if the API would still return some.
             guard let due = answer else { return .answered(mayHaveMore: false) }
             metrics.polled(in: .now - start)
+            let isIdle = due.runs.isEmpty && due.unreadable.isEmpty && registry.count == 0
+            state.noteIdleness { isIdle ? $0.noteIdle(at: start) : $0.noteBusy() }
             tell(of: due.unreadable)
             noteAnswer()
             if size.isFirstExcess(of: due.runs.count, over: wanted) {
@@ -206,6 +221,7 @@ struct PollLoop: Sendable {
             }
         }
         guard let run = found ?? nil else { return nil }
+        state.noteIdleness { $0.noteBusy() }
         noteAnswer()
         let taken = await take([run], atMost: 1)
         return .answered(runs: [run.id], taken: taken, mayHaveMore: taken > 0)
@@ -217,6 +233,7 @@ struct PollLoop: Sendable {
     }
 
     private func failed(_ error: APIError) -> Outcome {
+        state.noteIdleness { $0.noteUnknown() }
         if error.isNotFound {
             // The pool or a queue no longer exists. The synchroniser finds out which, and creates it again where it
             // may.
@@ -243,7 +260,7 @@ struct PollLoop: Sendable {
     private func take(_ runs: [KnownRun], atMost wanted: Int) async -> Int {
         var taken: [DueRun] = []
         for run in runs where !registry.contains(run.id) {
-            guard taken.count < wanted, taking.isServing else { break }
+            guard taken.count < wanted, taking.isServing, services.claiming.state == .active else { break }
             guard let slot = slots.take() else { break }
             // The `deinit` of a slot that is not needed releases it.
             guard let held = registry.register(run) else { continue }

@@ -13,6 +13,7 @@ package final class PoolState: Sendable {
         var hasLostQueues = false
         var lastTick = ContinuousClock.now
         var pollingHasEnded = false
+        var idle = IdleTime()
 
         var isServable: Bool { unavailableReason == nil && pool != nil }
     }
@@ -50,6 +51,11 @@ package final class PoolState: Sendable {
 
     /// Whether the pool was polled successfully at least once.
     package var hasPolled: Bool { state.value.hasPolled }
+
+    /// For how long polls have found nothing to do.
+    var idleTime: Duration { state.value.idle.total }
+
+    func noteIdleness(_ change: (inout IdleTime) -> Void) { state.update { change(&$0.idle) } }
 
     func tick() { state.update { $0.lastTick = .now } }
 

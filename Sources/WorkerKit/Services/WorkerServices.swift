@@ -24,6 +24,8 @@ package struct WorkerServices: Sendable {
     package var ledger: RunLedger
     /// The shutdown of the worker.
     package var shutdown: ShutdownSignal
+    /// Whether the worker claims flow runs.
+    package var claiming: ClaimControl
     /// The time limit of the final flush, in which a worker that shuts down sends its last messages after all other
     /// work.
     package var flushTimeout: Duration
@@ -44,7 +46,8 @@ package struct WorkerServices: Sendable {
     package init(
         api: APIClient, logs: LogShipper, events: EventShipper, logger: Logger,
         metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
-        ledger: RunLedger, shutdown: ShutdownSignal, flushTimeout: Duration = .seconds(15),
+        ledger: RunLedger, shutdown: ShutdownSignal, claiming: ClaimControl = ClaimControl(),
+        flushTimeout: Duration = .seconds(15),
         workPatience: Duration = .seconds(30), idleExitLimit: Duration = .milliseconds(500),
         environment: [String: String],
         settingsEnvironment: ObservedValue<[(name: String, value: String)]>,
@@ -59,6 +62,7 @@ package struct WorkerServices: Sendable {
         self.tracer = tracer
         self.ledger = ledger
         self.shutdown = shutdown
+        self.claiming = claiming
         self.flushTimeout = flushTimeout
         self.workPatience = workPatience
         self.idleExitLimit = idleExitLimit

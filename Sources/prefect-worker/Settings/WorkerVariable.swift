@@ -20,6 +20,10 @@ enum WorkerVariable {
             "How long the worker waits for runs in flight after the first SIGTERM, like `--drain-timeout`. Default: as "
                 + "long as they take."),
         BackendSetting(
+            "PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS", expects: "a number of at least 1",
+            "After how much time without a run in flight or due the worker exits, like `--exit-when-idle`. Default: never."
+        ),
+        BackendSetting(
             "PREFECT_WORKER_ALLOWED_JOB_VARIABLES", expects: "names, separated by commas",
             "The restricted job variables that deployments and flow runs may set, like `--allow-job-variable`. Restricted "
                 + "variables control what a run may do on the worker's host. Default: none."),

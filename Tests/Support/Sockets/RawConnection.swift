@@ -2,7 +2,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// A TCP connection to a local port that shows exactly which bytes arrive and how it ends.
+/// A connection to a local port or a Unix socket that shows exactly which bytes arrive and how it ends.
 public final class RawConnection: Sendable {
     /// How the other side ended the connection.
     public enum Ending: Sendable, Hashable {
@@ -25,8 +25,19 @@ public final class RawConnection: Sendable {
 
     /// Connects; throws when the port refuses.
     public static func connect(host: String = "127.0.0.1", port: Int) async throws -> RawConnection {
+        try await connect { try await $0.connect(host: host, port: port).get() }
+    }
+
+    /// Connects to a Unix socket; throws when nobody listens there.
+    public static func connect(unixSocket path: String) async throws -> RawConnection {
+        try await connect { try await $0.connect(unixDomainSocketPath: path).get() }
+    }
+
+    private static func connect(
+        _ connect: (ClientBootstrap) async throws -> any Channel
+    ) async throws -> RawConnection {
         let connection = RawConnection()
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .connectTimeout(.seconds(30))
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
@@ -34,7 +45,7 @@ public final class RawConnection: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Receiver(connection))
                 }
             }
-            .connect(host: host, port: port).get()
+        let channel = try await connect(bootstrap)
         connection.channel.withLock { $0 = channel }
         return connection
     }

@@ -39,7 +39,7 @@ func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
     flushTimeout: Duration = .seconds(15), workPatience: Duration = .seconds(30),
-    idleExitLimit: Duration = .seconds(15), drainTimeout: Duration? = nil,
+    idleExitLimit: Duration = .seconds(15), drainTimeout: Duration? = nil, idleLimit: Duration? = nil,
     stateDirectory: String? = nil,
     metrics: any MetricsFactory = NOOPMetricsHandler.instance, tracer: any Tracer = NoOpTracer(),
     // The policy sets the pauses between attempts; tests shorten them.
@@ -73,7 +73,8 @@ func withWorker<Result: Sendable>(
         heartbeatInterval: .milliseconds(50), cancellationPollInterval: .milliseconds(30), stopGrace: .seconds(5))
     change(&served)
     let worker = PoolWorker(served: served, backend: backend, services: services)
-    let daemon = WorkerDaemon(pools: [worker], backends: [backend], services: services, drainTimeout: drainTimeout)
+    let daemon = WorkerDaemon(
+        pools: [worker], backends: [backend], services: services, drainTimeout: drainTimeout, idleLimit: idleLimit)
     let subject = WorkerUnderTest(
         api: api, client: client, backend: backend, worker: worker, daemon: daemon, services: services, log: log,
         hasEnded: Gate())

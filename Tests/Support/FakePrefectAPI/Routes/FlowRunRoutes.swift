@@ -97,16 +97,21 @@ extension Route {
     private static func filterRuns(_ world: World, _ call: Call) throws(Refusal) -> [FakeFlowRun] {
         let body = call.body
         for (member, value) in body.objectValue ?? [:] where !value.isNull {
-            let known = ["flow_runs", "flows", "deployments", "work_pools", "limit", "offset", "sort"]
+            let known = [
+                "flow_runs", "flows", "deployments", "work_pools", "work_pool_queues", "limit", "offset", "sort",
+            ]
             guard known.contains(member) else { throw Filter.unknown(member) }
         }
         var members = call["flow_runs"]
         let stateMembers = members?["state"]
         members?["state"] = nil
+        let latest = members?["next_scheduled_start_time"]?["before_"]?.stringValue.flatMap(WireTime.init(parsing:))
+        members?["next_scheduled_start_time"] = nil
         let states = try Filter(stateMembers, at: "flow_runs.state", knows: ["type", "name"], body)
         let filter = try Filter(
             members, at: "flow_runs", knows: ["id", "name", "deployment_id", "flow_id", "work_queue_name"], body)
         let pools = try Filter(call["work_pools"], at: "work_pools", knows: ["name", "id"], body)
+        let queues = try Filter(call["work_pool_queues"], at: "work_pool_queues", knows: ["name"], body)
         let deployments = try Filter(call["deployments"], at: "deployments", knows: ["id", "name"], body)
         let flows = try Filter(call["flows"], at: "flows", knows: ["id", "name"], body)
         let found = world.runs.values.filter { run in
@@ -114,8 +119,10 @@ extension Route {
                 filter.allows("id", run.id), filter.allows("name", run.name),
                 filter.allows("deployment_id", run.deploymentID), filter.allows("flow_id", run.flowID)
             else { return false }
+            if let latest, run.nextScheduledStart.map({ $0 > latest }) ?? true { return false }
             let place = world.place(of: run)
-            return filter.allows("work_queue_name", place.queue) && pools.allows("name", place.pool)
+            return filter.allows("work_queue_name", place.queue) && queues.allows("name", place.queue)
+                && pools.allows("name", place.pool)
                 && pools.allows("id", place.poolID) && deployments.allows("id", run.deploymentID)
                 && deployments.allows("name", run.deploymentID.flatMap { world.deployments[$0]?.name })
                 && flows.allows("id", run.flowID) && flows.allows("name", world.flows[run.flowID]?.name)

@@ -1,0 +1,32 @@
+import ArgumentParser
+import PrefectJSON
+import WorkerKit
+
+/// The time without runs after which a worker exits.
+enum IdleLimit {
+    private static let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+    private static let range = 1...Duration.longestPause
+
+    /// Reads the argument of `--exit-when-idle`: a number with a unit, or of seconds.
+    static func duration(argument: String) throws -> Duration {
+        let unit = argument.last.flatMap { units[$0] }
+        let number = unit == nil ? argument : String(argument.dropLast())
+        guard let number = Double(number), case let seconds = number * (unit ?? 1), range.contains(seconds),
+            let duration = Duration(checkedSeconds: seconds)
+        else {
+            throw ValidationError(
+                "--exit-when-idle must be a time of at least one second, like 90s, 10m or 2h, not '\(argument)'")
+        }
+        return duration
+    }
+
+    /// Reads the variable; `nil` without one.
+    static func duration(in environment: [String: String]) throws -> Duration? {
+        guard let text = environment["PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS"], !text.isEmpty else { return nil }
+        guard let limit = Duration(secondsText: text, in: range) else {
+            throw Refusal(
+                "PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS must be a number of seconds from 1 to 1000000000, not '\(text)'")
+        }
+        return limit
+    }
+}

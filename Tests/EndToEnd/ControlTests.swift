@@ -1,0 +1,85 @@
+import FoundationEssentials
+import Glibc
+import PrefectJSON
+import TestSupport
+import Testing
+
+@Suite("The control socket", .bounded)
+struct ControlTests {
+    /// Sends a request to a control socket. Returns the whole answer as text.
+    private func ask(_ line: String, _ socket: String) async throws -> String {
+        let connection = try await RawConnection.connect(unixSocket: socket)
+        try await connection.send("\(line) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        _ = try await connection.waitForEnding(timeout: .seconds(30))
+        return connection.text
+    }
+
+    /// Runs a worker of the pool `p` with a state directory.
+    private func withControlledWorker(
+        _ directory: String, _ body: (ChildProcess) async throws -> Void
+    ) async throws {
+        try await withFakePrefectAPI { api in
+            api.addPool(name: "p", template: FakePrefectAPI.processTemplate)
+            try await withTemporaryDirectory { folder in
+                try await withChildProcess(
+                    WorkerProgram.path,
+                    ["start", "--pool", "p", "--name", "w", "--python", "none", "--state-dir", directory],
+                    environment: WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url]),
+                    workingDirectory: folder
+                ) { worker in
+                    try await worker.waitForLine(containing: "started")
+                    try await body(worker)
+                }
+            }
+        }
+    }
+
+    @Test("it answers /status for this user alone, replaces the socket of a killed worker, and is removed at the end")
+    func life() async throws {
+        try await withTemporaryDirectory { folder in
+            let state = folder + "/state"
+            let socket = state + "/control/socket"
+            for end in [ChildProcess.Signal.kill, .terminate] {
+                try await withControlledWorker(state) { worker in
+                    try await eventually("the socket answers") {
+                        (try? await ask("GET /status", socket).contains(#""name":"p""#)) == true
+                    }
+                    for path in [socket, state + "/control"] {
+                        var found = stat()
+                        try #require(lstat(path, &found) == 0)
+                        #expect(found.st_mode & 0o077 == 0, "\(path)")
+                    }
+                    worker.send(end)
+                    _ = try await worker.waitForExit(timeout: .seconds(30))
+                }
+                #expect((access(socket, F_OK) == 0) == (end == .kill))
+            }
+        }
+    }
+
+    @Test("a state directory with a long path has a socket, too")
+    func longPath() async throws {
+        try await withTemporaryDirectory { folder in
+            let state = folder + "/" + String(repeating: "long-", count: 30)
+            try await withControlledWorker(state) { worker in
+                try await eventually("the socket exists") { access(state + "/control/socket", F_OK) == 0 }
+                #expect(worker.errors.allSatisfy { !$0.contains("control socket") }, "\(worker.summary)")
+            }
+        }
+    }
+
+    @Test("a worker whose socket cannot be made serves without it, and reports the cause in one line")
+    func impossible() async throws {
+        try await withTemporaryDirectory { folder in
+            let state = folder + "/state"
+            try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
+            try Folder.write("a file", to: state + "/control")
+            try await withControlledWorker(state) { worker in
+                let line = try await worker.waitForLine(containing: "without a control socket")
+                #expect(line.contains(state))
+                worker.send(.terminate)
+                #expect(try await worker.waitForExit(timeout: .seconds(30)) == .exited(0))
+            }
+        }
+    }
+}
