@@ -241,7 +241,8 @@ let package = Package(
             name: "prefect-worker",
             dependencies: [
                 "BackendKit", "CInit", "CLinux", "CloudRunBackend", "PrefectConcurrency", "ContainerInstancesBackend",
-                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "PrefectFiles", "PrefectJSON", "PrefectREST",
+                "DockerBackend", "ECSBackend", "HTTPTransport", "HealthServer", "PrefectFiles", "PrefectJSON",
+                "PrefectREST",
                 "VertexAIBackend",
                 "JobTemplates",
                 "KubernetesBackend", "PrefectClient", "ProcessBackend", "Systemd", "SystemdBackend", "WorkerKit",

@@ -20,7 +20,7 @@ struct RootCommand: AsyncParsableCommand {
         version: "prefect-worker \(version) (Prefect \(APIClient.prefectVersion), API \(APIClient.apiVersion))",
         subcommands: [
             StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self, RunsCommand.self,
-            HealthcheckCommand.self, SettingsCommand.self, APICommand.self,
+            StatusCommand.self, TopCommand.self, HealthcheckCommand.self, SettingsCommand.self, APICommand.self,
         ])
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))

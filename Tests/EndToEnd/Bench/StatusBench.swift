@@ -28,7 +28,11 @@ struct StatusBench {
                     ])
                 let run = api.scheduleRun(deployment: deployment, name: runName)
                 let environment = WorkerProgram.environment(
-                    home: folder, ["PREFECT_API_URL": api.url, "PREFECT_WORKER_STATUS_PAGE": "true"])
+                    home: folder,
+                    [
+                        "PREFECT_API_URL": api.url, "PREFECT_WORKER_STATUS_PAGE": "true",
+                        "PREFECT_WORKER_QUERY_SECONDS": "1",
+                    ])
                 try await withChildProcess(
                     WorkerProgram.path,
                     [
