@@ -135,9 +135,9 @@ clean: ## Remove the build products and the files of the quickstart
 	rm -rf .build .quickstart
 
 # Packages for tests only: independent peers for HTTP/2 and WebSockets, and a tool for certificates. CI also needs
-# Prometheus and the tools that build the package and the images. Elsewhere Prometheus would start as a service.
+# Prometheus, a browser and the tools that build the package and the images. Elsewhere Prometheus would start as a service.
 .PHONY: test-deps
-test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus docker-compose dpkg-dev apt-utils gnupg debootstrap)
+test-deps: BUILD_PACKAGES += nghttp2-server openssl python3-websockets $(if $(filter true,$(CI)),prometheus chromium docker-compose dpkg-dev apt-utils gnupg debootstrap)
 test-deps: deps
 
 # Installs only missing packages. If none is missing, it needs neither root nor the network.

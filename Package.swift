@@ -255,6 +255,11 @@ let package = Package(
                 "KubernetesBackend", "PrefectClient", "ProcessBackend", "Systemd", "SystemdBackend", "WorkerKit",
                 "WorkerLogging", "WorkerMetrics", "WorkerTelemetry", coreMetrics, logging, orderedCollections, tracing,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            resources: [
+                .embedInCode("Status/Page/page.html"), .embedInCode("Status/Page/page.css"),
+                .embedInCode("Status/Page/page.js"),
             ],
             swiftSettings: settings),
         // Tests: a scriptable Prefect API, a fault proxy and tools, then one folder a target.

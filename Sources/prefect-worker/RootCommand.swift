@@ -20,8 +20,9 @@ struct RootCommand: AsyncParsableCommand {
         version: "prefect-worker \(version) (Prefect \(APIClient.prefectVersion), API \(APIClient.apiVersion))",
         subcommands: [
             StartCommand.self, RenderCommand.self, TemplateCommand.self, CheckCommand.self, RunsCommand.self,
-            HealthcheckCommand.self, SettingsCommand.self, APICommand.self, PauseCommand.self, ResumeCommand.self,
-            DrainCommand.self, WorkPoolCommand.self, PrefectVersionCommand.self,
+            StatusCommand.self, TopCommand.self, PauseCommand.self, ResumeCommand.self, DrainCommand.self,
+            HealthcheckCommand.self, SettingsCommand.self, APICommand.self, WorkPoolCommand.self,
+            PrefectVersionCommand.self,
         ])
 
     @Option(name: .long, help: ArgumentHelp("The Prefect profile to use.", valueName: "name"))

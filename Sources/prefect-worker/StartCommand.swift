@@ -86,6 +86,13 @@ struct StartCommand: AsyncParsableCommand {
                 + "PREFECT_WORKER_WEBSERVER_PORT)."))
     var withHealthcheck = false
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: ArgumentHelp(
+            "Show a status page at /, where /status is answered (PREFECT_WORKER_STATUS_PAGE). It needs "
+                + "--with-healthcheck or --metrics-host. Default: no page."))
+    var statusPage: Bool?
+
     @Option(
         help: ArgumentHelp(
             "Answer /metrics and /status only at this address and --metrics-port, not at the address of the probes.",
@@ -175,6 +182,9 @@ struct StartCommand: AsyncParsableCommand {
         if let metricsPort, !(0...65_535).contains(metricsPort) {
             throw ValidationError("--metrics-port must be from 0 to 65535, not \(metricsPort)")
         }
+        if statusPage == true, !withHealthcheck, metricsHost == nil {
+            throw ValidationError("--status-page needs --with-healthcheck or --metrics-host")
+        }
         if metricsPort != nil, metricsHost == nil { throw ValidationError("--metrics-port needs --metrics-host") }
         if metricsHost == "" { throw ValidationError("--metrics-host must be a name or an address") }
         if let limit, limit < 1 { throw ValidationError("--limit must be a whole number, 1 or more, not \(limit)") }
@@ -211,7 +221,8 @@ struct StartCommand: AsyncParsableCommand {
         configuration.python = python ?? environment["PREFECT_WORKER_PYTHON"]
         // A worker that ends after its runs has no use for a process that is ready for the next ones.
         configuration.warmEngines = try warmEngines ?? warmEngines(in: environment) ?? (runOnce ? .off : .auto)
-        configuration.allowsHostCredentials = try allowHostCredentials || allowsHostCredentials(in: environment)
+        configuration.allowsHostCredentials =
+            try allowHostCredentials || isTrue("PREFECT_WORKER_ALLOW_HOST_CREDENTIALS", in: environment)
         configuration.prefetchSeconds = prefetchSeconds
         configuration.runsOnce = runOnce
         configuration.drainTimeout = try drainTimeout.map { .pause(seconds: $0) } ?? drainTimeout(in: environment)
@@ -225,6 +236,7 @@ struct StartCommand: AsyncParsableCommand {
         defer { output.flush(within: worker.flushLimit) }
         let request = StartSession.Request(
             readPlan: readPlan, answersProbes: withHealthcheck,
+            showsStatusPage: try statusPage ?? isTrue("PREFECT_WORKER_STATUS_PAGE", in: environment),
             metricsAddress: metricsHost.map { ($0, metricsPort ?? settings.clientMetricsPort) },
             mentionsInstallPolicy: installPolicy == .always)
         guard let exporter else { return try await session.run(request) }
@@ -247,12 +259,12 @@ struct StartCommand: AsyncParsableCommand {
         return mode
     }
 
-    private func allowsHostCredentials(in environment: [String: String]) throws -> Bool {
-        guard let text = environment["PREFECT_WORKER_ALLOW_HOST_CREDENTIALS"], !text.isEmpty else { return false }
+    private func isTrue(_ variable: String, in environment: [String: String]) throws -> Bool {
+        guard let text = environment[variable], !text.isEmpty else { return false }
         switch text.lowercased() {
         case "true", "1": return true
         case "false", "0": return false
-        default: throw Refusal("PREFECT_WORKER_ALLOW_HOST_CREDENTIALS must be true or false, not '\(text)'")
+        default: throw Refusal("\(variable) must be true or false, not '\(text)'")
         }
     }
 

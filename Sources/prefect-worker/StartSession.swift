@@ -19,6 +19,8 @@ struct StartSession: Sendable {
         /// Reads the plan again, if it comes from a file.
         let readPlan: (@Sendable () throws -> ServingPlan)?
         let answersProbes: Bool
+        /// Whether the address that answers requests for status also shows the page.
+        let showsStatusPage: Bool
         /// The address that answers requests for metrics and status, unless the address of the probes does.
         let metricsAddress: (host: String, port: Int)?
         let mentionsInstallPolicy: Bool
@@ -48,6 +50,7 @@ struct StartSession: Sendable {
 
     private func run(_ request: Request, _ logger: Logger) async throws {
         let serving: @Sendable () async throws -> Void = { try await worker.serve(logger) }
+        let statusRoutes = self.statusRoutes + (request.showsStatusPage ? [StatusPage.route] : [])
         let measured = request.metricsAddress.map { address in
             let server = HealthServer(host: address.host, port: address.port, routes: statusRoutes, logger: logger)
             return { @Sendable in

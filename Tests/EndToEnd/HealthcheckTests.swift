@@ -69,6 +69,8 @@ struct HealthcheckTests {
                         #expect(try await status(metrics.port, path) == 200, "\(path)")
                         #expect(try await status(probes.port, path) == 404, "\(path)")
                     }
+                    // Nobody has asked for the status page.
+                    for port in [metrics, probes] { #expect(try await status(port.port, "/") == 404) }
                     for path in ["/health", "/ready"] {
                         #expect(try await status(metrics.port, path) == 404, "\(path)")
                         #expect(try await status(probes.port, path) == 200, "\(path)")

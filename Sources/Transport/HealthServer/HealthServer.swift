@@ -175,12 +175,15 @@ package struct HealthServer: Sendable {
             answer = .message("Not Found", status: 404)
         }
         let body = ByteBuffer(string: answer.body)
-        let headers: HTTPFields = [
+        var headers: HTTPFields = [
             .contentType: answer.contentType,
             .contentLength: String(body.readableBytes),
             .cacheControl: "no-store",
             .date: HTTPDate.now(),
         ]
+        for (name, value) in answer.headers {
+            if let name = HTTPField.Name(name) { headers[name] = value }
+        }
         return Response(
             status: HTTPResponse.Status(code: answer.status), headers: headers,
             body: request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: body))

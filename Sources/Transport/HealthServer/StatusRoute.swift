@@ -27,6 +27,8 @@ package struct RouteAnswer: Sendable, Hashable {
     /// The media type of `body`.
     package var contentType: String
     package var body: String
+    /// Further header fields.
+    package var headers: [String: String] = [:]
 
     package init(status: Int, contentType: String, body: String) {
         self.status = status

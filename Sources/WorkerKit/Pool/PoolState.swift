@@ -1,5 +1,7 @@
 package import PrefectClient
 internal import PrefectConcurrency
+internal import PrefectJSON
+internal import Synchronization
 
 /// The worker's current knowledge of a pool, and the progress of its loops. The loops write it and probes read it.
 package final class PoolState: Sendable {
@@ -19,6 +21,8 @@ package final class PoolState: Sendable {
     }
 
     private let state = ObservedValue(State())
+    /// When the pool became unavailable, as far as anything has looked.
+    private let outageBegin = Mutex<Timestamp?>(nil)
     private let infrastructureUnavailableReason: @Sendable () -> String?
 
     /// A pool of which nothing is known yet. `infrastructureUnavailableReason` returns why nothing can be started at the moment.
@@ -33,10 +37,21 @@ package final class PoolState: Sendable {
     package var workerID: String? { state.value.workerID }
 
     /// Why the pool cannot be served at the moment, in one line; `nil` when it can.
-    package var unavailableReason: String? {
+    package var unavailableReason: String? { outage?.reason }
+
+    /// Why the pool cannot be served at the moment, in one line, and since when; `nil` when it can. The time is exact
+    /// to the interval of polls.
+    var outage: (reason: String, since: Timestamp)? {
         let state = state.value
-        return state.unavailableReason ?? state.pollFailure
+        let reason =
+            state.unavailableReason ?? state.pollFailure
             ?? (state.pool == nil ? "the work pool has not been read yet" : infrastructureUnavailableReason())
+        let since = outageBegin.withLock { begin in
+            begin = reason == nil ? nil : begin ?? .now
+            return begin
+        }
+        guard let reason, let since else { return nil }
+        return (reason, since)
     }
 
     /// The time since the poll loop last made progress, which includes a failed attempt. Zero when the loop has ended,
@@ -57,7 +72,11 @@ package final class PoolState: Sendable {
 
     func noteIdleness(_ change: (inout IdleTime) -> Void) { state.update { change(&$0.idle) } }
 
-    func tick() { state.update { $0.lastTick = .now } }
+    func tick() {
+        state.update { $0.lastTick = .now }
+        // Notes an outage of the infrastructure, or its end.
+        _ = outage
+    }
 
     func endPolling() { state.update { $0.pollingHasEnded = true } }
 

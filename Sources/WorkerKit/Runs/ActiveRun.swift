@@ -18,6 +18,8 @@ package final class ActiveRun: Sendable {
 
     private struct State: Sendable {
         var machine: RunMachine
+        var stageSince = Timestamp.now
+        var claimedAt: ContinuousClock.Instant?
         var isToBeLeft = false
         var identifier: InfrastructureIdentifier?
         var exit: ExitStatus?
@@ -64,6 +66,7 @@ package final class ActiveRun: Sendable {
         var state = State(
             machine: RunMachine(
                 recoveredAt: entry.stage, isSettled: entry.isSettled, isGivenUp: entry.isToBeGivenUp))
+        state.stageSince = entry.written
         state.identifier = entry.identifier
         state.exit = entry.exit
         state.deaths = entry.deaths
@@ -78,6 +81,15 @@ package final class ActiveRun: Sendable {
     /// The run's stage.
     package var stage: RunStage { machine.stage }
 
+    /// The run's stage and the time at which it began, which may be in an earlier process.
+    var stageBegin: (stage: RunStage, since: Timestamp) {
+        let state = state.value
+        return (state.machine.stage, state.stageSince)
+    }
+
+    /// When this process claimed the run; `nil` when an earlier process did, or before the claim.
+    var claimedAt: ContinuousClock.Instant? { state.value.claimedAt }
+
     /// The run's infrastructure, once it exists.
     package var identifier: InfrastructureIdentifier? { @inline(never) get { state.value.identifier } }
 
@@ -89,6 +101,10 @@ package final class ActiveRun: Sendable {
         let (before, isLegal, after) = state.update { state in
             let before = state.machine
             let isLegal = state.machine.handle(event)
+            if state.machine.stage != before.stage {
+                state.stageSince = .now
+                if state.machine.stage == .claimed { state.claimedAt = .now }
+            }
             let beginsToWatch = state.machine.step == .watch && before.step != .watch
             if beginsToWatch { state.forgetDeaths() }
             return (before, isLegal, state.machine)

@@ -132,6 +132,7 @@ extension RunDriver {
         held.setIdentifier(identifier)
         try await take(held.machine.step == .start ? .done : .found(.present))
         if !held.machine.isRecovered { runs.metrics.submitted(after: .now - held.takenAt) }
+        if let claimedAt = held.claimedAt { services.recent.started(after: .now - claimedAt) }
         reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
     }
 

@@ -200,7 +200,9 @@ struct RunDriver: Sendable {
 
     /// Passes the result of the current step to the machine, and records the run's stage in the ledger.
     func take(_ event: RunMachine.Event) async throws {
+        let before = held.stage
         guard try held.handle(event) else { return }
+        if before == .due, held.stage == .claimed { services.recent.claimed(dueAt: held.due) }
         // The note in the ledger that a start is under way also records the stage.
         if held.machine.step != .start { await services.ledger.record([entry]) }
     }

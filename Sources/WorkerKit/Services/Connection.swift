@@ -45,6 +45,8 @@ extension SocketState<ConnectionOutage> {
 package final class Connection: Sendable {
     private struct State {
         var current = ConnectionState.idle
+        /// When the connection was last opened or lost.
+        var since = Timestamp.now
         /// The last state that the log reported.
         var reported = ConnectionState.idle
         var hasReportedBusyServer = false
@@ -65,6 +67,14 @@ package final class Connection: Sendable {
     /// The current state.
     package var current: ConnectionState { state.withLock { $0.current } }
 
+    /// The current state for `/status`, with the time at which the connection was opened or lost.
+    var json: JSONValue {
+        let (current, since) = state.withLock { ($0.current, $0.since) }
+        var json = current.json
+        json["since"] = .string(since.apiFormat)
+        return json
+    }
+
     /// Whether the connection is open.
     package var isLive: Bool { current == .live }
 
@@ -72,6 +82,7 @@ package final class Connection: Sendable {
     func set(_ new: ConnectionState, quietly: Bool = false) {
         let new = new.map { ConnectionOutage(redact($0.reason), serverIsBusy: $0.serverIsBusy) }
         let reported = state.withLock { state -> ConnectionState? in
+            if (new == .live) != (state.current == .live) { state.since = .now }
             state.current = new
             guard !quietly, new.isWorthReporting(after: state.reported) else { return nil }
             if case .waiting(let outage) = new, outage.serverIsBusy {

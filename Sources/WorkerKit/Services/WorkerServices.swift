@@ -33,6 +33,8 @@ package struct WorkerServices: Sendable {
     package var workPatience: Duration
     /// Admits one run at a time, among the runs at which a process has died before.
     let suspects = SlotLimiter(limit: 1)
+    /// The promptness of the worker in the last hour.
+    let recent = RecentRuns()
     /// The maximum time in which a worker without runs in flight ends after a shutdown request.
     package var idleExitLimit: Duration
     /// The environment of the worker's process.

@@ -16,6 +16,9 @@ enum WorkerVariable {
             "Whether runs of process pools start as copies of a process that has imported Prefect, like "
                 + "`--warm-engines`."),
         BackendSetting(
+            "PREFECT_WORKER_STATUS_PAGE", expects: "true or false", default: "false",
+            "Whether the server of `/status` shows a status page at `/`, like `--status-page`."),
+        BackendSetting(
             "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS", expects: "a number of at least 0",
             "How long the worker waits for runs in flight after the first SIGTERM, like `--drain-timeout`. Default: as "
                 + "long as they take."),

@@ -58,6 +58,7 @@ struct ReleaseFiles: Sendable {
 }
 
 /// Runs a test with the files of a release and a new key without a passphrase.
+@discardableResult
 func withReleaseFiles<Result>(_ body: (ReleaseFiles) async throws -> Result) async throws -> Result {
     let package = try #require(ProcessInfo.processInfo.environment["TEST_PACKAGE"])
     return try await withTemporaryDirectory { folder in

@@ -8,7 +8,8 @@ struct ReleaseTests {
     @Test("a release that is made again from the same program has the same bytes, and its signature is valid")
     func again() async throws {
         try await withReleaseFiles { release in
-            try await release.run(#"umask 077; "$root/systemd/packaging/dist.sh" "$root/.build/release/prefect-worker" again"#)
+            try await release.run(
+                #"umask 077; "$root/systemd/packaging/dist.sh" "$root/.build/release/prefect-worker" again"#)
             try await release.run("cd again && gpg --verify SHA256SUMS.asc SHA256SUMS && sha256sum --check SHA256SUMS")
             // The archive of a container image contains the time at which it was built.
             let different = try await release.outcome(
