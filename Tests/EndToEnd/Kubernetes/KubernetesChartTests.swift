@@ -15,10 +15,13 @@ struct KubernetesChartTests {
             template.change(["variables", "properties", "finished_job_ttl"]) { $0["default"] = 600 }
             try await bench.server.deletePool(bench.pool)
             let chart = try #require(try ChartManifests.all().first)
-            let list = try await Release(kube, template: template).objects(of: chart)
-            try await kube.kubectl("apply", input: list.serialized())
+            let release = try await Release(kube, template: template)
+            try await kube.kubectl("apply", input: release.objects(of: chart).serialized())
             do {
+                try await kube.kubectl("rollout", "status", "deployment/prefect-worker", "--timeout=100s")
                 try await waitForTemplate(template, kube)
+                // The same request as that of the chart's probe, which waits ten seconds before it.
+                try await kube.kubectl("exec", "deployment/prefect-worker", "--", "prefect-worker", "healthcheck")
                 let run = try await bench.server.createRun(
                     deployment: bench.deploy("succeed"), parameters: ["word": "swordfish"])
                 let done = try await bench.server.waitForRun(
@@ -30,43 +33,43 @@ struct KubernetesChartTests {
 
                 let other = #"{"base_job_template": {"job_configuration": {"a": 1}, "variables": {"type": "object"}}}"#
                 try await bench.server.call("PATCH", "/work_pools/\(bench.pool)", try JSONValue(parsing: other))
-                try await scale(0, kube)
-                try await scale(1, kube)
+                // The next pod's init container updates the pool, whatever the worker then does.
+                try await kube.kubectl(
+                    "delete", "pods", "-l", "app.kubernetes.io/component=worker", "--force", "--grace-period=0")
                 try await waitForTemplate(template, kube)
-                try await scale(0, kube)
             } catch {
                 let log = try? await kube.kubectl("logs", "deployment/prefect-worker", "--all-containers", "--tail=60")
-                throw Explained(error: error, detail: log ?? "there is no log")
+                let pods = try? await kube.kubectl("describe", "pods")
+                try? await stop(kube)
+                throw Explained(error: error, detail: "\(pods ?? "")\n\(log ?? "there is no log")")
             }
+            try await stop(kube)
         }
     }
 
-    /// Waits until the worker's pod is ready and the pool has the template of the release.
+    /// Prevents new pods of the deployment while the bench removes them.
+    private func stop(_ kube: KubeBench) async throws {
+        try await kube.kubectl("scale", "deployment/prefect-worker", "--replicas=0")
+    }
+
+    /// Waits until the pool has the template of the release.
     private func waitForTemplate(_ template: JSONValue, _ kube: KubeBench) async throws {
-        try await kube.kubectl("rollout", "status", "deployment/prefect-worker", "--timeout=100s")
         try await eventually(within: .seconds(60), "the pool has the chart's template", every: .milliseconds(300)) {
             (try? await kube.server.pool(kube.bench.pool)["base_job_template"]) == template
         }
-    }
-
-    /// Changes the number of the worker's pods. All of them use the same port of the host, so the old one must be gone.
-    private func scale(_ replicas: Int, _ kube: KubeBench) async throws {
-        try await kube.kubectl("scale", "deployment/prefect-worker", "--replicas=\(replicas)")
-        guard replicas == 0 else { return }
-        let label = "app.kubernetes.io/component=worker"
-        try await kube.kubectl("wait", "pods", "-l", label, "--for=delete", "--timeout=90s")
     }
 }
 
 /// The objects of a release of the chart, for a bench's namespace, pool, server and image.
 ///
 /// The pods of the tests' cluster may have no network and no token of their account. They get both as in the test of
-/// the Kubernetes example; a cluster does the same by itself.
+/// the Kubernetes example; a cluster does the same by itself. In the host's network, the probe has a free port.
 private struct Release {
     let kube: KubeBench
     let template: JSONValue
     let address: [String]
     let authority: String
+    let port: PortReservation
 
     init(_ kube: KubeBench, template: JSONValue) async throws {
         self.kube = kube
@@ -75,6 +78,7 @@ private struct Release {
         address = (cluster["server"]?.stringValue ?? "").replacing("https://", with: "").split(separator: ":")
             .map(String.init)
         authority = try await KubeBench.authority(of: cluster)
+        port = try PortReservation()
     }
 
     func objects(of chart: ChartManifests) throws -> JSONValue {
@@ -120,6 +124,7 @@ private struct Release {
         ]
         pod["volumes"] = .array((pod["volumes"]?.arrayValue ?? []) + [account])
         guard var container = pod["containers"]?[0] else { return pod }
+        container.change(["livenessProbe", "httpGet"]) { $0["port"] = .int(port.port) }
         container["volumeMounts"] = .array(
             (container["volumeMounts"]?.arrayValue ?? [])
                 + [["name": "account", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"]])
@@ -127,6 +132,7 @@ private struct Release {
             (container["env"]?.arrayValue ?? []) + [
                 ["name": "KUBERNETES_SERVICE_HOST", "value": .string(address.first ?? "")],
                 ["name": "KUBERNETES_SERVICE_PORT", "value": .string(address.last ?? "")],
+                ["name": "PREFECT_WORKER_WEBSERVER_PORT", "value": .string("\(port.port)")],
             ])
         pod["containers"] = [container]
         return pod
