@@ -105,7 +105,7 @@ struct ControlCommandTests {
                 let silent = try await subject.run("resume", "--all")
                 other.send(.resume)
                 #expect(silent.status == .exited(1) && silent.errors.count == 1 && silent.output.count == 1)
-                #expect(silent.text.contains("control/socket") && silent.text.contains("cannot be reached"))
+                #expect(silent.text.contains("/control'") && silent.text.contains("cannot be reached"))
             }
         }
     }

@@ -6,8 +6,16 @@ import Testing
 
 @Suite("The control socket", .bounded)
 struct ControlTests {
+    /// The path to the socket of the worker of a state directory.
+    private func socket(_ state: String) throws -> String {
+        let parts = try String(contentsOfFile: state + "/control", encoding: .utf8).split(
+            whereSeparator: \.isWhitespace)
+        return try "/proc/\(#require(parts.first))/fd/\(#require(parts.last))"
+    }
+
     /// Sends a request to a control socket. Returns the whole answer as text.
-    private func ask(_ line: String, _ socket: String) async throws -> String {
+    private func ask(_ line: String, _ state: String) async throws -> String {
+        let socket = try socket(state)
         let connection = try await RawConnection.connect(unixSocket: socket)
         try await connection.send("\(line) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         _ = try await connection.waitForEnding(timeout: .seconds(30))
@@ -38,21 +46,23 @@ struct ControlTests {
     func life() async throws {
         try await withTemporaryDirectory { folder in
             let state = folder + "/state"
-            let socket = state + "/control/socket"
             for end in [ChildProcess.Signal.kill, .terminate] {
                 try await withControlledWorker(state) { worker in
                     try await eventually("the socket answers") {
-                        (try? await ask("GET /status", socket).contains(#""name":"p""#)) == true
+                        (try? await ask("GET /status", state).contains(#""name":"p""#)) == true
                     }
-                    for path in [socket, state + "/control"] {
+                    for path in [try socket(state), state + "/control"] {
                         var found = stat()
-                        try #require(lstat(path, &found) == 0)
+                        try #require(stat(path, &found) == 0)
                         #expect(found.st_mode & 0o077 == 0, "\(path)")
                     }
+                    // Code that is copied with the state directory must not contain a socket.
+                    let files = try FileManager.default.subpathsOfDirectory(atPath: state)
+                    #expect(!files.contains { $0.hasSuffix("socket") }, "\(files)")
                     worker.send(end)
                     _ = try await worker.waitForExit(timeout: .seconds(30))
                 }
-                #expect((access(socket, F_OK) == 0) == (end == .kill))
+                #expect((access(state + "/control", F_OK) == 0) == (end == .kill))
             }
         }
     }
@@ -62,7 +72,7 @@ struct ControlTests {
         try await withTemporaryDirectory { folder in
             let state = folder + "/" + String(repeating: "long-", count: 30)
             try await withControlledWorker(state) { worker in
-                try await eventually("the socket exists") { access(state + "/control/socket", F_OK) == 0 }
+                try await eventually("the socket exists") { access(state + "/control", F_OK) == 0 }
                 #expect(worker.errors.allSatisfy { !$0.contains("control socket") }, "\(worker.summary)")
             }
         }
@@ -73,7 +83,7 @@ struct ControlTests {
         try await withTemporaryDirectory { folder in
             let state = folder + "/state"
             try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
-            try Folder.write("a file", to: state + "/control")
+            try Folder.write("a file", to: state + "/control.new")
             try await withControlledWorker(state) { worker in
                 let line = try await worker.waitForLine(containing: "without a control socket")
                 #expect(line.contains(state))

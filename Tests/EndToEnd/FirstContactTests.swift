@@ -201,7 +201,7 @@ struct FirstContactTests {
                 let variables = environment
                 let lines = try Documentation.block(after: "## Use", in: "README.md")
                 let start = try #require(lines.first { $0.contains(" start ") })
-                #expect(lines.count == 9)
+                #expect(lines.count == 10)
                 try await withChildProcess(
                     "/bin/sh", ["-c", "exec \(start)"], environment: variables, workingDirectory: folder
                 ) { worker in

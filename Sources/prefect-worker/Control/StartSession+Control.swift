@@ -1,6 +1,7 @@
 import HealthServer
 import Logging
 import PrefectConcurrency
+import PrefectFiles
 import PrefectJSON
 import WorkerKit
 
@@ -11,17 +12,26 @@ extension StartSession {
         await worker.stateDirectory.wait { $0 != nil }
         // As long as this task holds the directory, no other worker can take it and use its own socket there.
         guard let directory = worker.stateDirectory.value else { return }
+        let published = ObservedValue<Descriptor?>(nil)
         do {
-            let socket = try ControlSocket(creatingIn: directory.path)
+            let socket = try ControlSocket.Maker(in: directory.path)
             defer { socket.remove() }
             let server = HealthServer(
                 socket: socket.address, name: socket.path, routes: controlRoutes, logger: logger)
-            try await server.run { logger.debug("Answering at the control socket \($0)") }
+            try await server.run { _ in
+                do {
+                    let descriptor = try socket.publish()
+                    published.update { $0 = descriptor }
+                } catch {
+                    logger.warning("The control socket '\(socket.path)' cannot be found by commands: \(error)")
+                }
+            }
         } catch {
             logger.warning(
                 "The worker continues without a control socket in '\(directory.path)', where it cannot be made: \(error)"
             )
         }
+        withExtendedLifetime(published) {}
         withExtendedLifetime(directory) {}
     }
 

@@ -19,7 +19,10 @@ struct StatusText {
     private func text(_ json: JSONValue?, _ member: String) -> String { json?[member]?.stringValue ?? "" }
 
     private var headline: String {
-        let state = [text(report, "state"), report["ready"] == true ? "ready" : "not ready", text(report, "claiming")]
+        let state = [
+            text(report, "state"), report["ready"] == true ? "ready" : "not ready",
+            report["claiming"] == "paused" ? "paused" : "",
+        ]
         let time = text(report, "time").prefix(19).replacing("T", with: " ")
         let words = state.filter { !$0.isEmpty }.joined(separator: ", ")
         let names = (report["pools"]?.arrayValue ?? []).map { text($0, "worker") }.withoutRepetitions

@@ -145,7 +145,7 @@ function showChart(id, minutes) {
 
 function showAll() {
   const state = last.ready ? last.state : `${last.state}, not ready`;
-  byID("state").textContent = [state, last.claiming, clock(last.time ?? Date.now())].filter(Boolean).join(" · ");
+  byID("state").textContent = [state, last.claiming === "paused" ? "paused" : "", clock(last.time ?? Date.now())].filter(Boolean).join(" · ");
   showOutages(last);
   showPools(last);
   showRuns(last);
