@@ -205,7 +205,6 @@ struct StartCommand: AsyncParsableCommand {
         let live = LiveSettings(settings)
         let journal = try common.journal()
         let output = try common.makeLogOutput(settings, journal: journal, redact: { live.redact($0) })
-        let probes = WorkerProbes()
         let makeLogHandler: @Sendable (String) -> any LogHandler = {
             WorkerLogHandler(logger: $0, output: output, level: live.current.workerLogLevel)
         }
@@ -213,6 +212,7 @@ struct StartCommand: AsyncParsableCommand {
         let telemetry = TelemetrySettings.ofWorker(environment, logger)
         let isMeasured = withHealthcheck || metricsHost != nil || telemetry?.metrics != nil
         let metrics = isMeasured ? PrometheusRegistry.installed() : nil
+        let probes = WorkerProbes()
         let exporter = telemetry?.installedExporter(of: metrics, probes, logger)
         var configuration = WorkerConfiguration(settings: settings, plan: plan, backends: Backends.all)
         configuration.stateDirectory = stateDir

@@ -26,7 +26,7 @@ final class WaitingRuns: Sendable {
     /// For how long numbers are used again.
     private static let lifetime: Duration = .seconds(10)
     /// For how long a caller waits for newer numbers.
-    private static let patience: Duration = .seconds(2)
+    private static let patience: Duration = .milliseconds(500)
     /// The age from which older numbers are not used, even if newer ones take longer than the patience.
     private static let oldAge: Duration = .seconds(60)
     /// The time limit for the requests about one pool.

@@ -22,6 +22,8 @@ extension StartSession {
                 do {
                     let descriptor = try socket.publish()
                     published.update { $0 = descriptor }
+                } catch  where worker.stateDirectory.value == nil {
+                    // The worker has ended meanwhile, and with it the server.
                 } catch {
                     logger.warning("The control socket '\(socket.path)' cannot be found by commands: \(error)")
                 }

@@ -63,7 +63,8 @@ final class LiveScreen {
     /// Stops this process as Ctrl-Z does, until somebody lets it continue.
     func suspend() {
         leave()
-        kill(getpid(), SIGSTOP)
+        // Sent to this thread, which otherwise could continue for a moment while another one takes the signal.
+        raise(SIGSTOP)
         enter()
     }
 
