@@ -5,7 +5,11 @@ set -euo pipefail
 umask 022
 repository="$(mkdir -p "$1/pool" && realpath "$1")"
 shift
-for package in "$@"; do install -m 644 "$package" "$repository/pool/${package##*/}"; done
+# apt-ftparchive finds the packages of an architecture by the ends of their names.
+for package in "$@"; do
+  name="$(dpkg-deb --show --showformat '${Package}_${Version}_${Architecture}.deb' "$package")"
+  install -m 644 "$package" "$repository/pool/$name"
+done
 
 cd "$repository"
 suite=dists/stable
