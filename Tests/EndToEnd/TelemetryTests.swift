@@ -5,9 +5,6 @@ import Testing
 
 @Suite("Spans and metrics for OpenTelemetry", .requires(.prefectServer), .bounded)
 struct TelemetryTests {
-    /// A Python with the package `opentelemetry-proto`.
-    private static let python = ProcessInfo.processInfo.environment["TEST_TELEMETRY_PYTHON"]
-
     private struct Received: Sendable {
         let path: String
         let content: JSONValue
@@ -32,9 +29,9 @@ struct TelemetryTests {
 
     @Test(
         "a receiver gets valid spans and metrics, and a run's process continues the trace of the worker",
-        .enabled("needs a Python with opentelemetry-proto, whose path is TEST_TELEMETRY_PYTHON") { python != nil })
+        .toolsPython)
     func telemetry() async throws {
-        let python = try #require(Self.python)
+        let python = try #require(ToolsPython.path)
         try await withTestBench { bench in
             try await withChildProcess(python, [Resource.path("telemetry_receiver", "py")]) { receiver in
                 try await eventually(within: .seconds(60), "the receiver has a port") { !receiver.lines.isEmpty }
