@@ -20,14 +20,15 @@ final class OperatorSignals {
         self.requests = requests
         let counted = Counted()
         for (number, name) in [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")] {
-            watch(number) {
-                guard counted.counts() else { return }
-                // The process ends even if a part of it is blocked.
-                if shutdown.phase == .stopping { _exit(128 + number) }
-                request.yield(name)
-            }
+            sources.append(
+                handleSignal(number) {
+                    guard counted.counts() else { return }
+                    // The process ends even if a part of it is blocked.
+                    if shutdown.phase == .stopping { _exit(128 + number) }
+                    request.yield(name)
+                })
         }
-        watch(SIGHUP, reload)
+        sources.append(handleSignal(SIGHUP, reload))
     }
 
     /// The requests of both signals, counted together.
@@ -35,16 +36,6 @@ final class OperatorSignals {
         private let requests = Mutex(OperatorRequests())
 
         func counts() -> Bool { requests.withLock { $0.counts(at: .now) } }
-    }
-
-    private func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) {
-        // The default action must not end the process before the source handles the signal. The source also works if
-        // SIGINT was ignored before, as a shell does for background commands.
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number)
-        source.setEventHandler(handler: handler)
-        source.resume()
-        sources.append(source)
     }
 
     func stop() {

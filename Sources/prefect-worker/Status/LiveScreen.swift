@@ -26,9 +26,11 @@ final class LiveScreen {
     /// Passes events to `handler` from now on; ``enter()`` begins to draw.
     init(_ handler: @escaping @Sendable (Event) -> Void) {
         tcgetattr(0, &modes)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] { watch(number) { handler(.ended(by: number)) } }
-        watch(SIGWINCH) { handler(.resized) }
-        watch(SIGTSTP) { handler(.suspended) }
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
+            sources.append(handleSignal(number) { handler(.ended(by: number)) })
+        }
+        sources.append(handleSignal(SIGWINCH) { handler(.resized) })
+        sources.append(handleSignal(SIGTSTP) { handler(.suspended) })
         let keys = DispatchSource.makeReadSource(fileDescriptor: 0)
         keys.setEventHandler {
             var key: UInt8 = 0
@@ -36,14 +38,6 @@ final class LiveScreen {
         }
         keys.resume()
         sources.append(keys)
-    }
-
-    private func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) {
-        signal(number, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: number)
-        source.setEventHandler(handler: handler)
-        source.resume()
-        sources.append(source)
     }
 
     /// Shows an empty screen, and reads keys without echo.
