@@ -67,7 +67,7 @@ struct APICommand: AsyncParsableCommand {
                 try print(answer)
             }
         } catch let error as APIError {
-            _ = "Error: \(error.description.escapedForTerminal())\n".withCString { write(2, $0, strlen($0)) }
+            Terminal.writeError("Error: \(error.description.escapedForTerminal())\n")
             throw ExitCode(Self.status(of: error))
         }
     }

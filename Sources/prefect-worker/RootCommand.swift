@@ -43,11 +43,9 @@ struct RootCommand: AsyncParsableCommand {
         let arguments = Array(line.dropFirst())
         guard isPrefect else { return withoutGroup(arguments) }
         if let translated = PrefectCommandLine.translated(arguments) { return translated }
-        writeError(PrefectCommandLine.refusal(arguments))
+        Terminal.writeError(PrefectCommandLine.refusal(arguments) + "\n")
         throw ExitCode(2)
     }
-
-    private static func writeError(_ text: String) { _ = "\(text)\n".withCString { write(2, $0, strlen($0)) } }
 
     /// Runs the command that the arguments name. An error is shown without terminal control sequences, because files,
     /// variables and the API may have put them there.
@@ -65,12 +63,12 @@ struct RootCommand: AsyncParsableCommand {
             skipExitHandlers()
             let message = fullMessage(for: error)
             if isPrefect, exitCode(for: error) == .validationFailure {
-                writeError(message.escapedForTerminal(keepingLines: true))
+                Terminal.writeError(message.escapedForTerminal(keepingLines: true) + "\n")
                 Glibc.exit(2)
             }
             guard message != message.escapedForTerminal(keepingLines: true) else { exit(withError: error) }
             if exitCode(for: error) == .failure { exit(withError: Refusal("\(error)")) }
-            writeError(message.escapedForTerminal(keepingLines: true))
+            Terminal.writeError(message.escapedForTerminal(keepingLines: true) + "\n")
             Glibc.exit(exitCode(for: error).rawValue)
         }
     }

@@ -225,7 +225,9 @@ struct StartCommand: AsyncParsableCommand {
             try allowHostCredentials || isTrue("PREFECT_WORKER_ALLOW_HOST_CREDENTIALS", in: environment)
         configuration.prefetchSeconds = prefetchSeconds
         configuration.runsOnce = runOnce
-        configuration.drainTimeout = try drainTimeout.map { .pause(seconds: $0) } ?? drainTimeout(in: environment)
+        configuration.drainTimeout =
+            try drainTimeout.map { .pause(seconds: $0) }
+            ?? .seconds(of: "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS", from: 0, in: environment)
         configuration.exitsWhenIdle = try exitWhenIdle ?? IdleLimit.duration(in: environment)
         configuration.leavesRunsOnExit = detachOnExit
         configuration.openFiles = openFiles
@@ -266,15 +268,6 @@ struct StartCommand: AsyncParsableCommand {
         case "false", "0": return false
         default: throw Refusal("\(variable) must be true or false, not '\(text)'")
         }
-    }
-
-    private func drainTimeout(in environment: [String: String]) throws -> Duration? {
-        guard let text = environment["PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS"], !text.isEmpty else { return nil }
-        guard let timeout = Duration(secondsText: text, in: 0...Duration.longestPause) else {
-            throw Refusal(
-                "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS must be a number of seconds from 0 to 1000000000, not '\(text)'")
-        }
-        return timeout
     }
 
     /// Returns the pools to serve, and a function that reads them again. They come from the flags, or from the file

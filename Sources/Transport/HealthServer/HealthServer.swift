@@ -12,7 +12,8 @@ internal import Synchronization
 /// `GET /health` responds like the Python worker, so that probes need no change. It returns 200 `{"message":"OK"}`, or
 /// 503 `{"message":"Worker may be unresponsive at this time"}`. `GET /ready` returns 200 `{"message":"OK"}`, or 503
 /// with the reason as the message. HEAD returns the same without the body; every other request returns 404. A transfer
-/// coding other than `chunked` returns 501. A route for POST returns 404 for GET. A slow, silent or excessive client loses at most its own connection.
+/// coding other than `chunked` returns 501. A route for POST returns 404 for GET. A slow, silent or excessive client
+/// loses at most its own connection.
 package struct HealthServer: Sendable {
     private let address: ListeningAddress
     private let routes: [String: StatusRoute]

@@ -49,15 +49,11 @@ package struct HealthServerError: Error, Sendable, Hashable, CustomStringConvert
     /// Translates the error of a failed bind.
     init(_ address: ListeningAddress, bindError error: any Error) {
         self.address = address
-        let code = (error as? IOError)?.errnoCode
-        guard address.port != nil else {
-            cause = .other(code.map { String(cString: strerror($0)) } ?? "\(error)")
-            return
-        }
-        switch code {
-        case EADDRINUSE: cause = .portInUse
-        case EACCES, EPERM: cause = .permissionDenied
-        case EADDRNOTAVAIL: cause = .foreignAddress
+        let isNetwork = address.port != nil
+        switch (error as? IOError)?.errnoCode {
+        case EADDRINUSE where isNetwork: cause = .portInUse
+        case EACCES where isNetwork, EPERM where isNetwork: cause = .permissionDenied
+        case EADDRNOTAVAIL where isNetwork: cause = .foreignAddress
         case .some(let code): cause = .other(String(cString: strerror(code)))
         case nil: cause = error is SocketAddressError.UnknownHost ? .unknownHost : .other("\(error)")
         }

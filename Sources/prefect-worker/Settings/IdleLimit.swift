@@ -22,11 +22,19 @@ enum IdleLimit {
 
     /// Reads the variable; `nil` without one.
     static func duration(in environment: [String: String]) throws -> Duration? {
-        guard let text = environment["PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS"], !text.isEmpty else { return nil }
-        guard let limit = Duration(secondsText: text, in: range) else {
-            throw Refusal(
-                "PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS must be a number of seconds from 1 to 1000000000, not '\(text)'")
+        try Duration.seconds(of: "PREFECT_WORKER_EXIT_WHEN_IDLE_SECONDS", from: range.lowerBound, in: environment)
+    }
+}
+
+extension Duration {
+    /// Reads a variable with a number of seconds of at least `least`; `nil` without one.
+    static func seconds(
+        of variable: String, from least: Double, in environment: [String: String]
+    ) throws -> Duration? {
+        guard let text = environment[variable], !text.isEmpty else { return nil }
+        guard let duration = Duration(secondsText: text, in: least...longestPause) else {
+            throw Refusal("\(variable) must be a number of seconds from \(Int(least)) to 1000000000, not '\(text)'")
         }
-        return limit
+        return duration
     }
 }

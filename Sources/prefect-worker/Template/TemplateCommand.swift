@@ -58,7 +58,7 @@ struct TemplateCommand: AsyncParsableCommand {
             try await run(on: pool)
         } catch let error where diff && !(error is ExitCode) {
             // The status 1 means a difference.
-            _ = "Error: \("\(error)".escapedForTerminal())\n".withCString { write(2, $0, strlen($0)) }
+            Terminal.writeError("Error: \("\(error)".escapedForTerminal())\n")
             throw ExitCode(2)
         }
     }

@@ -1,9 +1,9 @@
 import PrefectJSON
 import Testing
 
-/// What Prefect's Helm chart `prefect-worker` makes of some values. `origin` in the file says where it comes from.
+/// The objects that Prefect's Helm chart `prefect-worker` makes of some values. `origin` in the file names its source.
 struct ChartManifests: Sendable, CustomTestStringConvertible {
-    /// What the values choose.
+    /// The choice that the values make.
     let testDescription: String
     /// The objects that the chart creates.
     let objects: [JSONValue]
