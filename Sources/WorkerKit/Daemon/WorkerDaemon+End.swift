@@ -9,9 +9,14 @@ extension WorkerDaemon {
         guard let limit = await services.claiming.waitForDrain() else { return }
         for pool in pools { pool.retire() }
         guard let limit else { return }
+        await stopRuns(after: limit, named: "time limit of the drain")
+    }
+
+    /// Stops the runs in flight after a time, unless they are stopped before.
+    private func stopRuns(after limit: Duration, named name: String) async {
         await services.shutdown.sleep(for: limit, orUntil: .stopping)
         guard !Task.isCancelled, services.shutdown.phase < .stopping else { return }
-        services.logger.warning("The time limit of the drain has expired: stopping \(Self.count(runsInFlight))")
+        services.logger.warning("The \(name) has expired: stopping \(Self.count(runsInFlight))")
         services.shutdown.advance(to: .stopping)
     }
 
@@ -37,11 +42,7 @@ extension WorkerDaemon {
             return warnUndelivered()
         }
         if let drainTimeout {
-            await services.shutdown.sleep(for: drainTimeout, orUntil: .stopping)
-            if services.shutdown.phase < .stopping, !Task.isCancelled {
-                services.logger.warning("The drain timeout has expired: stopping \(Self.count(runsInFlight))")
-                services.shutdown.advance(to: .stopping)
-            }
+            await stopRuns(after: drainTimeout, named: "drain timeout")
         } else {
             await services.shutdown.wait(for: .stopping)
         }
