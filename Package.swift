@@ -350,7 +350,7 @@ let package = Package(
             name: "DockerBackendTests",
             dependencies: [
                 "DockerBackend", "HTTPTransport", "PrefectJSON", "JobTemplates", "TestSupport", "BackendKit",
-                "BackendKitTesting", orderedCollections,
+                "BackendKitTesting", "PrefectConcurrency", "PrefectClient", orderedCollections,
             ],
             resources: [.copy("Resources")], swiftSettings: settings),
         .testTarget(

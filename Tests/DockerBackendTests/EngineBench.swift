@@ -36,10 +36,11 @@ func withBackend<Result: Sendable>(
     defer { engine.stop() }
     let log = CapturedLog()
     let sink = RecordingSink()
-    let backend = try DockerBackend(
-        options: .init(
-            environment: ["DOCKER_HOST": "unix://\(engine.path)", "HOME": "/nowhere"], standardOutput: sink,
-            standardError: sink, logger: log.logger))
+    var options = DockerBackend.Options(
+        environment: ["DOCKER_HOST": "unix://\(engine.path)", "HOME": "/nowhere"], standardOutput: sink,
+        standardError: sink, logger: log.logger)
+    options.orphanGrace = .milliseconds(50)
+    let backend = try DockerBackend(options: options)
     let bench = EngineBench(backend: backend, engine: engine, sink: sink, log: log)
     return try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await backend.run() }

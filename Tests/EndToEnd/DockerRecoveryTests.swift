@@ -167,6 +167,55 @@ struct DockerRecoveryTests {
         }
     }
 
+    @Test("crashed runs of a dead worker are reported without its ledger, by exactly one of two workers")
+    func orphans() async throws {
+        try await withDockerBench { docker in
+            let (bench, server) = (docker.bench, docker.bench.server)
+            func start(_ end: String) async throws -> String {
+                try await docker.shell(
+                    "while [ ! -e \"$OUT/\(end)\" ]; do sleep 0.1; done; echo last words >&2; exit 6",
+                    jobVariables: ["env": ["OUT": .string(bench.folder)], "auto_remove": true])
+            }
+            let runs = [try await start("early"), try await start("late")]
+            try await withChildProcess(
+                WorkerProgram.path, bench.arguments(name: "replaced", ["--type", "docker"]),
+                environment: bench.environment(docker.environment()), workingDirectory: bench.folder
+            ) { worker in
+                for run in runs { _ = try await docker.waitForContainer(of: run) }
+                worker.send(.kill)
+                try await worker.waitForExit()
+            }
+            try bench.write("early", "")
+            try await eventually(within: .seconds(60), "the early run's container has ended") {
+                try await !docker.containers(of: runs[0], inStates: ["exited"]).isEmpty
+            }
+            func withAnother(_ name: String, _ body: () async throws -> Void) async throws {
+                let others = ["--type", "docker", "--state-dir", "\(bench.folder)/state-of-\(name)"]
+                try await bench.withWorker(name: name, others, variables: docker.environment()) { worker in
+                    try await worker.waitForLine(containing: "started!")
+                    try await body()
+                }
+            }
+            try await withAnother("second") {
+                try await withAnother("third") {
+                    try bench.write("late", "")
+                    for run in runs {
+                        let message = try await docker.crash(of: run, within: .seconds(90))
+                        #expect(message.contains("status code 6") && message.contains("last words"), "\(message)")
+                    }
+                    try await eventually(within: .seconds(30), "the containers are removed") {
+                        try await docker.containers().isEmpty
+                    }
+                }
+            }
+            for run in runs {
+                #expect(try await server.stateHistory(of: run).count { $0 == "Crashed" } == 1)
+                let reports = try await server.logs(of: run).count { $0.contains("status code 6") }
+                #expect(reports == 1, "\(run) has \(reports) reports")
+            }
+        }
+    }
+
     @Test(
         "containers continue after the shutdown of their worker, and the next worker adopts them with their output"
     )

@@ -3,105 +3,10 @@ import BackendKitTesting
 import OrderedCollections
 import PrefectClient
 import PrefectJSON
-import Synchronization
 import TestSupport
 import Testing
 
 @testable import KubernetesBackend
-
-/// Runs of other workers, with the states that a test sets.
-final class ScriptedRuns: ForeignRuns {
-    private struct State {
-        var statuses: [String: ForeignRunStatus] = [:]
-        var own: Set<String> = []
-        var reporters: [String: RecordingReporter] = [:]
-        var crashes: [String: [BackendKit.ExitStatus]] = [:]
-        var questions = 0
-        var marks: [String: Int] = [:]
-        /// The time of the first attempt to mark a run, and of its first crash report.
-        var marked: [String: ContinuousClock.Instant] = [:]
-        var crashed: [String: ContinuousClock.Instant] = [:]
-        var leavesMarks = true
-    }
-
-    private let state = Mutex(State())
-
-    func set(
-        _ run: String, isInFlight: Bool = true, infrastructure: String? = nil, claimed: Timestamp? = nil
-    ) {
-        state.withLock {
-            $0.statuses[run] = ForeignRunStatus(
-                isInFlight: isInFlight, infrastructure: infrastructure, claimed: claimed)
-        }
-    }
-
-    func take(_ run: String) { state.withLock { _ = $0.own.insert(run) } }
-
-    func reporter(_ run: String) -> RecordingReporter? { state.withLock { $0.reporters[run] } }
-    func crashes(_ run: String) -> [BackendKit.ExitStatus] { state.withLock { $0.crashes[run] ?? [] } }
-    var questions: Int { state.withLock { $0.questions } }
-
-    /// The number of attempts to mark a run.
-    func marks(_ run: String) -> Int { state.withLock { $0.marks[run] ?? 0 } }
-
-    /// The time from the first mark of a run to its first crash report.
-    func patience(_ run: String) -> Duration? {
-        state.withLock { state in
-            guard let marked = state.marked[run], let crashed = state.crashed[run] else { return nil }
-            return crashed - marked
-        }
-    }
-
-    /// Makes another worker's mark always the first.
-    func loseMarks() { state.withLock { $0.leavesMarks = false } }
-
-    // MARK: ForeignRuns
-
-    private let pools: [PoolJobs]
-
-    init(pools: [PoolJobs] = []) { self.pools = pools }
-
-    func inFlight(among flowRunIDs: [String]) async throws -> Set<String> {
-        state.withLock { state in
-            state.questions += 1
-            return Set(flowRunIDs.filter { state.statuses[$0]?.isInFlight == true })
-        }
-    }
-
-    func forEachPool(ofType workerType: String, _ body: @escaping @Sendable (PoolJobs) async -> Void) async {
-        for pool in pools { await body(pool) }
-    }
-
-    func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
-        state.withLock { state in
-            state.marks[id, default: 0] += 1
-            if state.marked[id] == nil { state.marked[id] = .now }
-            return state.leavesMarks
-        }
-    }
-
-    func isOwn(_ flowRunID: String) -> Bool { state.withLock { $0.own.contains(flowRunID) } }
-
-    func status(of flowRunID: String) async throws -> ForeignRunStatus? {
-        state.withLock { state in
-            state.questions += 1
-            return state.statuses[flowRunID]
-        }
-    }
-
-    func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter {
-        let reporter = RecordingReporter()
-        state.withLock { $0.reporters[id] = reporter }
-        return reporter
-    }
-
-    func reportCrash(ofFlowRun id: String, _ status: BackendKit.ExitStatus, reporter: any JobReporter) async throws {
-        state.withLock { state in
-            state.crashes[id, default: []].append(status)
-            if state.crashed[id] == nil { state.crashed[id] = .now }
-        }
-    }
-}
 
 @Suite("Runs of other workers")
 struct ObserverTests {

@@ -45,3 +45,28 @@ package struct ForeignRunStatus: Sendable, Hashable {
         self.claimed = claimed
     }
 }
+
+extension ForeignRuns {
+    /// Whether no worker looks after a run whose infrastructure has ended: the run is in flight and unchanged since
+    /// then, and has no other infrastructure. Its own worker gets some time to report the end.
+    ///
+    /// - Parameters:
+    ///   - ended: When the infrastructure ended.
+    ///   - patience: The time for the run's own worker.
+    ///   - isSame: Whether an identifier that the API has recorded is that of the infrastructure.
+    ///   - hasOther: Whether the run has other infrastructure, which is active or has ended well.
+    package func isLeftAlone(
+        _ flowRunID: String, since ended: Timestamp, for patience: Duration, isSame: (String) -> Bool,
+        hasOther: () async throws -> Bool
+    ) async throws -> Bool {
+        let deadline = ContinuousClock.now + patience
+        while true {
+            guard !isOwn(flowRunID), let status = try await status(of: flowRunID), status.isInFlight,
+                status.infrastructure.map(isSame) ?? true, status.claimed.map({ $0 <= ended }) ?? true,
+                try await !hasOther()
+            else { return false }
+            if ContinuousClock.now >= deadline { return true }
+            try await Task.sleep(until: min(deadline, .now + .seconds(5)), clock: .continuous)
+        }
+    }
+}

@@ -14,7 +14,7 @@ internal import Synchronization
 /// of them ended. When the Engine becomes unavailable, starts and watches wait for it. The identifier is the same as
 /// the Python worker's: the Engine's URL, a colon, the container's id. Labels record the worker and the claim to which
 /// a container belongs. So a container whose creation was never confirmed is found again, and is not created twice.
-public final class DockerBackend: Backend {
+public final class DockerBackend: ForeignRunObserver {
     /// The options of a Docker backend.
     struct Options: Sendable {
         /// The worker's own environment, which specifies where the Engine is.
@@ -28,6 +28,8 @@ public final class DockerBackend: Backend {
         var standardError: any OutputSink
         /// The log that the worker's operator reads.
         var logger: Logger
+        /// The time that another worker has to report the crash of its own run.
+        var orphanGrace = Duration.seconds(15)
 
         /// Creates options. By default, the worker's own output streams are the sinks.
         init(
@@ -85,7 +87,8 @@ public final class DockerBackend: Backend {
         owner = OwnerMark.take(in: options.stateDirectory, ofType: Self.traits.type)
         marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.traits.type)
         watch = TaskWatch(
-            ContainerSource(engine: engine, logger: options.logger), ContainerSource.policy, isConnected: false)
+            ContainerSource(engine: engine, owner: owner, logger: options.logger), ContainerSource.policy,
+            isConnected: false)
         output = OutputPrinter(sink: options.standardOutput)
         errors = OutputPrinter(sink: options.standardError)
     }
@@ -116,6 +119,9 @@ public final class DockerBackend: Backend {
             group.addTask { await OrphanSweep.run { await self.sweep(except: []) } }
         }
     }
+
+    /// Completes what other workers no longer do for their containers of the served pools on this Engine.
+    package func observe(_ runs: any ForeignRuns) async { await RunObserver(backend: self, runs: runs).run() }
 
     /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
     public func workload(

@@ -17,7 +17,10 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:  # The worker has exited.
+            return
         try:
             if self.headers["Content-Type"] != "application/json":
                 raise ValueError("the type is " + self.headers["Content-Type"])

@@ -11,6 +11,8 @@ struct ContainerFacts: Sendable, Hashable {
     /// `created`, `running`, `paused`, `restarting`, `removing`, `exited` or `dead`.
     let status: String
     let exitCode: Int?
+    /// When the container ended last.
+    let finished: Timestamp?
     let wasOutOfMemory: Bool
     /// The reason why the Engine could not start the container, if the Engine reports one.
     let error: String?
@@ -30,6 +32,7 @@ struct ContainerFacts: Sendable, Hashable {
         name = String((json["Name"]?.stringValue ?? "").drop { $0 == "/" })
         self.status = status
         exitCode = state?["ExitCode"]?.intValue
+        finished = state?["FinishedAt"]?.stringValue.flatMap { Timestamp($0) }
         wasOutOfMemory = state?["OOMKilled"]?.boolValue ?? false
         error = state?["Error"]?.stringValue.flatMap { $0.isEmpty ? nil : $0 }
         hasTTY = json["Config"]?["Tty"]?.boolValue ?? false

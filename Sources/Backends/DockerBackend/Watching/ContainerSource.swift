@@ -15,9 +15,13 @@ struct ContainerSource: TaskSource {
     let engine: EngineClient
     /// The reason why the Engine cannot be used at the moment, if there is one.
     let availability: InfrastructureAvailability
+    /// The containers of other workers that end.
+    let ended: EndedContainers
 
-    init(engine: EngineClient, logger: Logger) {
+    /// A source of the containers of an Engine, for the worker with this mark.
+    init(engine: EngineClient, owner: String, logger: Logger) {
         self.engine = engine
+        ended = EndedContainers(owner: owner)
         availability = InfrastructureAvailability(
             end: "The Docker Engine at \(engine.endpoint.description) is available again", logger: logger)
     }
@@ -56,8 +60,11 @@ struct ContainerSource: TaskSource {
                 failures = 0
                 note(nil)
                 watch.connected()
+                ended.connected()
                 for try await json in events {
-                    if let event = ContainerEvent(json) { pass(event, to: watch) }
+                    guard let event = ContainerEvent(json) else { continue }
+                    pass(event, to: watch)
+                    if event.mayBeEnd { ended.note(event, json["Actor"]?["Attributes"]) }
                 }
                 watch.disconnected()
             } catch is CancellationError {

@@ -18,8 +18,8 @@ struct RunObserver: Sendable {
     /// The time for gathering jobs that had ended before they were found, so that one request reads many of their
     /// runs.
     static let gatheringTime = Duration.milliseconds(200)
-    /// The interval between two checks of a crashed run, while its own worker may still report the crash.
-    static let interval = Duration.seconds(5)
+    /// The pause before another request to a cluster that is unavailable.
+    static let pause = Duration.seconds(5)
 
     /// Observes the jobs that are found, until the task is cancelled.
     func run() async {
@@ -97,16 +97,9 @@ struct RunObserver: Sendable {
     private func isLeftAlone(
         _ found: FoundJob, since ended: Timestamp, for patience: Duration
     ) async throws -> Bool {
-        let deadline = ContinuousClock.now + patience
-        while true {
-            guard !runs.isOwn(found.flowRunID), let status = try await runs.status(of: found.flowRunID),
-                status.isInFlight,
-                status.infrastructure == nil || status.infrastructure == found.place.identifier.rawValue,
-                status.claimed.map({ $0 <= ended }) ?? true, try await !hasOtherJob(found)
-            else { return false }
-            if ContinuousClock.now >= deadline { return true }
-            try await Task.sleep(until: min(deadline, .now + Self.interval), clock: .continuous)
-        }
+        try await runs.isLeftAlone(
+            found.flowRunID, since: ended, for: patience, isSame: { $0 == found.place.identifier.rawValue },
+            hasOther: { try await hasOtherJob(found) })
     }
 
     /// Whether another job of the run is active, or has ended well. If that cannot be determined, the result is
@@ -125,7 +118,7 @@ struct RunObserver: Sendable {
             } catch let error as KubernetesError {
                 cluster.availability.note(error)
                 guard error.isTransient else { return true }
-                try await Task.sleep(for: max(Self.interval, error.retryAfter ?? .zero))
+                try await Task.sleep(for: max(Self.pause, error.retryAfter ?? .zero))
             }
         }
     }
