@@ -33,7 +33,7 @@ extension SystemdWorkload {
         if directory.streams {
             // The journal may still be writing the last lines.
             try? await Task.sleep(for: .milliseconds(100))
-            await backend.copier?.catchUp(within: .seconds(10))
+            await backend.copier?.catchUp(after: unit, within: .seconds(10))
         }
         return directory.readEnd()
     }
@@ -43,17 +43,22 @@ extension SystemdWorkload {
     func lastOutput(of unit: UnitName) async -> String? {
         let (unitField, objectField) =
             backend.kind == .system ? ("_SYSTEMD_UNIT", "UNIT") : ("_SYSTEMD_USER_UNIT", "USER_UNIT")
-        let searches = [
-            ["\(unitField)=\(unit.name)", "SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"],
-            ["\(objectField)=\(unit.name)"],
+        let output = [
+            "\(unitField)=\(unit.name)", "SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout",
         ]
-        // The journal may still be writing the last lines.
-        try? await Task.sleep(for: .milliseconds(200))
-        let lines = await onThread("journal") { () -> [String]? in
-            searches.lazy.compactMap {
-                JournalReader(matches: $0)?.lastMessages(Self.lastWords.lines, size: Self.lastWords.bytes)
-            }.first { !$0.isEmpty }
+        // The journal may still be writing the last lines. On a busy host it takes longer to write the first ones.
+        for _ in 0..<5 {
+            try? await Task.sleep(for: .milliseconds(200))
+            if let lines = await lastMessages(output) { return lines }
         }
-        return lines.flatMap { $0 }?.joined(separator: "\n")
+        return await lastMessages(["\(objectField)=\(unit.name)"])
+    }
+
+    /// The last messages that match, in lines; `nil` when there are none.
+    private func lastMessages(_ matches: [String]) async -> String? {
+        let messages = await onThread("journal") {
+            JournalReader(matches: matches)?.lastMessages(Self.lastWords.lines, size: Self.lastWords.bytes) ?? []
+        }
+        return messages.flatMap { $0.isEmpty ? nil : $0.joined(separator: "\n") }
     }
 }

@@ -33,7 +33,7 @@ struct EndedContainer: Sendable {
 
 /// The containers of other workers' runs that end, in the work pools that this worker serves.
 final class EndedContainers: Sendable {
-    /// What decides when the Engine is asked for a list of the containers that have ended.
+    /// The causes for a request to the Engine for a list of the containers that have ended.
     struct Occasion: Sendable, Equatable {
         /// The ids of the work pools.
         var pools: Set<String> = []

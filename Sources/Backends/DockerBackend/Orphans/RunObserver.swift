@@ -4,7 +4,7 @@ internal import PrefectConcurrency
 internal import PrefectJSON
 internal import PrefectREST
 
-/// Completes what other workers no longer do for their containers on this Engine: reports the crashes of their runs,
+/// Completes what other workers no longer do for their containers on this Engine. It reports the crashes of their runs,
 /// and removes containers that should have been removed.
 struct RunObserver: Sendable {
     let backend: DockerBackend

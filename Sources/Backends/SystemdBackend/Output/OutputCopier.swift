@@ -14,7 +14,12 @@ final class OutputCopier: Sendable {
         var asked = 0
         var done = 0
         var isStopped = false
+        /// The units whose output was requested at their end, and when. Their directories may be gone.
+        var ended: [String: ContinuousClock.Instant] = [:]
     }
+
+    /// For how long after the end of a unit the journal may receive its last lines.
+    private static let lateness = Duration.seconds(60)
 
     private let root: String
     private let unitField: String
@@ -49,10 +54,16 @@ final class OutputCopier: Sendable {
         }
     }
 
-    /// Waits until the output so far has been copied; returns `false` when that takes longer than `limit`.
+    /// Waits until the output so far has been copied; returns `false` when that takes longer than `limit`. Lines of a
+    /// unit that has ended are also copied when a slow journal receives them a little later.
     @discardableResult
-    func catchUp(within limit: Duration) async -> Bool {
+    func catchUp(after ended: UnitName? = nil, within limit: Duration) async -> Bool {
         let number = state.update { state in
+            if let ended {
+                let now = ContinuousClock.now
+                state.ended = state.ended.filter { now - $0.value < Self.lateness }
+                state.ended[ended.name] = now
+            }
             state.asked += 1
             return state.asked
         }
@@ -95,7 +106,7 @@ final class OutputCopier: Sendable {
         var last: String?
         while !state.value.isStopped, journal.next() {
             if let name = journal.field(unitField) {
-                let isWanted = wanted[name] ?? UnitName(name).map { UnitDirectory(of: $0, in: root).streams } ?? false
+                let isWanted = wanted[name] ?? copies(name)
                 wanted[name] = isWanted
                 if isWanted, let message = journal.field("MESSAGE") {
                     let source = OutputSource(
@@ -108,6 +119,11 @@ final class OutputCopier: Sendable {
             last = journal.cursor
         }
         if let last { RegularFile.replace(Self.mark, below: root, with: Array(last.utf8)) }
+    }
+
+    private func copies(_ name: String) -> Bool {
+        guard let unit = UnitName(name) else { return false }
+        return UnitDirectory(of: unit, in: root).streams || state.value.ended[name] != nil
     }
 
     /// Writes all bytes; returns `false` when the copying was stopped before the sink took them.
