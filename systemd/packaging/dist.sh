@@ -15,6 +15,11 @@ version="$("$program" --version | awk '{ print $2 }')"
 name="prefect-worker-$version-linux-$(dpkg --print-architecture)"
 SOURCE_DATE_EPOCH="$(systemd/packaging/epoch.sh)" systemd/packaging/components.py sbom "$program" >"$output/$name.cdx.json"
 echo "$output/$name.cdx.json"
+# The same file as `helm package` makes, apart from times.
+chart="$output/prefect-worker-$version.tgz"
+tar -C examples/helm --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --format=gnu \
+  --mtime="@$(systemd/packaging/epoch.sh)" -c prefect-worker | gzip -n >"$chart"
+echo "$chart"
 if [[ -n $image ]]; then
   docker tag "$image" "prefect-worker:$version"
   docker save "prefect-worker:$version" | gzip -n >"$output/$name.image.tar.gz"

@@ -42,6 +42,21 @@ struct ReleaseTests {
         }
     }
 
+    @Test("the archive of the Helm chart has the chart's files, and the chart has the version of the program")
+    func chart() async throws {
+        try await withReleaseFiles { release in
+            let version = try await release.run(
+                #"cd "$made" && ls prefect-worker-*.tgz | sed 's/^prefect-worker-\(.*\)\.tgz$/\1/'"#)
+            #expect(version.count == 1, "\(version)")
+            try await release.run(#"tar -xzf "$made"/prefect-worker-*.tgz"#)
+            try await release.run("diff -r prefect-worker \"$root/examples/helm/prefect-worker\"")
+            let chart = try await release.run("cat prefect-worker/Chart.yaml")
+            for key in ["version", "appVersion"] {
+                #expect(chart.contains("\(key): \(version.first ?? "")"), "\(chart)")
+            }
+        }
+    }
+
     @Test(
         "the bill of materials names the program, the linked packages with their versions, and the system's libraries")
     func materials() async throws {
