@@ -82,12 +82,17 @@ struct RunObserver: Sendable {
         }
     }
 
-    /// Reports a crash. The worker that sets its mark first reports it. Another worker reports it if that has not
-    /// happened after a while.
+    /// Reports a crash. The worker that sets its mark first reports it. If it has not done so after a while, it may
+    /// have ended, and the next mark decides which of the others reports the crash.
     private func report(_ end: JobFollower.End, of found: FoundJob, _ reporter: any JobReporter) async throws {
-        let mark = found.place.uid
-        if let mark, try await !runs.writeMark(mark, onFlowRun: found.flowRunID) {
-            guard try await isLeftAlone(found, since: end.time, for: backend.orphanGrace * 4) else { return }
+        if let uid = found.place.uid {
+            var mark = uid
+            var round = 1
+            while try await !runs.writeMark(mark, onFlowRun: found.flowRunID) {
+                guard try await isLeftAlone(found, since: end.time, for: backend.orphanGrace * 4) else { return }
+                round += 1
+                mark = "\(uid)-\(round)"
+            }
         }
         try await runs.reportCrash(ofFlowRun: found.flowRunID, end.status, reporter: reporter)
     }
