@@ -10,11 +10,11 @@ package final class ScriptedRuns: ForeignRuns {
         var reporters: [String: RecordingReporter] = [:]
         var crashes: [String: [ExitStatus]] = [:]
         var questions = 0
-        var marks: [String: Int] = [:]
+        var marks: [String: [String]] = [:]
         /// The time of the first attempt to mark a run, and of its first crash report.
         var marked: [String: ContinuousClock.Instant] = [:]
         var crashed: [String: ContinuousClock.Instant] = [:]
-        var leavesMarks = true
+        var lostMarks = 0
     }
 
     private let state = Mutex(State())
@@ -34,13 +34,15 @@ package final class ScriptedRuns: ForeignRuns {
 
     /// The reporter of a run, if one was made.
     package func reporter(_ run: String) -> RecordingReporter? { state.withLock { $0.reporters[run] } }
+
     /// The crashes that were reported for a run.
     package func crashes(_ run: String) -> [ExitStatus] { state.withLock { $0.crashes[run] ?? [] } }
+
     /// The number of requests about runs.
     package var questions: Int { state.withLock { $0.questions } }
 
-    /// The number of attempts to mark a run.
-    package func marks(_ run: String) -> Int { state.withLock { $0.marks[run] ?? 0 } }
+    /// The names of the marks that were to be written on a run.
+    package func marks(_ run: String) -> [String] { state.withLock { $0.marks[run] ?? [] } }
 
     /// The time from the first mark of a run to its first crash report.
     package func patience(_ run: String) -> Duration? {
@@ -50,8 +52,8 @@ package final class ScriptedRuns: ForeignRuns {
         }
     }
 
-    /// Makes another worker's mark always the first.
-    package func loseMarks() { state.withLock { $0.leavesMarks = false } }
+    /// Makes another worker's marks the first on each run, as many times.
+    package func loseMarks(_ count: Int) { state.withLock { $0.lostMarks = count } }
 
     // MARK: ForeignRuns
 
@@ -76,9 +78,9 @@ package final class ScriptedRuns: ForeignRuns {
     /// Writes a mark, unless the test makes another worker's mark the first.
     package func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
         state.withLock { state in
-            state.marks[id, default: 0] += 1
+            state.marks[id, default: []].append(name)
             if state.marked[id] == nil { state.marked[id] = .now }
-            return state.leavesMarks
+            return state.marks[id, default: []].count > state.lostMarks
         }
     }
 

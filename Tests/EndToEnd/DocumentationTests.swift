@@ -65,6 +65,7 @@ struct DocumentationTests {
             "README.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md",
             "examples/README.md", "examples/kubernetes/README.md",
             "Sources/prefect-worker/Documentation.docc/Operations.md",
+            "Sources/prefect-worker/Documentation.docc/Replicas.md",
             "Sources/prefect-worker/Documentation.docc/ThreatModel.md",
             "Sources/prefect-worker/Documentation.docc/Process.md",
             "Sources/prefect-worker/Documentation.docc/Systemd.md",

@@ -69,4 +69,23 @@ extension ForeignRuns {
             try await Task.sleep(until: min(deadline, .now + .seconds(5)), clock: .continuous)
         }
     }
+
+    /// Whether this worker is the one that reports the crash of a run. The worker that sets its mark first reports it.
+    /// If it has not done so after a while, it may have ended, and the next mark decides which of the others does.
+    ///
+    /// - Parameters:
+    ///   - mark: A name of the infrastructure that no other infrastructure has.
+    ///   - isStillLeftAlone: Gives the first worker its time, and returns whether the run is still to be reported.
+    package func isReporter(
+        ofFlowRun id: String, mark: String, isStillLeftAlone: () async throws -> Bool
+    ) async throws -> Bool {
+        var name = mark
+        var round = 1
+        while try await !writeMark(name, onFlowRun: id) {
+            guard try await isStillLeftAlone() else { return false }
+            round += 1
+            name = "\(mark)-\(round)"
+        }
+        return true
+    }
 }

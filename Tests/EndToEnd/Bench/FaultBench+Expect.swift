@@ -25,7 +25,7 @@ extension FaultBench {
             try await eventually(
                 within: .seconds(240), "all runs have ended and been reported", every: .milliseconds(500)
             ) {
-                let states = try await states()
+                let states = try await bench.flowRuns()
                 problems = runs.flatMap { problemsOfState($0, states[$0.id] ?? .null, telling) }
                 // A run with another final state does not change any more.
                 let isWrong = runs.contains { run in
@@ -66,16 +66,9 @@ extension FaultBench {
 
     private static let finalStates = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 
-    /// All runs of the bench on the server, by their ids.
-    private func states() async throws -> [String: JSONValue] {
-        let filter: JSONValue = ["flows": ["id": ["any_": [.string(bench.flow)]]]]
-        let runs = try await bench.server.call("POST", "/flow_runs/filter", filter).arrayValue ?? []
-        return Dictionary(runs.map { ($0["id"]?.stringValue ?? "", $0) }) { $1 }
-    }
-
     /// Whether the server has the process and the worker of each of these runs.
     func areTold(_ runs: [Run]) async throws -> Bool {
-        let states = try await states()
+        let states = try await bench.flowRuns()
         return runs.allSatisfy { run in
             let found = states[run.id]
             return found?["infrastructure_pid"]?.stringValue != nil

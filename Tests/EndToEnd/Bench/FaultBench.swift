@@ -29,14 +29,7 @@ struct FaultBench: Sendable {
     fileprivate init(_ bench: TestBench, _ proxy: FaultProxy) async throws {
         self.bench = bench
         self.proxy = proxy
-        let crash = """
-            if len(sys.argv) > 3:
-                print("these are the last words", file=sys.stderr, flush=True)
-                sys.exit(3)
-
-            """
-        program = try bench.write(
-            "quick.py", FlowSource.quickRun.replacing("say(\"COMPLETED\"", with: crash + "say(\"COMPLETED\""))
+        program = try bench.write("quick.py", FlowSource.quickRun)
         deployment = try await bench.deploy(command: "true")
     }
 

@@ -97,7 +97,7 @@ enum FlowSource {
 
     /// A program that replaces a flow's engine and starts quickly. It sets the state Running and notes the run's id in
     /// the file of its first argument. Then it waits for a number of seconds or for a file, as the second argument
-    /// states. At the end it sets the state Completed.
+    /// states. At the end it sets the state Completed. With a third argument, it exits with code 3 after a last line.
     static let quickRun = #"""
         import http.client, json, os, sys, time, urllib.request
 
@@ -128,6 +128,9 @@ enum FlowSource {
         else:
             time.sleep(float(sys.argv[2]))
         note("end")
+        if len(sys.argv) > 3:
+            print("these are the last words", file=sys.stderr, flush=True)
+            sys.exit(3)
         say("COMPLETED", "Completed")
         """#
 }

@@ -92,12 +92,17 @@ struct TestBench: Sendable {
         }
     }
 
+    /// All runs of the bench on the server, by their ids.
+    func flowRuns() async throws -> [String: JSONValue] {
+        let filter: JSONValue = ["flows": ["id": ["any_": [.string(flow)]]]]
+        let runs = try await server.call("POST", "/flow_runs/filter", filter).arrayValue ?? []
+        return Dictionary(runs.map { ($0["id"]?.stringValue ?? "", $0) }) { $1 }
+    }
+
     /// The runs of the bench that are not Completed, each with its states, its worker and its process.
     func unfinished() async throws -> String {
-        let filter: JSONValue = ["flows": ["id": ["any_": [.string(flow)]]]]
         var lines: [String] = []
-        for run in try await server.call("POST", "/flow_runs/filter", filter).arrayValue ?? [] {
-            guard run["state_name"] != "Completed", let id = run["id"]?.stringValue else { continue }
+        for (id, run) in try await flowRuns() where run["state_name"] != "Completed" {
             let history = try await server.stateHistory(of: id)
             let worker = run["labels"]?["prefect.worker.name"]?.stringValue ?? "no worker"
             let process = run["infrastructure_pid"]?.stringValue ?? "no process"

@@ -56,12 +56,10 @@ struct RunObserver: Sendable {
             guard end.exitCode != 0 else { return }
             let time = facts?.finished ?? .now
             guard try await isLeftAlone(container, since: time, for: backend.options.orphanGrace) else { return }
-            // The worker that sets its mark first reports the crash. Another one reports it if that does not happen.
-            if try await !runs.writeMark(container.id, onFlowRun: container.flowRunID) {
-                guard try await isLeftAlone(container, since: time, for: backend.options.orphanGrace * 4) else {
-                    return
-                }
+            let isReporter = try await runs.isReporter(ofFlowRun: container.flowRunID, mark: container.id) {
+                try await isLeftAlone(container, since: time, for: backend.options.orphanGrace * 4)
             }
+            guard isReporter else { return }
             let reporter = runs.reporter(
                 ofFlowRun: container.flowRunID, name: container.flowRunName, related: [])
             try await runs.reportCrash(

@@ -82,12 +82,13 @@ struct RunObserver: Sendable {
         }
     }
 
-    /// Reports a crash. The worker that sets its mark first reports it. Another worker reports it if that has not
-    /// happened after a while.
+    /// Reports a crash, unless another worker does.
     private func report(_ end: JobFollower.End, of found: FoundJob, _ reporter: any JobReporter) async throws {
-        let mark = found.place.uid
-        if let mark, try await !runs.writeMark(mark, onFlowRun: found.flowRunID) {
-            guard try await isLeftAlone(found, since: end.time, for: backend.orphanGrace * 4) else { return }
+        if let mark = found.place.uid {
+            let isReporter = try await runs.isReporter(ofFlowRun: found.flowRunID, mark: mark) {
+                try await isLeftAlone(found, since: end.time, for: backend.orphanGrace * 4)
+            }
+            guard isReporter else { return }
         }
         try await runs.reportCrash(ofFlowRun: found.flowRunID, end.status, reporter: reporter)
     }

@@ -1,0 +1,117 @@
+import PrefectJSON
+import TestSupport
+import Testing
+
+/// The objects of a release of the chart, for a bench's namespace, pool, server and image.
+///
+/// The pods of the tests' cluster may have no network and no token of their account. They get both as in the test of
+/// the Kubernetes example; a cluster does the same by itself. In the host's network, the probe has a free port.
+/// There the variable `HOSTNAME` has the node's name, so it is set to the pod's, as in a network of the pod's own.
+struct ChartRelease {
+    /// The label that selects the pods of the workers.
+    static let selector = "app.kubernetes.io/component=worker"
+
+    private let kube: KubeBench
+    private let template: JSONValue
+    private let replicas: Int
+    private let address: [String]
+    private let authority: String
+    private let port: PortReservation?
+
+    /// A release with a base job template and a number of replicas.
+    init(_ kube: KubeBench, template: JSONValue, replicas: Int = 1) async throws {
+        self.kube = kube
+        self.template = template
+        self.replicas = replicas
+        let cluster = try await KubeBench.cluster()
+        address = (cluster["server"]?.stringValue ?? "").replacing("https://", with: "").split(separator: ":")
+            .map(String.init)
+        authority = try await KubeBench.authority(of: cluster)
+        // In the host's network, several replicas cannot share the port of one probe.
+        port = replicas == 1 ? try PortReservation() : nil
+    }
+
+    /// Installs the release while `body` runs. A failure has the log of the workers as its detail.
+    func whileInstalled(isolation: isolated (any Actor)? = #isolation, _ body: () async throws -> Void) async throws {
+        let chart = try #require(try ChartManifests.all().first)
+        try await kube.kubectl("apply", input: objects(of: chart).serialized())
+        do {
+            try await body()
+        } catch {
+            let log = try? await kube.kubectl(
+                "logs", "-l", Self.selector, "--all-containers", "--prefix", "--tail=60")
+            let pods = try? await kube.kubectl("describe", "pods", "-l", Self.selector)
+            try? await stop()
+            throw Explained(error: error, detail: "\(pods ?? "")\n\(log ?? "there is no log")")
+        }
+        try await stop()
+    }
+
+    /// Prevents new pods of the deployment while the bench removes them.
+    private func stop() async throws {
+        try await kube.kubectl("scale", "deployment/prefect-worker", "--replicas=0")
+    }
+
+    private func objects(of chart: ChartManifests) throws -> JSONValue {
+        let image = ContainerBench.image("TEST_IMAGE") ?? ""
+        let changes = [
+            ("prefecthq/prefect:3-python3.11-kubernetes", image.contains(":") ? image : "\(image):latest"),
+            ("my-pool", kube.bench.pool), ("http://prefect-server:4200/api", kube.bench.server.url),
+            (#""namespace":"prefect""#, #""namespace":"\#(kube.namespace)""#),
+            (#""value":"prefect""#, #""value":"\#(kube.namespace)""#),
+        ]
+        let text = changes.reduce(JSONValue.array(chart.objects).serialized()) { $0.replacing($1.0, with: $1.1) }
+        var objects = try JSONValue(parsing: text).arrayValue ?? []
+        for index in objects.indices {
+            if objects[index]["kind"] == "ConfigMap" {
+                objects[index]["data"] = ["baseJobTemplate.json": .string(template.serialized())]
+            }
+            guard objects[index]["kind"] == "Deployment" else { continue }
+            objects[index].change(["spec"]) { $0["replicas"] = .int(replicas) }
+            objects[index].change(["spec", "template", "spec"]) { $0 = connected($0) }
+        }
+        objects.append([
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": ["name": "authority", "namespace": .string(kube.namespace)],
+            "data": ["ca.crt": .string(authority)],
+        ])
+        return ["apiVersion": "v1", "kind": "List", "items": .array(objects)]
+    }
+
+    private func connected(_ pod: JSONValue) -> JSONValue {
+        var pod = pod
+        pod["hostNetwork"] = true
+        let account: JSONValue = [
+            "name": "account",
+            "projected": [
+                "sources": [
+                    ["serviceAccountToken": ["path": "token"]], ["configMap": ["name": "authority"]],
+                    [
+                        "downwardAPI": [
+                            "items": [["path": "namespace", "fieldRef": ["fieldPath": "metadata.namespace"]]]
+                        ]
+                    ],
+                ]
+            ],
+        ]
+        pod["volumes"] = .array((pod["volumes"]?.arrayValue ?? []) + [account])
+        guard var container = pod["containers"]?[0] else { return pod }
+        if let port {
+            container.change(["livenessProbe", "httpGet"]) { $0["port"] = .int(port.port) }
+        } else {
+            container["livenessProbe"] = .null
+        }
+        container["volumeMounts"] = .array(
+            (container["volumeMounts"]?.arrayValue ?? [])
+                + [["name": "account", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"]])
+        container["env"] = .array(
+            (container["env"]?.arrayValue ?? []) + [
+                ["name": "KUBERNETES_SERVICE_HOST", "value": .string(address.first ?? "")],
+                ["name": "KUBERNETES_SERVICE_PORT", "value": .string(address.last ?? "")],
+                ["name": "PREFECT_WORKER_WEBSERVER_PORT", "value": .string("\(port?.port ?? 0)")],
+                ["name": "HOSTNAME", "valueFrom": ["fieldRef": ["fieldPath": "metadata.name"]]],
+            ])
+        pod["containers"] = [container]
+        return pod
+    }
+}

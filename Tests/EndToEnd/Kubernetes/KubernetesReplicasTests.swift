@@ -1,0 +1,159 @@
+import PrefectJSON
+import TestSupport
+import Testing
+
+@Suite(
+    "Replicas of a worker in a cluster", .requires(.prefectServer, .kubernetes),
+    .image("TEST_IMAGE", madeBy: "image"), .oneOnCluster, .bounded)
+struct KubernetesReplicasTests {
+    @Test("while pods of three replicas are killed at random, every job runs once and every crash is reported once")
+    func kills() async throws {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        try await withKubeBench { kube in
+            let template = try #require(try await kube.server.pool(kube.bench.pool)["base_job_template"])
+            let release = try await ChartRelease(kube, template: template, replicas: 3)
+            try await release.whileInstalled {
+                try await kube.kubectl("rollout", "status", "deployment/prefect-worker", "--timeout=100s")
+                var storm = KillStorm(kube: kube, random: FuzzRandom(seed: seed))
+                try await storm.addRuns(24)
+                try await storm.killReplicas()
+                try await storm.waitForEnds()
+                var problems: [String] = []
+                // Log lines arrive some seconds after the states.
+                _ = try? await eventually(within: .seconds(20), "nothing is wrong", every: .seconds(2)) {
+                    problems = try await storm.problems()
+                    return problems.isEmpty
+                }
+                #expect(problems.isEmpty, "seed \(seed): \(storm.summary)\n\(problems.joined(separator: "\n"))")
+            }
+        }
+    }
+}
+
+/// Runs that fall due while the pods of their workers are killed.
+private struct KillStorm {
+    let kube: KubeBench
+    var random: FuzzRandom
+
+    /// How long the runs fall due and the pods are killed.
+    private static let length = Duration.seconds(32)
+    /// How long a run may be claimed without a job before it counts as lost with its worker.
+    private static let patience = Duration.seconds(30)
+
+    private var isCrashing: [String: Bool] = [:]
+    private var kills: [String] = []
+    /// The runs that a worker had claimed when it was killed before it created their jobs.
+    private var onlyClaimed: Set<String> = []
+    /// The runs that had crashed before the last kill, which may have lost the log line of the report.
+    private var crashedEarly: Set<String> = []
+
+    init(kube: KubeBench, random: FuzzRandom) {
+        self.kube = kube
+        self.random = random
+    }
+
+    private var server: PrefectServerClient { kube.server }
+
+    /// For messages.
+    var summary: String {
+        "killed \(kills.count) pods, \(onlyClaimed.count) runs were only claimed: \(onlyClaimed.sorted())"
+    }
+
+    /// Creates runs that fall due at random times. Every second run exits with code 3.
+    mutating func addRuns(_ count: Int) async throws {
+        let program = try kube.bench.write("quick.py", FlowSource.quickRun)
+        let deployment = try await kube.bench.deploy(command: "true")
+        for index in 0..<count {
+            let seconds = Int.random(in: 5...15, using: &random)
+            let delay = Int.random(in: 0...Int(Self.length.components.seconds), using: &random)
+            let command =
+                "python \(program) \(kube.bench.folder)/runs \(seconds)" + (index % 2 == 0 ? "" : " crash")
+            let run = try await server.createRun(
+                deployment: deployment, after: .seconds(delay), jobVariables: ["command": .string(command)])
+            isCrashing[run] = index % 2 != 0
+        }
+    }
+
+    /// Kills a random replica every few seconds. Two of three get no signal that they could handle.
+    mutating func killReplicas() async throws {
+        let end = ContinuousClock.now + Self.length
+        while ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(Int.random(in: 1500...4500, using: &random)))
+            let pods = try await kube.objects("pods").filter {
+                $0["metadata"]?["labels"]?["app.kubernetes.io/component"] == "worker"
+                    && $0["status"]?["phase"] == "Running"
+            }
+            guard let pod = pods.isEmpty ? nil : random.pick(pods)["metadata"]?["name"]?.stringValue else { continue }
+            if !random.oneIn(3) {
+                // The kubelet itself begins with SIGTERM, on which a worker gives claimed runs back.
+                for process in ProcessTable.processes(withVariable: "HOSTNAME", pod) { ProcessTable.kill(process) }
+            }
+            try await kube.kubectl("delete", "pod", pod, "--force", "--grace-period=0")
+            kills.append(pod)
+        }
+        crashedEarly = Set(try await kube.bench.flowRuns().filter { $0.value["state_type"] == "CRASHED" }.keys)
+    }
+
+    /// Waits until each run has ended or was lost with the worker that had only claimed it.
+    mutating func waitForEnds() async throws {
+        var since: [String: ContinuousClock.Instant] = [:]
+        var open: [String] = []
+        do {
+            try await eventually(within: .seconds(60), "all runs have ended", every: .seconds(1)) {
+                let jobs = try await jobsOfRuns()
+                open = []
+                for (run, found) in try await kube.bench.flowRuns() where !onlyClaimed.contains(run) {
+                    let state = found["state_type"]?.stringValue ?? ""
+                    if ["COMPLETED", "CRASHED", "FAILED", "CANCELLED"].contains(state) { continue }
+                    open.append("\(run) is \(state), with \(jobs[run]?.count ?? 0) jobs")
+                    guard state == "PENDING", jobs[run] == nil else {
+                        since[run] = nil
+                        continue
+                    }
+                    let start = since[run] ?? .now
+                    since[run] = start
+                    if ContinuousClock.now - start > Self.patience { onlyClaimed.insert(run) }
+                }
+                return open.isEmpty
+            }
+        } catch {
+            throw Explained(error: error, detail: "\(summary)\n\(open.joined(separator: "\n"))")
+        }
+    }
+
+    /// The names of the jobs of each run.
+    private func jobsOfRuns() async throws -> [String: [String]] {
+        try await kube.objects("jobs").reduce(into: [:]) { names, job in
+            guard let run = job["metadata"]?["labels"]?["prefect.io/flow-run-id"]?.stringValue else { return }
+            names[run, default: []].append(job["metadata"]?["name"]?.stringValue ?? "")
+        }
+    }
+
+    /// What is wrong with the runs.
+    func problems() async throws -> [String] {
+        var problems: [String] = []
+        let jobs = try await jobsOfRuns()
+        let notes = kube.bench.notes("runs")
+        let states = try await kube.bench.flowRuns()
+        for (run, isCrashing) in isCrashing where !onlyClaimed.contains(run) {
+            let begun = notes.count { $0 == "begin \(run)" }
+            if begun != 1 || jobs[run]?.count != 1 {
+                problems.append("\(run) began \(begun) times in \(jobs[run] ?? [])")
+            }
+            let message = states[run]?["state"]?["message"]?.stringValue ?? ""
+            let history = try await server.stateHistory(of: run)
+            let lines = isCrashing ? try await server.logs(of: run) : []
+            let crashes = history.count { $0 == "Crashed" }
+            let reports = lines.count { $0.contains("as crashed: Flow run infrastructure exited") }
+            let expected = isCrashing ? 1 : 0
+            let isReported = reports == expected || reports == 0 && crashedEarly.contains(run)
+            if history.last != (isCrashing ? "Crashed" : "Completed") || crashes != expected || !isReported {
+                problems.append("\(run) has the states \(history) and the log \(lines)")
+            } else if isCrashing, !message.contains("status code 3.") {
+                problems.append("\(run) crashed without its exit code: \(message)")
+            }
+        }
+        if onlyClaimed.count * 3 >= isCrashing.count { problems.append("too many runs were only claimed") }
+        return problems
+    }
+}
