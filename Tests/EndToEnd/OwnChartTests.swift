@@ -3,10 +3,10 @@ import PrefectJSON
 import TestSupport
 import Testing
 
-@Suite("The chart for several pools", .toolsPython, .bounded)
-struct OwnChartTests {
-    /// The objects of a release with these values, or the lines of the refusal.
-    private func render(_ values: JSONValue) async throws -> (objects: [JSONValue], refusal: String) {
+/// The chart in `examples/helm`.
+enum OwnChart {
+    /// The objects of a release `my-worker` with these values in the namespace `prefect`, or the lines of the refusal.
+    static func render(_ values: JSONValue) async throws -> (objects: [JSONValue], refusal: String) {
         let python = try #require(ToolsPython.path)
         let chart = "\(Documentation.root)/examples/helm/prefect-worker"
         let arguments = [try Resource.path("render_chart", "py"), chart, values.serialized()]
@@ -17,7 +17,10 @@ struct OwnChartTests {
             return (try JSONValue(parsing: Array(text.utf8)).arrayValue ?? [], "")
         }
     }
+}
 
+@Suite("The chart for several pools", .toolsPython, .bounded)
+struct OwnChartTests {
     private func object(_ kind: String, in objects: [JSONValue]) -> JSONValue? {
         objects.first { $0["kind"]?.stringValue == kind }
     }
@@ -28,17 +31,17 @@ struct OwnChartTests {
 
     @Test("without a URL or a pool, the chart names the missing value")
     func missing() async throws {
-        #expect(try await render([:]).refusal.contains("apiURL is missing"))
-        #expect(try await render(["apiURL": "http://server/api"]).refusal.contains("pools is empty"))
+        #expect(try await OwnChart.render([:]).refusal.contains("apiURL is missing"))
+        #expect(try await OwnChart.render(["apiURL": "http://server/api"]).refusal.contains("pools is empty"))
         let keda: JSONValue = ["apiURL": "http://server/api", "pools": Self.pools, "keda": ["enabled": true]]
-        #expect(try await render(keda).refusal.contains("keda.prometheus is missing"))
+        #expect(try await OwnChart.render(keda).refusal.contains("keda.prometheus is missing"))
     }
 
     @Test("the arguments, the configuration and the environment of the chart give a worker that serves all pools")
     func worker() async throws {
         try await withFakePrefectAPI { api in
             for name in ["etl", "images"] { api.addPool(name: name) }
-            let objects = try await render([
+            let objects = try await OwnChart.render([
                 "apiURL": .string(api.url), "pools": Self.pools, "limit": 3, "extraArgs": ["--run-once"],
             ]).objects
             let pod = object("StatefulSet", in: objects)?["spec"]?["template"]?["spec"]
@@ -70,12 +73,12 @@ struct OwnChartTests {
 
     @Test("each option gives its objects: roles by namespace, volumes, monitors and a scaler of the pools' runs")
     func options() async throws {
-        let plain = try await render(["apiURL": "http://server/api", "pools": Self.pools]).objects
+        let plain = try await OwnChart.render(["apiURL": "http://server/api", "pools": Self.pools]).objects
         #expect(
             Set(plain.compactMap { $0["kind"]?.stringValue }) == [
                 "ServiceAccount", "ConfigMap", "StatefulSet", "Service",
             ])
-        let all = try await render([
+        let all = try await OwnChart.render([
             "apiURL": "http://server/api", "pools": ["a.b": ["type": "kubernetes"], "c": .null],
             "existingSecret": "key", "jobNamespaces": ["jobs"], "statusPage": true, "warmEngines": "off",
             "persistence": ["enabled": true], "podMonitor": ["enabled": true],

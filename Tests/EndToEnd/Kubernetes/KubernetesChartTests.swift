@@ -14,9 +14,9 @@ struct KubernetesChartTests {
             var template = try #require(try await bench.server.pool(bench.pool)["base_job_template"])
             template.change(["variables", "properties", "finished_job_ttl"]) { $0["default"] = 600 }
             try await bench.server.deletePool(bench.pool)
-            let release = try await ChartRelease(kube, template: template)
+            let release = try await ChartRelease.ofPrefect(kube, template: template)
             try await release.whileInstalled {
-                try await kube.kubectl("rollout", "status", "deployment/prefect-worker", "--timeout=100s")
+                try await kube.kubectl("rollout", "status", release.workload, "--timeout=100s")
                 try await waitForTemplate(template, kube)
                 // The same request as that of the chart's probe, which waits ten seconds before it.
                 try await kube.kubectl("exec", "deployment/prefect-worker", "--", "prefect-worker", "healthcheck")

@@ -11,9 +11,9 @@ struct KubernetesReplicasTests {
         let seed = UInt64.random(in: 0...UInt64.max)
         try await withKubeBench { kube in
             let template = try #require(try await kube.server.pool(kube.bench.pool)["base_job_template"])
-            let release = try await ChartRelease(kube, template: template, replicas: 3)
+            let release = try await ChartRelease.ofPrefect(kube, template: template, replicas: 3)
             try await release.whileInstalled {
-                try await kube.kubectl("rollout", "status", "deployment/prefect-worker", "--timeout=100s")
+                try await kube.kubectl("rollout", "status", release.workload, "--timeout=100s")
                 var storm = KillStorm(kube: kube, random: FuzzRandom(seed: seed))
                 try await storm.addRuns(24)
                 try await storm.killReplicas()
