@@ -169,7 +169,7 @@ struct FlowRunTests {
             try await bench.withWorker(["--prefetch-seconds", "100"]) { worker in
                 try await worker.waitForLine(containing: "started")
                 var runs: [String] = []
-                for delay in [40, 55, 70] {
+                for delay in [30, 40, 50] {
                     runs.append(try await server.createRun(deployment: deployment, after: .seconds(delay)))
                 }
                 var due: [Double] = []

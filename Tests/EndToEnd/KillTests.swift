@@ -83,7 +83,7 @@ struct KillTests {
             let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0.5")
             var runs: [String] = []
             var deathsAtBoundaries = 0
-            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 60 : 200
+            let rounds = TestLength.isShort ? 60 : 200
             for round in 0..<rounds {
                 // A new run in every second round gives each round some work.
                 if round % 2 == 0 { runs.append(try await bench.server.createRun(deployment: deployment)) }

@@ -62,7 +62,7 @@ struct WarmEngineTests {
             let deployment = try await bench.server.createDeployment(
                 name: "killed", flow: bench.flow, pool: bench.pool, entrypoint: "behaviours.py:takes_a_moment",
                 path: bench.folder + "/code", others: ["parameters": ["out": .string("\(bench.folder)/begun")]])
-            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 8 : 60
+            let rounds = TestLength.isShort ? 5 : 60
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = FuzzRandom(seed: seed)
             var runs: Set<String> = []

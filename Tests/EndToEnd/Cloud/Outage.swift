@@ -5,7 +5,7 @@ import TestSupport
 enum Outage {
     /// A minute, and less in CI.
     static var length: Duration {
-        ProcessInfo.processInfo.environment["CI"] == "true" ? .seconds(8) : .seconds(60)
+        TestLength.isShort ? .seconds(8) : .seconds(60)
     }
 
     /// Takes a cloud away from all clients of a proxy for ``length``.

@@ -44,7 +44,7 @@ struct WorkspaceRow: Sendable {
         let wanted = ProcessInfo.processInfo.environment["WORKSPACE_ROWS"] ?? ""
         if wanted == "all" { return rows }
         if wanted.isEmpty {
-            let isShort = column != nil && ProcessInfo.processInfo.environment["CI"] == "true"
+            let isShort = column != nil && TestLength.isShort
             return rows.filter { $0.fields["more"] == nil && (!isShort || $0.isBrief) }
         }
         let names = wanted.split(separator: ",").map(String.init)

@@ -129,7 +129,7 @@ struct ECSTests {
     func kills() async throws {
         try await withECSBench { ecs in
             let deployment = try await ecs.deployQuick()
-            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 5 : 20
+            let rounds = TestLength.isShort ? 5 : 20
             let environment = ecs.bench.environment(ecs.environment())
             var runs: [String] = []
             for _ in 0..<rounds {
@@ -156,7 +156,7 @@ struct ECSTests {
     @Test("two workers on one pool share many runs, and register their definition at most once each")
     func many() async throws {
         try await withECSBench { ecs in
-            let runs = ProcessInfo.processInfo.environment["CI"] == "true" ? 12 : 200
+            let runs = TestLength.isShort ? 12 : 200
             let deployment = try await ecs.deployQuick()
             // All runs are due when the workers begin.
             var ids: [String] = []

@@ -142,7 +142,7 @@ struct ContainerInstancesTests {
         try await withAzureBench { azure in
             let deployment = try await azure.deploy(
                 script: "echo $PREFECT__FLOW_RUN_ID >>\"$OUT/begun\"; sleep 1; exit 4")
-            let rounds = ProcessInfo.processInfo.environment["CI"] == "true" ? 5 : 20
+            let rounds = TestLength.isShort ? 5 : 20
             var random = FuzzRandom(seed: UInt64.random(in: 0...UInt64.max))
             var runs: [String] = []
             for _ in 0..<rounds {
@@ -171,7 +171,7 @@ struct ContainerInstancesTests {
     @Test("two workers on one pool share many runs, each of which starts once")
     func twoWorkers() async throws {
         try await withAzureBench { azure in
-            let count = ProcessInfo.processInfo.environment["CI"] == "true" ? 12 : 200
+            let count = TestLength.isShort ? 12 : 200
             let deployment = try await azure.deploy(script: "sleep 1; exit 3")
             var runs: [String] = []
             for _ in 0..<count { runs.append(try await azure.bench.server.createRun(deployment: deployment)) }

@@ -104,7 +104,7 @@ extension GoogleBench {
 
     /// The worker is killed at random times, and each run is carried out once.
     func checkKills() async throws {
-        let isShort = ProcessInfo.processInfo.environment["CI"] == "true"
+        let isShort = TestLength.isShort
         let rounds = isShort ? 5 : 20
         let deployment = try await deployQuickRun("1")
         var runs: [String] = []
@@ -141,7 +141,7 @@ extension GoogleBench {
 
     /// Two workers serve the pool, and many runs run at once.
     func checkTwoWorkers() async throws {
-        let count = ProcessInfo.processInfo.environment["CI"] == "true" ? 8 : 200
+        let count = TestLength.isShort ? 8 : 200
         let deployment = try await deployQuickRun("1")
         var runs: [String] = []
         for _ in 0..<count { runs.append(try await bench.server.createRun(deployment: deployment)) }
