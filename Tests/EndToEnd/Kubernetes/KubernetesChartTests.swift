@@ -16,7 +16,7 @@ struct KubernetesChartTests {
             try await bench.server.deletePool(bench.pool)
             let release = try await ChartRelease.ofPrefect(kube, template: template)
             try await release.whileInstalled {
-                try await kube.kubectl("rollout", "status", release.workload, "--timeout=100s")
+                try await kube.kubectl("rollout", "status", release.workload, "--timeout=300s")
                 try await waitForTemplate(template, kube)
                 // The same request as that of the chart's probe, which waits ten seconds before it.
                 try await kube.kubectl("exec", "deployment/prefect-worker", "--", "prefect-worker", "healthcheck")

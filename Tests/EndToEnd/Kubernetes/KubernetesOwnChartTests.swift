@@ -20,7 +20,7 @@ struct KubernetesOwnChartTests {
             let deployment = try await kube.bench.deploy("succeed")
             func complete() async throws {
                 // The pod is ready only when the worker has read its pool and the cluster answers.
-                try await kube.kubectl("rollout", "status", release.workload, "--timeout=100s")
+                try await kube.kubectl("rollout", "status", release.workload, "--timeout=300s")
                 let run = try await kube.server.createRun(deployment: deployment, parameters: ["word": "swordfish"])
                 let done = try await kube.server.waitForRun(
                     run, toBe: ["Completed", "Failed", "Crashed"], within: .seconds(120))

@@ -13,7 +13,7 @@ struct KubernetesReplicasTests {
             let template = try #require(try await kube.server.pool(kube.bench.pool)["base_job_template"])
             let release = try await ChartRelease.ofPrefect(kube, template: template, replicas: 3)
             try await release.whileInstalled {
-                try await kube.kubectl("rollout", "status", release.workload, "--timeout=100s")
+                try await kube.kubectl("rollout", "status", release.workload, "--timeout=300s")
                 var storm = KillStorm(kube: kube, random: FuzzRandom(seed: seed))
                 try await storm.addRuns(24)
                 try await storm.killReplicas()
