@@ -69,10 +69,11 @@ struct OrphanTests {
             ])
     }
 
-    /// Observes an Engine with the containers. `lists` decides whether its list of ended containers has them, and
-    /// `sendsEvents` whether it reports their ends.
+    /// Observes an Engine with the containers. `lists` decides whether its list of ended containers has them,
+    /// `sendsEvents` whether it reports their ends, and `staysOpen` whether a connection for events lasts.
     private func observe(
-        lists: Bool, sendsEvents: @escaping @Sendable () -> Bool, _ runs: ScriptedRuns,
+        lists: Bool, sendsEvents: @escaping @Sendable () -> Bool,
+        staysOpen: @escaping @Sendable () -> Bool = { true }, _ runs: ScriptedRuns,
         _ body: (EngineBench) async throws -> Void
     ) async throws {
         let owner = Mutex("")
@@ -81,7 +82,7 @@ struct OrphanTests {
             let found = Self.containers.first { request.path.hasSuffix("/\($0.id)/json") }
             switch (request.method, request.path) {
             case (_, "/events"):
-                guard sendsEvents() else { return lists ? .open([]) : .drop }
+                guard sendsEvents() else { return lists ? (staysOpen() ? .open([]) : .lines([])) : .drop }
                 let events = Self.containers.map { container in
                     var attributes = container.labels(ownedBy: worker)
                     attributes["exitCode"] = .string("\(container.code)")
@@ -141,6 +142,27 @@ struct OrphanTests {
     func listed() async throws {
         let runs = runs()
         try await observe(lists: true, sendsEvents: { false }, runs) { try await expectCrashes(runs, $0) }
+    }
+
+    @Test("a container that is listed again is not looked at again")
+    func listedAgain() async throws {
+        let runs = runs()
+        let isOpen = Mutex(true)
+        try await observe(lists: true, sendsEvents: { false }, staysOpen: { isOpen.withLock { $0 } }, runs) { bench in
+            func lists() -> Int {
+                bench.engine.requests.count { $0.path == "/containers/json" && $0.query.contains("work-pool-id") }
+            }
+            try await expectCrashes(runs, bench)
+            isOpen.withLock { $0 = false }
+            bench.engine.endStreams()
+            var count = lists()
+            // By the second of these lists, all questions about the first one have been asked.
+            try await eventually("the Engine is connected again") { lists() >= count + 2 }
+            let questions = runs.questions
+            count = lists()
+            try await eventually("the Engine is connected again and again") { lists() >= count + 3 }
+            #expect(runs.questions == questions)
+        }
     }
 
     @Test("a worker whose mark is not the first waits for the report, and reports only with the first of a later mark")

@@ -74,6 +74,13 @@ final class ScriptedEngine: Sendable {
         unlink(path)
     }
 
+    /// Ends the connections, and accepts new ones.
+    func endStreams() {
+        state.withLock { state in
+            for connection in state.open { shutdown(connection, Int32(SHUT_RDWR)) }
+        }
+    }
+
     /// The received requests in order, without those for the version.
     var requests: [Request] { state.withLock { $0.requests.filter { $0.path != "/version" } } }
 

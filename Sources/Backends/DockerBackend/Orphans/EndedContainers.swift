@@ -2,6 +2,7 @@ internal import BackendKit
 internal import OrderedCollections
 internal import PrefectConcurrency
 internal import PrefectJSON
+internal import Synchronization
 
 /// A container of another worker's run that has ended.
 struct EndedContainer: Sendable {
@@ -46,6 +47,15 @@ final class EndedContainers: Sendable {
     let occasion = ObservedValue(Occasion())
     private let found: AsyncStream<EndedContainer>.Continuation
     private let owner: String
+    private let seen = Mutex(Seen())
+
+    /// The containers that were found already. Each is passed on at most once.
+    private struct Seen {
+        /// Those of the last list.
+        var listed: Set<String> = []
+        /// Those of events since then.
+        var sinceList: Set<String> = []
+    }
 
     /// Creates a record of the containers that do not belong to the worker with this mark.
     init(owner: String) {
@@ -64,11 +74,21 @@ final class EndedContainers: Sendable {
         guard let code = event.exitCode, code != 0, !occasion.value.pools.isEmpty else { return }
         let labels = (attributes?.objectValue ?? [:]).compactMapValues(\.stringValue)
         guard let container = EndedContainer(event.container, labels, exitCode: code, unlessOwnedBy: owner),
-            occasion.value.pools.contains(container.workPoolID)
+            occasion.value.pools.contains(container.workPoolID),
+            seen.withLock({ !$0.listed.contains(container.id) && $0.sinceList.insert(container.id).inserted })
         else { return }
         found.yield(container)
     }
 
+    /// Records a list of all containers that have ended, and returns those that were not found before.
+    func new(among listed: [EndedContainer]) -> [EndedContainer] {
+        seen.withLock { seen in
+            let new = listed.filter { !seen.listed.contains($0.id) && !seen.sinceList.contains($0.id) }
+            seen = Seen(listed: Set(listed.map(\.id)).union(seen.sinceList))
+            return new
+        }
+    }
+
     /// Passes on a container of a list.
-    func add(_ container: EndedContainer) { found.yield(container) }
+    func pass(_ container: EndedContainer) { found.yield(container) }
 }

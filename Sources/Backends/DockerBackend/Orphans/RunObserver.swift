@@ -33,21 +33,27 @@ struct RunObserver: Sendable {
         while !Task.isCancelled {
             await ended.occasion.wait { [last] in $0 != last && $0.connections > 0 }
             last = ended.occasion.value
-            for pool in last.pools {
-                guard let containers = try? await list(poolID: pool), !containers.isEmpty else { continue }
-                let inFlight = (try? await runs.inFlight(among: containers.map(\.flowRunID))) ?? []
-                for container in containers where inFlight.contains(container.flowRunID) { ended.add(container) }
-            }
+            guard let listed = try? await list(poolIDs: last.pools) else { continue }
+            // An Engine without events is connected again every minute, and may keep thousands of ended containers.
+            let new = ended.new(among: listed)
+            guard !new.isEmpty, let inFlight = try? await runs.inFlight(among: new.map(\.flowRunID)) else { continue }
+            for container in new where inFlight.contains(container.flowRunID) { ended.pass(container) }
         }
     }
 
-    /// The containers of other workers in a pool that have ended. Waits while the Engine is unavailable.
-    private func list(poolID: String, _ others: String...) async throws -> [EndedContainer] {
-        let found = try await backend.persistently {
-            try await backend.engine.list(
-                labels: ["\(EndedContainer.poolLabel)=\(poolID)"] + others, statuses: ["exited", "dead"])
+    /// The containers of other workers in some pools that have ended. Waits while the Engine is unavailable.
+    private func list(poolIDs: Set<String>, _ others: String...) async throws -> [EndedContainer] {
+        var found: [EndedContainer] = []
+        for id in poolIDs {
+            let listed = try await backend.persistently {
+                try await backend.engine.list(
+                    labels: ["\(EndedContainer.poolLabel)=\(id)"] + others, statuses: ["exited", "dead"])
+            }
+            found += listed.compactMap {
+                EndedContainer($0.id, $0.labels, exitCode: nil, unlessOwnedBy: backend.owner)
+            }
         }
-        return found.compactMap { EndedContainer($0.id, $0.labels, exitCode: nil, unlessOwnedBy: backend.owner) }
+        return found
     }
 
     private func observe(_ container: EndedContainer) async {
@@ -116,10 +122,8 @@ struct RunObserver: Sendable {
     private func removeAtIntervals(_ ended: EndedContainers) async {
         var seen: Set<String> = []
         await OrphanSweep.run {
-            var found: [EndedContainer] = []
-            for pool in ended.occasion.value.pools {
-                found += (try? await list(poolID: pool, "\(ContainerRequest.Marks.removalLabel)=true")) ?? []
-            }
+            let removal = "\(ContainerRequest.Marks.removalLabel)=true"
+            guard let found = try? await list(poolIDs: ended.occasion.value.pools, removal) else { return }
             // Its own worker has had the time since the last search.
             let old = found.filter { seen.contains($0.id) }
             seen = Set(found.map(\.id))
