@@ -17,8 +17,7 @@ SOURCE_DATE_EPOCH="$(systemd/packaging/epoch.sh)" systemd/packaging/components.p
 echo "$output/$name.cdx.json"
 # The same file as `helm package` makes, apart from times.
 chart="$output/prefect-worker-$version.tgz"
-tar -C examples/helm --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --format=gnu \
-  --mtime="@$(systemd/packaging/epoch.sh)" -c prefect-worker | gzip -n >"$chart"
+systemd/packaging/archive.sh examples/helm prefect-worker --mode=u=rwX,go=rX >"$chart"
 echo "$chart"
 if [[ -n $image ]]; then
   docker tag "$image" "prefect-worker:$version"

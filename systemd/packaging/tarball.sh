@@ -16,6 +16,5 @@ mv "$root/usr/local" "$root/$name"
 mv "$root/etc" "$root/$name/etc"
 for file in run.sh hello.py; do install -D -m 755 "examples/quickstart/$file" "$root/$name/examples/quickstart/$file"; done
 archive="$output/$name.tar.gz"
-tar -C "$root" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(systemd/packaging/epoch.sh)" --format=gnu -c "$name" |
-  gzip -n >"$archive"
+systemd/packaging/archive.sh "$root" "$name" >"$archive"
 echo "$archive"

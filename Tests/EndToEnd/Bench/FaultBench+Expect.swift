@@ -30,7 +30,7 @@ extension FaultBench {
                 // A run with another final state does not change any more.
                 let isWrong = runs.contains { run in
                     let type = states[run.id]?["state_type"]?.stringValue ?? ""
-                    return Self.finalStates.contains(type) && type != run.ending.rawValue.uppercased()
+                    return TestBench.finalStates.contains(type) && type != run.ending.rawValue.uppercased()
                 }
                 if isWrong { return true }
                 if problems.isEmpty { problems = try await problemsOfLogs(runs, telling) }
@@ -63,8 +63,6 @@ extension FaultBench {
         }
         return histories
     }
-
-    private static let finalStates = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
 
     /// Whether the server has the process and the worker of each of these runs.
     func areTold(_ runs: [Run]) async throws -> Bool {

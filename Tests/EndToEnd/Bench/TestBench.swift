@@ -92,6 +92,20 @@ struct TestBench: Sendable {
         }
     }
 
+    /// The types of the states in which a run has ended.
+    static let finalStates = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
+
+    /// Waits until this number of runs of the bench have ended in any way.
+    func waitForEndedRuns(_ count: Int) async throws {
+        do {
+            try await eventually(within: .seconds(90), "all runs have ended", every: .seconds(1)) {
+                try await self.count(ofStates: Self.finalStates) == count
+            }
+        } catch {
+            throw Explained(error: error, detail: try await unfinished())
+        }
+    }
+
     /// All runs of the bench on the server, by their ids.
     func flowRuns() async throws -> [String: JSONValue] {
         let filter: JSONValue = ["flows": ["id": ["any_": [.string(flow)]]]]

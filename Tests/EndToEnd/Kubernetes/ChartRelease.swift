@@ -1,3 +1,4 @@
+import OrderedCollections
 import PrefectJSON
 import TestSupport
 import Testing
@@ -45,10 +46,18 @@ struct ChartRelease {
         port = replicas == 1 ? try PortReservation() : nil
     }
 
+    private var workloadObject: JSONValue? { objects.first { Self.kinds.contains($0["kind"]?.stringValue ?? "") } }
+
     /// The kind and the name of the workload.
     var workload: String {
-        let found = objects.first { Self.kinds.contains($0["kind"]?.stringValue ?? "") }
-        return "\(found?["kind"]?.stringValue ?? "")/\(found?["metadata"]?["name"]?.stringValue ?? "")"
+        let (kind, name) = (workloadObject?["kind"]?.stringValue, workloadObject?["metadata"]?["name"]?.stringValue)
+        return "\(kind ?? "")/\(name ?? "")"
+    }
+
+    /// The labels that select the pods of the workload.
+    var selector: String {
+        let labels = workloadObject?["spec"]?["selector"]?["matchLabels"]?.objectValue
+        return (labels?.map { "\($0.key)=\($0.value.stringValue ?? "")" } ?? []).joined(separator: ",")
     }
 
     private static let kinds = ["Deployment", "StatefulSet"]
@@ -59,8 +68,9 @@ struct ChartRelease {
         do {
             try await body()
         } catch {
-            let log = try? await kube.kubectl("logs", workload, "--all-containers", "--prefix", "--tail=60")
-            let pods = try? await kube.kubectl("describe", "pods")
+            let log = try? await kube.kubectl(
+                "logs", "-l", selector, "--all-containers", "--prefix", "--tail=60")
+            let pods = try? await kube.kubectl("describe", "pods", "-l", selector)
             try? await stop()
             throw Explained(error: error, detail: "\(pods ?? "")\n\(log ?? "there is no log")")
         }

@@ -33,7 +33,7 @@ struct KubernetesChartTests {
                 try await bench.server.call("PATCH", "/work_pools/\(bench.pool)", try JSONValue(parsing: other))
                 // The next pod's init container updates the pool, whatever the worker then does.
                 try await kube.kubectl(
-                    "delete", "pods", "-l", "app.kubernetes.io/component=worker", "--force", "--grace-period=0")
+                    "delete", "pods", "-l", release.selector, "--force", "--grace-period=0")
                 try await waitForTemplate(template, kube)
             }
         }

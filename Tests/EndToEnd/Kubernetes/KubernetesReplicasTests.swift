@@ -104,7 +104,7 @@ private struct KillStorm {
                 open = []
                 for (run, found) in try await kube.bench.flowRuns() where !onlyClaimed.contains(run) {
                     let state = found["state_type"]?.stringValue ?? ""
-                    if ["COMPLETED", "CRASHED", "FAILED", "CANCELLED"].contains(state) { continue }
+                    if TestBench.finalStates.contains(state) { continue }
                     open.append("\(run) is \(state), with \(jobs[run]?.count ?? 0) jobs")
                     guard state == "PENDING", jobs[run] == nil else {
                         since[run] = nil
@@ -129,7 +129,7 @@ private struct KillStorm {
         }
     }
 
-    /// What is wrong with the runs.
+    /// The problems with the runs.
     func problems() async throws -> [String] {
         var problems: [String] = []
         let jobs = try await jobsOfRuns()

@@ -87,7 +87,7 @@ struct WorkspaceColumn: Sendable {
 
     /// Waits until all runs are in a final state and the hooks of crashed runs have run.
     private func waitForEnds(of runs: inout [(row: WorkspaceRow, run: String)]) async throws {
-        let final: [JSONValue] = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
+        let final = TestBench.finalStates.map(JSONValue.string)
         let filter: JSONValue = [
             "flows": ["id": ["any_": [.string(bench.flow)]]], "limit": 200,
             "flow_runs": ["state": ["type": ["any_": .array(final)]]],

@@ -12,11 +12,14 @@ struct EndedContainer: Sendable {
     let workPoolID: String
     /// Whether the container is to be removed after its end.
     let isToBeRemoved: Bool
-    /// The exit code from the event of the container's end; `nil` when the container was found in a list.
-    let exitCode: Int?
+    /// The event of its end; nothing when the container was found in a list.
+    let history: ContainerProgress
 
     /// A container with these labels; `nil` if it belongs to no run, or to a run of the worker with this mark.
-    init?(_ id: String, _ labels: OrderedDictionary<String, String>, exitCode: Int?, unlessOwnedBy owner: String) {
+    init?(
+        _ id: String, _ labels: OrderedDictionary<String, String>, history: ContainerProgress = ContainerProgress(),
+        unlessOwnedBy owner: String
+    ) {
         guard let flowRunID = labels[ContainerSource.label], let workPoolID = labels[Self.poolLabel],
             labels[ContainerRequest.Marks.ownerLabel] != owner
         else { return nil }
@@ -25,7 +28,7 @@ struct EndedContainer: Sendable {
         self.workPoolID = workPoolID
         flowRunName = labels["io.prefect.flow-run-name"] ?? flowRunID
         isToBeRemoved = labels[ContainerRequest.Marks.removalLabel] == "true"
-        self.exitCode = exitCode
+        self.history = history
     }
 
     /// The label with the id of the work pool, which containers of the Python worker have too.
@@ -73,7 +76,9 @@ final class EndedContainers: Sendable {
     func note(_ event: ContainerEvent, _ attributes: JSONValue?) {
         guard let code = event.exitCode, code != 0, !occasion.value.pools.isEmpty else { return }
         let labels = (attributes?.objectValue ?? [:]).compactMapValues(\.stringValue)
-        guard let container = EndedContainer(event.container, labels, exitCode: code, unlessOwnedBy: owner),
+        var history = ContainerProgress()
+        _ = history.note(event)
+        guard let container = EndedContainer(event.container, labels, history: history, unlessOwnedBy: owner),
             occasion.value.pools.contains(container.workPoolID),
             seen.withLock({ !$0.listed.contains(container.id) && $0.sinceList.insert(container.id).inserted })
         else { return }

@@ -50,7 +50,7 @@ struct RunObserver: Sendable {
                     labels: ["\(EndedContainer.poolLabel)=\(id)"] + others, statuses: ["exited", "dead"])
             }
             found += listed.compactMap {
-                EndedContainer($0.id, $0.labels, exitCode: nil, unlessOwnedBy: backend.owner)
+                EndedContainer($0.id, $0.labels, unlessOwnedBy: backend.owner)
             }
         }
         return found
@@ -58,8 +58,12 @@ struct RunObserver: Sendable {
 
     private func observe(_ container: EndedContainer) async {
         do {
-            let (end, facts) = try await end(of: container)
-            guard end.exitCode != 0 else { return }
+            let facts = try await backend.persistently {
+                try await backend.watch.source.describe([container.id])[container.id]
+            }
+            let end = container.history.end(facts)
+            // A container that was started again has not ended.
+            guard facts?.hasEnded != false, end.exitCode != 0 else { return }
             let time = facts?.finished ?? .now
             guard try await isLeftAlone(container, since: time, for: backend.options.orphanGrace) else { return }
             let isReporter = try await runs.isReporter(ofFlowRun: container.flowRunID, mark: container.id) {
@@ -78,20 +82,6 @@ struct RunObserver: Sendable {
             backend.options.logger.warning(
                 "Flow run '\(container.flowRunID)' of another worker could not be reported as crashed: \(error)",
                 metadata: ["flow_run_id": "\(container.flowRunID)"])
-        }
-    }
-
-    /// How the container ended. A container that is gone has the exit code of its event.
-    private func end(of container: EndedContainer) async throws -> (ContainerEnd, ContainerFacts?) {
-        do {
-            let facts = try await backend.persistently { try await backend.engine.inspect(container.id) }
-            // A container that was started again has not ended.
-            guard facts.hasEnded else { throw CancellationError() }
-            return (
-                ContainerEnd(exitCode: facts.exitCode, wasOutOfMemory: facts.wasOutOfMemory, error: facts.error), facts
-            )
-        } catch let error as EngineError where error.isNotFound {
-            return (ContainerEnd(exitCode: container.exitCode, wasRemoved: true), nil)
         }
     }
 

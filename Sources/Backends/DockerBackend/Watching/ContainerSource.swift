@@ -1,6 +1,7 @@
 internal import BackendKit
 internal import Logging
 internal import PrefectConcurrency
+internal import PrefectJSON
 internal import PrefectREST
 
 /// The containers of a Docker Engine. One connection delivers the events of all of them.
@@ -62,9 +63,7 @@ struct ContainerSource: TaskSource {
                 watch.connected()
                 ended.connected()
                 for try await json in events {
-                    guard let event = ContainerEvent(json) else { continue }
-                    pass(event, to: watch)
-                    if event.mayBeEnd { ended.note(event, json["Actor"]?["Attributes"]) }
+                    if let event = ContainerEvent(json) { pass(event, json["Actor"]?["Attributes"], to: watch) }
                 }
                 watch.disconnected()
             } catch is CancellationError {
@@ -82,9 +81,11 @@ struct ContainerSource: TaskSource {
         }
     }
 
-    private func pass(_ event: ContainerEvent, to watch: TaskWatch<ContainerSource>) {
+    private func pass(_ event: ContainerEvent, _ attributes: JSONValue?, to watch: TaskWatch<ContainerSource>) {
         watch.happened(event, to: event.container)
-        if event.mayBeEnd { watch.changed(event.container) }
+        guard event.mayBeEnd else { return }
+        watch.changed(event.container)
+        ended.note(event, attributes)
     }
 }
 

@@ -144,13 +144,7 @@ struct ECSTests {
                 }
             }
             try await ecs.withWorker { _ in
-                do {
-                    try await eventually(within: .seconds(90), "all runs have ended", every: .seconds(1)) {
-                        try await ecs.bench.count(ofStates: ["COMPLETED", "CRASHED"]) == rounds
-                    }
-                } catch {
-                    throw Explained(error: error, detail: try await ecs.bench.unfinished())
-                }
+                try await ecs.bench.waitForEndedRuns(rounds)
                 try await eventually(within: .seconds(40), "the ledger is empty", every: .seconds(1)) {
                     try await ecs.bench.remains() == []
                 }

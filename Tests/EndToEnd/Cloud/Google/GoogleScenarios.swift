@@ -104,12 +104,13 @@ extension GoogleBench {
 
     /// The worker is killed at random times, and each run is carried out once.
     func checkKills() async throws {
-        let isShort = TestLength.isShort
-        let rounds = isShort ? 5 : 20
+        let rounds = TestLength.isShort ? 5 : 20
         let deployment = try await deployQuickRun("1")
         var runs: [String] = []
         for round in 0..<rounds {
-            if isShort || round % 2 == 0 { runs.append(try await bench.server.createRun(deployment: deployment)) }
+            if TestLength.isShort || round % 2 == 0 {
+                runs.append(try await bench.server.createRun(deployment: deployment))
+            }
             try await withChildProcess(
                 WorkerProgram.path, bench.arguments(["--type", type]),
                 environment: bench.environment(environment(["PREFECT_WORKER_QUERY_SECONDS": "0.3"])),
@@ -121,13 +122,7 @@ extension GoogleBench {
             }
         }
         try await withWorker { _ in
-            do {
-                try await eventually(within: .seconds(90), "all runs have ended", every: .seconds(1)) {
-                    try await bench.count(ofStates: ["SCHEDULED", "PENDING", "RUNNING"]) == 0
-                }
-            } catch {
-                throw Explained(error: error, detail: try await bench.unfinished())
-            }
+            try await bench.waitForEndedRuns(runs.count)
             let givenUp = try await bench.givenUp(runs)
             #expect(givenUp.count < runs.count)
             try await expectNoLeftovers(most: givenUp.count)
