@@ -120,8 +120,8 @@ let package = Package(
         .target(
             name: "WorkerKit",
             dependencies: [
-                "BackendKit", "CLinux", "CSQLite", "PrefectConcurrency", "PrefectFiles", "HTTPTransport", "PrefectJSON",
-                "JobTemplates",
+                "BackendKit", "CLinux", "CSQLite", "Hashing", "PrefectConcurrency", "PrefectFiles", "HTTPTransport",
+                "PrefectJSON", "JobTemplates",
                 "Notation",
                 "PrefectClient", orderedCollections, logging, coreMetrics, tracing,
             ],

@@ -39,6 +39,8 @@ public enum ConformanceCase: String, Sendable, CaseIterable {
     case laterProcess = "a later process finds a run by its identifier and waits for its end"
     /// A later process finds a run whose identifier was not recorded.
     case laterProcessByClaim = "a later process finds a run whose identifier was not recorded"
+    /// A second start for the same claim finds what the first one created, if the backend promises that.
+    case startsOnce = "a second start for the same claim finds what the first one created, if the backend promises that"
     /// A sweep does not touch runs in use.
     case sweep = "a sweep does not touch runs in use"
     /// A run that was cleaned up counts as ended, and a second clean-up does no harm.
@@ -64,6 +66,7 @@ public enum ConformanceCase: String, Sendable, CaseIterable {
         case .interruptedStart: try await Self.checkInterruptedStart(subject)
         case .laterProcess: try await Self.checkLaterProcess(subject)
         case .laterProcessByClaim: try await Self.checkLaterProcessByClaim(subject)
+        case .startsOnce: try await Self.checkStartsOnce(subject)
         case .sweep: try await Self.checkSweep(subject)
         case .cleanUp: try await Self.checkCleanUp(subject)
         }
@@ -303,6 +306,23 @@ extension ConformanceCase {
             try await bench.answered("the stop") { try await workload.stop(found, grace: .zero, reason: .cancelled) }
             _ = try await bench.end(of: workload, found)
             await workload.cleanUp(found)
+        }
+    }
+
+    private static func checkStartsOnce(_ subject: any ConformanceSubject) async throws {
+        let run = ConformanceRun()
+        let first = try await ConformanceBench.run(subject) { bench -> InfrastructureIdentifier? in
+            guard bench.backend.traits.startsClaimOnce else { return nil }
+            return try await bench.workload(untilStopped, of: run).start()
+        }
+        guard let first else { return }
+        try await ConformanceBench.run(subject) { bench in
+            let workload = try await bench.workload(untilStopped, of: run)
+            let second = try await workload.start()
+            try expect(second == first, "a second start for the claim of '\(first)' creates '\(second)'")
+            try await bench.answered("the stop") { try await workload.stop(second, grace: .zero, reason: .cancelled) }
+            _ = try await bench.end(of: workload, second)
+            await workload.cleanUp(second)
         }
     }
 

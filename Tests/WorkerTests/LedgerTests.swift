@@ -20,7 +20,7 @@ struct LedgerTests {
         LedgerEntry(
             flowRunID: id, flowRunName: "name of \(id)", api: "http://api", pool: "p", workerType: "process",
             stage: stage,
-            transitions: ClaimIDs(), isSettled: true,
+            transitions: ClaimIDs(by: ClaimOwner(workerName: "tester")), isSettled: true,
             identifier: InfrastructureIdentifier(rawValue: "42", handle: ["start_time": 7]),
             exit: ExitStatus(
                 code: -9, conclusion: .stateReported(type: "FAILED", name: "Oh"), lastOutput: "a\nb", reason: "memory"))

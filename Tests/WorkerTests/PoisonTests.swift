@@ -283,7 +283,7 @@ struct PoisonTests {
     func rows() throws {
         var entry = LedgerEntry(
             flowRunID: "a", flowRunName: "b", api: "http://api", pool: "p", workerType: "process", stage: .submitted,
-            transitions: ClaimIDs())
+            transitions: ClaimIDs(by: ClaimOwner(workerName: "tester")))
         #expect(entry.json["deaths"] == nil && entry.json["work"] == nil)
         #expect(try LedgerEntry(json: JSONFields(entry.json)).deaths == 0)
         entry.deaths = 1

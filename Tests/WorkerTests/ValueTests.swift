@@ -187,7 +187,7 @@ struct RunRegistryTests {
 
     @Test("a run is held once")
     func once() throws {
-        let registry = RunRegistry()
+        let registry = RunRegistry(workerName: "tester")
         let held = try #require(registry.register(run("a")))
         #expect(registry.register(run("a")) == nil)
         #expect(registry.unclaimedCount == 1)
@@ -198,7 +198,7 @@ struct RunRegistryTests {
 
     @Test("a run that is removed during a poll is not taken from that poll's answer, but from the next one")
     func letGo() throws {
-        let registry = RunRegistry()
+        let registry = RunRegistry(workerName: "tester")
         let held = try #require(registry.register(run("a")))
         registry.beginPoll()
         registry.remove(held)
@@ -209,7 +209,7 @@ struct RunRegistryTests {
 
     @Test("a cancellation has precedence over a shutdown, and the end of a run ends the wait for either")
     func stopRequests() async throws {
-        let registry = RunRegistry()
+        let registry = RunRegistry(workerName: "tester")
         let held = try #require(registry.register(run("a")))
         held.requestStop(.shutdown)
         #expect(await held.waitForStopRequest() == .shutdown)

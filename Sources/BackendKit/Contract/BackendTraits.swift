@@ -12,6 +12,9 @@ public struct BackendTraits: Sendable {
     /// Whether infrastructure continues after the worker has ended. If so, no shutdown of the worker ends it, and the
     /// next worker finds it again.
     public var outlivesWorker: Bool
+    /// Whether the infrastructure of a run is created once for each claim, whichever worker calls ``Workload/start()``,
+    /// and however often. Such runs can be started by another worker when the one that claimed them has died.
+    public var startsClaimOnce: Bool
     /// Whether a worker that serves a pool once stops watching its runs as soon as their infrastructure exists. Such
     /// infrastructure begins without a worker. Otherwise the worker waits until the runs have ended.
     public var isDoneOnceStarted: Bool
@@ -39,7 +42,8 @@ public struct BackendTraits: Sendable {
     /// polls.
     public init(
         type: String, workerName: String, makeBaseJobTemplate: @escaping @Sendable () -> BaseJobTemplate,
-        outlivesWorker: Bool = true, isDoneOnceStarted: Bool = false, inheritsEnvironment: Bool = false,
+        outlivesWorker: Bool = true, startsClaimOnce: Bool = false, isDoneOnceStarted: Bool = false,
+        inheritsEnvironment: Bool = false,
         privilegedFields: Set<String> = [], holdsSlotUntilEnd: Bool = true, openFilesPerRun: Int = 1,
         settings: [BackendSetting] = [],
         bringsInfrastructure: @escaping @Sendable (BaseJobTemplate) -> Bool = { _ in false },
@@ -51,6 +55,7 @@ public struct BackendTraits: Sendable {
         self.workerName = workerName
         self.makeBaseJobTemplate = makeBaseJobTemplate
         self.outlivesWorker = outlivesWorker
+        self.startsClaimOnce = startsClaimOnce
         self.isDoneOnceStarted = isDoneOnceStarted
         self.inheritsEnvironment = inheritsEnvironment
         self.privilegedFields = privilegedFields

@@ -53,6 +53,8 @@ public final class KubernetesBackend: ForeignRunObserver {
     /// The constant properties of the backend; see `Backend.traits`.
     public static let traits = BackendTraits(
         type: "kubernetes", workerName: "KubernetesWorker", makeBaseJobTemplate: { defaultTemplate() },
+        // The name of a job follows from its claim.
+        startsClaimOnce: true,
         // A pod may never begin.
         isDoneOnceStarted: true,
         // A connection for the run's output, if the cluster does not share connections, and requests.

@@ -48,11 +48,11 @@ package final class ActiveRun: Sendable {
 
     private let state: ObservedValue<State>
 
-    /// A run that a poll has returned.
-    init(_ flowRun: KnownRun) {
+    /// A run that a poll has returned to this worker.
+    init(_ flowRun: KnownRun, owner: ClaimOwner) {
         id = flowRun.id
         name = flowRun.name
-        transitions = ClaimIDs()
+        transitions = ClaimIDs(by: owner)
         due = flowRun.expectedStartTime
         state = ObservedValue(State(machine: RunMachine()))
     }

@@ -90,7 +90,7 @@ extension RunDriver {
 
     private func settlement() async throws -> RunMachine.Event {
         guard let due = held.due, await runs.peers.mayConcernAcceptedClaim() else { return .done }
-        let name = "prefect-worker-claim-\(due.microseconds)"
+        let name = RunMark.claim(dueAt: due)
         do {
             let isOurs = try await persistently {
                 try await api.writeUniqueInput(

@@ -86,7 +86,7 @@ extension RunDriver {
             default: nil
             }
         guard let decision else { return }
-        services.logger.info("Flow run '\(flowRun.name)' of an earlier process of this worker \(decision)")
+        services.logger.info("Flow run '\(flowRun.name)' of an earlier process \(decision)")
     }
 
     // MARK: Runs that are given up

@@ -14,8 +14,12 @@ package final class RunRegistry: Sendable {
     private let state = Mutex(State())
     private let changed = AsyncSignal()
 
+    private let owner: ClaimOwner
+
     /// A registry without runs.
-    package init() {}
+    ///
+    /// - Parameter workerName: The name of the worker that claims the runs.
+    package init(workerName: String) { owner = ClaimOwner(workerName: workerName) }
 
     /// Notes that a poll begins. Its answer may be older than what this worker does meanwhile. A run that is removed
     /// before the answer arrives needs no more work, so the answer does not register it again.
@@ -25,7 +29,7 @@ package final class RunRegistry: Sendable {
     func register(_ flowRun: KnownRun) -> ActiveRun? {
         let held = state.withLock { state -> ActiveRun? in
             guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
-            let held = ActiveRun(flowRun)
+            let held = ActiveRun(flowRun, owner: owner)
             state.runs[flowRun.id] = held
             state.changes += 1
             return held

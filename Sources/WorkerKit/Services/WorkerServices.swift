@@ -35,6 +35,9 @@ package struct WorkerServices: Sendable {
     let suspects = SlotLimiter(limit: 1)
     /// The promptness of the worker in the last hour.
     let recent = RecentRuns()
+    /// The time between two searches for runs that dead workers have claimed. Such runs have been claimed for at least
+    /// half of it.
+    package var takeoverInterval: Duration
     /// The maximum time in which a worker without runs in flight ends after a shutdown request.
     package var idleExitLimit: Duration
     /// The environment of the worker's process.
@@ -50,7 +53,8 @@ package struct WorkerServices: Sendable {
         metrics: any MetricsFactory = MetricsSystem.factory, tracer: any Tracer = InstrumentationSystem.tracer,
         ledger: RunLedger, shutdown: ShutdownSignal, claiming: ClaimControl = ClaimControl(),
         flushTimeout: Duration = .seconds(15),
-        workPatience: Duration = .seconds(30), idleExitLimit: Duration = .milliseconds(500),
+        workPatience: Duration = .seconds(30), takeoverInterval: Duration = .seconds(60),
+        idleExitLimit: Duration = .milliseconds(500),
         environment: [String: String],
         settingsEnvironment: ObservedValue<[(name: String, value: String)]>,
         redact: @escaping @Sendable (String) -> String
@@ -67,6 +71,7 @@ package struct WorkerServices: Sendable {
         self.claiming = claiming
         self.flushTimeout = flushTimeout
         self.workPatience = workPatience
+        self.takeoverInterval = takeoverInterval
         self.idleExitLimit = idleExitLimit
         self.environment = environment
         self.settingsEnvironment = settingsEnvironment

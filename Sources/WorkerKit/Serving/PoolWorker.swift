@@ -13,7 +13,7 @@ package struct PoolWorker: Sendable {
     /// The worker's knowledge of the pool, for probes.
     package let state: PoolState
     /// The runs in flight.
-    package let registry = RunRegistry()
+    package let registry: RunRegistry
     /// The slots of the pool's limit.
     package let slots: SlotLimiter
     /// The metrics of the pool.
@@ -44,6 +44,7 @@ package struct PoolWorker: Sendable {
     ) {
         self.onRefusal = onRefusal ?? { services.shutdown.refuse($0) }
         live = ObservedValue(served)
+        registry = RunRegistry(workerName: served.workerName)
         self.backend = backend
         taking = ShutdownSignal(within: services.shutdown)
         state = PoolState(infrastructureUnavailableReason: { backend.unavailableReason })
@@ -128,10 +129,10 @@ package struct PoolWorker: Sendable {
     /// Polls, runs the returned runs, and resumes the runs of an earlier process. Returns when polling and all runs
     /// have ended.
     private func poll(goingOnWith left: RecoveredRuns) async {
-        let (due, hand) = AsyncStream.makeStream(of: DueRun.self)
+        let (work, hand) = AsyncStream.makeStream(of: Work.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry, metrics: metrics,
-            hints: hints, workerType: backend.traits.type, taking: taking, hand: { hand.yield($0) })
+            hints: hints, workerType: backend.traits.type, taking: taking, hand: { hand.yield(.due($0)) })
         await withDiscardingTaskGroup { group in
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
@@ -139,16 +140,35 @@ package struct PoolWorker: Sendable {
                 await backend.releaseSpares()
             }
             group.addTask { await followShutdown() }
+            if backend.traits.startsClaimOnce, !served.runsOnce {
+                let claims = OrphanedClaims(runs: runs, slots: slots, taking: taking)
+                group.addTask {
+                    await claims.run { run in
+                        if case .enqueued = hand.yield(.orphaned(run)) { true } else { false }
+                    }
+                }
+            }
             // The tasks of all runs share what these closures capture.
             let recover: @Sendable (RecoveredRuns.RecoveredRun) async -> Void = { await self.recover($0) }
             let execute: @Sendable (DueRun) async -> Void = { await self.execute($0) }
             await withDiscardingTaskGroup { inFlight in
                 for run in left.runs { inFlight.addTask { await recover(run) } }
-                for await run in due { inFlight.addTask { await execute(run) } }
+                for await next in work {
+                    switch next {
+                    case .due(let run): inFlight.addTask { await execute(run) }
+                    case .orphaned(let run): inFlight.addTask { await recover(run) }
+                    }
+                }
             }
             // All runs have ended. The wait for the shutdown is the only remaining task.
             group.cancelAll()
         }
+    }
+
+    /// A run that the worker takes.
+    private enum Work: Sendable {
+        case due(DueRun)
+        case orphaned(RecoveredRuns.RecoveredRun)
     }
 
     private func execute(_ run: DueRun) async {

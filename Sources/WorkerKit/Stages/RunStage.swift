@@ -26,9 +26,6 @@ package struct ClaimIDs: Sendable, Hashable {
     /// The id of the transition to Submitting.
     package let submission: String
 
-    /// New transitions, which no other worker has.
-    init() { self.init(claim: APIClient.newTransitionID(), submission: APIClient.newTransitionID()) }
-
     init(claim: String, submission: String) {
         self.claim = claim
         self.submission = submission

@@ -26,7 +26,7 @@ enum Conformance {
     static func expect(_ outcome: WorkerProgram.Outcome) {
         // The first line of a failed expectation has its values, so the failed cases are one of them.
         #expect(outcome.output.filter { !$0.hasPrefix("ok: ") } + outcome.errors == [])
-        #expect(outcome.output.count { $0.hasPrefix("ok: ") } == 17)
+        #expect(outcome.output.count { $0.hasPrefix("ok: ") } == 18)
         #expect(outcome.status == .exited(0))
     }
 }

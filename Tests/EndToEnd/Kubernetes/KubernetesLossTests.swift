@@ -160,6 +160,36 @@ struct KubernetesLossTests {
         }
     }
 
+    @Test("a run that a dead worker had only claimed is started by another worker, in one job")
+    func claimedOnly() async throws {
+        try await withKubeBench { kube in
+            let server = kube.server
+            let run = try await server.createRun(deployment: kube.deploy(shell: "exit 6"))
+            try await withFaultProxy(to: server.url) { proxy in
+                // The worker claims the run, and waits for what it needs to make the job.
+                proxy.intercept(method: "GET", path: "*/deployments/*", .delay(.seconds(600)))
+                let variables = ["PREFECT_API_URL": proxy.url, "PREFECT_WORKER_HEARTBEAT_SECONDS": "2"]
+                try await withChildProcess(
+                    WorkerProgram.path, kube.bench.arguments(name: "first"),
+                    environment: kube.bench.environment(kube.variables().merging(variables) { $1 }),
+                    workingDirectory: kube.bench.folder
+                ) { worker in
+                    try await server.waitForRun(run, toBe: ["Pending"])
+                    worker.send(.kill)
+                    try await worker.waitForExit()
+                }
+            }
+            let state = ["--state-dir", "\(kube.bench.folder)/state-of-second"]
+            try await kube.withWorker(name: "second", state) { worker in
+                try await worker.waitForLine(containing: "Worker 'second' takes over flow run", timeout: .seconds(180))
+                try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
+                #expect(try await kube.objects("jobs").count == 1)
+            }
+            let history = try await server.stateHistory(of: run)
+            #expect(history.count { $0 == "Pending" } == 1 && history.count { $0 == "Crashed" } == 1, "\(history)")
+        }
+    }
+
     @Test("a run whose worker never returns is reported by another pool's worker that observes the namespace")
     func worker() async throws {
         try await withKubeBench { kube in

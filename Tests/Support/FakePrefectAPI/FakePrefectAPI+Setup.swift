@@ -54,6 +54,14 @@ extension FakePrefectAPI {
         change { $0.world.pools[name]?.isPaused = isPaused }
     }
 
+    /// Makes a worker of a pool offline, until its next heartbeat.
+    public func setOffline(worker: String, pool name: String) {
+        change { core in
+            guard let index = core.world.pools[name]?.workers.firstIndex(where: { $0.name == worker }) else { return }
+            core.world.pools[name]?.workers[index].isOnline = false
+        }
+    }
+
     /// Deletes a pool with its queues; its runs stay, in no queue.
     public func removePool(_ name: String) {
         change { _ = $0.world.removePool(named: name) }

@@ -11,7 +11,8 @@ final class FakeBackend: Backend {
     static var traits: BackendTraits {
         BackendTraits(
             type: "process", workerName: "ProcessWorker", makeBaseJobTemplate: { template }, outlivesWorker: false,
-            isDoneOnceStarted: isDoneOnceStarted, inheritsEnvironment: inheritsEnvironment,
+            startsClaimOnce: startsClaimOnce, isDoneOnceStarted: isDoneOnceStarted,
+            inheritsEnvironment: inheritsEnvironment,
             holdsSlotUntilEnd: holdsSlotUntilEnd)
     }
 
@@ -21,6 +22,7 @@ final class FakeBackend: Backend {
     ])
 
     @TaskLocal static var isDoneOnceStarted = false
+    @TaskLocal static var startsClaimOnce = false
     @TaskLocal static var inheritsEnvironment = false
     @TaskLocal static var holdsSlotUntilEnd = true
 

@@ -39,6 +39,7 @@ func withWorker<Result: Sendable>(
     _ api: FakePrefectAPI, backend: FakeBackend = FakeBackend(), retryPolicy: RetryPolicy = RetryPolicy(),
     url: String? = nil, isCloud: Bool = false, requestTimeout: Duration = .seconds(10),
     flushTimeout: Duration = .seconds(15), workPatience: Duration = .seconds(30),
+    takeoverInterval: Duration = .seconds(60),
     idleExitLimit: Duration = .seconds(15), drainTimeout: Duration? = nil, idleLimit: Duration? = nil,
     stateDirectory: String? = nil,
     metrics: any MetricsFactory = NOOPMetricsHandler.instance, tracer: any Tracer = NoOpTracer(),
@@ -64,7 +65,7 @@ func withWorker<Result: Sendable>(
         metrics: metrics, tracer: tracer,
         ledger: RunLedger(directory: stateDirectory, logger: log.logger), shutdown: ShutdownSignal(),
         flushTimeout: flushTimeout,
-        workPatience: workPatience, idleExitLimit: idleExitLimit,
+        workPatience: workPatience, takeoverInterval: takeoverInterval, idleExitLimit: idleExitLimit,
         environment: ["HOME": "/nowhere"],
         settingsEnvironment: ObservedValue([(name: "PREFECT_API_URL", value: api.url)]),
         redact: { $0.replacing("top-secret", with: "********") })

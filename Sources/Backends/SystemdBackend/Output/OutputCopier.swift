@@ -3,6 +3,7 @@ internal import CLinux
 internal import Glibc
 internal import PrefectConcurrency
 internal import PrefectFiles
+internal import PrefectJSON
 internal import Systemd
 
 /// Copies the output of runs from the journal to the worker's own output, and continues where an earlier process
@@ -25,6 +26,8 @@ final class OutputCopier: Sendable {
     private let unitField: String
     private let sink: any OutputSink
     private let wakeUp: Int32
+    /// No output from before is copied, unless an earlier process recorded how far it had copied.
+    private let start = Timestamp.now
     private let state = ObservedValue(State())
 
     /// - Parameters:
@@ -77,18 +80,27 @@ final class OutputCopier: Sendable {
 
     /// The file, beside the directories of units, that records how far the output has been copied.
     private static let mark = "printed"
+    /// The first character of a mark that is a time in microseconds instead of a journal's cursor.
+    private static let timeSign: Character = "@"
+
+    private func record(_ mark: String) { RegularFile.replace(Self.mark, below: root, with: Array(mark.utf8)) }
+
+    private func resume(_ journal: JournalReader, at mark: String) {
+        if mark.first == Self.timeSign, let time = UInt64(mark.dropFirst()) { return journal.seek(toTime: time) }
+        journal.seek(to: mark)
+        // The entry of the cursor has been copied. If it no longer exists, the next entry has not been copied.
+        if journal.next(), journal.cursor != mark { _ = journal.previous() }
+    }
 
     private func copy() -> Bool {
         let matches = ["SYSLOG_IDENTIFIER=\(TransientUnit.identifier)", "_TRANSPORT=stdout"]
         guard let journal = JournalReader(matches: matches) else { return false }
         if let bytes = RegularFile.read(Self.mark, below: root, limit: 4096) {
-            let cursor = String(decoding: bytes, as: UTF8.self)
-            journal.seek(to: cursor)
-            // The entry of the cursor has been copied. If it no longer exists, the next entry has not been copied.
-            if journal.next(), journal.cursor != cursor { _ = journal.previous() }
+            resume(journal, at: String(decoding: bytes, as: UTF8.self))
         } else {
-            journal.seekToEnd()
-            _ = journal.previous()
+            // The first line of a run may already be in the journal.
+            journal.seek(toTime: UInt64(clamping: start.microseconds))
+            record("\(Self.timeSign)\(start.microseconds)")
         }
         while true {
             let (asked, isStopped) = (state.value.asked, state.value.isStopped)
@@ -118,7 +130,7 @@ final class OutputCopier: Sendable {
             }
             last = journal.cursor
         }
-        if let last { RegularFile.replace(Self.mark, below: root, with: Array(last.utf8)) }
+        if let last { record(last) }
     }
 
     private func copies(_ name: String) -> Bool {

@@ -21,8 +21,11 @@ package final class JournalReader {
 
     deinit { sd_journal_close(journal) }
 
+    /// Moves before the first entry that the journal received at a time or later, in microseconds since 1970.
+    package func seek(toTime time: UInt64) { sd_journal_seek_realtime_usec(journal, time) }
+
     /// Moves behind the last entry.
-    package func seekToEnd() { sd_journal_seek_tail(journal) }
+    private func seekToEnd() { sd_journal_seek_tail(journal) }
 
     /// Moves to the entry of a cursor, or next to its former position.
     package func seek(to cursor: String) { sd_journal_seek_cursor(journal, cursor) }

@@ -85,15 +85,23 @@ extension APIClient {
     package func writeUniqueInput(
         flowRunID: UUID, key: String, value: String, effort: RetryPolicy.Effort = .standard
     ) async throws -> Bool {
+        try await uniqueInput(flowRunID: flowRunID, key: key, orElse: value, effort: effort) == value
+    }
+
+    /// Returns the text that a flow run's input has: `POST /flow_runs/{id}/input`. If there is no such input, writes it
+    /// with a value. The result is `nil` for an input that is no text.
+    package func uniqueInput(
+        flowRunID: UUID, key: String, orElse value: String, effort: RetryPolicy.Effort = .standard
+    ) async throws -> String? {
         // The value is JSON: the API returns the input as written, and the client accepts only a readable body as the
         // API's answer.
         let text = JSONValue.string(value).serialized()
         do {
             try await createFlowRunInput(flowRunID: flowRunID, key: key, value: text, effort: effort)
-            return true
+            return value
         } catch let error as APIError where error.isConflict {
             let found = try await readFlowRunInput(flowRunID: flowRunID, key: key, effort: effort)
-            return (try? JSONValue(parsing: Array(found.utf8)))?.stringValue == value
+            return (try? JSONValue(parsing: Array(found.utf8)))?.stringValue
         }
     }
 }

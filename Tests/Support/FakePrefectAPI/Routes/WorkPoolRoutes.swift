@@ -162,6 +162,7 @@ extension Route {
             pool.workers.first { $0.name == name }
             ?? FakeWorker(id: world.newID(), name: name, created: now, lastHeartbeat: now)
         worker.heartbeats += 1
+        worker.isOnline = true
         worker.lastHeartbeat = now
         worker.heartbeatInterval = interval
         pool.workers.removeAll { $0.name == name }

@@ -53,6 +53,8 @@ public struct FakeWorker: Sendable {
     public let name: String
     /// The interval that the worker last announced.
     public internal(set) var heartbeatInterval: Int?
+    /// Whether the API counts the worker as online. A heartbeat makes it so.
+    public internal(set) var isOnline = true
     /// The number of heartbeats that the worker sent.
     public internal(set) var heartbeats = 0
     let created: WireTime
@@ -64,7 +66,7 @@ public struct FakeWorker: Sendable {
         text.add("work_pool_id", plain: poolID)
         text.add("last_heartbeat_time", lastHeartbeat)
         text.add("heartbeat_interval_seconds", heartbeatInterval)
-        text.add("status", plain: "ONLINE")
+        text.add("status", plain: isOnline ? "ONLINE" : "OFFLINE")
         return text.closed
     }
 }

@@ -1,0 +1,64 @@
+internal import FoundationEssentials
+internal import Hashing
+internal import PrefectClient
+
+/// The worker that made a claim, as the ids of the claim's transitions identify it: by a part of a hash of its name.
+///
+/// The API does not record which worker has set a state. So the ids contain this part, and another worker can find out
+/// whether the claim's worker still exists. The ids are UUIDs of version 8, which no other client of the API uses.
+struct ClaimOwner: Sendable, Hashable {
+    private let bytes: [UInt8]
+
+    private static let length = 6
+
+    /// The owner of all claims of a worker.
+    init(workerName: String) { bytes = Array(SHA1.digest(Array(workerName.utf8)).prefix(Self.length)) }
+
+    fileprivate init(id: [UInt8]) { bytes = Array(id.prefix(Self.length)) }
+
+    /// A random id that contains this owner. Its last bit is 0.
+    fileprivate func newID() -> [UInt8] {
+        var id = bytes + (Self.length..<16).map { _ in UInt8.random(in: .min ... .max) }
+        id[6] = id[6] & 0x0F | 0x80
+        id[8] = id[8] & 0x3F | 0x80
+        id[15] &= 0xFE
+        return id
+    }
+}
+
+extension ClaimIDs {
+    /// New transitions of a worker, which no other worker has.
+    init(by owner: ClaimOwner) { self.init(of: owner.newID()) }
+
+    /// The transitions of the claim to which one of them belongs; `nil` when the claim was not made by a worker of this
+    /// kind.
+    init?(including transition: String) {
+        guard let id = Self.bytes(of: transition), id[6] & 0xF0 == 0x80 else { return nil }
+        self.init(of: id)
+    }
+
+    /// The worker that made the claim; `nil` for a claim that an older version of the worker made.
+    var owner: ClaimOwner? {
+        guard let id = Self.bytes(of: claim), id[6] & 0xF0 == 0x80 else { return nil }
+        return ClaimOwner(id: id)
+    }
+
+    /// The two ids differ in their last bit.
+    private init(of id: [UInt8]) {
+        var (claim, submission) = (id, id)
+        claim[15] &= 0xFE
+        submission[15] |= 1
+        self.init(claim: Self.text(of: claim), submission: Self.text(of: submission))
+    }
+
+    private static func bytes(of id: String) -> [UInt8]? {
+        guard let id = UUID(uuidString: id) else { return nil }
+        return withUnsafeBytes(of: id.uuid) { Array($0) }
+    }
+
+    private static func text(of bytes: [UInt8]) -> String {
+        var uuid: uuid_t = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &uuid) { $0.copyBytes(from: bytes) }
+        return UUID(uuid: uuid).text
+    }
+}
