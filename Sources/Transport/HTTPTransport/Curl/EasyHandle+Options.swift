@@ -47,8 +47,7 @@ extension EasyHandle {
         try set(CURLOPT_HTTP_VERSION, plan.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1)
         // The loop enforces the deadline. libcurl needs the limit only to give up on one address in time for the next.
         try set(CURLOPT_CONNECTTIMEOUT_MS, max(1, (plan.deadlines.connect ?? .seconds(2_000_000)).inMilliseconds))
-        // Over HTTP/2, such handles damage the heap with libcurl 7.88: a worker with logs of Kubernetes crashed.
-        if plan.isMostlySilent, !plan.http2 { try set(CURLOPT_BUFFERSIZE, Self.smallBuffer) }
+        if plan.isMostlySilent { try set(CURLOPT_BUFFERSIZE, Self.smallBuffer) }
         // libcurl takes whole seconds.
         try set(CURLOPT_MAXAGE_CONN, max(1, plan.idleExpiry.inMilliseconds / 1000))
         if plan.isSentOnce { try set(CURLOPT_FRESH_CONNECT, 1) }

@@ -103,6 +103,12 @@ final class EasyHandle {
     /// The status of the proxy's response to CONNECT; 0 if there was none.
     var tunnelStatus: Int { ccurl_easy_get_long(pointer, CURLINFO_HTTP_CONNECTCODE) }
 
+    /// Whether other transfers may have used the connection at the same time. After such a transfer, libcurl 7.88 keeps
+    /// the handle's buffer, and a later transfer with another size of buffer writes beyond its end.
+    var sharedItsConnection: Bool {
+        ccurl_easy_get_long(pointer, CURLINFO_HTTP_VERSION) >= CURL_HTTP_VERSION_2_0
+    }
+
     /// Throws unless libcurl has accepted a setting.
     func check(_ code: CURLcode, _ option: CURLoption) throws(Refusal) {
         if code != CURLE_OK { throw Refusal(code: code, option: option) }

@@ -118,7 +118,7 @@ final class EventLoopCore {
                 continue
             }
             transfer.finish(code)
-            remove(id, isReusable: code == CURLE_OK)
+            remove(id, isReusable: code == CURLE_OK && !transfer.easy.sharedItsConnection)
         }
     }
 
