@@ -17,12 +17,19 @@ struct ChartRelease {
     private let port: PortReservation?
 
     /// A release of Prefect's chart with a base job template and a number of replicas.
-    static func ofPrefect(_ kube: KubeBench, template: JSONValue, replicas: Int = 1) async throws -> ChartRelease {
-        let chart = try #require(try ChartManifests.all().first)
+    ///
+    /// - Parameter values: A part of the name of the case whose values the release has. Without it, the release has those
+    ///   of the first case.
+    static func ofPrefect(
+        _ kube: KubeBench, _ values: String? = nil, template: JSONValue, replicas: Int = 1
+    ) async throws -> ChartRelease {
+        let chart = try #require(
+            try ChartManifests.all().first { values.map($0.testDescription.contains) ?? true })
         let image = ContainerBench.image("TEST_IMAGE") ?? ""
         let changes = [
             ("prefecthq/prefect:3-python3.11-kubernetes", image.contains(":") ? image : "\(image):latest"),
             ("my-pool", kube.bench.pool), ("http://prefect-server:4200/api", kube.bench.server.url),
+            (workspace, kube.bench.server.url), (#","--run-once""#, ""),
             (#""value":"prefect""#, #""value":"\#(kube.namespace)""#),
         ]
         let text = changes.reduce(JSONValue.array(chart.objects).serialized()) { $0.replacing($1.0, with: $1.1) }
@@ -32,6 +39,10 @@ struct ChartRelease {
         }
         return try await ChartRelease(kube, objects, replicas: replicas)
     }
+
+    /// The API of the cases with Prefect Cloud.
+    private static let workspace =
+        "https://api.prefect.cloud/api/accounts/11111111-1111-4111-8111-111111111111/workspaces/22222222-2222-4222-8222-222222222222"
 
     /// A release of these objects, in the namespace `prefect`, whose one workload has a number of replicas.
     init(_ kube: KubeBench, _ objects: [JSONValue], replicas: Int = 1) async throws {

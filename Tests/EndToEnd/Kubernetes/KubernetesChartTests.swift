@@ -39,6 +39,39 @@ struct KubernetesChartTests {
         }
     }
 
+    @Test("with autoSecret, a job gets the API key from a secret of its own, which is deleted after the run")
+    func autoSecret() async throws {
+        try await withKubeBench { kube in
+            let key = "pnu_\(TestBench.unique())"
+            try await kube.kubectl("create", "secret", "generic", "prefect-api-key", "--from-literal=key=\(key)")
+            let folder = kube.bench.folder
+            let run = try await kube.server.createRun(
+                deployment: kube.deploy(
+                    shell:
+                        "printf %s \"$PREFECT_API_KEY\" >\(folder)/key; until test -e \(folder)/end; do sleep 0.2; done; exit 6"
+                ))
+            let template = try #require(try await kube.server.pool(kube.bench.pool)["base_job_template"])
+            let release = try await ChartRelease.ofPrefect(kube, "autoSecret", template: template)
+            try await release.whileInstalled {
+                let job = try await kube.job(of: run)
+                let manifest = try JSONValue(parsing: await kube.kubectl("get", "job", job, "-o", "json"))
+                let variables = manifest["spec"]?["template"]?["spec"]?["containers"]?[0]?["env"]?.arrayValue ?? []
+                let variable = variables.first { $0["name"] == "PREFECT_API_KEY" }
+                let secret = try #require(variable?["valueFrom"]?["secretKeyRef"]?["name"]?.stringValue)
+                #expect(secret != "prefect-api-key" && !manifest.serialized().contains(key))
+                try await eventually(within: .seconds(60), "the pod has the key", every: .milliseconds(300)) {
+                    kube.bench.notes("key") == [key]
+                }
+                try kube.bench.write("end", "")
+                let crash = try await kube.server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
+                #expect(crash["state"]?["message"]?.stringValue?.contains("status code 6") == true, "\(crash)")
+                try await eventually(within: .seconds(30), "the secret is deleted", every: .milliseconds(300)) {
+                    try await kube.objects("secrets").allSatisfy { $0["metadata"]?["name"]?.stringValue != secret }
+                }
+            }
+        }
+    }
+
     /// Waits until the pool has the template of the release.
     private func waitForTemplate(_ template: JSONValue, _ kube: KubeBench) async throws {
         try await eventually(within: .seconds(60), "the pool has the chart's template", every: .milliseconds(300)) {
