@@ -230,6 +230,14 @@ struct TakeoverTests {
         #expect(version == "8")
     }
 
+    @Test("the first and the last digits of a worker's claims differ, because names are made from them")
+    func digits() {
+        let owner = ClaimOwner(workerName: "my-worker")
+        let claims = (0..<50).map { _ in ClaimIDs(by: owner).claim }
+        #expect(Set(claims.map { $0.prefix(7) }).count == 50)
+        #expect(Set(claims.map { $0.suffix(12) }).count == 50)
+    }
+
     @Test("an id that no worker of this kind made names no claim", arguments: ["", "text", UUID().uuidString])
     func foreignIDs(_ id: String) { #expect(ClaimIDs(including: id) == nil) }
 }

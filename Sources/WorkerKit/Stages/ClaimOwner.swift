@@ -5,20 +5,23 @@ internal import PrefectClient
 /// The worker that made a claim, as the ids of the claim's transitions identify it: by a part of a hash of its name.
 ///
 /// The API does not record which worker has set a state. So the ids contain this part, and another worker can find out
-/// whether the claim's worker still exists. The ids are UUIDs of version 8, which no other client of the API uses.
+/// whether the claim's worker still exists. The ids are UUIDs of version 8, which no other client of the API uses. Their
+/// first and their last digits are random, because backends make names of infrastructure from these.
 struct ClaimOwner: Sendable, Hashable {
     private let bytes: [UInt8]
 
-    private static let length = 6
+    /// The positions of the owner in an id, beside the version and the variant.
+    private static let positions = [4, 5, 7, 9]
 
     /// The owner of all claims of a worker.
-    init(workerName: String) { bytes = Array(SHA1.digest(Array(workerName.utf8)).prefix(Self.length)) }
+    init(workerName: String) { bytes = Array(SHA1.digest(Array(workerName.utf8)).prefix(Self.positions.count)) }
 
-    fileprivate init(id: [UInt8]) { bytes = Array(id.prefix(Self.length)) }
+    fileprivate init(id: [UInt8]) { bytes = Self.positions.map { id[$0] } }
 
     /// A random id that contains this owner. Its last bit is 0.
     fileprivate func newID() -> [UInt8] {
-        var id = bytes + (Self.length..<16).map { _ in UInt8.random(in: .min ... .max) }
+        var id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
+        for (position, byte) in zip(Self.positions, bytes) { id[position] = byte }
         id[6] = id[6] & 0x0F | 0x80
         id[8] = id[8] & 0x3F | 0x80
         id[15] &= 0xFE
