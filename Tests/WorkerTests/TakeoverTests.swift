@@ -78,6 +78,31 @@ struct TakeoverTests {
         }
     }
 
+    @Test("a run in the worker's own ledger is left to the recovery from there")
+    func ownLedger() async throws {
+        let directory = try TemporaryDirectory()
+        try await withPool { api, deployment in
+            let run = api.scheduleRun(deployment: deployment)
+            let gate = Gate()
+            let dying = FakeBackend { $0.beforeStart = { _ in await gate.wait() } }
+            try await withWorker(api, backend: dying, stateDirectory: directory.path) { _ in
+                try await eventually("the run is being started") { dying.startCount == 1 }
+            }
+            gate.open()
+            let backend = FakeBackend { $0.remains = { _ in .outOfReach } }
+            try await FakeBackend.$startsClaimOnce.withValue(true) {
+                try await withWorker(
+                    api, backend: backend, takeoverInterval: .milliseconds(50), stateDirectory: directory.path
+                ) { subject in
+                    try await subject.waitUntilIdle()
+                    api.forgetRequests()
+                    try await waitForLooks(4, api)
+                }
+            }
+            #expect(backend.calls.count { $0 == .remains(run) } == 1)
+        }
+    }
+
     @Test("only one of several workers starts the run")
     func once() async throws {
         try await withPool { api, deployment in

@@ -89,7 +89,8 @@ struct OrphanedClaims: Sendable {
             effort: .once)
         let latest = Timestamp.now.adding(seconds: -(services.takeoverInterval / 2).inSeconds)
         return found.map { KnownRun($0) }.filter { run in
-            !registry.contains(run.id) && run.infrastructurePID?.isEmpty ?? true
+            // A run in the ledger is recovered from there.
+            !registry.contains(run.id) && !services.ledger.contains(run.id) && run.infrastructurePID?.isEmpty ?? true
                 && run.state.map { $0.timestamp < latest } ?? false
         }
     }
