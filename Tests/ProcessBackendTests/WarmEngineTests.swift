@@ -186,6 +186,17 @@ struct WarmEngineTests {
         }
     }
 
+    @Test("a run that starts before the backend runs requests a zygote for the next run")
+    func early() async throws {
+        try await withWarmBench {
+            _ = try await $0.engine(["NAME": "first"])
+        } _: { bench in
+            try await bench.waitForZygote()
+            _ = try await bench.engine(["NAME": "second"])
+            #expect(bench.starts == ["warm": 1, "cold": ["starting": 1]])
+        }
+    }
+
     @Test("when the pool takes no more runs, the zygote ends and its copies continue")
     func drain() async throws {
         try await withWarmBench { bench in

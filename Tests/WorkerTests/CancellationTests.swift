@@ -98,14 +98,23 @@ struct CancellationTests {
     func beforeStart(moment: String) async throws {
         try await withPool { api, deployment in
             let run = api.scheduleRun(deployment: deployment)
-            api.onRequest { request in
-                let isMoment =
-                    moment == "claimed"
-                    ? request.path == "/deployments/\(deployment.id)" : request.body["state"]?["name"] == "Submitting"
-                if isMoment, api.run(run)?.stateType == .pending { api.setState(of: run, to: .cancelling) }
-                return nil
+            // The worker reads the deployment while it claims the run, and needs it before it proposes Submitting.
+            let gate = Gate()
+            if moment == "claimed" {
+                api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
+            } else {
+                gate.open()
+                api.onRequest { request in
+                    if request.body["state"]?["name"] == "Submitting" { api.setState(of: run, to: .cancelling) }
+                    return nil
+                }
             }
             try await withWorker(api) { subject in
+                if moment == "claimed" {
+                    try await api.waitUntil("the run is claimed") { $0.run(run)?.stateType == .pending }
+                    api.setState(of: run, to: .cancelling)
+                    gate.open()
+                }
                 try await api.waitUntil("the run is cancelled") { $0.run(run)?.stateType == .cancelled }
                 try await subject.waitUntilIdle()
                 #expect(subject.backend.started.isEmpty)

@@ -96,6 +96,10 @@ struct DaemonTests {
                 try await api.waitUntil("the end of the run is reported") { $0.run(run)?.stateType == .crashed }
                 await subject.daemon.waitUntilGone(pool: "other")
                 #expect(subject.daemon.pools.map(\.served.name) == ["p"])
+                // The first pool still starts runs with the same backend.
+                #expect(subject.backend.releases == 0)
+                subject.shutdown.escalate()
+                try await eventually("the backend keeps nothing ready any more") { subject.backend.releases == 1 }
             }
         }
     }

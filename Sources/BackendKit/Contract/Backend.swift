@@ -34,8 +34,8 @@ public protocol Backend: Sendable {
     /// the pool until its task is cancelled. Does nothing by default.
     func run() async
 
-    /// Releases what the backend keeps ready for new runs. The worker calls it when the pool takes no more runs. Runs
-    /// that have been taken may still start. Does nothing by default.
+    /// Releases what the backend keeps ready for new runs. The worker calls it when it shuts down and takes no more
+    /// runs. Runs that have been taken may still start. Does nothing by default.
     func releaseSpares() async
 
     /// Why nothing can be started at the moment, in one line, where the cause may pass by itself; `nil` when it can.

@@ -137,7 +137,8 @@ package struct PoolWorker: Sendable {
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
                 hand.finish()
-                await backend.releaseSpares()
+                // After the retirement of a pool, other pools still start runs with the backend.
+                if !services.shutdown.isServing { await backend.releaseSpares() }
             }
             group.addTask { await followShutdown() }
             if backend.traits.startsClaimOnce, !served.runsOnce {

@@ -74,6 +74,7 @@ final class FakeBackend: Backend {
         var script = Script()
         var calls: [Call] = []
         var startCount = 0
+        var releases = 0
         var infrastructure: [String: Infrastructure] = [:]
         var active = 0
         var mostActive = 0
@@ -143,6 +144,11 @@ final class FakeBackend: Backend {
         return BackendReport(
             findings: problem().map { [.init(subject: "fake", detail: $0, isGood: false, isPartial: isPartial)] } ?? [])
     }
+
+    func releaseSpares() async { state.withLock { $0.releases += 1 } }
+
+    /// How often the worker has released what the backend keeps ready for new runs.
+    var releases: Int { state.withLock { $0.releases } }
 
     var unavailableReason: String? { state.withLock { $0.script.unavailableReason } }
 }

@@ -82,7 +82,8 @@ actor ZygotePool {
     private var starting: Set<Kind> = []
     private let demands: AsyncStream<Demand>
     private let demand: AsyncStream<Demand>.Continuation
-    private var isRunning = false
+    /// Whether no run is to come, so that no zygote is started.
+    private var isClosed = false
     private let changed = AsyncSignal()
 
     init(
@@ -102,10 +103,9 @@ actor ZygotePool {
 
     // MARK: - Life
 
-    /// Starts and retires zygotes until the task is cancelled.
+    /// Starts and retires zygotes until the task is cancelled. Runs may request zygotes before.
     func run() async {
         guard mode != .off else { return }
-        isRunning = true
         if mode == .on, let firstDemand { ask(firstDemand) }
         await withDiscardingTaskGroup { group in
             group.addTask { await self.retireInTime() }
@@ -119,7 +119,7 @@ actor ZygotePool {
 
     /// Ends all zygotes and starts no more. Their copies continue to run.
     func close() {
-        isRunning = false
+        isClosed = true
         for zygote in zygotes { retire(zygote) }
     }
 
@@ -150,7 +150,7 @@ actor ZygotePool {
                 }
             }
             // The cold run after a failed start makes the next attempt.
-            if mode == .on, isRunning, zygotes.isEmpty, let firstDemand { ask(firstDemand) }
+            if mode == .on, !isClosed, zygotes.isEmpty, let firstDemand { ask(firstDemand) }
         }
     }
 
@@ -175,7 +175,7 @@ actor ZygotePool {
     /// Starts a run as a copy of a zygote, if there is one for it. Otherwise requests a zygote for the next run.
     func launch(_ request: Launcher.Request) async -> Start {
         guard mode != .off else { return .cold }
-        guard isRunning else {
+        guard !isClosed else {
             counts.noteCold("retired")
             return .cold
         }
@@ -275,7 +275,7 @@ actor ZygotePool {
     }
 
     private func keep(_ zygote: Zygote) {
-        guard isRunning, !Task.isCancelled else { return zygote.retire() }
+        guard !isClosed, !Task.isCancelled else { return zygote.retire() }
         zygotes.append(zygote)
         logger.debug("A zygote of \(zygote.executable) is ready")
         changed.signal()
