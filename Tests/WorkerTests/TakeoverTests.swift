@@ -78,7 +78,7 @@ struct TakeoverTests {
         }
     }
 
-    @Test("a run in the worker's own ledger is left to the recovery from there")
+    @Test("a run in the worker's own ledger is recovered from there alone")
     func ownLedger() async throws {
         let directory = try TemporaryDirectory()
         try await withPool { api, deployment in

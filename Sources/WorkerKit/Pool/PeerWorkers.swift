@@ -79,7 +79,8 @@ extension PeerWorkers {
         return online.filter { $0 != workerName }
     }
 
-    private func onlineWorkers() async throws -> [String] {
+    /// Reads the names of the pool's online workers, once: `POST /work_pools/{pool}/workers/filter`.
+    func onlineWorkers() async throws -> [String] {
         try await api.readWorkers(forWorkPool: pool, limit: 200, effort: .once).filter { $0.status == .online }.map(
             \.name)
     }

@@ -78,7 +78,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
     func writeMark(_ name: String, onFlowRun id: String) async throws -> Bool {
         try await services.persistently { [mark] in
             try await services.api.writeUniqueInput(
-                flowRunID: UUID(id: id), key: "prefect-worker-crash-\(name)", value: mark, effort: .persistent)
+                flowRunID: UUID(id: id), key: RunMark.crash(of: name), value: mark, effort: .persistent)
         }
     }
 

@@ -17,8 +17,9 @@ struct OrphanedClaims: Sendable {
     let slots: SlotLimiter
     /// Whether the worker still takes runs of the pool.
     let taking: ShutdownSignal
+    private let owner: ClaimOwner
     /// Identifies this process in the marks of runs.
-    private let mark: ClaimIDs
+    private let mark: String
     /// Claims of this worker's name from before belong to an earlier process.
     private let start = Timestamp.now
 
@@ -26,7 +27,8 @@ struct OrphanedClaims: Sendable {
         self.runs = runs
         self.slots = slots
         self.taking = taking
-        mark = ClaimIDs(by: ClaimOwner(workerName: runs.served.workerName))
+        owner = ClaimOwner(workerName: runs.served.workerName)
+        mark = ClaimIDs(by: owner).claim
     }
 
     private var services: WorkerServices { runs.services }
@@ -58,9 +60,7 @@ struct OrphanedClaims: Sendable {
     private func look(_ take: (RecoveredRuns.RecoveredRun) -> Bool) async throws {
         let claims = try await unstartedRuns().compactMap { run in Claim(run).map { (run, $0) } }
         guard !claims.isEmpty else { return }
-        let online = Set(
-            try await api.readWorkers(forWorkPool: runs.served.name, limit: 200, effort: .once)
-                .filter { $0.status == .online }.map { ClaimOwner(workerName: $0.name) })
+        let online = Set(try await runs.peers.onlineWorkers().map(ClaimOwner.init(workerName:)))
         for (run, claim) in claims where isGone(claim, online) {
             guard taking.isServing, let slot = slots.take() else { return }
             do {
@@ -70,9 +70,8 @@ struct OrphanedClaims: Sendable {
                 // The entry stays in the ledger, so the next process of this worker resumes the run.
                 if !take(recovered) { registry.remove(recovered.held) }
             } catch {
-                services.logger.debug(
-                    "Flow run '\(run.name)' cannot be taken over from another worker yet: \(error)",
-                    metadata: ["flow_run_id": "\(run.id)"])
+                services.forRun(run.id, named: run.name).logger.debug(
+                    "Flow run '\(run.name)' cannot be taken over from another worker yet: \(error)")
             }
         }
     }
@@ -80,10 +79,10 @@ struct OrphanedClaims: Sendable {
     /// The runs of the pool that have been claimed for a while, and of which no infrastructure is known.
     private func unstartedRuns() async throws -> [KnownRun] {
         let queues = runs.served.queues
+        let names = [StateCreate.pending, .submitting].compactMap(\.name)
         let found = try await api.readFlowRuns(
             flowRuns: FlowRunFilter(
-                state: FlowRunFilterState(
-                    type: .equals(.pending), name: .any(["Pending", StateCreate.submitting.name ?? "Submitting"]))),
+                state: FlowRunFilterState(type: .equals(.pending), name: .any(names))),
             workPools: WorkPoolFilter(name: .equals(runs.served.name)),
             workQueues: queues.isEmpty ? nil : WorkQueueFilter(name: .any(queues)), sort: .expectedStartTimeAscending,
             effort: .once)
@@ -117,7 +116,7 @@ struct OrphanedClaims: Sendable {
     /// Whether the process that made a claim no longer exists. Its worker is offline or was deleted, or it was an earlier
     /// process of this worker.
     private func isGone(_ claim: Claim, _ online: Set<ClaimOwner>) -> Bool {
-        claim.owner == mark.owner ? claim.time < start : !online.contains(claim.owner)
+        claim.owner == owner ? claim.time < start : !online.contains(claim.owner)
     }
 
     /// Takes over a run, unless another worker has it. Returns the entry from which this worker resumes the run.
@@ -135,11 +134,11 @@ struct OrphanedClaims: Sendable {
             let claim = Claim(settled, at: made.time), isGone(claim, online),
             let deaths = try await deathsBeforeTakeover(of: claim, of: run, online)
         else { return nil }
-        services.logger.notice(
+        services.forRun(run.id, named: run.name).logger.notice(
             """
             Worker '\(runs.served.workerName)' takes over flow run '\(run.name)': the worker that claimed it is no \
             longer online
-            """, metadata: ["flow_run_id": "\(run.id)", "flow_run_name": "\(run.name)"])
+            """)
         return LedgerEntry(
             flowRunID: run.id, flowRunName: run.name, api: api.configuration.shownURL, pool: runs.served.name,
             workerType: runs.backend.traits.type, stage: .submitted, transitions: claim.ids, due: due, isSettled: true,
@@ -153,12 +152,13 @@ struct OrphanedClaims: Sendable {
     ) async throws -> Int? {
         for round in 0...LedgerEntry.fatalDeaths {
             let taker = try await api.uniqueInput(
-                flowRunID: run.uuid, key: RunMark.takeover(of: claim.ids, round: round), orElse: mark.claim,
+                flowRunID: run.uuid, key: RunMark.takeover(of: claim.ids, round: round), orElse: mark,
                 effort: .once)
-            if taker == mark.claim { return round }
-            guard let taker = taker.flatMap({ Claim($0, at: start.adding(seconds: -1)) }), isGone(taker, online) else {
-                return nil
-            }
+            if taker == mark { return round }
+            // Another mark of this worker's name is that of an earlier process.
+            guard let taker = taker.flatMap({ ClaimIDs(including: $0)?.owner }),
+                taker == owner || !online.contains(taker)
+            else { return nil }
         }
         return nil
     }

@@ -18,13 +18,12 @@ struct ClaimOwner: Sendable, Hashable {
 
     fileprivate init(id: [UInt8]) { bytes = Self.positions.map { id[$0] } }
 
-    /// A random id that contains this owner. Its last bit is 0.
+    /// A random id that contains this owner.
     fileprivate func newID() -> [UInt8] {
         var id = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         for (position, byte) in zip(Self.positions, bytes) { id[position] = byte }
         id[6] = id[6] & 0x0F | 0x80
         id[8] = id[8] & 0x3F | 0x80
-        id[15] &= 0xFE
         return id
     }
 }
@@ -36,15 +35,12 @@ extension ClaimIDs {
     /// The transitions of the claim to which one of them belongs; `nil` when the claim was not made by a worker of this
     /// kind.
     init?(including transition: String) {
-        guard let id = Self.bytes(of: transition), id[6] & 0xF0 == 0x80 else { return nil }
+        guard let id = Self.bytes(of: transition) else { return nil }
         self.init(of: id)
     }
 
     /// The worker that made the claim; `nil` for a claim that an older version of the worker made.
-    var owner: ClaimOwner? {
-        guard let id = Self.bytes(of: claim), id[6] & 0xF0 == 0x80 else { return nil }
-        return ClaimOwner(id: id)
-    }
+    var owner: ClaimOwner? { Self.bytes(of: claim).map(ClaimOwner.init(id:)) }
 
     /// The two ids differ in their last bit.
     private init(of id: [UInt8]) {
@@ -54,9 +50,11 @@ extension ClaimIDs {
         self.init(claim: Self.text(of: claim), submission: Self.text(of: submission))
     }
 
+    /// The bytes of an id of version 8; `nil` for any other text.
     private static func bytes(of id: String) -> [UInt8]? {
         guard let id = UUID(uuidString: id) else { return nil }
-        return withUnsafeBytes(of: id.uuid) { Array($0) }
+        let bytes = withUnsafeBytes(of: id.uuid) { Array($0) }
+        return bytes[6] & 0xF0 == 0x80 ? bytes : nil
     }
 
     private static func text(of bytes: [UInt8]) -> String {

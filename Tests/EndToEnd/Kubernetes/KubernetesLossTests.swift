@@ -120,14 +120,8 @@ struct KubernetesLossTests {
             }
             let early = try await deploy("early")
             let late = try await deploy("late")
-            let environment = kube.bench.environment(kube.variables())
-            try await withChildProcess(
-                WorkerProgram.path, kube.bench.arguments(name: "replaced"), environment: environment,
-                workingDirectory: kube.bench.folder
-            ) { worker in
+            try await withKilledWorker(kube, name: "replaced") {
                 for run in [early, late] { _ = try await kube.job(of: run) }
-                worker.send(.kill)
-                try await worker.waitForExit()
             }
             try kube.bench.write("early", "")
             try await eventually(within: .seconds(60), "the early run's job has failed", every: .milliseconds(300)) {
@@ -169,14 +163,8 @@ struct KubernetesLossTests {
                 // The worker claims the run, and waits for what it needs to make the job.
                 proxy.intercept(method: "GET", path: "*/deployments/*", .delay(.seconds(600)))
                 let variables = ["PREFECT_API_URL": proxy.url, "PREFECT_WORKER_HEARTBEAT_SECONDS": "2"]
-                try await withChildProcess(
-                    WorkerProgram.path, kube.bench.arguments(name: "first"),
-                    environment: kube.bench.environment(kube.variables().merging(variables) { $1 }),
-                    workingDirectory: kube.bench.folder
-                ) { worker in
+                try await withKilledWorker(kube, name: "first", variables) {
                     try await server.waitForRun(run, toBe: ["Pending"])
-                    worker.send(.kill)
-                    try await worker.waitForExit()
                 }
             }
             let state = ["--state-dir", "\(kube.bench.folder)/state-of-second"]
@@ -197,16 +185,9 @@ struct KubernetesLossTests {
             let end = "\(kube.bench.folder)/end"
             let run = try await server.createRun(
                 deployment: kube.deploy(shell: "echo last words; while ! test -e \(end); do sleep 0.2; done; exit 6"))
-            let variables = kube.bench.environment(
-                kube.variables().merging(
-                    ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": kube.namespace]) { $1 })
-            try await withChildProcess(
-                WorkerProgram.path, kube.bench.arguments(), environment: variables, workingDirectory: kube.bench.folder
-            ) { worker in
-                _ = try await kube.job(of: run)
-                worker.send(.kill)
-                try await worker.waitForExit()
-            }
+            let observing = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": kube.namespace]
+            try await withKilledWorker(kube, observing) { _ = try await kube.job(of: run) }
+            let variables = kube.bench.environment(kube.variables().merging(observing) { $1 })
             let other = "\(kube.bench.pool)-other"
             _ = try await server.createPool(name: other, type: "kubernetes", template: [:])
             try await withChildProcess(
@@ -230,6 +211,22 @@ struct KubernetesLossTests {
                 #expect(try await observer.waitForExit() == .exited(0))
             }
             try await server.deletePool(other)
+        }
+    }
+
+    /// Runs a worker until `body` returns, and kills it then.
+    private func withKilledWorker(
+        _ kube: KubeBench, name: String = "bench", _ variables: [String: String] = [:],
+        until body: () async throws -> Void
+    ) async throws {
+        try await withChildProcess(
+            WorkerProgram.path, kube.bench.arguments(name: name),
+            environment: kube.bench.environment(kube.variables().merging(variables) { $1 }),
+            workingDirectory: kube.bench.folder
+        ) { worker in
+            try await body()
+            worker.send(.kill)
+            try await worker.waitForExit()
         }
     }
 }
