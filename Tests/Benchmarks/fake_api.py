@@ -138,7 +138,7 @@ class FakeAPI:
 
     def filter_deployments(self, body):
         start = body.get("offset", 0)
-        return 200, list(self.deployments.values())[start : start + body.get("limit", 200)]
+        return 200, list(self.deployments.values())[start : start + (body.get("limit") or 200)]
 
     # Runs
 
@@ -210,7 +210,7 @@ class FakeAPI:
         ids = wanted["id"]["any_"] if "id" in wanted else self.runs
         found = [self.runs[run] for run in ids if run in self.runs and self.runs[run]["state_type"] in types]
         start = body.get("offset", 0)
-        return 200, found[start : start + body.get("limit", 200)]
+        return 200, found[start : start + (body.get("limit") or 200)]
 
     # Logs and events
 

@@ -29,8 +29,8 @@ extension TaskSource {
 /// Watches the tasks of a service until they end, while ``run()`` runs. Events only make it faster: what counts is a
 /// description by the service.
 public final class TaskWatch<Source: TaskSource>: Sendable {
-    /// A notification about a task.
-    public enum Notice: Sendable {
+    /// A notification about a task. It is indirect, because the task of each run in flight has room for one.
+    public indirect enum Notice: Sendable {
         /// The service has reported a change.
         case event(Source.Event)
         /// The task has this status now.

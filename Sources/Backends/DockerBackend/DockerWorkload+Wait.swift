@@ -15,45 +15,57 @@ extension DockerWorkload {
     func wait(
         for identifier: InfrastructureIdentifier
     ) async throws -> ExitStatus {
+        let observation = observation(of: identifier)
+        await observe(observation)
+        return try await status(observation)
+    }
+
+    @inline(never)
+    private func observation(of identifier: InfrastructureIdentifier) -> Observation {
         let handle = ContainerHandle(identifier, engine.endpoint)
-        let observation = Observation(isNew: backend.inUse.addReturningIsNew(handle.container))
-        await observe(handle.container, observation)
-        return try await status(observation, handle)
+        return Observation(of: handle, isNew: backend.inUse.addReturningIsNew(handle.container))
     }
 
     /// The state of a wait. Only the waiting task uses it.
     private final class Observation {
+        let handle: ContainerHandle
         /// Whether this process has started the container.
         let isNew: Bool
         let hasEnded = ObservedValue(false)
+        /// Whether the whole output is printed.
+        let hasPrinted = ObservedValue(true)
         var progress = ContainerProgress()
         var end: ContainerEnd?
 
-        init(isNew: Bool) { self.isNew = isNew }
+        init(of handle: ContainerHandle, isNew: Bool) { (self.handle, self.isNew) = (handle, isNew) }
 
         var hasEnd: Bool { @inline(never) get { end != nil } }
     }
 
     /// Handles the notifications about the container until it has ended or the task is cancelled, and prints its output
     /// meanwhile.
-    private func observe(_ container: String, _ observation: Observation) async {
-        let hasPrinted = ObservedValue(true)
+    private func observe(_ observation: Observation) async {
         await withDiscardingTaskGroup { group in
-            for await notice in backend.watch.notices(of: container) {
-                if let follower = take(notice, observation) {
-                    hasPrinted.update { $0 = false }
-                    group.addTask { [run] in
-                        await follower.run(reportingTo: run.reporter)
-                        hasPrinted.update { $0 = true }
-                    }
-                }
+            for await notice in backend.watch.notices(of: observation.handle.container) {
+                if let follower = take(notice, observation) { follow(follower, observation, &group) }
                 if observation.hasEnd { break }
             }
             if observation.hasEnd {
                 observation.hasEnded.update { $0 = true }
-                await hasPrinted.wait(by: .now + Self.logTime) { $0 }
+                let hasPrinted = observation.hasPrinted
+                try? await inChildTask { await hasPrinted.wait(by: .now + Self.logTime) { $0 } }
             }
             group.cancelAll()
+        }
+    }
+
+    @inline(never)
+    private func follow(_ follower: LogFollower, _ observation: Observation, _ group: inout DiscardingTaskGroup) {
+        let hasPrinted = observation.hasPrinted
+        hasPrinted.update { $0 = false }
+        group.addTask { [run] in
+            await follower.run(reportingTo: run.reporter)
+            hasPrinted.update { $0 = true }
         }
     }
 
@@ -96,13 +108,14 @@ extension DockerWorkload {
             start: start)
     }
 
-    private func status(_ observation: Observation, _ handle: ContainerHandle) async throws -> ExitStatus {
+    @inline(never)
+    private func status(_ observation: Observation) async throws -> ExitStatus {
         guard let end = observation.end else { throw CancellationError() }
-        let (facts, container) = (observation.progress.facts, handle.container)
+        let (facts, handle) = (observation.progress.facts, observation.handle)
         if end.wasRemoved, facts == nil, !handle.isHere {
             throw InfrastructureError(
-                .notReachable, "Container '\(container)' is not on this worker's Docker Engine")
+                .notReachable, "Container '\(handle.container)' is not on this worker's Docker Engine")
         }
-        return await backend.exitStatus(of: container, end, facts)
+        return await backend.exitStatus(of: handle.container, end, facts)
     }
 }

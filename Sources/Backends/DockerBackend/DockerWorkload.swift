@@ -3,10 +3,16 @@ internal import PrefectJSON
 internal import PrefectREST
 
 /// The container of one flow run.
-struct DockerWorkload: Workload {
+final class DockerWorkload: Workload {
     let backend: DockerBackend
     let run: RunContext
     let configuration: DockerConfiguration
+
+    init(backend: DockerBackend, run: RunContext, configuration: DockerConfiguration) {
+        self.backend = backend
+        self.run = run
+        self.configuration = configuration
+    }
 
     var description: JSONValue { configuration.json }
     var runsFlowEngine: Bool { configuration.runsFlowEngine }

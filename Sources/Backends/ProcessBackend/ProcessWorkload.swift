@@ -7,10 +7,16 @@ internal import PrefectFiles
 internal import PrefectJSON
 
 /// The process of one flow run.
-struct ProcessWorkload: FlowHookRunner {
+final class ProcessWorkload: FlowHookRunner {
     let backend: ProcessBackend
     let run: RunContext
     let configuration: ProcessConfiguration
+
+    init(backend: ProcessBackend, run: RunContext, configuration: ProcessConfiguration) {
+        self.backend = backend
+        self.run = run
+        self.configuration = configuration
+    }
 
     var description: JSONValue { configuration.json }
     var runsFlowEngine: Bool { configuration.runsFlowEngine }
@@ -103,11 +109,18 @@ struct ProcessWorkload: FlowHookRunner {
         -> ExitStatus
     {
         // The task of the wait may wait for long.
-        let key = try await inChildTask { try await find(identifier) }
-        guard let status = try await backend.supervisor.waitForEnd(key) else {
+        let end = try await inChildTask { try await self.end(of: identifier) }
+        await end.wait { $0 != nil }
+        // Without a status the task was cancelled.
+        guard let status = end.value else { throw CancellationError() }
+        return status
+    }
+
+    private func end(of identifier: InfrastructureIdentifier) async throws -> ObservedValue<ExitStatus?> {
+        guard let end = await backend.supervisor.end(of: try await find(identifier)) else {
             throw InfrastructureError(.notFound, "Process \(identifier) does not exist any more")
         }
-        return status
+        return end
     }
 
     /// Ends the run's process and everything that belongs to the run.
@@ -193,7 +206,7 @@ struct ProcessWorkload: FlowHookRunner {
         }
         return InfrastructureError(
             .refused,
-            "The job has no command and the worker has no Python backend.interpreter; set the job variable 'command'"
+            "The job has no command and the worker has no Python interpreter; set the job variable 'command'"
         )
     }
 }

@@ -28,6 +28,8 @@ package final class RunLedger: Sendable {
 
     /// The file's name in the state directory.
     static let fileName = "ledger.sqlite"
+    /// The size of the cache of the database, in KiB.
+    private static let cacheSize = 128
 
     /// Opens the ledger in a directory, with the entries of an earlier process. Without a directory, the ledger exists
     /// in memory only. `logger` receives one line when the file cannot be used, and one when it can be used again.
@@ -157,6 +159,8 @@ package final class RunLedger: Sendable {
         _ = directory.flatMap { RegularFile.open(Self.fileName, below: $0, O_RDWR | O_CREAT) }
         let database = try SQLiteConnection(path: path)
         try database.execute("PRAGMA journal_mode = WAL")
+        // The rows are in memory already. SQLite needs only the pages of one change, and would keep 2 MB.
+        try database.execute("PRAGMA cache_size = -\(Self.cacheSize)")
         try database.execute("CREATE TABLE IF NOT EXISTS run (id TEXT PRIMARY KEY NOT NULL, entry TEXT NOT NULL)")
         return database
     }

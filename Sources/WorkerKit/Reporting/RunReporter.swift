@@ -8,8 +8,8 @@ internal import Synchronization
 /// Reports about one flow run: in its log at the API, in the worker's own log, and as events.
 final class RunReporter: JobReporter {
     private let flowRunID: String
+    private let flowRunName: String
     private let services: WorkerServices
-    private let logger: Logger
     private let workerID: String?
     private let state = Mutex(State())
 
@@ -28,9 +28,9 @@ final class RunReporter: JobReporter {
 
     init(flowRun: KnownRun, services: WorkerServices, workerID: String?) {
         flowRunID = flowRun.id
+        flowRunName = flowRun.name
         self.services = services
         self.workerID = workerID
-        logger = services.forRun(flowRun.id, named: flowRun.name).logger
     }
 
     /// Sets how the resources are made that are related to the events of the run's infrastructure.
@@ -41,7 +41,7 @@ final class RunReporter: JobReporter {
 
     func log(_ level: RunLogLevel, _ message: String) {
         let message = redact(message)
-        logger.log(level: level.loggerLevel, "\(message)")
+        services.logger(ofRun: flowRunID, named: flowRunName).log(level: level.loggerLevel, "\(message)")
         add(level, message)
     }
 
@@ -49,7 +49,7 @@ final class RunReporter: JobReporter {
 
     private func add(_ level: RunLogLevel, _ message: String) {
         // The level of the worker's own log also applies to the API's log, as it does for Prefect's loggers.
-        guard level.loggerLevel >= logger.logLevel else { return }
+        guard level.loggerLevel >= services.logger.logLevel else { return }
         services.logs.add(
             LogRecord(
                 logger: Self.apiLogger, level: level.rawValue, message: message, flowRunID: flowRunID,

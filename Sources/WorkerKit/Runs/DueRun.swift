@@ -21,3 +21,14 @@ final class RunDetails: Sendable {
     /// Releases the run.
     func release() { kept.withLock { $0 = nil } }
 }
+
+/// The orphaned runs of a pool that an earlier process of the worker held, registered and with their slots.
+package struct RecoveredRuns: Sendable {
+    struct RecoveredRun: Sendable {
+        let entry: LedgerEntry
+        let held: ActiveRun
+        let slot: Slot
+    }
+
+    var runs: [RecoveredRun] = []
+}

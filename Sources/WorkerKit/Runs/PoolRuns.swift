@@ -45,27 +45,42 @@ final class PoolRuns: Sendable {
 
     /// Takes a run that a poll has returned through all of its steps.
     func execute(_ run: DueRun) async {
-        guard let driver = driver(of: run) else { return await services.ledger.remove(run.held.id) }
-        await driver.run()
+        if let driver = driver(of: run) { await driver.run() } else { await forget(run.held) }
+        end(run.held, run.slot)
     }
 
     /// Takes a run that an earlier process held through all of its steps.
-    func recover(_ held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async {
-        let runs = forRun(held)
+    func recover(_ run: RecoveredRuns.RecoveredRun) async {
         // The API may be unavailable for a long time, and both reads wait for it.
-        guard let driver = try? await inChildTask({ try await runs.driver(of: held, entry, slot) }) else {
-            metrics.ended(.left)
-            runs.services.logger.info(
-                "Flow run '\(entry.flowRunName)' will be recovered at the next start of this worker")
-            return
+        if let driver = try? await inChildTask({ try await self.driver(of: run.held, run.entry, run.slot) }) {
+            await driver.run()
+        } else {
+            noteLeft(run.held)
         }
-        await driver.run()
+        end(run.held, run.slot)
     }
 
-    // Not part of the memory of the run's task.
+    // What follows is not inlined, so that it is not part of the memory of a run's task.
+
+    @inline(never)
+    private func noteLeft(_ held: ActiveRun) {
+        metrics.ended(.left)
+        services.logger(ofRun: held.id, named: held.name).info(
+            "Flow run '\(held.name)' will be recovered at the next start of this worker")
+    }
+
+    @inline(never)
+    private func forget(_ held: ActiveRun) async { await services.ledger.remove(held.id) }
+
+    @inline(never)
+    private func end(_ held: ActiveRun, _ slot: Slot) {
+        registry.remove(held)
+        slot.release()
+    }
+
     @inline(never)
     private func driver(of run: DueRun) -> RunDriver? {
-        RunDriver(held: run.held, details: run.details, slot: run.slot, pool: state.pool, runs: forRun(run.held))
+        RunDriver(held: run.held, details: run.details, slot: run.slot, pool: state.pool, runs: self)
     }
 
     private func driver(of held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async throws -> RunDriver? {
@@ -74,20 +89,13 @@ final class PoolRuns: Sendable {
         return RunDriver(held: held, details: RunDetails(flowRun), slot: slot, pool: pool, runs: self)
     }
 
-    /// The same values for one run: each line in the worker's log names the run.
-    private func forRun(_ held: ActiveRun) -> PoolRuns {
-        PoolRuns(
-            backend: backend, live: live, services: services.forRun(held.id, named: held.name), contexts: contexts,
-            registry: registry, state: state, peers: peers, metrics: metrics, late: late)
-    }
-
     private func read(_ entry: LedgerEntry) async throws -> KnownRun {
         do {
             return KnownRun(
                 try await services.api.readFlowRun(id: UUID(id: entry.flowRunID), effort: .persistent))
         } catch let error as APIError where error.isNotFound {
             guard entry.api == services.api.configuration.shownURL else {
-                services.logger.warning(
+                services.logger(ofRun: entry.flowRunID, named: entry.flowRunName).warning(
                     """
                     Flow run '\(entry.flowRunName)' belongs to the API '\(entry.api)': only a worker for that API can \
                     recover the run

@@ -16,11 +16,11 @@ extension RunDriver {
             reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was submitted")
             try await take(.deleted)
         } catch let error as APIError where error.isTransient && error.mayHaveBeenApplied {
-            services.logger.warning(
+            logger.warning(
                 "Flow run '\(flowRun.name)' may be claimed, retrying until the API answers: \(error)")
             try await take(.unanswered(again: false))
         } catch let error as APIError {
-            services.logger.warning("Flow run '\(flowRun.name)' could not be claimed, it stays scheduled: \(error)")
+            logger.warning("Flow run '\(flowRun.name)' could not be claimed, it stays scheduled: \(error)")
             try await take(.failed)
         }
     }
@@ -45,7 +45,7 @@ extension RunDriver {
             let reading = RunMachine.Reading(current) { $0.transitionID == held.transitions.claim }
             try await take(.read(current.stateType == "PAUSED" ? .pending : reading))
         } catch let error as APIError {
-            services.logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
+            logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
             try await take(.failed)
         }
     }
@@ -60,7 +60,7 @@ extension RunDriver {
             }
             try await take(result(of: outcome))
         } catch let error as APIError {
-            services.logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
+            logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
             try await take(.failed)
         }
     }
@@ -103,7 +103,7 @@ extension RunDriver {
             return .refused
         } catch let error as APIError {
             // An API without marks refuses the request, and the run must not be lost for that reason.
-            services.logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
+            logger.debug("The claim of flow run '\(flowRun.name)' could not be settled: \(error)")
             return .done
         }
     }

@@ -31,7 +31,7 @@ extension RunDriver {
                 return try await note(found, prepared.workload)
             } catch let error as InfrastructureError {
                 if !isLogged {
-                    services.logger.warning(
+                    logger.warning(
                         "The infrastructure of flow run '\(flowRun.name)' cannot be looked up yet, trying again: \(error)"
                     )
                 }
@@ -66,7 +66,7 @@ extension RunDriver {
         } catch let error as CancellationError {
             throw error
         } catch {
-            services.logger.warning(
+            logger.warning(
                 "Flow run '\(flowRun.name)' continues, but its job configuration cannot be rebuilt: \(error)")
             return try await jobs.bare()
         }
@@ -86,7 +86,7 @@ extension RunDriver {
             default: nil
             }
         guard let decision else { return }
-        services.logger.info("Flow run '\(flowRun.name)' of an earlier process \(decision)")
+        logger.info("Flow run '\(flowRun.name)' of an earlier process \(decision)")
     }
 
     // MARK: Runs that are given up

@@ -64,6 +64,7 @@ extension RunDriver {
         if !held.hasEnded, !Task.isCancelled { held.requestLeave() }
     }
 
+    @inline(__always)
     private func exitStatus(
         of identifier: InfrastructureIdentifier, _ workload: any Workload
     ) async throws -> ExitStatus {
@@ -257,7 +258,7 @@ extension RunDriver {
                     id: flowRun.uuid, labels.mapValues(JSONValue.string), effort: .persistent)
             }
         } catch {
-            services.logger.debug("Flow run '\(flowRun.name)' has no worker labels: \(error)")
+            logger.debug("Flow run '\(flowRun.name)' has no worker labels: \(error)")
         }
     }
 }

@@ -45,7 +45,7 @@ extension RunDriver {
                 reporter.log(.info, "Flow run '\(flowRun.id)' was deleted before it was started")
                 return try await take(.deleted)
             }
-            services.logger.debug("Flow run '\(flowRun.name)': proposing Submitting failed: \(error)")
+            logger.debug("Flow run '\(flowRun.name)': proposing Submitting failed: \(error)")
             // Submitting is only the name of a state, so the run must not fail for lack of it.
             let again = error.isTransient && memory.submissions < Self.submissionAttempts
             if error.isTransient { try await api.pause(error.retryAfter ?? .milliseconds(Int.random(in: 500...1500))) }
@@ -148,7 +148,7 @@ extension RunDriver {
                     case .outOfReach: return try await take(.found(.outOfReach))
                     }
                 } catch let error as InfrastructureError {
-                    services.logger.debug(
+                    logger.debug(
                         "Flow run '\(flowRun.name)': the result of its start is not known yet: \(error)")
                     try await Task.sleep(for: .seconds(2))
                 }

@@ -62,6 +62,8 @@ struct RunDriver: Sendable {
 
     var backend: any Backend { runs.backend }
     var services: WorkerServices { runs.services }
+    /// The worker's own log, in which each line names the run.
+    var logger: Logger { services.logger(ofRun: held.id, named: held.name) }
     var api: APIClient { runs.services.api }
     var served: ServedPool { runs.served }
     var events: WorkerEvents { runs.events }
@@ -73,11 +75,12 @@ struct RunDriver: Sendable {
 
     /// Takes the run through all of its steps.
     func run() async {
-        if shared.isTraced {
-            note(await services.span(ofRun: flowRun, pool: served.name) { await outcome() })
-        } else {
-            note(await outcome())
-        }
+        if shared.isTraced { await note(tracedOutcome()) } else { await note(outcome()) }
+    }
+
+    @inline(never)
+    private func tracedOutcome() async -> RunOutcome {
+        await services.span(ofRun: flowRun, pool: served.name) { await outcome() }
     }
 
     @inline(never)
@@ -128,7 +131,7 @@ struct RunDriver: Sendable {
     private func conclusion() async -> RunOutcome {
         let machine = held.machine
         if machine.step == .left {
-            services.logger.info(
+            logger.info(
                 """
                 Flow run '\(flowRun.name)' will be recovered at the next start of this worker, from stage \
                 '\(machine.stage.rawValue)'
@@ -176,10 +179,7 @@ struct RunDriver: Sendable {
         guard let identifier = recordedInfrastructure(memory) else {
             return try await inChildTask { try await carryOutSteps(memory) }
         }
-        if isDoneOnceStarted, !held.machine.isRecovered {
-            await recordInfrastructure(identifier)
-            throw CancellationError()
-        }
+        if isDoneOnceStarted, !held.machine.isRecovered { throw await recordAndLeave(identifier) }
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await recordInfrastructure(identifier) }
             if held.machine.step == .watch {
@@ -189,6 +189,13 @@ struct RunDriver: Sendable {
             }
             try await inChildTask { try await carryOutSteps(memory) }
         }
+    }
+
+    /// Records the infrastructure of a run that this process does not watch.
+    @inline(never)
+    private func recordAndLeave(_ identifier: InfrastructureIdentifier) async -> CancellationError {
+        await recordInfrastructure(identifier)
+        return CancellationError()
     }
 
     /// The infrastructure to record at the API; nil for infrastructure that is only removed. The run of that has ended
@@ -259,7 +266,7 @@ struct RunDriver: Sendable {
             else { return run }
             return run.inState(overwritten)
         } catch let error as APIError where error.isNotFound {
-            services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
+            logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             return nil
         } catch let error as APIError where error.isTooLarge {
             let run = KnownRun(id: flowRun.id, name: flowRun.name, unreadable: error.description)
@@ -290,9 +297,9 @@ struct RunDriver: Sendable {
             }
         } catch let error as APIError {
             if error.isNotFound {
-                services.logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
+                logger.info("Flow run '\(flowRun.name)' was deleted meanwhile")
             } else {
-                services.logger.error(
+                logger.error(
                     "The state '\(proposal.name ?? "")' of flow run '\(flowRun.name)' was refused: \(error)")
             }
             return nil

@@ -5,13 +5,13 @@ internal import Tracing
 // Spans of the worker's activity. Without a bootstrapped tracer they cost almost nothing and nothing receives them.
 extension WorkerServices {
     /// Whether a tracer is bootstrapped.
-    var isTraced: Bool { !(tracer is NoOpTracer) }
+    var isTraced: Bool { !(self.tracer is NoOpTracer) }
 
     /// Performs a step in a span of its own, within the current span.
     func span<Result: Sendable>(
         _ name: String, isolation: isolated (any Actor)? = #isolation, _ step: () async throws -> Result
     ) async rethrows -> Result {
-        try await tracer.withSpan(name) { _ in try await step() }
+        try await self.tracer.withSpan(name) { _ in try await step() }
     }
 
     /// Performs all work on a flow run in a span, within the trace that the run is part of.
@@ -21,9 +21,9 @@ extension WorkerServices {
     ) async -> RunOutcome {
         var context = ServiceContext.topLevel
         if let parent = TraceContext(ofFlowRun: flowRun.record.jsonValue) {
-            tracer.extract([Carrier.traceparent: parent.traceparent], into: &context, using: Carrier())
+            self.tracer.extract([Carrier.traceparent: parent.traceparent], into: &context, using: Carrier())
         }
-        return await tracer.withSpan("worker.run", context: context) { span in
+        return await self.tracer.withSpan("worker.run", context: context) { span in
             span.attributes["prefect.flow-run.id"] = flowRun.id
             span.attributes["prefect.work-pool.name"] = pool
             let outcome = await steps()
@@ -35,7 +35,7 @@ extension WorkerServices {
     /// The context of the current span, which a process of a run continues; `nil` without a tracer that has one.
     var currentTrace: TraceContext? {
         var carrier: [String: String] = [:]
-        tracer.inject(ServiceContext.current ?? .topLevel, into: &carrier, using: Carrier())
+        self.tracer.inject(ServiceContext.current ?? .topLevel, into: &carrier, using: Carrier())
         return carrier[Carrier.traceparent].flatMap(TraceContext.init(traceparent:))
     }
 }

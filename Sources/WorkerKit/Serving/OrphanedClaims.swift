@@ -70,7 +70,7 @@ struct OrphanedClaims: Sendable {
                 // The entry stays in the ledger, so the next process of this worker resumes the run.
                 if !take(recovered) { registry.remove(recovered.held) }
             } catch {
-                services.forRun(run.id, named: run.name).logger.debug(
+                services.logger(ofRun: run.id, named: run.name).debug(
                     "Flow run '\(run.name)' cannot be taken over from another worker yet: \(error)")
             }
         }
@@ -134,7 +134,7 @@ struct OrphanedClaims: Sendable {
             let claim = Claim(settled, at: made.time), isGone(claim, online),
             let deaths = try await deathsBeforeTakeover(of: claim, of: run, online)
         else { return nil }
-        services.forRun(run.id, named: run.name).logger.notice(
+        services.logger(ofRun: run.id, named: run.name).notice(
             """
             Worker '\(runs.served.workerName)' takes over flow run '\(run.name)': the worker that claimed it is no \
             longer online

@@ -149,15 +149,12 @@ package struct PoolWorker: Sendable {
                     }
                 }
             }
-            // The tasks of all runs share what these closures capture.
-            let recover: @Sendable (RecoveredRuns.RecoveredRun) async -> Void = { await self.recover($0) }
-            let execute: @Sendable (DueRun) async -> Void = { await self.execute($0) }
-            await withDiscardingTaskGroup { inFlight in
-                for run in left.runs { inFlight.addTask { await recover(run) } }
+            await withDiscardingTaskGroup { [runs] inFlight in
+                for run in left.runs { inFlight.addTask { await runs.recover(run) } }
                 for await next in work {
                     switch next {
-                    case .due(let run): inFlight.addTask { await execute(run) }
-                    case .orphaned(let run): inFlight.addTask { await recover(run) }
+                    case .due(let run): inFlight.addTask { await runs.execute(run) }
+                    case .orphaned(let run): inFlight.addTask { await runs.recover(run) }
                     }
                 }
             }
@@ -170,14 +167,6 @@ package struct PoolWorker: Sendable {
     private enum Work: Sendable {
         case due(DueRun)
         case orphaned(RecoveredRuns.RecoveredRun)
-    }
-
-    private func execute(_ run: DueRun) async {
-        defer {
-            registry.remove(run.held)
-            run.slot.release()
-        }
-        await runs.execute(run)
     }
 
     // MARK: Changes
@@ -261,14 +250,6 @@ package struct PoolWorker: Sendable {
         await note()
     }
 
-    private func recover(_ run: RecoveredRuns.RecoveredRun) async {
-        defer {
-            registry.remove(run.held)
-            run.slot.release()
-        }
-        await runs.recover(run.held, run.entry, run.slot)
-    }
-
     // MARK: Shutdown
 
     /// Passes runs that outlive the worker to the next process. Stops the other runs when the shutdown reaches
@@ -284,15 +265,4 @@ package struct PoolWorker: Sendable {
         guard services.shutdown.phase >= .stopping else { return }
         for held in registry.all { held.requestStop(.shutdown) }
     }
-}
-
-/// The orphaned runs of a pool that an earlier process of the worker held, registered and with their slots.
-package struct RecoveredRuns: Sendable {
-    struct RecoveredRun: Sendable {
-        let entry: LedgerEntry
-        let held: ActiveRun
-        let slot: Slot
-    }
-
-    var runs: [RecoveredRun] = []
 }

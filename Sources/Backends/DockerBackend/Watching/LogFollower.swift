@@ -48,25 +48,74 @@ final class LogFollower: Sendable {
     /// An Engine may end the stream before it has sent the last bytes. So the log is read again until it contains
     /// nothing new.
     func run(reportingTo reporter: any JobReporter) async {
-        var position = start
-        var wasReadAtEnd = false
-        defer { marks.set(position, of: container) }
+        let reading = Reading(from: start)
         while !Task.isCancelled {
-            position.resume()
-            let before = position
+            reading.begin(hasTTY: hasTTY)
             do {
-                try await follow(&position)
+                try await follow(reading)
             } catch {
-                guard mayContinue(after: error, reporter) else { return }
-                try? await Task.sleep(for: .milliseconds(500))
-                await availability.waitUntilAvailable()
+                guard mayContinue(after: error, reporter) else { break }
+                try? await inChildTask { await self.pause() }
                 continue
             }
-            if wasReadAtEnd, position.text == before.text { return }
+            if reading.wasAtEnd, !reading.hasAdvanced { break }
             // The log of a running container may end, too, for example when the Engine restarts.
-            await hasEnded.wait(by: .now + .milliseconds(500)) { $0 }
-            wasReadAtEnd = hasEnded.value
+            try? await inChildTask { await self.hasEnded.wait(by: .now + .milliseconds(500)) { $0 } }
+            reading.wasAtEnd = hasEnded.value
         }
+        mark(reading)
+    }
+
+    /// What the task of the follower has read. It is an object, because the task waits for long and keeps the memory of
+    /// its deepest call: large values would be part of that.
+    private final class Reading {
+        private(set) var position: OutputPosition
+        /// Whether the container had ended before the log was read last.
+        var wasAtEnd = false
+        private var before: OutputPosition
+        private var decoder = LogDecoder(hasTTY: false)
+        private var lastMark = ContinuousClock.now
+
+        init(from start: OutputPosition) { (position, before) = (start, start) }
+
+        /// Begins to read the log from the current position.
+        func begin(hasTTY: Bool) {
+            position.resume()
+            before = position
+            decoder = LogDecoder(hasTTY: hasTTY)
+            lastMark = .now
+        }
+
+        /// Whether something new was read since the reading began.
+        var hasAdvanced: Bool { position.text != before.text }
+
+        @inline(never)
+        func records(_ portion: [UInt8]) throws -> [LogRecord] { try decoder.decode(portion) }
+
+        @inline(never)
+        func lastRecord() -> [LogRecord] { decoder.finish().map { [$0] } ?? [] }
+
+        @inline(never)
+        func advance(_ printed: Printed) throws {
+            position = printed.position
+            if !printed.isComplete { throw CancellationError() }
+        }
+
+        /// Whether the position is to be recorded again.
+        @inline(never)
+        func isMarkDue() -> Bool {
+            guard ContinuousClock.now - lastMark >= LogFollower.markInterval else { return false }
+            lastMark = .now
+            return true
+        }
+    }
+
+    @inline(never)
+    private func mark(_ reading: Reading) { marks.set(reading.position, of: container) }
+
+    private func pause() async {
+        try? await Task.sleep(for: .milliseconds(500))
+        await availability.waitUntilAvailable()
     }
 
     @inline(never)
@@ -80,52 +129,67 @@ final class LogFollower: Sendable {
         return false
     }
 
-    private func follow(_ position: inout OutputPosition) async throws {
-        var decoder = LogDecoder(hasTTY: hasTTY)
-        var lastMark = ContinuousClock.now
-        let body = try await engine.followLogs(of: container, since: position.time)
+    private func follow(_ reading: Reading) async throws {
+        let body = try await engine.followLogs(of: container, since: reading.position.time)
         do {
             for try await portion in body {
-                try await print(decoder.decode(portion), &position)
-                if ContinuousClock.now - lastMark >= Self.markInterval {
-                    lastMark = .now
-                    marks.set(position, of: container)
-                }
+                try await print(reading.records(portion), reading)
+                if reading.isMarkDue() { mark(reading) }
             }
-            if let last = decoder.finish() { try await print([last], &position) }
-        } catch let error as TransportError {
-            if error.kind == .cancelled { throw CancellationError() }
-            throw EngineError(error, operation: "read logs")
-        } catch is LogDecoder.Malformed {
-            throw EngineError(.malformed, operation: "read logs", message: "the stream is not from a Docker Engine")
+            try await print(reading.lastRecord(), reading)
+        } catch {
+            throw engineError(error)
         }
     }
 
-    /// Prints the records that are new. After a cancellation the position is that of the last record that was printed.
-    private func print(_ records: [LogRecord], _ position: inout OutputPosition) async throws {
+    @inline(never)
+    private func engineError(_ error: any Error) -> any Error {
+        switch error {
+        case let error as TransportError:
+            error.kind == .cancelled ? CancellationError() : EngineError(error, operation: "read logs")
+        case is LogDecoder.Malformed:
+            EngineError(.malformed, operation: "read logs", message: "the stream is not from a Docker Engine")
+        default: error
+        }
+    }
+
+    /// The position of the last record that was printed.
+    private struct Printed: Sendable {
+        var position: OutputPosition
+        /// Whether all records were printed. They were not if the task was cancelled.
+        var isComplete = true
+    }
+
+    private func print(_ records: [LogRecord], _ reading: Reading) async throws {
+        guard !records.isEmpty else { return }
+        let start = reading.position
+        try reading.advance(await inChildTask { await self.print(records, after: start) })
+    }
+
+    /// Prints the records that are new.
+    private func print(_ records: [LogRecord], after start: OutputPosition) async -> Printed {
         // Consecutive records of one stream are written together, in the order in which they were written.
         var batch: (stream: LogRecord.Stream, bytes: [UInt8]) = (.output, [])
-        var reached = position
+        var (printed, reached) = (start, start)
         for record in records {
             let before = reached
             guard reached.admits(record.time) else { continue }
             if record.stream != batch.stream {
-                try await write(batch)
-                position = before
+                guard await write(batch) else { return Printed(position: printed, isComplete: false) }
+                printed = before
                 batch = (record.stream, [])
             }
             batch.bytes += record.bytes
         }
-        try await write(batch)
-        position = reached
+        guard await write(batch) else { return Printed(position: printed, isComplete: false) }
+        return Printed(position: reached)
     }
 
-    private func write(_ batch: (stream: LogRecord.Stream, bytes: [UInt8])) async throws {
-        guard !batch.bytes.isEmpty else { return }
+    /// Returns `false` when the task was cancelled before all bytes were written.
+    private func write(_ batch: (stream: LogRecord.Stream, bytes: [UInt8])) async -> Bool {
+        guard !batch.bytes.isEmpty else { return true }
         let stream = batch.stream == .output ? OutputSource.Stream.output : .errors
         let source = OutputSource(flowRunID: flowRunID, flowRunName: flowRunName, stream: stream)
-        guard await (stream == .output ? output : errors).print(batch.bytes, of: source) else {
-            throw CancellationError()
-        }
+        return await (stream == .output ? output : errors).print(batch.bytes, of: source)
     }
 }

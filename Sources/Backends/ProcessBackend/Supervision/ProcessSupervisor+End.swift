@@ -48,7 +48,7 @@ extension ProcessSupervisor {
 
     /// Ends the remaining processes of the leader's process group, then settles the status.
     private func sweep(_ key: SupervisedProcess.Key) {
-        guard let process = process(key), process.stoppers == 0, !process.ended.value else { return }
+        guard let process = process(key), process.stoppers == 0, !process.hasEnded else { return }
         let left = process.leadsGroup ? groupMembers(process, ProcessFacts.all()) : []
         let start = process.sweepStartedAt ?? .now
         let isFirst = process.sweepStartedAt == nil
@@ -66,15 +66,15 @@ extension ProcessSupervisor {
 
     /// Makes the status final, reaps the child, and resumes the waiting tasks.
     private func settle(_ process: SupervisedProcess) {
-        guard !process.ended.value else { return }
+        guard !process.hasEnded else { return }
         var code: Int32 = 0
         if process.isChild { _ = clinux_pidfd_wait(process.descriptor.raw, 1, &code) }
         if let token = process.controlToken { forgetControl(token) }
-        process.status = ExitStatus(
+        let status = ExitStatus(
             code: process.exitCode, conclusion: Self.conclusion(process.conclusion),
             lastOutput: process.errors?.tail())
         finishOutput(process)
-        process.ended.update { $0 = true }
+        process.end.update { $0 = status }
     }
 
     private static func conclusion(_ conclusion: ControlSession.Conclusion?) -> ExitStatus.Conclusion? {
@@ -151,7 +151,7 @@ extension ProcessSupervisor {
         if clinux_pidfd_signal(process.descriptor.raw, number, 1) == 0 || errno == ESRCH { return }
         // An older kernel cannot signal a group through a pidfd. The pid is safe to use: the leader is an unreaped
         // child, or verifiably exists.
-        if process.isChild && !process.ended.value || clinux_pidfd_signal(process.descriptor.raw, 0, 0) == 0 {
+        if process.isChild && !process.hasEnded || clinux_pidfd_signal(process.descriptor.raw, 0, 0) == 0 {
             kill(-process.key.pid, number)
         }
     }
@@ -166,7 +166,7 @@ extension ProcessSupervisor {
 
     /// Whether the leader's pid still identifies the leader, its group and its session.
     private func keepsNumber(_ process: SupervisedProcess, _ all: [ProcessFacts]) -> Bool {
-        if process.isChild, !process.ended.value { return true }
+        if process.isChild, !process.hasEnded { return true }
         // The kernel does not reuse a pid while a group or session with that number has members. So a later process
         // with the pid proves that both are empty.
         guard let holder = all.first(where: { $0.pid == process.key.pid }) else { return true }

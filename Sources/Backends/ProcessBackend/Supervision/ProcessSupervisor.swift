@@ -117,21 +117,23 @@ actor ProcessSupervisor {
     func knows(_ key: SupervisedProcess.Key) -> Bool { processes[key] != nil }
 
     /// The processes that have not ended.
-    var running: [SupervisedProcess] { processes.values.filter { !$0.ended.value } }
+    var running: [SupervisedProcess] { processes.values.filter { !$0.hasEnded } }
 
-    /// Waits until a process and its group have ended.
-    func waitForEnd(_ key: SupervisedProcess.Key, until deadline: ContinuousClock.Instant? = nil) async throws
-        -> ExitStatus?
-    {
-        guard let process = processes[key] else { return nil }
-        try await pause(on: process.ended, until: deadline)
-        return process.status
+    /// How a process ends, once its process group is empty; `nil` for an unknown process.
+    func end(of key: SupervisedProcess.Key) -> ObservedValue<ExitStatus?>? { processes[key]?.end }
+
+    /// Waits until a process and its group have ended, or until a deadline.
+    func waitForEnd(_ key: SupervisedProcess.Key, until deadline: ContinuousClock.Instant) async throws -> ExitStatus? {
+        guard let end = end(of: key) else { return nil }
+        await end.wait(by: deadline) { $0 != nil }
+        try Task.checkCancellation()
+        return end.value
     }
 
     /// Forgets a process that has ended; returns `false` when it still runs.
     func forget(_ key: SupervisedProcess.Key) -> Bool {
         guard let process = processes[key] else { return true }
-        guard process.ended.value else { return false }
+        guard process.hasEnded else { return false }
         processes[key] = nil
         return true
     }
@@ -156,13 +158,9 @@ actor ProcessSupervisor {
     // MARK: - Waiting
 
     /// Suspends until an event has happened or a deadline passes, whichever comes first.
-    func pause(on event: ObservedValue<Bool>, until deadline: ContinuousClock.Instant?) async throws {
+    func pause(on event: ObservedValue<Bool>, until deadline: ContinuousClock.Instant) async throws {
         if event.value { return }
-        if let deadline {
-            await event.wait(by: deadline) { $0 }
-        } else {
-            await event.wait { $0 }
-        }
+        await event.wait(by: deadline) { $0 }
         try Task.checkCancellation()
     }
 

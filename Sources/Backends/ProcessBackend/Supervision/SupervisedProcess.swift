@@ -55,9 +55,9 @@ final class SupervisedProcess {
     var sweepStartedAt: ContinuousClock.Instant?
     /// The number of callers that are stopping the process. They also end its remaining processes.
     var stoppers = 0
-    /// Whether the process group is empty and the status is final.
-    let ended = ObservedValue(false)
-    var status: ExitStatus?
+    /// How the process ended, once its process group is empty.
+    let end = ObservedValue<ExitStatus?>(nil)
+    var hasEnded: Bool { end.value != nil }
 
     init(
         key: Key, descriptor: Descriptor, isChild: Bool, leadsGroup: Bool, leadsSession: Bool, marks: Marks

@@ -121,7 +121,7 @@ extension EasyHandle {
     }
 
     /// The size of the buffer for a stream that is silent most of the time. libcurl keeps it until the stream ends.
-    private static let smallBuffer = 4096
+    private static let smallBuffer = 1024
 
     /// Whether this libcurl was built with a file of certificate authorities.
     private static let hasSystemBundle = ccurl_default_ca_file() != nil
