@@ -287,8 +287,8 @@ struct StartCommand: AsyncParsableCommand {
             if let flag = flags.first(where: \.1)?.0 {
                 throw Refusal("\(flag) cannot be combined with the configuration '\(path)'; set it there")
             }
-            let folder = FileManager.default.currentDirectoryPath
-            let path = path.hasPrefix("/") ? path : "\(folder)/\(path)"
+            let directory = FileManager.default.currentDirectoryPath
+            let path = path.hasPrefix("/") ? path : "\(directory)/\(path)"
             let overlay = try overlay(environment)
             read = { overlay.on(try ServingPlan(reading: path)) }
             again = read

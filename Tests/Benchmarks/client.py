@@ -28,7 +28,7 @@ sys.dont_write_bytecode = True
 
 from lab import API, find_program, print_table
 
-FOLDER = os.path.dirname(os.path.abspath(__file__))
+DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 PAGE = 200
 
 PYTHON = """
@@ -148,7 +148,7 @@ def run(command, url):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--program", default=f"{FOLDER}/client-benchmark/.build/release/client-benchmark")
+    parser.add_argument("--program", default=f"{DIRECTORY}/client-benchmark/.build/release/client-benchmark")
     parser.add_argument("--python", default="python3", help="the Python that has prefect")
     parser.add_argument("--calls", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=10_000, help="the number of flow runs to follow")

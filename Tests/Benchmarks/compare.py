@@ -199,9 +199,9 @@ def pipe(file, sink):
 class MeasuredWorker(Worker):
     """A worker of one kind on a pool, with a proxy of its own."""
 
-    def __init__(self, command, pool, api, folder):
+    def __init__(self, command, pool, api, directory):
         self.proxy = Proxy(api.url)
-        super().__init__(command, pool, self.proxy.url, folder, "benchmark")
+        super().__init__(command, pool, self.proxy.url, directory, "benchmark")
 
     def __exit__(self, *_):
         super().__exit__()
@@ -241,8 +241,8 @@ class Comparison:
         for turn in range(times):
             for name, command in self.kinds.items():
                 pool = self.api.make_pool()
-                with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as folder:
-                    result = one(pool, folder, lambda: MeasuredWorker(command, pool, self.api, folder))
+                with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as directory:
+                    result = one(pool, directory, lambda: MeasuredWorker(command, pool, self.api, directory))
                 self.api.remove_last_pool()
                 results[name].append(result)
                 self.say(f"  {name}, turn {turn + 1}: {describe(result)}")
@@ -254,7 +254,7 @@ class Comparison:
         self.rows.append([title, *(f"{value:.{digits}f} {unit}".strip() for value in values), ratio])
 
     def start_and_idle(self):
-        def one(pool, folder, start):
+        def one(pool, directory, start):
             with start() as worker:
                 seconds = worker.wait_for_first_poll()
                 time.sleep(self.options.settle)
@@ -269,7 +269,7 @@ class Comparison:
     def many_sleepers(self):
         count = self.options.sleepers
 
-        def one(pool, folder, start):
+        def one(pool, directory, start):
             # No other sleep has these decimals.
             marker = f"600.{uuid.uuid4().int % 10**9:09d}"
             deployment = self.api.make_deployment(pool, f"sleep {marker}")
@@ -291,15 +291,15 @@ class Comparison:
     def requests_and_burst(self):
         count = self.options.burst
 
-        def one(pool, folder, start):
-            deployment = self.api.make_deployment(pool, stamp(folder))
+        def one(pool, directory, start):
+            deployment = self.api.make_deployment(pool, stamp(directory))
             for _ in range(count):
                 self.api.make_run(deployment)
             with start() as worker:
                 proxy = worker.proxy
-                worker.wait(f"{count} executed runs", 600, lambda: len(stamps(folder)) >= count)
+                worker.wait(f"{count} executed runs", 600, lambda: len(stamps(directory)) >= count)
                 worker.wait("rest", 120, lambda: time.time() - proxy.last_request() > 6)
-                times = stamps(folder)
+                times = stamps(directory)
                 delays = [(times[run] - proxy.offered[run]) * 1000 for run in times]
                 return proxy.routes(), statistics.median(delays)
 
@@ -321,14 +321,14 @@ class Comparison:
         self.add(f"poll to exec, {count} at once (median)", delays, "ms")
 
     def single_delay(self):
-        def one(pool, folder, start):
-            deployment = self.api.make_deployment(pool, stamp(folder))
+        def one(pool, directory, start):
+            deployment = self.api.make_deployment(pool, stamp(directory))
             delays = []
             with start() as worker:
                 worker.wait_for_first_poll()
                 for _ in range(self.options.singles):
                     run = self.api.make_run(deployment)
-                    began = worker.wait("executed run", 60, lambda: stamps(folder).get(run))
+                    began = worker.wait("executed run", 60, lambda: stamps(directory).get(run))
                     offered = worker.wait("offered run", 5, lambda: worker.proxy.offered.get(run))
                     delays.append((began - offered) * 1000)
             return statistics.median(delays)
@@ -344,9 +344,9 @@ class Comparison:
         print_table([["route", *names]] + [[r, *(str(self.routes[n].get(r, 0)) for n in names)] for r in routes])
 
 
-def stamp(folder):
+def stamp(directory):
     """A command that notes the time of its start."""
-    path = folder + "/stamp"
+    path = directory + "/stamp"
     with open(path, "w") as script:
         # The file is renamed when it is complete, so that nobody reads a part of it.
         script.write(
@@ -357,11 +357,11 @@ def stamp(folder):
     return path
 
 
-def stamps(folder):
+def stamps(directory):
     found = {}
-    for name in os.listdir(folder):
+    for name in os.listdir(directory):
         if name.startswith("stamp-") and not name.endswith(".new"):
-            with open(f"{folder}/{name}") as file:
+            with open(f"{directory}/{name}") as file:
                 found[name.removeprefix("stamp-")] = float(file.read())
     return found
 

@@ -39,8 +39,8 @@ HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 class EngineProxy:
     """Forwards connections, including streams, to the Engine's socket, and counts the requests by route."""
 
-    def __init__(self, target, folder):
-        self.target, self.path = target, folder + "/engine.sock"
+    def __init__(self, target, directory):
+        self.target, self.path = target, directory + "/engine.sock"
         self.lock, self.counts = threading.Lock(), {}
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
@@ -146,10 +146,10 @@ def settle(worker, wanted, count, patience=30):
 
 
 class MeasuredWorker(Worker):
-    def __init__(self, command, pool, api, folder, engine):
-        self.proxy, self.engine = Proxy(api.url), EngineProxy(engine, folder)
+    def __init__(self, command, pool, api, directory, engine):
+        self.proxy, self.engine = Proxy(api.url), EngineProxy(engine, directory)
         host = {"DOCKER_HOST": "unix://" + self.engine.path}
-        super().__init__(command, pool, self.proxy.url, folder, "benchmark", environment=host, kind="docker")
+        super().__init__(command, pool, self.proxy.url, directory, "benchmark", environment=host, kind="docker")
 
     def __exit__(self, *_):
         super().__exit__()
@@ -172,9 +172,9 @@ class Comparison:
         results = {}
         for name, command in self.kinds.items():
             pool = self.api.make_docker_pool()
-            with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as folder:
+            with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as directory:
                 try:
-                    with MeasuredWorker(command, pool, self.api, folder, self.options.engine) as worker:
+                    with MeasuredWorker(command, pool, self.api, directory, self.options.engine) as worker:
                         results[name] = one(pool, worker)
                         worker.process.kill()
                 finally:

@@ -171,10 +171,10 @@ class Comparison:
         aws = AWS(os.environ["AWS_ENDPOINT_URL"], self.options.throttle)
         variables["AWS_ENDPOINT_URL"] = aws.url
         proxy = Proxy(self.api.url)
-        with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix="benchmark-", ignore_cleanup_errors=True) as directory:
             try:
                 with Worker(
-                    command, pool, proxy.url, folder, "benchmark", environment=variables, kind="ecs"
+                    command, pool, proxy.url, directory, "benchmark", environment=variables, kind="ecs"
                 ) as worker:
                     worker.wait("first poll", 120, proxy.first_poll)
                     aws.reset()

@@ -202,7 +202,7 @@ def recover(command, api, cluster, namespace, program, count):
     deployment = api.make_deployment(pool, "true")
     for _ in range(count):
         api.make_run(deployment)
-    folder = tempfile.mkdtemp(prefix="scale-")
+    directory = tempfile.mkdtemp(prefix="scale-")
     environment = {"KUBECONFIG": os.environ["KUBECONFIG"]}
     jobs = f"/apis/batch/v1/namespaces/{namespace}/jobs?limit=1"
 
@@ -211,13 +211,13 @@ def recover(command, api, cluster, namespace, program, count):
         return len(listed["items"]) + (listed["metadata"].get("remainingItemCount") or 0)
 
     try:
-        with Worker(command, pool, api.url, folder, "scale", environment=environment, kind="kubernetes") as worker:
+        with Worker(command, pool, api.url, directory, "scale", environment=environment, kind="kubernetes") as worker:
             worker.wait("all jobs", 1800, lambda: made() >= count, 2)
             settle(worker)
             worker.process.kill()
             worker.process.wait()
-        os.remove(f"{folder}/worker.log")
-        with Worker(command, pool, api.url, folder, "scale", environment=environment, kind="kubernetes") as worker:
+        os.remove(f"{directory}/worker.log")
+        with Worker(command, pool, api.url, directory, "scale", environment=environment, kind="kubernetes") as worker:
             worker.wait("start", 120, lambda: says(worker, b"started!"))
             ready = time.time() - worker.began
             settled, peak = settle(worker)
@@ -239,7 +239,7 @@ def recover(command, api, cluster, namespace, program, count):
                 sys.exit(f"there are {made()} jobs for {count} runs")
     finally:
         api.remove_last_pool()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def measure(command, api, namespace, program, observes):
@@ -247,12 +247,12 @@ def measure(command, api, namespace, program, observes):
     pool = make_pool(api, namespace, program)
     deployment = api.make_deployment(pool, "true")
     run = api.make_run(deployment)
-    folder = tempfile.mkdtemp(prefix="scale-")
+    directory = tempfile.mkdtemp(prefix="scale-")
     environment = {"KUBECONFIG": os.environ["KUBECONFIG"]}
     if observes:
         environment["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES"] = namespace
     try:
-        with Worker(command, pool, api.url, folder, "scale", environment=environment, kind="kubernetes") as worker:
+        with Worker(command, pool, api.url, directory, "scale", environment=environment, kind="kubernetes") as worker:
             worker.wait("start", 120, lambda: says(worker, b"started!"))
             ready = time.time() - worker.began
             worker.wait("job", 300, lambda: api.call("GET", f"/flow_runs/{run}")["infrastructure_pid"], 0.1)
@@ -262,7 +262,7 @@ def measure(command, api, namespace, program, observes):
         return row
     finally:
         api.remove_last_pool()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def main():

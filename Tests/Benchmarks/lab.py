@@ -99,24 +99,24 @@ class API:
 class Worker:
     """A worker with a directory of its own as its home and working directory, and with few environment variables."""
 
-    def __init__(self, command, pool, url, folder, name, more=(), output=None, environment={}, kind="process"):
+    def __init__(self, command, pool, url, directory, name, more=(), output=None, environment={}, kind="process"):
         variables = {
             "PATH": os.environ["PATH"],
-            "HOME": folder,
-            "PREFECT_HOME": folder + "/prefect",
+            "HOME": directory,
+            "PREFECT_HOME": directory + "/prefect",
             "PREFECT_API_URL": url,
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "DO_NOT_TRACK": "1",
             "LANG": "C.UTF-8",
             **environment,
         }
-        self.log = open(folder + "/worker.log", "ab")
+        self.log = open(directory + "/worker.log", "ab")
         arguments = [*command, "start", "--pool", pool, "--type", kind, "--name", name, *more]
         self.began = time.time()
         self.process = subprocess.Popen(
             arguments,
             env=variables,
-            cwd=folder,
+            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output or self.log,
             stderr=self.log,

@@ -59,21 +59,21 @@ def pick_up(api, deployment, count):
 FLOW = "from prefect import flow\n\n\n@flow\ndef nothing():\n    pass\n"
 
 
-def deploy_flow(api, pool, folder):
-    """Writes a flow that does nothing into a folder, and deploys it."""
-    with open(f"{folder}/nothing.py", "w") as file:
+def deploy_flow(api, pool, directory):
+    """Writes a flow that does nothing into a directory, and deploys it."""
+    with open(f"{directory}/nothing.py", "w") as file:
         file.write(FLOW)
     flow = api.call("POST", "/flows/", {"name": "nothing"})["id"]
-    body = {"name": pool, "flow_id": flow, "work_pool_name": pool, "entrypoint": "nothing.py:nothing", "path": folder}
+    body = {"name": pool, "flow_id": flow, "work_pool_name": pool, "entrypoint": "nothing.py:nothing", "path": directory}
     return api.call("POST", "/deployments/", body)["id"]
 
 
-def start_flows(api, pool, folder, count):
+def start_flows(api, pool, directory, count):
     """The seconds from Pending to Running of a flow that does nothing.
 
     The first run fills the disk cache and is not counted.
     """
-    deployment = deploy_flow(api, pool, folder)
+    deployment = deploy_flow(api, pool, directory)
     figures = []
     for _ in range(count + 1):
         run = api.make_run(deployment)
@@ -83,11 +83,11 @@ def start_flows(api, pool, folder, count):
     return figures[1:]
 
 
-def cancel(api, pool, folder, count):
+def cancel(api, pool, directory, count):
     """The seconds from the request that cancels a run until its process has ended."""
     figures = []
     for number in range(count):
-        note = f"{folder}/pid-{number}"
+        note = f"{directory}/pid-{number}"
         command = f"sh -c 'echo $$ >{note}; exec sleep 600'"
         run = api.make_run(api.make_deployment(pool, command))
         process = int(wait("process", 60, lambda: os.path.exists(note) and open(note).read().strip()))
@@ -110,15 +110,15 @@ def row(name, figures):
     return [name, f"{min(figures):.3f}", f"{middle:.3f}", f"{worst:.3f}"]
 
 
-def count_idle_polls(api, commands, folder, minutes):
+def count_idle_polls(api, commands, directory, minutes):
     """Prints the polls and requests of each idle worker, from the second minute on."""
     proxies = [Proxy(api.url) for _ in commands]
     workers = []
     try:
         for (name, command), proxy in zip(commands, proxies):
-            os.mkdir(f"{folder}/idle-{len(workers)}")
+            os.mkdir(f"{directory}/idle-{len(workers)}")
             workers.append(
-                Worker(command, api.make_pool(), proxy.url, f"{folder}/idle-{len(workers)}", name, environment=DEFAULTS)
+                Worker(command, api.make_pool(), proxy.url, f"{directory}/idle-{len(workers)}", name, environment=DEFAULTS)
             )
         time.sleep(60)
         began = time.time()
@@ -150,11 +150,11 @@ def main():
     api = API(os.environ.get("PREFECT_API_URL") or sys.exit("PREFECT_API_URL is not set"))
     commands = [("ours", [find_program(options.worker)]), ("Python's", ["prefect", "worker"])]
     rows = [["seconds", "least", "median", "most"]]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for number, (name, command) in enumerate(commands if options.runs or options.flows else []):
-            home = f"{folder}/{number}"
+            home = f"{directory}/{number}"
             os.mkdir(home)
-            os.mkdir(f"{folder}/flow-{number}")
+            os.mkdir(f"{directory}/flow-{number}")
             pool = api.make_pool()
             with Worker(command, pool, api.url, home, f"latency-{number}", environment=DEFAULTS) as worker:
                 wait("worker", 60, lambda: api.call("POST", f"/work_pools/{pool}/workers/filter", {}))
@@ -163,14 +163,14 @@ def main():
                     figures = pick_up(api, api.make_deployment(pool, "true"), options.runs)
                     rows.append(row(f"creation to Pending, {name}", figures))
                 if options.flows:
-                    rows.append(row(f"Pending to Running, {name}", start_flows(api, pool, f"{folder}/flow-{number}", options.flows)))
+                    rows.append(row(f"Pending to Running, {name}", start_flows(api, pool, f"{directory}/flow-{number}", options.flows)))
                 if options.runs and number == 0:
-                    rows.append(row(f"cancellation, {name}", cancel(api, pool, folder, options.runs)))
+                    rows.append(row(f"cancellation, {name}", cancel(api, pool, directory, options.runs)))
             api.remove_last_pool()
         if len(rows) > 1:
             print_table(rows)
         if options.idle:
-            count_idle_polls(api, commands, folder, options.idle)
+            count_idle_polls(api, commands, directory, options.idle)
 
 
 if __name__ == "__main__":

@@ -39,28 +39,28 @@ PATIENCE = 600  # seconds
 class Measurement:
     """One worker with the runs of one backend."""
 
-    def __init__(self, backend, options, folder):
-        self.backend, self.options, self.folder = backend, options, folder
+    def __init__(self, backend, options, directory):
+        self.backend, self.options, self.directory = backend, options, directory
         self.fake = FakeAPI()
         self.api = API(self.fake.url)
         self.environment, self.infrastructure = {}, None
         if backend == "docker":
-            self.infrastructure = FakeEngine(f"{folder}/engine.sock")
-            self.environment = {"DOCKER_HOST": f"unix://{folder}/engine.sock"}
+            self.infrastructure = FakeEngine(f"{directory}/engine.sock")
+            self.environment = {"DOCKER_HOST": f"unix://{directory}/engine.sock"}
         if backend == "kubernetes":
             self.infrastructure = FakeCluster()
-            self.environment = {"KUBECONFIG": f"{folder}/kubeconfig"}
+            self.environment = {"KUBECONFIG": f"{directory}/kubeconfig"}
             with open(self.environment["KUBECONFIG"], "w") as file:
                 json.dump(self.infrastructure.kubeconfig(), file)
 
     def run(self):
         pool = self.make_pool()
         deployment = self.make_deployment(pool)
-        more = ["--state-dir", f"{self.folder}/state", "--python", "none"]
-        output = open(f"{self.folder}/output", "wb")
+        more = ["--state-dir", f"{self.directory}/state", "--python", "none"]
+        output = open(f"{self.directory}/output", "wb")
         command = [*self.options.under, self.options.worker]
         with Worker(
-            command, pool, self.api.url, self.folder, "memory", more, output, self.environment, self.backend
+            command, pool, self.api.url, self.directory, "memory", more, output, self.environment, self.backend
         ) as worker:
             worker.wait("start", 60, lambda: self.has_started(worker), 0.1)
             rest(worker)
@@ -174,17 +174,17 @@ def main():
     print(f"{describe_program(options.worker)}; {os.cpu_count()} CPUs; {options.runs} runs", flush=True)
     rows = [["", "PSS idle", "anonymous idle", "PSS", "anonymous", "a run"]]
     for backend in options.backends or BACKENDS:
-        folder = tempfile.mkdtemp(prefix="memory-")
-        first, *others = Measurement(backend, options, folder).run()
+        directory = tempfile.mkdtemp(prefix="memory-")
+        first, *others = Measurement(backend, options, directory).run()
         for minutes, (pss, anonymous) in zip((0, options.flat), others):
             title = backend + (f", {minutes:g} minutes later" if minutes else "")
             sizes = [f"{size / 1024:.1f} MB" for size in (*first, pss, anonymous)]
             rows.append([title, *sizes, f"{(anonymous - first[1]) / options.runs:.1f} KB"])
             print("  ".join(rows[-1]), file=sys.stderr, flush=True)
         if options.keep:
-            print(f"the worker's directory is {folder}")
+            print(f"the worker's directory is {directory}")
         else:
-            subprocess.run(["rm", "-rf", folder], check=True)
+            subprocess.run(["rm", "-rf", directory], check=True)
     print_table(rows)
 
 

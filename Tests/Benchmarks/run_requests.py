@@ -27,17 +27,17 @@ APART = (POLL, "/heartbeat", "/logs/", "/events", "/events/in", "/events/out", "
 
 def measure(api, url, routes, turned_away, options):
     """The requests by route when all runs have ended, and the number of refused requests."""
-    folder = tempfile.mkdtemp(prefix="requests-")
+    directory = tempfile.mkdtemp(prefix="requests-")
     pool = api.make_pool()
     deployment = api.make_deployment(pool, "true")
     runs = [api.make_run(deployment) for _ in range(options.runs)]
     try:
-        with Worker([options.worker], pool, url, folder, "requests", ["--limit", str(options.limit), "--python", "none"]) as worker:
+        with Worker([options.worker], pool, url, directory, "requests", ["--limit", str(options.limit), "--python", "none"]) as worker:
             done = lambda: labelled(api, runs) and time.time() - last_change(routes) > 6
             worker.wait("end of all runs", 600, done, interval=1)
             counts = routes()
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(directory)
     return counts, turned_away()
 
 

@@ -79,7 +79,7 @@ class Counter:
 class Sample:
     """The state of the worker's process at one time."""
 
-    def __init__(self, worker, folder, began, runs):
+    def __init__(self, worker, directory, began, runs):
         process = f"/proc/{worker.process.pid}"
         self.time = time.time() - began
         self.runs = runs
@@ -87,7 +87,7 @@ class Sample:
         self.descriptors = len(os.listdir(process + "/fd"))
         self.threads = len(os.listdir(process + "/task"))
         self.cpu = worker.processor_time()
-        self.state = size_on_disk(folder)
+        self.state = size_on_disk(directory)
 
     HEAD = ["minute", "runs", "PSS KB", "anonymous KB", "descriptors", "threads", "CPU s", "state KB"]
 
@@ -97,9 +97,9 @@ class Sample:
         return [f"{self.time / 60:.1f}", *map(str, numbers), f"{self.cpu:.1f}", f"{self.state / 1024:.0f}"]
 
 
-def size_on_disk(folder):
+def size_on_disk(directory):
     total = 0
-    for parent, _, files in os.walk(folder):
+    for parent, _, files in os.walk(directory):
         for name in files:
             try:
                 total += os.lstat(f"{parent}/{name}").st_blocks * 512
@@ -119,15 +119,15 @@ def slope(points):
 
 
 class Soak:
-    def __init__(self, options, api, fake, folder):
-        self.options, self.api, self.fake, self.folder = options, api, fake, folder
-        self.state, self.temporary = folder + "/state", folder + "/tmp"
+    def __init__(self, options, api, fake, directory):
+        self.options, self.api, self.fake, self.directory = options, api, fake, directory
+        self.state, self.temporary = directory + "/state", directory + "/tmp"
         self.created = {}  # run id -> kind
         self.samples, self.rests = [], []
         self.half = 0  # The index of the first sample of the second half.
         self.problems = []
         os.mkdir(self.temporary)
-        open(folder + "/executed", "w").close()
+        open(directory + "/executed", "w").close()
 
     def run(self):
         pool = self.api.make_pool()
@@ -138,7 +138,7 @@ class Soak:
             more += ["--limit", str(self.options.limit)]
         command = [self.options.worker]
         environment = {"TMPDIR": self.temporary}
-        with Worker(command, pool, self.api.url, self.folder, "soak", more, counter.end, environment) as worker:
+        with Worker(command, pool, self.api.url, self.directory, "soak", more, counter.end, environment) as worker:
             counter.close()
             worker.wait("start", 60, self.has_started, 0.1)
             self.began = time.time()
@@ -155,11 +155,11 @@ class Soak:
         self.judge_growth()
 
     def has_started(self):
-        with open(self.folder + "/worker.log", errors="replace") as log:
+        with open(self.directory + "/worker.log", errors="replace") as log:
             return "started!" in log.read()
 
     def executed(self):
-        with open(self.folder + "/executed") as file:
+        with open(self.directory + "/executed") as file:
             return file.read().split()
 
     # Load
@@ -227,7 +227,7 @@ class Soak:
         runs = self.state + "/runs"
         left = {
             "rows in the ledger": self.rows(),
-            "folders of runs": os.listdir(runs) if os.path.isdir(runs) else [],
+            "directories of runs": os.listdir(runs) if os.path.isdir(runs) else [],
             "files in the state directory": sorted(set(os.listdir(self.state)) - own),
             "temporary files": os.listdir(self.temporary),
             "child processes": worker.children(),
@@ -345,8 +345,8 @@ def main():
     where = "the API within" if fake else f"Prefect's API at {url}"
     print(f"{describe_program(options.worker)}; {os.cpu_count()} CPUs; {where}")
     print(f"{options.runs} runs in {options.minutes:g} minutes, --limit {options.limit or 'none'}", flush=True)
-    folder = tempfile.mkdtemp(prefix="soak-")
-    soak = Soak(options, api, fake, folder)
+    directory = tempfile.mkdtemp(prefix="soak-")
+    soak = Soak(options, api, fake, directory)
     try:
         soak.run()
     finally:
@@ -355,8 +355,8 @@ def main():
     for problem in soak.problems:
         print(f"FAILED: {problem}")
     if soak.problems:
-        sys.exit(f"what the worker said is in {folder}/worker.log")
-    shutil.rmtree(folder)
+        sys.exit(f"the worker's output is in {directory}/worker.log")
+    shutil.rmtree(directory)
     print("nothing is missing, nothing is left, nothing grows")
 
 

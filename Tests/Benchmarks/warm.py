@@ -80,9 +80,9 @@ def main():
         [f"{options.burst} at once, limit {options.limit}: first Pending to last Running, s"],
         ["flows a minute"],
     ]
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as directory:
         for number, (_, command, more) in enumerate(columns):
-            home = f"{folder}/{number}"
+            home = f"{directory}/{number}"
             os.makedirs(f"{home}/flow")
             pool = api.make_pool()
             more = ["--limit", str(options.limit), *more]

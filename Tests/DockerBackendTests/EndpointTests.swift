@@ -43,41 +43,42 @@ struct EndpointTests {
 
     @Test("certificates are read from DOCKER_CERT_PATH, and DOCKER_TLS_VERIFY enables the verification of the server")
     func tls() throws {
-        try withFolder { folder in
+        try withDirectory { directory in
             for name in ["ca.pem", "cert.pem", "key.pem"] {
-                try Data("x".utf8).write(to: URL(filePath: "\(folder)/\(name)"))
+                try Data("x".utf8).write(to: URL(filePath: "\(directory)/\(name)"))
             }
-            let host = ["DOCKER_HOST": "tcp://h", "DOCKER_CERT_PATH": folder]
+            let host = ["DOCKER_HOST": "tcp://h", "DOCKER_CERT_PATH": directory]
             let unchecked = try Self.endpoint(host)
             #expect(unchecked.tls?.verifyPeer == false && unchecked.baseURL == "https://h:2376")
             let checked = try Self.endpoint(host.merging(["DOCKER_TLS_VERIFY": "1"]) { $1 })
             #expect(checked.tls?.verifyPeer == true)
-            #expect(checked.tls?.authorities == .file("\(folder)/ca.pem"))
+            #expect(checked.tls?.authorities == .file("\(directory)/ca.pem"))
             #expect(
-                checked.tls?.clientCertificate == .files(certificate: "\(folder)/cert.pem", key: "\(folder)/key.pem"))
+                checked.tls?.clientCertificate
+                    == .files(certificate: "\(directory)/cert.pem", key: "\(directory)/key.pem"))
         }
     }
 
     @Test("without DOCKER_HOST, the address comes from DOCKER_CONTEXT, or else from the current context")
     func contexts() throws {
-        try withFolder { folder in
-            let meta = "\(folder)/contexts/meta/0123"
+        try withDirectory { directory in
+            let meta = "\(directory)/contexts/meta/0123"
             try FileManager.default.createDirectory(atPath: meta, withIntermediateDirectories: true)
             try Data(#"{"Name":"far","Endpoints":{"docker":{"Host":"tcp://far:2376","SkipTLSVerify":false}}}"#.utf8)
                 .write(to: URL(filePath: "\(meta)/meta.json"))
-            let certificates = "\(folder)/contexts/tls/0123/docker"
+            let certificates = "\(directory)/contexts/tls/0123/docker"
             try FileManager.default.createDirectory(atPath: certificates, withIntermediateDirectories: true)
             try Data("x".utf8).write(to: URL(filePath: "\(certificates)/ca.pem"))
-            try Data(#"{"currentContext":"far"}"#.utf8).write(to: URL(filePath: "\(folder)/config.json"))
-            let far = try Self.endpoint(["DOCKER_CONFIG": folder])
+            try Data(#"{"currentContext":"far"}"#.utf8).write(to: URL(filePath: "\(directory)/config.json"))
+            let far = try Self.endpoint(["DOCKER_CONFIG": directory])
             #expect(far.baseURL == "https://far:2376")
             #expect(far.tls?.authorities == .file("\(certificates)/ca.pem"))
-            let named = try Self.endpoint(["DOCKER_CONFIG": folder, "DOCKER_CONTEXT": "default"])
+            let named = try Self.endpoint(["DOCKER_CONFIG": directory, "DOCKER_CONTEXT": "default"])
             #expect(named.baseURL == "http+docker://localhost")
-            let host = try Self.endpoint(["DOCKER_CONFIG": folder, "DOCKER_HOST": "unix:///x"])
+            let host = try Self.endpoint(["DOCKER_CONFIG": directory, "DOCKER_HOST": "unix:///x"])
             #expect(host.description == "unix:///x")
             let error = #expect(throws: InfrastructureError.self) {
-                try Self.endpoint(["DOCKER_CONFIG": folder, "DOCKER_CONTEXT": "gone"])
+                try Self.endpoint(["DOCKER_CONFIG": directory, "DOCKER_CONTEXT": "gone"])
             }
             #expect(error?.message.contains("'gone' does not exist") == true)
         }
@@ -85,11 +86,11 @@ struct EndpointTests {
 
     @Test("proxies come from the configuration's entry for the Engine, or else from its default entry")
     func proxies() throws {
-        try withFolder { folder in
+        try withDirectory { directory in
             let text =
                 #"{"proxies":{"default":{"httpProxy":"http://p:1","noProxy":""},"http://h:1":{"noProxy":"*.x"}}}"#
-            try Data(text.utf8).write(to: URL(filePath: "\(folder)/config.json"))
-            let files = DockerConfigurationDirectory(environment: ["DOCKER_CONFIG": folder])
+            try Data(text.utf8).write(to: URL(filePath: "\(directory)/config.json"))
+            let files = DockerConfigurationDirectory(environment: ["DOCKER_CONFIG": directory])
             let standard = files.proxyVariables(for: "http+docker://localhost")
             #expect(
                 standard.map(\.name) == ["http_proxy", "HTTP_PROXY"] && standard.allSatisfy { $0.value == "http://p:1" }
@@ -123,9 +124,9 @@ struct EndpointTests {
 }
 
 /// Calls a body with a directory that is removed afterwards.
-func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let folder = "/tmp/docker-backend-tests-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    return try body(folder)
+func withDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+    let directory = "/tmp/docker-backend-tests-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    return try body(directory)
 }

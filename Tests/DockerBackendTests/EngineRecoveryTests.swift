@@ -13,9 +13,9 @@ import Testing
 struct EngineRecoveryTests {
     @Test("an Engine that does not answer is reported as unavailable, and requests are retried")
     func away() async throws {
-        let isAway = Mutex(true)
+        let isUnreachable = Mutex(true)
         try await withBackend { request in
-            guard isAway.withLock({ $0 }) else { return EngineBench.well(request) }
+            guard isUnreachable.withLock({ $0 }) else { return EngineBench.well(request) }
             return .drop
         } _: { bench in
             try await eventually("the Engine is reported as unavailable") {
@@ -24,7 +24,7 @@ struct EngineRecoveryTests {
             let lag = try #require(bench.backend.watchLag)
             #expect(lag > .zero)
             async let started = bench.job().start()
-            isAway.withLock { $0 = false }
+            isUnreachable.withLock { $0 = false }
             _ = try await started
             try await eventually("the Engine is reported as available again") { bench.backend.unavailableReason == nil }
             try await eventually("the Engine is watched again") { bench.backend.watchLag == .zero }
@@ -116,25 +116,25 @@ struct EngineRecoveryTests {
 
     @Test("the owner mark of a worker's containers is kept in its state directory")
     func owner() throws {
-        try withFolder { folder in
-            let mark = OwnerMark.take(in: folder, ofType: "docker")
-            #expect(OwnerMark.take(in: folder, ofType: "docker") == mark)
+        try withDirectory { directory in
+            let mark = OwnerMark.take(in: directory, ofType: "docker")
+            #expect(OwnerMark.take(in: directory, ofType: "docker") == mark)
             #expect(OwnerMark.take(in: nil, ofType: "docker") != mark)
         }
     }
 
     @Test("the printed position of the output is kept for each container, and other files are not touched")
     func outputMarks() throws {
-        try withFolder { folder in
-            let marks = OutputMarks(stateDirectory: folder, ofType: "docker")
+        try withDirectory { directory in
+            let marks = OutputMarks(stateDirectory: directory, ofType: "docker")
             let position = try #require(OutputPosition(text: "1 2 3"))
             for container in ["ab", "cd"] { marks.set(position, of: container) }
-            #expect(OutputMarks(stateDirectory: folder, ofType: "docker").position(of: "ab") == position)
+            #expect(OutputMarks(stateDirectory: directory, ofType: "docker").position(of: "ab") == position)
             marks.removeAll { $0 == "cd" }
             #expect(marks.position(of: "ab") == nil && marks.position(of: "cd") != nil)
-            try Data().write(to: URL(filePath: "\(folder)/ledger"))
+            try Data().write(to: URL(filePath: "\(directory)/ledger"))
             marks.remove("../ledger")
-            #expect(FileManager.default.fileExists(atPath: "\(folder)/ledger"))
+            #expect(FileManager.default.fileExists(atPath: "\(directory)/ledger"))
             OutputMarks(stateDirectory: nil, ofType: "docker").set(position, of: "ab")
         }
     }
@@ -144,8 +144,8 @@ struct EngineRecoveryTests {
         let time = "2026-11-21T10:00:00.000000001Z"
         let records =
             DecoderTests.frame(1, "\(time) one\n") + DecoderTests.frame(2, "2026-11-21T10:00:01Z two\n")
-        try await withTemporaryDirectory { folder in
-            let marks = OutputMarks(stateDirectory: folder, ofType: "docker")
+        try await withTemporaryDirectory { directory in
+            let marks = OutputMarks(stateDirectory: directory, ofType: "docker")
             try await withBackend { request in
                 request.path.hasSuffix("/logs") ? .open(records) : EngineBench.well(request)
             } _: { bench in

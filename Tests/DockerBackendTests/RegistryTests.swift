@@ -43,12 +43,12 @@ struct RegistryTests {
 
     @Test("credentials for a registry come from the configuration file or from its helper")
     func configured() async throws {
-        try await withTemporaryDirectory { folder in
-            let helper = "\(folder)/docker-credential-lab"
+        try await withTemporaryDirectory { directory in
+            let helper = "\(directory)/docker-credential-lab"
             let script = """
                 #!/bin/sh
                 read server
-                echo "$1 $server" >>'\(folder)/asked'
+                echo "$1 $server" >>'\(directory)/asked'
                 case "$server" in
                 token.io) echo '{"Username":"<token>","Secret":"t"}' ;;
                 none.io) echo 'credentials not found in native keychain'; exit 1 ;;
@@ -63,8 +63,8 @@ struct RegistryTests {
                  "empty.io": {}, "none.io": {"username": "fu", "password": "fp"}},
                  "credHelpers": {"h.io": "lab", "token.io": "lab", "none.io": "lab", "slow.io": "lab", "gone.io": "gone"}}
                 """
-            try Data(configuration.utf8).write(to: URL(filePath: "\(folder)/config.json"))
-            let environment = ["DOCKER_CONFIG": folder, "PATH": "\(folder):/usr/bin:/bin"]
+            try Data(configuration.utf8).write(to: URL(filePath: "\(directory)/config.json"))
+            let environment = ["DOCKER_CONFIG": directory, "PATH": "\(directory):/usr/bin:/bin"]
             var found = ConfiguredCredentials(
                 directory: DockerConfigurationDirectory(environment: environment), environment: environment)
             let hub = try await found.find(for: ImageReference("u/a"))
@@ -76,7 +76,7 @@ struct RegistryTests {
             #expect(helped?.username == "hu" && helped?.password == "hp")
             #expect(try await found.find(for: ImageReference("token.io/a"))?.identityToken == "t")
             #expect(try await found.find(for: ImageReference("none.io/a"))?.username == "fu")
-            let asked = try String(contentsOfFile: "\(folder)/asked", encoding: .utf8)
+            let asked = try String(contentsOfFile: "\(directory)/asked", encoding: .utf8)
             #expect(asked.split(separator: "\n") == ["get h.io", "get token.io", "get none.io"])
             await #expect(throws: CredentialHelper.Failure.self) {
                 try await found.find(for: ImageReference("gone.io/a"))

@@ -9,12 +9,14 @@ struct APICommandTests {
     private func call(
         _ api: FakePrefectAPI, _ arguments: [String], variables: [String: String] = [:], files: [String: String] = [:]
     ) async throws -> WorkerProgram.Outcome {
-        try await withTemporaryDirectory { folder in
-            for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)")) }
-            let environment = WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url]).merging(variables) {
+        try await withTemporaryDirectory { directory in
+            for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: "\(directory)/\(name)")) }
+            let environment = WorkerProgram.environment(home: directory, ["PREFECT_API_URL": api.url]).merging(
+                variables
+            ) {
                 $1
             }
-            return try await WorkerProgram.run(["api"] + arguments, environment: environment, in: folder)
+            return try await WorkerProgram.run(["api"] + arguments, environment: environment, in: directory)
         }
     }
 

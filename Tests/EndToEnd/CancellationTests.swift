@@ -39,7 +39,7 @@ struct CancellationTests {
             let server = bench.server
             let script = try bench.script(
                 "stubborn",
-                "trap '' TERM; echo $$ >>'\(bench.folder)/pid'; while :; do sleep 1; done")
+                "trap '' TERM; echo $$ >>'\(bench.directory)/pid'; while :; do sleep 1; done")
             let run = try await server.createRun(deployment: bench.deploy(command: script))
             try await bench.withWorker { _ in
                 let process = try #require(Int32(try await bench.waitForNotes("pid")[0]))

@@ -11,22 +11,22 @@ struct ChartTests {
     @Test("every argument of the worker is understood: the worker serves the pool", arguments: try ChartManifests.all())
     func arguments(chart: ChartManifests) async throws {
         try await withFakePrefectAPI { api in
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 // A cluster is not needed to read the arguments, so the pool's type is one that works everywhere.
                 let type = try #require(chart.arguments.firstIndex(of: "--type"))
                 var arguments = chart.arguments
                 arguments[type + 1] = "process"
                 if arguments.contains("--base-job-template") {
                     let template = FakePrefectAPI.processTemplate.serialized()
-                    try Data(template.utf8).write(to: URL(filePath: "\(folder)/baseJobTemplate.json"))
+                    try Data(template.utf8).write(to: URL(filePath: "\(directory)/baseJobTemplate.json"))
                 }
-                let environment = WorkerProgram.environment(home: folder, chart.variables).merging([
-                    "HOME": folder, "PREFECT_API_URL": api.url, "PREFECT_WORKER_PYTHON": "none",
+                let environment = WorkerProgram.environment(home: directory, chart.variables).merging([
+                    "HOME": directory, "PREFECT_API_URL": api.url, "PREFECT_WORKER_PYTHON": "none",
                     "PREFECT_WORKER_WEBSERVER_PORT": "0",
                 ]) { $1 }
                 let outcome = try await WorkerProgram.runAsPrefect(
                     arguments + (arguments.contains("--run-once") ? [] : ["--run-once"]), environment: environment,
-                    in: folder)
+                    in: directory)
                 #expect(outcome.status == .exited(0), "\(outcome.text)")
                 #expect(!outcome.text.contains("from-a-secret"))
                 let pool = try #require(api.pool("my-pool"))
@@ -42,11 +42,13 @@ struct ChartTests {
 
     @Test("every environment variable of the worker is a setting that it reads", arguments: try ChartManifests.all())
     func variables(chart: ChartManifests) async throws {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             let outcome = try await WorkerProgram.run(
                 ["settings"],
-                environment: WorkerProgram.environment(home: folder, chart.variables).merging(["HOME": folder]) { $1 },
-                in: folder)
+                environment: WorkerProgram.environment(home: directory, chart.variables).merging(["HOME": directory]) {
+                    $1
+                },
+                in: directory)
             #expect(outcome.status == .exited(0) && !outcome.text.contains("Warning"), "\(outcome.text)")
             for name in chart.variables.keys where !Self.withoutEffect.contains(name) {
                 let line = outcome.output.firstIndex { $0 == name || $0.hasPrefix("\(name) ") }

@@ -8,7 +8,7 @@ struct CommandTests {
     func trace() async throws {
         try await withTestBench { bench in
             let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-            let script = try bench.script("traced", "echo $TRACEPARENT >>'\(bench.folder)/trace'")
+            let script = try bench.script("traced", "echo $TRACEPARENT >>'\(bench.directory)/trace'")
             _ = try await bench.server.createRun(
                 deployment: bench.deploy(command: script), labels: ["__OTEL_TRACEPARENT": .string(traceparent)])
             try await bench.withWorker { _ in try await bench.waitForNotes("trace") }
@@ -21,16 +21,16 @@ struct CommandTests {
         try await withTestBench { bench in
             let server = bench.server
             let script = try bench.script("not-executable", "exit 0", isExecutable: false)
-            let good = try bench.script("good", "echo done >>'\(bench.folder)/good-notes'")
+            let good = try bench.script("good", "echo done >>'\(bench.directory)/good-notes'")
             let missing = try await server.createRun(deployment: bench.deploy(command: "no-such-program --flag"))
             let refused = try await server.createRun(deployment: bench.deploy(command: script))
             let homeless = try await server.createRun(
-                deployment: bench.deploy(command: good, jobVariables: ["working_dir": "/no/such/folder"]))
+                deployment: bench.deploy(command: good, jobVariables: ["working_dir": "/no/such/directory"]))
             try await bench.withWorker { worker in
                 let expected = [
                     (missing, ["no-such-program"], "PATH"),
                     (refused, ["not-executable"], "executable bit"),
-                    (homeless, ["/no/such/folder", "does not exist"], ""),
+                    (homeless, ["/no/such/directory", "does not exist"], ""),
                 ]
                 for (run, parts, hint) in expected {
                     let crash = try await server.waitForRun(run, toBe: ["Crashed", "Completed"])
@@ -75,13 +75,13 @@ struct CommandTests {
     func withoutDeployment() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let script = try bench.script("own", "env >'\(bench.folder)/own-notes.tmp'; mv \"$1.tmp\" \"$1\"")
+            let script = try bench.script("own", "env >'\(bench.directory)/own-notes.tmp'; mv \"$1.tmp\" \"$1\"")
             let run = try await server.call(
                 "POST", "/flow_runs/",
                 [
                     "flow_id": .string(bench.flow), "work_pool_name": .string(bench.pool),
                     "state": ["type": "SCHEDULED"],
-                    "job_variables": ["command": .string("\(script) \(bench.folder)/own-notes")],
+                    "job_variables": ["command": .string("\(script) \(bench.directory)/own-notes")],
                 ])
             let id = try #require(run["id"]?.stringValue)
             #expect(run["deployment_id"] == .null)
@@ -97,7 +97,7 @@ struct CommandTests {
     func deploymentIsDeleted() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.directory)/runs'")
             let gone = try await bench.deploy(command: script)
             let stays = try await bench.deploy(command: script)
             _ = try await server.createRun(deployment: gone)
@@ -118,13 +118,14 @@ struct CommandTests {
             let block = name.split(separator: "_").joined(separator: "-")
             let blockID = try await server.createSecret(name: block, value: "from a block")
             let script = try bench.script(
-                "shout", "echo shouting; env >'\(bench.folder)/env.tmp'; mv '\(bench.folder)/env.tmp' \"$1\"; pwd -P")
+                "shout",
+                "echo shouting; env >'\(bench.directory)/env.tmp'; mv '\(bench.directory)/env.tmp' \"$1\"; pwd -P")
             let variables: JSONValue = [
                 "env": [
                     "GREETING": "from the deployment", "OTHER": "only the deployment's",
                     "VARIABLE": .string("{{ prefect.variables.\(name) }}"),
                     "BLOCK": .string("{{ prefect.blocks.secret.\(block) }}"),
-                ], "stream_output": false, "working_dir": .string(bench.folder),
+                ], "stream_output": false, "working_dir": .string(bench.directory),
             ]
             let deployment = try await bench.deploy(command: "\(script) env-notes", jobVariables: variables)
             _ = try await server.createRun(
@@ -148,7 +149,7 @@ struct CommandTests {
     func missingReference() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo done >>'\(bench.directory)/runs'")
             let noBlock = try await server.createRun(
                 deployment: bench.deploy(
                     command: script, jobVariables: ["env": ["A": "{{ prefect.blocks.secret.no-such-block }}"]]))

@@ -36,7 +36,7 @@ struct ContainerTests {
                     try await worker.processes().sorted() == ["S prefect-worker", "S worker-init"]
                 }
 
-                let go = "\(bench.folder)/go"
+                let go = "\(bench.directory)/go"
                 let run = try await bench.server.createRun(
                     deployment: bench.deploy(
                         command: "/bin/sh -c 'echo begun; until [ -e \(go) ]; do sleep 0.1; done; exit 4'"))

@@ -9,13 +9,13 @@ struct ControlCommandTests {
     private struct Subject {
         let api: FakePrefectAPI
         let deployment: FakeDeployment
-        let folder: String
+        let directory: String
         let worker: ChildProcess
 
         func run(_ arguments: String...) async throws -> WorkerProgram.Outcome {
             try await WorkerProgram.run(
-                arguments, environment: WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url]),
-                in: folder)
+                arguments, environment: WorkerProgram.environment(home: directory, ["PREFECT_API_URL": api.url]),
+                in: directory)
         }
     }
 
@@ -24,27 +24,27 @@ struct ControlCommandTests {
         try await withFakePrefectAPI { api in
             let pool = api.addPool(name: "p", template: FakePrefectAPI.processTemplate)
             let flow = api.addFlow(name: "f")
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 let deployment = api.addDeployment(
                     name: "d", flow: flow, pool: pool,
                     jobVariables: [
                         "command": "sh -c 'echo begun; until test -e go; do sleep 0.05; done'",
-                        "working_dir": .string(folder),
+                        "working_dir": .string(directory),
                     ])
                 let environment = WorkerProgram.environment(
-                    home: folder,
+                    home: directory,
                     [
                         "PREFECT_API_URL": api.url, "PREFECT_WORKER_QUERY_SECONDS": "1",
                         "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "1",
                     ])
                 try await withChildProcess(
                     WorkerProgram.path, ["start", "--pool", "p", "--name", "w", "--python", "none"],
-                    environment: environment, workingDirectory: folder
+                    environment: environment, workingDirectory: directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started")
                     api.scheduleRun(deployment: deployment)
                     try await worker.waitForLine(containing: "begun")
-                    try await body(Subject(api: api, deployment: deployment, folder: folder, worker: worker))
+                    try await body(Subject(api: api, deployment: deployment, directory: directory, worker: worker))
                 }
             }
         }
@@ -73,7 +73,7 @@ struct ControlCommandTests {
             #expect(again.text.contains("claims no more flow runs"))
             // The time limit of a shutdown, which is one second, does not apply.
             #expect(subject.worker.errors.allSatisfy { !$0.contains("stopping") }, "\(subject.worker.summary)")
-            try Folder.write("", to: subject.folder + "/go")
+            try TestFile.write("", to: subject.directory + "/go")
             #expect(try await subject.worker.waitForExit(timeout: .seconds(60)) == .exited(0))
             let none = try await subject.run("pause")
             #expect(none.status == .exited(1) && none.text.contains("No worker answers"), "\(none.text)")
@@ -83,10 +83,10 @@ struct ControlCommandTests {
     @Test("with several workers, a command names them and wants a choice; a worker that does not answer is an error")
     func several() async throws {
         try await withRun { subject in
-            let environment = WorkerProgram.environment(home: subject.folder, ["PREFECT_API_URL": subject.api.url])
+            let environment = WorkerProgram.environment(home: subject.directory, ["PREFECT_API_URL": subject.api.url])
             try await withChildProcess(
                 WorkerProgram.path, ["start", "--pool", "p", "--name", "w2", "--python", "none"],
-                environment: environment, workingDirectory: subject.folder
+                environment: environment, workingDirectory: subject.directory
             ) { other in
                 try await other.waitForLine(containing: "started")
                 let unclear = try await subject.run("pause")

@@ -24,16 +24,16 @@ struct ControlTests {
 
     /// Runs a worker of the pool `p` with a state directory.
     private func withControlledWorker(
-        _ directory: String, _ body: (ChildProcess) async throws -> Void
+        _ state: String, _ body: (ChildProcess) async throws -> Void
     ) async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p", template: FakePrefectAPI.processTemplate)
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 try await withChildProcess(
                     WorkerProgram.path,
-                    ["start", "--pool", "p", "--name", "w", "--python", "none", "--state-dir", directory],
-                    environment: WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url]),
-                    workingDirectory: folder
+                    ["start", "--pool", "p", "--name", "w", "--python", "none", "--state-dir", state],
+                    environment: WorkerProgram.environment(home: directory, ["PREFECT_API_URL": api.url]),
+                    workingDirectory: directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started")
                     try await body(worker)
@@ -44,8 +44,8 @@ struct ControlTests {
 
     @Test("it answers /status for this user alone, replaces the socket of a killed worker, and is removed at the end")
     func life() async throws {
-        try await withTemporaryDirectory { folder in
-            let state = folder + "/state"
+        try await withTemporaryDirectory { directory in
+            let state = directory + "/state"
             for end in [ChildProcess.Signal.kill, .terminate] {
                 try await withControlledWorker(state) { worker in
                     try await eventually("the socket answers") {
@@ -69,8 +69,8 @@ struct ControlTests {
 
     @Test("a state directory with a long path has a socket, too")
     func longPath() async throws {
-        try await withTemporaryDirectory { folder in
-            let state = folder + "/" + String(repeating: "long-", count: 30)
+        try await withTemporaryDirectory { directory in
+            let state = directory + "/" + String(repeating: "long-", count: 30)
             try await withControlledWorker(state) { worker in
                 try await eventually("the socket exists") { access(state + "/control", F_OK) == 0 }
                 #expect(worker.errors.allSatisfy { !$0.contains("control socket") }, "\(worker.summary)")
@@ -80,10 +80,10 @@ struct ControlTests {
 
     @Test("a worker whose socket cannot be made serves without it, and reports the cause in one line")
     func impossible() async throws {
-        try await withTemporaryDirectory { folder in
-            let state = folder + "/state"
+        try await withTemporaryDirectory { directory in
+            let state = directory + "/state"
             try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
-            try Folder.write("a file", to: state + "/control.new")
+            try TestFile.write("a file", to: state + "/control.new")
             try await withControlledWorker(state) { worker in
                 let line = try await worker.waitForLine(containing: "without a control socket")
                 #expect(line.contains(state))

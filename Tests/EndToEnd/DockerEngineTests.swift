@@ -10,7 +10,7 @@ struct DockerEngineTests {
     private static func add(to docker: DockerBench) async throws -> [String] {
         var runs: [String] = []
         for number in 0..<10 {
-            let end = "\(docker.bench.folder)/\(number % 2 == 0 ? "first" : "second")"
+            let end = "\(docker.bench.directory)/\(number % 2 == 0 ? "first" : "second")"
             runs.append(
                 try await docker.shell(
                     "echo begun; while [ ! -e \(end) ]; do sleep 0.2; done; echo ended by \(end); exit 3",
@@ -28,7 +28,7 @@ struct DockerEngineTests {
     @Test("ten containers that continue while the Engine is stopped are all watched to their ends")
     func restored() async throws {
         try await withDockerBench { docker in
-            let engine = try await OwnEngine(in: docker.bench.folder + "/e", restoresContainers: true)
+            let engine = try await OwnEngine(in: docker.bench.directory + "/e", restoresContainers: true)
             try await docker.withWorker(variables: ["DOCKER_HOST": engine.address]) { worker in
                 try await worker.waitForLine(containing: "is unreachable")
                 let runs = try await engine.life(endingWith: .terminate) {
@@ -67,7 +67,7 @@ struct DockerEngineTests {
     @Test("ten containers that end with a stopped Engine are all reported as crashed")
     func stopped() async throws {
         try await withDockerBench { docker in
-            let engine = try await OwnEngine(in: docker.bench.folder + "/e", restoresContainers: false)
+            let engine = try await OwnEngine(in: docker.bench.directory + "/e", restoresContainers: false)
             try await docker.withWorker(variables: ["DOCKER_HOST": engine.address]) { _ in
                 let runs = try await engine.life(endingWith: .terminate) {
                     try await engine.loadImage()

@@ -12,14 +12,14 @@ struct DockerRecoveryTests {
             let server = bench.server
             // One container ends while no worker watches, and the other continues.
             let brief = try await docker.shell(
-                "touch \"$OUT/brief\"; sleep 3; exit 5", jobVariables: ["env": ["OUT": .string(bench.folder)]])
+                "touch \"$OUT/brief\"; sleep 3; exit 5", jobVariables: ["env": ["OUT": .string(bench.directory)]])
             let long = try await docker.shell(
                 "touch \"$OUT/long\"; while [ ! -e \"$OUT/end\" ]; do sleep 0.1; done; echo at the end; exit 6",
-                jobVariables: ["auto_remove": true, "env": ["OUT": .string(bench.folder)]])
+                jobVariables: ["auto_remove": true, "env": ["OUT": .string(bench.directory)]])
             let arguments = bench.arguments(name: "bench", ["--type", "docker"])
             let environment = bench.environment(docker.environment())
             try await withChildProcess(
-                WorkerProgram.path, arguments, environment: environment, workingDirectory: bench.folder
+                WorkerProgram.path, arguments, environment: environment, workingDirectory: bench.directory
             ) { worker in
                 for run in [brief, long] {
                     try await eventually(within: .seconds(60), "the run has a container") {
@@ -48,8 +48,8 @@ struct DockerRecoveryTests {
 
     @Test("another worker completes a cancellation that takes too long, at the server's request")
     func cleanup() async throws {
-        try await withTemporaryDirectory { folder in
-            let own = try OwnServer(folder: folder)
+        try await withTemporaryDirectory { directory in
+            let own = try OwnServer(directory: directory)
             let settings = [
                 "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "1",
                 "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "3",
@@ -62,7 +62,7 @@ struct DockerRecoveryTests {
                     try await withChildProcess(
                         WorkerProgram.path, bench.arguments(name: "first", ["--type", "docker"]),
                         environment: bench.environment(docker.environment(credentials)),
-                        workingDirectory: bench.folder
+                        workingDirectory: bench.directory
                     ) { first in
                         try await eventually(within: .seconds(60), "the run has a container") {
                             try await bench.server.flowRun(run)["infrastructure_pid"]?.stringValue != nil
@@ -71,7 +71,7 @@ struct DockerRecoveryTests {
                         _ = try await first.waitForExit()
                     }
                     try await bench.server.setState(of: run, to: "RUNNING", force: true)
-                    let others = ["--state-dir", "\(bench.folder)/second"]
+                    let others = ["--state-dir", "\(bench.directory)/second"]
                     try await docker.withWorker(others, variables: credentials) { second in
                         try await second.waitForLine(containing: "worker channel of work pool")
                         try await bench.server.setState(of: run, to: "CANCELLING", name: "Cancelling")
@@ -94,8 +94,8 @@ struct DockerRecoveryTests {
             let deployment = try await bench.deploy(
                 command: "sh -c '\(script)'",
                 jobVariables: [
-                    "image": "busybox:lab", "env": ["OUT": .string(bench.folder)], "auto_remove": true,
-                    "volumes": [.string("\(bench.folder):\(bench.folder)")],
+                    "image": "busybox:lab", "env": ["OUT": .string(bench.directory)], "auto_remove": true,
+                    "volumes": [.string("\(bench.directory):\(bench.directory)")],
                 ])
             var random = FuzzRandom(seed: UInt64.random(in: 0...UInt64.max))
             var runs: Set<String> = []
@@ -104,7 +104,7 @@ struct DockerRecoveryTests {
                 try await withChildProcess(
                     WorkerProgram.path, bench.arguments(name: "bench", ["--type", "docker"]),
                     environment: bench.environment(docker.environment(["PREFECT_WORKER_QUERY_SECONDS": "0.2"])),
-                    workingDirectory: bench.folder
+                    workingDirectory: bench.directory
                 ) { worker in
                     _ = try? await worker.waitForExit(timeout: .milliseconds(150 + random.below(900)))
                     worker.send(.kill)
@@ -174,12 +174,12 @@ struct DockerRecoveryTests {
             func start(_ end: String) async throws -> String {
                 try await docker.shell(
                     "while [ ! -e \"$OUT/\(end)\" ]; do sleep 0.1; done; echo last words >&2; exit 6",
-                    jobVariables: ["env": ["OUT": .string(bench.folder)], "auto_remove": true])
+                    jobVariables: ["env": ["OUT": .string(bench.directory)], "auto_remove": true])
             }
             let runs = [try await start("early"), try await start("late")]
             try await withChildProcess(
                 WorkerProgram.path, bench.arguments(name: "replaced", ["--type", "docker"]),
-                environment: bench.environment(docker.environment()), workingDirectory: bench.folder
+                environment: bench.environment(docker.environment()), workingDirectory: bench.directory
             ) { worker in
                 for run in runs { _ = try await docker.waitForContainer(of: run) }
                 worker.send(.kill)
@@ -190,7 +190,7 @@ struct DockerRecoveryTests {
                 try await !docker.containers(of: runs[0], inStates: ["exited"]).isEmpty
             }
             func withAnother(_ name: String, _ body: () async throws -> Void) async throws {
-                let others = ["--type", "docker", "--state-dir", "\(bench.folder)/state-of-\(name)"]
+                let others = ["--type", "docker", "--state-dir", "\(bench.directory)/state-of-\(name)"]
                 try await bench.withWorker(name: name, others, variables: docker.environment()) { worker in
                     try await worker.waitForLine(containing: "started!")
                     try await body()
@@ -223,7 +223,7 @@ struct DockerRecoveryTests {
         try await withDockerBench { docker in
             let run = try await docker.shell(
                 "n=0; while [ ! -e \"$OUT/end\" ]; do n=$((n+1)); echo tick $n; sleep 0.05; done; exit 8",
-                jobVariables: ["env": ["OUT": .string(docker.bench.folder)]])
+                jobVariables: ["env": ["OUT": .string(docker.bench.directory)]])
             var ticks = try await docker.withWorker { worker in
                 try await worker.waitForLine(containing: "tick 5")
                 worker.send(.terminate)
@@ -251,7 +251,7 @@ struct DockerRecoveryTests {
             let bench = docker.bench
             let address = try #require(Engine.docker.address)
             guard address.hasPrefix("unix://") else { return }
-            let socket = "\(bench.folder)/engine.sock"
+            let socket = "\(bench.directory)/engine.sock"
             let run = try await docker.shell("exit 2")
             let variables = Probe.anyPort.merging(["DOCKER_HOST": "unix://\(socket)"]) { $1 }
             try await docker.withWorker(["--with-healthcheck"], variables: variables) { worker in

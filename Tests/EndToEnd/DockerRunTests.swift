@@ -58,7 +58,7 @@ struct DockerRunTests {
                 "x=12345678; while :; do x=$x$x; done", jobVariables: ["mem_limit": "16m", "memswap_limit": "16m"])
             let ended = try await docker.shell("trap \"exit 143\" TERM; kill -TERM $$; sleep 5")
             let unknown = try await docker.run("no-such-program")
-            let folder = try await docker.run("/tmp")
+            let directory = try await docker.run("/tmp")
             try await docker.withWorker { _ in
                 #expect(try await docker.crash(of: seven).contains("status code 7"))
                 try await DockerBench.docker(["kill", docker.waitForContainer(of: killed)])
@@ -69,7 +69,7 @@ struct DockerRunTests {
                 #expect(try await docker.crash(of: ended).contains("status code 143"))
                 let missing = try await docker.crash(of: unknown)
                 #expect(missing.contains("no-such-program") && missing.contains("could not be started"), "\(missing)")
-                #expect(try await docker.crash(of: folder).contains("permission denied"))
+                #expect(try await docker.crash(of: directory).contains("permission denied"))
                 try await eventually(within: .seconds(20), "the hints are in the logs", every: .milliseconds(300)) {
                     let hints = try await server.logs(of: unknown)
                     let words = try await server.logs(of: seven)
@@ -79,7 +79,7 @@ struct DockerRunTests {
                 #expect(state["state_name"] == "Failed")
             }
             // A container that could not be started is removed.
-            for run in [unknown, folder] { #expect(try await docker.containers(of: run) == []) }
+            for run in [unknown, directory] { #expect(try await docker.containers(of: run) == []) }
         }
     }
 
@@ -118,9 +118,10 @@ struct DockerRunTests {
                 "ls /sys/class/net | wc -l >\"$OUT/nets\"; echo x >/data/y; cat /etc/hosts >\"$OUT/hosts\"; exit 3",
                 jobVariables: [
                     "networks": .array(networks.map(JSONValue.string)), "auto_remove": true,
-                    "env": ["OUT": .string(docker.bench.folder)],
+                    "env": ["OUT": .string(docker.bench.directory)],
                     "volumes": [
-                        .string("\(docker.bench.folder):\(docker.bench.folder)"), .string("\(docker.bench.pool):/data"),
+                        .string("\(docker.bench.directory):\(docker.bench.directory)"),
+                        .string("\(docker.bench.pool):/data"),
                     ],
                     "container_create_kwargs": ["extra_hosts": ["there": "10.1.2.3"]],
                 ])
@@ -198,11 +199,11 @@ struct DockerRunTests {
             #expect(try await bench.server.pool(bench.pool)["type"] == "docker")
             for (host, status, part) in [
                 (Engine.docker.address ?? "", ChildProcess.ExitStatus.exited(0), "API 1."),
-                ("unix://\(bench.folder)/none", .exited(1), "is unreachable"), ("ssh://h", .exited(1), "ssh -NL"),
+                ("unix://\(bench.directory)/none", .exited(1), "is unreachable"), ("ssh://h", .exited(1), "ssh -NL"),
             ] {
                 let check = try await WorkerProgram.run(
                     ["check", "--pool", bench.pool], environment: bench.environment(["DOCKER_HOST": host]),
-                    in: bench.folder)
+                    in: bench.directory)
                 #expect(check.status == status, "\(check.text)")
                 #expect(check.text.contains(part), "\(check.text)")
             }

@@ -10,9 +10,9 @@ struct DocumentationTests {
     private static func text(_ path: String) throws -> String { try Documentation.text(path) }
 
     private func run(_ arguments: [String], _ environment: [String: String] = [:]) async throws -> [String] {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             let outcome = try await WorkerProgram.run(
-                arguments, environment: WorkerProgram.environment(home: folder, environment), in: folder)
+                arguments, environment: WorkerProgram.environment(home: directory, environment), in: directory)
             #expect(outcome.status == .exited(0), "\(outcome.text)")
             return outcome.output
         }
@@ -76,9 +76,9 @@ struct DocumentationTests {
             "Sources/prefect-worker/Documentation.docc/prefect-worker.md",
         ])
     func links(page: String) throws {
-        let folder = page.split(separator: "/").dropLast().joined(separator: "/")
+        let directory = page.split(separator: "/").dropLast().joined(separator: "/")
         for match in try Self.text(page).matches(of: /\]\(([^)#]+)(#[^)]*)?\)/) where !match.1.contains("://") {
-            #expect(FileManager.default.fileExists(atPath: "\(Self.root)/\(folder)/\(match.1)"), "\(match.1)")
+            #expect(FileManager.default.fileExists(atPath: "\(Self.root)/\(directory)/\(match.1)"), "\(match.1)")
         }
     }
 
@@ -127,15 +127,15 @@ struct DocumentationTests {
 
     @Test("the image's base has a digest, and its Python packages are pinned by version and hash")
     func requirements() throws {
-        let folder = "examples/container"
-        let build = try Self.text("\(folder)/Dockerfile")
+        let directory = "examples/container"
+        let build = try Self.text("\(directory)/Dockerfile")
         #expect(build.contains(/\nARG BASE=\S+@sha256:[0-9a-f]{64}\n/) && build.contains("\nFROM $BASE AS worker\n"))
         #expect(build.contains("--require-hashes"))
-        let requirements = try Self.text("\(folder)/requirements.txt").replacing("\\\n", with: " ")
+        let requirements = try Self.text("\(directory)/requirements.txt").replacing("\\\n", with: " ")
         let packages = requirements.split(separator: "\n").filter { !$0.allSatisfy(\.isWhitespace) }
         #expect(packages.count > 50)
         for package in packages { #expect(package.contains("==") && package.contains("--hash=sha256:"), "\(package)") }
-        for wanted in try Self.text("\(folder)/requirements.in").split(separator: "\n") where wanted.contains("==") {
+        for wanted in try Self.text("\(directory)/requirements.in").split(separator: "\n") where wanted.contains("==") {
             #expect(packages.contains { $0.hasPrefix("\(wanted) ") }, "\(wanted)")
         }
     }

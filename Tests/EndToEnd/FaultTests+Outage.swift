@@ -48,7 +48,7 @@ extension FaultTests {
             var due: [FaultBench.Run] = []
             try await withChildProcess(
                 WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
-                workingDirectory: bench.folder
+                workingDirectory: bench.directory
             ) { worker in
                 begun =
                     try await faults.add(2, lasting: .until("killed"))
@@ -67,7 +67,7 @@ extension FaultTests {
                 try faults.happens("gone")
                 try await eventually(within: .seconds(60), "the ledger has the crash", every: .milliseconds(200)) {
                     let rows = try await WorkerProgram.run(
-                        ["runs", "--json"], environment: bench.environment(), in: bench.folder
+                        ["runs", "--json"], environment: bench.environment(), in: bench.directory
                     ).output
                     return rows.contains { $0.contains(crashing[0].id) && $0.contains("exited") }
                 }

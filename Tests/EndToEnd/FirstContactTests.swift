@@ -6,7 +6,7 @@ import Testing
 @Suite("First steps with a worker", .requires(.prefectServer), .bounded)
 struct FirstContactTests {
     private func run(_ arguments: [String], _ bench: TestBench) async throws -> WorkerProgram.Outcome {
-        try await WorkerProgram.run(arguments, environment: bench.environment(), in: bench.folder)
+        try await WorkerProgram.run(arguments, environment: bench.environment(), in: bench.directory)
     }
 
     /// The names of a pool's workers on the server.
@@ -18,7 +18,8 @@ struct FirstContactTests {
     /// The name that a worker without `--name` starts with.
     private func startedName(_ bench: TestBench, _ variables: [String: String] = [:]) async throws -> String {
         let outcome = try await WorkerProgram.run(
-            ["start", "--pool", bench.pool, "--run-once"], environment: bench.environment(variables), in: bench.folder)
+            ["start", "--pool", bench.pool, "--run-once"], environment: bench.environment(variables),
+            in: bench.directory)
         #expect(outcome.status == .exited(0), "\(outcome.text)")
         let name = try #require(outcome.text.firstMatch(of: /Worker '(.*)' started!/), "\(outcome.text)")
         return String(name.1)
@@ -28,10 +29,10 @@ struct FirstContactTests {
     func codeAroundTheWorker() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let others: JSONValue = ["parameters": ["notes": .string(bench.folder), "word": "around"]]
+            let others: JSONValue = ["parameters": ["notes": .string(bench.directory), "word": "around"]]
             let deployment = try await server.createDeployment(
                 name: "around", flow: bench.flow, pool: bench.pool, entrypoint: "code/flows.py:succeed",
-                path: bench.folder, jobVariables: [:], others: others)
+                path: bench.directory, jobVariables: [:], others: others)
             let runs = [
                 try await server.createRun(deployment: deployment), try await server.createRun(deployment: deployment),
             ]
@@ -53,7 +54,7 @@ struct FirstContactTests {
             // more.
             try await withChildProcess(
                 WorkerProgram.path, ["start", "--pool", bench.pool], environment: bench.environment(),
-                workingDirectory: bench.folder
+                workingDirectory: bench.directory
             ) { _ in
                 try await eventually(within: .seconds(90), "the API has the worker's name", every: .milliseconds(200)) {
                     try await workers(bench).contains(made)
@@ -104,11 +105,11 @@ struct FirstContactTests {
             for (url, says) in [(root, "a web page, not Prefect's"), (root + "/api/v9", "has no such route")] {
                 let environment = bench.environment(["PREFECT_API_URL": url])
                 let check = try await WorkerProgram.run(
-                    ["check", "--pool", bench.pool], environment: environment, in: bench.folder)
+                    ["check", "--pool", bench.pool], environment: environment, in: bench.directory)
                 #expect(check.status == .exited(1), "\(check.text)")
                 #expect(check.output.contains { $0.hasPrefix("WRONG") && $0.contains(says) }, "\(check.text)")
                 let start = try await WorkerProgram.run(
-                    ["start", "--pool", bench.pool, "--run-once"], environment: environment, in: bench.folder)
+                    ["start", "--pool", bench.pool, "--run-once"], environment: environment, in: bench.directory)
                 #expect(start.status == .exited(1), "\(start.text)")
                 #expect(start.errors.last?.contains(says) == true, "\(start.text)")
                 #expect(start.errors.last?.contains("PREFECT_API_URL must be") == true, "\(start.text)")
@@ -136,15 +137,16 @@ struct FirstContactTests {
             let server = bench.server
             let (first, second) = (bench.pool, "\(bench.pool)-second")
             let script = try bench.script(
-                "note", "echo ran >>'\(bench.folder)/'$1; while [ -e '\(bench.folder)/'hold-$1 ]; do sleep 0.1; done")
+                "note",
+                "echo ran >>'\(bench.directory)/'$1; while [ -e '\(bench.directory)/'hold-$1 ]; do sleep 0.1; done")
             func file(_ text: String) throws { try bench.write("pools.toml", text) }
             try await server.createPool(name: second)
-            defer { try? FileManager.default.removeItem(atPath: bench.folder + "/hold-b") }
+            defer { try? FileManager.default.removeItem(atPath: bench.directory + "/hold-b") }
             try bench.write("hold-b", "")
             try file("[pools.\(first)]\nname = \"one\"\n")
             try await withChildProcess(
                 WorkerProgram.path, ["start", "--config", "pools.toml"], environment: bench.environment(),
-                workingDirectory: bench.folder
+                workingDirectory: bench.directory
             ) { worker in
                 try await worker.waitForLine(containing: "Worker 'one' started!")
                 try file("[pools.\(first)]\nname = \"one\"\n[pools.\(second)]\nname = \"two\"\n")
@@ -168,7 +170,7 @@ struct FirstContactTests {
                 try await bench.waitForNotes("a")
                 // The run of the removed pool is watched to its end.
                 #expect(try await server.flowRun(held)["state_type"] == "PENDING")
-                try FileManager.default.removeItem(atPath: bench.folder + "/hold-b")
+                try FileManager.default.removeItem(atPath: bench.directory + "/hold-b")
                 try await worker.waitForLine(containing: "Worker 'two' stopped!")
                 worker.send(.terminate)
                 #expect(try await worker.waitForExit(timeout: .seconds(60)) == .exited(0))
@@ -183,7 +185,7 @@ struct FirstContactTests {
         var configuration = FakeAPIConfiguration()
         configuration.authorization = "Bearer \(key)"
         try await withFakePrefectAPI(configuration: configuration) { api in
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 let pool = api.addPool(name: "my-pool")
                 api.addDeployment(name: "my-deployment", flow: api.addFlow(name: "my-flow"), pool: pool)
                 let objects: JSONValue = [
@@ -193,22 +195,22 @@ struct FirstContactTests {
                     ],
                     "flow_run": ["id": "0d9c62ce-5b1c-4a6e-8f4e-0d9c62ce5b1c", "name": "able-owl", "flow_id": "f"],
                 ]
-                try Folder.write(objects.serialized(), to: "\(folder)/objects.json")
+                try TestFile.write(objects.serialized(), to: "\(directory)/objects.json")
                 let programs = WorkerProgram.path.split(separator: "/").dropLast().joined(separator: "/")
                 var environment = WorkerProgram.environment(
-                    home: folder, ["PREFECT_API_URL": api.url, "PREFECT_API_KEY": key])
+                    home: directory, ["PREFECT_API_URL": api.url, "PREFECT_API_KEY": key])
                 environment["PATH"] = "/\(programs):" + (environment["PATH"] ?? "")
                 let variables = environment
                 let lines = try Documentation.block(after: "## Use", in: "README.md")
                 let start = try #require(lines.first { $0.contains(" start ") })
                 #expect(lines.count == 10)
                 try await withChildProcess(
-                    "/bin/sh", ["-c", "exec \(start)"], environment: variables, workingDirectory: folder
+                    "/bin/sh", ["-c", "exec \(start)"], environment: variables, workingDirectory: directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started!")
                     for line in lines where line != start {
                         try await withChildProcess(
-                            "/bin/sh", ["-c", line], environment: variables, workingDirectory: folder
+                            "/bin/sh", ["-c", line], environment: variables, workingDirectory: directory
                         ) { command in
                             let status = try await command.waitForExit(timeout: .seconds(60))
                             #expect(status == .exited(0) && !command.output.isEmpty, "\(line): \(command.summary)")

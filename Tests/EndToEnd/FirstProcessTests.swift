@@ -33,7 +33,7 @@ struct FirstProcessTests {
                 "leave", "sleep 0.2 &\nexec python3 -c 'import os, time; time.sleep(1); os._exit(3)'")
             try await withChildProcess(
                 "unshare", namespace + [WorkerProgram.path] + bench.arguments(), environment: bench.environment(),
-                workingDirectory: bench.folder
+                workingDirectory: bench.directory
             ) { child in
                 try await child.waitForLine(containing: "started!")
                 let first = try #require(ProcessTable.children(of: child.processID).first?.process)

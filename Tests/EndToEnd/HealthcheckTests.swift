@@ -10,22 +10,22 @@ struct HealthcheckTests {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
             let port = try PortReservation()
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 let environment = WorkerProgram.environment(
-                    home: folder,
+                    home: directory,
                     [
                         "PREFECT_API_URL": api.url, "PREFECT_WORKER_WEBSERVER_HOST": host,
                         "PREFECT_WORKER_WEBSERVER_PORT": "\(port.port)", "http_proxy": "http://127.0.0.1:1",
                         "no_proxy": "",
                     ])
                 func check() async throws -> WorkerProgram.Outcome {
-                    try await WorkerProgram.run(["healthcheck"], environment: environment, in: folder)
+                    try await WorkerProgram.run(["healthcheck"], environment: environment, in: directory)
                 }
                 var variables = environment
                 variables["http_proxy"] = nil
                 try await withChildProcess(
                     WorkerProgram.path, ["start", "--pool", "p", "--python", "none", "--with-healthcheck"],
-                    environment: variables, workingDirectory: folder
+                    environment: variables, workingDirectory: directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started")
                     var good = try await check()
@@ -51,15 +51,15 @@ struct HealthcheckTests {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
             let (probes, metrics) = (try PortReservation(), try PortReservation())
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 let environment = WorkerProgram.environment(
-                    home: folder, ["PREFECT_API_URL": api.url, "PREFECT_WORKER_WEBSERVER_PORT": "\(probes.port)"])
+                    home: directory, ["PREFECT_API_URL": api.url, "PREFECT_WORKER_WEBSERVER_PORT": "\(probes.port)"])
                 let arguments = [
                     "start", "--pool", "p", "--python", "none", "--with-healthcheck", "--metrics-host", "127.0.0.1",
                     "--metrics-port", "\(metrics.port)",
                 ]
                 try await withChildProcess(
-                    WorkerProgram.path, arguments, environment: environment, workingDirectory: folder
+                    WorkerProgram.path, arguments, environment: environment, workingDirectory: directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started")
                     func status(_ port: Int, _ path: String) async throws -> Int {

@@ -12,12 +12,12 @@ struct HostCredentialsTests {
         _ arguments: [String], variables: [String: String] = [:],
         _ body: (FakePrefectAPI, String, String) async throws -> Void
     ) async throws {
-        try await withTemporaryDirectory { folder in
-            let marker = "\(folder)/has-run"
-            let program = "\(folder)/credentials"
-            try Folder.write("#!/bin/sh\ntouch '\(marker)'\nexit 1\n", to: program, isExecutable: true)
+        try await withTemporaryDirectory { directory in
+            let marker = "\(directory)/has-run"
+            let program = "\(directory)/credentials"
+            try TestFile.write("#!/bin/sh\ntouch '\(marker)'\nexit 1\n", to: program, isExecutable: true)
             let printed = try await WorkerProgram.run(
-                ["template", "kubernetes"], environment: WorkerProgram.environment(home: folder), in: folder)
+                ["template", "kubernetes"], environment: WorkerProgram.environment(home: directory), in: directory)
             var template = try JSONValue(parsing: printed.output.joined(separator: "\n"))
             let config: JSONValue = [
                 "current-context": "c", "contexts": [["name": "c", "context": ["cluster": "k", "user": "u"]]],
@@ -39,12 +39,12 @@ struct HostCredentialsTests {
                 let deployment = api.addDeployment(name: "d", flow: api.addFlow(name: "f"), pool: pool)
                 let run = api.scheduleRun(deployment: deployment)
                 let environment = WorkerProgram.environment(
-                    home: folder,
+                    home: directory,
                     ["PREFECT_API_URL": api.url, "PREFECT_WORKER_QUERY_SECONDS": "1", "KUBECONFIG": "/no/such/file"]
                         .merging(variables) { $1 })
                 try await withChildProcess(
                     WorkerProgram.path, ["start", "--pool", "p", "--name", "w"] + arguments, environment: environment,
-                    workingDirectory: folder
+                    workingDirectory: directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started")
                     try await body(api, run, marker)

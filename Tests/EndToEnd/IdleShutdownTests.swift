@@ -31,10 +31,10 @@ struct IdleShutdownTests {
         let path: String
         private let note: String
 
-        init(_ name: String, in folder: String) throws {
-            path = "\(folder)/\(name)"
-            note = "\(folder)/pid"
-            try Folder.write("#!/bin/sh\necho $$ >>'\(note)'\nsleep 300\n", to: path, isExecutable: true)
+        init(_ name: String, in directory: String) throws {
+            path = "\(directory)/\(name)"
+            note = "\(directory)/pid"
+            try TestFile.write("#!/bin/sh\necho $$ >>'\(note)'\nsleep 300\n", to: path, isExecutable: true)
         }
 
         /// The ids of the program's processes so far.
@@ -55,14 +55,14 @@ struct IdleShutdownTests {
         _ api: FakePrefectAPI, _ others: [String] = [], variables: [String: String] = [:],
         after happened: (ChildProcess, String) async throws -> Void
     ) async throws {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             let environment = WorkerProgram.environment(
-                home: folder, ["PREFECT_API_URL": api.url].merging(variables) { $1 })
+                home: directory, ["PREFECT_API_URL": api.url].merging(variables) { $1 })
             try await withChildProcess(
                 WorkerProgram.path, ["start", "--pool", "p", "--name", "w"] + others, environment: environment,
-                workingDirectory: folder
+                workingDirectory: directory
             ) { worker in
-                try await happened(worker, folder)
+                try await happened(worker, directory)
                 let began = ContinuousClock.now
                 worker.send(.terminate)
                 let status = try await worker.waitForExit(timeout: .seconds(90))
@@ -98,7 +98,7 @@ struct IdleShutdownTests {
                 try await withTemporaryDirectory { tools in
                     let program = try HangingProgram("credentials", in: tools)
                     let kubeconfig = tools + "/config"
-                    try Folder.write(
+                    try TestFile.write(
                         """
                         {"current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
                          "clusters": [{"name": "k", "cluster": {"server": "https://127.0.0.1:1"}}],
@@ -139,7 +139,7 @@ struct IdleShutdownTests {
                 _ = api.addPool(name: "p", type: type, template: FakePrefectAPI.processTemplate)
                 try await withTemporaryDirectory { tools in
                     let silent = try SilentListener(tools + "/socket")
-                    try Folder.write(
+                    try TestFile.write(
                         """
                         {"current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
                          "clusters": [{"name": "k", "cluster": {"server": "http://127.0.0.1:\(silent.port)"}}],
@@ -164,19 +164,19 @@ struct IdleShutdownTests {
             try await withFakePrefectAPI { api in
                 let pool = api.addPool(name: "p", template: FakePrefectAPI.processTemplate)
                 let flow = api.addFlow(name: "f")
-                try await withTemporaryDirectory { folder in
+                try await withTemporaryDirectory { directory in
                     let deployment = api.addDeployment(
                         name: "d", flow: flow, pool: pool,
                         jobVariables: [
                             "command": "sh -c 'echo begun; until test -e go; do sleep 0.05; done; echo ended'",
-                            "working_dir": .string(folder),
+                            "working_dir": .string(directory),
                         ])
                     api.scheduleRun(deployment: deployment)
                     let environment = WorkerProgram.environment(
-                        home: folder, ["PREFECT_API_URL": api.url, "PREFECT_WORKER_QUERY_SECONDS": "1"])
+                        home: directory, ["PREFECT_API_URL": api.url, "PREFECT_WORKER_QUERY_SECONDS": "1"])
                     try await withChildProcess(
                         WorkerProgram.path, ["start", "--pool", "p", "--name", "w", "--python", "none"],
-                        environment: environment, workingDirectory: folder
+                        environment: environment, workingDirectory: directory
                     ) { worker in
                         try await worker.waitForLine(containing: "begun")
                         // A supervisor may signal both its child and the process group of the child.
@@ -184,7 +184,7 @@ struct IdleShutdownTests {
                         try await worker.waitForLine(containing: "draining")
                         worker.send(.terminate)
                         worker.send(.terminate)
-                        try Folder.write("", to: folder + "/go")
+                        try TestFile.write("", to: directory + "/go")
                         let status = try await worker.waitForExit()
                         // The sender had to wait, so that the signals came more than a second apart.
                         guard !worker.errors.contains(where: { $0.contains("stopping") }) else {

@@ -29,7 +29,7 @@ struct KillTests {
         try await withTestBench { bench in
             let shim = try await bench.compileShared("kill_at")
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0")
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.directory)/runs 0")
             for _ in 0..<5 { _ = try await bench.server.createRun(deployment: deployment) }
             let variables = ["LD_PRELOAD": shim, "KILL_AT": "pwrite:full:\(write)"]
             try await bench.withWorker(variables: variables) { worker in
@@ -49,14 +49,14 @@ struct KillTests {
         try await withTestBench { bench in
             let shim = try await bench.compileShared("kill_at")
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0")
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.directory)/runs 0")
             let poison = try await bench.server.createRun(deployment: deployment)
             for _ in 0..<2 {
                 // Without an interpreter to check, the first process that the worker starts is the run's.
                 try await withChildProcess(
                     WorkerProgram.path, bench.arguments(["--python", "none"]),
                     environment: bench.environment(["LD_PRELOAD": shim, "KILL_AT": "spawn:before:1"]),
-                    workingDirectory: bench.folder
+                    workingDirectory: bench.directory
                 ) { worker in
                     let status = try await worker.waitForExit(timeout: .seconds(60))
                     #expect(status == .signalled(9), "\(worker.summary)")
@@ -80,7 +80,7 @@ struct KillTests {
             var random = FuzzRandom(seed: seed)
             let shim = try await bench.compileShared("kill_at")
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0.5")
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.directory)/runs 0.5")
             var runs: [String] = []
             var deathsAtBoundaries = 0
             let rounds = TestLength.isShort ? 60 : 200
@@ -95,7 +95,7 @@ struct KillTests {
                 }
                 try await withChildProcess(
                     WorkerProgram.path, bench.arguments(), environment: bench.environment(variables),
-                    workingDirectory: bench.folder
+                    workingDirectory: bench.directory
                 ) { worker in
                     // A slow worker gets more time to reach the call, as long as too few workers have reached theirs.
                     let isBehind = death.call != nil && deathsAtBoundaries * 6 <= round

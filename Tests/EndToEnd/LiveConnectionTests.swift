@@ -74,7 +74,7 @@ struct LiveConnectionTests {
     @Test("without polls, a run that is due later starts at its time")
     func later() async throws {
         try await withTestBench { bench in
-            let script = try bench.script("note", "date +%s >>'\(bench.folder)/began'")
+            let script = try bench.script("note", "date +%s >>'\(bench.directory)/began'")
             let deployment = try await bench.deploy(command: script)
             try await bench.withWorker(["--with-healthcheck"], variables: Self.deaf) { worker in
                 try await waitUntilLive(try await Probe(worker))
@@ -99,7 +99,7 @@ struct LiveConnectionTests {
     func poolChanges() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let script = try bench.script("note", "echo \"$COLOUR\" >>'\(bench.folder)/colour'")
+            let script = try bench.script("note", "echo \"$COLOUR\" >>'\(bench.directory)/colour'")
             let deployment = try await bench.deploy(command: script)
             try await bench.withWorker(["--with-healthcheck"], variables: Self.deaf) { worker in
                 let probe = try await Probe(worker)
@@ -137,11 +137,11 @@ struct LiveConnectionTests {
 
     @Test("after a restart of the server all connections recover soon, and each run runs once")
     func restart() async throws {
-        try await withTemporaryDirectory { folder in
-            let own = try OwnServer(folder: folder)
+        try await withTemporaryDirectory { directory in
+            let own = try OwnServer(directory: directory)
             try await own.whileRunning {
                 try await withTestBench(on: own.client) { bench in
-                    let note = "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.folder)/began'"
+                    let note = "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.directory)/began'"
                     let deployment = try await bench.deploy(command: try bench.script("note", note))
                     let variables = Self.deaf.merging(["PREFECT_API_AUTH_STRING": OwnServer.credentials]) { $1 }
                     try await bench.withWorker(["--with-healthcheck"], variables: variables) { worker in
@@ -198,8 +198,8 @@ struct LiveConnectionTests {
     @Test("all connections work through an HTTP proxy and over TLS with a private authority")
     func proxyAndTLS() async throws {
         try await withTestBench { bench in
-            let key = "\(bench.folder)/key.pem"
-            let certificate = "\(bench.folder)/certificate.pem"
+            let key = "\(bench.directory)/key.pem"
+            let certificate = "\(bench.directory)/certificate.pem"
             let made = try await withChildProcess(
                 "/usr/bin/env",
                 [

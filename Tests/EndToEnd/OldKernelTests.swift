@@ -16,7 +16,7 @@ struct OldKernelTests {
     func runs() async throws {
         try await withTestBench { bench in
             let shim = try await bench.compileShared("no_openat2")
-            let variables = ["LD_PRELOAD": shim, "OPENAT2_ASKED": "\(bench.folder)/asked"]
+            let variables = ["LD_PRELOAD": shim, "OPENAT2_ASKED": "\(bench.directory)/asked"]
             let flow = try await bench.server.createRun(
                 deployment: bench.deploy("succeed"), parameters: ["word": "swordfish"])
             var tricks: [String] = []
@@ -30,8 +30,8 @@ struct OldKernelTests {
                     while not os.path.exists('progress'): time.sleep(0.01)
                     \(trick.rawValue)
                     print('played \(trick)', flush=True)
-                    with open('\(bench.folder)/\(trick)', 'w') as note: note.write('played')
-                    while not os.path.exists('\(bench.folder)/go'): time.sleep(0.05)
+                    with open('\(bench.directory)/\(trick)', 'w') as note: note.write('played')
+                    while not os.path.exists('\(bench.directory)/go'): time.sleep(0.05)
                     sys.exit(3)
                     """)
                 tricks.append(

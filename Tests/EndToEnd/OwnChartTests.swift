@@ -47,10 +47,10 @@ struct OwnChartTests {
             let pod = object("StatefulSet", in: objects)?["spec"]?["template"]?["spec"]
             let container = try #require(pod?["containers"]?[0])
             let text = try #require(object("ConfigMap", in: objects)?["data"]?["worker.toml"]?.stringValue)
-            try await withTemporaryDirectory { folder in
-                try Folder.write(text, to: "\(folder)/worker.toml")
+            try await withTemporaryDirectory { directory in
+                try TestFile.write(text, to: "\(directory)/worker.toml")
                 let arguments = (container["args"]?.arrayValue ?? []).compactMap(\.stringValue).map {
-                    $0.replacing("/etc/prefect-worker", with: folder).replacing("/state", with: "\(folder)/state")
+                    $0.replacing("/etc/prefect-worker", with: directory).replacing("/state", with: "\(directory)/state")
                         .replacing("$(POD_NAME)", with: "my-worker-0")
                 }
                 var variables = ["PREFECT_WORKER_PYTHON": "none", "PREFECT_WORKER_WEBSERVER_PORT": "0"]
@@ -59,7 +59,7 @@ struct OwnChartTests {
                     variables[name] = variable["value"]?.stringValue
                 }
                 let outcome = try await WorkerProgram.run(
-                    arguments, environment: WorkerProgram.environment(home: folder, variables), in: folder)
+                    arguments, environment: WorkerProgram.environment(home: directory, variables), in: directory)
                 #expect(outcome.status == .exited(0), "\(outcome.text)")
                 for name in ["etl", "images"] {
                     #expect(api.pool(name)?.workers.map(\.name) == ["my-worker-0"])

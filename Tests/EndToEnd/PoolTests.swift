@@ -8,7 +8,7 @@ struct PoolTests {
     func twoWorkers() async throws {
         try await withTestBench { bench in
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0")
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.directory)/runs 0")
             var runs: Set<String> = []
             for _ in 0..<40 { runs.insert(try await bench.server.createRun(deployment: deployment)) }
             try await bench.withWorker(name: "one", ["--limit", "8"]) { _ in
@@ -49,12 +49,12 @@ struct PoolTests {
                 name = "second"
                 [pools.\(others[1])]
                 """)
-            func command(_ end: String) -> String { "python \(program) \(bench.folder)/runs \(end)" }
+            func command(_ end: String) -> String { "python \(program) \(bench.directory)/runs \(end)" }
             func start(_ body: (ChildProcess) async throws -> Void) async throws {
                 try await withChildProcess(
                     WorkerProgram.path,
                     ["start", "--config", configuration, "--name", "third"],
-                    environment: bench.environment(), workingDirectory: bench.folder, body)
+                    environment: bench.environment(), workingDirectory: bench.directory, body)
             }
             try await start { worker in
                 try await eventually("the queue exists") {
@@ -64,9 +64,9 @@ struct PoolTests {
                     try await server.send("GET", "/work_pools/\(others[1])").status == 200
                 }
                 let deployments = try await [
-                    bench.deploy(command: command("\(bench.folder)/end")),
-                    bench.deploy(command: command("\(bench.folder)/end"), queue: "express", pool: others[0]),
-                    bench.deploy(command: command("\(bench.folder)/end"), pool: others[1]),
+                    bench.deploy(command: command("\(bench.directory)/end")),
+                    bench.deploy(command: command("\(bench.directory)/end"), queue: "express", pool: others[0]),
+                    bench.deploy(command: command("\(bench.directory)/end"), pool: others[1]),
                 ]
                 for deployment in deployments { _ = try await server.createRun(deployment: deployment) }
                 try await eventually(within: .seconds(60), "a run of each pool has begun") {
@@ -75,7 +75,7 @@ struct PoolTests {
                 // One more run of each deployment must wait for a slot.
                 for deployment in deployments { _ = try await server.createRun(deployment: deployment) }
                 let rows = try await WorkerProgram.run(
-                    ["runs", "--json"], environment: bench.environment(), in: bench.folder
+                    ["runs", "--json"], environment: bench.environment(), in: bench.directory
                 ).output
                 for pool in [bench.pool] + others { #expect(rows.contains { $0.contains("\"\(pool)\"") }) }
                 worker.send(.kill)
@@ -111,7 +111,7 @@ struct PoolTests {
     func limitOne() async throws {
         try await withTestBench { bench in
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let deployment = try await bench.deploy(command: "python \(program) \(bench.folder)/runs 0.2")
+            let deployment = try await bench.deploy(command: "python \(program) \(bench.directory)/runs 0.2")
             for _ in 0..<5 { _ = try await bench.server.createRun(deployment: deployment) }
             try await bench.withWorker(["--limit", "1"]) { _ in
                 try await bench.waitForCompletedRuns(5)
@@ -126,7 +126,7 @@ struct PoolTests {
     func newQueue() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo \"$PREFECT__FLOW_RUN_ID\" >>'\(bench.directory)/runs'")
             let elsewhere = try await server.createRun(deployment: bench.deploy(command: script))
             try await bench.withWorker(["--work-queue", "brand-new"]) { _ in
                 try await eventually("the queue exists") {
@@ -148,7 +148,7 @@ struct PoolTests {
             var template = try Resource.json("process_template")
             template["job_configuration"]?["env"] = ["FROM_TEMPLATE": "yes"]
             let file = try bench.write("template.json", template.serialized(.pretty))
-            let script = try bench.script("note", "echo \"$FROM_TEMPLATE\" >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo \"$FROM_TEMPLATE\" >>'\(bench.directory)/runs'")
             try await bench.withWorker(["--base-job-template", file]) { _ in
                 try await eventually("the pool exists") {
                     try await server.send("GET", "/work_pools/\(bench.pool)").status == 200
@@ -165,7 +165,7 @@ struct PoolTests {
     @Test("with --no-create-pool-if-not-found a missing pool is reported, and served as soon as it exists")
     func noNewPool() async throws {
         try await withTestBench(createsPool: false) { bench in
-            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo done >>'\(bench.directory)/runs'")
             try await bench.withWorker(
                 ["--no-create-pool-if-not-found"], variables: ["PREFECT_WORKER_HEARTBEAT_SECONDS": "1"]
             ) { worker in
@@ -185,7 +185,7 @@ struct PoolTests {
     func pausedPool() async throws {
         try await withTestBench { bench in
             let server = bench.server
-            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo done >>'\(bench.directory)/runs'")
             let run = try await server.createRun(deployment: bench.deploy(command: script))
             try await server.call("PATCH", "/work_pools/\(bench.pool)", ["is_paused": true])
             try await withFaultProxy(to: server.url) { proxy in

@@ -9,12 +9,12 @@ struct PrefectNameTests {
     private func prefect(
         _ api: FakePrefectAPI, _ arguments: [String], variables: [String: String] = [:], files: [String: String] = [:]
     ) async throws -> WorkerProgram.Outcome {
-        try await withTemporaryDirectory { folder in
-            for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: "\(folder)/\(name)")) }
+        try await withTemporaryDirectory { directory in
+            for (name, text) in files { try Data(text.utf8).write(to: URL(filePath: "\(directory)/\(name)")) }
             return try await WorkerProgram.runAsPrefect(
                 arguments,
-                environment: WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url])
-                    .merging(variables) { $1 }, in: folder)
+                environment: WorkerProgram.environment(home: directory, ["PREFECT_API_URL": api.url])
+                    .merging(variables) { $1 }, in: directory)
         }
     }
 
@@ -127,13 +127,13 @@ struct PrefectNameTests {
 extension WorkerProgram {
     /// Runs the program through a link `prefect` in the working directory.
     static func runAsPrefect(
-        _ arguments: [String], environment: [String: String], in folder: String
+        _ arguments: [String], environment: [String: String], in directory: String
     ) async throws -> Outcome {
-        let link = "\(folder)/bin/prefect"
-        try FileManager.default.createDirectory(atPath: "\(folder)/bin", withIntermediateDirectories: true)
+        let link = "\(directory)/bin/prefect"
+        try FileManager.default.createDirectory(atPath: "\(directory)/bin", withIntermediateDirectories: true)
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
         return try await withChildProcess(
-            link, arguments, environment: environment, workingDirectory: folder
+            link, arguments, environment: environment, workingDirectory: directory
         ) { program in
             let status = try await program.waitForExit(timeout: .seconds(90))
             return Outcome(status: status, output: program.output, errors: program.errors)

@@ -8,10 +8,10 @@ import Testing
     .requires(programs: ["prometheus", "promtool"], of: "prometheus"), .bounded)
 struct PrometheusTests {
     /// Runs a shell command, which must succeed, and returns its output.
-    private func shell(_ command: String, _ arguments: [String] = [], in folder: String) async throws -> [String] {
-        let environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "HOME": folder]
+    private func shell(_ command: String, _ arguments: [String] = [], in directory: String) async throws -> [String] {
+        let environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "HOME": directory]
         return try await withChildProcess(
-            "/bin/sh", ["-c", command, "sh"] + arguments, environment: environment, workingDirectory: folder
+            "/bin/sh", ["-c", command, "sh"] + arguments, environment: environment, workingDirectory: directory
         ) { process in
             let status = try await process.waitForExit(timeout: .seconds(60))
             #expect(status == .exited(0), "\(process.summary)")
@@ -21,7 +21,7 @@ struct PrometheusTests {
 
     /// Runs a Prometheus that reads a worker every three seconds, and passes its address to `body`.
     private func withPrometheus(
-        of probe: Probe, in folder: String, _ body: (String) async throws -> Void
+        of probe: Probe, in directory: String, _ body: (String) async throws -> Void
     ) async throws {
         let reservation = try PortReservation()
         let configuration = """
@@ -30,15 +30,15 @@ struct PrometheusTests {
               - job_name: prefect-worker
                 static_configs: [{targets: ["127.0.0.1:\(probe.port)"]}]
             """
-        let path = "\(folder)/prometheus.yml"
+        let path = "\(directory)/prometheus.yml"
         try Data(configuration.utf8).write(to: URL(filePath: path))
         try await withChildProcess(
             "prometheus",
             [
-                "--config.file=\(path)", "--storage.tsdb.path=\(folder)/tsdb",
+                "--config.file=\(path)", "--storage.tsdb.path=\(directory)/tsdb",
                 "--web.listen-address=127.0.0.1:\(reservation.port)",
             ],
-            environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""], workingDirectory: folder
+            environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? ""], workingDirectory: directory
         ) { prometheus in
             try await prometheus.waitForLine(containing: "ready to receive", timeout: .seconds(60))
             try await body("http://127.0.0.1:\(reservation.port)")
@@ -54,7 +54,7 @@ struct PrometheusTests {
             let bad = try await server.createRun(deployment: bench.deploy(command: "sh -c 'exit 3'"), name: "sad-run")
             try await bench.withWorker(["--with-healthcheck"], variables: Probe.anyPort) { worker in
                 let probe = try await Probe(worker)
-                try await withPrometheus(of: probe, in: bench.folder) { prometheus in
+                try await withPrometheus(of: probe, in: bench.directory) { prometheus in
                     try await server.waitForRun(good, toBe: ["Completed"])
                     try await server.waitForRun(bad, toBe: ["Crashed"])
                     // Rates need several samples.
@@ -81,9 +81,9 @@ struct PrometheusTests {
     private func checkText(_ probe: Probe, names: [String], _ bench: TestBench) async throws {
         let address = "http://127.0.0.1:\(probe.port)/metrics"
         let complaints = try await shell(
-            "curl -sSfo metrics.txt \"$1\" && promtool check metrics <metrics.txt", [address], in: bench.folder)
+            "curl -sSfo metrics.txt \"$1\" && promtool check metrics <metrics.txt", [address], in: bench.directory)
         #expect(complaints == [])
-        let text = try String(contentsOfFile: "\(bench.folder)/metrics.txt", encoding: .utf8)
+        let text = try String(contentsOfFile: "\(bench.directory)/metrics.txt", encoding: .utf8)
         #expect(text.contains(#"prefect_worker_run_outcomes_total{outcome="crashed",pool="\#(bench.pool)"} 1"#))
         #expect(text.contains(#"prefect_worker_api_requests_total{code="201",method="POST",route="/flow_runs/{id}"#))
         // The pool of the bench has the same name as its flow.
@@ -100,7 +100,7 @@ struct PrometheusTests {
         // On a busy machine Prometheus may have read the worker too rarely.
         for attempt in 0..<3 where lines.filter({ $0.hasSuffix("no data") }) != missing {
             if attempt > 0 { try await Task.sleep(for: .seconds(10)) }
-            lines = try await shell("exec \"$1\" \"$2\"", [script, prometheus], in: bench.folder)
+            lines = try await shell("exec \"$1\" \"$2\"", [script, prometheus], in: bench.directory)
         }
         #expect(lines.count { $0.hasSuffix("SUCCESS") || $0.contains("SUCCESS") } >= 4)
         #expect(lines.count { $0.hasSuffix("series") } > 20)
@@ -112,9 +112,9 @@ extension Trait where Self == ConditionTrait {
     /// Runs a test only where programs of a Debian package are on `PATH`.
     static func requires(programs: [String], of package: String) -> Self {
         .enabled("needs \(programs.joined(separator: " and ")), as Debian's package \(package) has them") {
-            let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+            let directories = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
             return programs.allSatisfy { program in
-                folders.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
+                directories.contains { FileManager.default.isExecutableFile(atPath: "\($0)/\(program)") }
             }
         }
     }

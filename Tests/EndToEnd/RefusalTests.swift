@@ -10,7 +10,7 @@ struct RefusalTests {
         let arguments: [String]
         /// Environment variables. Unless they set the API's URL, nothing listens at it.
         var variables: [String: String] = [:]
-        /// Files in the working directory. `FOLDER` in arguments and variables stands for that directory.
+        /// Files in the working directory. `DIRECTORY` in arguments and variables stands for that directory.
         var files: [String: String] = [:]
         /// The parts that the message must contain.
         let says: [String]
@@ -65,7 +65,7 @@ struct RefusalTests {
             files: ["c.toml": "limit = 3\n"], says: ["c.toml", "[pools.NAME]"]),
         Mistake(
             testDescription: "an unknown key in a configuration", arguments: ["start"],
-            variables: ["PREFECT_WORKER_CONFIG": "FOLDER/c.toml"],
+            variables: ["PREFECT_WORKER_CONFIG": "DIRECTORY/c.toml"],
             files: ["c.toml": "[pools.p]\nqueue = \"a\"\n"], says: ["'pools.p.queue'", "c.toml", "queues"]),
         Mistake(
             testDescription: "a systemd pool without a usable state directory",
@@ -98,8 +98,9 @@ struct RefusalTests {
             says: ["'other'", "profiles.toml"]),
         Mistake(
             testDescription: "profiles that are not TOML", arguments: ["start", "--pool", "p"],
-            variables: ["PREFECT_PROFILES_PATH": "FOLDER/profiles.toml"],
-            files: ["profiles.toml": "active = \"x\"\n[profiles.x\nA = \"b\"\n"], says: ["FOLDER/profiles.toml", "2"]),
+            variables: ["PREFECT_PROFILES_PATH": "DIRECTORY/profiles.toml"],
+            files: ["profiles.toml": "active = \"x\"\n[profiles.x\nA = \"b\"\n"],
+            says: ["DIRECTORY/profiles.toml", "2"]),
         Mistake(
             testDescription: "settings that are not TOML", arguments: ["start", "--pool", "p"],
             files: ["prefect.toml": "[api]\nurl = \"http://127.0.0.1:1/api\"\nkey = = 3\n"],
@@ -148,16 +149,16 @@ struct RefusalTests {
 
     @Test("a user error is reported in one line, without internal details", arguments: mistakes)
     func mistake(_ mistake: Mistake) async throws {
-        try await withTemporaryDirectory { folder in
-            for (name, text) in mistake.files { try Folder.write(text, to: "\(folder)/\(name)") }
+        try await withTemporaryDirectory { directory in
+            for (name, text) in mistake.files { try TestFile.write(text, to: "\(directory)/\(name)") }
             func filled(_ text: String) -> String {
-                text.split(separator: "FOLDER", omittingEmptySubsequences: false).joined(separator: folder)
+                text.split(separator: "DIRECTORY", omittingEmptySubsequences: false).joined(separator: directory)
             }
             var variables = ["PREFECT_API_URL": "http://127.0.0.1:1/api"]
             for (name, value) in mistake.variables { variables[name] = filled(value) }
             if variables["PREFECT_API_URL"] == "" { variables["PREFECT_API_URL"] = nil }
             let worker = try await WorkerProgram.run(
-                mistake.arguments, environment: WorkerProgram.environment(home: folder, variables), in: folder,
+                mistake.arguments, environment: WorkerProgram.environment(home: directory, variables), in: directory,
                 timeout: .seconds(10))
             #expect(worker.status == .exited(mistake.status), "\(worker.text)")
             #expect(worker.output == [])
@@ -180,11 +181,11 @@ struct RefusalTests {
             (["render"], "--deployment"), (["render", "--input", "f", "--pool", "p"], "--input"),
         ])
     func usage(_ arguments: [String], _ part: String) async throws {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             let worker = try await WorkerProgram.run(
                 arguments,
-                environment: WorkerProgram.environment(home: folder, ["PREFECT_API_URL": "http://127.0.0.1:1/api"]),
-                in: folder)
+                environment: WorkerProgram.environment(home: directory, ["PREFECT_API_URL": "http://127.0.0.1:1/api"]),
+                in: directory)
             #expect(worker.status == .exited(64))
             #expect(worker.errors.first?.contains(part) == true, "\(worker.text)")
             #expect(worker.errors.contains { $0.hasPrefix("Usage: prefect-worker") })
@@ -242,17 +243,19 @@ struct RefusalTests {
     func interpreterWithoutPrefect() async throws {
         try await withFakePrefectAPI { api in
             api.addPool(name: "p")
-            try await withTemporaryDirectory { folder in
+            try await withTemporaryDirectory { directory in
                 // A Python without its site packages has no Prefect.
-                let python = "\(folder)/python-alone"
-                try Folder.write("#!/bin/sh\nexec python3 -S -I \"$@\"\n", to: python, isExecutable: true)
+                let python = "\(directory)/python-alone"
+                try TestFile.write("#!/bin/sh\nexec python3 -S -I \"$@\"\n", to: python, isExecutable: true)
                 let worker = try await WorkerProgram.run(
-                    ["start", "--pool", "p", "--python", python], environment: environment(api, folder), in: folder)
+                    ["start", "--pool", "p", "--python", python], environment: environment(api, directory),
+                    in: directory)
                 #expect(worker.status == .exited(1))
                 #expect(worker.errors.contains { $0.contains(python) && $0.contains("Prefect") }, "\(worker.text)")
                 let none = try await WorkerProgram.run(
-                    ["start", "--pool", "p", "--python", "none", "--run-once"], environment: environment(api, folder),
-                    in: folder)
+                    ["start", "--pool", "p", "--python", "none", "--run-once"],
+                    environment: environment(api, directory),
+                    in: directory)
                 #expect(none.status == .exited(0), "\(none.text)")
             }
         }
@@ -316,24 +319,25 @@ struct RefusalTests {
     }
 
     private func environment(
-        _ api: FakePrefectAPI, _ folder: String, _ others: [String: String] = [:]
+        _ api: FakePrefectAPI, _ directory: String, _ others: [String: String] = [:]
     ) -> [String: String] {
-        WorkerProgram.environment(home: folder, ["PREFECT_API_URL": api.url].merging(others) { $1 })
+        WorkerProgram.environment(home: directory, ["PREFECT_API_URL": api.url].merging(others) { $1 })
     }
 
     private func runWorker(
         _ api: FakePrefectAPI, _ variables: [String: String] = [:], _ arguments: [String] = [], pool: String = "p"
     ) async throws -> WorkerProgram.Outcome {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             try await WorkerProgram.run(
-                ["start", "--pool", pool, "--name", "n"] + arguments, environment: environment(api, folder, variables),
-                in: folder)
+                ["start", "--pool", pool, "--name", "n"] + arguments,
+                environment: environment(api, directory, variables),
+                in: directory)
         }
     }
 
     @Test("a number out of range is refused with the allowed range, also in the form `worker start`")
     func numbers() async throws {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             for (arguments, says) in [
                 (["worker", "start", "--limit", "-1"], "--limit must be a whole number, 1 or more, not -1"),
                 (["start", "-l", "0"], "--limit must be a whole number, 1 or more, not 0"),
@@ -342,7 +346,7 @@ struct RefusalTests {
                 (["start", "--metrics-port", "-2"], "--metrics-port must be from 0 to 65535, not -2"),
             ] {
                 let outcome = try await WorkerProgram.run(
-                    arguments + ["--pool", "p"], environment: WorkerProgram.environment(home: folder), in: folder)
+                    arguments + ["--pool", "p"], environment: WorkerProgram.environment(home: directory), in: directory)
                 #expect(outcome.status == .exited(64))
                 #expect(outcome.errors.first?.contains(says) == true, "\(outcome.text)")
             }

@@ -5,7 +5,7 @@ import Testing
 @Suite("Commands with a real server", .requires(.prefectServer), .bounded)
 struct ServedTests {
     private func run(_ arguments: [String], _ bench: TestBench) async throws -> WorkerProgram.Outcome {
-        try await WorkerProgram.run(arguments, environment: bench.environment(), in: bench.folder)
+        try await WorkerProgram.run(arguments, environment: bench.environment(), in: bench.directory)
     }
 
     @Test("render shows the configuration of a deployment or a run, with blocks masked and variables shown")
@@ -87,7 +87,7 @@ struct ServedTests {
             }
             let away = try await WorkerProgram.run(
                 ["check"], environment: bench.environment(["PREFECT_API_URL": "http://127.0.0.1:1/api"]),
-                in: bench.folder)
+                in: bench.directory)
             #expect(away.status == .exited(1))
             #expect(away.output.contains { $0.hasPrefix("WRONG") && $0.contains("API") }, "\(away.text)")
         }
@@ -98,11 +98,11 @@ struct ServedTests {
         try await withTestBench(createsPool: false) { bench in
             try bench.write(
                 "profiles.toml", "active = \"none\"\n[profiles.mine]\nPREFECT_API_URL = \"\(bench.server.url)\"\n")
-            var environment = bench.environment(["PREFECT_PROFILES_PATH": bench.folder + "/profiles.toml"])
+            var environment = bench.environment(["PREFECT_PROFILES_PATH": bench.directory + "/profiles.toml"])
             environment["PREFECT_API_URL"] = nil
             let worker = try await WorkerProgram.run(
                 ["--profile", "mine"] + bench.arguments(["--run-once", "--log-format", "json"]),
-                environment: environment, in: bench.folder)
+                environment: environment, in: bench.directory)
             #expect(worker.status == .exited(0), "\(worker.text)")
             #expect(try await bench.server.pool(bench.pool)["type"] == "process")
             #expect(!worker.errors.isEmpty)
@@ -126,7 +126,8 @@ struct ServedTests {
             let env: JSONValue = ["SECRET": .string(placeholder)]
             let script = try bench.script(
                 "look",
-                "tr '\\0' ' ' </proc/$$/cmdline >'\(bench.folder)/commands'; env >>'\(bench.folder)/variables'; exit 3")
+                "tr '\\0' ' ' </proc/$$/cmdline >'\(bench.directory)/commands'; env >>'\(bench.directory)/variables'; exit 3"
+            )
             let crashing = try await server.createRun(
                 deployment: bench.deploy(command: script, jobVariables: ["env": env]))
             let missing = try await server.createRun(
@@ -161,7 +162,7 @@ struct ServedTests {
     @Test("a worker starts without its API, is alive but not ready, and serves when the API becomes available")
     func apiComesLater() async throws {
         try await withTestBench { bench in
-            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo done >>'\(bench.directory)/runs'")
             _ = try await bench.server.createRun(deployment: bench.deploy(command: script))
             try await withFaultProxy(to: bench.server.url) { proxy in
                 try await proxy.setMode(.refuse)
@@ -187,7 +188,8 @@ struct ServedTests {
     func hostileName() async throws {
         try await withTestBench { bench in
             let script = try bench.script(
-                "wait", "echo begun >>'\(bench.folder)/runs'; until [ -e '\(bench.folder)/end' ]; do sleep 0.05; done")
+                "wait",
+                "echo begun >>'\(bench.directory)/runs'; until [ -e '\(bench.directory)/end' ]; do sleep 0.05; done")
             let name = "owl\n12:00:00.000 | ERROR | forged\u{1b}[2J\u{9b}31m\u{202e}\r"
             let run = try await bench.server.createRun(deployment: bench.deploy(command: script), name: name)
             try await bench.withWorker { worker in
@@ -197,7 +199,7 @@ struct ServedTests {
                 }
                 for arguments in [["runs"], ["runs", "--json"]] {
                     let shown = try await WorkerProgram.run(
-                        arguments, environment: bench.environment(), in: bench.folder)
+                        arguments, environment: bench.environment(), in: bench.directory)
                     #expect(shown.text.contains(run) && shown.text.contains("owl"), "\(shown.text)")
                     for line in shown.output + worker.errors {
                         #expect(!line.hasPrefix("12:00:00.000"), "\(line.debugDescription)")

@@ -8,9 +8,9 @@ struct ShowingTests {
     private func run(
         _ arguments: [String], environment: [String: String]? = nil
     ) async throws -> WorkerProgram.Outcome {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             try await WorkerProgram.run(
-                arguments, environment: environment ?? WorkerProgram.environment(home: folder), in: folder)
+                arguments, environment: environment ?? WorkerProgram.environment(home: directory), in: directory)
         }
     }
 
@@ -29,25 +29,25 @@ struct ShowingTests {
         let environment = (input["process_env"]?.objectValue ?? [:]).compactMap { member in
             member.value.stringValue.map { (member.key, $0) }
         }
-        return try await withTemporaryDirectory { folder in
-            try Folder.write(input.serialized(), to: "\(folder)/input.json")
+        return try await withTemporaryDirectory { directory in
+            try TestFile.write(input.serialized(), to: "\(directory)/input.json")
             return try await WorkerProgram.run(
-                ["render", "--input", "\(folder)/input.json", "--python", "/opt/venv/bin/python"] + arguments,
-                environment: Dictionary(environment) { $1 }, in: folder)
+                ["render", "--input", "\(directory)/input.json", "--python", "/opt/venv/bin/python"] + arguments,
+                environment: Dictionary(environment) { $1 }, in: directory)
         }
     }
 
     @Test("settings prints no password of a URL and no terminal control characters")
     func harmlessSettings() async throws {
-        let outcome = try await withTemporaryDirectory { folder in
+        let outcome = try await withTemporaryDirectory { directory in
             try await WorkerProgram.run(
                 ["settings"],
                 environment: WorkerProgram.environment(
-                    home: folder,
+                    home: directory,
                     [
                         "PREFECT_API_URL": "http://me:hunter22@127.0.0.1:1/api",
                         "PREFECT_UI_URL": "x\u{1B}[2J\u{9B}1m\u{202E}\u{200F}\nPREFECT_API_KEY  y",
-                    ]), in: folder)
+                    ]), in: directory)
         }
         #expect(outcome.status == .exited(0), "\(outcome.text)")
         #expect(!outcome.text.contains("hunter22") && outcome.text.contains("http://me:********@127.0.0.1:1/api"))
@@ -89,20 +89,21 @@ struct ShowingTests {
         pool["type"] = .string(type)
         pool["base_job_template"] = [:]
         let input: JSONValue = ["work_pool": pool, "flow": object, "flow_run": run]
-        try await withTemporaryDirectory { folder in
-            try Folder.write(input.serialized(), to: "\(folder)/input.json")
-            try Folder.write("PREFECT_WORKER_WEBSERVER_PORT=81\nPREFECT_LOGGING_LEVEL=DEBUG\n", to: "\(folder)/.env")
-            try Folder.write(
-                "home = \"\(folder)/home\"\n[worker]\nheartbeat_seconds = 7\n", to: "\(folder)/prefect.toml")
-            try Folder.write(
+        try await withTemporaryDirectory { directory in
+            try TestFile.write(input.serialized(), to: "\(directory)/input.json")
+            try TestFile.write(
+                "PREFECT_WORKER_WEBSERVER_PORT=81\nPREFECT_LOGGING_LEVEL=DEBUG\n", to: "\(directory)/.env")
+            try TestFile.write(
+                "home = \"\(directory)/home\"\n[worker]\nheartbeat_seconds = 7\n", to: "\(directory)/prefect.toml")
+            try TestFile.write(
                 "active = \"p\"\n[profiles.p]\nPREFECT_WORKER_QUERY_SECONDS = \"7\"\nPREFECT_UI_URL = \"http://ui\"\n",
-                to: "\(folder)/profiles.toml")
+                to: "\(directory)/profiles.toml")
             let outcome = try await WorkerProgram.run(
-                ["render", "--input", "\(folder)/input.json"],
+                ["render", "--input", "\(directory)/input.json"],
                 environment: [
-                    "HOME": folder, "PATH": "/usr/bin:/bin", "PREFECT_PROFILES_PATH": "\(folder)/profiles.toml",
+                    "HOME": directory, "PATH": "/usr/bin:/bin", "PREFECT_PROFILES_PATH": "\(directory)/profiles.toml",
                     "PREFECT_WORKER_PREFETCH_SECONDS": "7",
-                ], in: folder)
+                ], in: directory)
             let shown = try document(outcome).serialized()
             for own in ["PREFECT_HOME", "PREFECT_PROFILES_PATH", "PREFECT_WORKER_"] {
                 #expect(!shown.contains("\"\(own)"), "\(own)")

@@ -50,7 +50,7 @@ struct ShutdownTests {
         try await withTestBench { bench in
             let server = bench.server
             let program = try bench.write("quick.py", FlowSource.quickRun)
-            let (runs, go) = ("\(bench.folder)/runs", "\(bench.folder)/go")
+            let (runs, go) = ("\(bench.directory)/runs", "\(bench.directory)/go")
             let deployment = try await bench.deploy(command: "python \(program) \(runs) \(go)")
             let run = try await server.createRun(deployment: deployment)
             try await bench.withWorker(["--with-healthcheck"], variables: Self.draining.merging(Probe.anyPort) { $1 }) {
@@ -76,13 +76,13 @@ struct ShutdownTests {
     @Test("the worker reports its status to the service manager, and flow runs do not inherit NOTIFY_SOCKET")
     func serviceManager() async throws {
         try await withTestBench { bench in
-            let manager = try #require(NotifySocket(bench.folder + "/notify"))
+            let manager = try #require(NotifySocket(bench.directory + "/notify"))
             let script = try bench.script(
                 "note",
-                "echo \"socket=$NOTIFY_SOCKET\" >>'\(bench.folder)/runs'; while [ ! -e '\(bench.folder)/go' ]; do sleep 0.1; done"
+                "echo \"socket=$NOTIFY_SOCKET\" >>'\(bench.directory)/runs'; while [ ! -e '\(bench.directory)/go' ]; do sleep 0.1; done"
             )
             _ = try await bench.server.createRun(deployment: bench.deploy(command: script))
-            let variables = ["NOTIFY_SOCKET": bench.folder + "/notify"].merging(Self.draining) { $1 }
+            let variables = ["NOTIFY_SOCKET": bench.directory + "/notify"].merging(Self.draining) { $1 }
             try await bench.withWorker(variables: variables) { worker in
                 var told: [String] = []
                 func waitToBeTold(_ line: String) async throws {
@@ -107,11 +107,11 @@ struct ShutdownTests {
     func thrice() async throws {
         try await withTestBench { bench in
             let script = try bench.script(
-                "stubborn", "trap '' TERM; echo $$ >>'\(bench.folder)/pid'; while :; do sleep 1; done")
+                "stubborn", "trap '' TERM; echo $$ >>'\(bench.directory)/pid'; while :; do sleep 1; done")
             let run = try await bench.server.createRun(deployment: bench.deploy(command: script))
             try await withChildProcess(
                 WorkerProgram.path, bench.arguments(), environment: bench.environment(Self.draining),
-                workingDirectory: bench.folder
+                workingDirectory: bench.directory
             ) { worker in
                 try await bench.waitForNotes("pid")
                 worker.send(.terminate)
@@ -144,7 +144,7 @@ struct ShutdownTests {
             let program = try bench.write(
                 "talk.py",
                 FlowSource.quickRun.replacing("note(\"end\")", with: "print('the end', flush=True); note(\"end\")"))
-            let (runs, go) = ("\(bench.folder)/runs", "\(bench.folder)/go")
+            let (runs, go) = ("\(bench.directory)/runs", "\(bench.directory)/go")
             let deployment = try await bench.deploy(command: "python \(program) \(runs) \(go)")
             let run = try await bench.server.createRun(deployment: deployment)
             try await bench.withWorker(["--detach-on-exit"]) { worker in
@@ -175,13 +175,13 @@ struct ShutdownTests {
         try await withTestBench { bench in
             let server = bench.server
             try FileManager.default.createDirectory(
-                atPath: bench.folder + "/prefect", withIntermediateDirectories: true)
+                atPath: bench.directory + "/prefect", withIntermediateDirectories: true)
             let profile = { (level: String) in
                 "active = 'p'\n[profiles.p]\nPREFECT_LOGGING_LEVEL = '\(level)'\n"
                     + "PREFECT_API_KEY = 'pnu_\(level)secret'\n"
             }
             try bench.write("prefect/profiles.toml", profile("WARNING"))
-            let script = try bench.script("note", "echo \"$PREFECT_LOGGING_LEVEL\" >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo \"$PREFECT_LOGGING_LEVEL\" >>'\(bench.directory)/runs'")
             let deployment = try await bench.deploy(command: script)
             try await bench.withWorker { worker in
                 _ = try await server.createRun(deployment: deployment)
@@ -216,11 +216,11 @@ struct ShutdownTests {
         "a worker refuses another worker's state directory, and works without a state directory that it cannot use")
     func stateDirectory() async throws {
         try await withTestBench { bench in
-            let state = ["--state-dir", bench.folder + "/state"]
+            let state = ["--state-dir", bench.directory + "/state"]
             try await bench.withWorker(name: "first", state) { worker in
                 try await worker.waitForLine(containing: "started")
                 let second = try await WorkerProgram.run(
-                    bench.arguments(name: "second", state), environment: bench.environment(), in: bench.folder)
+                    bench.arguments(name: "second", state), environment: bench.environment(), in: bench.directory)
                 #expect(second.status == .exited(1))
                 #expect(second.errors.count == 1)
                 #expect(second.text.contains("belongs to worker 'first'") && second.text.contains("--state-dir"))
@@ -239,7 +239,7 @@ struct ShutdownTests {
                 let command = "trap '' INT; exec \"$0\" \"$@\""
                 try await withChildProcess(
                     "/bin/sh", ["-c", command, WorkerProgram.path] + bench.arguments(),
-                    environment: bench.environment(), workingDirectory: bench.folder
+                    environment: bench.environment(), workingDirectory: bench.directory
                 ) { worker in
                     try await worker.waitForLine(containing: "started")
                     worker.send(signal)
@@ -252,12 +252,12 @@ struct ShutdownTests {
     @Test("with --run-once a worker executes the due runs and exits, also when no run is due")
     func runOnce() async throws {
         try await withTestBench { bench in
-            let script = try bench.script("note", "echo done >>'\(bench.folder)/runs'")
+            let script = try bench.script("note", "echo done >>'\(bench.directory)/runs'")
             let deployment = try await bench.deploy(command: script)
             for due in [false, true] {
                 if due { _ = try await bench.server.createRun(deployment: deployment) }
                 let worker = try await WorkerProgram.run(
-                    bench.arguments(["--run-once"]), environment: bench.environment(), in: bench.folder)
+                    bench.arguments(["--run-once"]), environment: bench.environment(), in: bench.directory)
                 #expect(worker.status == .exited(0), "\(worker.text)")
                 #expect(bench.notes("runs") == (due ? ["done"] : []))
             }

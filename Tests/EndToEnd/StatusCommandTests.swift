@@ -6,7 +6,7 @@ import Testing
 @Suite("The commands status and top", .bounded)
 struct StatusCommandTests {
     private func run(_ arguments: [String], _ bench: StatusBench) async throws -> WorkerProgram.Outcome {
-        try await WorkerProgram.run(arguments, environment: bench.environment, in: bench.folder)
+        try await WorkerProgram.run(arguments, environment: bench.environment, in: bench.directory)
     }
 
     @Test("status shows the worker in 80 columns without control characters, and --json what /status answers")
@@ -32,10 +32,10 @@ struct StatusCommandTests {
 
     @Test("status names the remedy when no worker runs, and top when it has no terminal")
     func refusals() async throws {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             for (command, remedy) in [("status", "--state-dir"), ("top", "'prefect-worker status'")] {
                 let outcome = try await WorkerProgram.run(
-                    [command], environment: WorkerProgram.environment(home: folder), in: folder)
+                    [command], environment: WorkerProgram.environment(home: directory), in: directory)
                 #expect(outcome.status == .exited(1) && outcome.output == [], "\(outcome.text)")
                 #expect(outcome.errors.count == 1 && outcome.text.contains(remedy), "\(outcome.text)")
             }
@@ -51,7 +51,7 @@ struct StatusCommandTests {
             ] {
                 let result = try await withChildProcess(
                     "python3", [script, "FLOW RUN", end, WorkerProgram.path, "top"], environment: bench.environment,
-                    workingDirectory: bench.folder
+                    workingDirectory: bench.directory
                 ) { terminal in
                     #expect(try await terminal.waitForExit(timeout: .seconds(90)) == .exited(0), "\(terminal.summary)")
                     return try JSONValue(parsing: Array(terminal.output.joined().utf8))

@@ -7,16 +7,16 @@ import Testing
 struct StatusPageTests {
     /// Opens a page in Chromium, and returns its elements after the scripts have run, and the messages of the console.
     private func open(
-        _ url: String, in folder: String, _ others: [String] = []
+        _ url: String, in directory: String, _ others: [String] = []
     ) async throws -> (page: String, messages: [String]) {
         let arguments = [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-            "--user-data-dir=\(folder)/chromium", "--enable-logging=stderr", "--virtual-time-budget=2000",
+            "--user-data-dir=\(directory)/chromium", "--enable-logging=stderr", "--virtual-time-budget=2000",
             "--dump-dom",
         ]
-        let environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "HOME": folder]
+        let environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "", "HOME": directory]
         return try await withChildProcess(
-            "chromium", arguments + others + [url], environment: environment, workingDirectory: folder
+            "chromium", arguments + others + [url], environment: environment, workingDirectory: directory
         ) { browser in
             let status = try await browser.waitForExit(timeout: .seconds(60))
             #expect(status == .exited(0), "\(browser.summary)")
@@ -28,7 +28,7 @@ struct StatusPageTests {
     func numbers() async throws {
         try await StatusBench.with { bench in
             let url = "http://127.0.0.1:\(bench.probe.port)/"
-            let (page, messages) = try await open(url, in: bench.folder)
+            let (page, messages) = try await open(url, in: bench.directory)
             // The security policy would report what it refuses.
             #expect(messages == [])
             #expect(page.contains("<title>prefect-worker</title>"))
@@ -42,7 +42,7 @@ struct StatusPageTests {
             #expect(page.matches(of: /aria-label="1 run, maximum [0-9.]+ m?s\."/).count == 2)
             #expect(page.contains(#"<p id="state">serving · "#))
             #expect(page.contains(#"<p id="notice" role="status"></p>"#) && !page.contains(#"class="bad""#))
-            try await takePictures(of: url, in: bench.folder)
+            try await takePictures(of: url, in: bench.directory)
         }
     }
 
@@ -54,31 +54,31 @@ struct StatusPageTests {
                 try await bench.probe.status()["pools"]?.arrayValue?.first?["trouble"]?.stringValue != nil
             }
             let url = "http://127.0.0.1:\(bench.probe.port)/"
-            let (page, _) = try await open(url, in: bench.folder)
+            let (page, _) = try await open(url, in: bench.directory)
             #expect(page.contains(#"<li class="bad"><strong>Work pool p</strong>: Work pool 'p' cannot be polled"#))
             #expect(page.contains(#/<span class="detail">for [0-9.]+ (ms|s|min), since /#), "\(page)")
             #expect(page.contains(">unavailable<") && page.contains("serving, not ready"))
             // A copy of the page has no worker that answers.
             let copy = try await PrefectServerClient(url: String(url.dropLast())).send("GET", "/").rawBody
-            try Data(copy).write(to: URL(filePath: "\(bench.folder)/copy.html"))
-            let (silent, _) = try await open("file://\(bench.folder)/copy.html", in: bench.folder)
+            try Data(copy).write(to: URL(filePath: "\(bench.directory)/copy.html"))
+            let (silent, _) = try await open("file://\(bench.directory)/copy.html", in: bench.directory)
             #expect(silent.contains(#"role="status">The worker has not answered since"#), "\(silent)")
         }
     }
 
     /// Takes pictures at two widths, light and dark, for people: into the directory that `TEST_SCREENSHOTS` names.
-    private func takePictures(of url: String, in folder: String) async throws {
-        guard let directory = ProcessInfo.processInfo.environment["TEST_SCREENSHOTS"], !directory.isEmpty else {
+    private func takePictures(of url: String, in directory: String) async throws {
+        guard let pictures = ProcessInfo.processInfo.environment["TEST_SCREENSHOTS"], !pictures.isEmpty else {
             return
         }
         for width in [400, 1280] {
             for (scheme, number) in [("dark", 0), ("light", 1)] {
                 _ = try await open(
-                    url, in: folder,
+                    url, in: directory,
                     [
                         "--hide-scrollbars", "--window-size=\(width),1500",
                         "--blink-settings=preferredColorScheme=\(number)",
-                        "--screenshot=\(directory)/status-\(scheme)-\(width).png",
+                        "--screenshot=\(pictures)/status-\(scheme)-\(width).png",
                     ])
             }
         }

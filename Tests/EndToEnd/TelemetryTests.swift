@@ -42,7 +42,7 @@ struct TelemetryTests {
                     "OTEL_METRIC_EXPORT_INTERVAL": "1000",
                 ]
                 let deployment = try await bench.deploy(
-                    command: "sh -c 'echo $TRACEPARENT >>\(bench.folder)/trace'")
+                    command: "sh -c 'echo $TRACEPARENT >>\(bench.directory)/trace'")
                 try await bench.withWorker(["--python", "none"], variables: variables) { _ in
                     _ = try await bench.server.createRun(deployment: deployment)
                     try await bench.waitForNotes("trace")

@@ -61,7 +61,7 @@ struct WarmEngineTests {
             try bench.write("code/behaviours.py", source)
             let deployment = try await bench.server.createDeployment(
                 name: "killed", flow: bench.flow, pool: bench.pool, entrypoint: "behaviours.py:takes_a_moment",
-                path: bench.folder + "/code", others: ["parameters": ["out": .string("\(bench.folder)/begun")]])
+                path: bench.directory + "/code", others: ["parameters": ["out": .string("\(bench.directory)/begun")]])
             let rounds = TestLength.isShort ? 5 : 60
             let seed = UInt64.random(in: 0...UInt64.max)
             var random = FuzzRandom(seed: seed)
@@ -108,9 +108,9 @@ struct WarmEngineTests {
             deployments.append(
                 try await bench.server.createDeployment(
                     name: "\(mode)-\(name)", flow: bench.flow, pool: bench.pool, entrypoint: "behaviours.py:\(name)",
-                    path: bench.folder + "/code",
+                    path: bench.directory + "/code",
                     jobVariables: ["env": ["SECRET_OF_RUN": .string("of-\(name)")]],
-                    others: ["parameters": ["out": .string("\(bench.folder)/\(mode)-\(name)")]]))
+                    others: ["parameters": ["out": .string("\(bench.directory)/\(mode)-\(name)")]]))
         }
         var starts: JSONValue?
         try await withWarmWorker(bench, ["--limit", "3", "--warm-engines", mode]) { _, probe in
@@ -144,7 +144,7 @@ struct WarmEngineTests {
                 run, toBe: ["Completed", "Failed", "Crashed", "TimedOut"], within: .seconds(300))
             let message = ended["state"]?["message"]?.stringValue ?? ""
             guard message.contains("503 Service Unavailable"), attempt < 4 else { break }
-            try? FileManager.default.removeItem(atPath: "\(bench.folder)/\(notes)")
+            try? FileManager.default.removeItem(atPath: "\(bench.directory)/\(notes)")
             run = try await repeated()
         }
         return run
@@ -174,7 +174,7 @@ struct WarmEngineTests {
         let names = [
             ("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"), ("'[a-z]+-[a-z]+'", "<name>"),
             ("[a-z]+-[a-z]+' for flow", "<name>"), ("0x[0-9a-f]+", "<address>"), ("task run '[^']*'", "<task>"),
-            ("\(WorkspaceColumn.pattern(of: bench.folder))/[^ ]*", "<path>"), ("[0-9:.]{12} \\|", "<time> |"),
+            ("\(WorkspaceColumn.pattern(of: bench.directory))/[^ ]*", "<path>"), ("[0-9:.]{12} \\|", "<time> |"),
             ("__prefect_loader_[0-9a-f]+__", "<loaded>"),
         ]
         return seen.mapStrings { text in
@@ -202,7 +202,7 @@ struct WarmEngineTests {
         guard mayBeKilled else { return try await bench.withWorker(all, variables: variables) { try await use($0) } }
         try await withChildProcess(
             WorkerProgram.path, bench.arguments(all), environment: bench.environment(variables),
-            workingDirectory: bench.folder
+            workingDirectory: bench.directory
         ) { try await use($0) }
     }
 }

@@ -43,8 +43,8 @@ struct SocketTests {
 
     @Test("only the user of the server may connect to the socket")
     func mode() async throws {
-        try await withTemporaryDirectory { folder in
-            let path = folder + "/socket"
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/socket"
             try await withSocketServer(path, [status]) {
                 var found = stat()
                 try #require(lstat(path, &found) == 0)
@@ -58,8 +58,8 @@ struct SocketTests {
     @Test("a route for POST receives the query, and answers no other method")
     func post() async throws {
         let route = StatusRoute(post: "/change") { .message("query: \($0)", status: 200) }
-        try await withTemporaryDirectory { folder in
-            let path = folder + "/socket"
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/socket"
             try await withSocketServer(path, [route, status]) {
                 try await expect("POST /change?to=x%20y", path, answers: #"{"message":"query: to=x%20y"}"#)
                 try await expect("POST /change", path, answers: #"{"message":"query: "}"#)
@@ -71,15 +71,15 @@ struct SocketTests {
 
     @Test("the socket of a server that was killed is replaced, and any other file is not")
     func stale() async throws {
-        try await withTemporaryDirectory { folder in
-            let path = folder + "/socket"
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/socket"
             // The server of the first round leaves its socket, as a killed one does.
             for _ in 0..<2 {
                 try await withSocketServer(path, [status]) {
                     try await expect("GET /status", path, answers: "HTTP/1.1 200 ")
                 }
             }
-            let file = folder + "/file"
+            let file = directory + "/file"
             try Data("precious".utf8).write(to: URL(filePath: file))
             let server = HealthServer(socket: file, name: "the file", routes: [], logger: CapturedLog().logger)
             let error = await #expect(throws: HealthServerError.self) { try await server.run() }
@@ -101,8 +101,8 @@ struct SocketTests {
 
     @Test("clients that send nothing, or only a part of a request, are disconnected")
     func hostile() async throws {
-        try await withTemporaryDirectory { folder in
-            let path = folder + "/socket"
+        try await withTemporaryDirectory { directory in
+            let path = directory + "/socket"
             let limits = HealthServer.Limits.wide(idleTime: .milliseconds(100), requestTime: .milliseconds(100))
             try await withSocketServer(path, [status], limits: limits) {
                 let silent = try await RawConnection.connect(unixSocket: path)

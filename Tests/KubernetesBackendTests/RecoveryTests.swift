@@ -57,8 +57,8 @@ struct RecoveryTests {
 
     @Test("output that a pod printed before a restart of the worker is not printed again", arguments: [false, true])
     func earlierOutput(isNoted: Bool) async throws {
-        let folder = try TemporaryDirectory()
-        try await withWorkbench(stateDirectory: folder.path) { bench in
+        let directory = try TemporaryDirectory()
+        try await withWorkbench(stateDirectory: directory.path) { bench in
             let job = try bench.job()
             bench.api.put(
                 "jobs", ["metadata": ["name": "old", "labels": ["prefect.io/flow-run-id": "run-1"]]])

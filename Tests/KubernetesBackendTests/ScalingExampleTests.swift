@@ -7,11 +7,11 @@ import WorkerMetrics
 
 @Suite("The examples that scale workers")
 struct ScalingExampleTests {
-    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    private static let directory = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "examples/scaling")
 
     private func text(_ name: String) throws -> String {
-        try String(contentsOf: Self.folder.appending(path: name), encoding: .utf8)
+        try String(contentsOf: Self.directory.appending(path: name), encoding: .utf8)
     }
 
     private func document(_ name: String) throws -> JSONValue { try YAMLDocument.parse(text(name)) }

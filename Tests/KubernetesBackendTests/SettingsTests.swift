@@ -52,8 +52,8 @@ struct SettingsTests {
 
     @Test("settings are read from Prefect's own settings files in their order, including lists and tables")
     func files() throws {
-        let folder = try TemporaryDirectory()
-        _ = try folder.write(
+        let directory = try TemporaryDirectory()
+        _ = try directory.write(
             "prefect.toml",
             """
             [integrations.kubernetes.observer]
@@ -65,15 +65,15 @@ struct SettingsTests {
             api_key_secret_name = "of prefect.toml"
             create_secret_for_api_key = true
             """)
-        _ = try folder.write(
+        _ = try directory.write(
             "pyproject.toml",
             """
             [tool.prefect.integrations.kubernetes.worker]
             api_key_secret_name = "of pyproject.toml"
             create_job_retry.max_retries = 9
             """)
-        _ = try folder.write(".env", "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API_KEY_SECRET_KEY=dot\n")
-        _ = try folder.write(
+        _ = try directory.write(".env", "PREFECT_INTEGRATIONS_KUBERNETES_WORKER_API_KEY_SECRET_KEY=dot\n")
+        _ = try directory.write(
             "profiles.toml",
             """
             active = "p"
@@ -83,8 +83,8 @@ struct SettingsTests {
             """)
         let loaded = try PrefectSettings.load(
             environment: [
-                "PREFECT_HOME": folder.path, "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET": "false",
-            ], workingDirectory: folder.path)
+                "PREFECT_HOME": directory.path, "PREFECT_KUBERNETES_WORKER_STORE_PREFECT_API_IN_SECRET": "false",
+            ], workingDirectory: directory.path)
         #expect(loaded.warnings.isEmpty)
         let settings = KubernetesSettings(loaded.integrations)
         #expect(settings.observed == ObservationScope(namespaces: ["t1", "t2"], labels: ["team": "a"]))

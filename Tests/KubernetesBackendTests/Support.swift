@@ -71,8 +71,8 @@ func withWorkbench<Result>(
     isolation: isolated (any Actor)? = #isolation, _ body: (Workbench) async throws -> Result
 ) async throws -> Result {
     try await withFakeKubernetesAPI { api in
-        let folder = try TemporaryDirectory()
-        let path = try folder.write("config", api.kubeconfig())
+        let directory = try TemporaryDirectory()
+        let path = try directory.write("config", api.kubeconfig())
         let output = RecordingSink()
         let log = CapturedLog()
         var variables = environment.merging(["KUBECONFIG": path, "PATH": "/usr/bin:/bin"]) { own, _ in own }
@@ -93,7 +93,7 @@ func withWorkbench<Result>(
             group.addTask { await bench.backend.run() }
             defer { group.cancelAll() }
             let result = try await body(bench)
-            withExtendedLifetime(folder) {}
+            withExtendedLifetime(directory) {}
             return result
         }
     }

@@ -14,12 +14,12 @@ struct SafetyTests {
     // MARK: - The state directory
 
     /// Calls a body with a directory below the sticky `/tmp`, and removes it afterwards.
-    private func withFolder(_ body: (String) throws -> Void) throws {
-        let folder = "/tmp/systemd-safety-\(UUID().uuidString)"
+    private func withDirectory(_ body: (String) throws -> Void) throws {
+        let directory = "/tmp/systemd-safety-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
-        defer { try? FileManager.default.removeItem(atPath: folder) }
-        try body(folder)
+            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        try body(directory)
     }
 
     private func refusal(_ stateDirectory: String) -> String? {
@@ -38,49 +38,49 @@ struct SafetyTests {
 
     @Test("a state directory that only its owner can change is accepted")
     func safe() throws {
-        try withFolder { folder in
-            try make("\(folder)/state", mode: 0o700)
-            #expect(try SystemdBackend.root(in: "\(folder)/state") == "\(folder)/state/units")
-            try make("\(folder)/sticky", mode: 0o1777)
-            try make("\(folder)/sticky/state", mode: 0o755)
-            #expect(refusal("\(folder)/sticky/state") == nil)
+        try withDirectory { directory in
+            try make("\(directory)/state", mode: 0o700)
+            #expect(try SystemdBackend.root(in: "\(directory)/state") == "\(directory)/state/units")
+            try make("\(directory)/sticky", mode: 0o1777)
+            try make("\(directory)/sticky/state", mode: 0o755)
+            #expect(refusal("\(directory)/sticky/state") == nil)
             try FileManager.default.createSymbolicLink(
-                atPath: "\(folder)/link", withDestinationPath: "sticky/../state")
-            #expect(refusal("\(folder)/link") == nil)
+                atPath: "\(directory)/link", withDestinationPath: "sticky/../state")
+            #expect(refusal("\(directory)/link") == nil)
         }
     }
 
     @Test("a state directory that others can change is refused with the cause", arguments: [0o777, 0o770, 0o1777])
     func shared(mode: Int) throws {
-        try withFolder { folder in
-            try make("\(folder)/state/units", mode: mode)
-            let message = try #require(refusal("\(folder)/state"))
-            #expect(message.contains("'\(folder)/state/units' is writable by") && message.contains("--state-dir"))
-            try make("\(folder)/state/units", mode: 0o700)
-            #expect(refusal("\(folder)/state") == nil)
-            try make("\(folder)/state", mode: mode)
-            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' is writable by") == true)
+        try withDirectory { directory in
+            try make("\(directory)/state/units", mode: mode)
+            let message = try #require(refusal("\(directory)/state"))
+            #expect(message.contains("'\(directory)/state/units' is writable by") && message.contains("--state-dir"))
+            try make("\(directory)/state/units", mode: 0o700)
+            #expect(refusal("\(directory)/state") == nil)
+            try make("\(directory)/state", mode: mode)
+            #expect(refusal("\(directory)/state")?.contains("'\(directory)/state' is writable by") == true)
         }
     }
 
     @Test("a state directory behind a link into a shared directory is refused")
     func linked() throws {
-        try withFolder { folder in
-            try make("\(folder)/shared", mode: 0o777)
-            try make("\(folder)/shared/state", mode: 0o700)
-            try FileManager.default.createSymbolicLink(atPath: "\(folder)/link", withDestinationPath: "shared/state")
-            #expect(refusal("\(folder)/link")?.contains("'\(folder)/shared' is writable by every user") == true)
-            try FileManager.default.createSymbolicLink(atPath: "\(folder)/loop", withDestinationPath: "loop")
-            #expect(refusal("\(folder)/loop") != nil)
+        try withDirectory { directory in
+            try make("\(directory)/shared", mode: 0o777)
+            try make("\(directory)/shared/state", mode: 0o700)
+            try FileManager.default.createSymbolicLink(atPath: "\(directory)/link", withDestinationPath: "shared/state")
+            #expect(refusal("\(directory)/link")?.contains("'\(directory)/shared' is writable by every user") == true)
+            try FileManager.default.createSymbolicLink(atPath: "\(directory)/loop", withDestinationPath: "loop")
+            #expect(refusal("\(directory)/loop") != nil)
         }
     }
 
     @Test("a state directory of another user is refused", .enabled(if: geteuid() == 0, "needs root"))
     func foreign() throws {
-        try withFolder { folder in
-            try make("\(folder)/state", mode: 0o755)
-            #expect(chown("\(folder)/state", 65_534, 65_534) == 0)
-            #expect(refusal("\(folder)/state")?.contains("'\(folder)/state' belongs to user 65534") == true)
+        try withDirectory { directory in
+            try make("\(directory)/state", mode: 0o755)
+            #expect(chown("\(directory)/state", 65_534, 65_534) == 0)
+            #expect(refusal("\(directory)/state")?.contains("'\(directory)/state' belongs to user 65534") == true)
         }
     }
 

@@ -44,7 +44,7 @@ struct APIReturnTests {
                 // first to notice it, because the worker does not poll a pool that it cannot read.
                 try await eventually(within: .seconds(60), "the worker has noticed the outage") {
                     (subject.log.contains("cannot be polled") || subject.log.contains("cannot be read"))
-                        && subject.client.reachability.isAway
+                        && subject.client.reachability.isUnreachable
                 }
                 pauses.isBack.open()
                 try await api.comeBack()
@@ -76,7 +76,7 @@ struct APIReturnTests {
                 let request = APIRequest(.get, ["work_pools", "p"])
                 try await eventually(within: .seconds(30), "the worker has noticed the outage") {
                     _ = try? await subject.client.send(request, effort: .once)
-                    return subject.client.reachability.isAway
+                    return subject.client.reachability.isUnreachable
                 }
                 let run = api.scheduleRun(deployment: deployment)
                 try await api.comeBack()

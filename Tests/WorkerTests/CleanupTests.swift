@@ -86,7 +86,7 @@ struct CleanupTests {
     }
 
     @Test("a cleanup of a run that this worker watches stops the run in the ordinary way")
-    func held() async throws {
+    func active() async throws {
         try await withPool { api, deployment in
             try await withWorker(api) { subject in
                 let run = api.scheduleRun(deployment: deployment)

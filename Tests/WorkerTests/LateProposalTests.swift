@@ -177,7 +177,7 @@ struct LateProposalTests {
                 try await waitUntilRunning(run, api)
                 subject.backend.finish(run, ExitStatus(code: 3))
                 try await subject.waitUntilIdle()
-                #expect(subject.services.ledger.doubtful.isEmpty)
+                #expect(subject.services.ledger.uncertain.isEmpty)
             }
             #expect(api.requests("POST", "/flow_runs/filter").isEmpty)
         }

@@ -16,26 +16,26 @@ struct PoisonTests {
         _ backend: FakeBackend = FakeBackend(),
         _ body: (FakePrefectAPI, FakeDeployment, FakeBackend, Lives) async throws -> Void
     ) async throws {
-        let folder = try TemporaryDirectory()
+        let directory = try TemporaryDirectory()
         try await withPool { api, deployment in
-            try await body(api, deployment, backend, Lives(folder: folder))
+            try await body(api, deployment, backend, Lives(directory: directory))
         }
     }
 
     /// The state directories of successive processes. ``die()`` copies the current one, so that the next process finds
     /// the state of a predecessor that died at that moment.
     private final class Lives: Sendable {
-        private let folder: TemporaryDirectory
+        private let directory: TemporaryDirectory
         private let number = Mutex(0)
 
-        init(folder: TemporaryDirectory) { self.folder = folder }
+        init(directory: TemporaryDirectory) { self.directory = directory }
 
-        var current: String { number.withLock { "\(folder.path)/\($0)" } }
+        var current: String { number.withLock { "\(directory.path)/\($0)" } }
 
         func die() throws {
             let (old, new) = number.withLock { number in
                 defer { number += 1 }
-                return ("\(folder.path)/\(number)", "\(folder.path)/\(number + 1)")
+                return ("\(directory.path)/\(number)", "\(directory.path)/\(number + 1)")
             }
             try FileManager.default.createDirectory(atPath: new, withIntermediateDirectories: true)
             for name in ["ledger.sqlite", "ledger.sqlite-wal"] {

@@ -7,21 +7,23 @@ import Testing
 
 @Suite("The choice of the state directory")
 struct StateDirectoriesTests {
-    private let folder: TemporaryDirectory
+    private let directory: TemporaryDirectory
     private let plan = ServingPlan(pools: [ServingPlan.Pool(name: "p")], title: "p")
 
-    init() throws { folder = try TemporaryDirectory() }
+    init() throws { directory = try TemporaryDirectory() }
 
     private func take(_ argument: String? = nil, home: String? = nil, named: String? = "/proc/nowhere") throws
         -> StateDirectories.Taken
     {
         let environment = environment(home: home, named: named)
-        let settings = try PrefectSettings.load(environment: environment, workingDirectory: folder.path)
+        let settings = try PrefectSettings.load(environment: environment, workingDirectory: directory.path)
         return try StateDirectories.take(argument, plan: plan, settings: settings, environment: environment)
     }
 
     private func environment(home: String?, named: String?) -> [String: String] {
-        var environment = ["PREFECT_HOME": home ?? "\(folder.path)/home", "TMPDIR": folder.path, "HOME": folder.path]
+        var environment = [
+            "PREFECT_HOME": home ?? "\(directory.path)/home", "TMPDIR": directory.path, "HOME": directory.path,
+        ]
         environment["STATE_DIRECTORY"] = named
         return environment
     }
@@ -29,16 +31,16 @@ struct StateDirectoriesTests {
     @Test("a directory of the environment that cannot be written is replaced by one below PREFECT_HOME, with a note")
     func home() throws {
         let taken = try take()
-        #expect(taken.directory?.path == "\(folder.path)/home/prefect-worker/p")
+        #expect(taken.directory?.path == "\(directory.path)/home/prefect-worker/p")
         #expect(taken.problem == nil)
         let note = try #require(taken.note)
-        #expect(note.contains("/proc/nowhere") && note.contains("\(folder.path)/home/prefect-worker/p"))
+        #expect(note.contains("/proc/nowhere") && note.contains("\(directory.path)/home/prefect-worker/p"))
         let found = StateDirectories.existing(
             nil,
             settings: try PrefectSettings.load(
-                environment: environment(home: nil, named: nil), workingDirectory: folder.path),
+                environment: environment(home: nil, named: nil), workingDirectory: directory.path),
             environment: environment(home: nil, named: "/proc/nowhere"))
-        #expect(found == ["\(folder.path)/home/prefect-worker/p"])
+        #expect(found == ["\(directory.path)/home/prefect-worker/p"])
     }
 
     @Test("without a usable PREFECT_HOME, the directory is below TMPDIR and belongs to this user alone")
@@ -60,8 +62,8 @@ struct StateDirectoriesTests {
         let open = try take(home: "/proc/none")
         #expect(open.directory == nil && open.problem?.contains("/proc/nowhere") == true)
         try FileManager.default.removeItem(atPath: scratch)
-        try FileManager.default.createDirectory(atPath: "\(folder.path)/other", withIntermediateDirectories: true)
-        try FileManager.default.createSymbolicLink(atPath: scratch, withDestinationPath: "\(folder.path)/other")
+        try FileManager.default.createDirectory(atPath: "\(directory.path)/other", withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: scratch, withDestinationPath: "\(directory.path)/other")
         #expect(try take(home: "/proc/none").directory == nil)
     }
 
@@ -74,7 +76,7 @@ struct StateDirectoriesTests {
 
     @Test("a usable directory of the environment is used without a note")
     func named() throws {
-        let taken = try take(named: "\(folder.path)/state")
-        #expect(taken.directory?.path == "\(folder.path)/state" && taken.note == nil && taken.problem == nil)
+        let taken = try take(named: "\(directory.path)/state")
+        #expect(taken.directory?.path == "\(directory.path)/state" && taken.note == nil && taken.problem == nil)
     }
 }

@@ -83,13 +83,13 @@ struct SlotLimiterTests {
     func within() async {
         let both = SlotLimiter(limit: 3)
         let (first, second) = (SlotLimiter(limit: 2, within: both), SlotLimiter(limit: nil, within: both))
-        let held = [first.take(), first.take(), second.take()]
-        #expect(held.allSatisfy { $0 != nil })
+        let active = [first.take(), first.take(), second.take()]
+        #expect(active.allSatisfy { $0 != nil })
         #expect(first.free == 0 && second.free == 0)
         #expect(second.take() == nil && second.used == 1)
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await second.waitForFreeSlot() }
-            group.addTask { held[0]?.release() }
+            group.addTask { active[0]?.release() }
         }
         #expect(first.free == 1 && second.free == 1)
         let restored = [first, first, second].map { $0.takeBeyondLimit() }
@@ -188,10 +188,10 @@ struct RunRegistryTests {
     @Test("a run is held once")
     func once() throws {
         let registry = RunRegistry(workerName: "tester")
-        let held = try #require(registry.register(run("a")))
+        let active = try #require(registry.register(run("a")))
         #expect(registry.register(run("a")) == nil)
         #expect(registry.unclaimedCount == 1)
-        for event in [RunMachine.Event.done, .settled] { #expect(try held.handle(event) == (event == .settled)) }
+        for event in [RunMachine.Event.done, .settled] { #expect(try active.handle(event) == (event == .settled)) }
         #expect(registry.unclaimedCount == 0)
         #expect(registry.count == 1)
     }
@@ -199,9 +199,9 @@ struct RunRegistryTests {
     @Test("a run that is removed during a poll is not taken from that poll's answer, but from the next one")
     func letGo() throws {
         let registry = RunRegistry(workerName: "tester")
-        let held = try #require(registry.register(run("a")))
+        let active = try #require(registry.register(run("a")))
         registry.beginPoll()
-        registry.remove(held)
+        registry.remove(active)
         #expect(registry.register(run("a")) == nil)
         registry.beginPoll()
         #expect(registry.register(run("a")) != nil)
@@ -210,12 +210,12 @@ struct RunRegistryTests {
     @Test("a cancellation has precedence over a shutdown, and the end of a run ends the wait for either")
     func stopRequests() async throws {
         let registry = RunRegistry(workerName: "tester")
-        let held = try #require(registry.register(run("a")))
-        held.requestStop(.shutdown)
-        #expect(await held.waitForStopRequest() == .shutdown)
-        held.requestStop(.cancelled)
-        held.requestStop(.shutdown)
-        #expect(held.stopReason == .cancelled)
+        let active = try #require(registry.register(run("a")))
+        active.requestStop(.shutdown)
+        #expect(await active.waitForStopRequest() == .shutdown)
+        active.requestStop(.cancelled)
+        active.requestStop(.shutdown)
+        #expect(active.stopReason == .cancelled)
         let other = try #require(registry.register(run("b")))
         async let request = other.waitForStopRequest()
         for event in [.done, .done, .done, .done, .done, .ended(.silent)] as [RunMachine.Event] {

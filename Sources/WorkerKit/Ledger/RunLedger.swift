@@ -52,7 +52,7 @@ package final class RunLedger: Sendable {
     package var entries: [LedgerEntry] { rows.filter(\.isInFlight) }
 
     /// The runs that have ended and that a late proposal may still change, oldest first.
-    var doubtful: [LedgerEntry] { rows.filter { !$0.isInFlight } }
+    var uncertain: [LedgerEntry] { rows.filter { !$0.isInFlight } }
 
     private var rows: [LedgerEntry] {
         state.withLock { $0.rows.values.sorted { ($0.written, $0.flowRunID) < ($1.written, $1.flowRunID) } }

@@ -18,7 +18,7 @@ struct PollLoop: Sendable {
     /// States whether the worker still takes runs of this pool.
     let taking: ShutdownSignal
     /// Receives each run that the loop takes.
-    let hand: @Sendable (DueRun) -> Void
+    let start: @Sendable (DueRun) -> Void
 
     private var served: ServedPool { live.value }
     /// The latest due time of the runs that a poll requests.
@@ -263,16 +263,16 @@ struct PollLoop: Sendable {
             guard taken.count < wanted, taking.isServing, services.claiming.state == .active else { break }
             guard let slot = slots.take() else { break }
             // The `deinit` of a slot that is not needed releases it.
-            guard let held = registry.register(run) else { continue }
-            metrics.pickedUp(dueAt: held.due)
-            taken.append(DueRun(held: held, details: RunDetails(run), slot: slot))
+            guard let active = registry.register(run) else { continue }
+            metrics.pickedUp(dueAt: active.due)
+            taken.append(DueRun(active: active, details: RunDetails(run), slot: slot))
         }
         // A claim without a ledger entry would block its run for every worker. So all entries are on the disk before
         // the first claim.
         let (api, pool) = (services.api.configuration.shownURL, served.name)
         await services.ledger.record(
-            taken.map { $0.held.entry(api: api, pool: pool, workerType: workerType) }, durably: true)
-        for run in taken { hand(run) }
+            taken.map { $0.active.entry(api: api, pool: pool, workerType: workerType) }, durably: true)
+        for run in taken { start(run) }
         return taken.count
     }
 }

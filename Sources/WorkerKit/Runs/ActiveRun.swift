@@ -126,7 +126,7 @@ package final class ActiveRun: Sendable {
 
     /// Whether this worker may still start a run that is pending by this transition. If this worker has settled its
     /// claim, another worker's state named Pending belongs to a claim that lost.
-    func mayGoOn(in stateName: String, by transition: String?) -> Bool {
+    func mayContinue(in stateName: String, by transition: String?) -> Bool {
         state.update { state in
             guard let transition, !transitions.contains(transition) else { return true }
             return state.machine.isSettled && stateName == "Pending"
@@ -134,7 +134,7 @@ package final class ActiveRun: Sendable {
     }
 
     /// Notes that the API may apply a proposal by one of the transitions late, because an attempt had no answer.
-    func doubt() { state.update { $0.uncertainSince = .now } }
+    func noteUncertainty() { state.update { $0.uncertainSince = .now } }
 
     /// Whether the API may apply a proposal by one of the transitions late, over a newer state.
     var isUncertain: Bool { state.value.uncertainSince != nil }

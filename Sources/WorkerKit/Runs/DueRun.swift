@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// A run that a poll has returned, with its slot.
 struct DueRun: Sendable {
-    let held: ActiveRun
+    let active: ActiveRun
     let details: RunDetails
     let slot: Slot
 }
@@ -26,7 +26,7 @@ final class RunDetails: Sendable {
 package struct RecoveredRuns: Sendable {
     struct RecoveredRun: Sendable {
         let entry: LedgerEntry
-        let held: ActiveRun
+        let active: ActiveRun
         let slot: Slot
     }
 

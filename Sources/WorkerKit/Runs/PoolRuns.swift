@@ -39,54 +39,54 @@ final class PoolRuns: Sendable {
     }
 
     /// The run's current entry for the ledger.
-    func entry(of held: ActiveRun) -> LedgerEntry {
-        held.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: backend.traits.type)
+    func entry(of active: ActiveRun) -> LedgerEntry {
+        active.entry(api: services.api.configuration.shownURL, pool: served.name, workerType: backend.traits.type)
     }
 
     /// Takes a run that a poll has returned through all of its steps.
     func execute(_ run: DueRun) async {
-        if let driver = driver(of: run) { await driver.run() } else { await forget(run.held) }
-        end(run.held, run.slot)
+        if let driver = driver(of: run) { await driver.run() } else { await forget(run.active) }
+        end(run.active, run.slot)
     }
 
     /// Takes a run that an earlier process held through all of its steps.
     func recover(_ run: RecoveredRuns.RecoveredRun) async {
         // The API may be unavailable for a long time, and both reads wait for it.
-        if let driver = try? await inChildTask({ try await self.driver(of: run.held, run.entry, run.slot) }) {
+        if let driver = try? await inChildTask({ try await self.driver(of: run.active, run.entry, run.slot) }) {
             await driver.run()
         } else {
-            noteLeft(run.held)
+            noteLeft(run.active)
         }
-        end(run.held, run.slot)
+        end(run.active, run.slot)
     }
 
     // What follows is not inlined, so that it is not part of the memory of a run's task.
 
     @inline(never)
-    private func noteLeft(_ held: ActiveRun) {
+    private func noteLeft(_ active: ActiveRun) {
         metrics.ended(.left)
-        services.logger(ofRun: held.id, named: held.name).info(
-            "Flow run '\(held.name)' will be recovered at the next start of this worker")
+        services.logger(ofRun: active.id, named: active.name).info(
+            "Flow run '\(active.name)' will be recovered at the next start of this worker")
     }
 
     @inline(never)
-    private func forget(_ held: ActiveRun) async { await services.ledger.remove(held.id) }
+    private func forget(_ active: ActiveRun) async { await services.ledger.remove(active.id) }
 
     @inline(never)
-    private func end(_ held: ActiveRun, _ slot: Slot) {
-        registry.remove(held)
+    private func end(_ active: ActiveRun, _ slot: Slot) {
+        registry.remove(active)
         slot.release()
     }
 
     @inline(never)
     private func driver(of run: DueRun) -> RunDriver? {
-        RunDriver(held: run.held, details: run.details, slot: run.slot, pool: state.pool, runs: self)
+        RunDriver(active: run.active, details: run.details, slot: run.slot, pool: state.pool, runs: self)
     }
 
-    private func driver(of held: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async throws -> RunDriver? {
+    private func driver(of active: ActiveRun, _ entry: LedgerEntry, _ slot: Slot) async throws -> RunDriver? {
         let flowRun = try await services.persistently { try await self.read(entry) }
         let pool = try await services.persistently { try await self.readPool(entry) }
-        return RunDriver(held: held, details: RunDetails(flowRun), slot: slot, pool: pool, runs: self)
+        return RunDriver(active: active, details: RunDetails(flowRun), slot: slot, pool: pool, runs: self)
     }
 
     private func read(_ entry: LedgerEntry) async throws -> KnownRun {

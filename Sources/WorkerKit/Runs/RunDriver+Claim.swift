@@ -30,7 +30,8 @@ extension RunDriver {
         // An error of this read occurs again when the job is made.
         async let reading: Void? = try? await jobs.readObjects()
         let outcome = try await api.propose(
-            .pending, forFlowRun: flowRun.uuid, transitionID: held.transitions.claim, onDoubt: held.doubt)
+            .pending, forFlowRun: flowRun.uuid, transitionID: active.transitions.claim,
+            onUncertainty: active.noteUncertainty)
         if case .accepted = outcome { await reading }
         return outcome
     }
@@ -42,7 +43,7 @@ extension RunDriver {
             let current = try await persistently {
                 KnownRun(try await api.readFlowRun(id: flowRun.uuid, effort: .persistent))
             }
-            let reading = RunMachine.Reading(current) { $0.transitionID == held.transitions.claim }
+            let reading = RunMachine.Reading(current) { $0.transitionID == active.transitions.claim }
             try await take(.read(current.stateType == "PAUSED" ? .pending : reading))
         } catch let error as APIError {
             logger.warning("The claim of flow run '\(flowRun.name)' was abandoned: \(error)")
@@ -55,8 +56,8 @@ extension RunDriver {
         do {
             let outcome = try await persistently {
                 try await api.propose(
-                    .pending, forFlowRun: flowRun.uuid, transitionID: held.transitions.claim, effort: .persistent,
-                    onDoubt: held.doubt)
+                    .pending, forFlowRun: flowRun.uuid, transitionID: active.transitions.claim, effort: .persistent,
+                    onUncertainty: active.noteUncertainty)
             }
             try await take(result(of: outcome))
         } catch let error as APIError {
@@ -84,22 +85,22 @@ extension RunDriver {
     /// its mark has the run.
     func settle() async throws {
         let result = try await settlement()
-        if result != .refused { held.confirm() }
+        if result != .refused { active.confirm() }
         try await take(result)
     }
 
     private func settlement() async throws -> RunMachine.Event {
-        guard let due = held.due, await runs.peers.mayConcernAcceptedClaim() else { return .done }
+        guard let due = active.due, await runs.peers.mayConcernAcceptedClaim() else { return .done }
         let name = RunMark.claim(dueAt: due)
         do {
             let isOurs = try await persistently {
                 try await api.writeUniqueInput(
-                    flowRunID: flowRun.uuid, key: name, value: held.transitions.claim, effort: .persistent)
+                    flowRunID: flowRun.uuid, key: name, value: active.transitions.claim, effort: .persistent)
             }
             if isOurs, try await !isStartedWithoutMark() { return .settled }
             reporter.log(.info, "Flow run '\(flowRun.id)' was not submitted: another worker has claimed it")
             // The API may have applied the claim after the end of the run.
-            held.doubt()
+            active.noteUncertainty()
             return .refused
         } catch let error as APIError {
             // An API without marks refuses the request, and the run must not be lost for that reason.
@@ -115,7 +116,7 @@ extension RunDriver {
         let history = try await readHistory().sorted { $0.timestamp < $1.timestamp }
         let planned = history.lastIndex { $0.type == "SCHEDULED" }
         return history.suffix(from: planned.map { $0 + 1 } ?? 0).contains { state in
-            guard state.transitionID.map(held.transitions.contains) != true else { return false }
+            guard state.transitionID.map(active.transitions.contains) != true else { return false }
             return state.isFinal || state.type == "RUNNING" || state.name == StateCreate.submitting.name
         }
     }

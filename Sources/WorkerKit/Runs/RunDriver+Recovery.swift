@@ -8,7 +8,7 @@ extension RunDriver {
     /// Reads the run's status from the API.
     func readStatusOfEarlierProcess(_ memory: Memory) async throws {
         // The earlier process may have died with a proposal under way.
-        if [.due, .configured].contains(held.stage) { held.doubt() }
+        if [.due, .configured].contains(active.stage) { active.noteUncertainty() }
         let status = try await readStatus()
         memory.isOurs = status.isOurs && status.situation != .deleted
         try await take(.status(status))
@@ -19,14 +19,14 @@ extension RunDriver {
     func findInfrastructure(_ memory: Memory) async throws {
         let prepared = try await prepareAgain()
         memory.prepared = prepared
-        if held.stage == .exited, let identifier = held.identifier {
+        if active.stage == .exited, let identifier = active.identifier {
             return try await note(.ended(identifier), prepared.workload)
         }
         var isLogged = false
         while true {
             do {
                 let found = try await mark.during(.recovering) {
-                    try await prepared.workload.recover(held.identifier)
+                    try await prepared.workload.recover(active.identifier)
                 }
                 return try await note(found, prepared.workload)
             } catch let error as InfrastructureError {
@@ -47,12 +47,12 @@ extension RunDriver {
         case .neverStarted: try await take(.found(.neverStarted))
         case .outOfReach: try await take(.found(.outOfReach))
         case .present(let identifier):
-            held.setIdentifier(identifier)
+            active.setIdentifier(identifier)
             try await take(.found(.present))
         case .ended(let identifier):
-            held.setIdentifier(identifier)
-            let exit = held.exit ?? ExitStatus(code: nil)
-            held.setExit(exit)
+            active.setIdentifier(identifier)
+            let exit = active.exit ?? ExitStatus(code: nil)
+            active.setExit(exit)
             try await take(.found(.ended(end(exit, workload))))
         }
         logDecision()
@@ -74,14 +74,14 @@ extension RunDriver {
 
     private func logDecision() {
         let decision: String? =
-            switch held.machine.step {
+            switch active.machine.step {
             case .finished, .cleanUp: "needs no recovery"
             case .claim: "was about to be claimed: claiming it"
-            case .settle where held.stopReason == .cancelled, .cancelUnstarted:
+            case .settle where active.stopReason == .cancelled, .cancelUnstarted:
                 "is being cancelled and had not been started: cancelling it"
             case .settle, .configure: "had been claimed and not started: starting it"
-            case .watch: "still runs as '\(held.identifier?.rawValue ?? "")': watching it"
-            case .readBeforeReport: "ended as '\(held.identifier?.rawValue ?? "")' meanwhile: reporting it"
+            case .watch: "still runs as '\(active.identifier?.rawValue ?? "")': watching it"
+            case .readBeforeReport: "ended as '\(active.identifier?.rawValue ?? "")' meanwhile: reporting it"
             case .left: "may still run where this worker cannot reach it: checking again at the next start"
             default: nil
             }
@@ -106,7 +106,7 @@ extension RunDriver {
     }
 
     private var reasonToGiveUp: String {
-        "The worker's process died twice while it was \((held.work ?? .recovering).gerund), so the worker does not "
+        "The worker's process died twice while it was \((active.work ?? .recovering).gerund), so the worker does not "
             + "retry the flow run. See the worker's log and the system's log for the cause."
     }
 
@@ -120,11 +120,11 @@ extension RunDriver {
 
     /// Stops infrastructure that the run may have. Returns the result in one line, or `nil` when there is none.
     private func endInfrastructure() async throws -> String? {
-        guard [.submitted, .running].contains(held.stage) else { return nil }
-        let name = held.identifier.map { "Infrastructure '\($0)'" } ?? "Infrastructure of the flow run"
+        guard [.submitted, .running].contains(active.stage) else { return nil }
+        let name = active.identifier.map { "Infrastructure '\($0)'" } ?? "Infrastructure of the flow run"
         let remedy = "may still run: find it and stop it by hand"
-        guard held.deaths == LedgerEntry.fatalDeaths else { return "\(name) \(remedy)" }
-        held.begin(held.work ?? .recovering)
+        guard active.deaths == LedgerEntry.fatalDeaths else { return "\(name) \(remedy)" }
+        active.begin(active.work ?? .recovering)
         await services.ledger.record([entry])
         do {
             let workload = try await jobs.bare().workload
@@ -133,7 +133,7 @@ extension RunDriver {
             await workload.cleanUp(identifier)
             return isStopped ? "Infrastructure '\(identifier)' was stopped" : nil
         } catch let error as CancellationError {
-            if held.endWork() { await services.ledger.record([entry]) }
+            if active.endWork() { await services.ledger.record([entry]) }
             throw error
         } catch is OutOfReach {
             return "\(name) \(remedy)"
@@ -146,7 +146,7 @@ extension RunDriver {
     private func existingInfrastructure(
         of workload: any Workload
     ) async throws -> (identifier: InfrastructureIdentifier, hasEnded: Bool)? {
-        if let identifier = held.identifier { return (identifier, false) }
+        if let identifier = active.identifier { return (identifier, false) }
         switch try await workload.recover(nil) {
         case .present(let identifier): return (identifier, false)
         case .ended(let identifier): return (identifier, true)

@@ -14,9 +14,9 @@ extension RunDriver {
     ) async throws {
         let workload = try memory.workload()
         addTasks(to: &group, identifier, workload)
-        await held.waitForRequest()
-        if held.isToBeStopped { await stopUntilLeft(identifier, workload) }
-        try await held.waitForEndOfWatch()
+        await active.waitForRequest()
+        if active.isToBeStopped { await stopUntilLeft(identifier, workload) }
+        try await active.waitForEndOfWatch()
     }
 
     @inline(never)
@@ -28,16 +28,16 @@ extension RunDriver {
             do {
                 let status = try await exitStatus(of: identifier, workload)
                 try await inChildTask { try await note(status, workload) }
-                held.endWatch(.success(()))
+                active.endWatch(.success(()))
             } catch {
-                held.endWatch(.failure(error))
+                active.endWatch(.failure(error))
             }
         }
         if isDoneOnceStarted { group.addTask { await leaveUnlessEnded() } }
     }
 
     private func note(_ status: ExitStatus, _ workload: any Workload) async throws {
-        held.setExit(status.mapTexts(reporter.redact))
+        active.setExit(status.mapTexts(reporter.redact))
         try await take(.ended(end(status, workload)))
     }
 
@@ -60,8 +60,8 @@ extension RunDriver {
     /// Passes a run of an earlier process to the next process, unless the run ends within 10 s. This applies to a
     /// worker that does not wait for such runs.
     private func leaveUnlessEnded() async {
-        await held.waitForEnd(atMost: .seconds(10))
-        if !held.hasEnded, !Task.isCancelled { held.requestLeave() }
+        await active.waitForEnd(atMost: .seconds(10))
+        if !active.hasEnded, !Task.isCancelled { active.requestLeave() }
     }
 
     @inline(__always)
@@ -78,10 +78,10 @@ extension RunDriver {
 
     /// Stops the infrastructure. Returns when it has ended, or when this process is to pass the run to a later one.
     private func stopUntilLeft(_ identifier: InfrastructureIdentifier, _ workload: any Workload) async {
-        guard let reason = held.stopReason else { return }
+        guard let reason = active.stopReason else { return }
         async let stopping: Void = stop(identifier, workload, reason)
-        await held.waitForLeave()
-        if held.hasEnded { await stopping }
+        await active.waitForLeave()
+        if active.hasEnded { await stopping }
     }
 
     private func stop(
@@ -91,14 +91,14 @@ extension RunDriver {
         case .cancelled: reporter.log(.info, "Cancelling flow run '\(flowRun.name)': stopping '\(identifier)'")
         case .shutdown: reporter.log(.warning, "The worker shuts down: stopping flow run '\(flowRun.name)'")
         }
-        while !held.hasEnded, !Task.isCancelled {
+        while !active.hasEnded, !Task.isCancelled {
             do {
                 try await workload.stop(identifier, grace: served.stopGrace, reason: reason)
                 return
             } catch let error as InfrastructureError where error.kind == .unavailable {
                 // No other part of the worker repeats the stop, so the run would continue forever.
                 reporter.log(.warning, "Flow run '\(flowRun.name)' could not be stopped, trying again: \(error)")
-                await held.waitForEnd(atMost: served.cancellationPollInterval)
+                await active.waitForEnd(atMost: served.cancellationPollInterval)
             } catch let error as InfrastructureError where error.kind == .notFound {
                 // It has ended by itself.
                 return
@@ -117,7 +117,7 @@ extension RunDriver {
     func readBeforeReport() async throws {
         let status = try await readStatus()
         try await take(.status(status))
-        if held.machine.step == .conclude, !(status.isOurs && status.isActive) {
+        if active.machine.step == .conclude, !(status.isOurs && status.isActive) {
             reporter.log(
                 .info,
                 """
@@ -132,7 +132,7 @@ extension RunDriver {
         let current = try await readRun()
         memory.state = current?.state
         let reading = RunMachine.Reading(current)
-        let isCancelled = held.stopReason == .cancelled
+        let isCancelled = active.stopReason == .cancelled
         switch reading {
         case .ended where isCancelled:
             reporter.log(
@@ -145,7 +145,7 @@ extension RunDriver {
     /// Reports that a run has crashed, because its infrastructure ended without a final state.
     func crash(_ memory: Memory) async throws {
         let workload = try memory.workload()
-        let status = held.exit ?? ExitStatus(code: nil)
+        let status = active.exit ?? ExitStatus(code: nil)
         // A flow engine that ends without an error and without a final state has not finished its run.
         let report =
             status.code == 0
@@ -168,7 +168,7 @@ extension RunDriver {
     /// Runs the flow's own hooks for a state, where the backend can.
     private func runHooks(_ kind: FlowHook, state: State?, of workload: any Workload) async {
         guard let runner = workload as? any FlowHookRunner else { return }
-        await runner.runHooks(kind, state: state?.jsonValue ?? .null, of: held.identifier)
+        await runner.runHooks(kind, state: state?.jsonValue ?? .null, of: active.identifier)
     }
 
     /// Ends a run that is being cancelled and whose infrastructure has ended.
@@ -197,11 +197,11 @@ extension RunDriver {
 
     /// Sends the event that the worker has executed the run.
     func conclude(_ memory: Memory) async throws {
-        guard let identifier = held.identifier else { throw MissingJob() }
-        if case .stateReported? = held.exit?.conclusion, held.stopReason != .cancelled {
+        guard let identifier = active.identifier else { throw MissingJob() }
+        if case .stateReported? = active.exit?.conclusion, active.stopReason != .cancelled {
             reporter.log(.debug, "Flow run '\(flowRun.name)' reported its own outcome")
         }
-        let code = held.exit.map { $0.conclusion == nil ? $0.code ?? -1 : 0 } ?? -1
+        let code = active.exit.map { $0.conclusion == nil ? $0.code ?? -1 : 0 } ?? -1
         events.executed(
             related: try memory.made().related, identifier: identifier, statusCode: code, after: memory.submitted)
         try await take(.done)
@@ -210,7 +210,7 @@ extension RunDriver {
     /// Removes the run's resources.
     func cleanUp(_ memory: Memory) async throws {
         let workload = try memory.workload()
-        if let identifier = held.identifier {
+        if let identifier = active.identifier {
             await mark.during(.cleaningUp) { await workload.cleanUp(identifier) }
         }
         try await take(.done)
@@ -222,7 +222,7 @@ extension RunDriver {
     /// values. The two requests follow each other, because both write the same row. A server on SQLite refuses one of
     /// two requests at the same time.
     func recordInfrastructure(_ identifier: InfrastructureIdentifier) async {
-        if !held.machine.isRecovered || flowRun.infrastructurePID != identifier.rawValue {
+        if !active.machine.isRecovered || flowRun.infrastructurePID != identifier.rawValue {
             await recordIdentifier(identifier)
         }
         await label()

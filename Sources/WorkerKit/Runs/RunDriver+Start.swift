@@ -31,12 +31,12 @@ extension RunDriver {
     /// the run before a late proposal.
     func submit(_ memory: Memory) async throws {
         if memory.submitted == nil { memory.submitted = memory.prepared.map { events.submitted(related: $0.related) } }
-        if held.timeSinceConfirmation > Self.confirmationLifetime { return try await take(.stale) }
+        if active.timeSinceConfirmation > Self.confirmationLifetime { return try await take(.stale) }
         memory.submissions += 1
         do {
             let outcome = try await api.propose(
-                .submitting, forFlowRun: flowRun.uuid, transitionID: held.transitions.submission, effort: .once,
-                onDoubt: held.doubt)
+                .submitting, forFlowRun: flowRun.uuid, transitionID: active.transitions.submission, effort: .once,
+                onUncertainty: active.noteUncertainty)
             guard case .accepted = outcome else { return try await take(.refused) }
             noteShutdown()
             try await take(.done)
@@ -58,12 +58,12 @@ extension RunDriver {
     private static var confirmationLifetime: Duration { .milliseconds(500) }
 
     /// Reads whether the run is still pending and this worker may start it.
-    func readToGoOn() async throws -> RunMachine.Event {
+    func readToContinue() async throws -> RunMachine.Event {
         let current = try await readRun()
-        let reading = RunMachine.Reading(current) { held.mayGoOn(in: $0.stateName, by: $0.transitionID) }
+        let reading = RunMachine.Reading(current) { active.mayContinue(in: $0.stateName, by: $0.transitionID) }
         switch reading {
         case .ours:
-            held.confirm()
+            active.confirm()
             noteShutdown()
         case .deleted, .cancelling: break
         default:
@@ -77,7 +77,7 @@ extension RunDriver {
     /// Requests a stop of the run if the worker shuts down. Such a worker starts nothing, whether or not a stop was
     /// requested.
     private func noteShutdown() {
-        if !services.shutdown.isServing { held.requestStop(.shutdown) }
+        if !services.shutdown.isServing { active.requestStop(.shutdown) }
     }
 
     // MARK: Starting
@@ -113,7 +113,7 @@ extension RunDriver {
             return try await withThrowingTaskGroup(of: InfrastructureIdentifier?.self) { group in
                 group.addTask { try await workload.start() }
                 group.addTask {
-                    await held.waitForRequest()
+                    await active.waitForRequest()
                     return nil
                 }
                 while let result = try await group.next() {
@@ -123,16 +123,16 @@ extension RunDriver {
                 throw CancellationError()
             }
         } catch let error as CancellationError {
-            guard held.stopReason != nil, !held.isToBeLeft else { throw error }
+            guard active.stopReason != nil, !active.isToBeLeft else { throw error }
             return nil
         }
     }
 
     private func noteStart(_ identifier: InfrastructureIdentifier) async throws {
-        held.setIdentifier(identifier)
-        try await take(held.machine.step == .start ? .done : .found(.present))
-        if !held.machine.isRecovered { runs.metrics.submitted(after: .now - held.takenAt) }
-        if let claimedAt = held.claimedAt { services.recent.started(after: .now - claimedAt) }
+        active.setIdentifier(identifier)
+        try await take(active.machine.step == .start ? .done : .found(.present))
+        if !active.machine.isRecovered { runs.metrics.submitted(after: .now - active.takenAt) }
+        if let claimedAt = active.claimedAt { services.recent.started(after: .now - claimedAt) }
         reporter.log(.info, "Flow run '\(flowRun.name)' submitted to infrastructure as '\(identifier)'")
     }
 
@@ -186,14 +186,14 @@ extension RunDriver {
     /// Reschedules a run for other workers, unless this worker may no longer start it.
     func giveBack() async throws {
         let current = try await readRun()
-        let reading = RunMachine.Reading(current) { held.mayGoOn(in: $0.stateName, by: $0.transitionID) }
+        let reading = RunMachine.Reading(current) { active.mayContinue(in: $0.stateName, by: $0.transitionID) }
         if reading == .cancelling { return try await take(.read(.cancelling)) }
         if reading == .ours {
             let proposal = StateCreate(
                 type: "SCHEDULED", name: "Scheduled",
                 message: "Worker '\(served.workerName)' shut down before it started the flow run.",
                 // The time must differ from the old one, to which the mark of this worker's claim belongs.
-                scheduledTime: max(held.due?.adding(seconds: 0.000_001) ?? .now, .now))
+                scheduledTime: max(active.due?.adding(seconds: 0.000_001) ?? .now, .now))
             _ = try await proposePersistently(proposal)
         }
         try await take(.done)

@@ -11,7 +11,7 @@ internal import PrefectJSON
 struct RunDriver: Sendable {
     /// The values that all steps need. The tasks of a run share them, because many runs may be in flight for long.
     private final class Shared: Sendable {
-        let held: ActiveRun
+        let active: ActiveRun
         let details: RunDetails
         let slot: Slot
         let flowRun: KnownRun
@@ -21,10 +21,10 @@ struct RunDriver: Sendable {
         let isTraced: Bool
 
         init(
-            _ held: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: KnownRun, _ pool: WorkPool,
+            _ active: ActiveRun, _ details: RunDetails, _ slot: Slot, _ flowRun: KnownRun, _ pool: WorkPool,
             _ runs: PoolRuns
         ) {
-            self.held = held
+            self.active = active
             self.details = details
             self.slot = slot
             self.flowRun = flowRun
@@ -38,12 +38,12 @@ struct RunDriver: Sendable {
     private let shared: Shared
 
     /// A driver of a run; `nil` without the pool, or without the run's details.
-    init?(held: ActiveRun, details: RunDetails, slot: Slot, pool: WorkPool?, runs: PoolRuns) {
+    init?(active: ActiveRun, details: RunDetails, slot: Slot, pool: WorkPool?, runs: PoolRuns) {
         guard let pool, let flowRun = details.flowRun else { return nil }
-        shared = Shared(held, details, slot, flowRun.outline, pool, runs)
+        shared = Shared(active, details, slot, flowRun.outline, pool, runs)
     }
 
-    var held: ActiveRun { shared.held }
+    var active: ActiveRun { shared.active }
     /// The outline of the run.
     var flowRun: KnownRun { shared.flowRun }
     var pool: WorkPool { shared.pool }
@@ -55,15 +55,15 @@ struct RunDriver: Sendable {
         get throws {
             guard let flowRun = shared.details.flowRun else { throw MissingJob() }
             return RunJobs(
-                runs: runs, flowRun: flowRun, pool: pool, claimID: held.transitions.claim,
-                deploymentSince: held.takenAt, reporter: reporter)
+                runs: runs, flowRun: flowRun, pool: pool, claimID: active.transitions.claim,
+                deploymentSince: active.takenAt, reporter: reporter)
         }
     }
 
     var backend: any Backend { runs.backend }
     var services: WorkerServices { runs.services }
     /// The worker's own log, in which each line names the run.
-    var logger: Logger { services.logger(ofRun: held.id, named: held.name) }
+    var logger: Logger { services.logger(ofRun: active.id, named: active.name) }
     var api: APIClient { runs.services.api }
     var served: ServedPool { runs.served }
     var events: WorkerEvents { runs.events }
@@ -92,8 +92,8 @@ struct RunDriver: Sendable {
     private func outcome() async -> RunOutcome {
         let memory = makeMemory()
         do {
-            while !held.machine.isOver {
-                if held.machine.step.part == .watch {
+            while !active.machine.isOver {
+                if active.machine.step.part == .watch {
                     reduce(memory)
                     try await shared.isTraced ? tracedWatch(memory) : watchAndReport(memory)
                 } else {
@@ -121,7 +121,7 @@ struct RunDriver: Sendable {
     @inline(never)
     private func outcome(of error: any Error) -> RunOutcome? {
         guard !(error is CancellationError) else {
-            held.leave()
+            active.leave()
             return nil
         }
         reporter.log(.error, "The worker abandoned flow run '\(flowRun.name)': \(error)")
@@ -129,7 +129,7 @@ struct RunDriver: Sendable {
     }
 
     private func conclusion() async -> RunOutcome {
-        let machine = held.machine
+        let machine = active.machine
         if machine.step == .left {
             logger.info(
                 """
@@ -151,7 +151,7 @@ struct RunDriver: Sendable {
     private func forget() async {
         var entry = entry
         entry.stage = .reported
-        guard runs.late.watch(entry) else { return await services.ledger.remove(held.id) }
+        guard runs.late.watch(entry) else { return await services.ledger.remove(active.id) }
         await services.ledger.record([entry])
     }
 
@@ -159,13 +159,13 @@ struct RunDriver: Sendable {
 
     /// Carries out the steps of the current part of the path, within a span.
     private func carryOutPart(_ memory: Memory) async throws {
-        try await services.span("worker.\(held.machine.step.part)") { try await carryOutSteps(memory) }
+        try await services.span("worker.\(active.machine.step.part)") { try await carryOutSteps(memory) }
     }
 
     /// Carries out the steps of the current part of the path.
     private func carryOutSteps(_ memory: Memory) async throws {
-        let part = held.machine.step.part
-        while case let step = held.machine.step, step.part == part, !held.machine.isOver {
+        let part = active.machine.step.part
+        while case let step = active.machine.step, step.part == part, !active.machine.isOver {
             try await carryOut(step, memory)
         }
     }
@@ -179,10 +179,10 @@ struct RunDriver: Sendable {
         guard let identifier = recordedInfrastructure(memory) else {
             return try await inChildTask { try await carryOutSteps(memory) }
         }
-        if isDoneOnceStarted, !held.machine.isRecovered { throw await recordAndLeave(identifier) }
+        if isDoneOnceStarted, !active.machine.isRecovered { throw await recordAndLeave(identifier) }
         try await withThrowingDiscardingTaskGroup { group in
             group.addTask { await recordInfrastructure(identifier) }
-            if held.machine.step == .watch {
+            if active.machine.step == .watch {
                 try await watch(identifier, memory, &group)
                 // Another run may start while the end of this one is reported.
                 shared.slot.release()
@@ -202,16 +202,16 @@ struct RunDriver: Sendable {
     /// or is another worker's.
     @inline(never)
     private func recordedInfrastructure(_ memory: Memory) -> InfrastructureIdentifier? {
-        held.machine.step != .cleanUp || memory.isOurs ? held.identifier : nil
+        active.machine.step != .cleanUp || memory.isOurs ? active.identifier : nil
     }
 
     /// Passes the result of the current step to the machine, and records the run's stage in the ledger.
     func take(_ event: RunMachine.Event) async throws {
-        let before = held.stage
-        guard try held.handle(event) else { return }
-        if before == .due, held.stage == .claimed { services.recent.claimed(dueAt: held.due) }
+        let before = active.stage
+        guard try active.handle(event) else { return }
+        if before == .due, active.stage == .claimed { services.recent.claimed(dueAt: active.due) }
         // The note in the ledger that a start is under way also records the stage.
-        if held.machine.step != .start { await services.ledger.record([entry]) }
+        if active.machine.step != .start { await services.ledger.record([entry]) }
     }
 
     private func carryOut(_ step: RunMachine.Step, _ memory: Memory) async throws {
@@ -226,7 +226,7 @@ struct RunDriver: Sendable {
         case .settle: try await settle()
         case .configure: try await configure(memory)
         case .submit: try await submit(memory)
-        case .readBeforeSubmission, .readAfterSubmission: try await take(readToGoOn())
+        case .readBeforeSubmission, .readAfterSubmission: try await take(readToContinue())
         case .readCancelling: try await take(.status(readStatus()))
         case .start: try await start(memory)
         case .findInterrupted: try await findInterrupted(memory)
@@ -249,10 +249,10 @@ struct RunDriver: Sendable {
     // MARK: Helpers of the steps
 
     /// The run's current entry for the ledger.
-    var entry: LedgerEntry { runs.entry(of: held) }
+    var entry: LedgerEntry { runs.entry(of: active) }
 
     /// Marks in the ledger that work on this run alone is under way.
-    var mark: RunWorkMark { RunWorkMark(held: held, services: services, entry: { entry }) }
+    var mark: RunWorkMark { RunWorkMark(active: active, services: services, entry: { entry }) }
 
     /// The run as it is now; `nil` when it was deleted. Its state is the one before any proposals that the API applied
     /// late. A run that is too large to be read has the last of its states.
@@ -261,8 +261,8 @@ struct RunDriver: Sendable {
             let run = try await persistently {
                 KnownRun(try await api.readFlowRun(id: flowRun.uuid, effort: .persistent))
             }
-            guard held.isUncertain, let transition = run.transitionID, held.transitions.contains(transition),
-                let overwritten = held.transitions.overwrittenState(in: try await readHistory())
+            guard active.isUncertain, let transition = run.transitionID, active.transitions.contains(transition),
+                let overwritten = active.transitions.overwrittenState(in: try await readHistory())
             else { return run }
             return run.inState(overwritten)
         } catch let error as APIError where error.isNotFound {

@@ -7,7 +7,7 @@ package final class RunRegistry: Sendable {
     private struct State {
         var runs: [String: ActiveRun] = [:]
         /// The runs that were removed since the current poll began.
-        var leftSincePoll: Set<String> = []
+        var removedSincePoll: Set<String> = []
         var changes = 0
     }
 
@@ -23,30 +23,30 @@ package final class RunRegistry: Sendable {
 
     /// Notes that a poll begins. Its answer may be older than what this worker does meanwhile. A run that is removed
     /// before the answer arrives needs no more work, so the answer does not register it again.
-    func beginPoll() { state.withLock { $0.leftSincePoll = [] } }
+    func beginPoll() { state.withLock { $0.removedSincePoll = [] } }
 
     /// Registers a run that the current poll returned; `nil` when it is held, or was held when the poll began.
     func register(_ flowRun: KnownRun) -> ActiveRun? {
-        let held = state.withLock { state -> ActiveRun? in
-            guard state.runs[flowRun.id] == nil, !state.leftSincePoll.contains(flowRun.id) else { return nil }
-            let held = ActiveRun(flowRun, owner: owner)
-            state.runs[flowRun.id] = held
+        let active = state.withLock { state -> ActiveRun? in
+            guard state.runs[flowRun.id] == nil, !state.removedSincePoll.contains(flowRun.id) else { return nil }
+            let active = ActiveRun(flowRun, owner: owner)
+            state.runs[flowRun.id] = active
             state.changes += 1
-            return held
+            return active
         }
-        if held != nil { changed.signal() }
-        return held
+        if active != nil { changed.signal() }
+        return active
     }
 
     /// Registers a run that an earlier process held.
     func restore(_ entry: LedgerEntry) -> ActiveRun {
-        let held = ActiveRun(entry)
+        let active = ActiveRun(entry)
         state.withLock { state in
-            state.runs[held.id] = held
+            state.runs[active.id] = active
             state.changes += 1
         }
         changed.signal()
-        return held
+        return active
     }
 
     func remove(_ run: ActiveRun) {
@@ -54,7 +54,7 @@ package final class RunRegistry: Sendable {
             guard state.runs[run.id] === run else { return }
             state.runs[run.id] = nil
             state.changes += 1
-            state.leftSincePoll.insert(run.id)
+            state.removedSincePoll.insert(run.id)
         }
     }
 

@@ -1,7 +1,7 @@
 /// Notes in the ledger that work on a run is under way. So the worker does not try a run again after the process has
 /// died twice during such work.
 struct RunWorkMark: Sendable {
-    let held: ActiveRun
+    let active: ActiveRun
     let services: WorkerServices
     /// The run's current entry for the ledger.
     let entry: @Sendable () -> LedgerEntry
@@ -12,10 +12,10 @@ struct RunWorkMark: Sendable {
     /// A run during whose work a process has already died waits for its turn. So the next death identifies one such run
     /// as its cause.
     func during<Result>(_ work: RunWork, _ body: () async throws -> Result) async rethrows -> Result {
-        guard services.ledger.contains(held.id) else { return try await body() }
+        guard services.ledger.contains(active.id) else { return try await body() }
         let turn = await turn()
         defer { turn?.release() }
-        held.begin(work)
+        active.begin(work)
         await services.ledger.record([entry()])
         async let _: Void = acquit(turn)
         do {
@@ -29,7 +29,7 @@ struct RunWorkMark: Sendable {
     }
 
     private func turn() async -> Slot? {
-        guard held.deaths > 0 else { return nil }
+        guard active.deaths > 0 else { return nil }
         while !Task.isCancelled {
             if let slot = services.suspects.take() { return slot }
             await services.suspects.waitForFreeSlot()
@@ -45,6 +45,6 @@ struct RunWorkMark: Sendable {
     }
 
     private func end() async {
-        if held.endWork() { await services.ledger.record([entry()]) }
+        if active.endWork() { await services.ledger.record([entry()]) }
     }
 }

@@ -66,9 +66,9 @@ struct OrphanedClaims: Sendable {
             do {
                 guard let entry = try await takeOver(run, online) else { continue }
                 await services.ledger.record([entry], durably: true)
-                let recovered = RecoveredRuns.RecoveredRun(entry: entry, held: registry.restore(entry), slot: slot)
+                let recovered = RecoveredRuns.RecoveredRun(entry: entry, active: registry.restore(entry), slot: slot)
                 // The entry stays in the ledger, so the next process of this worker resumes the run.
-                if !take(recovered) { registry.remove(recovered.held) }
+                if !take(recovered) { registry.remove(recovered.active) }
             } catch {
                 services.logger(ofRun: run.id, named: run.name).debug(
                     "Flow run '\(run.name)' cannot be taken over from another worker yet: \(error)")

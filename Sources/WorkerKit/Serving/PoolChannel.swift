@@ -20,10 +20,10 @@ final class PoolChannel: Sendable {
     private let state: PoolState
     private let cleanup: (kinds: [String], handler: @Sendable (CleanupMessage) async throws -> CleanupVerdict)
     private let current = Mutex<WorkerChannel?>(nil)
-    private let isInDoubt = Mutex(false)
+    private let isUncertain = Mutex(false)
     private let isPausing = Mutex(false)
     private let search = Mutex(Search())
-    private let doubt = AsyncSignal()
+    private let uncertainty = AsyncSignal()
 
     init(
         live: ObservedValue<ServedPool>, workerType: String, defaultTemplate: BaseJobTemplate, services: WorkerServices,
@@ -114,29 +114,29 @@ final class PoolChannel: Sendable {
     /// Whether the state of the pool is certain without a request. If not, the caller must send a request, because this
     /// call resets the uncertainty.
     func isPoolCurrent() -> Bool {
-        let isInDoubt = isInDoubt.withLock { isInDoubt in
-            defer { isInDoubt = false }
-            return isInDoubt
+        let isUncertain = isUncertain.withLock { isUncertain in
+            defer { isUncertain = false }
+            return isUncertain
         }
-        return connection.isLive && !isInDoubt && !state.hasFailedToRead
+        return connection.isLive && !isUncertain && !state.hasFailedToRead
     }
 
     private func invalidate() {
-        isInDoubt.withLock { $0 = true }
-        doubt.signal()
+        isUncertain.withLock { $0 = true }
+        uncertainty.signal()
     }
 
     /// Waits until the worker has to read the pool with a request, until a time is over, or until the task is
     /// cancelled. After a failure, it also ends when the API is available again.
     func waitForInvalidation(atMost duration: Duration, afterFailure: Bool = false) async {
         isPausing.withLock { $0 = afterFailure }
-        await doubt.wait(atMost: duration)
+        await uncertainty.wait(atMost: duration)
         isPausing.withLock { $0 = false }
     }
 
     /// Ends the pause after a failed request, because the API is available again.
     func endPauseAfterFailure() {
-        if isPausing.withLock({ $0 }) { doubt.signal() }
+        if isPausing.withLock({ $0 }) { uncertainty.signal() }
     }
 }
 

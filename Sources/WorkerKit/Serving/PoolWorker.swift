@@ -110,7 +110,7 @@ package struct PoolWorker: Sendable {
             group.addTask { await synchronizer.run(afterFirst: isSynchronized) }
             group.addTask { await cancellations.run() }
             group.addTask { await runs.late.run() }
-            await poll(goingOnWith: left)
+            await poll(resuming: left)
             group.cancelAll()
             await runs.late.look()
             guard let started = started.value else { return }
@@ -128,15 +128,15 @@ package struct PoolWorker: Sendable {
 
     /// Polls, runs the returned runs, and resumes the runs of an earlier process. Returns when polling and all runs
     /// have ended.
-    private func poll(goingOnWith left: RecoveredRuns) async {
-        let (work, hand) = AsyncStream.makeStream(of: Work.self)
+    private func poll(resuming left: RecoveredRuns) async {
+        let (work, queue) = AsyncStream.makeStream(of: Work.self)
         let poller = PollLoop(
             live: live, services: services, state: state, slots: slots, registry: registry, metrics: metrics,
-            hints: hints, workerType: backend.traits.type, taking: taking, hand: { hand.yield(.due($0)) })
+            hints: hints, workerType: backend.traits.type, taking: taking, start: { queue.yield(.due($0)) })
         await withDiscardingTaskGroup { group in
             group.addTask {
                 if served.runsOnce { await poller.once() } else { await poller.run() }
-                hand.finish()
+                queue.finish()
                 // After the retirement of a pool, other pools still start runs with the backend.
                 if !services.shutdown.isServing { await backend.releaseSpares() }
             }
@@ -145,7 +145,7 @@ package struct PoolWorker: Sendable {
                 let claims = OrphanedClaims(runs: runs, slots: slots, taking: taking)
                 group.addTask {
                     await claims.run { run in
-                        if case .enqueued = hand.yield(.orphaned(run)) { true } else { false }
+                        if case .enqueued = queue.yield(.orphaned(run)) { true } else { false }
                     }
                 }
             }
@@ -217,7 +217,7 @@ package struct PoolWorker: Sendable {
         func isOfPool(_ entry: LedgerEntry) -> Bool {
             entry.pool == served.name && entry.workerType == backend.traits.type
         }
-        for entry in services.ledger.doubtful.filter(isOfPool) where !runs.late.watch(entry) {
+        for entry in services.ledger.uncertain.filter(isOfPool) where !runs.late.watch(entry) {
             await services.ledger.remove(entry.flowRunID)
         }
         let entries = services.ledger.entries.filter(isOfPool)
@@ -226,7 +226,7 @@ package struct PoolWorker: Sendable {
         }
         var left = RecoveredRuns()
         for entry in entries {
-            left.runs.append(.init(entry: entry, held: registry.restore(entry), slot: slots.takeBeyondLimit()))
+            left.runs.append(.init(entry: entry, active: registry.restore(entry), slot: slots.takeBeyondLimit()))
         }
         let running = left.runs.filter { $0.entry.stage == .running && !$0.entry.isToBeGivenUp }
         await adopt(running.filter { $0.entry.deaths == 0 })
@@ -238,15 +238,15 @@ package struct PoolWorker: Sendable {
     /// Has the backend watch infrastructure again, and notes in the ledger that this work is under way.
     private func adopt(_ left: [RecoveredRuns.RecoveredRun]) async {
         func note() async {
-            await services.ledger.record(left.map { runs.entry(of: $0.held) })
+            await services.ledger.record(left.map { runs.entry(of: $0.active) })
         }
-        for run in left { run.held.begin(.recovering) }
+        for run in left { run.active.begin(.recovering) }
         await note()
         for run in left {
             guard let identifier = run.entry.identifier else { continue }
-            await backend.adopt(identifier, flowRunID: run.held.id, flowRunName: run.held.name)
+            await backend.adopt(identifier, flowRunID: run.active.id, flowRunName: run.active.name)
         }
-        for run in left { _ = run.held.endWork() }
+        for run in left { _ = run.active.endWork() }
         await note()
     }
 
@@ -258,11 +258,11 @@ package struct PoolWorker: Sendable {
         await services.shutdown.wait(for: .draining)
         guard !services.shutdown.isServing else { return }
         if backend.traits.outlivesWorker || served.leavesRunsOnExit || services.shutdown.refusal != nil {
-            for held in registry.all { held.requestLeave() }
+            for active in registry.all { active.requestLeave() }
             return
         }
         await services.shutdown.wait(for: .stopping)
         guard services.shutdown.phase >= .stopping else { return }
-        for held in registry.all { held.requestStop(.shutdown) }
+        for active in registry.all { active.requestStop(.shutdown) }
     }
 }

@@ -19,7 +19,7 @@ struct RunCleanup: Sendable {
     /// Removes the infrastructure that a message names, and returns the result.
     func clean(_ message: CleanupMessage) async throws -> CleanupVerdict {
         services.logger.info("The API asks to clean up after flow run '\(message.flowRunID)'")
-        if let held = runs.registry.run(message.flowRunID) { return try await end(held) }
+        if let active = runs.registry.run(message.flowRunID) { return try await end(active) }
         let flowRun: KnownRun
         do {
             flowRun = KnownRun(try await services.api.readFlowRun(id: UUID(id: message.flowRunID)))
@@ -45,12 +45,12 @@ struct RunCleanup: Sendable {
     }
 
     /// Cancels, in the usual way, a run that this worker holds. Returns when the worker no longer holds it.
-    private func end(_ held: ActiveRun) async throws -> CleanupVerdict {
-        held.requestStop(.cancelled)
-        while runs.registry.run(held.id) === held {
+    private func end(_ active: ActiveRun) async throws -> CleanupVerdict {
+        active.requestStop(.cancelled)
+        while runs.registry.run(active.id) === active {
             try Task.checkCancellation()
-            await held.waitForEnd(atMost: .seconds(1))
-            if held.hasEnded { try await Task.sleep(for: .milliseconds(50)) }
+            await active.waitForEnd(atMost: .seconds(1))
+            if active.hasEnded { try await Task.sleep(for: .milliseconds(50)) }
         }
         return .done
     }

@@ -19,8 +19,8 @@ struct ContainerBench: Sendable {
         self.image = image
         port = try PortReservation()
         // This machine has no user with the worker's user id, so everyone gets access.
-        for folder in [bench.folder, "\(bench.folder)/code", "\(bench.folder)/tmp"] {
-            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: folder)
+        for directory in [bench.directory, "\(bench.directory)/code", "\(bench.directory)/tmp"] {
+            try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory)
         }
     }
 
@@ -40,7 +40,7 @@ struct ContainerBench: Sendable {
             "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": "\(port.port)",
         ].merging(variables) { $1 }
         var options = ["run", "-d", "--network", "host", "--health-interval", "1s"] + own
-        options += ["-v", "\(bench.folder):\(bench.folder)"]
+        options += ["-v", "\(bench.directory):\(bench.directory)"]
         options += settings.flatMap { ["-e", "\($0)=\($1)"] }
         let command = ["start", "--pool", bench.pool, "--name", "contained", "--with-healthcheck"] + arguments
         let id = try #require(try await DockerBench.docker(options + [image] + command).first)

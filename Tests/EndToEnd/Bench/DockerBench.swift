@@ -28,7 +28,7 @@ struct DockerBench: Sendable {
     }
 
     /// The volume that mounts the bench's directory.
-    var mount: JSONValue { .string("\(bench.folder):\(bench.folder)") }
+    var mount: JSONValue { .string("\(bench.directory):\(bench.directory)") }
 
     private func merged(_ variables: JSONValue, _ others: JSONValue) -> JSONValue {
         var result = variables

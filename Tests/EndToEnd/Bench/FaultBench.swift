@@ -57,7 +57,7 @@ struct FaultBench: Sendable {
             }
         var runs: [Run] = []
         for _ in 0..<count {
-            let command = "python \(program) \(bench.folder)/runs \(end)" + (ending == .crashed ? " crash" : "")
+            let command = "python \(program) \(bench.directory)/runs \(end)" + (ending == .crashed ? " crash" : "")
             let variables: JSONValue = [
                 "command": .string(command),
                 "env": ["PREFECT_API_URL": .string(throughProxy ? proxy.url : bench.server.url)],
@@ -74,7 +74,7 @@ struct FaultBench: Sendable {
     }
 
     /// The path of the file that `happens(_:)` creates for a word.
-    private func file(of word: String) -> String { "\(bench.folder)/\(word)" }
+    private func file(of word: String) -> String { "\(bench.directory)/\(word)" }
 
     /// The environment of a worker behind the proxy.
     func environment(_ others: [String: String] = [:]) -> [String: String] {

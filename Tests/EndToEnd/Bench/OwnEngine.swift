@@ -7,22 +7,23 @@ import Testing
 /// A Docker Engine for one test. A stop and a start of it affect no other test. Its containers have the image
 /// `busybox:lab` of the Engine at `DOCKER_HOST`, and no connection to a network.
 struct OwnEngine: Sendable {
-    private let folder: String
+    private let directory: String
     private let arguments: [String]
 
     /// The address of the Engine for the worker and for Docker's client.
-    var address: String { "unix://\(folder)/e.sock" }
+    var address: String { "unix://\(directory)/e.sock" }
 
     /// An Engine that keeps all its files in a directory. With `restoresContainers`, its containers continue while it
     /// is stopped.
-    init(in folder: String, restoresContainers: Bool) async throws {
-        self.folder = folder
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    init(in directory: String, restoresContainers: Bool) async throws {
+        self.directory = directory
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let facts = try await DockerBench.docker(["info", "--format", "{{json .}}"])
         let info = try JSONValue(parsing: facts.first ?? "")
         var arguments = [
-            "-H", "unix://\(folder)/e.sock", "--data-root", "\(folder)/d", "--exec-root", "\(folder)/x", "--pidfile",
-            "\(folder)/pid", "--iptables=false", "--storage-driver", "vfs",
+            "-H", "unix://\(directory)/e.sock", "--data-root", "\(directory)/d", "--exec-root", "\(directory)/x",
+            "--pidfile",
+            "\(directory)/pid", "--iptables=false", "--storage-driver", "vfs",
         ]
         if restoresContainers { arguments.append("--live-restore") }
         // Some machines need a runtime other than `runc`, and the Engine at `DOCKER_HOST` has it as its default.
@@ -59,7 +60,7 @@ struct OwnEngine: Sendable {
 
     /// Loads the image into the Engine.
     func loadImage() async throws {
-        let file = "\(folder)/image.tar"
+        let file = "\(directory)/image.tar"
         try await DockerBench.docker(["save", "-o", file, "busybox:lab"])
         try await docker(["load", "-i", file])
     }

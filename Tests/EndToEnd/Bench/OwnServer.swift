@@ -10,11 +10,11 @@ struct OwnServer: Sendable {
     /// A client of the server.
     let client: PrefectServerClient
     private let reservation: PortReservation
-    private let folder: String
+    private let directory: String
 
-    init(folder: String) throws {
+    init(directory: String) throws {
         reservation = try PortReservation()
-        self.folder = folder
+        self.directory = directory
         var client = try PrefectServerClient(url: "http://127.0.0.1:\(reservation.port)/api", patience: .seconds(60))
         let basic = Data(Self.credentials.utf8).base64EncodedString()
         client.headers = [(name: "Authorization", value: "Basic \(basic)")]
@@ -30,9 +30,9 @@ struct OwnServer: Sendable {
         _ body: () async throws -> Result
     ) async throws -> Result {
         let environment = WorkerProgram.environment(
-            home: folder,
+            home: directory,
             [
-                "PREFECT_HOME": "\(folder)/server", "PREFECT_SERVER_API_AUTH_STRING": Self.credentials,
+                "PREFECT_HOME": "\(directory)/server", "PREFECT_SERVER_API_AUTH_STRING": Self.credentials,
                 "PREFECT_API_AUTH_STRING": Self.credentials, "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             ].merging(settings) { $1 })
         // The server starts again whenever it has ended, unless the file `hold` exists.
@@ -43,7 +43,7 @@ struct OwnServer: Sendable {
             done
             """
         return try await withChildProcess(
-            "/bin/sh", ["-c", script], environment: environment, workingDirectory: folder
+            "/bin/sh", ["-c", script], environment: environment, workingDirectory: directory
         ) { server in
             do {
                 try await waitUntilUp()
@@ -56,8 +56,8 @@ struct OwnServer: Sendable {
 
     /// Ends the server.
     func stop() async throws {
-        try Data().write(to: URL(filePath: "\(folder)/hold"))
-        let noted = try String(contentsOf: URL(filePath: "\(folder)/pid"), encoding: .utf8)
+        try Data().write(to: URL(filePath: "\(directory)/hold"))
+        let noted = try String(contentsOf: URL(filePath: "\(directory)/pid"), encoding: .utf8)
         guard let process = Int32(noted.filter(\.isNumber)) else { return }
         ProcessTable.kill(process)
         try await eventually(within: .seconds(10), "the server has ended") { !ProcessTable.isAlive(process) }
@@ -65,7 +65,7 @@ struct OwnServer: Sendable {
 
     /// Starts the server again with its old data, and waits until it answers.
     func start() async throws {
-        try FileManager.default.removeItem(atPath: "\(folder)/hold")
+        try FileManager.default.removeItem(atPath: "\(directory)/hold")
         try await waitUntilUp()
     }
 

@@ -6,10 +6,10 @@ import Testing
 enum Preload {
     /// The path of a C compiler; Swift includes one.
     static let compiler: String? = {
-        let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        let directories = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         for name in ["cc", "clang", "gcc"] {
-            for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(name)") {
-                return "\(folder)/\(name)"
+            for directory in directories where FileManager.default.isExecutableFile(atPath: "\(directory)/\(name)") {
+                return "\(directory)/\(name)"
             }
         }
         return nil
@@ -23,13 +23,13 @@ extension Trait where Self == ConditionTrait {
 
 extension Preload {
     /// Compiles a C file of the tests into a library for preloading, and returns its path.
-    static func compile(_ name: String, in folder: String) async throws -> String {
+    static func compile(_ name: String, in directory: String) async throws -> String {
         let source = try #require(Bundle.module.url(forResource: "Resources/\(name)", withExtension: "c")).path
-        let library = "\(folder)/\(name).so"
+        let library = "\(directory)/\(name).so"
         let status = try await withChildProcess(
             try #require(Preload.compiler), ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source],
             environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"],
-            workingDirectory: folder
+            workingDirectory: directory
         ) { try await $0.waitForExit(timeout: .seconds(60)) }
         try #require(status == .exited(0))
         return library
@@ -38,5 +38,5 @@ extension Preload {
 
 extension TestBench {
     /// Compiles a C file of the tests into a library for preloading, and returns its path.
-    func compileShared(_ name: String) async throws -> String { try await Preload.compile(name, in: folder) }
+    func compileShared(_ name: String) async throws -> String { try await Preload.compile(name, in: directory) }
 }

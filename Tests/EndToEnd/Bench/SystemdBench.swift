@@ -83,7 +83,7 @@ struct SystemdBench: Sendable {
     }
 
     /// The names of all unit directories in the workers' state directories.
-    func folders() -> [String] {
+    func directories() -> [String] {
         let root = "\(home)/prefect/prefect-worker"
         return machine.names(in: root).flatMap { machine.names(in: "\(root)/\($0)/units") }
     }
@@ -109,7 +109,7 @@ struct SystemdBench: Sendable {
     func deploy(_ function: String, jobVariables: JSONValue = [:]) async throws -> String {
         try write("code/flows.py", FlowSource.text)
         let onMachine = TestBench(
-            server: bench.server, pool: bench.pool, folder: home, flow: bench.flow, flowName: bench.flowName)
+            server: bench.server, pool: bench.pool, directory: home, flow: bench.flow, flowName: bench.flowName)
         return try await onMachine.deploy(function, jobVariables: jobVariables)
     }
 

@@ -70,9 +70,9 @@ struct SystemdMachine: Sendable {
 
     /// Writes a file and creates the directories above it.
     func write(_ text: String, to path: String, isExecutable: Bool = false) throws {
-        let folder = (self.path(path) as NSString).deletingLastPathComponent
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try Folder.write(text, to: self.path(path), isExecutable: isExecutable)
+        let directory = (self.path(path) as NSString).deletingLastPathComponent
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try TestFile.write(text, to: self.path(path), isExecutable: isExecutable)
     }
 
     /// The lines of a file; empty while the file does not exist.
@@ -85,14 +85,14 @@ struct SystemdMachine: Sendable {
     func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: self.path(path)) }
 
     /// The names in a directory; empty while the directory does not exist.
-    func names(in folder: String) -> [String] {
-        (try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []
+    func names(in directory: String) -> [String] {
+        (try? FileManager.default.contentsOfDirectory(atPath: path(directory))) ?? []
     }
 
     /// Copies a program of this machine into a directory. Libraries that the systemd machine lacks go into the same
     /// directory.
-    func install(_ program: String, in folder: String) async throws {
-        try FileManager.default.createDirectory(atPath: path(folder), withIntermediateDirectories: true)
+    func install(_ program: String, in directory: String) async throws {
+        try FileManager.default.createDirectory(atPath: path(directory), withIntermediateDirectories: true)
         let libraries = try await withChildProcess("ldd", [program]) { child in
             try await child.waitForExit()
             return child.output.compactMap { line in
@@ -100,7 +100,7 @@ struct SystemdMachine: Sendable {
             }
         }
         for file in [program] + libraries.filter({ !FileManager.default.fileExists(atPath: path($0)) }) {
-            let copy = path(folder) + "/" + (file as NSString).lastPathComponent
+            let copy = path(directory) + "/" + (file as NSString).lastPathComponent
             let origin = URL(filePath: file).resolvingSymlinksInPath().path
             // A hard link takes no space. Where it is not possible, the file is copied.
             guard (try? FileManager.default.linkItem(atPath: origin, toPath: copy)) == nil else { continue }
@@ -155,7 +155,7 @@ extension Trait where Self == ConditionTrait {
     static var systemdMachine: Self {
         .enabled(
             if: SystemdMachine.current != nil,
-            "needs a systemd that was booted with the folder TEST_SYSTEMD_ROOT as its /")
+            "needs a systemd that was booted with the directory TEST_SYSTEMD_ROOT as its /")
     }
 
     /// Skips the test, with the reason, when the systemd machine has no Python with Prefect.

@@ -10,7 +10,7 @@ struct TestBench: Sendable {
     /// The pool's name.
     let pool: String
     /// The directory with the flows and their notes. It is the home directory of all workers and runs.
-    let folder: String
+    let directory: String
     /// The id of the flow that all deployments belong to.
     let flow: String
     /// The flow's name.
@@ -18,11 +18,11 @@ struct TestBench: Sendable {
 
     /// Deploys a function of ``FlowSource``.
     func deploy(_ function: String, jobVariables: JSONValue = [:], queue: String? = nil) async throws -> String {
-        var others: JSONValue = ["parameters": ["notes": .string(folder)]]
+        var others: JSONValue = ["parameters": ["notes": .string(directory)]]
         if let queue { others["work_queue_name"] = .string(queue) }
         return try await server.createDeployment(
             name: "\(function)-\(Self.unique())", flow: flow, pool: pool, entrypoint: "flows.py:\(function)",
-            path: folder + "/code", jobVariables: jobVariables, others: others)
+            path: directory + "/code", jobVariables: jobVariables, others: others)
     }
 
     /// Deploys a command that runs instead of a flow's code.
@@ -40,7 +40,7 @@ struct TestBench: Sendable {
     /// Writes a shell script and returns its path.
     func script(_ name: String, _ text: String, isExecutable: Bool = true) throws -> String {
         try write(name, "#!/bin/sh\n" + text + "\n")
-        let path = "\(folder)/\(name)"
+        let path = "\(directory)/\(name)"
         let mode = isExecutable ? 0o755 : 0o644
         try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: path)
         return path
@@ -49,14 +49,14 @@ struct TestBench: Sendable {
     /// Writes a file into the directory and returns its path.
     @discardableResult
     func write(_ name: String, _ text: String) throws -> String {
-        let path = "\(folder)/\(name)"
-        try Folder.write(text, to: path)
+        let path = "\(directory)/\(name)"
+        try TestFile.write(text, to: path)
         return path
     }
 
     /// The lines of a file in the directory; empty while the file does not exist.
     func notes(_ name: String) -> [String] {
-        guard let data = try? Data(contentsOf: URL(filePath: "\(folder)/\(name)")) else { return [] }
+        guard let data = try? Data(contentsOf: URL(filePath: "\(directory)/\(name)")) else { return [] }
         return String(decoding: data, as: UTF8.self).split(separator: "\n").map(String.init)
     }
 
@@ -137,8 +137,8 @@ struct TestBench: Sendable {
 
     /// The remaining content of the workers' state directories: rows of ledgers, and directories of runs.
     func remains() async throws -> [String] {
-        let root = "\(folder)/prefect/prefect-worker"
-        let rows = try await WorkerProgram.run(["runs", "--json"], environment: environment(), in: folder).output
+        let root = "\(directory)/prefect/prefect-worker"
+        let rows = try await WorkerProgram.run(["runs", "--json"], environment: environment(), in: directory).output
         let directories = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         let runs = directories.flatMap { directory in
             (try? FileManager.default.contentsOfDirectory(atPath: "\(root)/\(directory)/runs")) ?? []
@@ -152,11 +152,11 @@ struct TestBench: Sendable {
     /// `TEST_WARM_ENGINES` gives all workers this mode of `PREFECT_WORKER_WARM_ENGINES`, for a run by hand.
     func environment(_ others: [String: String] = [:]) -> [String: String] {
         var own = [
-            "PREFECT_API_URL": server.url, "PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": folder + "/tmp",
+            "PREFECT_API_URL": server.url, "PREFECT_WORKER_QUERY_SECONDS": "1", "TMPDIR": directory + "/tmp",
             "PREFECT_WORKER_DRAIN_TIMEOUT_SECONDS": "0",
         ]
         own["PREFECT_WORKER_WARM_ENGINES"] = ProcessInfo.processInfo.environment["TEST_WARM_ENGINES"]
-        return WorkerProgram.environment(home: folder, own.merging(others) { $1 })
+        return WorkerProgram.environment(home: directory, own.merging(others) { $1 })
     }
 
     /// The arguments of a worker on the pool.
@@ -178,7 +178,7 @@ struct TestBench: Sendable {
     ) async throws -> Result {
         try await withChildProcess(
             WorkerProgram.path, arguments(name: name, others), environment: environment(variables),
-            workingDirectory: folder
+            workingDirectory: directory
         ) { worker in
             let result: Result
             do {
@@ -208,7 +208,7 @@ struct TestBench: Sendable {
     }
 
     /// The running processes whose `HOME` is the bench's directory: workers and runs.
-    func survivors() -> [Int32] { ProcessTable.processes(withVariable: "HOME", folder) }
+    func survivors() -> [Int32] { ProcessTable.processes(withVariable: "HOME", directory) }
 
     static func unique() -> String { UUID().uuidString.prefix(8).lowercased() }
 }
@@ -231,17 +231,17 @@ func withTestBench<Result>(
     on server: PrefectServerClient? = nil, createsPool: Bool = true, isolation: isolated (any Actor)? = #isolation,
     _ body: (TestBench) async throws -> Result
 ) async throws -> Result {
-    try await withTemporaryDirectory { folder in
+    try await withTemporaryDirectory { directory in
         var server = try server ?? PrefectServerClient.fromEnvironment()
         // The server's database can delay a request for a minute.
         server.timeout = .seconds(90)
         server.patience = .seconds(180)
         let name = "e2e-\(TestBench.unique())"
         let flow = try await server.createFlow(name: name)
-        let bench = TestBench(server: server, pool: name, folder: folder, flow: flow, flowName: name)
+        let bench = TestBench(server: server, pool: name, directory: directory, flow: flow, flowName: name)
         // The worker copies the code's directory for each run, so it must contain nothing else.
         for name in ["tmp", "code"] {
-            try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(atPath: "\(directory)/\(name)", withIntermediateDirectories: true)
         }
         try bench.write("code/flows.py", FlowSource.text)
         if createsPool { try await server.createPool(name: name) }

@@ -34,12 +34,12 @@ enum WorkerProgram {
     /// - Parameters:
     ///   - arguments: The arguments of the program.
     ///   - environment: The complete environment of the program.
-    ///   - folder: The working directory.
+    ///   - directory: The working directory.
     ///   - timeout: The time limit.
     static func run(
-        _ arguments: [String], environment: [String: String], in folder: String, timeout: Duration = .seconds(90)
+        _ arguments: [String], environment: [String: String], in directory: String, timeout: Duration = .seconds(90)
     ) async throws -> Outcome {
-        try await withChildProcess(path, arguments, environment: environment, workingDirectory: folder) { worker in
+        try await withChildProcess(path, arguments, environment: environment, workingDirectory: directory) { worker in
             let status = try await worker.waitForExit(timeout: timeout)
             return Outcome(status: status, output: worker.output, errors: worker.errors)
         }

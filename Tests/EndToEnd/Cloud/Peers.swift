@@ -25,8 +25,8 @@ struct Peers: Sendable {
     static func withServer<Result>(
         isolation: isolated (any Actor)? = #isolation, _ body: (PrefectServerClient) async throws -> Result
     ) async throws -> Result {
-        try await withTemporaryDirectory { folder in
-            let own = try OwnServer(folder: folder)
+        try await withTemporaryDirectory { directory in
+            let own = try OwnServer(directory: directory)
             return try await own.whileRunning(settings: serverSettings) { try await body(own.client) }
         }
     }
@@ -75,14 +75,14 @@ struct Peers: Sendable {
         _ isPython: Bool, _ name: String, isolation: isolated (any Actor)? = #isolation,
         _ body: (ChildProcess) async throws -> Void
     ) async throws {
-        let more = isPython ? ["--install-policy", "never"] : ["--state-dir", "\(bench.folder)/\(name)"]
+        let more = isPython ? ["--install-policy", "never"] : ["--state-dir", "\(bench.directory)/\(name)"]
         let arguments = bench.arguments(name: name, ["--type", type] + more)
         let environment = bench.environment(
             ["PREFECT_API_AUTH_STRING": OwnServer.credentials, "PREFECT_SERVER_ANALYTICS_ENABLED": "false"]
                 .merging(variables) { $1 })
         try await withChildProcess(
             isPython ? try #require(Self.prefect) : WorkerProgram.path, (isPython ? ["worker"] : []) + arguments,
-            environment: environment, workingDirectory: bench.folder
+            environment: environment, workingDirectory: bench.directory
         ) { worker in
             do {
                 try await body(worker)

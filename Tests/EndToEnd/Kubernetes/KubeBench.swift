@@ -126,13 +126,13 @@ func withKubeBench<Result>(
     try await withTestBench(createsPool: false) { bench in
         let namespace = "e2e-\(TestBench.unique())"
         let printed = try await WorkerProgram.run(
-            ["template", "kubernetes"], environment: bench.environment(), in: bench.folder)
+            ["template", "kubernetes"], environment: bench.environment(), in: bench.directory)
         var template = try JSONValue(parsing: printed.output.joined(separator: "\n"))
         template.change(["job_configuration", "job_manifest", "spec", "template", "spec"]) { spec in
             spec["hostNetwork"] = true
-            spec["volumes"] = [["name": "bench", "hostPath": ["path": .string(bench.folder)]]]
+            spec["volumes"] = [["name": "bench", "hostPath": ["path": .string(bench.directory)]]]
             guard var container = spec["containers"]?[0] else { return }
-            container["volumeMounts"] = [["name": "bench", "mountPath": .string(bench.folder)]]
+            container["volumeMounts"] = [["name": "bench", "mountPath": .string(bench.directory)]]
             spec["containers"] = [container]
         }
         template.change(["variables", "properties"]) { properties in

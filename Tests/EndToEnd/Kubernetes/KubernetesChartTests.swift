@@ -44,11 +44,11 @@ struct KubernetesChartTests {
         try await withKubeBench { kube in
             let key = "pnu_\(TestBench.unique())"
             try await kube.kubectl("create", "secret", "generic", "prefect-api-key", "--from-literal=key=\(key)")
-            let folder = kube.bench.folder
+            let directory = kube.bench.directory
             let run = try await kube.server.createRun(
                 deployment: kube.deploy(
                     shell:
-                        "printf %s \"$PREFECT_API_KEY\" >\(folder)/key; until test -e \(folder)/end; do sleep 0.2; done; exit 6"
+                        "printf %s \"$PREFECT_API_KEY\" >\(directory)/key; until test -e \(directory)/end; do sleep 0.2; done; exit 6"
                 ))
             let template = try #require(try await kube.server.pool(kube.bench.pool)["base_job_template"])
             let release = try await ChartRelease.ofPrefect(kube, "autoSecret", template: template)

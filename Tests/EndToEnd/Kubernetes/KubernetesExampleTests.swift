@@ -20,8 +20,8 @@ struct KubernetesExampleTests {
         "the commands of the example's README install a worker that runs flows, for an API with credentials",
         .enabled("needs a cluster without a namespace 'prefect'", isFree))
     func readme() async throws {
-        try await withTemporaryDirectory { folder in
-            let server = try OwnServer(folder: folder)
+        try await withTemporaryDirectory { directory in
+            let server = try OwnServer(directory: directory)
             try await server.whileRunning {
                 try await withTestBench(on: server.client, createsPool: false) { bench in
                     let example = try await Example(bench)
@@ -45,7 +45,7 @@ struct KubernetesExampleTests {
         #expect(commands.count == 7, "\(commands)")
         for command in commands {
             let outcome = try await withChildProcess(
-                "/bin/sh", ["-c", command], workingDirectory: example.folder
+                "/bin/sh", ["-c", command], workingDirectory: example.directory
             ) { child in
                 (try await child.waitForExit(timeout: .seconds(180)), child.summary)
             }
@@ -72,14 +72,14 @@ struct KubernetesExampleTests {
     private struct Example {
         static let pool = "my-pool"
         /// The working directory of the commands.
-        let folder: String
+        let directory: String
 
         init(_ bench: TestBench) async throws {
-            folder = bench.folder
+            directory = bench.directory
             let manager = FileManager.default
             let root = #filePath.components(separatedBy: "/Tests/EndToEnd/")[0]
-            try manager.createDirectory(atPath: "\(folder)/examples", withIntermediateDirectories: true)
-            let path = "\(folder)/examples/kubernetes"
+            try manager.createDirectory(atPath: "\(directory)/examples", withIntermediateDirectories: true)
+            let path = "\(directory)/examples/kubernetes"
             try manager.copyItem(atPath: "\(root)/examples/kubernetes", toPath: path)
             try bench.write("credentials.env", "PREFECT_API_AUTH_STRING=\(OwnServer.credentials)\n")
             let cluster = try await KubeBench.cluster()
@@ -102,7 +102,7 @@ struct KubernetesExampleTests {
 
             var template = try JSONValue(
                 parsing: await WorkerProgram.run(
-                    ["template", "kubernetes"], environment: bench.environment(), in: folder
+                    ["template", "kubernetes"], environment: bench.environment(), in: directory
                 ).output.joined(separator: "\n"))
             template.change(["variables", "properties"]) { properties in
                 properties.change(["namespace"]) { $0["default"] = .string(namespace) }
@@ -113,7 +113,7 @@ struct KubernetesExampleTests {
 
         /// The commands of the README: its indented lines that begin with `kubectl`.
         func commands() throws -> [String] {
-            try String(contentsOfFile: "\(folder)/examples/kubernetes/README.md", encoding: .utf8)
+            try String(contentsOfFile: "\(directory)/examples/kubernetes/README.md", encoding: .utf8)
                 .split(separator: "\n").filter { $0.hasPrefix("    ") }
                 .map { $0.trimmingCharacters(in: .whitespaces) }.filter { $0.hasPrefix("kubectl ") }
         }

@@ -9,13 +9,13 @@ struct KubernetesFaultTests {
     /// directory.
     private func quickRun(_ kube: KubeBench, until end: String) async throws -> String {
         let program = try kube.bench.write("quick.py", FlowSource.quickRun)
-        let folder = kube.bench.folder
-        return try await kube.bench.deploy(command: "python \(program) \(folder)/runs \(folder)/\(end)")
+        let directory = kube.bench.directory
+        return try await kube.bench.deploy(command: "python \(program) \(directory)/runs \(directory)/\(end)")
     }
 
     /// Deploys a shell that exits with a code as soon as a file exists in the bench's directory.
     private func shell(_ kube: KubeBench, until end: String, exit code: Int) async throws -> String {
-        try await kube.deploy(shell: "while [ ! -e \(kube.bench.folder)/\(end) ]; do sleep 0.2; done; exit \(code)")
+        try await kube.deploy(shell: "while [ ! -e \(kube.bench.directory)/\(end) ]; do sleep 0.2; done; exit \(code)")
     }
 
     @Test("a deleted job crashes its run; a flow with a deleted pod runs again, in one active job")
@@ -112,7 +112,8 @@ struct KubernetesFaultTests {
             let long = try await server.createRun(deployment: quickRun(kube, until: "long"))
             let variables = kube.bench.environment(kube.variables())
             try await withChildProcess(
-                WorkerProgram.path, kube.bench.arguments(), environment: variables, workingDirectory: kube.bench.folder
+                WorkerProgram.path, kube.bench.arguments(), environment: variables,
+                workingDirectory: kube.bench.directory
             ) { worker in
                 try await kube.waitUntilRunning(long)
                 _ = try await kube.job(of: short)
@@ -179,7 +180,7 @@ struct KubernetesFaultTests {
             let check = try await WorkerProgram.run(
                 ["check", "--pool", kube.bench.pool],
                 environment: kube.bench.environment(kube.variables(kubeconfig: config)),
-                in: kube.bench.folder)
+                in: kube.bench.directory)
             #expect(check.status == .exited(1), "\(check.text)")
             for lack in [
                 "may not get pods/log in the namespace '\(kube.namespace)', which the template of work pool",
@@ -205,7 +206,7 @@ struct KubernetesFaultTests {
         try await withKubeBench { kube in
             let run = { (variables: [String: String]) in
                 try await WorkerProgram.run(
-                    kube.bench.arguments(), environment: kube.bench.environment(variables), in: kube.bench.folder)
+                    kube.bench.arguments(), environment: kube.bench.environment(variables), in: kube.bench.directory)
             }
             let none = try await run(["KUBECONFIG": "/no/such/file"])
             #expect(none.status == .exited(1))
@@ -235,7 +236,7 @@ struct KubernetesFaultTests {
             let environment = kube.bench.environment(kube.variables(kubeconfig: "/no/such/file"))
             for (arguments, status) in [(["--pool", kube.bench.pool], Int32(0)), (["--type", "kubernetes"], 1)] {
                 let checked = try await WorkerProgram.run(
-                    ["check"] + arguments, environment: environment, in: kube.bench.folder)
+                    ["check"] + arguments, environment: environment, in: kube.bench.directory)
                 #expect(checked.status == .exited(status), "\(checked.text)")
                 #expect(checked.text.contains("Only jobs that name their own infrastructure") == (status == 0))
             }

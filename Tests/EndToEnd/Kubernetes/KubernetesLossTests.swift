@@ -71,17 +71,17 @@ struct KubernetesLossTests {
         try await withKubeBench { kube in
             let server = kube.server
             let program = try kube.bench.write("quick.py", FlowSource.quickRun)
-            let done = "\(kube.bench.folder)/done"
+            let done = "\(kube.bench.directory)/done"
             let now: JSONValue = ["finished_job_ttl": 0]
             let flow = try await server.createRun(
                 deployment: kube.bench.deploy(
-                    command: "python \(program) \(kube.bench.folder)/runs \(done)", jobVariables: now))
+                    command: "python \(program) \(kube.bench.directory)/runs \(done)", jobVariables: now))
             let silent = try await server.createRun(
                 deployment: kube.deploy(shell: "while ! test -e \(done); do sleep 0.2; done; exit 5", jobVariables: now)
             )
             try await withChildProcess(
                 WorkerProgram.path, kube.bench.arguments(),
-                environment: kube.bench.environment(kube.variables()), workingDirectory: kube.bench.folder
+                environment: kube.bench.environment(kube.variables()), workingDirectory: kube.bench.directory
             ) { worker in
                 try await kube.waitUntilRunning(flow)
                 _ = try await kube.job(of: silent)
@@ -116,7 +116,8 @@ struct KubernetesLossTests {
                 try await server.createRun(
                     deployment: kube.deploy(
                         shell:
-                            "echo last words; while ! test -e \(kube.bench.folder)/\(end); do sleep 0.2; done; exit 6"))
+                            "echo last words; while ! test -e \(kube.bench.directory)/\(end); do sleep 0.2; done; exit 6"
+                    ))
             }
             let early = try await deploy("early")
             let late = try await deploy("late")
@@ -128,7 +129,7 @@ struct KubernetesLossTests {
                 try await kube.objects("jobs").contains { $0["status"]?["failed"] == 1 }
             }
             func withAnother(_ name: String, _ body: () async throws -> Void) async throws {
-                let state = ["--state-dir", "\(kube.bench.folder)/state-of-\(name)"]
+                let state = ["--state-dir", "\(kube.bench.directory)/state-of-\(name)"]
                 try await kube.withWorker(name: name, state) { worker in
                     try await worker.waitForLine(containing: "started!")
                     try await body()
@@ -167,7 +168,7 @@ struct KubernetesLossTests {
                     try await server.waitForRun(run, toBe: ["Pending"])
                 }
             }
-            let state = ["--state-dir", "\(kube.bench.folder)/state-of-second"]
+            let state = ["--state-dir", "\(kube.bench.directory)/state-of-second"]
             try await kube.withWorker(name: "second", state) { worker in
                 try await worker.waitForLine(containing: "Worker 'second' takes over flow run", timeout: .seconds(180))
                 try await server.waitForRun(run, toBe: ["Crashed"], within: .seconds(60))
@@ -182,7 +183,7 @@ struct KubernetesLossTests {
     func worker() async throws {
         try await withKubeBench { kube in
             let server = kube.server
-            let end = "\(kube.bench.folder)/end"
+            let end = "\(kube.bench.directory)/end"
             let run = try await server.createRun(
                 deployment: kube.deploy(shell: "echo last words; while ! test -e \(end); do sleep 0.2; done; exit 6"))
             let observing = ["PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES": kube.namespace]
@@ -192,7 +193,7 @@ struct KubernetesLossTests {
             _ = try await server.createPool(name: other, type: "kubernetes", template: [:])
             try await withChildProcess(
                 WorkerProgram.path, ["start", "--pool", other, "--name", "observer"], environment: variables,
-                workingDirectory: kube.bench.folder
+                workingDirectory: kube.bench.directory
             ) { observer in
                 try await observer.waitForLine(containing: "started!")
                 try kube.bench.write("end", "")
@@ -222,7 +223,7 @@ struct KubernetesLossTests {
         try await withChildProcess(
             WorkerProgram.path, kube.bench.arguments(name: name),
             environment: kube.bench.environment(kube.variables().merging(variables) { $1 }),
-            workingDirectory: kube.bench.folder
+            workingDirectory: kube.bench.directory
         ) { worker in
             try await body()
             worker.send(.kill)

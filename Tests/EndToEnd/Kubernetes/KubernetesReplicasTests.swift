@@ -64,7 +64,7 @@ private struct KillStorm {
             let seconds = Int.random(in: 5...15, using: &random)
             let delay = Int.random(in: 0...Int(Self.length.components.seconds), using: &random)
             let command =
-                "python \(program) \(kube.bench.folder)/runs \(seconds)" + (index % 2 == 0 ? "" : " crash")
+                "python \(program) \(kube.bench.directory)/runs \(seconds)" + (index % 2 == 0 ? "" : " crash")
             let run = try await server.createRun(
                 deployment: deployment, after: .seconds(delay), jobVariables: ["command": .string(command)])
             isCrashing[run] = index % 2 != 0

@@ -184,7 +184,7 @@ struct KubernetesRunTests {
             let run = try await server.createRun(
                 deployment: kube.deploy(
                     shell:
-                        "echo the secret is $WORD; while [ ! -e \(kube.bench.folder)/go ]; do sleep 0.2; done; exit 3",
+                        "echo the secret is $WORD; while [ ! -e \(kube.bench.directory)/go ]; do sleep 0.2; done; exit 3",
                     jobVariables: ["env": ["WORD": "plover-1"]]))
             let variables = ["PREFECT_INTEGRATIONS_KUBERNETES_WORKER_STORE_ENV_AS_SECRET": "true"]
             try await kube.withWorker(variables: variables) { worker in
@@ -217,7 +217,7 @@ struct KubernetesRunTests {
                     shell: "true", jobVariables: ["image": "no.such.registry.invalid/image:1"]))
             let worker = try await WorkerProgram.run(
                 kube.bench.arguments(["--run-once"]), environment: kube.bench.environment(kube.variables()),
-                in: kube.bench.folder)
+                in: kube.bench.directory)
             #expect(worker.status == .exited(0), "\(worker.text)")
             let name = try await kube.job(of: run)
             #expect(try await kube.objects("jobs").map { $0["metadata"]?["name"]?.stringValue } == [name])

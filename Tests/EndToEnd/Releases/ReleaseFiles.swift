@@ -7,7 +7,7 @@ struct ReleaseFiles: Sendable {
     /// The path of the Debian package.
     let package: String
     /// The directory of the test.
-    let folder: String
+    let directory: String
 
     /// The directory of the release.
     var made: String { (package as NSString).deletingLastPathComponent }
@@ -45,11 +45,11 @@ struct ReleaseFiles: Sendable {
     /// Runs a script of Bash, see ``run(_:timeout:)``. The script may fail.
     func outcome(_ script: String, timeout: Duration = .seconds(240)) async throws -> WorkerProgram.Outcome {
         let variables = [
-            "package": package, "made": made, "root": Documentation.root, "GNUPGHOME": "\(folder)/gpg",
+            "package": package, "made": made, "root": Documentation.root, "GNUPGHOME": "\(directory)/gpg",
             "DIST_KEY": "release@example.com",
         ]
         return try await withChildProcess(
-            "bash", ["-euo", "pipefail", "-c", script], extraEnvironment: variables, workingDirectory: folder
+            "bash", ["-euo", "pipefail", "-c", script], extraEnvironment: variables, workingDirectory: directory
         ) { child in
             let status = try await child.waitForExit(timeout: timeout)
             return WorkerProgram.Outcome(status: status, output: child.output, errors: child.errors)
@@ -61,8 +61,8 @@ struct ReleaseFiles: Sendable {
 @discardableResult
 func withReleaseFiles<Result>(_ body: (ReleaseFiles) async throws -> Result) async throws -> Result {
     let package = try #require(ProcessInfo.processInfo.environment["TEST_PACKAGE"])
-    return try await withTemporaryDirectory { folder in
-        let release = ReleaseFiles(package: package, folder: folder)
+    return try await withTemporaryDirectory { directory in
+        let release = ReleaseFiles(package: package, directory: directory)
         try await release.run(
             """
             install -d -m 700 gpg

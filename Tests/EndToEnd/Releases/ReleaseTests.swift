@@ -37,7 +37,7 @@ struct ReleaseTests {
                 "examples/quickstart/run.sh", "share/man/man1/prefect-worker.1.gz",
                 "share/doc/prefect-worker/copyright", "share/doc/prefect-worker/NOTICE.libraries",
             ] {
-                #expect(FileManager.default.fileExists(atPath: "\(release.folder)/unpacked/\(file)"), "\(file)")
+                #expect(FileManager.default.fileExists(atPath: "\(release.directory)/unpacked/\(file)"), "\(file)")
             }
         }
     }

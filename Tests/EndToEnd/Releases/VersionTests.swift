@@ -5,9 +5,9 @@ import Testing
 struct VersionTests {
     @Test("the program, its man page and the changelog have the same version")
     func everywhere() async throws {
-        try await withTemporaryDirectory { folder in
+        try await withTemporaryDirectory { directory in
             let printed = try await WorkerProgram.run(
-                ["--version"], environment: WorkerProgram.environment(home: folder), in: folder)
+                ["--version"], environment: WorkerProgram.environment(home: directory), in: directory)
             let version = try #require(printed.output.first?.split(separator: " ").dropFirst().first)
             let newest = try #require(
                 Documentation.text("CHANGELOG.md").firstMatch(of: /\n## \[([^\]]+)\]/), "no version has a section")

@@ -29,19 +29,19 @@ def of_the_interpreter(entry):
 
 def below(directory):
     found = {}
-    for folder, folders, files in os.walk(directory):
-        folders[:] = sorted(name for name in folders if name not in ("__pycache__", ".git"))
+    for parent, directories, files in os.walk(directory):
+        directories[:] = sorted(name for name in directories if name not in ("__pycache__", ".git"))
         for name in sorted(files):
-            path = os.path.join(folder, name)
+            path = os.path.join(parent, name)
             with open(path, "rb") as file:
                 content = file.read()
             text = content.decode(errors="replace")
             found[os.path.relpath(path, directory)] = text if len(text) < 120 else f"{len(text)} characters"
         if len(found) > 60:
             return {"too many": len(found)}
-        for name in folders:
-            if not os.listdir(os.path.join(folder, name)):
-                found[os.path.relpath(os.path.join(folder, name), directory) + "/"] = ""
+        for name in directories:
+            if not os.listdir(os.path.join(parent, name)):
+                found[os.path.relpath(os.path.join(parent, name), directory) + "/"] = ""
     return found
 
 

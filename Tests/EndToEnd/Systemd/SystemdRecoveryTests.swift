@@ -44,7 +44,7 @@ struct SystemdRecoveryTests {
             crash = try await systemd.waitForRun(killed, toBe: ["Crashed"])
             #expect(crash["state"]?["message"]?.stringValue?.contains("status code 8") == true)
             for name in ["restarted", "missed", "killed"] { #expect(systemd.notes(name) == ["begin"]) }
-            try await eventually(within: .seconds(20), "no unit directory remains") { systemd.folders().isEmpty }
+            try await eventually(within: .seconds(20), "no unit directory remains") { systemd.directories().isEmpty }
         }
     }
 
@@ -83,9 +83,11 @@ struct SystemdRecoveryTests {
                 Issue.record("\(run) ran \(count) times: \(message)\n\(lines.joined(separator: "\n"))")
             }
             do {
-                try await eventually(within: .seconds(20), "no unit directory remains") { systemd.folders().isEmpty }
+                try await eventually(within: .seconds(20), "no unit directory remains") {
+                    systemd.directories().isEmpty
+                }
             } catch {
-                throw Explained(error: error, detail: "\(systemd.folders())\n\(try await systemd.report())")
+                throw Explained(error: error, detail: "\(systemd.directories())\n\(try await systemd.report())")
             }
         }
     }

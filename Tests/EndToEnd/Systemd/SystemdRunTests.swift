@@ -51,7 +51,7 @@ struct SystemdRunTests {
             let place = try #require(systemd.notes("place").first)
             #expect(place.hasPrefix("/var/cache/prefect-run/prefect-run-\(printing)"))
             try await eventually(within: .seconds(20), "the run's directories are removed") {
-                !systemd.machine.exists(place) && systemd.folders().isEmpty
+                !systemd.machine.exists(place) && systemd.directories().isEmpty
             }
             #expect(
                 try await systemd.machine.run("systemctl", "list-units", "--all", "--quiet", "prefect-run-\(run)*")
@@ -181,9 +181,9 @@ struct SystemdRunTests {
     )
     func sandboxed() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
-            for folder in ["open", "closed"] {
-                try systemd.write("\(folder)/x", "")
-                try await systemd.machine.run("chmod", "-R", "777", "\(systemd.home)/\(folder)")
+            for directory in ["open", "closed"] {
+                try systemd.write("\(directory)/x", "")
+                try await systemd.machine.run("chmod", "-R", "777", "\(systemd.home)/\(directory)")
             }
             let run = try await systemd.shell(
                 """
@@ -221,8 +221,8 @@ struct SystemdRunTests {
     @Test("a worker with its user's manager runs flows there, and refuses variables that need the system's manager")
     func userManager() async throws {
         try await withSystemdBench(type: "systemd") { systemd in
-            let folder = "\(systemd.home)/.config/systemd/user"
-            try systemd.machine.write("[Socket]\nListenStream=%t/bus\n", to: "\(folder)/dbus.socket")
+            let directory = "\(systemd.home)/.config/systemd/user"
+            try systemd.machine.write("[Socket]\nListenStream=%t/bus\n", to: "\(directory)/dbus.socket")
             try systemd.machine.write(
                 """
                 [Unit]
@@ -230,7 +230,7 @@ struct SystemdRunTests {
                 [Service]
                 Type=notify
                 ExecStart=/usr/bin/dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation
-                """, to: "\(folder)/dbus.service")
+                """, to: "\(directory)/dbus.service")
             let runtime = "/run/\(systemd.bench.pool)"
             try await systemd.machine.installUnit(
                 "\(systemd.bench.pool)-manager.service",

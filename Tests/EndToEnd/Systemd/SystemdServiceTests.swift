@@ -5,10 +5,10 @@ import Testing
 struct CredentialTests {
     @Test("a key in a systemd credential is used, and its value is not printed")
     func credentials() async throws {
-        try await withTemporaryDirectory { folder in
-            try Folder.write("hush-hush\n", to: "\(folder)/prefect-api-key")
-            let environment = WorkerProgram.environment(home: folder, ["CREDENTIALS_DIRECTORY": folder])
-            let outcome = try await WorkerProgram.run(["settings"], environment: environment, in: folder)
+        try await withTemporaryDirectory { directory in
+            try TestFile.write("hush-hush\n", to: "\(directory)/prefect-api-key")
+            let environment = WorkerProgram.environment(home: directory, ["CREDENTIALS_DIRECTORY": directory])
+            let outcome = try await WorkerProgram.run(["settings"], environment: environment, in: directory)
             func value(_ name: String) -> Substring? {
                 outcome.output.first { $0.hasPrefix(name + " ") }?.split(separator: " ").dropFirst().first
             }

@@ -171,12 +171,12 @@ struct WorkspaceColumn: Sendable {
         try FileManager.default.createDirectory(
             atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
         switch text {
-        case "@flow": try Folder.write(Self.source("workspace_flow"), to: path)
-        case "@steps": try Folder.write(Self.source("workspace_steps"), to: path)
+        case "@flow": try TestFile.write(Self.source("workspace_flow"), to: path)
+        case "@steps": try TestFile.write(Self.source("workspace_steps"), to: path)
         case _ where text.hasPrefix("->"):
             try FileManager.default.createSymbolicLink(
                 atPath: path, withDestinationPath: String(text.dropFirst("->".count)))
-        default: try Folder.write(text, to: path)
+        default: try TestFile.write(text, to: path)
         }
     }
 
@@ -211,9 +211,11 @@ struct WorkspaceColumn: Sendable {
 
     /// Writes the observations into the directory that `WORKSPACE_RECORD` names, for manual inspection.
     private func record(_ observations: Observations) throws {
-        guard let folder = ProcessInfo.processInfo.environment["WORKSPACE_RECORD"], !folder.isEmpty else { return }
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try Folder.write(JSONValue.object(observations).serialized(.pretty) + "\n", to: "\(folder)/\(name).json")
+        guard let directory = ProcessInfo.processInfo.environment["WORKSPACE_RECORD"], !directory.isEmpty else {
+            return
+        }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try TestFile.write(JSONValue.object(observations).serialized(.pretty) + "\n", to: "\(directory)/\(name).json")
     }
 }
 

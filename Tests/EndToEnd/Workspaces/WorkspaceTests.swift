@@ -26,10 +26,10 @@ struct WorkspaceTests {
         let peer = try await PythonColumn.shared.observations()
         let own = try await withTestBench { bench in
             let column = WorkspaceColumn(
-                name: "process", rows: try WorkspaceRow.table(), bench: bench, root: bench.folder,
-                localRoot: bench.folder,
+                name: "process", rows: try WorkspaceRow.table(), bench: bench, root: bench.directory,
+                localRoot: bench.directory,
                 workspaces: [
-                    WorkspaceColumn.pattern(of: bench.folder) + "/prefect/prefect-worker/[^/]+/runs/[^/]+/work"
+                    WorkspaceColumn.pattern(of: bench.directory) + "/prefect/prefect-worker/[^/]+/runs/[^/]+/work"
                 ])
             return try await column.observe { wait in
                 try await bench.withWorker(["--limit", "3"], variables: Self.drain) { _ in try await wait() }
@@ -46,9 +46,9 @@ struct WorkspaceTests {
         let own = try await withTestBench { bench in
             let rows = try WorkspaceRow.table()
             let column = WorkspaceColumn(
-                name: "warm", rows: rows, bench: bench, root: bench.folder, localRoot: bench.folder,
+                name: "warm", rows: rows, bench: bench, root: bench.directory, localRoot: bench.directory,
                 workspaces: [
-                    WorkspaceColumn.pattern(of: bench.folder) + "/prefect/prefect-worker/[^/]+/runs/[^/]+/work"
+                    WorkspaceColumn.pattern(of: bench.directory) + "/prefect/prefect-worker/[^/]+/runs/[^/]+/work"
                 ])
             let variables = Self.drain.merging(Probe.anyPort) { $1 }
             return try await column.observe { wait in
@@ -102,9 +102,10 @@ struct WorkspaceTests {
         let own = try await withDockerBench { docker in
             let column = WorkspaceColumn(
                 name: "docker", rows: rows, bench: docker.bench,
-                root: docker.bench.folder, localRoot: docker.bench.folder, workspaces: ["/tmp/prefect-flow-run-[^/:]+"],
+                root: docker.bench.directory, localRoot: docker.bench.directory,
+                workspaces: ["/tmp/prefect-flow-run-[^/:]+"],
                 variables: [
-                    "image": "prefect:lab", "volumes": [docker.mount], "env": ["HOME": .string(docker.bench.folder)],
+                    "image": "prefect:lab", "volumes": [docker.mount], "env": ["HOME": .string(docker.bench.directory)],
                 ])
             return try await column.observe { wait in
                 try await docker.withWorker(["--limit", "3"], variables: Self.drain) { _ in try await wait() }
@@ -150,12 +151,12 @@ actor PythonColumn {
         let rows = try WorkspaceRow.table()
         return try await withTestBench { bench in
             let column = WorkspaceColumn(
-                name: "python", rows: rows, bench: bench, root: bench.folder, localRoot: bench.folder,
-                workspaces: [WorkspaceColumn.pattern(of: bench.folder) + "/tmp/tmp[^/:]+prefect"])
+                name: "python", rows: rows, bench: bench, root: bench.directory, localRoot: bench.directory,
+                workspaces: [WorkspaceColumn.pattern(of: bench.directory) + "/tmp/tmp[^/:]+prefect"])
             return try await column.observe { wait in
                 let arguments = ["worker", "start", "--pool", bench.pool, "--type", "process", "--limit", "3"]
                 try await withChildProcess(
-                    "prefect", arguments, environment: bench.environment(), workingDirectory: bench.folder
+                    "prefect", arguments, environment: bench.environment(), workingDirectory: bench.directory
                 ) { worker in
                     do {
                         try await wait()

@@ -21,30 +21,30 @@ struct ReachabilityTests {
     func outage() {
         var model = Reachability()
         let first = model.answered(now: start)
-        model.failed(.away, now: start + .seconds(2))
-        #expect(!first && model.isAway && model.returns == 0)
+        model.failed(.unreachable, now: start + .seconds(2))
+        #expect(!first && model.isUnreachable && model.returns == 0)
         let returned = model.answered(now: start + .seconds(30))
         let again = model.answered(now: start + .seconds(31))
         #expect(returned && !again)
-        #expect(!model.isAway && model.returns == 1)
+        #expect(!model.isUnreachable && model.returns == 1)
     }
 
     @Test("a failure soon after a good answer begins no outage, and an unclear failure needs ten seconds")
     func certainty() {
         var model = Reachability()
         _ = model.answered(now: start)
-        model.failed(.away, now: start + .milliseconds(900))
-        #expect(!model.isAway)
+        model.failed(.unreachable, now: start + .milliseconds(900))
+        #expect(!model.isUnreachable)
         model.failed(.unclear, now: start + .seconds(9))
-        #expect(!model.isAway)
+        #expect(!model.isUnreachable)
         model.failed(.unclear, now: start + .seconds(11))
-        #expect(model.isAway)
+        #expect(model.isUnreachable)
     }
 
     @Test("an attempt that fails soon after an outage is repeated soon, if attempts have no limit")
     func recovery() {
         var model = Reachability()
-        model.failed(.away, now: start)
+        model.failed(.unreachable, now: start)
         _ = model.answered(now: start + .seconds(60))
         func pause(_ seconds: Int, at moment: Int, since begun: Int, isPersistent: Bool = true) -> Duration {
             model.pause(
@@ -68,7 +68,7 @@ struct ReachabilityTests {
         _ = model.answered(now: start)
         #expect(pause() == .seconds(10) && pause(random: 0.5) == .seconds(7.5))
         #expect(pause(isPersistent: false) == .seconds(60))
-        model.failed(.away, now: start + .seconds(30))
+        model.failed(.unreachable, now: start + .seconds(30))
         #expect(pause() == .seconds(60))
     }
 

@@ -43,13 +43,13 @@ struct SettingsFuzzTests {
 
     @Test("files and profiles of any text give settings, or a one-line error without secrets")
     func files() async throws {
-        let folder = try SettingsFolder()
+        let directory = try SettingsDirectory()
         let names = ["work/prefect.toml", "work/pyproject.toml", "work/.env", "home/.prefect/profiles.toml"]
         try FileManager.default.createDirectory(
-            atPath: folder.home + "/.prefect", withIntermediateDirectories: true)
+            atPath: directory.home + "/.prefect", withIntermediateDirectories: true)
         try await Fuzz.run(mostCases: 400) { random in
             for name in names {
-                let path = "\(folder.path)/\(name)"
+                let path = "\(directory.path)/\(name)"
                 try? FileManager.default.removeItem(atPath: path)
                 if random.oneIn(2) { continue }
                 let text = name.hasSuffix(".env") ? Self.dotenv(&random) : Self.document(&random)
@@ -57,7 +57,7 @@ struct SettingsFuzzTests {
                 try Data(bytes).write(to: URL(filePath: path))
             }
             do {
-                let settings = try folder.load(
+                let settings = try directory.load(
                     [:], profile: random.oneIn(3) ? random.pick(["a", "b c", "", "\n"]) : nil)
                 _ = (settings.environmentForJobs(), settings.customHeaders, settings.requestTimeout)
                 try Fuzz.require(settings.warnings.allSatisfy { !$0.contains("\n") }, "a warning has two lines")

@@ -16,23 +16,23 @@ struct JobEnvironmentTests {
         #expect(lines.count > 60)
         for line in lines {
             let recorded = try JSONDecoder().decode(Recorded.self, from: Data(line.utf8))
-            let folder = try SettingsFolder(recorded.files)
-            let forwarded = try folder.load(recorded.env).environmentForJobs()
-            let expected = recorded.expected.map { $0.map { $0.replacing("@DIR@", with: folder.path) } }
+            let directory = try SettingsDirectory(recorded.files)
+            let forwarded = try directory.load(recorded.env).environmentForJobs()
+            let expected = recorded.expected.map { $0.map { $0.replacing("@DIR@", with: directory.path) } }
             #expect(forwarded.map { [$0.name, $0.value] } == expected, "\(line)")
         }
     }
 
     @Test("a job gets the same variables from a worker's environment as from the Python worker")
     func worker() throws {
-        let folder = try SettingsFolder()
+        let directory = try SettingsDirectory()
         let settings = try PrefectSettings.load(
             environment: [
                 "PATH": "/usr/bin:/bin", "HOME": "/home/worker", "PREFECT_HOME": "/home/worker/.prefect",
                 "PREFECT_API_URL": "http://127.0.0.1:4200/api", "PREFECT_LOGGING_LEVEL": "INFO",
                 "PREFECT_WORKER_QUERY_SECONDS": "5", "PREFECT_CLIENT_CUSTOM_HEADERS": #"{"X-A":"b"}"#,
                 "LC_CTYPE": "C.UTF-8",
-            ], workingDirectory: folder.work)
+            ], workingDirectory: directory.work)
         #expect(
             settings.environmentForJobs().map { "\($0.name)=\($0.value)" } == [
                 "PREFECT_HOME=/home/worker/.prefect", "PREFECT_API_URL=http://127.0.0.1:4200/api",

@@ -6,8 +6,8 @@ import Testing
 struct PrefectSettingsTests {
     @Test("settings without any source have Prefect's defaults")
     func defaults() throws {
-        let folder = try SettingsFolder()
-        let settings = try folder.load()
+        let directory = try SettingsDirectory()
+        let settings = try directory.load()
         #expect(settings.apiURL == nil)
         #expect(settings.apiBaseURL == nil)
         #expect(settings.apiKey == nil)
@@ -30,7 +30,7 @@ struct PrefectSettingsTests {
         #expect(
             settings.apiLogging
                 == .init(isEnabled: true, batchInterval: .seconds(2), batchSize: 4_000_000, maxLogSize: 1_000_000))
-        #expect(settings.home == folder.home + "/.prefect")
+        #expect(settings.home == directory.home + "/.prefect")
         #expect(
             settings.worker
                 == .init(
@@ -98,14 +98,14 @@ struct PrefectSettingsTests {
 
     @Test("a relative PREFECT_HOME is resolved against the working directory")
     func relativeHome() throws {
-        let folder = try SettingsFolder()
-        #expect(try folder.load(["PREFECT_HOME": "rel"]).home == folder.work + "/rel")
+        let directory = try SettingsDirectory()
+        #expect(try directory.load(["PREFECT_HOME": "rel"]).home == directory.work + "/rel")
     }
 
     @Test("without HOME the home directory comes from the password database")
     func withoutHome() throws {
-        let folder = try SettingsFolder()
-        let settings = try PrefectSettings.load(environment: [:], workingDirectory: folder.work)
+        let directory = try SettingsDirectory()
+        let settings = try PrefectSettings.load(environment: [:], workingDirectory: directory.work)
         #expect(settings.home.hasPrefix("/"))
         #expect(settings.home.hasSuffix("/.prefect"))
     }

@@ -26,12 +26,12 @@ struct SecretTests {
 
     @Test("settings never show a secret of any source")
     func settingsMask() throws {
-        let folder = try SettingsFolder([
+        let directory = try SettingsDirectory([
             "work/prefect.toml": "[client.custom_headers]\nAuthorization = \"Bearer topsecret1\"\n",
             "home/.prefect/profiles.toml":
                 "active = \"a\"\n[profiles.a]\nPREFECT_SERVER_DATABASE_PASSWORD = \"topsecret2\"\n",
         ])
-        let settings = try folder.load([
+        let settings = try directory.load([
             "PREFECT_API_KEY": "topsecret3", "PREFECT_API_AUTH_STRING": "me:topsecret4",
             "PREFECT_API_URL": "https://me:topsecret5@host/api",
             "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql://u:topsecret6@db/x",

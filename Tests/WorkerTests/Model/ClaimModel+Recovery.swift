@@ -19,10 +19,10 @@ extension ClaimModel {
 
     /// The run's state, with the program's own decision about the owner of a Pending; `nil` when the program cannot
     /// decide.
-    func readToGoOn(_ world: ModelWorld, _ id: ModelWorkerID) -> RunMachine.Reading? {
+    func readToContinue(_ world: ModelWorld, _ id: ModelWorkerID) -> RunMachine.Reading? {
         let state = world.server.state
         guard state.kind.isPending else { return reading(state.kind) }
-        return (try? decisions.mayGoOn(in: state, id, world[id])).map { $0 ? .ours : .pending }
+        return (try? decisions.mayContinue(in: state, id, world[id])).map { $0 ? .ours : .pending }
     }
 
     /// Reads the run, and in a second step the history of its states.

@@ -130,7 +130,7 @@ extension ClaimModel {
             send(.submission, transition, "sends Submitting", world, id, visit)
         case .readAfterClaim: readAfterClaim(world, id, visit)
         case .readBeforeSubmission, .readAfterSubmission:
-            guard let reading = readToGoOn(world, id) else { return }
+            guard let reading = readToContinue(world, id) else { return }
             visitTaking(.read(reading), world, id, ModelStep(id.title, "reads whether it may start the run"), visit)
         case .readStatus, .readCancelling, .readBeforeReport: readStatus(world, id, visit)
         case .configure: configure(world, id, visit)
@@ -252,7 +252,7 @@ extension ClaimModel {
     private func giveBack(_ world: ModelWorld, _ id: ModelWorkerID, _ visit: Visit) {
         var next = world
         if !options.flaws.contains(.givesBackByForce) {
-            guard let reading = readToGoOn(world, id) else { return }
+            guard let reading = readToContinue(world, id) else { return }
             guard reading == .ours else {
                 take(reading == .cancelling ? .read(.cancelling) : .done, &next, id)
                 return visit(ModelStep(id.title, "cannot give the run back"), false, next)

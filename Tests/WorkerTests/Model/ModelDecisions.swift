@@ -79,14 +79,14 @@ final class ModelDecisions {
     var forgetsInsteadOfGoingOn: Bool { mutation == .forgetsInsteadOfGoingOn }
 
     /// Whether this worker may start a run that is pending in this state.
-    func mayGoOn(in state: ModelState, _ id: ModelWorkerID, _ worker: ModelWorker) throws -> Bool {
+    func mayContinue(in state: ModelState, _ id: ModelWorkerID, _ worker: ModelWorker) throws -> Bool {
         if mutation == .goesOnWhoeverHasTheRun { return true }
         let question = GoOnQuestion(
             state: state, claim: ModelTransition(.claim, of: id, attempt: worker.attempt), stage: worker.machine.stage,
             isSettled: worker.machine.isSettled)
         if let answer = permissions[question] { return answer }
-        let held = ActiveRun(try Self.entry(id, worker))
-        let answer = held.mayGoOn(in: Self.name(state.kind), by: state.transition.id)
+        let active = ActiveRun(try Self.entry(id, worker))
+        let answer = active.mayContinue(in: Self.name(state.kind), by: state.transition.id)
         permissions[question] = answer
         return answer
     }

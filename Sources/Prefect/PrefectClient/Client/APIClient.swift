@@ -141,7 +141,7 @@ public final class APIClient: Sendable {
     /// - Throws: ``APIError``, or `CancellationError` when the task is cancelled.
     package func send(_ request: APIRequest, effort: RetryPolicy.Effort = .standard) async throws -> APIAnswer {
         var attempt = 0
-        var doubts = Doubts()
+        var uncertainty = Uncertainty()
         var tokenWasRefused = false
         while true {
             attempt += 1
@@ -149,18 +149,18 @@ public final class APIClient: Sendable {
             let result = try await exchange(request)
             try Task.checkCancellation()
             note(result)
-            if case .answer(let answer) = result, answer.head.requestWasRepeated { doubts.noteLost() }
+            if case .answer(let answer) = result, answer.head.requestWasRepeated { uncertainty.noteLost() }
             let outcome: RetryPolicy.Outcome
             switch result {
             case .answer(let answer)
             where (answer.head.isSuccess || answer.status == 404) && effort == .persistent && !isReadable(answer.body):
                 // The body is a gateway's page. A persistent request has to reach the API itself.
                 outcome = .noAnswer
-                doubts.noteLost()
+                uncertainty.noteLost()
             case .answer(let answer) where answer.head.isSuccess:
                 return APIAnswer(
                     status: answer.status, body: answer.body, operation: request.operation,
-                    wasRepeated: doubts.mayHaveBeenApplied, mayBeFollowedByItself: doubts.mayBeAppliedYet)
+                    wasRepeated: uncertainty.mayHaveBeenApplied, mayBeFollowedByItself: uncertainty.mayBeAppliedYet)
             case .answer(let answer) where refusesToken(answer, of: request):
                 outcome = .csrfTokenRefused(isFirst: !tokenWasRefused)
                 tokenWasRefused = true
@@ -170,16 +170,20 @@ public final class APIClient: Sendable {
                     isMaintenance: answer.head.headers["Prefect-Maintenance"]?.lowercased() == "true")
                 // A gateway may have forwarded the request before it answered in the server's place.
                 if [408, 500, 502, 503, 504].contains(answer.status) {
-                    if isOfPrefect(answer.body) { doubts.mayHaveBeenApplied = true } else { doubts.noteLost() }
+                    if isOfPrefect(answer.body) {
+                        uncertainty.mayHaveBeenApplied = true
+                    } else {
+                        uncertainty.noteLost()
+                    }
                 }
             case .noAnswer(let error, let wasForToken):
-                if error.requestMayHaveBeenSent, !wasForToken { doubts.noteLost() }
+                if error.requestMayHaveBeenSent, !wasForToken { uncertainty.noteLost() }
                 outcome = error.isTransient ? .noAnswer : .status(0, retryAfter: nil, isMaintenance: false)
             }
             let decision = configuration.retryPolicy.decide(
                 after: outcome, attempt: attempt, effort: effort, random: .random(in: 0..<1))
             guard case .retry(let delay, let counts) = decision else {
-                throw failure(result, of: request, mayHaveBeenApplied: doubts.mayHaveBeenApplied)
+                throw failure(result, of: request, mayHaveBeenApplied: uncertainty.mayHaveBeenApplied)
             }
             if !counts {
                 attempt -= 1
@@ -202,11 +206,12 @@ public final class APIClient: Sendable {
         case .answer(let answer) where answer.head.isSuccess:
             // A gateway's page does not end an outage. Outside an outage, the client need not parse the answer a second
             // time.
-            if !reachability.isAway || isReadable(answer.body) { reachability.answered() }
-        case .answer(let answer) where [408, 429, 502, 503, 504].contains(answer.status): reachability.failed(.away)
+            if !reachability.isUnreachable || isReadable(answer.body) { reachability.answered() }
+        case .answer(let answer) where [408, 429, 502, 503, 504].contains(answer.status):
+            reachability.failed(.unreachable)
         case .answer(let answer) where answer.status >= 500: reachability.failed(.unclear)
         case .answer: break
-        case .noAnswer(let error, _): if error.isTransient { reachability.failed(.away) }
+        case .noAnswer(let error, _): if error.isTransient { reachability.failed(.unreachable) }
         }
     }
 
@@ -231,7 +236,7 @@ public final class APIClient: Sendable {
     }
 
     /// The uncertain effects of earlier attempts at a request.
-    private struct Doubts {
+    private struct Uncertainty {
         /// Whether an earlier attempt may have taken effect.
         var mayHaveBeenApplied = false
         /// Whether an earlier attempt may still take effect.

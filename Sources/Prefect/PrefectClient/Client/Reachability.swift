@@ -12,7 +12,7 @@ struct Reachability: Sendable, Hashable {
     /// The meaning of a failure for the state of the API.
     enum Failure: Sendable, Hashable {
         /// The API is unavailable or busy.
-        case away
+        case unreachable
         /// The API may be unavailable, or it may refuse only this request or socket.
         case unclear
     }
@@ -31,15 +31,15 @@ struct Reachability: Sendable, Hashable {
 
     /// The number of outages that have ended.
     private(set) var returns = 0
-    private(set) var isAway = false
+    private(set) var isUnreachable = false
     private var lastAnswer: Instant?
     private var returnedAt: Instant?
 
     /// Notes a good answer to an attempt. Returns whether it ends an outage.
     mutating func answered(now: Instant) -> Bool {
         lastAnswer = now
-        guard isAway else { return false }
-        isAway = false
+        guard isUnreachable else { return false }
+        isUnreachable = false
         returns += 1
         returnedAt = now
         return true
@@ -47,9 +47,9 @@ struct Reachability: Sendable, Hashable {
 
     /// Notes a failed attempt.
     mutating func failed(_ failure: Failure, now: Instant) {
-        let certainty = failure == .away ? Self.certainty : Self.wideCertainty
+        let certainty = failure == .unreachable ? Self.certainty : Self.wideCertainty
         if let lastAnswer, now - lastAnswer < certainty { return }
-        isAway = true
+        isUnreachable = true
     }
 
     /// The pause before the next attempt, after a failed attempt that began when `begun` outages had ended. `random` is
@@ -58,10 +58,12 @@ struct Reachability: Sendable, Hashable {
     func pause(
         _ ordinary: Duration, since begun: Int, isPersistent: Bool, now: Instant, random: Double
     ) -> Duration {
-        let isRecovering = isPersistent && !isAway && returnedAt.map { now - $0 < Self.recovery } ?? false
+        let isRecovering = isPersistent && !isUnreachable && returnedAt.map { now - $0 < Self.recovery } ?? false
         // An attempt that began before the API was available again shows nothing about its state now.
-        if isRecovering || returns != begun && !isAway { return min(ordinary, Self.shortPause * (1 - random / 2)) }
-        return isPersistent && !isAway ? min(ordinary, Self.busyPause * (1 - random / 2)) : ordinary
+        if isRecovering || returns != begun && !isUnreachable {
+            return min(ordinary, Self.shortPause * (1 - random / 2))
+        }
+        return isPersistent && !isUnreachable ? min(ordinary, Self.busyPause * (1 - random / 2)) : ordinary
     }
 }
 
@@ -87,7 +89,7 @@ package final class APIReachability: Sendable {
     package var returns: Int { model.value.returns }
 
     /// Whether the last attempts show an outage of the API.
-    package var isAway: Bool { model.value.isAway }
+    package var isUnreachable: Bool { model.value.isUnreachable }
 
     /// Notes a good answer to a request, or an open socket.
     func answered() {

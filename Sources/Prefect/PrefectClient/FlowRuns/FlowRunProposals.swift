@@ -18,7 +18,7 @@ extension APIClient {
     public func propose(
         _ proposal: StateCreate, forFlowRun id: UUID, force: Bool = false,
         transitionID: String = newTransitionID(), effort: RetryPolicy.Effort = .standard,
-        onDoubt: @Sendable () -> Void = {}
+        onUncertainty: @Sendable () -> Void = {}
     ) async throws -> ProposalOutcome {
         while true {
             let body: JSONValue = [
@@ -29,10 +29,10 @@ extension APIClient {
                 answer = try await send(
                     APIRequest(.post, ["flow_runs", .uuid(id), "set_state"], body: body), effort: effort)
             } catch let error as APIError {
-                if error.mayHaveBeenApplied { onDoubt() }
+                if error.mayHaveBeenApplied { onUncertainty() }
                 throw error
             }
-            if answer.mayBeFollowedByItself { onDoubt() }
+            if answer.mayBeFollowedByItself { onUncertainty() }
             let result: OrchestrationResult = try answer.value()
             switch (result.status, result.details) {
             case (.accept, _): return .accepted(state: result.state)

@@ -47,7 +47,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
         var queue: Deque<Entry> = []
         var bytes = 0
         var dropped = 0
-        var sieve = BatchBisector()
+        var bisector = BatchBisector()
         var isClosing = false
 
         mutating func removeFirst(_ count: Int) {
@@ -72,7 +72,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
             }
             guard surplus > 0 else { return 0 }
             removeFirst(surplus)
-            sieve.forget(surplus)
+            bisector.forget(surplus)
             dropped += surplus
             return surplus
         }
@@ -160,7 +160,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
         var failures = 0
         var hasReportedDropping = false
         while !Task.isCancelled {
-            let (isClosing, isSearching) = state.withLock { ($0.isClosing, $0.sieve.isSearching) }
+            let (isClosing, isSearching) = state.withLock { ($0.isClosing, $0.bisector.isSearching) }
             if backlog == 0 {
                 if isClosing { break }
                 await wakeup.wait()
@@ -175,7 +175,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
             case .delivered:
                 failures = 0
                 hasReportedDropping = false
-                state.withLock { $0.sieve.delivered() }
+                state.withLock { $0.bisector.delivered() }
                 reportDropped()
                 reportRefused()
             case .refused(let reason):
@@ -220,7 +220,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
 
     private func takeBatch() -> [Entry] {
         state.withLock { state in
-            let batch = Array(state.queue.prefix(state.sieve.take() ?? fullBatch(of: state)))
+            let batch = Array(state.queue.prefix(state.bisector.take() ?? fullBatch(of: state)))
             state.removeFirst(batch.count)
             return batch
         }
@@ -239,7 +239,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
 
     private func putBack(_ batch: [Entry]) {
         state.withLock { state in
-            state.sieve.postponed()
+            state.bisector.postponed()
             lost.increment(by: state.reinsert(batch, limits: limits))
         }
     }
@@ -247,7 +247,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
     /// Continues the search for the refused items of a batch.
     private func sift(_ batch: [Entry], refusedFor reason: String) {
         state.withLock { state in
-            switch state.sieve.refused(batch.count, reason: reason) {
+            switch state.bisector.refused(batch.count, reason: reason) {
             case .halve: lost.increment(by: state.reinsert(batch, limits: limits))
             case .drop(let following): state.removeFirst(min(following, state.queue.count))
             }
@@ -255,7 +255,7 @@ package final class BatchShipper<Item: Sendable>: Sendable {
     }
 
     private func reportRefused() {
-        guard let loss = state.withLock({ $0.sieve.conclude() }) else { return }
+        guard let loss = state.withLock({ $0.bisector.conclude() }) else { return }
         lost.increment(by: loss.count)
         logger.warning("\(loss.count) \(name) were refused by the API and are lost: \(loss.reason)")
     }

@@ -135,7 +135,7 @@ struct ECSTests {
             for _ in 0..<rounds {
                 try await withChildProcess(
                     WorkerProgram.path, ecs.bench.arguments(["--type", "ecs"]), environment: environment,
-                    workingDirectory: ecs.bench.folder
+                    workingDirectory: ecs.bench.directory
                 ) { worker in
                     runs.append(try await ecs.bench.server.createRun(deployment: deployment))
                     try await Task.sleep(for: .milliseconds(Int.random(in: 200...4000)))

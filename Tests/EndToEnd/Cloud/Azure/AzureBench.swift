@@ -26,7 +26,7 @@ struct AzureBench: Sendable {
             "subscription_id": JSONValue(environment["LAB_AZURE_SUBSCRIPTION"]), "entrypoint": nil,
         ]
         try FileManager.default.createDirectory(atPath: "\(shared)/code", withIntermediateDirectories: true)
-        try Folder.write(FlowSource.text, to: "\(shared)/code/flows.py")
+        try TestFile.write(FlowSource.text, to: "\(shared)/code/flows.py")
     }
 
     static let variables = [
@@ -99,7 +99,7 @@ struct AzureBench: Sendable {
     func killWorker(after time: Duration, name: String = "bench", _ others: [String] = []) async throws {
         try await withChildProcess(
             WorkerProgram.path, bench.arguments(name: name, others),
-            environment: environment(["PREFECT_WORKER_QUERY_SECONDS": "0.2"]), workingDirectory: bench.folder
+            environment: environment(["PREFECT_WORKER_QUERY_SECONDS": "0.2"]), workingDirectory: bench.directory
         ) { worker in
             _ = try? await worker.waitForExit(timeout: time)
             worker.send(.kill)

@@ -116,7 +116,7 @@ struct ContainerInstancesTests {
                         try await azure.containers(of: [crashes, lasts]).count == 2
                     }
                     let due = try await Outage.take(away: link) {
-                        try Folder.write("", to: "\(azure.shared)/gone")
+                        try TestFile.write("", to: "\(azure.shared)/gone")
                         return try await azure.run("exit 9")
                     } whileAway: { due in
                         #expect(try await azure.containers(of: [due]).isEmpty)
@@ -125,7 +125,7 @@ struct ContainerInstancesTests {
                             #expect(["SCHEDULED", "PENDING", "RUNNING"].contains(state))
                         }
                     }
-                    try Folder.write("", to: "\(azure.shared)/back")
+                    try TestFile.write("", to: "\(azure.shared)/back")
                     for (run, code) in [(crashes, 7), (lasts, 8), (due, 9)] {
                         #expect(try await azure.crash(of: run).contains("status code \(code)"))
                     }
@@ -176,7 +176,7 @@ struct ContainerInstancesTests {
             var runs: [String] = []
             for _ in 0..<count { runs.append(try await azure.bench.server.createRun(deployment: deployment)) }
             try await azure.withWorker(name: "one") { _ in
-                try await azure.withWorker(name: "two", ["--state-dir", "\(azure.bench.folder)/two"]) { _ in
+                try await azure.withWorker(name: "two", ["--state-dir", "\(azure.bench.directory)/two"]) { _ in
                     try await eventually(
                         within: .seconds(90 + count), "all runs have crashed", every: .milliseconds(500)
                     ) {
@@ -194,7 +194,7 @@ struct ContainerInstancesTests {
             let deployment = try await azure.deploy(script: "true", ["env": ["PREFECT_API_KEY": "hidden-hidden"]])
             let environment = azure.environment()
             let check = try await WorkerProgram.run(
-                ["check", "--pool", azure.bench.pool], environment: environment, in: azure.bench.folder)
+                ["check", "--pool", azure.bench.pool], environment: environment, in: azure.bench.directory)
             for part in ["identity", "resource group  ", " in westeurope", "container groups", "busybox:lab"] {
                 #expect(check.text.contains(part), "\(check.text)")
             }
@@ -202,16 +202,17 @@ struct ContainerInstancesTests {
             let name = try await azure.bench.server.call("GET", "/deployments/\(deployment)")["name"]?.stringValue ?? ""
             let shown = try await WorkerProgram.run(
                 ["render", "--deployment", "\(azure.bench.flowName)/\(name)"], environment: environment,
-                in: azure.bench.folder)
+                in: azure.bench.directory)
             let json = try JSONValue(parsing: shown.output.joined(separator: "\n"))
             #expect(json["requests"]?[0]?["method"] == "PUT", "\(shown.text)")
             #expect(!shown.text.contains("hidden-hidden"))
-            let settings = try await WorkerProgram.run(["settings"], environment: environment, in: azure.bench.folder)
+            let settings = try await WorkerProgram.run(
+                ["settings"], environment: environment, in: azure.bench.directory)
             #expect(settings.text.contains("AZURE_CLIENT_SECRET"))
             #expect(!settings.text.contains(environment["AZURE_CLIENT_SECRET"] ?? "no secret"))
             let nobody = try await WorkerProgram.run(
                 ["check", "--pool", azure.bench.pool],
-                environment: azure.environment(["AZURE_CLIENT_SECRET": "wrong"]), in: azure.bench.folder)
+                environment: azure.environment(["AZURE_CLIENT_SECRET": "wrong"]), in: azure.bench.directory)
             #expect(nobody.status == .exited(1) && nobody.text.contains("AADSTS7000215"), "\(nobody.text)")
         }
     }

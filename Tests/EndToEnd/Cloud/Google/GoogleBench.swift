@@ -119,7 +119,7 @@ struct GoogleBench: Sendable {
     /// The finding of `prefect-worker check` about the jobs of workers in the region.
     func leftovers() async throws -> String {
         let outcome = try await WorkerProgram.run(
-            ["check", "--pool", bench.pool], environment: bench.environment(environment()), in: bench.folder)
+            ["check", "--pool", bench.pool], environment: bench.environment(environment()), in: bench.directory)
         return outcome.text.split(separator: "\n").filter { $0.contains(" in \(region)") }.joined(separator: "\n")
     }
 

@@ -114,7 +114,7 @@ extension GoogleBench {
             try await withChildProcess(
                 WorkerProgram.path, bench.arguments(["--type", type]),
                 environment: bench.environment(environment(["PREFECT_WORKER_QUERY_SECONDS": "0.3"])),
-                workingDirectory: bench.folder
+                workingDirectory: bench.directory
             ) { worker in
                 try await Task.sleep(for: .milliseconds(Int.random(in: 300...3500)))
                 worker.send(.kill)

@@ -2,7 +2,7 @@ import FoundationEssentials
 import PrefectClient
 
 /// A temporary directory with a working directory, a home and files in them. It is removed with the value.
-final class SettingsFolder {
+final class SettingsDirectory {
     let path: String
     var work: String { path + "/work" }
     var home: String { path + "/home" }
@@ -45,7 +45,7 @@ final class SettingsFolder {
 
 /// Loads the settings from an environment only.
 func settings(_ environment: [String: String] = [:]) throws -> PrefectSettings {
-    try SettingsFolder().load(environment)
+    try SettingsDirectory().load(environment)
 }
 
 extension PrefectSettings {
