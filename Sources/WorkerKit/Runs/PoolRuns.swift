@@ -60,7 +60,7 @@ final class PoolRuns: Sendable {
         end(run.active, run.slot)
     }
 
-    // What follows is not inlined, so that it is not part of the memory of a run's task.
+    // The following functions are not inlined: their values are not part of the memory of a run's task.
 
     @inline(never)
     private func noteLeft(_ active: ActiveRun) {

@@ -8,7 +8,7 @@ package import Tracing
 /// Each user of them has a logger of its own.
 @dynamicMemberLookup
 package struct WorkerServices: Sendable {
-    /// What all users share. It is kept as one object, because the tasks of all runs in flight refer to it.
+    /// The shared objects. They are kept as one object, because the tasks of all runs in flight refer to it.
     package struct Parts: Sendable {
         /// The API that the worker uses.
         package let api: APIClient

@@ -66,8 +66,8 @@ final class LogFollower: Sendable {
         mark(reading)
     }
 
-    /// What the task of the follower has read. It is an object, because the task waits for long and keeps the memory of
-    /// its deepest call: large values would be part of that.
+    /// The state of a reading. The task of the follower waits for long and keeps the memory of its deepest call. An
+    /// object keeps large values out of that memory.
     private final class Reading {
         private(set) var position: OutputPosition
         /// Whether the container had ended before the log was read last.
