@@ -38,13 +38,13 @@ struct TaskWatchTests {
         }
     }
 
-    @Test("an observer receives the status, the events and the end of its task, in their order")
+    @Test("an observer receives the status, the events and the end of its task in their order, and then only events")
     func notices() async throws {
         try await withWatch { watch in
             let statuses = watch.source.tasks
             statuses.statuses.withLock { $0["a"] = "running" }
             var seen: [String] = []
-            for await notice in watch.notices(of: "a") {
+            notices: for await notice in watch.notices(of: "a") {
                 switch notice {
                 case .status(let status):
                     seen.append(status)
@@ -52,11 +52,15 @@ struct TaskWatchTests {
                     watch.happened("other", to: "b")
                     statuses.statuses.withLock { $0["a"] = "ended" }
                     watch.changed("a")
-                case .event(let event): seen.append(event)
-                case .end(let status): seen.append("end: \(status ?? "gone")")
+                case .event(let event):
+                    seen.append(event)
+                    if seen.contains("end: ended") { break notices }
+                case .end(let status):
+                    seen.append("end: \(status ?? "gone")")
+                    watch.happened("removed", to: "a")
                 }
             }
-            #expect(seen == ["running", "paused", "end: ended"])
+            #expect(seen == ["running", "paused", "end: ended", "removed"])
             #expect(watch.count == 0)
         }
     }
@@ -97,6 +101,7 @@ struct TaskWatchTests {
             watch.source.tasks.statuses.withLock { $0["a"] = "running" }
             for await notice in watch.notices(of: "a") {
                 if case .status = notice { watch.source.tasks.statuses.withLock { $0["a"] = "ended" } }
+                if case .end = notice { break }
             }
             #expect(watch.source.tasks.calls.withLock { $0 } >= 2)
         }
@@ -111,6 +116,31 @@ struct TaskWatchTests {
             #expect(watch.source.tasks.calls.withLock { $0 } == 0)
             watch.connected()
             #expect(await end)
+        }
+    }
+
+    @Test("a status that the stream reports needs no description, and ends its task")
+    func reported() async throws {
+        try await withWatch(isConnected: false) { watch in
+            let notices = watch.notices(of: "a")
+            watch.reported("running", of: "a")
+            watch.reported("running", of: "a")
+            watch.reported("running", of: "nobody's")
+            watch.resumed()
+            watch.reported("ended", of: "a")
+            watch.reported("running", of: "a")
+            watch.happened("last", to: "a")
+            var seen: [String] = []
+            for await notice in notices {
+                switch notice {
+                case .status(let status): seen.append(status)
+                case .event(let event): seen.append(event)
+                case .end(let status): seen.append("end: \(status ?? "gone")")
+                }
+                if seen.last == "last" { break }
+            }
+            #expect(seen == ["running", "end: ended", "last"])
+            #expect(watch.source.tasks.calls.withLock { $0 } == 0 && watch.count == 0)
         }
     }
 }

@@ -75,6 +75,46 @@ struct WatchStateTests {
         #expect(watch.lag(at: now + .seconds(8)) == .zero)
     }
 
+    @Test("after a resumed stream, only tasks are described of which it has sent no state since a change")
+    func resumed() {
+        var watch = watch(isConnected: false)
+        for task in ["a", "b", "c"] { #expect(watch.handle(.watched(task), at: now) == []) }
+        #expect(watch.handle(.changed(nil), at: now) == [])
+        #expect(watch.handle(.reported("a", .present), at: now) == [])
+        #expect(watch.handle(.reported("b", .ended), at: now) == [.end("b", isGone: false)])
+        #expect(watch.handle(.reported("x", .ended), at: now) == [])
+        #expect(watch.handle(.resumed, at: now) == [.describe(call: 1, ["c"])])
+        #expect(watch.handle(.described(call: 1, [:]), at: now) == [.end("c", isGone: true)])
+        #expect(watch.handle(.disconnected, at: now) == [])
+        #expect(watch.handle(.resumed, at: now) == [])
+        #expect(watch.count == 1)
+    }
+
+    @Test("a report during a description counts instead of its answer")
+    func reportedMeanwhile() {
+        var watch = watch()
+        #expect(watch.handle(.watched("a"), at: now) == [.describe(call: 1, ["a"])])
+        #expect(watch.handle(.changed("a"), at: now) == [])
+        #expect(watch.handle(.reported("a", .present), at: now) == [])
+        #expect(!watch.covers("a", in: 1))
+        #expect(watch.handle(.described(call: 1, [:]), at: now) == [])
+        #expect(watch.handle(.changed("a"), at: now) == [.describe(call: 2, ["a"])])
+    }
+
+    @Test("a held task is not described before its release, and afterwards only if it may have changed")
+    func held() {
+        var watch = watch()
+        for task in ["a", "b", "c"] { #expect(watch.handle(.held(task), at: now) == []) }
+        #expect(watch.handle(.released("a"), at: now) == [])
+        #expect(watch.handle(.changed("a"), at: now) == [.describe(call: 1, ["a"])])
+        #expect(watch.handle(.connected, at: now) == [])
+        #expect(watch.handle(.described(call: 1, ["a": .present]), at: now) == [.describe(call: 2, ["a"])])
+        #expect(watch.handle(.reported("b", .present), at: now) == [])
+        #expect(watch.handle(.described(call: 2, ["a": .present]), at: now) == [])
+        #expect(watch.handle(.released("b"), at: now) == [])
+        #expect(watch.handle(.released("c"), at: now) == [.describe(call: 3, ["c"])])
+    }
+
     @Test("a description that fails is repeated after a pause that grows")
     func failures() {
         var watch = watch()
@@ -166,9 +206,15 @@ struct WatchStateTests {
             for _ in 0..<60 {
                 time += .milliseconds(random.below(1500))
                 let task = random.pick(["a", "b", "c", "d", "e"])
-                switch random.below(8) {
+                switch random.below(12) {
                 case 0: try act(.connected)
                 case 1: try act(.disconnected)
+                case 8: try act(.resumed)
+                case 9:
+                    watched.insert(task)
+                    try act(.held(task))
+                case 10: try act(.released(task))
+                case 11: try act(.reported(task, random.oneIn(4) ? .ended : .present))
                 case 2:
                     watched.insert(task)
                     try act(.watched(task))
@@ -188,6 +234,7 @@ struct WatchStateTests {
                 }
             }
             // Once the service answers, every task comes to its end.
+            for task in watched { try act(.released(task)) }
             try act(.connected)
             for _ in 0..<40 where !watched.isEmpty {
                 while let call = pending.keys.min() {

@@ -17,7 +17,7 @@ public protocol TaskSource: Sendable {
 
     /// Passes the events of the service on to the watch, until its task is cancelled: ``TaskWatch/connected()``,
     /// ``TaskWatch/disconnected()``, ``TaskWatch/changed(_:)``, ``TaskWatch/happened(_:to:)``. Returns at once for a
-    /// service without events, as by default.
+    /// service without events, as by default, and for one whose events come from elsewhere.
     func followEvents(for watch: TaskWatch<Self>) async
 }
 
@@ -26,8 +26,8 @@ extension TaskSource {
     public func followEvents(for watch: TaskWatch<Self>) async {}
 }
 
-/// Watches the tasks of a service until they end, while ``run()`` runs. Events only make it faster: what counts is a
-/// description by the service.
+/// Watches the tasks of a service until they end, while ``run()`` runs. The status of a task counts, in a description by
+/// the service or in a report of its stream. Other events only make the watch faster.
 public final class TaskWatch<Source: TaskSource>: Sendable {
     /// A notification about a task. It is indirect, because the task of each run in flight has room for one.
     public indirect enum Notice: Sendable {
@@ -35,8 +35,8 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
         case event(Source.Event)
         /// The task has this status now.
         case status(Source.Status)
-        /// The task has ended with this status; without a status, the task does not exist any more. No notification
-        /// follows.
+        /// The task has ended with this status; without a status, the task does not exist any more. Only events may
+        /// follow.
         case end(Source.Status?)
     }
 
@@ -77,8 +77,11 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
     /// Whether events arrive.
     public var isConnected: Bool { state.withLock { $0.watch.isConnected } }
 
-    /// The notifications about a task, beginning with its current status, until it ends or the stream is dropped.
-    public func notices(of task: String) -> AsyncStream<Notice> {
+    /// The notifications about a task, beginning with its current status, until the stream is dropped.
+    ///
+    /// - Parameter isHeld: Whether the task is not described before ``release(_:)``, because the service may not know it
+    ///   yet, or reports it by itself.
+    public func notices(of task: String, isHeld: Bool = false) -> AsyncStream<Notice> {
         let (stream, continuation) = AsyncStream.makeStream(of: Notice.self)
         let number = state.withLock { state in
             state.lastObserver += 1
@@ -87,9 +90,12 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
             return state.lastObserver
         }
         continuation.onTermination = { [weak self] _ in self?.forget(task, number) }
-        handle(.watched(task))
+        handle(isHeld ? .held(task) : .watched(task))
         return stream
     }
+
+    /// Lets a held task be described, if it may have changed and the stream has not reported it since.
+    public func release(_ task: String) { handle(.released(task)) }
 
     /// Waits until a task has ended or does not exist any more; `false` when the caller's task was cancelled before.
     public func waitForEnd(of task: String) async -> Bool {
@@ -126,11 +132,24 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
     /// Records that events arrive from now on. All tasks are described, because changes may have been missed.
     public func connected() { handle(.connected) }
 
-    /// Records that events do not arrive any more. Until ``connected()``, no task is described.
+    /// Records that events arrive from now on, and that they have reported each change meanwhile. Only the tasks are
+    /// described that may have changed since, according to ``changed(_:)``, and of which there was no report.
+    public func resumed() { handle(.resumed) }
+
+    /// Records that events do not arrive any more. Until ``connected()`` or ``resumed()``, no task is described.
     public func disconnected() { handle(.disconnected) }
 
     /// Records that a task has changed, so that it is described. Without a name, any task may have changed.
     public func changed(_ task: String?) { handle(.changed(task)) }
+
+    /// Records the status of a task that the service's stream has sent. It is as good as a later description.
+    public func reported(_ status: Source.Status, of task: String) {
+        handle(.reported(task, finding(status))) { state in
+            guard state.watch.isWatched(task) else { return false }
+            note(status, of: task, in: &state)
+            return true
+        }
+    }
 
     /// Passes an event on to those who observe the task.
     public func happened(_ event: Source.Event, to task: String) {
@@ -165,43 +184,43 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
     private func describe(_ tasks: [String], _ call: Int) async {
         do {
             let found = try await source.describe(tasks)
-            note(found)
-            handle(.described(call: call, found.mapValues { source.hasEnded($0) ? .ended : .present }))
+            handle(.described(call: call, found.mapValues { finding($0) })) { state in
+                for (task, status) in found where state.watch.covers(task, in: call) {
+                    note(status, of: task, in: &state)
+                }
+                return true
+            }
         } catch {
             handle(.failed(call: call))
         }
     }
 
-    private func note(_ found: [String: Source.Status]) {
-        state.withLock { state in
-            for (task, status) in found where state.observed[task] != nil && state.observed[task]?.status != status {
-                state.observed[task]?.status = status
-                guard !source.hasEnded(status) else { continue }
-                for observer in state.observed[task]?.observers.values ?? [:].values { observer.yield(.status(status)) }
-            }
-        }
+    private func finding(_ status: Source.Status) -> WatchState.Finding { source.hasEnded(status) ? .ended : .present }
+
+    /// Keeps the status of a task. Passes it on if it is new, unless the end of the task follows.
+    private func note(_ status: Source.Status, of task: String, in state: inout State) {
+        guard let observed = state.observed[task], observed.status != status else { return }
+        state.observed[task]?.status = status
+        guard !source.hasEnded(status) else { return }
+        for observer in observed.observers.values { observer.yield(.status(status)) }
     }
 
     /// Handles an input, if a condition holds.
     private func handle(_ input: WatchState.Input, if condition: (inout State) -> Bool = { _ in true }) {
         // The lock keeps the notifications in the order of the inputs, which come from several tasks.
-        let ended = state.withLock { state in
-            guard condition(&state) else { return [] as [AsyncStream<Notice>.Continuation] }
-            var ended: [AsyncStream<Notice>.Continuation] = []
+        let isHandled = state.withLock { state in
+            guard condition(&state) else { return false }
             for action in state.watch.handle(input, at: .now) {
                 switch action {
                 case .describe(let call, let tasks): request.yield((call, tasks))
                 case .end(let task, let isGone):
-                    guard let observed = state.observed.removeValue(forKey: task) else { continue }
-                    for observer in observed.observers.values {
-                        observer.yield(.end(isGone ? nil : observed.status))
-                        ended.append(observer)
-                    }
+                    guard let observed = state.observed[task] else { continue }
+                    state.observed[task]?.status = nil
+                    for observer in observed.observers.values { observer.yield(.end(isGone ? nil : observed.status)) }
                 }
             }
-            return ended
+            return true
         }
-        for observer in ended { observer.finish() }
-        changed.signal()
+        if isHandled { changed.signal() }
     }
 }

@@ -3,8 +3,8 @@ internal import PrefectConcurrency
 
 /// The state of a watch of tasks, as a value without a clock: its owner passes the time with each input.
 ///
-/// Only a description that was requested after the watch of a task began is evidence of its end. An event is none, and
-/// neither is a service that does not answer: an event only causes a description.
+/// Only a description that was requested after the watch of a task began is evidence of its end, or a status from the
+/// service's stream. A service that does not answer is none. Another event only causes a description.
 struct WatchState: Sendable {
     typealias Instant = ContinuousClock.Instant
 
@@ -15,16 +15,24 @@ struct WatchState: Sendable {
     }
 
     enum Input: Sendable, Hashable {
-        /// Events arrive from now on.
+        /// Events arrive from now on, and changes may have been missed.
         case connected
+        /// Events arrive from now on, and the stream has reported each change.
+        case resumed
         /// Events do not arrive any more.
         case disconnected
         /// A task is watched.
         case watched(String)
+        /// A task is watched, and not described before its release.
+        case held(String)
+        /// A held task may be described.
+        case released(String)
         /// A task is no longer watched.
         case forgotten(String)
         /// A task has changed. Without a name, any task may have changed.
         case changed(String?)
+        /// The stream has sent the state of a task.
+        case reported(String, Finding)
         /// The answer to a description. A task that the service does not know is not in it.
         case described(call: Int, [String: Finding])
         /// A description was not answered.
@@ -45,8 +53,10 @@ struct WatchState: Sendable {
         var due: Instant?
         /// The description under way that covers the task.
         var call: Int?
-        /// Whether the task may have changed since that description was requested.
+        /// Whether the task may have changed since that description was requested, or while the task was held.
         var isStale = false
+        /// Whether the task is not described yet.
+        var isHeld = false
         /// How many descriptions in a row did not know the task.
         var absences = 0
         /// How many descriptions in a row were not answered.
@@ -70,6 +80,13 @@ struct WatchState: Sendable {
 
     var isConnected: Bool { disconnected == nil }
 
+    /// Whether a task is watched.
+    func isWatched(_ task: String) -> Bool { entries[task] != nil }
+
+    /// Whether the answer to a description counts for a task. An answer from before a report, or before the task was
+    /// watched again, does not.
+    func covers(_ task: String, in call: Int) -> Bool { entries[task]?.call == call }
+
     /// The number of watched tasks.
     var count: Int { entries.count }
 
@@ -89,17 +106,30 @@ struct WatchState: Sendable {
         case .connected:
             disconnected = nil
             for task in entries.keys.sorted() { enqueue(task) }
+        case .resumed:
+            disconnected = nil
         case .disconnected:
             disconnected = disconnected ?? now
         case .watched(let task):
             if entries[task] == nil { entries[task] = Entry(since: now) }
             enqueue(task)
+        case .held(let task):
+            if entries[task] == nil { entries[task] = Entry(since: now, isHeld: true) }
+        case .released(let task):
+            guard let entry = entries[task], entry.isHeld else { break }
+            entries[task]?.isHeld = false
+            entries[task]?.isStale = false
+            if entry.isStale { enqueue(task) }
         case .forgotten(let task):
             remove(task)
         case .changed(let task?):
             enqueue(task)
         case .changed(nil):
             for task in entries.keys.sorted() { enqueue(task) }
+        case .reported(let task, let finding):
+            queue.remove(task)
+            entries[task]?.isStale = false
+            actions = take(finding, of: task, at: now)
         case .described(let call, let findings):
             for task in end(call) { actions += take(findings[task], of: task, at: now) }
         case .failed(let call):
@@ -114,7 +144,7 @@ struct WatchState: Sendable {
 
     private mutating func enqueue(_ task: String) {
         guard let entry = entries[task] else { return }
-        if entry.call == nil { queue.append(task) } else { entries[task]?.isStale = true }
+        if entry.call == nil, !entry.isHeld { queue.append(task) } else { entries[task]?.isStale = true }
     }
 
     private mutating func remove(_ task: String) {
@@ -122,10 +152,9 @@ struct WatchState: Sendable {
         queue.remove(task)
     }
 
-    /// Ends a description and returns the tasks for which its answer counts. A task that was forgotten and watched again
-    /// meanwhile is not one of them.
+    /// Ends a description and returns the tasks for which its answer counts.
     private mutating func end(_ call: Int) -> [String] {
-        (underWay.removeValue(forKey: call) ?? []).filter { entries[$0]?.call == call }
+        (underWay.removeValue(forKey: call) ?? []).filter { covers($0, in: call) }
     }
 
     private mutating func fail(_ task: String, at now: Instant) {
