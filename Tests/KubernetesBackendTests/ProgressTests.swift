@@ -55,11 +55,11 @@ struct ProgressTests {
     @Test("a failed job ends the run with the exit code of its last pod, after its pods have been requested")
     func failure() {
         var progress = JobProgress(uid: "u1")
-        #expect(progress.handle(.job(Self.job())) == [])
+        #expect(progress.handle(.status(Self.job())) == [])
         let first = Self.pod("Failed", state: Self.ended(3))
-        #expect(progress.handle(.pod(first)) == [.tell(first)])
-        #expect(progress.handle(.pod(first)) == [])
-        #expect(progress.handle(.job(Self.job(Self.failed))) == [.readPods])
+        #expect(progress.handle(.event(.pod(first))) == [.tell(first)])
+        #expect(progress.handle(.event(.pod(first))) == [])
+        #expect(progress.handle(.end(Self.job(Self.failed))) == [.readPods])
         #expect(!progress.isOver)
         let second = Self.pod("Failed", uid: "p2", state: Self.ended(7), created: "2026-01-01T00:01:00Z")
         #expect(progress.handle(pods: [first, second]) == [.tell(second)])
@@ -75,31 +75,31 @@ struct ProgressTests {
         let ended = Self.pod("Failed", state: Self.ended(143))
         var progress = JobProgress(uid: "u1")
         // A job without a pod may still get one whose creation is in progress.
-        #expect(progress.handle(.job(deleted)) == [])
-        _ = progress.handle(.pod(running))
-        #expect(progress.handle(.job(deleted)) == [])
-        #expect(progress.handle(.pod(ended)) == [.tell(ended), .readPods])
+        #expect(progress.handle(.status(deleted)) == [])
+        _ = progress.handle(.event(.pod(running)))
+        #expect(progress.handle(.status(deleted)) == [])
+        #expect(progress.handle(.event(.pod(ended))) == [.tell(ended), .readPods])
         #expect(progress.handle(pods: [running]) == [.tell(running)])
         #expect(!progress.isOver)
-        #expect(progress.handle(.podDeleted(ended)) == [.tell(ended), .readPods])
+        #expect(progress.handle(.event(.podDeleted(ended))) == [.tell(ended), .readPods])
         #expect(progress.handle(pods: []) == [])
         #expect(progress.isOver && progress.end == .gone)
         #expect(progress.exit(jobName: "j", lastOutput: nil).code == 143)
         // A job that is not being deleted creates another pod.
         var other = JobProgress(uid: "u1")
-        _ = other.handle(.job(Self.job()))
-        #expect(other.handle(.pod(ended)) == [.tell(ended)])
+        _ = other.handle(.status(Self.job()))
+        #expect(other.handle(.event(.pod(ended))) == [.tell(ended)])
     }
 
     @Test("a job that has failed for another reason than its flow has a reason and no exit code")
     func failureWithoutCode() {
         var progress = JobProgress(uid: nil)
-        _ = progress.handle(.job(Self.job(Self.failed)))
+        _ = progress.handle(.end(Self.job(Self.failed)))
         _ = progress.handle(pods: [])
         #expect(progress.exit(jobName: "j", lastOutput: nil).code == nil)
         #expect(progress.exit(jobName: "j", lastOutput: nil).reason == "The Kubernetes job failed: too often.")
         var evicted = JobProgress(uid: nil)
-        _ = evicted.handle(.job(Self.job(Self.failed)))
+        _ = evicted.handle(.end(Self.job(Self.failed)))
         _ = evicted.handle(pods: [
             Self.pod("Failed", state: Self.ended(0), status: ["reason": "Evicted", "message": "low on memory"])
         ])
@@ -107,20 +107,19 @@ struct ProgressTests {
         #expect(evicted.exit(jobName: "j", lastOutput: nil).reason?.contains("low on memory") == true)
     }
 
-    @Test("a deletion that the watch reports counts only when the API server confirms it")
+    @Test("a deletion that the API server confirms ends the run with the last of its pods")
     func deletion() {
         var progress = JobProgress(uid: "u1")
-        #expect(progress.handle(.jobDeleted(uid: "u1")) == [.readJob])
-        #expect(progress.handle(read: Self.job()) == [])
+        #expect(progress.handle(.status(Self.job())) == [])
+        #expect(progress.handle(.event(.due)) == [])
         #expect(progress.end == nil)
-        #expect(progress.handle(.jobDeleted(uid: "of another")) == [])
-        #expect(progress.handle(.jobUnlisted) == [.readJob])
-        #expect(progress.handle(read: nil) == [.readPods])
+        #expect(progress.handle(.end(nil)) == [.readPods])
         #expect(progress.end == .gone)
         // The pod of the job ends later, and its exit code belongs to the end of the run.
         _ = progress.handle(pods: [Self.pod("Running", state: ["running": [:]])])
         #expect(!progress.isOver)
-        _ = progress.handle(.pod(Self.pod("Failed", state: Self.ended(143))))
+        #expect(progress.handle(.event(.due)) == [.readPods])
+        _ = progress.handle(.event(.pod(Self.pod("Failed", state: Self.ended(143)))))
         #expect(progress.isOver)
         let exit = progress.exit(jobName: "j", lastOutput: nil)
         #expect(exit.code == 143)
@@ -130,36 +129,25 @@ struct ProgressTests {
     @Test("another job of the same name means that the run's own job is gone")
     func replaced() {
         var progress = JobProgress(uid: "u1")
-        #expect(progress.handle(.job(Self.job(uid: "u2"))) == [.readPods])
+        #expect(progress.handle(.status(Self.job(uid: "u2"))) == [.readPods])
         #expect(progress.end == .gone)
-        #expect(progress.handle(.pod(Self.pod("Running", job: "u2"))) == [])
+        #expect(progress.handle(.event(.pod(Self.pod("Running", job: "u2")))) == [])
     }
 
     @Test("a job that has succeeded and is removed by its time to live is a success")
     func timeToLive() {
         var progress = JobProgress(uid: "u1")
-        _ = progress.handle(.job(Self.job(Self.complete)))
-        _ = progress.handle(.jobDeleted(uid: "u1"))
+        _ = progress.handle(.end(Self.job(Self.complete)))
+        _ = progress.handle(.end(nil))
         _ = progress.handle(pods: [])
         #expect(progress.exit(jobName: "j", lastOutput: nil) == ExitStatus(code: 0))
         // Only the pod of this job has shown the success.
         var pod = JobProgress(uid: "u1")
-        _ = pod.handle(.pod(Self.pod("Succeeded", state: Self.ended(0, "Completed"))))
-        _ = pod.handle(.jobDeleted(uid: "u1"))
-        _ = pod.handle(read: nil)
+        _ = pod.handle(.event(.pod(Self.pod("Succeeded", state: Self.ended(0, "Completed")))))
+        _ = pod.handle(.end(nil))
         _ = pod.handle(pods: [])
         #expect(pod.isOver)
         #expect(pod.exit(jobName: "j", lastOutput: nil).code == 0)
-    }
-
-    @Test("a job that cannot be watched has not ended")
-    func unwatched() {
-        var progress = JobProgress(uid: "u1")
-        #expect(progress.handle(.unwatched) == [.readJob])
-        #expect(progress.handle(read: Self.job()) == [])
-        #expect(progress.end == nil && progress.isUnwatched)
-        progress.handlePodsUnreadable()
-        #expect(!progress.isOver)
     }
 
     private func error(_ kind: KubernetesError.Kind, retryAfter: Duration? = nil) -> KubernetesError {
@@ -219,8 +207,8 @@ struct ProgressTests {
         #expect(progress.step == .pause(WatchProgress.pollInterval))
         progress.handle(.rested)
         progress.handle(.failed(error(.forbidden)))
-        #expect(progress.step == .leaveToFollowers)
-        progress.leftToFollowers()
-        #expect(progress.step == .pause(WatchProgress.refusalInterval))
+        #expect(progress.step == .doWithoutList(WatchProgress.refusalInterval))
+        progress.handle(.rested)
+        #expect(progress.step == .list)
     }
 }

@@ -269,6 +269,32 @@ struct WatchTests {
         }
     }
 
+    @Test("neither adopted jobs nor a new list cost a request for each job, except for a job that a list lacks")
+    func requests() async throws {
+        try await withWorkbench { bench in
+            let job = try bench.job()
+            let identifiers = ["a", "b", "c"].map { InfrastructureIdentifier(rawValue: "default:\($0)") }
+            for name in ["a", "b", "c"] {
+                bench.api.put("jobs", ["metadata": ["name": .string(name), "labels": ["prefect.io/flow-run-id": "r"]]])
+            }
+            bench.api.finishJob("c", "Complete")
+            for identifier in identifiers {
+                await bench.backend.adopt(identifier, flowRunID: "r", flowRunName: "otter")
+            }
+            async let first = job.wait(for: identifiers[0])
+            async let second = job.wait(for: identifiers[1])
+            #expect(try await job.wait(for: identifiers[2]).code == 0)
+            try await bench.waitUntilWatched()
+            bench.api.expire()
+            try await eventually("the jobs are listed again") { lists(bench.api.requests) == 2 }
+            try await bench.waitUntilWatched()
+            for name in ["a", "b"] { bench.api.finishJob(name, "Complete") }
+            #expect(try await [first.code, second.code] == [0, 0])
+            let requested = bench.api.requests.map(\.path).filter { $0.contains("/jobs/") }
+            #expect(requested == ["/apis/batch/v1/namespaces/default/jobs/c"])
+        }
+    }
+
     @Test("a job is no longer watched after its cleanup")
     func lettingGo() async throws {
         try await withWorkbench { bench in
@@ -277,8 +303,9 @@ struct WatchTests {
             try await bench.waitUntilWatched()
             bench.api.finishJob(bench.jobName, "Complete")
             _ = try await job.wait(for: identifier)
+            #expect(bench.backend.clusters.ownCluster?.watch.isNeeded(.jobs, in: "default") == true)
             await job.cleanUp(identifier)
-            #expect(bench.backend.clusters.ownCluster?.watch.feeds.ownCount == 0)
+            #expect(bench.backend.clusters.ownCluster?.watch.isNeeded(.jobs, in: "default") == false)
         }
     }
 }

@@ -24,7 +24,7 @@ final class Clusters: Sendable {
     private let timing: KubernetesClient.Timing
     private let scope: ObservationScope?
     private let allowsHostCredentials: Bool
-    private let logger: Logger
+    private let log: OperatorLog
     private let state = Mutex(State())
     private let changed = AsyncSignal()
     /// The access to the worker's own cluster, or the reason why there is none.
@@ -32,13 +32,13 @@ final class Clusters: Sendable {
 
     init(
         environment: [String: String], serviceAccount: String, timing: KubernetesClient.Timing,
-        observing scope: ObservationScope?, allowsHostCredentials: Bool, logger: Logger
+        observing scope: ObservationScope?, allowsHostCredentials: Bool, log: OperatorLog
     ) {
         self.environment = environment
         self.timing = timing
         self.scope = scope
         self.allowsHostCredentials = allowsHostCredentials
-        self.logger = logger
+        self.log = log
         own = Result { () throws(ClusterConfigurationError) in
             try ClusterAccess.surroundings(environment: environment, serviceAccount: serviceAccount)
         }
@@ -68,7 +68,7 @@ final class Clusters: Sendable {
         // As in Prefect's own observer, the runs of other workers are observed in the worker's own cluster.
         let isOwn = (try? own.get()) == access
         let watch = ClusterWatch(
-            client: client, availability: availability, observing: isOwn ? scope : nil, logger: logger)
+            client: client, availability: availability, observing: isOwn ? scope : nil, log: log)
         let cluster = Cluster(client: client, watch: watch, availability: availability)
         let kept = state.withLock { state in
             let kept = state.known[access] ?? cluster
@@ -91,6 +91,19 @@ final class Clusters: Sendable {
                 await changed.wait()
             }
         }
+    }
+}
+
+/// The log that the worker's operator reads.
+final class OperatorLog: Sendable {
+    let logger: Logger
+    private let said = Mutex<Set<String>>([])
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    /// Logs a warning, unless it was logged before.
+    func warnOnce(_ line: String) {
+        if said.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
     }
 }
 

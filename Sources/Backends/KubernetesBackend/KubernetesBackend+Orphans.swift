@@ -14,12 +14,12 @@ extension KubernetesBackend {
                 $0.cluster.client.access == cluster.client.access
             }
             let namespaces = Set(destinations.map(\.namespace))
-            cluster.watch.feeds.meetEnded(ofPools: [id], in: namespaces)
+            cluster.watch.meetEnded(ofPool: id, in: namespaces)
             for namespace in namespaces { try await meetFailedJobs(ofPool: id, in: namespace, of: cluster) }
         } catch is CancellationError {
             // The worker shuts down.
         } catch {
-            logger.warning(
+            log.logger.warning(
                 "Crashes of orphaned runs of work pool '\(pool.pool)' may go unreported: \(error)"
             )
         }
@@ -33,7 +33,7 @@ extension KubernetesBackend {
             namespace: namespace, labels: "\(Labels.workPoolID)=\(id)", fields: "status.successful=0")
         do {
             _ = try await cluster.client.list(.jobs, failed) { object in
-                if let job = JobSnapshot(object) { cluster.watch.feeds.pass(job, of: object) }
+                if let job = JobSnapshot(object) { cluster.watch.pass(job, of: object) }
             }
         } catch let error as KubernetesError {
             cluster.availability.note(error)

@@ -8,7 +8,7 @@ extension KubernetesBackend {
         guard let place = try? JobReference(identifier), let cluster = clusters.ownCluster,
             place.server == nil || place.server == cluster.client.access.server
         else { return }
-        _ = cluster.watch.follow(namespace: place.namespace, name: place.name)
+        cluster.watch.follow(place)
     }
 
     /// The name under which the position of a pod's printed output is stored.

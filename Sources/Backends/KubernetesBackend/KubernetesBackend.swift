@@ -6,7 +6,6 @@ internal import PrefectClient
 internal import PrefectConcurrency
 public import PrefectJSON
 internal import PrefectREST
-internal import Synchronization
 
 /// Runs flow runs as Kubernetes jobs, for work pools of the type `kubernetes`.
 ///
@@ -64,10 +63,9 @@ public final class KubernetesBackend: ForeignRunObserver {
     let settings: KubernetesSettings
     let clusters: Clusters
     let output: OutputPrinter
-    let logger: Logger
+    let log: OperatorLog
     let orphanGrace: Duration
     let marks: OutputMarks
-    private let said = Mutex<Set<String>>([])
 
     /// Makes a backend for a worker. Sends no request to the infrastructure.
     public convenience init(host: BackendHost) {
@@ -80,14 +78,14 @@ public final class KubernetesBackend: ForeignRunObserver {
     /// Creates a backend. Nothing is read from the cluster before ``run()`` or ``check()``.
     init(options: Options) {
         settings = KubernetesSettings(options.settings)
+        log = OperatorLog(options.logger)
         clusters = Clusters(
             environment: options.environment, serviceAccount: options.serviceAccount, timing: options.timing,
-            observing: settings.observed, allowsHostCredentials: options.allowsHostCredentials, logger: options.logger)
+            observing: settings.observed, allowsHostCredentials: options.allowsHostCredentials, log: log)
         output = OutputPrinter(sink: options.output)
-        logger = options.logger
         orphanGrace = options.orphanGrace
         marks = OutputMarks(stateDirectory: options.stateDirectory, ofType: Self.traits.type)
-        for warning in settings.warnings { logger.warning("\(warning)") }
+        for warning in settings.warnings { log.logger.warning("\(warning)") }
     }
 
     /// Makes the workload of one flow run; see `Backend.workload(rendered:for:preparing:)`.
@@ -117,10 +115,5 @@ public final class KubernetesBackend: ForeignRunObserver {
             group.addTask { await RunObserver(cluster: cluster, backend: self, runs: runs).run() }
             await runs.forEachPool(ofType: Self.traits.type) { await self.lookAfter($0, in: cluster) }
         }
-    }
-
-    /// Logs a warning for the operator, once.
-    func logOnce(_ line: String) {
-        if said.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
     }
 }

@@ -16,7 +16,7 @@ extension KubernetesWorkload {
             }
             guard let snapshot = found.flatMap({ JobSnapshot($0) }), place.uid == nil || place.uid == snapshot.uid
             else {
-                cluster.watch.forget(namespace: place.namespace, name: place.name)
+                cluster.watch.forget(place)
                 return .ended(identifier)
             }
             // Waiting for the job reports how it ended, even when it has ended already.

@@ -20,8 +20,9 @@ extension KubernetesWorkload {
             if metadata["generateName"] != nil { metadata["generateName"] = .string(prefix) }
         }
         let creation = Creation(run: run, cluster: cluster, backend: backend, namespace: namespace, name: name)
-        // The feed begins before the job exists, so that no event of the job is missed.
-        _ = cluster.watch.follow(namespace: namespace, name: name, isToBeCreated: true)
+        let job = JobReference(namespace: namespace, name: name, uid: nil, server: nil)
+        // The job is followed before it exists, so that no event of it is missed.
+        cluster.watch.follow(job, isNew: true)
         do {
             let secret = try await creation.makeSecret(&manifest)
             do {
@@ -36,7 +37,7 @@ extension KubernetesWorkload {
                 throw error
             }
         } catch {
-            cluster.watch.forget(namespace: namespace, name: name)
+            cluster.watch.forget(job)
             throw error
         }
     }
@@ -110,7 +111,7 @@ private struct Creation {
     /// become references to an existing secret.
     func makeSecret(_ manifest: inout JSONValue) async throws -> SecretPlan? {
         let made = SecretPlan(&manifest, settings: backend.settings, jobName: name)
-        for credential in SecretPlan.credentials(inClearIn: manifest) { backend.logOnce(credential.warning) }
+        for credential in SecretPlan.credentials(inClearIn: manifest) { backend.log.warnOnce(credential.warning) }
         guard let plan = made else { return nil }
         let object = plan.object(namespace: namespace, flowRunID: run.flowRunID)
         do {

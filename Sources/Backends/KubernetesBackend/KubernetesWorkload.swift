@@ -35,7 +35,7 @@ struct KubernetesWorkload: Workload {
     /// Forgets the run and removes its secret. The job stays until its own time to live is over.
     func cleanUp(_ identifier: InfrastructureIdentifier) async {
         guard let place = try? JobReference(identifier), let cluster = try? cluster(of: place) else { return }
-        cluster.watch.forget(namespace: place.namespace, name: place.name)
+        cluster.watch.forget(place)
         backend.marks.removeAll { !$0.hasPrefix(run.flowRunID) }
         for name in SecretPlan.names(ofJob: place.name, settings: backend.settings) {
             await remove(secret: name, of: place, cluster)

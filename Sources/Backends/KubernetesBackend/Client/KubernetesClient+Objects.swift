@@ -123,12 +123,14 @@ extension KubernetesClient {
         }
     }
 
-    /// Passes on the events of a selection's objects from a version on, until the API server ends the watch.
+    /// Passes on the events of a selection's objects from a version on, until the API server ends the watch. Calls
+    /// `opened` when the API server has accepted the watch.
     ///
     /// Throws when the watch cannot begin or breaks off. A watch that is silent for so long that it must be dead ends
     /// without an error.
     func watch(
-        _ resource: Resource, _ selection: Selection, from version: String, each: (WatchEvent) -> Void
+        _ resource: Resource, _ selection: Selection, from version: String, opened: () -> Void = {},
+        each: (WatchEvent) -> Void
     ) async throws {
         let path = resource.path(namespace: selection.namespace)
         let operation = "GET \(path) (watch)"
@@ -142,6 +144,7 @@ extension KubernetesClient {
             ],
             deadlines: Deadlines(
                 connect: timing.connect, firstByte: timing.answer, idle: timing.silence, whole: timing.watch * 2))
+        opened()
         var decoder = WatchDecoder(operation: operation)
         do {
             for try await portion in response.body { try decoder.decode(portion, event: each) }

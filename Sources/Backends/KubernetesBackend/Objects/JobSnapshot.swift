@@ -16,7 +16,6 @@ struct JobSnapshot: Sendable, Hashable {
     let isDeleting: Bool
     /// Whether the job is suspended, by its owner or a queueing controller.
     let isSuspended: Bool
-    let created: Timestamp?
 
     /// The location of the job.
     var place: JobReference { JobReference(namespace: namespace, name: name, uid: uid, server: nil) }
@@ -39,7 +38,6 @@ struct JobSnapshot: Sendable, Hashable {
         flowRunID = metadata?["labels"]?[Labels.flowRunID]?.stringValue
         isDeleting = metadata?["deletionTimestamp"]?.isNull == false
         isSuspended = json["spec"]?["suspend"] == true
-        created = metadata?["creationTimestamp"]?.stringValue.flatMap { Timestamp($0) }
         ending = Self.ending(json["status"] ?? [:])
         failed = (json["status"]?["conditions"]?.arrayValue ?? [])
             .first { $0["type"] == "Failed" && $0["status"] == "True" }?["lastTransitionTime"]?.stringValue

@@ -1,222 +1,211 @@
-internal import Logging
-internal import PrefectClient
+internal import BackendKit
 internal import PrefectConcurrency
 internal import PrefectJSON
-internal import PrefectREST
 internal import Synchronization
 
-/// Watches the jobs of all runs in a cluster and their pods. Each kind has one list and watch per namespace, or one
-/// for the whole cluster. Notifications go to the feeds of the followed jobs. Objects that are not followed are
-/// discarded as they are read.
+/// Watches the jobs of this worker's runs in a cluster and their pods, and those of other workers as far as they are
+/// observed. Each namespace has a ``TaskWatch`` of its jobs. Lists and watches of the API server report to it.
 final class ClusterWatch: Sendable {
-    private let client: KubernetesClient
-    private let availability: Availability
-    private let logger: Logger
-    /// The feeds of the followed jobs.
-    let feeds: JobFeeds
-    /// The kinds that may not be listed in the whole cluster, so that they are watched by namespace.
-    private let refused = Mutex<Set<Resource>>([])
-    /// The lost watches, by kind and namespace, each with the time of its loss.
-    private let lost = Mutex<[String: ContinuousClock.Instant]>([:])
+    typealias Watch = TaskWatch<JobSource>
 
-    init(
-        client: KubernetesClient, availability: Availability, observing scope: ObservationScope?,
-        logger: Logger
-    ) {
+    /// The notifications about a job.
+    struct Notices: Sendable {
+        let stream: AsyncStream<Watch.Notice>
+        /// Whether no change of the job's pods is missing.
+        var isComplete = true
+        /// Whether none of the job's output was printed before, because this process has created the job.
+        var hasAllOutput = false
+    }
+
+    private struct Own {
+        let isNew: Bool
+        /// The notifications until a follower takes them.
+        var notices: AsyncStream<Watch.Notice>?
+    }
+
+    private struct Place {
+        let watch: Watch
+        var own: [String: Own] = [:]
+    }
+
+    private struct State {
+        var places: [String: Place] = [:]
+        /// The kinds that may not be listed in the whole cluster, so that they are watched by namespace.
+        var refused: Set<Resource> = []
+        var listeners: [AsyncSignal] = []
+    }
+
+    let client: KubernetesClient
+    let availability: Availability
+    let log: OperatorLog
+    /// The jobs of other workers.
+    let foreign: ForeignJobs
+    private let state = Mutex(State())
+
+    init(client: KubernetesClient, availability: Availability, observing scope: ObservationScope?, log: OperatorLog) {
         self.client = client
         self.availability = availability
-        self.logger = logger
-        feeds = JobFeeds(scope: scope)
+        self.log = log
+        foreign = ForeignJobs(scope: scope)
     }
 
-    /// The feed of a job, whether or not the job exists yet. Returns whether the feed is new. A new feed contains no
-    /// earlier events.
-    func follow(namespace: String, name: String, isToBeCreated: Bool = false) -> (feed: JobFeed, isNew: Bool) {
-        feeds.follow(JobFeeds.Key(namespace: namespace, name: name), isToBeCreated: isToBeCreated)
+    /// The longest time for which a list or watch of jobs has been lost; zero while none is.
+    var lag: Duration { state.withLock { $0.places.values.map(\.watch.lag).max() ?? .zero } }
+
+    // MARK: Own jobs
+
+    /// Begins to follow a job of this worker, and keeps its notifications until a follower takes them. Returns whether
+    /// the job was not followed before.
+    ///
+    /// - Parameter isNew: Whether this worker creates the job after this call.
+    @discardableResult
+    func follow(_ job: JobReference, isNew: Bool = false) -> Bool {
+        let isFirst = state.withLock { state in
+            let watch = watch(in: job.namespace, &state)
+            guard state.places[job.namespace]?.own[job.name] == nil else { return false }
+            state.places[job.namespace]?.own[job.name] = Own(
+                isNew: isNew, notices: watch.notices(of: job.name, isHeld: true))
+            if !isNew { watch.changed(job.name) }
+            // An observer of the job stops, since the job's own worker follows it now.
+            foreign.leave(job)
+            return true
+        }
+        if isFirst { notify() }
+        return isFirst
     }
 
-    /// Stops following the job.
-    func forget(namespace: String, name: String) {
-        feeds.forget(JobFeeds.Key(namespace: namespace, name: name))
+    /// The notifications about a job of this worker that exists. One follower takes them; a later one gets those that
+    /// follow.
+    func notices(of job: JobReference) -> Notices {
+        let isFirst = follow(job)
+        let watch = watch(in: job.namespace)
+        defer { watch.release(job.name) }
+        let (kept, isNew) = state.withLock { state in
+            defer { state.places[job.namespace]?.own[job.name]?.notices = nil }
+            let own = state.places[job.namespace]?.own[job.name]
+            return (own?.notices, own?.isNew == true)
+        }
+        return Notices(
+            stream: kept ?? watch.notices(of: job.name), isComplete: kept != nil && !isFirst,
+            hasAllOutput: isNew)
     }
 
-    /// How long the watch that was lost first has been lost; zero while no watch is lost.
-    var lag: Duration { lost.withLock { $0.values.min().map { .now - $0 } ?? .zero } }
-
-    private func noteWatch(of resource: Resource, in namespace: String, isLost: Bool) {
-        let key = "\(resource.rawValue)/\(namespace)"
-        lost.withLock { $0[key] = isLost ? $0[key] ?? .now : nil }
+    /// Stops following a job of this worker.
+    func forget(_ job: JobReference) {
+        let own = state.withLock { $0.places[job.namespace]?.own.removeValue(forKey: job.name) }
+        if own != nil { foreign.settle(job) }
     }
 
-    /// Watches every place where jobs are followed or observed, until the task is cancelled.
-    func run() async {
-        let changed = feeds.listener()
-        await withDiscardingTaskGroup { group in
-            var watched: Set<String> = []
-            while !Task.isCancelled {
-                for namespace in feeds.namespaces where watched.insert(namespace).inserted {
-                    group.addTask { await self.watch(.jobs, in: namespace) }
-                    group.addTask { await self.watch(.pods, in: namespace) }
-                }
-                await changed.wait()
+    // MARK: Jobs of others
+
+    /// Finds the jobs of a pool that fail or are deleted, in these namespaces and wherever else jobs are watched.
+    func meetEnded(ofPool pool: String, in namespaces: Set<String>) {
+        foreign.add(pool: pool, in: namespaces)
+        notify()
+    }
+
+    // MARK: Reports of lists and watches
+
+    /// Passes on a job that exists.
+    func pass(_ job: JobSnapshot, of object: JSONValue) {
+        met(job.place, job, of: object, isOfInterest: job.ending != .complete, hasEnded: job.ending != nil)?
+            .reported(job, of: job.name)
+    }
+
+    /// Passes on the deletion of a job. Only the API server's answer to a request confirms it.
+    func passDeleted(_ job: JobSnapshot, of object: JSONValue) {
+        met(job.place, job, of: object, isOfInterest: job.ending != .complete, hasEnded: true)?.changed(job.name)
+        foreign.forget([ForeignJobs.Key(job.place)])
+    }
+
+    /// Passes on a pod to those who follow its job.
+    func pass(_ pod: PodSnapshot, of object: JSONValue) {
+        let job = JobReference(namespace: pod.namespace, name: pod.jobName, uid: pod.jobUID, server: nil)
+        met(job, nil, of: object, isOfInterest: !pod.hasEnded, hasEnded: false)?.happened(.pod(pod), to: pod.jobName)
+    }
+
+    /// Passes on the deletion of a pod.
+    func passDeleted(_ pod: PodSnapshot) {
+        let watch = state.withLock { $0.places[pod.namespace]?.watch }
+        watch?.happened(.podDeleted(pod), to: pod.jobName)
+    }
+
+    /// The watch of a job, if its namespace has one. Begins to observe the job of another worker, if that is required.
+    private func met(
+        _ job: JobReference, _ snapshot: JobSnapshot?, of object: JSONValue, isOfInterest: Bool, hasEnded: Bool
+    ) -> Watch? {
+        let (watch, isNew) = state.withLock { state -> (Watch?, Bool) in
+            let known = state.places[job.namespace]
+            if isOfInterest, known?.own[job.name] == nil {
+                foreign.meet(job, snapshot, of: object, hasEnded: hasEnded, in: self.watch(in: job.namespace, &state))
             }
+            let place = state.places[job.namespace]
+            return (place?.watch, known == nil && place != nil)
+        }
+        if isNew { notify() }
+        return watch
+    }
+
+    // MARK: Namespaces
+
+    /// The watches of all namespaces in which jobs are followed or looked for.
+    var watches: [String: Watch] {
+        state.withLock { state in
+            for namespace in foreign.namespaces { _ = watch(in: namespace, &state) }
+            return state.places.mapValues(\.watch)
         }
     }
 
-    /// Whether a kind needs a watch of its own in a namespace. A watch of the whole cluster covers every namespace.
-    private func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
-        guard feeds.isNeeded(resource, in: namespace) else { return false }
-        let isCovered =
-            namespace != Resource.allNamespaces && feeds.isNeeded(resource, in: Resource.allNamespaces)
-            && !refused.withLock { $0.contains(resource) }
-        return !isCovered
+    /// The watches to which the list of a namespace reports. A list of the whole cluster reports to all of them.
+    func watches(in namespace: String) -> [Watch] {
+        state.withLock { state in
+            if namespace == Resource.allNamespaces, !state.refused.contains(.jobs) {
+                return state.places.values.map(\.watch)
+            }
+            return state.places[namespace].map { [$0.watch] } ?? []
+        }
     }
 
-    /// Records whether a kind may be listed in the whole cluster.
-    private func note(_ resource: Resource, in namespace: String, isRefused: Bool) {
+    /// The watch of a namespace.
+    func watch(in namespace: String) -> Watch { state.withLock { watch(in: namespace, &$0) } }
+
+    private func watch(in namespace: String, _ state: inout State) -> Watch {
+        if let known = state.places[namespace] { return known.watch }
+        let source = JobSource(client: client, namespace: namespace, availability: availability, log: log)
+        // A list of the whole cluster may report to the watch already.
+        let isConnected =
+            !state.refused.contains(.jobs) && state.places[Resource.allNamespaces]?.watch.isConnected == true
+        let watch = Watch(source, JobSource.policy, isConnected: isConnected)
+        state.places[namespace] = Place(watch: watch)
+        return watch
+    }
+
+    /// Whether a kind is to be listed and watched in a namespace.
+    func isNeeded(_ resource: Resource, in namespace: String) -> Bool {
+        foreign.needs(resource, in: namespace) || state.withLock { $0.places[namespace]?.own.isEmpty == false }
+    }
+
+    /// Whether a list and watch of the whole cluster covers a kind in a namespace.
+    func isCovered(_ resource: Resource, in namespace: String) -> Bool {
+        namespace != Resource.allNamespaces && foreign.needs(resource, in: Resource.allNamespaces)
+            && !state.withLock { $0.refused.contains(resource) }
+    }
+
+    /// Records whether a kind may be listed in a namespace, which matters for the whole cluster.
+    func note(_ resource: Resource, in namespace: String, isRefused: Bool) {
         guard namespace == Resource.allNamespaces else { return }
-        let hasChanged = refused.withLock { refused in
-            isRefused ? refused.insert(resource).inserted : refused.remove(resource) != nil
+        let hasChanged = state.withLock { state in
+            isRefused ? state.refused.insert(resource).inserted : state.refused.remove(resource) != nil
         }
-        if hasChanged { feeds.notify() }
+        if hasChanged { notify() }
     }
 
-    private func watch(_ resource: Resource, in namespace: String) async {
-        var progress = WatchProgress()
-        var isLogged = false
-        let changed = feeds.listener()
-        while !Task.isCancelled {
-            if !isNeeded(resource, in: namespace) {
-                noteWatch(of: resource, in: namespace, isLost: false)
-                // The next follower gets the whole state from a new list.
-                progress = WatchProgress()
-                await changed.wait()
-                continue
-            }
-            do {
-                switch progress.step {
-                case .list:
-                    progress.handle(.listed(version: try await list(resource, in: namespace)))
-                    note(resource, in: namespace, isRefused: false)
-                    noteWatch(of: resource, in: namespace, isLost: false)
-                case .watch(let version):
-                    let began = ContinuousClock.now
-                    let last = try await watch(resource, in: namespace, from: version) { progress.handle($0) }
-                    if let error = last { throw error }
-                    // A watch that ends at once would be restarted without a pause.
-                    if began.duration(to: .now) < .milliseconds(100) { try await Task.sleep(for: .seconds(1)) }
-                    progress.handle(.ended)
-                case .pause(let duration):
-                    try await Task.sleep(for: duration)
-                    progress.handle(.rested)
-                case .leaveToFollowers:
-                    if namespace != Resource.allNamespaces {
-                        for feed in feeds.feeds(in: namespace).values { feed.add(.unwatched) }
-                    }
-                    note(resource, in: namespace, isRefused: true)
-                    // A watch that is not permitted does not count as lost.
-                    noteWatch(of: resource, in: namespace, isLost: false)
-                    progress.leftToFollowers()
-                }
-                if isLogged, progress.failures == 0, case .watch = progress.step {
-                    isLogged = false
-                    logger.info("The \(resource.rawValue) in \(Self.words(for: namespace)) are watched again")
-                }
-            } catch let error as KubernetesError {
-                availability.note(error)
-                noteWatch(of: resource, in: namespace, isLost: true)
-                progress.handle(.failed(error))
-                guard !isLogged, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
-                isLogged = true
-                logger.warning("\(sayLoss(of: resource, in: namespace, error, progress))")
-            } catch {
-                return
-            }
-        }
+    /// A listener that is signalled when another place is to be watched; for one waiter.
+    func listener() -> AsyncSignal {
+        let listener = AsyncSignal()
+        state.withLock { $0.listeners.append(listener) }
+        return listener
     }
 
-    private func sayLoss(
-        of resource: Resource, in namespace: String, _ error: KubernetesError, _ progress: WatchProgress
-    ) -> String {
-        let what = "The \(resource.rawValue) in \(Self.words(for: namespace)) cannot be watched"
-        let why = Refusal.explanation(
-            error, verb: "\(progress.isPolling ? "watch" : "list") \(resource.rawValue)", namespace: namespace,
-            access: client.access)
-        let meanwhile =
-            switch progress.step {
-            case .leaveToFollowers where namespace == Resource.allNamespaces:
-                "Meanwhile, \(resource.rawValue) of other workers' runs are not observed; set "
-                    + "PREFECT_INTEGRATIONS_KUBERNETES_OBSERVER_NAMESPACES to permitted namespaces"
-            case .leaveToFollowers where resource == .pods: "Meanwhile, pods are not observed"
-            case .leaveToFollowers: "Meanwhile, the worker requests each run's job separately"
-            case _ where progress.isPolling: "Meanwhile, the worker lists them every \(WatchProgress.pollInterval)"
-            default: "The worker keeps trying, and considers no run lost because of this"
-            }
-        return "\(what): \(why). \(meanwhile)"
-    }
-
-    private static func words(for namespace: String) -> String {
-        namespace == Resource.allNamespaces ? "the cluster" : "the namespace '\(namespace)'"
-    }
-
-    /// The objects to list: those of Prefect's runs that have not ended well. An object that has ended well needs no
-    /// further report, and a follower that waits for it reads it directly.
-    private func selection(_ resource: Resource, in namespace: String) -> Selection {
-        Selection(
-            namespace: namespace, labels: Labels.flowRunID,
-            fields: resource == .jobs ? "status.successful=0" : "status.phase!=Succeeded")
-    }
-
-    private func list(_ resource: Resource, in namespace: String) async throws -> String {
-        let followed = feeds.feeds(in: namespace)
-        let meetsOthers = feeds.meetsOthers
-        var listed: Set<JobFeeds.Key> = []
-        let version = try await client.list(resource, selection(resource, in: namespace)) { object in
-            switch resource {
-            case .jobs:
-                guard let job = JobSnapshot(object) else { return }
-                let key = JobFeeds.Key(namespace: job.namespace, name: job.name)
-                if meetsOthers || followed[key] != nil { listed.insert(key) }
-                feeds.pass(job, of: object)
-            default:
-                if let pod = PodSnapshot(object) { feeds.pass(pod, of: object) }
-            }
-        }
-        if resource == .jobs {
-            for (key, feed) in followed where !listed.contains(key) { feed.add(.jobUnlisted) }
-            feeds.prune(in: namespace, listed: listed)
-        }
-        return version
-    }
-
-    /// Passes on the events of a watch until the watch ends. Returns the error that the watch itself reported at its
-    /// end, if there was one.
-    private func watch(
-        _ resource: Resource, in namespace: String, from version: String, progress: (WatchProgress.Event) -> Void
-    ) async throws -> KubernetesError? {
-        var failure: KubernetesError?
-        let selection = Selection(namespace: namespace, labels: Labels.flowRunID)
-        try await client.watch(resource, selection, from: version) { event in
-            if case .failed(let error) = event { return failure = error }
-            noteWatch(of: resource, in: namespace, isLost: false)
-            if let version = event.version { progress(.progressed(version: version)) }
-            pass(event, of: resource)
-        }
-        return failure
-    }
-
-    private func pass(_ event: WatchEvent, of resource: Resource) {
-        switch (event, resource) {
-        case (.added(let object), .jobs), (.modified(let object), .jobs):
-            if let job = JobSnapshot(object) { feeds.pass(job, of: object) }
-        case (.deleted(let object), .jobs):
-            if let job = JobSnapshot(object) { feeds.passDeleted(job, of: object) }
-        case (.added(let object), .pods), (.modified(let object), .pods):
-            if let pod = PodSnapshot(object) { feeds.pass(pod, of: object) }
-        case (.deleted(let object), .pods):
-            guard let pod = PodSnapshot(object) else { return }
-            feeds.feed(JobFeeds.Key(namespace: pod.namespace, name: pod.jobName))?.add(.podDeleted(pod))
-        default: break
-        }
-    }
+    private func notify() { for listener in state.withLock({ $0.listeners }) { listener.signal() } }
 }

@@ -2,26 +2,32 @@ internal import BackendKit
 internal import PrefectConcurrency
 
 extension JobFollower {
+    /// The state that the follower shares with the tasks at its side.
+    struct Shared: Sendable {
+        /// The number of tasks whose work outlasts the end of the job.
+        var unfinished: Int
+        /// Whether a pod's flow has begun.
+        var hasBegun = false
+        var lastNotice = ContinuousClock.now
+    }
+
     /// The state of the following. Only the follower's own task uses it.
     final class Following {
-        let feed: JobFeed
-        /// Whether the feed lacks earlier events.
-        let isIncomplete: Bool
         let waiting = PendingReport()
-        /// The number of tasks whose work outlasts the end of the job.
-        let unfinished: ObservedValue<Int>
+        let shared: ObservedValue<Shared>
         let begun: AsyncStream<PodOutput>
         let begin: AsyncStream<PodOutput>.Continuation
         private(set) var progress: JobProgress
         private var teller: PodEventReporter
-        private var times: FollowingTimes
-        private let attention: FollowerAttention
+        private let reportsPods: Bool
+        /// When the wait for the pods of a deleted job is over.
+        private var drainEnd: ContinuousClock.Instant?
 
-        init(_ follower: JobFollower, _ feed: JobFeed, isIncomplete: Bool) {
-            self.feed = feed
-            self.isIncomplete = isIncomplete
-            attention = follower.attention
-            unfinished = ObservedValue(attention.output == nil ? 1 : 2)
+        @inline(never)
+        init(_ follower: JobFollower) {
+            let attention = follower.attention
+            reportsPods = attention.reportsPods
+            shared = ObservedValue(Shared(unfinished: attention.output == nil ? 1 : 2))
             let (begun, begin) = AsyncStream.makeStream(of: PodOutput.self)
             (self.begun, self.begin) = (begun, begin)
             progress = JobProgress(uid: follower.place.uid)
@@ -29,51 +35,46 @@ extension JobFollower {
                 reporter: follower.reporter, waiting: waiting, replicating: follower.backend.settings.replicated,
                 isLate: attention.isLate
             ) { begin.yield(PodOutput($0)) }
-            times = FollowingTimes(jobWatch: attention.jobWatch, podWatch: attention.podWatch)
         }
 
         var isOver: Bool { @inline(never) get { progress.isOver } }
 
-        /// The longest time to wait for a notification; `nil` for no limit.
-        var limit: Duration? { @inline(never) get { times.limit(progress) } }
-
-        /// Handles notifications; none means that the time limit has passed. Returns the resulting actions.
+        /// Handles a notification. Returns whether the pods are to be read.
         @inline(never)
-        func handle(_ news: [JobNews]) -> [JobProgress.Action] {
-            let actions = news.flatMap { progress.handle($0) }
-            if news.isEmpty { return times.elapsed(progress) }
-            times.newsCame()
-            return actions
-        }
-
-        @inline(never)
-        func handle(read job: JobSnapshot?) -> [JobProgress.Action] { progress.handle(read: job) }
-
-        @inline(never)
-        func handle(pods: [PodSnapshot]?) -> [JobProgress.Action] {
-            if let pods { return progress.handle(pods: pods) }
-            progress.handlePodsUnreadable()
-            return []
-        }
-
-        /// Reports the pods that the first of some actions name. Returns the remaining actions.
-        @inline(never)
-        func tell(_ actions: [JobProgress.Action]) -> [JobProgress.Action] {
-            for (index, action) in actions.enumerated() {
-                guard case .tell(let pod) = action else { return Array(actions[index...]) }
-                if attention.reportsPods { teller.tell(pod) }
+        func handle(_ notice: ClusterWatch.Watch.Notice) -> Bool {
+            let readsPods = tell(progress.handle(notice))
+            shared.update { [hasBegun = progress.hasBegun] in
+                $0.lastNotice = .now
+                $0.hasBegun = hasBegun
             }
-            return []
+            return readsPods
         }
 
-        /// The progress, if the worker has to explain why the pod has not begun.
+        /// Handles the pods as they were read; `nil` means that they cannot be read.
         @inline(never)
-        func lateProgress() -> JobProgress? { times.isPodLate(progress) ? progress : nil }
+        func handle(pods: [PodSnapshot]?) {
+            if let pods { _ = tell(progress.handle(pods: pods)) }
+            if pods == nil || drainEnd.map({ $0 <= .now }) == true { progress.handlePodsUnreadable() }
+        }
 
-        /// Stops waiting for the pods of a deleted job when that has taken too long.
+        private func tell(_ actions: [JobProgress.Action]) -> Bool {
+            for case .tell(let pod) in actions where reportsPods { teller.tell(pod) }
+            return actions.contains(.readPods)
+        }
+
+        /// The progress, if the notification means that the worker has to explain why the pod has not begun.
         @inline(never)
-        func limitDrain() {
-            if progress.end == .gone, times.hasDrained() { progress.handlePodsUnreadable() }
+        func lateProgress(_ notice: ClusterWatch.Watch.Notice) -> JobProgress? {
+            guard case .event(.due) = notice, progress.end == nil, !progress.hasBegun else { return nil }
+            return progress
+        }
+
+        /// Whether the wait for the pods of a deleted job begins now.
+        @inline(never)
+        func beginsDrain() -> Bool {
+            guard progress.end == .gone, !progress.isOver, drainEnd == nil else { return false }
+            drainEnd = .now + JobFollower.drainLimit
+            return true
         }
     }
 }

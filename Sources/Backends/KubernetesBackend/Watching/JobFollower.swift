@@ -1,5 +1,4 @@
 internal import BackendKit
-internal import PrefectClient
 internal import PrefectConcurrency
 internal import PrefectJSON
 internal import PrefectREST
@@ -58,8 +57,8 @@ struct JobFollower: Sendable {
     private var client: KubernetesClient { cluster.client }
     private var namespace: String { place.namespace }
 
-    /// The interval of requests where no watch works, and while the pods of a deleted job end.
-    static let askInterval = Duration.seconds(5)
+    /// The interval of requests for the pods of a deleted job.
+    static let drainInterval = Duration.seconds(5)
     /// The longest wait for the pods of a deleted job.
     static let drainLimit = Duration.seconds(60)
     /// The longest wait for the rest of a pod's output, once the pod has ended.
@@ -67,46 +66,58 @@ struct JobFollower: Sendable {
     /// The minimum time between two records of the copied position.
     static let markInterval = Duration.seconds(1)
 
-    /// Follows the job by the cluster's feed.
-    func run() async throws -> End {
-        try await run(cluster.watch.follow(namespace: place.namespace, name: place.name))
-    }
+    /// Follows a job of this worker.
+    func run() async throws -> End { try await run(cluster.watch.notices(of: place)) }
 
-    /// Follows the job by its feed. A new feed contains no earlier events, and neither does one that an earlier wait has
-    /// followed.
-    func run(_ followed: (feed: JobFeed, isNew: Bool)) async throws -> End {
-        let following = begin(followed)
+    /// Follows the job by its notifications.
+    func run(_ notices: ClusterWatch.Notices) async throws -> End {
+        let following = Following(self)
         return try await withThrowingDiscardingTaskGroup { group in
-            addTasks(to: &group, following)
-            try await follow(following)
+            addTasks(to: &group, following, hasAllOutput: notices.hasAllOutput)
+            try await follow(notices, following, &group)
             following.begin.finish()
             let output = try await inChildTask { [progress = following.progress] in try await lastOutput(progress) }
             following.waiting.end()
-            await following.unfinished.wait(by: .now + Self.outputLimit) { $0 == 0 }
+            await following.shared.wait(by: .now + Self.outputLimit) { $0.unfinished == 0 }
             group.cancelAll()
             return end(following.progress, output)
         }
     }
 
+    /// Adds the tasks that report a pending pod, copy the output and keep the time limits.
     @inline(never)
-    private func begin(_ followed: (feed: JobFeed, isNew: Bool)) -> Following {
-        Following(self, followed.feed, isIncomplete: followed.feed.wasFollowed() || followed.isNew)
-    }
-
-    /// Adds the tasks that report a pending pod and copy the output.
-    @inline(never)
-    private func addTasks(to group: inout ThrowingDiscardingTaskGroup<any Error>, _ following: Following) {
-        let (waiting, unfinished) = (following.waiting, following.unfinished)
+    private func addTasks(
+        to group: inout ThrowingDiscardingTaskGroup<any Error>, _ following: Following, hasAllOutput: Bool
+    ) {
+        let (waiting, shared) = (following.waiting, following.shared)
         group.addTask { [reporter] in
             await waiting.run(reporter)
-            unfinished.update { $0 -= 1 }
+            shared.update { $0.unfinished -= 1 }
+        }
+        let (watch, job) = (cluster.watch.watch(in: namespace), place.name)
+        if let limit = attention.podWatch {
+            group.addTask {
+                await shared.wait(by: .now + limit) { $0.hasBegun }
+                if !shared.value.hasBegun, !Task.isCancelled { watch.happened(.due, to: job) }
+            }
+        }
+        if let limit = attention.jobWatch {
+            group.addTask {
+                var next = ContinuousClock.now + limit
+                while (try? await Task.sleep(until: next)) != nil {
+                    next = shared.value.lastNotice + limit
+                    guard next <= .now else { continue }
+                    watch.changed(job)
+                    next = .now + limit
+                }
+            }
         }
         guard let source = attention.output else { return }
-        let start = OutputPosition(since: following.feed.hasAllOutput ? nil : .now)
+        let start = OutputPosition(since: hasAllOutput ? nil : .now)
         let begun = following.begun
         group.addTask {
             for await pod in begun { await copy(pod, as: source, from: start) }
-            unfinished.update { $0 -= 1 }
+            shared.update { $0.unfinished -= 1 }
         }
     }
 
@@ -116,90 +127,51 @@ struct JobFollower: Sendable {
     }
 
     /// Handles notifications until the end is known.
-    private func follow(_ following: Following) async throws {
-        if following.isIncomplete { try await perform([.readJob, .readPods], following) }
-        while !following.isOver {
-            let news = try await next(of: following.feed, atMost: following.limit)
-            try Task.checkCancellation()
-            if following.feed.isClosed { throw CancellationError() }
-            let reads = following.tell(following.handle(news))
-            if !reads.isEmpty { try await perform(reads, following) }
-            try await explainDelay(following)
-            following.limitDrain()
+    private func follow(
+        _ notices: ClusterWatch.Notices, _ following: Following, _ group: inout ThrowingDiscardingTaskGroup<any Error>
+    ) async throws {
+        if !notices.isComplete { following.handle(pods: try await readPods()) }
+        for await notice in notices.stream {
+            // A job of another worker may be this worker's own by now.
+            if attention.isLate, !cluster.watch.foreign.isFollowed(place) { break }
+            if following.handle(notice) { following.handle(pods: try await readPods()) }
+            if let progress = following.lateProgress(notice) { try await inChildTask { await explainDelay(progress) } }
+            if following.isOver { return }
+            if following.beginsDrain() { group.addTask { await remind() } }
         }
+        throw CancellationError()
     }
 
-    private func explainDelay(_ following: Following) async throws {
-        guard let progress = following.lateProgress() else { return }
-        try await inChildTask { await explainDelay(progress) }
-    }
-
-    /// The next notifications. Most of them come while the follower waits without a limit, so only that wait has no task
-    /// of its own.
-    private func next(of feed: JobFeed, atMost limit: Duration?) async throws -> [JobNews] {
-        guard let limit else { return await feed.next() }
-        return try await inChildTask { await feed.next(atMost: limit) }
-    }
-
-    private func perform(_ actions: [JobProgress.Action], _ following: Following) async throws {
-        var left = actions
-        while true {
-            left = following.tell(left)
-            switch left.isEmpty ? nil : left.removeFirst() {
-            case .readJob?: left += following.handle(read: try await readJob())
-            case .readPods?: left += following.handle(pods: try await readPods())
-            case .tell?: continue
-            case nil: return
-            }
-        }
-    }
-
-    /// The job as the cluster has it, requested until the cluster answers: only its own answer is evidence.
-    private func readJob() async throws -> JobSnapshot? {
-        try await persistently("get jobs") {
-            try await client.read(.jobs, namespace: namespace, name: place.name).flatMap { JobSnapshot($0) }
-        }
+    /// Lets the follower look at the pods of a deleted job again and again.
+    private func remind() async {
+        let watch = cluster.watch.watch(in: namespace)
+        while (try? await Task.sleep(for: Self.drainInterval)) != nil { watch.happened(.due, to: place.name) }
     }
 
     /// The job's pods; `nil` when the worker may not read them.
     private func readPods() async throws -> [PodSnapshot]? {
-        do {
-            return try await persistently("list pods", givesUpWhenForbidden: true) {
+        try await inChildTask { try await requestPods() }
+    }
+
+    private func requestPods() async throws -> [PodSnapshot]? {
+        var failures = 0
+        while true {
+            do {
                 var pods: [PodSnapshot] = []
                 let selection = Selection(namespace: namespace, labels: "job-name=\(place.name)")
                 _ = try await client.list(.pods, selection) { if let pod = PodSnapshot($0) { pods.append(pod) } }
                 return pods
-            }
-        } catch let error as KubernetesError {
-            backend.logOnce(
-                "The worker cannot fully observe pods: "
-                    + Refusal.explanation(error, verb: "list pods", namespace: namespace, access: client.access))
-            return nil
-        }
-    }
-
-    private func persistently<Result: Sendable>(
-        _ verb: String, givesUpWhenForbidden: Bool = false, _ body: @escaping @Sendable () async throws -> Result
-    ) async throws -> Result {
-        try await inChildTask { try await repeated(verb, givesUpWhenForbidden, body) }
-    }
-
-    private func repeated<Result: Sendable>(
-        _ verb: String, _ givesUpWhenForbidden: Bool, _ body: @Sendable () async throws -> Result
-    ) async throws -> Result {
-        var failures = 0
-        while true {
-            do {
-                return try await body()
             } catch let error as KubernetesError {
                 cluster.availability.note(error)
-                if givesUpWhenForbidden, !error.isTransient, error.kind != .unauthorized { throw error }
-                failures += 1
                 if !error.isTransient {
-                    backend.logOnce(
-                        "The worker cannot see the end of runs: "
-                            + Refusal.explanation(error, verb: verb, namespace: namespace, access: client.access))
+                    backend.log.warnOnce(
+                        "The worker cannot fully observe pods: "
+                            + Refusal.explanation(error, verb: "list pods", namespace: namespace, access: client.access)
+                    )
+                    // Renewed credentials may be valid.
+                    if error.kind != .unauthorized { return nil }
                 }
+                failures += 1
                 let backoff = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
                 let pause = backoff * .random(in: 0.75...1.25)
                 try await Task.sleep(for: max(pause, error.retryAfter ?? .zero))
@@ -218,7 +190,7 @@ struct JobFollower: Sendable {
                 do {
                     _ = try await client.list(.events, selection) { if let fact = EventFact($0) { facts.append(fact) } }
                 } catch let error as KubernetesError where error.kind == .forbidden {
-                    backend.logOnce(
+                    backend.log.warnOnce(
                         "The worker cannot always report why a pod does not begin: "
                             + Refusal.explanation(
                                 error, verb: "list events", namespace: namespace, access: client.access))
@@ -254,7 +226,7 @@ struct JobFollower: Sendable {
     @inline(never)
     private func sayUnreadable(_ error: KubernetesError) {
         guard error.kind == .forbidden else { return }
-        backend.logOnce(
+        backend.log.warnOnce(
             "The output of pods cannot be read: "
                 + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
     }

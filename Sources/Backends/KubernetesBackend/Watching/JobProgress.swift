@@ -1,15 +1,13 @@
+internal import BackendKit
 internal import PrefectJSON
 
 /// The state of a run's job, according to the notifications. A value without I/O.
 ///
 /// The job ends by positive evidence alone: its own status, or the API server's answer that the job does not exist. A
-/// job that is being deleted and has no live pod any more has ended as well. A watch or a list that indicates one of
-/// these only causes a request.
+/// job that is being deleted and has no live pod any more has ended as well.
 struct JobProgress: Sendable {
     /// An action that the follower has to carry out.
     enum Action: Sendable, Hashable {
-        /// Request the job, and pass the answer to ``handle(read:)``.
-        case readJob
         /// Request the job's pods, and pass the answer to ``handle(pods:)``.
         case readPods
         /// Report a pod whose state has not been reported yet.
@@ -34,8 +32,6 @@ struct JobProgress: Sendable {
     private(set) var pods: [String: PodSnapshot] = [:]
     /// The pods that do not exist any more.
     private var gonePods: Set<String> = []
-    /// Whether no watch works, so that the job has to be requested.
-    private(set) var isUnwatched = false
     private var hasReadPods = false
     private(set) var isSuspended = false
     /// Whether the deletion of the job has been requested.
@@ -67,28 +63,14 @@ struct JobProgress: Sendable {
     var failedPods: [PodSnapshot] { newestPods.filter { $0.phase != "Succeeded" && $0.termination?.exitCode != 0 } }
 
     /// Handles a notification. Returns the resulting actions.
-    mutating func handle(_ news: JobNews) -> [Action] {
-        switch news {
-        case .job(let job): return handle(job)
-        case .jobDeleted(let deleted):
-            guard end == nil, uid == nil || uid == deleted else { return [] }
-            return [.readJob]
-        case .jobUnlisted:
-            return end == nil ? [.readJob] : []
-        case .pod(let pod):
-            return note(pod)
-        case .podDeleted(let pod):
-            return note(pod, isGone: true)
-        case .unwatched:
-            isUnwatched = true
-            return end == nil ? [.readJob] : []
+    mutating func handle(_ notice: ClusterWatch.Watch.Notice) -> [Action] {
+        switch notice {
+        case .status(let job), .end(let job?): handle(job)
+        case .end(nil): finish(.gone)
+        case .event(.pod(let pod)): note(pod)
+        case .event(.podDeleted(let pod)): note(pod, isGone: true)
+        case .event(.due): end == nil ? [] : [.readPods]
         }
-    }
-
-    /// Handles the API server's answer to a request for the job; `nil` means that the job does not exist.
-    mutating func handle(read job: JobSnapshot?) -> [Action] {
-        guard let job, uid == nil || job.uid == uid else { return finish(.gone) }
-        return handle(job)
     }
 
     /// Handles the API server's answer to a request for the pods.

@@ -29,7 +29,7 @@ struct RunObserver: Sendable {
             for await found in due {
                 group.addTask {
                     await observe(found)
-                    cluster.watch.feeds.settle(found)
+                    cluster.watch.foreign.settle(found.place)
                 }
             }
         }
@@ -37,17 +37,17 @@ struct RunObserver: Sendable {
 
     /// Passes on the jobs that are worth following. The runs of jobs that had ended before have mostly ended too.
     private func sort(into hand: AsyncStream<FoundJob>.Continuation) async {
-        let ended = EndedJobs()
+        let (ended, foreign) = (EndedJobs(), cluster.watch.foreign)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 while let jobs = await ended.next() {
                     let inFlight = (try? await runs.inFlight(among: jobs.map(\.flowRunID))) ?? []
                     for job in jobs {
-                        if inFlight.contains(job.flowRunID) { hand.yield(job) } else { cluster.watch.feeds.settle(job) }
+                        if inFlight.contains(job.flowRunID) { hand.yield(job) } else { foreign.settle(job.place) }
                     }
                 }
             }
-            for await found in cluster.watch.feeds.found {
+            for await found in foreign.found {
                 if found.hasEnded { ended.add(found) } else { hand.yield(found) }
             }
             group.cancelAll()
@@ -69,14 +69,14 @@ struct RunObserver: Sendable {
                     return
                 }
             }
-            let end = try await follower.run((found.feed, isNew: false))
+            let end = try await follower.run(found.notices)
             let patience = found.isObserved ? backend.orphanGrace : .zero
             guard end.status.code != 0, try await isIgnored(found, since: end.time, for: patience) else { return }
             try await report(end, of: found, reporter)
         } catch is CancellationError {
             // The worker shuts down, or follows the job itself now.
         } catch {
-            backend.logger.warning(
+            backend.log.logger.warning(
                 "Flow run '\(found.flowRunID)' of another worker could not be reported as crashed: \(error)",
                 metadata: ["flow_run_id": "\(found.flowRunID)"])
         }

@@ -9,8 +9,8 @@ struct WatchProgress: Sendable, Hashable {
         case list
         case watch(from: String)
         case pause(Duration)
-        /// Nothing can be listed, so the followers have to read their jobs themselves.
-        case leaveToFollowers
+        /// Nothing may be listed, so for this time each job is requested instead.
+        case doWithoutList(Duration)
     }
 
     /// An event in the course of watching.
@@ -67,7 +67,8 @@ struct WatchProgress: Sendable, Hashable {
         if error.kind == .expired, failures == 1 { return step = .list }
         if error.kind == .forbidden {
             if wasListing {
-                step = .leaveToFollowers
+                step = .doWithoutList(Self.refusalInterval)
+                afterPause = .list
                 return
             }
             isPolling = true
@@ -77,9 +78,6 @@ struct WatchProgress: Sendable, Hashable {
         let asked = error.retryAfter ?? .zero
         rest(max(pause, asked), then: version.map { .watch(from: $0) } ?? .list)
     }
-
-    /// Records that the followers have been notified to read their jobs themselves.
-    mutating func leftToFollowers() { rest(Self.refusalInterval, then: .list) }
 
     private mutating func rest(_ duration: Duration, then next: Step) {
         step = .pause(duration)
