@@ -114,7 +114,7 @@ struct PullProgress: Sendable {
 
     private let image: String
     private let began: ContinuousClock.Instant
-    private var lastTold: ContinuousClock.Instant
+    private var lastReport: ContinuousClock.Instant
     private var layers: [String: Layer] = [:]
     private var hasReported = false
 
@@ -126,7 +126,7 @@ struct PullProgress: Sendable {
     init(image: String, began: ContinuousClock.Instant) {
         self.image = image
         self.began = began
-        lastTold = began
+        lastReport = began
     }
 
     /// Records a message of the pull. Returns a line when the next line is due.
@@ -149,8 +149,8 @@ struct PullProgress: Sendable {
             default: break
             }
         }
-        guard now - lastTold >= Self.interval else { return nil }
-        lastTold = now
+        guard now - lastReport >= Self.interval else { return nil }
+        lastReport = now
         hasReported = true
         let done = layers.values.count(where: \.isDone)
         let current = layers.values.reduce(0) { $0 &+ max(0, $1.current) }

@@ -97,13 +97,13 @@ final class Clusters: Sendable {
 /// The log that the worker's operator reads.
 final class OperatorLog: Sendable {
     let logger: Logger
-    private let said = Mutex<Set<String>>([])
+    private let logged = Mutex<Set<String>>([])
 
     init(_ logger: Logger) { self.logger = logger }
 
     /// Logs a warning, unless it was logged before.
     func warnOnce(_ line: String) {
-        if said.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
+        if logged.withLock({ $0.insert(line).inserted }) { logger.warning("\(line)") }
     }
 }
 

@@ -85,8 +85,8 @@ private struct Creation {
                 throw KubernetesError(kind: .unreadable, message: "the answer is not a job", operation: "POST jobs")
             } catch let error as KubernetesError {
                 cluster.availability.note(error)
-                let isAway = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
-                if !isAway { failures += 1 }
+                let isUnavailable = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
+                if !isUnavailable { failures += 1 }
                 guard error.isTransient, failures < backend.settings.creationAttempts else {
                     throw Refusal.error(
                         error, doing: what, verb: verb, namespace: namespace, access: client.access)
@@ -98,7 +98,7 @@ private struct Creation {
                 let settings = backend.settings
                 let delay = settings.creationDelay
                 let pause =
-                    Backoff(from: delay, to: isAway ? delay * 16 : delay).pause(afterFailures: pauses)
+                    Backoff(from: delay, to: isUnavailable ? delay * 16 : delay).pause(afterFailures: pauses)
                     + .seconds(Double.random(in: settings.creationJitter))
                 try await Task.sleep(for: max(min(pause, .seconds(30)), error.retryAfter ?? .zero))
             }

@@ -28,7 +28,7 @@ extension SystemdWorkload {
 
     private func isThere(_ unit: UnitName, _ directory: UnitDirectory) async throws -> Bool {
         do {
-            if let standing = try await backend.manager.units(named: unit.name)[unit.name], !standing.hasEnded {
+            if let status = try await backend.manager.units(named: unit.name)[unit.name], !status.hasEnded {
                 return true
             }
         } catch {

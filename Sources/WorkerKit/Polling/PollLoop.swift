@@ -177,7 +177,7 @@ struct PollLoop: Sendable {
             metrics.polled(in: .now - start)
             let isIdle = due.runs.isEmpty && due.unreadable.isEmpty && registry.count == 0
             state.noteIdleness { isIdle ? $0.noteIdle(at: start) : $0.noteBusy() }
-            tell(of: due.unreadable)
+            warn(of: due.unreadable)
             noteAnswer()
             if size.isFirstExcess(of: due.runs.count, over: wanted) {
                 services.logger.warning(
@@ -245,7 +245,7 @@ struct PollLoop: Sendable {
         return .failed(retryAfter: error.retryAfter)
     }
 
-    private func tell(of problems: [String]) {
+    private func warn(of problems: [String]) {
         for problem in problems.prefix(Self.namedProblems) {
             services.logger.error("A flow run of work pool '\(served.name)' cannot be read and is skipped: \(problem)")
         }

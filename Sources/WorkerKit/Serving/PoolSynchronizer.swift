@@ -227,20 +227,20 @@ struct PoolSynchronizer: Sendable {
             }
         }
         state.setLostQueues(false)
-        if paused.count == served.queues.count { tell(ofPausedQueues: paused) }
+        if paused.count == served.queues.count { warn(ofPausedQueues: paused) }
     }
 
     /// Checks whether all queues are paused, for a pool of which all queues are served. A start does not depend on it.
     private func lookForPausedQueues() async {
         do {
             let queues = try await api.readWorkQueues(inWorkPool: served.name, effort: .once)
-            if !queues.isEmpty, queues.allSatisfy(\.isPaused) { tell(ofPausedQueues: queues.map(\.name)) }
+            if !queues.isEmpty, queues.allSatisfy(\.isPaused) { warn(ofPausedQueues: queues.map(\.name)) }
         } catch {
             logger.debug("The queues of work pool '\(served.name)' could not be read: \(error)")
         }
     }
 
-    private func tell(ofPausedQueues names: [String]) {
+    private func warn(ofPausedQueues names: [String]) {
         let shown = names.prefix(10).joined(separator: ", ") + (names.count > 10 ? ", …" : "")
         logger.warning("All work queues served are paused (\(shown)): no flow runs are started until one is resumed")
     }

@@ -62,8 +62,8 @@ struct KubernetesError: Error, Sendable, Hashable, CustomStringConvertible {
     }
 
     var description: String {
-        let said = failure.status.map { " (\($0)\(reason.isEmpty ? "" : " \(reason)"))" } ?? ""
-        return "\(failure.operation)\(said): \(detail)"
+        let status = failure.status.map { " (\($0)\(reason.isEmpty ? "" : " \(reason)"))" } ?? ""
+        return "\(failure.operation)\(status): \(detail)"
     }
 }
 

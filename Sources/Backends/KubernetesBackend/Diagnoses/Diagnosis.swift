@@ -26,8 +26,8 @@ struct Diagnosis: Sendable, Hashable {
 
     /// The whole diagnosis on one line.
     var line: String {
-        let said = detail.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(500)
-        return "\(summary)\(said.isEmpty ? "" : ": \(said)"). \(remedy)."
+        let rest = detail.split(whereSeparator: \.isNewline).joined(separator: " ").prefix(500)
+        return "\(summary)\(rest.isEmpty ? "" : ": \(rest)"). \(remedy)."
     }
 
     /// The key that distinguishes diagnoses. The number of nodes in question and the order of Kubernetes' reasons

@@ -72,7 +72,7 @@ extension ClusterWatch {
                 progress.handle(.failed(error))
                 guard !isLogged, error.kind != .expired, progress.failures > 1 || !error.isTransient else { continue }
                 isLogged = true
-                log.logger.warning("\(sayLoss(of: resource, in: namespace, error, progress))")
+                log.logger.warning("\(lossMessage(of: resource, in: namespace, error, progress))")
             } catch {
                 return
             }
@@ -94,7 +94,7 @@ extension ClusterWatch {
         for watch in watches(in: namespace) { if isLost { watch.disconnected() } else { watch.resumed() } }
     }
 
-    private func sayLoss(
+    private func lossMessage(
         of resource: Resource, in namespace: String, _ error: KubernetesError, _ progress: WatchProgress
     ) -> String {
         let what = "The \(resource.rawValue) in \(Self.words(for: namespace)) cannot be watched"

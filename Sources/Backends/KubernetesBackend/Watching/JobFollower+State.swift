@@ -18,7 +18,7 @@ extension JobFollower {
         let begun: AsyncStream<PodOutput>
         let begin: AsyncStream<PodOutput>.Continuation
         private(set) var progress: JobProgress
-        private var teller: PodEventReporter
+        private var podReporter: PodEventReporter
         private let reportsPods: Bool
         /// When the wait for the pods of a deleted job is over.
         private var drainEnd: ContinuousClock.Instant?
@@ -31,7 +31,7 @@ extension JobFollower {
             let (begun, begin) = AsyncStream.makeStream(of: PodOutput.self)
             (self.begun, self.begin) = (begun, begin)
             progress = JobProgress(uid: follower.place.uid)
-            teller = PodEventReporter(
+            podReporter = PodEventReporter(
                 reporter: follower.reporter, waiting: waiting, replicating: follower.backend.settings.replicated,
                 isLate: attention.isLate
             ) { begin.yield(PodOutput($0)) }
@@ -42,7 +42,7 @@ extension JobFollower {
         /// Handles a notification. Returns whether the pods are to be read.
         @inline(never)
         func handle(_ notice: ClusterWatch.Watch.Notice) -> Bool {
-            let readsPods = tell(progress.handle(notice))
+            let readsPods = report(progress.handle(notice))
             shared.update { [hasBegun = progress.hasBegun] in
                 $0.lastNotice = .now
                 $0.hasBegun = hasBegun
@@ -53,12 +53,12 @@ extension JobFollower {
         /// Handles the pods as they were read; `nil` means that they cannot be read.
         @inline(never)
         func handle(pods: [PodSnapshot]?) {
-            if let pods { _ = tell(progress.handle(pods: pods)) }
+            if let pods { _ = report(progress.handle(pods: pods)) }
             if pods == nil || drainEnd.map({ $0 <= .now }) == true { progress.handlePodsUnreadable() }
         }
 
-        private func tell(_ actions: [JobProgress.Action]) -> Bool {
-            for case .tell(let pod) in actions where reportsPods { teller.tell(pod) }
+        private func report(_ actions: [JobProgress.Action]) -> Bool {
+            for case .report(let pod) in actions where reportsPods { podReporter.report(pod) }
             return actions.contains(.readPods)
         }
 

@@ -107,7 +107,7 @@ struct JobFollower: Sendable {
                 while (try? await Task.sleep(until: next)) != nil {
                     next = shared.value.lastNotice + limit
                     guard next <= .now else { continue }
-                    watch.changed(job)
+                    await look(watch)
                     next = .now + limit
                 }
             }
@@ -118,6 +118,15 @@ struct JobFollower: Sendable {
         group.addTask {
             for await pod in begun { await copy(pod, as: source, from: start) }
             shared.update { $0.unfinished -= 1 }
+        }
+    }
+
+    /// Reads the job, also while its list or watch is lost.
+    private func look(_ watch: ClusterWatch.Watch) async {
+        if watch.isConnected {
+            watch.changed(place.name)
+        } else if let job = try? await watch.source.describe([place.name])[place.name] {
+            watch.reported(job, of: place.name)
         }
     }
 
@@ -198,14 +207,14 @@ struct JobFollower: Sendable {
             }
             diagnosis = Diagnosis(events: facts)
         }
-        let standing =
+        let state =
             progress.isSuspended
             ? "the job is suspended" : pod.map { "the pod is \($0.phase.lowercased())" } ?? "it has no pod"
         reporter.log(
             .warning,
             "Kubernetes job '\(place.name)' has not begun after \(attention.podWatch?.components.seconds ?? 0) s: "
                 + (diagnosis?.line
-                    ?? "\(standing). Look at it with 'kubectl describe job \(place.name) -n \(namespace)'.")
+                    ?? "\(state). Look at it with 'kubectl describe job \(place.name) -n \(namespace)'.")
                 + " The worker keeps waiting.")
     }
 
@@ -218,13 +227,13 @@ struct JobFollower: Sendable {
         do {
             return try await output.text(of: progress.failedPods)
         } catch let error as KubernetesError {
-            sayUnreadable(error)
+            reportUnreadable(error)
             return nil
         }
     }
 
     @inline(never)
-    private func sayUnreadable(_ error: KubernetesError) {
+    private func reportUnreadable(_ error: KubernetesError) {
         guard error.kind == .forbidden else { return }
         backend.log.warnOnce(
             "The output of pods cannot be read: "
@@ -255,7 +264,7 @@ struct JobFollower: Sendable {
                 }
                 if isComplete { return }
             } catch let error as KubernetesError {
-                sayUnreadable(error)
+                reportUnreadable(error)
                 // A pod that is gone, or that the worker may not read, yields no more output.
                 guard error.isTransient, failures < 60 else { return }
                 failures += 1

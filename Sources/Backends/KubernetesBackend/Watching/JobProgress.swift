@@ -11,7 +11,7 @@ struct JobProgress: Sendable {
         /// Request the job's pods, and pass the answer to ``handle(pods:)``.
         case readPods
         /// Report a pod whose state has not been reported yet.
-        case tell(PodSnapshot)
+        case report(PodSnapshot)
     }
 
     /// How the job ended.
@@ -113,8 +113,8 @@ struct JobProgress: Sendable {
     private mutating func note(_ pod: PodSnapshot, isGone: Bool = false) -> [Action] {
         guard uid == nil || pod.jobUID == uid else { return [] }
         let kept = pod.withoutLabels
-        let isNews = pods.updateValue(kept, forKey: pod.uid) != kept
+        let hasChanged = pods.updateValue(kept, forKey: pod.uid) != kept
         if isGone { gonePods.insert(pod.uid) }
-        return (isNews ? [.tell(pod)] : []) + (seemsDrained ? [.readPods] : [])
+        return (hasChanged ? [.report(pod)] : []) + (seemsDrained ? [.readPods] : [])
     }
 }

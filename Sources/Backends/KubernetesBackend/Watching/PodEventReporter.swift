@@ -31,7 +31,7 @@ struct PodEventReporter: Sendable {
         self.begin = begin
     }
 
-    mutating func tell(_ pod: PodSnapshot) {
+    mutating func report(_ pod: PodSnapshot) {
         var reported = reported[pod.uid] ?? Reported()
         defer { self.reported[pod.uid] = reported }
         let diagnosis = Diagnosis(pod)

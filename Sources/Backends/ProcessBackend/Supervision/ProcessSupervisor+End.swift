@@ -115,7 +115,7 @@ extension ProcessSupervisor {
         var asked: Set<ProcessFacts.ID> = []
         var interval = Duration.milliseconds(5)
         while true {
-            let left = remains(of: process, family: family)
+            let left = remaining(of: process, family: family)
             if left.isEmpty, process.exited.value { break }
             let now = ContinuousClock.now
             if now >= killAt + Self.killPatience {
@@ -183,7 +183,7 @@ extension ProcessSupervisor {
 
     /// Returns all processes of a run except its leader: its group, its session, its descendants, and processes with
     /// its marks.
-    private func remains(of process: SupervisedProcess, family: Set<ProcessFacts.ID>) -> [ProcessFacts] {
+    private func remaining(of process: SupervisedProcess, family: Set<ProcessFacts.ID>) -> [ProcessFacts] {
         let all = ProcessFacts.all()
         let keepsNumber = keepsNumber(process, all)
         let own = getpid()

@@ -315,7 +315,7 @@ actor ZygotePool {
             throw Zygote.Failure(reason: "the system has no thread for it")
         }
         var failure = error as? Zygote.Failure ?? Zygote.Failure(reason: "\(error)")
-        if let said = words.text { failure.reason += ": \(said)" }
+        if let output = words.text { failure.reason += ": \(output)" }
         throw failure
     }
 

@@ -135,17 +135,17 @@ extension APIError {
         case .unknownRoute: return "the server has no such route (\(status)); \(Misdirection.remedy)"
         case nil: break
         }
-        let said = message(in: body).map { ": \($0)" } ?? ""
+        let detail = message(in: body).map { ": \($0)" } ?? ""
         switch status {
         case 401:
-            return "the API does not accept the credentials (401\(said)); check PREFECT_API_KEY or "
+            return "the API does not accept the credentials (401\(detail)); check PREFECT_API_KEY or "
                 + "PREFECT_API_AUTH_STRING"
-        case 403 where said.contains("reserved"): return "the API forbids this (403\(said)); choose another name"
-        case 403: return "the API forbids this (403\(said)); check the role of the API key"
-        case 404: return "not found (404\(said))"
-        case 409: return "this exists already, or has changed meanwhile (409\(said))"
-        case 422: return "the API does not accept these values (422\(said))"
-        default: return "the API answered \(status)\(said)"
+        case 403 where detail.contains("reserved"): return "the API forbids this (403\(detail)); choose another name"
+        case 403: return "the API forbids this (403\(detail)); check the role of the API key"
+        case 404: return "not found (404\(detail))"
+        case 409: return "this exists already, or has changed meanwhile (409\(detail))"
+        case 422: return "the API does not accept these values (422\(detail))"
+        default: return "the API answered \(status)\(detail)"
         }
     }
 

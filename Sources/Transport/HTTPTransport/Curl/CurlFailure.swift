@@ -36,13 +36,13 @@ struct CurlFailure {
             CURLE_SSL_ENGINE_INITFAILED, CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_USE_SSL_FAILED:
             .tls
         case CURLE_SEND_ERROR, CURLE_SEND_FAIL_REWIND:
-            isTLSAlert ? .tls : isProxyTrouble ? .proxy : .sendFailed
+            isTLSAlert ? .tls : isProxyFailure ? .proxy : .sendFailed
         case CURLE_WEIRD_SERVER_REPLY, CURLE_BAD_CONTENT_ENCODING, CURLE_HTTP2:
             .protocolViolation
         case CURLE_RECV_ERROR where cause.contains("chunk"):
             .protocolViolation
         default:
-            isTLSAlert ? .tls : isProxyTrouble ? .proxy : .receiveFailed
+            isTLSAlert ? .tls : isProxyFailure ? .proxy : .receiveFailed
         }
     }
 
@@ -62,7 +62,7 @@ struct CurlFailure {
             || ["Connection reset", "SSL_ERROR_SYSCALL", "unexpected eof"].contains { cause.contains($0) }
     }
 
-    private var isProxyTrouble: Bool {
+    private var isProxyFailure: Bool {
         isThroughProxy && (tunnelStatus >= 300 || !requestMayHaveBeenSent)
     }
 }
