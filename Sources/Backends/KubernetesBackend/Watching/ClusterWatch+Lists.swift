@@ -88,12 +88,6 @@ extension ClusterWatch {
         }
     }
 
-    /// Records whether a list or watch is lost. The end of a job does not depend on the watch of pods.
-    private func note(_ resource: Resource, in namespace: String, isLost: Bool) {
-        guard resource == .jobs else { return }
-        for watch in watches(in: namespace) { if isLost { watch.disconnected() } else { watch.resumed() } }
-    }
-
     private func lossMessage(
         of resource: Resource, in namespace: String, _ error: KubernetesError, _ progress: WatchProgress
     ) -> String {

@@ -32,6 +32,8 @@ final class ClusterWatch: Sendable {
         var places: [String: Place] = [:]
         /// The kinds that may not be listed in the whole cluster, so that they are watched by namespace.
         var refused: Set<Resource> = []
+        /// When the watches of pods were lost, by their namespaces.
+        var lostPods: [String: ContinuousClock.Instant] = [:]
         var listeners: [AsyncSignal] = []
     }
 
@@ -49,8 +51,13 @@ final class ClusterWatch: Sendable {
         foreign = ForeignJobs(scope: scope)
     }
 
-    /// The longest time for which a list or watch of jobs has been lost; zero while none is.
-    var lag: Duration { state.withLock { $0.places.values.map(\.watch.lag).max() ?? .zero } }
+    /// The longest time for which a list or watch has been lost; zero while none is.
+    var lag: Duration {
+        state.withLock { state in
+            let pods = state.lostPods.values.min().map { .now - $0 } ?? .zero
+            return state.places.values.map(\.watch.lag).max().map { max($0, pods) } ?? pods
+        }
+    }
 
     // MARK: Own jobs
 
@@ -198,6 +205,14 @@ final class ClusterWatch: Sendable {
             isRefused ? state.refused.insert(resource).inserted : state.refused.remove(resource) != nil
         }
         if hasChanged { notify() }
+    }
+
+    /// Records whether a list or watch is lost. The end of a job does not depend on the watch of pods.
+    func note(_ resource: Resource, in namespace: String, isLost: Bool) {
+        guard resource == .jobs else {
+            return state.withLock { $0.lostPods[namespace] = isLost ? $0.lostPods[namespace] ?? .now : nil }
+        }
+        for watch in watches(in: namespace) { if isLost { watch.disconnected() } else { watch.resumed() } }
     }
 
     /// A listener that is signalled when another place is to be watched; for one waiter.
