@@ -4,44 +4,14 @@ internal import PrefectConcurrency
 internal import PrefectJSON
 
 extension KubernetesClient {
-    /// Copies a container's output as the container prints it, except the lines that `lines` has received before.
-    /// Returns whether the container has ended and all of its output is copied. A log that is silent for long may be
-    /// dead, or belong to a quiet flow. Then the result is `false`, and the caller has to read on.
-    ///
-    /// Calls `print` with each line, and `reached` with the position after it. Throws when the log cannot be read or
-    /// breaks off, and a `CancellationError` when `print` returns `false`.
+    /// A container's output since a time, and its further output until the container ends. The stream ends with
+    /// `idleTimeout` when the log is silent for long: it may be dead, or belong to a quiet flow.
     func followLog(
-        namespace: String, pod: String, container: String, from lines: inout LogLines,
-        print: ([UInt8]) async -> Bool, reached: (OutputPosition) -> Void
-    ) async throws -> Bool {
+        namespace: String, pod: String, container: String, since: Timestamp?
+    ) async throws -> HTTPBody {
         let path = Resource.pods.path(namespace: namespace, name: pod, subresource: "log")
-        let since = lines.since
-        lines.resume()
-        let used = connections
         // The task that follows a log may wait for long.
-        let body = try await inChildTask { try await self.openLog(path, container, since: since) }
-        var ready: [(line: [UInt8], position: OutputPosition)] = []
-        func printReady() async throws {
-            for (line, position) in ready {
-                guard await print(line) else { throw CancellationError() }
-                reached(position)
-            }
-            ready = []
-        }
-        do {
-            for try await portion in body {
-                lines.take(portion) { ready.append(($0, $1)) }
-                try await printReady()
-            }
-        } catch let error as TransportError where error.kind == .idleTimeout {
-            noteSilence(of: used)
-            return false
-        } catch let error as TransportError {
-            throw try Self.converted(error, "GET \(path)")
-        }
-        lines.finish { ready.append(($0, $1)) }
-        try await printReady()
-        return true
+        return try await inChildTask { try await self.openLog(path, container, since: since) }
     }
 
     private func openLog(_ path: String, _ container: String, since: Timestamp?) async throws -> HTTPBody {

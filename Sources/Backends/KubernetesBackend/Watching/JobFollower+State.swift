@@ -62,11 +62,11 @@ extension JobFollower {
             return actions.contains(.readPods)
         }
 
-        /// The progress, if the notification means that the worker has to explain why the pod has not begun.
+        /// Whether the notification means that the worker has to explain why the pod has not begun.
         @inline(never)
-        func lateProgress(_ notice: ClusterWatch.Watch.Notice) -> JobProgress? {
-            guard case .event(.due) = notice, progress.end == nil, !progress.hasBegun else { return nil }
-            return progress
+        func isLate(_ notice: ClusterWatch.Watch.Notice) -> Bool {
+            guard case .event(.due) = notice else { return false }
+            return progress.end == nil && !progress.hasBegun
         }
 
         /// Whether the wait for the pods of a deleted job begins now.

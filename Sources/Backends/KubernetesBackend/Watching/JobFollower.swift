@@ -63,8 +63,6 @@ struct JobFollower: Sendable {
     static let drainLimit = Duration.seconds(60)
     /// The longest wait for the rest of a pod's output, once the pod has ended.
     static let outputLimit = Duration.seconds(10)
-    /// The minimum time between two records of the copied position.
-    static let markInterval = Duration.seconds(1)
 
     /// Follows a job of this worker.
     func run() async throws -> End { try await run(cluster.watch.notices(of: place)) }
@@ -76,9 +74,9 @@ struct JobFollower: Sendable {
             addTasks(to: &group, following, hasAllOutput: notices.hasAllOutput)
             try await follow(notices, following, &group)
             following.begin.finish()
-            let output = try await inChildTask { [progress = following.progress] in try await lastOutput(progress) }
+            let output = try await lastOutput(following)
             following.waiting.end()
-            await following.shared.wait(by: .now + Self.outputLimit) { $0.unfinished == 0 }
+            await waitForOutput(following)
             group.cancelAll()
             return end(following.progress, output)
         }
@@ -116,7 +114,7 @@ struct JobFollower: Sendable {
         let start = OutputPosition(since: hasAllOutput ? nil : .now)
         let begun = following.begun
         group.addTask {
-            for await pod in begun { await copy(pod, as: source, from: start) }
+            for await pod in begun { await copier(of: pod, source, start).run() }
             shared.update { $0.unfinished -= 1 }
         }
     }
@@ -130,6 +128,14 @@ struct JobFollower: Sendable {
         }
     }
 
+    /// The copier of the output of a pod that has begun.
+    @inline(never)
+    private func copier(of pod: PodOutput, _ source: OutputSource, _ start: OutputPosition) -> LogCopier {
+        LogCopier(
+            of: pod, in: namespace, as: source, from: start, client: client, backend: backend,
+            onUnreadable: reportUnreadable)
+    }
+
     @inline(never)
     private func end(_ progress: JobProgress, _ output: String?) -> End {
         End(status: progress.exit(jobName: place.name, lastOutput: output), time: progress.failed ?? .now)
@@ -139,12 +145,12 @@ struct JobFollower: Sendable {
     private func follow(
         _ notices: ClusterWatch.Notices, _ following: Following, _ group: inout ThrowingDiscardingTaskGroup<any Error>
     ) async throws {
-        if !notices.isComplete { following.handle(pods: try await readPods()) }
+        if !notices.isComplete { try await readPods(following) }
         for await notice in notices.stream {
             // A job of another worker may be this worker's own by now.
             if attention.isLate, !cluster.watch.foreign.isFollowed(place) { break }
-            if following.handle(notice) { following.handle(pods: try await readPods()) }
-            if let progress = following.lateProgress(notice) { try await inChildTask { await explainDelay(progress) } }
+            if following.handle(notice) { try await readPods(following) }
+            if following.isLate(notice) { try await explainDelay(following) }
             if following.isOver { return }
             if following.beginsDrain() { group.addTask { await remind() } }
         }
@@ -157,11 +163,29 @@ struct JobFollower: Sendable {
         while (try? await Task.sleep(for: Self.drainInterval)) != nil { watch.happened(.due, to: place.name) }
     }
 
-    /// The job's pods; `nil` when the worker may not read them.
-    private func readPods() async throws -> [PodSnapshot]? {
-        try await inChildTask { try await requestPods() }
+    // The following functions are not inlined: their values are not part of the memory of the follower's task.
+
+    @inline(never)
+    private func readPods(_ following: Following) async throws {
+        following.handle(pods: try await inChildTask { try await requestPods() })
     }
 
+    @inline(never)
+    private func explainDelay(_ following: Following) async throws {
+        try await inChildTask { [progress = following.progress] in await explainDelay(progress) }
+    }
+
+    @inline(never)
+    private func lastOutput(_ following: Following) async throws -> String? {
+        try await inChildTask { [progress = following.progress] in try await lastOutput(progress) }
+    }
+
+    @inline(never)
+    private func waitForOutput(_ following: Following) async {
+        await following.shared.wait(by: .now + Self.outputLimit) { $0.unfinished == 0 }
+    }
+
+    /// The job's pods; `nil` when the worker may not read them.
     private func requestPods() async throws -> [PodSnapshot]? {
         var failures = 0
         while true {
@@ -238,41 +262,6 @@ struct JobFollower: Sendable {
         backend.log.warnOnce(
             "The output of pods cannot be read: "
                 + Refusal.explanation(error, verb: "get pods/log", namespace: namespace, access: client.access))
-    }
-
-    /// Copies the output of a pod that has begun. Copying starts at the position that an earlier process recorded, else
-    /// at `start`.
-    private func copy(_ pod: PodOutput, as source: OutputSource, from start: OutputPosition) async {
-        let marks = backend.marks
-        let name = KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID)
-        var lines = LogLines(from: marks.position(of: name) ?? start)
-        var printed = lines.position
-        var failures = 0
-        var lastMark = ContinuousClock.now
-        defer { marks.set(printed, of: name) }
-        while !Task.isCancelled {
-            do {
-                let isComplete = try await client.followLog(
-                    namespace: namespace, pod: pod.name, container: pod.container, from: &lines
-                ) {
-                    await backend.output.print($0, of: source)
-                } reached: { position in
-                    printed = position
-                    guard ContinuousClock.now - lastMark >= Self.markInterval else { return }
-                    lastMark = .now
-                    marks.set(position, of: name)
-                }
-                if isComplete { return }
-            } catch let error as KubernetesError {
-                reportUnreadable(error)
-                // A pod that is gone, or that the worker may not read, yields no more output.
-                guard error.isTransient, failures < 60 else { return }
-                failures += 1
-                try? await Task.sleep(for: .seconds(1))
-            } catch {
-                return
-            }
-        }
     }
 }
 
