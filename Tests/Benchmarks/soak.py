@@ -223,7 +223,7 @@ class Soak:
             return [row[0] for row in ledger.execute("SELECT id FROM run")]
 
     def look_for_leftovers(self, worker):
-        own = {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "lock", "runs", "worker-name"}
+        own = {"control", "ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "lock", "runs", "worker-name"}
         runs = self.state + "/runs"
         left = {
             "rows in the ledger": self.rows(),

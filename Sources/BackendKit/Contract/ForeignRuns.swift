@@ -55,7 +55,7 @@ extension ForeignRuns {
     ///   - patience: The time for the run's own worker.
     ///   - isSame: Whether an identifier that the API has recorded is that of the infrastructure.
     ///   - hasOther: Whether the run has other infrastructure, which is active or has ended well.
-    package func isIgnored(
+    package func isUnchanged(
         _ flowRunID: String, since ended: Timestamp, for patience: Duration, isSame: (String) -> Bool,
         hasOther: () async throws -> Bool
     ) async throws -> Bool {

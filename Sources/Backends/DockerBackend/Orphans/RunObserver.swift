@@ -65,9 +65,9 @@ struct RunObserver: Sendable {
             // A container that was started again has not ended.
             guard facts?.hasEnded != false, end.exitCode != 0 else { return }
             let time = facts?.finished ?? .now
-            guard try await isIgnored(container, since: time, for: backend.options.orphanGrace) else { return }
+            guard try await isUnchanged(container, since: time, for: backend.options.orphanGrace) else { return }
             let isReporter = try await runs.isReporter(ofFlowRun: container.flowRunID, mark: container.id) {
-                try await isIgnored(container, since: time, for: backend.options.orphanGrace * 4)
+                try await isUnchanged(container, since: time, for: backend.options.orphanGrace * 4)
             }
             guard isReporter else { return }
             let reporter = runs.reporter(
@@ -85,11 +85,11 @@ struct RunObserver: Sendable {
         }
     }
 
-    private func isIgnored(
+    private func isUnchanged(
         _ container: EndedContainer, since ended: Timestamp, for patience: Duration
     ) async throws -> Bool {
         // Another worker may use another address of the same Engine.
-        try await runs.isIgnored(
+        try await runs.isUnchanged(
             container.flowRunID, since: ended, for: patience, isSame: { $0.hasSuffix(":\(container.id)") },
             hasOther: { try await hasOtherContainer(container) })
     }

@@ -65,13 +65,13 @@ struct RunObserver: Sendable {
         do {
             // The run's own worker may still report its end, so the observer waits first.
             if !found.isObserved {
-                guard try await isIgnored(found, since: found.job?.failed ?? .now, for: backend.orphanGrace) else {
+                guard try await isUnchanged(found, since: found.job?.failed ?? .now, for: backend.orphanGrace) else {
                     return
                 }
             }
             let end = try await follower.run(found.notices)
             let patience = found.isObserved ? backend.orphanGrace : .zero
-            guard end.status.code != 0, try await isIgnored(found, since: end.time, for: patience) else { return }
+            guard end.status.code != 0, try await isUnchanged(found, since: end.time, for: patience) else { return }
             try await report(end, of: found, reporter)
         } catch is CancellationError {
             // The worker shuts down, or follows the job itself now.
@@ -86,7 +86,7 @@ struct RunObserver: Sendable {
     private func report(_ end: JobFollower.End, of found: FoundJob, _ reporter: any JobReporter) async throws {
         if let mark = found.place.uid {
             let isReporter = try await runs.isReporter(ofFlowRun: found.flowRunID, mark: mark) {
-                try await isIgnored(found, since: end.time, for: backend.orphanGrace * 4)
+                try await isUnchanged(found, since: end.time, for: backend.orphanGrace * 4)
             }
             guard isReporter else { return }
         }
@@ -95,10 +95,10 @@ struct RunObserver: Sendable {
 
     /// Whether the run has no other job and is unchanged since its job ended. Its own worker gets some time,
     /// `patience`, to report the end.
-    private func isIgnored(
+    private func isUnchanged(
         _ found: FoundJob, since ended: Timestamp, for patience: Duration
     ) async throws -> Bool {
-        try await runs.isIgnored(
+        try await runs.isUnchanged(
             found.flowRunID, since: ended, for: patience, isSame: { $0 == found.place.identifier.rawValue },
             hasOther: { try await hasOtherJob(found) })
     }
