@@ -145,7 +145,7 @@ struct StateDirectoryTests {
         let directory = try TemporaryDirectory()
         let path = directory.path + "/deep/state"
         var first: StateDirectory? = try StateDirectory.take(path, for: "worker 'one' (pid 1)")
-        #expect(throws: StateDirectory.Problem.active(path: path, by: "worker 'one' (pid 1)")) {
+        #expect(throws: StateDirectory.Problem.inUse(path: path, by: "worker 'one' (pid 1)")) {
             _ = try StateDirectory.take(path, for: "worker 'two'")
         }
         #expect(first?.path == path)

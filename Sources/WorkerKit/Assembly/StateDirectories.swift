@@ -51,7 +51,7 @@ package enum StateDirectories {
             return Taken(directory: try StateDirectory.takeFree(standard(plan, settings: settings), for: holder))
         } catch {
             let problem = error
-            if case .active = problem { throw WorkerRefusal("\(problem)") }
+            if case .inUse = problem { throw WorkerRefusal("\(problem)") }
             let other = argument == nil ? takeOther(plan, settings, environment, holder) : nil
             guard let other else { return Taken(problem: "\(problem)") }
             return Taken(directory: other, note: "\(problem); the worker uses '\(other.path)'")

@@ -14,13 +14,13 @@ package final class StateDirectory: Sendable {
     /// Why the worker cannot use a directory.
     package enum Problem: Error, Hashable, CustomStringConvertible {
         /// Another process holds it.
-        case active(path: String, by: String)
+        case inUse(path: String, by: String)
         /// It cannot be created or written.
         case unusable(path: String, cause: String)
 
         package var description: String {
             switch self {
-            case .active(let path, let holder):
+            case .inUse(let path, let holder):
                 "The state directory '\(path)' belongs to \(holder); end that worker or give this one another --state-dir"
             case .unusable(let path, let cause):
                 "The state directory '\(path)' cannot be used: \(cause)"
@@ -43,7 +43,7 @@ package final class StateDirectory: Sendable {
         guard flock(descriptor.raw, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             guard code == EWOULDBLOCK else { throw .unusable(path: path, cause: systemMessage(code)) }
-            throw .active(path: path, by: readHolder(descriptor))
+            throw .inUse(path: path, by: readHolder(descriptor))
         }
         let bytes = Array(holder.utf8)
         if ftruncate(descriptor.raw, 0) != 0 || pwrite(descriptor.raw, bytes, bytes.count, 0) != bytes.count {
@@ -58,7 +58,7 @@ package final class StateDirectory: Sendable {
         for number in 1...1000 {
             do {
                 return try take(number == 1 ? path : "\(path).\(number)", for: holder)
-            } catch .active {
+            } catch .inUse {
                 continue
             }
         }

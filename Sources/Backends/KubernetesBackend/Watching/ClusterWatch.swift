@@ -55,7 +55,7 @@ final class ClusterWatch: Sendable {
     var lag: Duration {
         state.withLock { state in
             let pods = state.lostPods.values.min().map { .now - $0 } ?? .zero
-            return state.places.values.map(\.watch.lag).max().map { max($0, pods) } ?? pods
+            return max(pods, state.places.values.map(\.watch.lag).max() ?? .zero)
         }
     }
 
