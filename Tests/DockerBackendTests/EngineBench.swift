@@ -54,13 +54,18 @@ extension EngineBench {
     static let id = String(repeating: "ab", count: 32)
     static let present = ScriptedEngine.Reply.json(200, ["Id": "sha256:0"])
 
-    static func inspection(_ status: String, code: Int = 0) -> ScriptedEngine.Reply {
+    static func inspection(_ status: String, code: Int = 0, finished: String? = nil, memory: Int = 0)
+        -> ScriptedEngine.Reply
+    {
         .json(
             200,
             [
                 "Id": .string(id), "Name": "/brave-otter",
-                "State": ["Status": .string(status), "ExitCode": .int(code)],
-                "Config": ["Tty": false], "HostConfig": ["Memory": 0],
+                "State": [
+                    "Status": .string(status), "ExitCode": .int(code),
+                    "FinishedAt": finished.map(JSONValue.string) ?? .null,
+                ],
+                "Config": ["Tty": false], "HostConfig": ["Memory": .int(memory)],
             ])
     }
 

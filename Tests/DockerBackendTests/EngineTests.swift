@@ -89,6 +89,30 @@ struct EngineTests {
         }
     }
 
+    @Test("a lack of memory that the Engine reports only after a container's end is named", arguments: [true, false])
+    func lateLackOfMemory(isReported: Bool) async throws {
+        let event: JSONValue = ["Action": "oom", "Actor": ["ID": .string(EngineBench.id)]]
+        try await withBackend { request in
+            switch request.path {
+            case "/events" where request.query.contains("until"): .lines(isReported ? [event] : [])
+            case "/containers/\(EngineBench.id)/json":
+                EngineBench.inspection("exited", code: 137, finished: "2026-01-01T00:00:10.5Z", memory: 16 << 20)
+            default: EngineBench.well(request)
+            }
+        } _: { bench in
+            let job = try bench.job()
+            let status = try await job.wait(for: job.start())
+            let expected =
+                isReported
+                ? "The container ran out of memory: the kernel killed it (OOM) at its limit of 16 MiB."
+                : "The container was killed (SIGKILL); the Engine did not report that it ran out of memory, whose limit "
+                    + "is 16 MiB."
+            #expect(status.reason == expected)
+            let queries = bench.engine.requests.map(\.query).filter { $0.contains("until") }
+            #expect(queries.map { $0.hasPrefix("since=1767225608&until=1767225612&") } == [true])
+        }
+    }
+
     @Test("a failure that a registry reports during a pull fails the run with the registry's message")
     func pullFails() async throws {
         try await withBackend { request in

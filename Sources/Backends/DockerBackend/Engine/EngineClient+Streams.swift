@@ -41,6 +41,23 @@ extension EngineClient {
         return JSONLines(try await open(request).body, operation: request.operation)
     }
 
+    /// `GET /events`: whether the Engine reports between two times that a container ran out of memory. Returns at the
+    /// first such event, or else at the second time. Both times are those of the Engine's clock, in whole seconds.
+    func reportsLackOfMemory(of id: String, from start: Timestamp, to end: Timestamp) async throws -> Bool {
+        let filters: JSONValue = ["type": ["container"], "event": ["oom"], "container": [.string(id)]]
+        let request = stream(
+            .get, "/events",
+            query: [
+                ("since", String(start.wholeSeconds)), ("until", String(end.wholeSeconds)),
+                ("filters", filters.serialized()),
+            ],
+            answerTime: .seconds(10), silence: .seconds(10), operation: "read events")
+        for try await json in JSONLines(try await open(request).body, operation: request.operation) {
+            if let event = ContainerEvent(json), event.container == id, event.action == "oom" { return true }
+        }
+        return false
+    }
+
     /// `GET /containers/{id}/logs`: the container's output since a time, and its further output until the container
     /// ends.
     func followLogs(of id: String, since time: OutputTime?) async throws -> HTTPBody {
