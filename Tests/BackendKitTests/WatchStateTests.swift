@@ -101,10 +101,10 @@ struct WatchStateTests {
         #expect(watch.handle(.changed("a"), at: now) == [.describe(call: 2, ["a"])])
     }
 
-    @Test("a held task is not described before its release, and afterwards only if it may have changed")
-    func held() {
+    @Test("a deferred task is not described before its release, and afterwards only if it may have changed")
+    func deferred() {
         var watch = watch()
-        for task in ["a", "b", "c"] { #expect(watch.handle(.held(task), at: now) == []) }
+        for task in ["a", "b", "c"] { #expect(watch.handle(.deferred(task), at: now) == []) }
         #expect(watch.handle(.released("a"), at: now) == [])
         #expect(watch.handle(.changed("a"), at: now) == [.describe(call: 1, ["a"])])
         #expect(watch.handle(.connected, at: now) == [])
@@ -212,7 +212,7 @@ struct WatchStateTests {
                 case 8: try act(.resumed)
                 case 9:
                     watched.insert(task)
-                    try act(.held(task))
+                    try act(.deferred(task))
                 case 10: try act(.released(task))
                 case 11: try act(.reported(task, random.oneIn(4) ? .ended : .present))
                 case 2:

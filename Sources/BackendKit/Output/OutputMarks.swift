@@ -40,6 +40,9 @@ public struct OutputMarks: Sendable {
         RegularFile.replace(name, below: directory, with: Array(text.utf8))
     }
 
+    /// The mark of one output that is being printed.
+    public func mark(of name: String) -> OutputMark { OutputMark(name: name, marks: self) }
+
     /// Removes the record of this output.
     public func remove(_ name: String) {
         if let directory, isFileName(name) { TreeRemoval.remove("\(directory)/\(name)") }
@@ -57,4 +60,29 @@ public struct OutputMarks: Sendable {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         for name in names where !isKept(name) { remove(name) }
     }
+}
+
+/// The mark of an output that is being printed. It is written at most once a second until the output ends.
+public struct OutputMark: Sendable {
+    private static let interval = Duration.seconds(1)
+
+    fileprivate let name: String
+    fileprivate let marks: OutputMarks
+    private var written = ContinuousClock.now
+
+    fileprivate init(name: String, marks: OutputMarks) { (self.name, self.marks) = (name, marks) }
+
+    /// How far an earlier process has printed the output, if it has printed any of it.
+    public var position: OutputPosition? { marks.position(of: name) }
+
+    /// Notes how far the output has been printed. Writes that unless the mark was written within the last second.
+    @inline(never)
+    public mutating func advance(to position: OutputPosition) {
+        guard ContinuousClock.now - written >= Self.interval else { return }
+        written = .now
+        marks.set(position, of: name)
+    }
+
+    /// Writes how far the output was printed at its end.
+    public func end(at position: OutputPosition) { marks.set(position, of: name) }
 }

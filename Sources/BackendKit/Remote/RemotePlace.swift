@@ -49,24 +49,20 @@ final class RemotePlace<Client: RemoteTaskClient>: Sendable {
 
     /// Sends a request that changes nothing when it is repeated, until the place answers it.
     func persistently<Result: Sendable>(_ request: () async throws -> Result) async throws -> Result {
-        var failures = 0
-        while true {
-            do {
-                return try await watch.source.noting(request)
-            } catch let error as RemoteTaskError {
-                guard case .unavailable = error.kind else { throw error }
-                failures += 1
-                try await pause(after: error, failures)
-            }
+        try await retrying {
+            try await watch.source.noting(request)
+        } pause: { error, failures in
+            guard let error = error as? RemoteTaskError, case .unavailable = error.kind else { throw error }
+            return pause(after: error, failures)
         }
     }
 
-    /// Waits before a request is repeated.
-    func pause(after error: RemoteTaskError, _ failures: Int) async throws {
+    /// The time before a request is repeated.
+    func pause(after error: RemoteTaskError, _ failures: Int) -> Duration {
         let backoff =
             error.kind == .full
             ? Backoff(from: .seconds(5), to: .seconds(300)) : Backoff(from: .seconds(1), to: .seconds(30))
         let pause = backoff.pause(afterFailures: failures) * .random(in: 0.75...1.25)
-        try await Task.sleep(for: max(pause, error.retryAfter ?? .zero))
+        return max(pause, error.retryAfter ?? .zero)
     }
 }

@@ -41,37 +41,34 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
 
     private func create(at place: RemotePlace<Client>) async throws -> String {
         let began = ContinuousClock.now
-        var failures = 0
         var mayExist = false
         var reported: String?
-        while true {
-            do {
-                if mayExist,
-                    let found = try await place.persistently({ try await place.client.find(specification, for: key) })
-                {
-                    return found
-                }
-                return try await place.watch.source.noting { try await place.client.create(specification, for: key) }
-            } catch let error as RemoteTaskError {
-                failures += 1
-                switch error.kind {
-                case .refused, .notFound:
-                    throw InfrastructureError(.refused, error.message, exitCode: error.exitCode)
-                case .unavailable(let isUnapplied):
-                    mayExist = mayExist || !isUnapplied
-                case .full:
-                    let waited = ContinuousClock.now - began
-                    if let patience = specification.capacityPatience, waited >= patience {
-                        throw InfrastructureError(
-                            .refused, "\(error.message). The run has waited for \(waited.components.seconds) s")
-                    }
-                    if reported != error.message, await run.reporter.reportPending(error.message) {
-                        reported = error.message
-                        run.reporter.log(.warning, "\(error.message). The worker tries again")
-                    }
-                }
-                try await place.pause(after: error, failures)
+        return try await retrying {
+            if mayExist,
+                let found = try await place.persistently({ try await place.client.find(specification, for: key) })
+            {
+                return found
             }
+            return try await place.watch.source.noting { try await place.client.create(specification, for: key) }
+        } pause: { error, failures in
+            guard let error = error as? RemoteTaskError else { throw error }
+            switch error.kind {
+            case .refused, .notFound:
+                throw InfrastructureError(.refused, error.message, exitCode: error.exitCode)
+            case .unavailable(let isUnapplied):
+                mayExist = mayExist || !isUnapplied
+            case .full:
+                let waited = ContinuousClock.now - began
+                if let patience = specification.capacityPatience, waited >= patience {
+                    throw InfrastructureError(
+                        .refused, "\(error.message). The run has waited for \(waited.components.seconds) s")
+                }
+                if reported != error.message, await run.reporter.reportPending(error.message) {
+                    reported = error.message
+                    run.reporter.log(.warning, "\(error.message). The worker tries again")
+                }
+            }
+            return place.pause(after: error, failures)
         }
     }
 

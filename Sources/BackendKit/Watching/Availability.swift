@@ -34,6 +34,27 @@ public final class InfrastructureAvailability: Sendable {
         if reason == nil, was != nil { logger.info("\(end)") }
     }
 
+    /// How often a request is repeated that fails although the infrastructure is available.
+    private static let mostFailures = 5
+    /// The time before a request is repeated.
+    private static let pause = Duration.milliseconds(500)
+
+    /// Waits before a request to the infrastructure is repeated: for a moment, and then for the end of an outage. Returns
+    /// `false` when the request has failed too often although the infrastructure was available.
+    ///
+    /// - Parameter failures: How often the request has failed since the last outage. This method counts them.
+    public func mayRepeat(after failures: inout Int) async throws -> Bool {
+        failures += 1
+        // A failure may be noted as an outage only after this call, and the outage may end during the pause.
+        let wasAvailable = reason == nil
+        try await Task.sleep(for: Self.pause)
+        if !wasAvailable || reason != nil { failures = 0 }
+        if failures > Self.mostFailures { return false }
+        await waitUntilAvailable()
+        try Task.checkCancellation()
+        return true
+    }
+
     /// Waits until the infrastructure is available, or until the task is cancelled.
     public func waitUntilAvailable() async {
         await current.wait { $0 == nil }

@@ -79,9 +79,9 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
 
     /// The notifications about a task, beginning with its current status, until the stream is dropped.
     ///
-    /// - Parameter isHeld: Whether the task is not described before ``release(_:)``, because the service may not know it
+    /// - Parameter isDeferred: Whether the task is not described before ``release(_:)``, because the service may not know it
     ///   yet, or reports it by itself.
-    public func notices(of task: String, isHeld: Bool = false) -> AsyncStream<Notice> {
+    public func notices(of task: String, isDeferred: Bool = false) -> AsyncStream<Notice> {
         let (stream, continuation) = AsyncStream.makeStream(of: Notice.self)
         let number = state.withLock { state in
             state.lastObserver += 1
@@ -90,11 +90,11 @@ public final class TaskWatch<Source: TaskSource>: Sendable {
             return state.lastObserver
         }
         continuation.onTermination = { [weak self] _ in self?.forget(task, number) }
-        handle(isHeld ? .held(task) : .watched(task))
+        handle(isDeferred ? .deferred(task) : .watched(task))
         return stream
     }
 
-    /// Lets a held task be described, if it may have changed and the stream has not reported it since.
+    /// Lets a deferred task be described, if it may have changed and the stream has not reported it since.
     public func release(_ task: String) { handle(.released(task)) }
 
     /// Waits until a task has ended or does not exist any more; `false` when the caller's task was cancelled before.

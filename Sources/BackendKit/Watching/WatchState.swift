@@ -24,8 +24,8 @@ struct WatchState: Sendable {
         /// A task is watched.
         case watched(String)
         /// A task is watched, and not described before its release.
-        case held(String)
-        /// A held task may be described.
+        case deferred(String)
+        /// A deferred task may be described.
         case released(String)
         /// A task is no longer watched.
         case forgotten(String)
@@ -53,10 +53,10 @@ struct WatchState: Sendable {
         var due: Instant?
         /// The description under way that covers the task.
         var call: Int?
-        /// Whether the task may have changed since that description was requested, or while the task was held.
+        /// Whether the task may have changed since that description was requested, or while the task was deferred.
         var isStale = false
         /// Whether the task is not described yet.
-        var isHeld = false
+        var isDeferred = false
         /// How many descriptions in a row did not know the task.
         var absences = 0
         /// How many descriptions in a row were not answered.
@@ -113,11 +113,11 @@ struct WatchState: Sendable {
         case .watched(let task):
             if entries[task] == nil { entries[task] = Entry(since: now) }
             enqueue(task)
-        case .held(let task):
-            if entries[task] == nil { entries[task] = Entry(since: now, isHeld: true) }
+        case .deferred(let task):
+            if entries[task] == nil { entries[task] = Entry(since: now, isDeferred: true) }
         case .released(let task):
-            guard let entry = entries[task], entry.isHeld else { break }
-            entries[task]?.isHeld = false
+            guard let entry = entries[task], entry.isDeferred else { break }
+            entries[task]?.isDeferred = false
             entries[task]?.isStale = false
             if entry.isStale { enqueue(task) }
         case .forgotten(let task):
@@ -144,7 +144,7 @@ struct WatchState: Sendable {
 
     private mutating func enqueue(_ task: String) {
         guard let entry = entries[task] else { return }
-        if entry.call == nil, !entry.isHeld { queue.append(task) } else { entries[task]?.isStale = true }
+        if entry.call == nil, !entry.isDeferred { queue.append(task) } else { entries[task]?.isStale = true }
     }
 
     private mutating func remove(_ task: String) {

@@ -2,6 +2,7 @@ public import BackendKit
 internal import FoundationEssentials
 public import JobTemplates
 internal import Logging
+internal import PrefectConcurrency
 internal import PrefectFiles
 public import PrefectJSON
 internal import PrefectREST
@@ -158,23 +159,11 @@ public final class DockerBackend: ForeignRunObserver {
     /// the Engine is available is repeated a few times.
     func persistently<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         var failures = 0
-        while true {
-            do {
-                return try await body()
-            } catch let error as EngineError where error.isTransient {
-                try await pause(after: error, &failures)
-            }
+        return try await retrying(body) { error, _ in
+            guard let error = error as? EngineError, error.isTransient,
+                try await availability.mayRepeat(after: &failures)
+            else { throw error }
+            return .zero
         }
-    }
-
-    /// Waits until an Engine that gave no answer is available. Throws the error after repeated failures of an
-    /// available Engine.
-    func pause(after error: EngineError, _ failures: inout Int) async throws {
-        failures += 1
-        try await Task.sleep(for: .milliseconds(500))
-        if availability.reason != nil { failures = 0 }
-        if failures > 5 { throw error }
-        await availability.waitUntilAvailable()
-        try Task.checkCancellation()
     }
 }

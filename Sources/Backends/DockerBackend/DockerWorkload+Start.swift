@@ -81,7 +81,7 @@ extension DockerWorkload {
                 }
                 if error.isTransient {
                     mayExist = mayExist || error.mayHaveBeenApplied
-                    try await backend.pause(after: error, &failures)
+                    guard try await backend.availability.mayRepeat(after: &failures) else { throw error }
                     continue
                 }
                 // A creation that failed inside the Engine may have produced a container, too.
@@ -143,7 +143,7 @@ extension DockerWorkload {
                 try await engine.start(container)
                 return
             } catch let error as EngineError where error.isTransient {
-                try await backend.pause(after: error, &failures)
+                guard try await backend.availability.mayRepeat(after: &failures) else { throw error }
                 do {
                     if try await backend.persistently({ try await engine.inspect(container) }).status != "created" {
                         return

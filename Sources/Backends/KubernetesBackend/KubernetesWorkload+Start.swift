@@ -78,30 +78,24 @@ private struct Creation {
         _ what: String, _ verb: String, _ body: () async throws -> JSONValue
     ) async throws -> JobSnapshot {
         var failures = 0
-        var pauses = 0
-        while true {
-            do {
-                if let created = JobSnapshot(try await body()) { return created }
-                throw KubernetesError(kind: .unreadable, message: "the answer is not a job", operation: "POST jobs")
-            } catch let error as KubernetesError {
-                cluster.availability.note(error)
-                let isUnavailable = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
-                if !isUnavailable { failures += 1 }
-                guard error.isTransient, failures < backend.settings.creationAttempts else {
-                    throw Refusal.error(
-                        error, doing: what, verb: verb, namespace: namespace, access: client.access)
-                }
-                if pauses == 0 {
-                    run.reporter.log(.warning, "\(what), retrying: \(error.detail)")
-                }
-                pauses += 1
-                let settings = backend.settings
-                let delay = settings.creationDelay
-                let pause =
-                    Backoff(from: delay, to: isUnavailable ? delay * 16 : delay).pause(afterFailures: pauses)
-                    + .seconds(Double.random(in: settings.creationJitter))
-                try await Task.sleep(for: max(min(pause, .seconds(30)), error.retryAfter ?? .zero))
+        return try await retrying {
+            if let created = JobSnapshot(try await body()) { return created }
+            throw KubernetesError(kind: .unreadable, message: "the answer is not a job", operation: "POST jobs")
+        } pause: { error, attempts in
+            guard let error = error as? KubernetesError else { throw error }
+            cluster.availability.note(error)
+            let isUnavailable = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
+            if !isUnavailable { failures += 1 }
+            let settings = backend.settings
+            guard error.isTransient, failures < settings.creationAttempts else {
+                throw Refusal.error(error, doing: what, verb: verb, namespace: namespace, access: client.access)
             }
+            if attempts == 1 { run.reporter.log(.warning, "\(what), retrying: \(error.detail)") }
+            let delay = settings.creationDelay
+            let pause =
+                Backoff(from: delay, to: isUnavailable ? delay * 16 : delay).pause(afterFailures: attempts)
+                + .seconds(Double.random(in: settings.creationJitter))
+            return max(min(pause, .seconds(30)), error.retryAfter ?? .zero)
         }
     }
 

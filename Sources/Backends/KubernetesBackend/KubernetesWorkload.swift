@@ -46,26 +46,21 @@ struct KubernetesWorkload: Workload {
     private func remove(
         secret name: String, of place: JobReference, _ cluster: Cluster
     ) async {
-        var failures = 0
-        while true {
-            do {
+        do {
+            try await retrying {
                 try await cluster.client.delete(.secrets, namespace: place.namespace, name: name)
-                return
-            } catch let error as KubernetesError {
+            } pause: { error, failures in
+                guard let error = error as? KubernetesError else { throw error }
                 cluster.availability.note(error)
-                failures += 1
-                let pause = Backoff(from: .seconds(1), to: .seconds(8)).pause(afterFailures: failures)
-                if error.isTransient, failures < 5, (try? await Task.sleep(for: pause)) != nil {
-                    continue
-                }
-                run.reporter.log(
-                    .warning,
-                    "The secret '\(name)' in the namespace '\(place.namespace)' exists until its job is deleted: "
-                        + "\(error)")
-                return
-            } catch {
-                return
+                guard error.isTransient, failures < 5 else { throw error }
+                return Backoff(from: .seconds(1), to: .seconds(8)).pause(afterFailures: failures)
             }
+        } catch let error as KubernetesError {
+            run.reporter.log(
+                .warning,
+                "The secret '\(name)' in the namespace '\(place.namespace)' exists until its job is deleted: \(error)")
+        } catch {
+            // The worker shuts down. The secret is deleted together with its job.
         }
     }
 

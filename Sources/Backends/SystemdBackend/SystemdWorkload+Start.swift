@@ -1,6 +1,7 @@
 internal import BackendKit
 internal import FoundationEssentials
 internal import Glibc
+internal import PrefectConcurrency
 internal import PrefectFiles
 internal import Synchronization
 internal import Systemd
@@ -68,38 +69,38 @@ extension SystemdWorkload {
     /// Requests that the manager creates the unit, unless it has already done so.
     func launch(_ transient: TransientUnit) async throws {
         var failures = 0
-        while true {
-            // Each call has its own open file, which is read from its beginning.
-            guard let script = transient.directory.openStart() else {
+        try await retrying {
+            try await launchOnce(transient)
+        } pause: { error, _ in
+            guard let error = error as? BusError else { throw error }
+            guard error.isTransient else {
                 throw InfrastructureError(
-                    .unavailable,
-                    "The script of the run's unit cannot be read: \(String(cString: strerror(errno)))")
+                    .refused,
+                    "systemd refused to start a unit for the run: \(error.message); \(SystemdBackend.remedy(error))")
             }
-            // The unit gets only the number of the open file.
-            defer { withExtendedLifetime(script) {} }
-            do {
-                try await backend.manager.startTransientUnit(
-                    transient.unit.name, properties: transient.properties(script: script.raw))
-                return
-            } catch {
-                // An earlier call without an answer was carried out: its unit exists, or has ended since.
-                if error.name == UnitManager.unitExists || transient.directory.hasEnd { return }
-                guard error.isTransient else {
-                    throw InfrastructureError(
-                        .refused,
-                        "systemd refused to start a unit for the run: \(error.message); \(SystemdBackend.remedy(error))"
-                    )
-                }
-                failures += 1
-                if backend.availability.reason != nil { failures = 0 }
-                if failures > 5 {
-                    throw InfrastructureError(
-                        .unavailable, "systemd did not confirm the start of the run's unit: \(error.message)")
-                }
-                try await Task.sleep(for: .milliseconds(300))
-                await backend.availability.waitUntilAvailable()
-                try Task.checkCancellation()
+            guard try await backend.availability.mayRepeat(after: &failures) else {
+                throw InfrastructureError(
+                    .unavailable, "systemd did not confirm the start of the run's unit: \(error.message)")
             }
+            return .zero
+        }
+    }
+
+    private func launchOnce(_ transient: TransientUnit) async throws {
+        // Each call has its own open file, which is read from its beginning.
+        guard let script = transient.directory.openStart() else {
+            throw InfrastructureError(
+                .unavailable, "The script of the run's unit cannot be read: \(String(cString: strerror(errno)))")
+        }
+        // The unit gets only the number of the open file.
+        defer { withExtendedLifetime(script) {} }
+        do {
+            try await backend.manager.startTransientUnit(
+                transient.unit.name, properties: transient.properties(script: script.raw))
+        } catch {
+            // An earlier call without an answer was carried out: its unit exists, or has ended since.
+            if error.name == UnitManager.unitExists || transient.directory.hasEnd { return }
+            throw error
         }
     }
 }

@@ -57,7 +57,7 @@ package final class ActiveRun: Sendable {
         state = ObservedValue(State(machine: RunMachine()))
     }
 
-    /// A run that an earlier process held.
+    /// A run that an earlier process had.
     init(_ entry: LedgerEntry) {
         id = entry.flowRunID
         name = entry.flowRunName

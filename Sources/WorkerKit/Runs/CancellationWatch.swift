@@ -20,7 +20,7 @@ struct CancellationWatch: Sendable {
         self.registry = registry
     }
 
-    /// Looks up cancellations while runs are held, until the task is cancelled.
+    /// Looks up cancellations while runs are active, until the task is cancelled.
     func run() async {
         await services.api.reachability.whileObserving({ lookNow() }) { await keepLooking() }
     }

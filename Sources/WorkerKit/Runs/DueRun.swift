@@ -22,7 +22,7 @@ final class RunDetails: Sendable {
     func release() { kept.withLock { $0 = nil } }
 }
 
-/// The orphaned runs of a pool that an earlier process of the worker held, registered and with their slots.
+/// The orphaned runs of a pool that an earlier process of the worker had, registered and with their slots.
 package struct RecoveredRuns: Sendable {
     struct RecoveredRun: Sendable {
         let entry: LedgerEntry

@@ -49,7 +49,7 @@ final class PoolRuns: Sendable {
         end(run.active, run.slot)
     }
 
-    /// Takes a run that an earlier process held through all of its steps.
+    /// Takes a run that an earlier process had through all of its steps.
     func recover(_ run: RecoveredRuns.RecoveredRun) async {
         // The API may be unavailable for a long time, and both reads wait for it.
         if let driver = try? await inChildTask({ try await self.driver(of: run.active, run.entry, run.slot) }) {

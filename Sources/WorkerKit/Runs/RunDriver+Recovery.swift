@@ -1,9 +1,10 @@
 internal import BackendKit
 internal import Logging
 internal import PrefectClient
+internal import PrefectConcurrency
 internal import PrefectJSON
 
-// The steps for a run that an earlier process of the worker held.
+// The steps for a run that an earlier process of the worker had.
 extension RunDriver {
     /// Reads the run's status from the API.
     func readStatusOfEarlierProcess(_ memory: Memory) async throws {
@@ -22,24 +23,19 @@ extension RunDriver {
         if active.stage == .exited, let identifier = active.identifier {
             return try await note(.ended(identifier), prepared.workload)
         }
-        var isLogged = false
-        while true {
-            do {
-                let found = try await mark.during(.recovering) {
-                    try await prepared.workload.recover(active.identifier)
-                }
-                return try await note(found, prepared.workload)
-            } catch let error as InfrastructureError {
-                if !isLogged {
-                    logger.warning(
-                        "The infrastructure of flow run '\(flowRun.name)' cannot be looked up yet, trying again: \(error)"
-                    )
-                }
-                isLogged = true
-                try await Task.sleep(for: .seconds(2))
-                if !services.shutdown.isServing { throw CancellationError() }
+        let found = try await retrying {
+            try await mark.during(.recovering) { try await prepared.workload.recover(active.identifier) }
+        } pause: { error, attempts in
+            guard let error = error as? InfrastructureError else { throw error }
+            if attempts == 1 {
+                logger.warning(
+                    "The infrastructure of flow run '\(flowRun.name)' cannot be looked up yet, trying again: \(error)")
             }
+            try await Task.sleep(for: .seconds(2))
+            if !services.shutdown.isServing { throw CancellationError() }
+            return .zero
         }
+        try await note(found, prepared.workload)
     }
 
     private func note(_ found: RecoveredInfrastructure, _ workload: any Workload) async throws {

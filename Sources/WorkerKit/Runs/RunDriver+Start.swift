@@ -140,18 +140,17 @@ extension RunDriver {
     func findInterrupted(_ memory: Memory) async throws {
         let workload = try memory.workload()
         try await mark.during(.starting) {
-            while true {
-                do {
-                    switch try await workload.recover(nil) {
-                    case .present(let identifier), .ended(let identifier): return try await noteStart(identifier)
-                    case .neverStarted: return try await take(.found(.neverStarted))
-                    case .outOfReach: return try await take(.found(.outOfReach))
-                    }
-                } catch let error as InfrastructureError {
-                    logger.debug(
-                        "Flow run '\(flowRun.name)': the result of its start is not known yet: \(error)")
-                    try await Task.sleep(for: .seconds(2))
-                }
+            let found = try await retrying {
+                try await workload.recover(nil)
+            } pause: { error, _ in
+                guard let error = error as? InfrastructureError else { throw error }
+                logger.debug("Flow run '\(flowRun.name)': the result of its start is not known yet: \(error)")
+                return .seconds(2)
+            }
+            switch found {
+            case .present(let identifier), .ended(let identifier): try await noteStart(identifier)
+            case .neverStarted: try await take(.found(.neverStarted))
+            case .outOfReach: try await take(.found(.outOfReach))
             }
         }
     }

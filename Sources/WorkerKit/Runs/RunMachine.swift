@@ -10,7 +10,7 @@ internal import BackendKit
 struct RunMachine: Sendable, Hashable {
     /// The next action on the run.
     enum Step: UInt8, Sendable, Hashable, CaseIterable {
-        // Recovery: only for a run that an earlier process of the worker held.
+        // Recovery: only for a run that an earlier process of the worker had.
         /// Read the run's status from the API.
         case readStatus
         /// Ask the backend which infrastructure the run has.
@@ -63,7 +63,7 @@ struct RunMachine: Sendable, Hashable {
         case watch
 
         // Report
-        /// An earlier process held the run: read whether this worker must still report its end.
+        /// An earlier process had the run: read whether this worker must still report its end.
         case readBeforeReport
         /// Read the run's state, which decides what the worker reports.
         case readAfterEnd
@@ -189,7 +189,7 @@ struct RunMachine: Sendable, Hashable {
         isGivenUp = false
     }
 
-    /// A run that an earlier process held.
+    /// A run that an earlier process had.
     init(recoveredAt stage: RunStage, isSettled: Bool, isGivenUp: Bool) {
         step = .readStatus
         self.stage = stage

@@ -25,7 +25,7 @@ package final class RunRegistry: Sendable {
     /// before the answer arrives needs no more work, so the answer does not register it again.
     func beginPoll() { state.withLock { $0.removedSincePoll = [] } }
 
-    /// Registers a run that the current poll returned; `nil` when it is held, or was held when the poll began.
+    /// Registers a run that the current poll returned; `nil` when it is active, or was when the poll began.
     func register(_ flowRun: KnownRun) -> ActiveRun? {
         let active = state.withLock { state -> ActiveRun? in
             guard state.runs[flowRun.id] == nil, !state.removedSincePoll.contains(flowRun.id) else { return nil }
@@ -38,7 +38,7 @@ package final class RunRegistry: Sendable {
         return active
     }
 
-    /// Registers a run that an earlier process held.
+    /// Registers a run that an earlier process had.
     func restore(_ entry: LedgerEntry) -> ActiveRun {
         let active = ActiveRun(entry)
         state.withLock { state in
@@ -58,13 +58,13 @@ package final class RunRegistry: Sendable {
         }
     }
 
-    /// Whether a run is held.
+    /// Whether a run is active.
     package func contains(_ id: String) -> Bool { run(id) != nil }
 
-    /// All runs that are held.
+    /// All runs that are active.
     package var all: [ActiveRun] { state.withLock { Array($0.runs.values) } }
 
-    /// How many runs are held.
+    /// How many runs are active.
     package var count: Int { state.withLock { $0.runs.count } }
 
     /// How often a run was registered or removed.
@@ -73,7 +73,7 @@ package final class RunRegistry: Sendable {
     /// The number of runs that this worker has not yet claimed, so that a poll may still return them.
     var unclaimedCount: Int { state.withLock { $0.runs.values.count(where: { $0.stage == .due }) } }
 
-    /// The run with this id; `nil` when it is not held.
+    /// The run with this id; `nil` when it is not active.
     package func run(_ id: String) -> ActiveRun? { state.withLock { $0.runs[id] } }
 
     /// Waits until a run is registered, or until the task is cancelled.

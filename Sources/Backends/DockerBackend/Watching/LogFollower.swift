@@ -39,16 +39,13 @@ final class LogFollower: Sendable {
         self.start = start
     }
 
-    /// The minimum time between two records of the printed position.
-    private static let markInterval = Duration.seconds(1)
-
     /// Prints until the container has ended, its log cannot be read, or the task is cancelled. Reports why the log
     /// cannot be read.
     ///
     /// An Engine may end the stream before it has sent the last bytes. So the log is read again until it contains
     /// nothing new.
     func run(reportingTo reporter: any JobReporter) async {
-        let reading = Reading(from: start)
+        let reading = Reading(from: start, mark: marks.mark(of: container))
         while !Task.isCancelled {
             reading.begin(hasTTY: hasTTY)
             do {
@@ -63,7 +60,7 @@ final class LogFollower: Sendable {
             try? await inChildTask { await self.hasEnded.wait(by: .now + .milliseconds(500)) { $0 } }
             reading.wasAtEnd = hasEnded.value
         }
-        mark(reading)
+        reading.end()
     }
 
     /// The state of a reading. The task of the follower waits for long and keeps the memory of its deepest call. An
@@ -74,16 +71,15 @@ final class LogFollower: Sendable {
         var wasAtEnd = false
         private var before: OutputPosition
         private var decoder = LogDecoder(hasTTY: false)
-        private var lastMark = ContinuousClock.now
+        private var mark: OutputMark
 
-        init(from start: OutputPosition) { (position, before) = (start, start) }
+        init(from start: OutputPosition, mark: OutputMark) { (position, before, self.mark) = (start, start, mark) }
 
         /// Begins to read the log from the current position.
         func begin(hasTTY: Bool) {
             position.resume()
             before = position
             decoder = LogDecoder(hasTTY: hasTTY)
-            lastMark = .now
         }
 
         /// Whether something new was read since the reading began.
@@ -98,20 +94,13 @@ final class LogFollower: Sendable {
         @inline(never)
         func advance(_ printed: Printed) throws {
             position = printed.position
+            mark.advance(to: position)
             if !printed.isComplete { throw CancellationError() }
         }
 
-        /// Whether the position is to be recorded again.
-        @inline(never)
-        func isMarkDue() -> Bool {
-            guard ContinuousClock.now - lastMark >= LogFollower.markInterval else { return false }
-            lastMark = .now
-            return true
-        }
+        /// Ends the reading.
+        func end() { mark.end(at: position) }
     }
-
-    @inline(never)
-    private func mark(_ reading: Reading) { marks.set(reading.position, of: container) }
 
     private func pause() async {
         try? await Task.sleep(for: .milliseconds(500))
@@ -134,7 +123,6 @@ final class LogFollower: Sendable {
         do {
             for try await portion in body {
                 try await print(reading.records(portion), reading)
-                if reading.isMarkDue() { mark(reading) }
             }
             try await print(reading.lastRecord(), reading)
         } catch {

@@ -25,7 +25,7 @@ struct ItemScanner: Sendable {
     var isComplete: Bool { depth == 0 && !envelope.isEmpty }
 
     /// Takes the bytes that have arrived, and passes on the items that are now complete.
-    mutating func scan(_ bytes: some Sequence<UInt8>, item hand: ([UInt8]) throws -> Void) throws {
+    mutating func scan(_ bytes: some Sequence<UInt8>, item body: ([UInt8]) throws -> Void) throws {
         for byte in bytes {
             let isItem = isInItems && depth > 2
             if isInString {
@@ -55,7 +55,7 @@ struct ItemScanner: Sendable {
                 depth -= 1
                 keep(byte, inItem: isItem)
                 if isItem, depth == 2 {
-                    try hand(item)
+                    try body(item)
                     item.removeAll(keepingCapacity: true)
                 } else if isInItems, depth == 1 {
                     isInItems = false

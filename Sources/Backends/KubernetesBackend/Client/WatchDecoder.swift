@@ -34,13 +34,13 @@ struct WatchDecoder: Sendable {
 
     /// Takes the bytes that have arrived, and passes on the events that are now complete. Unknown kinds of events are
     /// skipped. A line that is not an event ends the watch with an error.
-    mutating func decode(_ bytes: [UInt8], event hand: (WatchEvent) -> Void) throws(KubernetesError) {
+    mutating func decode(_ bytes: [UInt8], event body: (WatchEvent) -> Void) throws(KubernetesError) {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             line += rest[..<end]
             try checkSize()
             rest = rest[(end + 1)...]
-            if let event = try event(of: line) { hand(event) }
+            if let event = try event(of: line) { body(event) }
             line.removeAll(keepingCapacity: true)
         }
         line += rest

@@ -15,17 +15,12 @@ final class LogCopier {
     private let pod: PodOutput
     private let source: OutputSource
     private let output: OutputPrinter
-    private let marks: OutputMarks
     private let onUnreadable: (KubernetesError) -> Void
-    /// The name under which the position is recorded.
-    private let mark: String
+    private var mark: OutputMark
     private var lines: LogLines
     private var printed: OutputPosition
     private var failures = 0
-    private var lastMark = ContinuousClock.now
 
-    /// The minimum time between two records of the printed position.
-    private static let markInterval = Duration.seconds(1)
     /// How often a log is opened again after a failure.
     private static let mostFailures = 60
 
@@ -42,9 +37,8 @@ final class LogCopier {
         self.source = source
         self.onUnreadable = onUnreadable
         output = backend.output
-        marks = backend.marks
-        mark = KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID)
-        lines = LogLines(from: marks.position(of: mark) ?? start)
+        mark = backend.marks.mark(of: KubernetesBackend.mark(ofPod: pod.uid, flowRunID: source.flowRunID))
+        lines = LogLines(from: mark.position ?? start)
         printed = lines.position
     }
 
@@ -58,11 +52,8 @@ final class LogCopier {
                 try? await inChildTask { try await Task.sleep(for: .seconds(1)) }
             }
         }
-        record()
+        mark.end(at: printed)
     }
-
-    @inline(never)
-    private func record() { marks.set(printed, of: mark) }
 
     @inline(never)
     private func mayContinue(after error: any Error) -> Bool {
@@ -138,10 +129,7 @@ final class LogCopier {
     @inline(never)
     private func advance(by count: Int, of ready: [Line]) throws {
         if count > 0 { printed = ready[count - 1].position }
-        if ContinuousClock.now - lastMark >= Self.markInterval {
-            lastMark = .now
-            record()
-        }
+        mark.advance(to: printed)
         if count < ready.count { throw CancellationError() }
     }
 }

@@ -27,31 +27,31 @@ struct LogLines: Sendable, Hashable {
 
     /// Takes the bytes that have arrived, and passes on the complete lines with their line ends, each with
     /// the position after it.
-    mutating func take(_ bytes: [UInt8], line hand: ([UInt8], OutputPosition) -> Void) {
+    mutating func take(_ bytes: [UInt8], line body: ([UInt8], OutputPosition) -> Void) {
         var rest = bytes[...]
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             line += rest[...end]
             rest = rest[(end + 1)...]
-            deliver(hand)
+            deliver(body)
         }
         line += rest
-        if line.count > Self.longestLine { deliver(hand) }
+        if line.count > Self.longestLine { deliver(body) }
     }
 
     /// Passes on the last line, which has no line end.
-    mutating func finish(line hand: ([UInt8], OutputPosition) -> Void) {
-        if !line.isEmpty { deliver(hand) }
+    mutating func finish(line body: ([UInt8], OutputPosition) -> Void) {
+        if !line.isEmpty { deliver(body) }
     }
 
-    private mutating func deliver(_ hand: ([UInt8], OutputPosition) -> Void) {
+    private mutating func deliver(_ body: ([UInt8], OutputPosition) -> Void) {
         defer { line = [] }
         guard let space = line.prefix(41).firstIndex(of: UInt8(ascii: " ")),
             let time = OutputTime(String(decoding: line[..<space], as: UTF8.self))
         else {
             // Bytes without a time continue a line that was too long.
-            if position.admits(nil) { hand(line, position) }
+            if position.admits(nil) { body(line, position) }
             return
         }
-        if position.admits(time) { hand(Array(line[(space + 1)...]), position) }
+        if position.admits(time) { body(Array(line[(space + 1)...]), position) }
     }
 }

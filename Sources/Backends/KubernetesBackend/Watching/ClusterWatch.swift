@@ -71,7 +71,7 @@ final class ClusterWatch: Sendable {
             let watch = watch(in: job.namespace, &state)
             guard state.places[job.namespace]?.own[job.name] == nil else { return false }
             state.places[job.namespace]?.own[job.name] = Own(
-                isNew: isNew, notices: watch.notices(of: job.name, isHeld: true))
+                isNew: isNew, notices: watch.notices(of: job.name, isDeferred: true))
             if !isNew { watch.changed(job.name) }
             // An observer of the job stops, since the job's own worker follows it now.
             foreign.leave(job)

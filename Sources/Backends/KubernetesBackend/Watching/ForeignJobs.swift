@@ -74,7 +74,7 @@ final class ForeignJobs: Sendable {
             state.followed.insert(key)
             // The stream that has found the job reports its status.
             let watch = watch()
-            let notices = ClusterWatch.Notices(stream: watch.notices(of: place.name, isHeld: true))
+            let notices = ClusterWatch.Notices(stream: watch.notices(of: place.name, isDeferred: true))
             watch.release(place.name)
             find.yield(
                 FoundJob(

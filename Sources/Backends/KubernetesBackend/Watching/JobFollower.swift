@@ -187,14 +187,14 @@ struct JobFollower: Sendable {
 
     /// The job's pods; `nil` when the worker may not read them.
     private func requestPods() async throws -> [PodSnapshot]? {
-        var failures = 0
-        while true {
-            do {
+        do {
+            return try await retrying {
                 var pods: [PodSnapshot] = []
                 let selection = Selection(namespace: namespace, labels: "job-name=\(place.name)")
                 _ = try await client.list(.pods, selection) { if let pod = PodSnapshot($0) { pods.append(pod) } }
                 return pods
-            } catch let error as KubernetesError {
+            } pause: { error, failures in
+                guard let error = error as? KubernetesError else { throw error }
                 cluster.availability.note(error)
                 if !error.isTransient {
                     backend.log.warnOnce(
@@ -202,13 +202,13 @@ struct JobFollower: Sendable {
                             + Refusal.explanation(error, verb: "list pods", namespace: namespace, access: client.access)
                     )
                     // Renewed credentials may be valid.
-                    if error.kind != .unauthorized { return nil }
+                    if error.kind != .unauthorized { throw error }
                 }
-                failures += 1
                 let backoff = Backoff(from: .seconds(1), to: .seconds(30)).pause(afterFailures: failures)
-                let pause = backoff * .random(in: 0.75...1.25)
-                try await Task.sleep(for: max(pause, error.retryAfter ?? .zero))
+                return max(backoff * .random(in: 0.75...1.25), error.retryAfter ?? .zero)
             }
+        } catch is KubernetesError {
+            return nil
         }
     }
 

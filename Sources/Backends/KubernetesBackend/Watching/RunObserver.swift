@@ -23,9 +23,9 @@ struct RunObserver: Sendable {
 
     /// Observes the jobs that are found, until the task is cancelled.
     func run() async {
-        let (due, hand) = AsyncStream.makeStream(of: FoundJob.self)
+        let (due, add) = AsyncStream.makeStream(of: FoundJob.self)
         await withDiscardingTaskGroup { group in
-            group.addTask { await sort(into: hand) }
+            group.addTask { await sort(into: add) }
             for await found in due {
                 group.addTask {
                     await observe(found)
@@ -36,23 +36,23 @@ struct RunObserver: Sendable {
     }
 
     /// Passes on the jobs that are worth following. The runs of jobs that had ended before have mostly ended too.
-    private func sort(into hand: AsyncStream<FoundJob>.Continuation) async {
+    private func sort(into queue: AsyncStream<FoundJob>.Continuation) async {
         let (ended, foreign) = (EndedJobs(), cluster.watch.foreign)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 while let jobs = await ended.next() {
                     let inFlight = (try? await runs.inFlight(among: jobs.map(\.flowRunID))) ?? []
                     for job in jobs {
-                        if inFlight.contains(job.flowRunID) { hand.yield(job) } else { foreign.settle(job.place) }
+                        if inFlight.contains(job.flowRunID) { queue.yield(job) } else { foreign.settle(job.place) }
                     }
                 }
             }
             for await found in foreign.found {
-                if found.hasEnded { ended.add(found) } else { hand.yield(found) }
+                if found.hasEnded { ended.add(found) } else { queue.yield(found) }
             }
             group.cancelAll()
         }
-        hand.finish()
+        queue.finish()
     }
 
     private func observe(_ found: FoundJob) async {
@@ -108,19 +108,22 @@ struct RunObserver: Sendable {
     private func hasOtherJob(_ found: FoundJob) async throws -> Bool {
         let selection = Selection(
             namespace: found.place.namespace, labels: "\(Labels.flowRunID)=\(found.flowRunID)")
-        while true {
-            do {
+        do {
+            return try await retrying {
                 var hasOther = false
                 _ = try await cluster.client.list(.jobs, selection) { object in
                     guard let job = JobSnapshot(object), job.uid != found.place.uid else { return }
                     if job.ending == nil || job.ending == .complete { hasOther = true }
                 }
                 return hasOther
-            } catch let error as KubernetesError {
+            } pause: { error, _ in
+                guard let error = error as? KubernetesError else { throw error }
                 cluster.availability.note(error)
-                guard error.isTransient else { return true }
-                try await Task.sleep(for: max(Self.pause, error.retryAfter ?? .zero))
+                guard error.isTransient else { throw error }
+                return max(Self.pause, error.retryAfter ?? .zero)
             }
+        } catch is KubernetesError {
+            return true
         }
     }
 }

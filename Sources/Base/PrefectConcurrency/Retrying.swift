@@ -1,0 +1,20 @@
+/// Performs an operation until it succeeds, and returns its result.
+///
+/// - Parameter pause: The time until the next attempt, from the last error and the number of attempts so far. It throws
+///   the error of the whole operation when no attempt is to follow.
+@discardableResult
+package func retrying<Result>(
+    isolation: isolated (any Actor)? = #isolation,
+    _ operation: () async throws -> Result,
+    pause: (any Error, Int) async throws -> Duration
+) async throws -> Result {
+    var attempts = 0
+    while true {
+        do {
+            return try await operation()
+        } catch {
+            attempts += 1
+            try await Task.sleep(for: pause(error, attempts))
+        }
+    }
+}
