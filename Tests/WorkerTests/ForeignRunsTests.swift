@@ -79,4 +79,41 @@ struct OtherRunsTests {
             }
         }
     }
+
+    @Test(
+        "pending infrastructure of many runs is reported with one look at all, and a reading only of those unreported")
+    func pending() async throws {
+        try await withPool { api, _ in
+            let flow = api.addFlow(name: "others")
+            let kinds: [FakeState.Kind] = [.pending, .running, .pending, .completed]
+            let runs =
+                kinds.map { api.addRun(flow: flow, state: $0) } + ["00000000-0000-4000-8000-000000000000", "no-id"]
+            try await withWorker(api) { worker in
+                let others = ForeignRunsOfAPI(services: worker.services, served: ObservedValue([worker.worker]))
+                let answering = Task { await others.run() }
+                defer { answering.cancel() }
+                func report() async {
+                    await withTaskGroup(of: Bool.self) { group in
+                        for run in runs {
+                            let reporter = others.reporter(ofFlowRun: run, name: run, related: [])
+                            group.addTask { await reporter.reportPending("the pod is pending") }
+                        }
+                        for await isSettled in group { #expect(isSettled) }
+                    }
+                }
+                let before = api.requests("POST", "/flow_runs/filter").count
+                await report()
+                #expect(
+                    runs[0..<4].map { api.stateHistory(of: $0).contains("InfrastructurePending") } == [
+                        true, false, true, false,
+                    ])
+                let reads = runs.map { api.requests("GET", "/flow_runs/\($0)").count }
+                #expect(reads[1] == 0 && reads[3] == 0 && reads[4] == 0)
+                // Another worker's report is found by the look.
+                await report()
+                #expect(runs.map { api.requests("GET", "/flow_runs/\($0)").count } == reads)
+                #expect((2...4).contains(api.requests("POST", "/flow_runs/filter").count - before))
+            }
+        }
+    }
 }

@@ -75,14 +75,14 @@ extension ForeignRuns {
     ///
     /// - Parameters:
     ///   - mark: A name of the infrastructure that no other infrastructure has.
-    ///   - isStillLeftAlone: Gives the first worker its time, and returns whether the run is still to be reported.
+    ///   - isStillUnchanged: Gives the first worker its time, and returns whether the run is still to be reported.
     package func isReporter(
-        ofFlowRun id: String, mark: String, isStillLeftAlone: () async throws -> Bool
+        ofFlowRun id: String, mark: String, isStillUnchanged: () async throws -> Bool
     ) async throws -> Bool {
         var name = mark
         var round = 1
         while try await !writeMark(name, onFlowRun: id) {
-            guard try await isStillLeftAlone() else { return false }
+            guard try await isStillUnchanged() else { return false }
             round += 1
             name = "\(mark)-\(round)"
         }

@@ -185,7 +185,9 @@ package struct WorkerDaemon: Sendable {
             for await backend in arrivals.backends.stream {
                 group.addTask { await backend.run() }
                 guard let observer = backend as? any ForeignRunObserver else { continue }
-                group.addTask { await observer.observe(ForeignRunsOfAPI(services: services, served: served)) }
+                let runs = ForeignRunsOfAPI(services: services, served: served)
+                group.addTask { await runs.run() }
+                group.addTask { await observer.observe(runs) }
             }
         }
     }

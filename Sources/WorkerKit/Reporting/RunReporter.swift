@@ -11,6 +11,7 @@ final class RunReporter: JobReporter {
     private let flowRunName: String
     private let services: WorkerServices
     private let workerID: String?
+    private let unreportedRuns: UnreportedRuns?
     private let state = Mutex(State())
 
     /// The secrets that the run's blocks added to its configuration.
@@ -26,11 +27,15 @@ final class RunReporter: JobReporter {
     /// The logger under which the API shows the worker's lines in a run's log.
     private static let apiLogger = "prefect.flow_runs.worker"
 
-    init(flowRun: KnownRun, services: WorkerServices, workerID: String?) {
+    /// Makes a reporter.
+    ///
+    /// - Parameter unreportedRuns: For a run of another worker: asked before the run's own status is read.
+    init(flowRun: KnownRun, services: WorkerServices, workerID: String?, unreportedRuns: UnreportedRuns? = nil) {
         flowRunID = flowRun.id
         flowRunName = flowRun.name
         self.services = services
         self.workerID = workerID
+        self.unreportedRuns = unreportedRuns
     }
 
     /// Sets how the resources are made that are related to the events of the run's infrastructure.
@@ -78,6 +83,11 @@ final class RunReporter: JobReporter {
 
     func reportPending(_ message: String) async -> Bool {
         do {
+            if let unreportedRuns, state.withLock({ $0.pendingReports.isEmpty }),
+                try await !unreportedRuns.contains(UUID(id: flowRunID))
+            {
+                return true
+            }
             let run = KnownRun(try await services.api.readFlowRun(id: UUID(id: flowRunID), effort: .once))
             // The proposal is only for a run that waits for its infrastructure. It must not claim a run that was
             // rescheduled.

@@ -11,6 +11,7 @@ struct ForeignRunsOfAPI: ForeignRuns {
     let served: ObservedValue<[any PoolService]>
     /// The value of this process's marks, by which the API distinguishes several workers.
     private let mark = APIClient.newTransitionID()
+    private let unreported = UnreportedRuns()
 
     init(services: WorkerServices, served: ObservedValue<[any PoolService]>) {
         self.services = services
@@ -18,6 +19,9 @@ struct ForeignRunsOfAPI: ForeignRuns {
     }
 
     private var pools: [any PoolService] { served.value }
+
+    /// Answers questions about the runs until the task is cancelled. Only reports of pending infrastructure need it.
+    func run() async { await unreported.run(services.api) }
 
     func isOwn(_ flowRunID: String) -> Bool { pools.contains { $0.registry.contains(flowRunID) } }
 
@@ -84,7 +88,8 @@ struct ForeignRunsOfAPI: ForeignRuns {
 
     func reporter(ofFlowRun id: String, name: String, related: [JSONValue]) -> any JobReporter {
         let reporter = RunReporter(
-            flowRun: KnownRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID)
+            flowRun: KnownRun(id: id, name: name), services: services, workerID: pools.first?.state.workerID,
+            unreportedRuns: unreported)
         reporter.setRelated { related }
         return reporter
     }

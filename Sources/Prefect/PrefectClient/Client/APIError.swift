@@ -99,7 +99,7 @@ public struct APIError: Error, Sendable, CustomStringConvertible {
     public var isTransient: Bool {
         switch kind {
         case .status(let status): status >= 500 || status == 408 || status == 429 || misdirection == .page
-        case .noAnswer: true
+        case .noAnswer(let cause): cause.kind != .invalidRequest
         case .unreadable: true
         }
     }
