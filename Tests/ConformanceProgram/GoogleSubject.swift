@@ -18,8 +18,10 @@ struct GoogleSubject {
         case "vertex-ai": backend = VertexAIBackend.self
         default: return nil
         }
-        // Each type has a region of its own, because the stand-ins of some labs mix the jobs of both versions.
-        let region: JSONValue = type == "cloud-run" ? "us-east1" : "us-central1"
+        // Each type has a region of its own, because the stand-ins of some labs mix the jobs of both versions. A check
+        // looks at the region of the default template, us-central1, which has no jobs.
+        let regions: [String: JSONValue] = ["cloud-run": "us-east1", "cloud-run-v2": "us-east4"]
+        let region = regions[type] ?? "us-west1"
         jobVariables = ["region": region, "image": image]
         let refused: [JSONValue] =
             type == "vertex-ai"

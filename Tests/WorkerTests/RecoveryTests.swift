@@ -97,7 +97,9 @@ struct RecoveryTests {
             let gate = Gate()
             let script = api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
             try await die(api, backend, in: directory) { _ in
-                try await eventually("the run is being configured") { script.uses == 1 }
+                try await eventually("the deployment is read") { script.uses == 1 }
+                // The worker reads it already while it claims the run.
+                try await api.waitUntil("the run is claimed") { $0.run(run)?.stateType == .pending }
             }
             gate.open()
             #expect(backend.started.isEmpty)
@@ -170,7 +172,9 @@ struct RecoveryTests {
             let gate = Gate()
             let script = api.script(method: "GET", path: "/deployments/*", times: 1, answer: .hold(gate))
             try await die(api, backend, in: directory) { _ in
-                try await eventually("the run is being configured") { script.uses == 1 }
+                try await eventually("the deployment is read") { script.uses == 1 }
+                // The worker reads it already while it claims the run.
+                try await api.waitUntil("the run is claimed") { $0.run(run)?.stateType == .pending }
             }
             gate.open()
             api.setState(of: run, to: .scheduled)

@@ -138,7 +138,9 @@ struct ShutdownTests {
             let gate = Gate()
             let script = api.script(method: "GET", path: "/deployments/*", answer: .hold(gate))
             try await withWorker(api) { subject in
-                try await eventually("the run is being configured") { script.uses == 1 }
+                try await eventually("the deployment is read") { script.uses == 1 }
+                // The worker reads it already while it claims the run.
+                try await api.waitUntil("the run is claimed") { $0.run(run)?.stateType == .pending }
                 subject.shutdown.escalate()
                 gate.open()
                 try await subject.waitForEnd()

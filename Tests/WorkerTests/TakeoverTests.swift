@@ -15,9 +15,17 @@ struct TakeoverTests {
     private func claimAndDie(_ name: String, _ api: FakePrefectAPI) async throws {
         try await withHeldConfiguration(api) { configuring in
             try await withWorker(api, serve: { $0.workerName = name }) { _ in
-                try await eventually("the run is being configured") { configuring.uses == 1 }
+                try await eventually("the deployment is read") { configuring.uses == 1 }
+                // The worker reads it already while it claims the run.
+                try await api.waitUntil("the run is claimed") { $0.runs.contains { $0.stateType == .pending } }
             }
         }
+        try await setOffline(name, api)
+    }
+
+    /// Has the API count a worker that has died as offline, after the worker's last heartbeat.
+    private func setOffline(_ name: String, _ api: FakePrefectAPI) async throws {
+        try await eventually("the worker's connections have ended") { api.openConnections == 0 }
         api.setOffline(worker: name, pool: "p")
     }
 
@@ -132,7 +140,7 @@ struct TakeoverTests {
                         try await eventually("worker '\(name)' configures the run") { configuring.uses == 1 }
                     }
                 }
-                api.setOffline(worker: name, pool: "p")
+                try await setOffline(name, api)
                 #expect(api.run(run)?.stateType == .pending)
             }
             let backend = FakeBackend()

@@ -73,18 +73,20 @@ struct KubernetesRunTests {
             let failed = try await server.createRun(deployment: kube.bench.deploy("fail"))
             let exited = try await server.createRun(
                 deployment: kube.deploy(shell: "echo these are the last words; exit 7"))
-            let fed = try await server.createRun(
-                deployment: kube.bench.deploy(
-                    command: #"python -c "b = bytearray(400 << 20); print(len(b))""#,
-                    jobVariables: ["memory_limit": "64Mi"]))
+            let starving = try await kube.bench.deploy(
+                command: #"python -c "b = bytearray(400 << 20); print(len(b))""#,
+                jobVariables: ["memory_limit": "64Mi"])
             try await kube.withWorker { worker in
                 let crash = try await server.waitForRun(exited, toBe: ["Crashed"], within: .seconds(90))
                 let message = crash["state"]?["message"]?.stringValue ?? ""
                 #expect(message.contains("exited with non-zero status code 7"), "\(message)")
                 #expect(message.contains("these are the last words"), "\(message)")
                 try await kube.waitForLog(of: exited, containing: "these are the last words")
-                let starved = try await server.waitForRun(fed, toBe: ["Crashed"], within: .seconds(90))
-                let reason = starved["state"]?["message"]?.stringValue ?? ""
+                let reason = try await Starvation.message(naming: "OOMKilled") {
+                    let starved = try await server.createRun(deployment: starving)
+                    let end = try await server.waitForRun(starved, toBe: ["Crashed"], within: .seconds(90))
+                    return end["state"]?["message"]?.stringValue ?? ""
+                }
                 #expect(
                     reason.contains("137") && reason.contains("OOMKilled") && reason.contains("memory_limit"),
                     "\(reason)")

@@ -21,12 +21,14 @@ struct ECSTests {
             let seven = try await ecs.shell(
                 "echo last words; exit 7",
                 jobVariables: ["configure_cloudwatch_logs": true, "execution_role_arn": "arn:aws:iam::1:role/e"])
-            let starved = try await ecs.shell("x=12345678; while :; do x=$x$x; done")
             let missing = try await ecs.shell("true", jobVariables: ["image": "nowhere/none:1"])
             let nowhere = try await ecs.shell("true", jobVariables: ["cluster": "nowhere"])
             try await ecs.withWorker { _ in
                 #expect(try await ecs.crash(of: seven).contains("status code 7"))
-                #expect(try await ecs.crash(of: starved).contains("OutOfMemoryError"))
+                let starvation = try await Starvation.message(naming: "OutOfMemoryError") {
+                    try await ecs.crash(of: ecs.shell(Starvation.command))
+                }
+                #expect(starvation.contains("OutOfMemoryError"), "\(starvation)")
                 let pull = try await ecs.crash(of: missing)
                 #expect(pull.contains("Container image pull failed") && pull.contains("CannotPullContainer"), "\(pull)")
                 #expect(try await ecs.crash(of: nowhere).contains("cluster 'nowhere' not found"))
