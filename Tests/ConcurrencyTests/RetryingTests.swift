@@ -12,8 +12,8 @@ struct RetryingTests {
             attempts += 1
             if attempts < 4 { throw Failure(attempt: attempts) }
             return "done"
-        } pause: { error, count in
-            #expect(error as? Failure == Failure(attempt: count))
+        } pause: { (error: Failure, count) in
+            #expect(error == Failure(attempt: count))
             seen.append(count)
             return .zero
         }
@@ -27,7 +27,7 @@ struct RetryingTests {
             try await retrying {
                 attempts += 1
                 throw Failure(attempt: attempts)
-            } pause: { error, count in
+            } pause: { (error: Failure, count) in
                 if count == 2 { throw error }
                 return .zero
             }
@@ -35,12 +35,26 @@ struct RetryingTests {
         #expect(attempts == 2)
     }
 
+    @Test("an error of another type than the pause's ends the operation")
+    func otherError() async {
+        var attempts = 0
+        await #expect(throws: CancellationError.self) {
+            try await retrying {
+                attempts += 1
+                throw CancellationError()
+            } pause: { (_: Failure, _) in
+                .zero
+            }
+        }
+        #expect(attempts == 1)
+    }
+
     @Test("a cancelled task does not wait for the next attempt", .timeLimit(.minutes(1)))
     func cancellation() async {
         let task = Task {
             try await retrying {
                 throw Failure(attempt: 0)
-            } pause: { _, _ in
+            } pause: { (_: Failure, _) in
                 .seconds(3600)
             }
         }

@@ -155,7 +155,8 @@ struct EngineRecoveryTests {
                     output: OutputPrinter(sink: CancellingSink(accepts: 1)),
                     errors: OutputPrinter(sink: CancellingSink(accepts: 0)),
                     container: EngineBench.id, containerName: "brave-otter", flowRunID: "run-1",
-                    flowRunName: "brave-otter", hasTTY: false, marks: marks, start: OutputPosition())
+                    flowRunName: "brave-otter", hasTTY: false, mark: marks.mark(of: EngineBench.id),
+                    start: OutputPosition())
                 await withTaskGroup { group in
                     group.addTask { await follower.run(reportingTo: bench.reporter) }
                 }

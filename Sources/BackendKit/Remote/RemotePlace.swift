@@ -51,8 +51,8 @@ final class RemotePlace<Client: RemoteTaskClient>: Sendable {
     func persistently<Result: Sendable>(_ request: () async throws -> Result) async throws -> Result {
         try await retrying {
             try await watch.source.noting(request)
-        } pause: { error, failures in
-            guard let error = error as? RemoteTaskError, case .unavailable = error.kind else { throw error }
+        } pause: { (error: RemoteTaskError, failures) in
+            guard case .unavailable = error.kind else { throw error }
             return pause(after: error, failures)
         }
     }

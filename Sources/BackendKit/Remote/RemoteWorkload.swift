@@ -50,8 +50,7 @@ struct RemoteWorkload<Service: RemoteTaskService>: Workload {
                 return found
             }
             return try await place.watch.source.noting { try await place.client.create(specification, for: key) }
-        } pause: { error, failures in
-            guard let error = error as? RemoteTaskError else { throw error }
+        } pause: { (error: RemoteTaskError, failures) in
             switch error.kind {
             case .refused, .notFound:
                 throw InfrastructureError(.refused, error.message, exitCode: error.exitCode)

@@ -159,10 +159,8 @@ public final class DockerBackend: ForeignRunObserver {
     /// the Engine is available is repeated a few times.
     func persistently<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
         var failures = 0
-        return try await retrying(body) { error, _ in
-            guard let error = error as? EngineError, error.isTransient,
-                try await availability.mayRepeat(after: &failures)
-            else { throw error }
+        return try await retrying(body) { (error: EngineError, _) in
+            guard error.isTransient, try await availability.mayRepeat(after: &failures) else { throw error }
             return .zero
         }
     }

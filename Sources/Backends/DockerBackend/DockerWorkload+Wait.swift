@@ -98,13 +98,12 @@ extension DockerWorkload {
 
     private func follower(of facts: ContainerFacts, _ observation: Observation) -> LogFollower {
         // An earlier process has printed the older output, up to the mark that it recorded.
-        let start =
-            observation.isNew
-            ? OutputPosition() : backend.marks.position(of: facts.id) ?? OutputPosition(since: .now)
+        let mark = backend.marks.mark(of: facts.id)
+        let start = observation.isNew ? OutputPosition() : mark.position ?? OutputPosition(since: .now)
         return LogFollower(
             engine: engine, availability: backend.availability, hasEnded: observation.hasEnded,
             output: backend.output, errors: backend.errors, container: facts.id, containerName: facts.name,
-            flowRunID: run.flowRunID, flowRunName: run.flowRunName, hasTTY: facts.hasTTY, marks: backend.marks,
+            flowRunID: run.flowRunID, flowRunName: run.flowRunName, hasTTY: facts.hasTTY, mark: mark,
             start: start)
     }
 

@@ -81,8 +81,7 @@ private struct Creation {
         return try await retrying {
             if let created = JobSnapshot(try await body()) { return created }
             throw KubernetesError(kind: .unreadable, message: "the answer is not a job", operation: "POST jobs")
-        } pause: { error, attempts in
-            guard let error = error as? KubernetesError else { throw error }
+        } pause: { (error: KubernetesError, attempts) in
             cluster.availability.note(error)
             let isUnavailable = error.kind == .unreachable || [429, 502, 503, 504].contains(error.status)
             if !isUnavailable { failures += 1 }

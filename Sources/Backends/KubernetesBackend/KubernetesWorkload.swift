@@ -49,8 +49,7 @@ struct KubernetesWorkload: Workload {
         do {
             try await retrying {
                 try await cluster.client.delete(.secrets, namespace: place.namespace, name: name)
-            } pause: { error, failures in
-                guard let error = error as? KubernetesError else { throw error }
+            } pause: { (error: KubernetesError, failures) in
                 cluster.availability.note(error)
                 guard error.isTransient, failures < 5 else { throw error }
                 return Backoff(from: .seconds(1), to: .seconds(8)).pause(afterFailures: failures)

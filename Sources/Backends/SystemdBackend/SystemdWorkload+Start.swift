@@ -71,8 +71,7 @@ extension SystemdWorkload {
         var failures = 0
         try await retrying {
             try await launchOnce(transient)
-        } pause: { error, _ in
-            guard let error = error as? BusError else { throw error }
+        } pause: { (error: BusError, _) in
             guard error.isTransient else {
                 throw InfrastructureError(
                     .refused,

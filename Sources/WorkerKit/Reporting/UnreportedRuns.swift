@@ -1,7 +1,6 @@
 internal import FoundationEssentials
 internal import PrefectClient
 internal import PrefectConcurrency
-internal import Synchronization
 
 /// Finds out which runs of other workers are pending and not yet reported as waiting for their infrastructure. The
 /// questions of a moment are answered together, since a cluster may have thousands of pods that wait.
@@ -13,17 +12,12 @@ final class UnreportedRuns: Sendable {
         init(_ id: UUID) { self.id = id }
     }
 
-    /// For how long questions are collected.
-    private static let gatheringTime = Duration.milliseconds(200)
-
-    private let questions = Mutex<[Question]>([])
-    private let asked = AsyncSignal()
+    private let questions = Gathering<Question>()
 
     /// Whether a run is one of them. Throws `APIError`, or `CancellationError`. Only ``run(_:)`` answers.
     func contains(_ id: UUID) async throws -> Bool {
         let question = Question(id)
-        questions.withLock { $0.append(question) }
-        asked.signal()
+        questions.add(question)
         await question.answer.wait { $0 != nil }
         guard let answer = question.answer.value else { throw CancellationError() }
         return try answer.get()
@@ -31,13 +25,7 @@ final class UnreportedRuns: Sendable {
 
     /// Answers the questions until the task is cancelled.
     func run(_ api: APIClient) async {
-        while !Task.isCancelled {
-            await asked.wait()
-            try? await Task.sleep(for: Self.gatheringTime)
-            let questions = questions.withLock { questions in
-                defer { questions = [] }
-                return questions
-            }
+        while let questions = await questions.next() {
             let answer = await Self.unreported(among: questions.map(\.id), api)
             for question in questions {
                 question.answer.update { $0 = answer.map { ids in ids.contains(question.id) } }

@@ -25,8 +25,7 @@ extension RunDriver {
         }
         let found = try await retrying {
             try await mark.during(.recovering) { try await prepared.workload.recover(active.identifier) }
-        } pause: { error, attempts in
-            guard let error = error as? InfrastructureError else { throw error }
+        } pause: { (error: InfrastructureError, attempts) in
             if attempts == 1 {
                 logger.warning(
                     "The infrastructure of flow run '\(flowRun.name)' cannot be looked up yet, trying again: \(error)")

@@ -142,8 +142,7 @@ extension RunDriver {
         try await mark.during(.starting) {
             let found = try await retrying {
                 try await workload.recover(nil)
-            } pause: { error, _ in
-                guard let error = error as? InfrastructureError else { throw error }
+            } pause: { (error: InfrastructureError, _) in
                 logger.debug("Flow run '\(flowRun.name)': the result of its start is not known yet: \(error)")
                 return .seconds(2)
             }

@@ -16,14 +16,15 @@ final class LogFollower: Sendable {
     let flowRunID: String
     let flowRunName: String
     let hasTTY: Bool
-    let marks: OutputMarks
+    /// The mark of the output.
+    let mark: OutputMark
     /// The position from which the output is printed.
     let start: OutputPosition
 
     init(
         engine: EngineClient, availability: InfrastructureAvailability, hasEnded: ObservedValue<Bool>,
         output: OutputPrinter, errors: OutputPrinter, container: String, containerName: String, flowRunID: String,
-        flowRunName: String, hasTTY: Bool, marks: OutputMarks, start: OutputPosition
+        flowRunName: String, hasTTY: Bool, mark: OutputMark, start: OutputPosition
     ) {
         self.engine = engine
         self.availability = availability
@@ -35,7 +36,7 @@ final class LogFollower: Sendable {
         self.flowRunID = flowRunID
         self.flowRunName = flowRunName
         self.hasTTY = hasTTY
-        self.marks = marks
+        self.mark = mark
         self.start = start
     }
 
@@ -45,7 +46,7 @@ final class LogFollower: Sendable {
     /// An Engine may end the stream before it has sent the last bytes. So the log is read again until it contains
     /// nothing new.
     func run(reportingTo reporter: any JobReporter) async {
-        let reading = Reading(from: start, mark: marks.mark(of: container))
+        let reading = Reading(from: start, mark: mark)
         while !Task.isCancelled {
             reading.begin(hasTTY: hasTTY)
             do {

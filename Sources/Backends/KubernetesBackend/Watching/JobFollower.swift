@@ -193,8 +193,7 @@ struct JobFollower: Sendable {
                 let selection = Selection(namespace: namespace, labels: "job-name=\(place.name)")
                 _ = try await client.list(.pods, selection) { if let pod = PodSnapshot($0) { pods.append(pod) } }
                 return pods
-            } pause: { error, failures in
-                guard let error = error as? KubernetesError else { throw error }
+            } pause: { (error: KubernetesError, failures) in
                 cluster.availability.note(error)
                 if !error.isTransient {
                     backend.log.warnOnce(

@@ -5,7 +5,6 @@ internal import PrefectClient
 internal import PrefectConcurrency
 internal import PrefectJSON
 internal import PrefectREST
-internal import Synchronization
 
 /// Observes the jobs of other workers' runs and reports the events of their pods. It also reports that a run has
 /// crashed, where the cluster shows that and no other worker has reported it. For runs that may only be orphaned, it
@@ -15,9 +14,6 @@ struct RunObserver: Sendable {
     let backend: KubernetesBackend
     let runs: any ForeignRuns
 
-    /// The time for gathering jobs that had ended before they were found, so that one request reads many of their
-    /// runs.
-    static let gatheringTime = Duration.milliseconds(200)
     /// The pause before another request to a cluster that is unavailable.
     static let pause = Duration.seconds(5)
 
@@ -37,7 +33,7 @@ struct RunObserver: Sendable {
 
     /// Passes on the jobs that are worth following. The runs of jobs that had ended before have mostly ended too.
     private func sort(into queue: AsyncStream<FoundJob>.Continuation) async {
-        let (ended, foreign) = (EndedJobs(), cluster.watch.foreign)
+        let (ended, foreign) = (Gathering<FoundJob>(), cluster.watch.foreign)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 while let jobs = await ended.next() {
@@ -116,8 +112,7 @@ struct RunObserver: Sendable {
                     if job.ending == nil || job.ending == .complete { hasOther = true }
                 }
                 return hasOther
-            } pause: { error, _ in
-                guard let error = error as? KubernetesError else { throw error }
+            } pause: { (error: KubernetesError, _) in
                 cluster.availability.note(error)
                 guard error.isTransient else { throw error }
                 return max(Self.pause, error.retryAfter ?? .zero)
@@ -125,31 +120,6 @@ struct RunObserver: Sendable {
         } catch is KubernetesError {
             return true
         }
-    }
-}
-
-/// Jobs that had ended before they were found, until their runs are looked at.
-private final class EndedJobs: Sendable {
-    private let jobs = Mutex<[FoundJob]>([])
-    private let changed = AsyncSignal()
-
-    func add(_ job: FoundJob) {
-        jobs.withLock { $0.append(job) }
-        changed.signal()
-    }
-
-    /// The jobs since the last call, gathered for a moment; `nil` when the task is cancelled.
-    func next() async -> [FoundJob]? {
-        while !Task.isCancelled {
-            await changed.wait()
-            guard (try? await Task.sleep(for: RunObserver.gatheringTime)) != nil else { return nil }
-            let taken = jobs.withLock { jobs in
-                defer { jobs = [] }
-                return jobs
-            }
-            if !taken.isEmpty { return taken }
-        }
-        return nil
     }
 }
 
